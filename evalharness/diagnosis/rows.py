@@ -1,0 +1,77 @@
+"""The rows that a model was trained or validated on, as text and as ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.errors import EvalHarnessError
+from evalharness.interfaces import Tokenizer
+
+COMPLETION_KEYS = ("completion", "solution", "response", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """One row of training or validation data. ``prompt`` is empty where a row is one text."""
+
+    prompt: str
+    completion: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One row as ids, the prompt and the completion encoded apart. Targets before ``first_target`` don't count."""
+
+    ids: tuple[int, ...]
+    first_target: int
+
+
+def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | None = None) -> list[DataRow]:
+    """Read JSONL rows of ``prompt`` and ``completion`` (or ``solution``, …; keys can be named), or of ``text``.
+
+    Raises :class:`EvalHarnessError` with the file, the line and the keys that were found.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvalHarnessError(f"{path}: can't be read as data rows: {error}") from error
+    rows = [_row(path, i, line, prompt_key, completion_key) for i, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise EvalHarnessError(f"{path}: no data rows in it")
+    return rows
+
+
+def _row(path: Path, number: int, line: str, prompt_key: str | None, completion_key: str | None) -> DataRow:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise EvalHarnessError(f"{path}: line {number} is not JSON: {error.msg}") from error
+    if not isinstance(row, dict):
+        raise EvalHarnessError(f"{path}: line {number} is a {type(row).__name__}, expected an object")
+    completion = next((k for k in (completion_key, *COMPLETION_KEYS) if k and isinstance(row.get(k), str)), None)
+    prompt = row.get(prompt_key or "prompt")
+    if completion is not None and isinstance(prompt, str):
+        return DataRow(prompt, row[completion])
+    if isinstance(row.get("text"), str):
+        return DataRow("", row["text"])
+    raise EvalHarnessError(
+        f"{path}: line {number} has the keys {', '.join(map(str, row))}; expected prompt and completion, or text, "
+        "or [data] prompt_key and completion_key in the manifest"
+    )
+
+
+def tokenize(
+    rows: Sequence[DataRow], tokenizer: Tokenizer, *, context_length: int | None, begin: Sequence[int], count_prompt: bool
+) -> list[TokenRow]:
+    """Encode rows as they are trained on: prompt and completion apart, cut to the context; rows of one token drop out."""
+    encoded = []
+    for row in rows:
+        prompt = [*begin, *(tokenizer.encode(row.prompt) if row.prompt else [])]
+        ids = (*prompt, *tokenizer.encode(row.completion))[:context_length]
+        first = 1 if count_prompt else max(1, len(prompt))
+        if len(ids) > first:
+            encoded.append(TokenRow(tuple(ids), first))
+    return encoded

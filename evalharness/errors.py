@@ -1,0 +1,66 @@
+"""The tree of errors.
+
+::
+
+    EvalHarnessError            exit 2: the command line or a file is wrong or missing
+    ├── ManifestError           evalharness.toml or [tool.evalharness]
+    ├── CheckpointError         weights, adapters, factories, tokenizers
+    │   └── UntrustedError      needs --trust
+    ├── ProblemError            a problem set
+    ├── CompletionFileError     a file of completions
+    ├── LogError                a training log
+    ├── StoreError              the run folder
+    ├── SandboxError            exit 3: programs could not be run here
+    └── EvaluationError         exit 3: the model could not be evaluated (NaN, a forward that fails)
+
+A message is one line and names the object, the value, what was expected, and where there is one the way out. What a
+completion does wrong is never an error here: it is data (:class:`evalharness.records.Verdict`).
+"""
+
+from __future__ import annotations
+
+
+class EvalHarnessError(Exception):
+    """The command line or a file is wrong or missing."""
+
+    exit_code = 2
+
+
+class ManifestError(EvalHarnessError):
+    """A manifest is malformed, or names something that does not exist."""
+
+
+class CheckpointError(EvalHarnessError):
+    """A checkpoint can't become a model: files, keys, shapes, factory or tokenizer don't fit."""
+
+
+class UntrustedError(CheckpointError):
+    """Loading would run code that the user has not asked for; ``--trust`` allows it."""
+
+
+class ProblemError(EvalHarnessError):
+    """A problem set is unknown, missing, or has faulty rows."""
+
+
+class CompletionFileError(EvalHarnessError):
+    """A file of completions can't be read."""
+
+
+class LogError(EvalHarnessError):
+    """A training log can't be read."""
+
+
+class StoreError(EvalHarnessError):
+    """The run folder can't be read or written."""
+
+
+class SandboxError(EvalHarnessError):
+    """Programs can't be run on this machine."""
+
+    exit_code = 3
+
+
+class EvaluationError(EvalHarnessError):
+    """The model can't be evaluated: NaN, or a forward pass that fails."""
+
+    exit_code = 3

@@ -1,0 +1,55 @@
+"""The pass that decides where rounding could: the row alone, at its exact length, in double precision."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from evalharness.errors import EvaluationError
+from evalharness.generation.decoding import Choice, Distributions
+from evalharness.generation.row import Row
+from evalharness.interfaces import LanguageModel
+
+LARGEST_COPY = 500_000_000
+"""Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
+
+
+class Reference:
+    """A copy of a model in float64, made when it is first needed.
+
+    Logits in float32 differ in their last digits between batch shapes, drafts, caches and numbers of threads. In float64
+    what is left of that is some 10^-13 nats, which a random number of 53 bits does not meet. A module that can't be
+    copied or run in float64 decides in its own precision.
+    """
+
+    def __init__(self, model: LanguageModel, allowed: torch.Tensor | None) -> None:
+        self._model = model
+        self._allowed = allowed
+        self._double: LanguageModel | None = None
+
+    def choose(self, row: Row) -> Choice:
+        """The next token of ``row``. Raises :class:`EvaluationError` where the logits are NaN."""
+        ids = torch.tensor([row.ids], device=self._model.device)
+        try:
+            distributions = Distributions(self.logits(ids)[:, -1], self._allowed, noise_nats=0.0)
+        except EvaluationError as error:
+            raise EvaluationError(f"{row.request.task_id}: {error}") from error
+        return distributions.pick(row.request.decoding, [0], [row.uniform(0)])[0]
+
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """Logits ``(rows, length, vocabulary)`` in the highest precision that can be had."""
+        if self._double is None:
+            self._double = self._copied(ids)
+        return self._double.logits(ids)
+
+    def _copied(self, ids: torch.Tensor) -> LanguageModel:
+        if sum(p.numel() for p in self._model.module.parameters()) > LARGEST_COPY or self._model.device.type == "mps":
+            return self._model
+        try:
+            twin = copy.deepcopy(self._model)
+            twin.module.double()
+            twin.logits(ids)
+        except Exception:  # noqa: BLE001 - user code may refuse in any way, and then its own precision is what there is
+            return self._model
+        return twin

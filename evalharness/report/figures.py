@@ -1,0 +1,200 @@
+"""The figures: plain data in, SVG out. The same data gives the same bytes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from evalharness.report.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
+from evalharness.report.wording import KINDS, nats, percent_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+
+    from evalharness.records import Interval, LossPoint
+
+MIN_COMPLETIONS = 5
+"""A band over fewer completions than these says nothing, so it ends where fewer go on (all, where there are fewer)."""
+LOG_SCALE_FROM = 30.0
+"""Losses whose largest is this many times their smallest are drawn on a logarithmic axis."""
+ONSET_BINS = 48
+
+
+class _Marker(NamedTuple):
+    label: str
+    colour: str
+    fill: str
+    size: float
+
+
+_RECOMPUTED = _Marker("recomputed", BLUE, "white", 10.0)
+_HONEST = _Marker("honest (from the tokens before alone)", RED, RED, 5.5)
+
+
+def losses_figure(
+    points: Sequence[LossPoint], *, step: int | None, recomputed: Interval | None, honest: Interval | None
+) -> bytes:
+    """Draw the logged losses (nats) over steps, with the losses that were measured at ``step``.
+
+    Where the step is not known a measured loss is a line across the figure. Losses that are not finite are left out.
+    """
+    with canvas(4.0) as drawn:
+        axes = drawn.axes("Logged and measured loss", "training step", "loss (nats a token)")
+        values = [point.loss_nats for point in points]
+        for split, colour, label in (("train", GREY, "logged, training"), ("validation", BLUE, "logged, validation")):
+            _logged(axes, [p for p in points if p.split == split], colour, label)
+        # The honest loss is drawn last and small: where the two agree it lies inside the other's ring.
+        for interval, marker in ((recomputed, _RECOMPUTED), (honest, _HONEST)):
+            if interval is not None and math.isfinite(interval.estimate):
+                _measured(axes, interval, step, marker)
+                values += [interval.estimate, interval.low, interval.high]
+        if step is not None and recomputed is not None and honest is not None:
+            axes.vlines(step, *sorted((recomputed.estimate, honest.estimate)), color=RED, linestyle=":", linewidth=1.4)
+        _loss_axis(axes, values)
+        drawn.figure.legend(loc="outside lower center", ncols=2)
+    return drawn.svg
+
+
+def pass_at_1_figure(rows: Sequence[tuple[str, str, Interval]]) -> bytes:
+    """Draw pass@1 with its interval for each ``(problem set, decoding, share)``, from top to bottom."""
+    styles = {"greedy": (BLUE, "o"), "sampled": (ORANGE, "D")}
+    with canvas(1.5 + 0.42 * len(rows)) as drawn:
+        axes = drawn.axes("Problems solved at the first attempt", "pass@1 (%), with 95 % interval", "")
+        for y, (_, decoding, share) in enumerate(rows):
+            colour, marker = styles.get(decoding, (INK, "s"))
+            axes.hlines(y, 100 * share.low, 100 * share.high, color=colour, linewidth=2.2)
+            axes.plot(100 * share.estimate, y, marker, color=colour, markersize=7.5, clip_on=False, zorder=3)
+            axes.annotate(percent_interval(share), (1.02, y), xycoords=("axes fraction", "data"), va="center")
+        axes.set_yticks(range(len(rows)), [drawable(f"{name}, {decoding}") for name, decoding, _ in rows])
+        axes.set_ylim(len(rows) - 0.45, -0.55)
+        axes.set_xlim(0, _round_up([100 * share.high for _, _, share in rows]))
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0, pad=9)
+    return drawn.svg
+
+
+def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequence[float]]) -> bytes:
+    """Draw the entropy (nats) of the model's predictions along completions, those that are degenerate apart.
+
+    Each sequence is one completion, one value a token. A position counts the completions that reach it.
+    """
+    with canvas(3.4) as drawn:
+        axes = drawn.axes(
+            "How sure the model is of its next token",
+            "position in the completion (tokens)",
+            "predictive entropy (nats)",
+        )
+        for completions, colour, dash, label in ((degenerate, RED, "--", "degenerate"), (sound, BLUE, "-", "sound")):
+            written = [c for c in completions if len(c)]
+            if written:
+                low, median, high = quartiles_by_position(written)
+                x = np.arange(len(median))
+                axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+                axes.plot(x, median, dash, color=colour, linewidth=1.8, label=f"{label}: median of {len(written):,}")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+        _whole_numbers(axes)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="upper right")
+    return drawn.svg
+
+
+def onsets_figure(onsets: Mapping[str, Sequence[int]], longest: int) -> bytes:
+    """Draw for each kind at which token its loops begin; ``longest`` is the length of the longest completion."""
+    kinds = [kind for kind in (*KINDS, *sorted(set(onsets) - set(KINDS))) if onsets.get(kind)]
+    edges = np.linspace(0, max(1, longest), min(ONSET_BINS, max(1, longest)) + 1)
+    with canvas(1.4 + 0.55 * len(kinds)) as drawn:
+        axes = drawn.axes("Where loops begin", "first token of the loop", "")
+        for y, kind in enumerate(kinds):
+            counts, _ = np.histogram(onsets[kind], bins=edges)
+            heights = 0.8 * counts / counts.max()
+            axes.bar(edges[:-1], -heights, np.diff(edges), y + 0.4, align="edge", color=RED, linewidth=0)
+            axes.hlines(y + 0.4, 0, edges[-1], color=GREY, linewidth=0.8)
+            loops = f"{len(onsets[kind]):,} {'loop' if len(onsets[kind]) == 1 else 'loops'}"
+            note = f"{loops}, median {np.median(onsets[kind]):,.0f}"
+            axes.annotate(note, (1.02, y), xycoords=("axes fraction", "data"), va="center")
+        axes.set_yticks(range(len(kinds)), [drawable(kind) for kind in kinds])
+        axes.set_ylim(len(kinds) - 0.4, -0.6)
+        axes.set_xlim(0, edges[-1])
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0, pad=9)
+    return drawn.svg
+
+
+def quartiles_by_position(completions: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+    """Return the lower quartile, the median and the upper quartile at each position, shape ``(3, positions)``.
+
+    A position counts the completions that reach it, and the last one is the last that enough of them reach (see
+    :data:`MIN_COMPLETIONS`). ``completions`` holds at least one, and none that is empty.
+    """
+    lengths = sorted(map(len, completions), reverse=True)
+    positions = lengths[min(MIN_COMPLETIONS, len(lengths)) - 1]
+    grid = np.full((len(completions), positions), np.nan)
+    for row, completion in zip(grid, completions, strict=True):
+        reached = min(positions, len(completion))
+        row[:reached] = completion[:reached]
+    return np.asarray(np.nanquantile(grid, [0.25, 0.5, 0.75], axis=0))
+
+
+def _logged(axes: Axes, points: Sequence[LossPoint], colour: str, label: str) -> None:
+    finite = sorted((p.step, p.loss_nats) for p in points if math.isfinite(p.loss_nats))
+    if finite:
+        few = len(finite) <= 40
+        axes.plot(*zip(*finite, strict=True), color=colour, label=label, linewidth=1.6, marker="." if few else "")
+
+
+def _measured(axes: Axes, interval: Interval, step: int | None, marker: _Marker) -> None:
+    label = f"{marker.label}: {nats(interval.estimate)}"
+    bounded = math.isfinite(interval.low) and math.isfinite(interval.high)
+    if step is None:
+        axes.axhline(interval.estimate, color=marker.colour, linestyle="--", linewidth=1.6, label=label)
+        if bounded:
+            axes.axhspan(interval.low, interval.high, color=marker.colour, alpha=0.15, linewidth=0)
+        return
+    axes.errorbar(
+        step,
+        interval.estimate,
+        [[interval.estimate - interval.low], [interval.high - interval.estimate]] if bounded else None,
+        fmt="o",
+        color=marker.colour,
+        markerfacecolor=marker.fill,
+        markersize=marker.size,
+        markeredgewidth=1.6,
+        capsize=4,
+        label=label,
+        zorder=4,
+    )
+
+
+def _loss_axis(axes: Axes, values: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415 - as in the canvas
+
+    finite = [value for value in values if math.isfinite(value)]
+    _whole_numbers(axes)
+    if not finite or min(finite) <= 0 or max(finite) < LOG_SCALE_FROM * min(finite):
+        axes.set_ylim(bottom=0)
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel("loss (nats a token), logarithmic")
+
+
+def _whole_numbers(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - as in the canvas
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def _round_up(percents: Sequence[float]) -> float:
+    """The end of an axis that starts at 0: fixed steps, so that figures of several checkpoints compare."""
+    largest = max(percents, default=100.0)
+    return next((end for end in (5.0, 10.0, 25.0, 50.0) if largest <= end), 100.0)

@@ -1,0 +1,63 @@
+"""The figures of one scorecard: which there are, from which of the records, and what they are called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from evalharness.report.figures import entropy_figure, losses_figure, onsets_figure, pass_at_1_figure
+from evalharness.report.wording import DECODINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalharness.records import Interval, Scorecard
+    from evalharness.report.evidence import Evidence, Scored
+
+FOLDER = "figures"
+
+
+def figures_of(scorecard: Scorecard, evidence: Evidence) -> dict[str, bytes]:
+    """Return the figures that there is data for, as SVG by the path that they take beside the report."""
+    return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(scorecard, evidence)}
+
+
+def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    loss, step = scorecard.loss, scorecard.checkpoint.step
+    if len(evidence.log) > 1:
+        yield (
+            "losses",
+            losses_figure(evidence.log, step=step, recomputed=loss.recomputed_nats, honest=loss.honest_nats),
+        )
+    rows = pass_at_1_rows(scorecard)
+    if rows:
+        yield "pass_at_1", pass_at_1_figure(rows)
+    written = [scored for scored in evidence.all_scored() if scored.completion.token_ids]
+    onsets = _onsets(written)
+    if onsets:
+        yield "onsets", onsets_figure(onsets, max(len(scored.completion.token_ids) for scored in written))
+    if any(scored.completion.token_entropy_nats for scored in written):
+        degenerate, sound = ([_entropy(s) for s in written if s.analysis.degenerate is flag] for flag in (True, False))
+        yield "entropy", entropy_figure(degenerate, sound)
+
+
+def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:
+    """Return ``(problem set, decoding, pass@1)`` in the order of the protocol, greedy before sampled."""
+    return [
+        (info.name, decoding, by_k["1"])
+        for info in scorecard.protocol.problems
+        for decoding in DECODINGS
+        if "1" in (by_k := scorecard.pass_at_k.get(info.name, {}).get(decoding, {}))
+    ]
+
+
+def _onsets(written: Sequence[Scored]) -> dict[str, list[int]]:
+    onsets: dict[str, list[int]] = defaultdict(list)
+    for scored in written:
+        if scored.analysis.kind is not None and scored.onset_token is not None:
+            onsets[scored.analysis.kind].append(scored.onset_token)
+    return dict(onsets)
+
+
+def _entropy(scored: Scored) -> tuple[float, ...]:
+    return scored.completion.token_entropy_nats

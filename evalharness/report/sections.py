@@ -1,0 +1,268 @@
+"""The tables of a report, each from the records that it shows, as Markdown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from evalharness.records import Verdict
+from evalharness.report.escaping import code, code_cell, prose, shortened, table
+from evalharness.report.wording import (
+    DECODINGS,
+    KINDS,
+    degenerate_of_all,
+    degeneration_interval,
+    kinds_by_count,
+    loss_relation,
+    loss_sentence,
+    nats,
+    nats_bounds,
+    nats_interval,
+    of_all,
+    percent,
+    percent_interval,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.records import Interval, Loss, Protocol, Scorecard
+
+MAX_VALUE = 400
+_MEANING = {
+    "agree": "The recomputed and the honest loss agree within their intervals.",
+    "misleads": (
+        "Both are over the same targets, so they would be equal if the model saw only what is before a target. "
+        "Whatever lies between them was read from the input and says nothing of what the model can write."
+    ),
+    "differ": (
+        "Both are over the same targets, so they would be equal if a target's prediction depended on nothing but the "
+        "tokens before it. Here it depends on what stands after it, or on how the rows are put together."
+    ),
+    "not_measured": "Without an honest loss and its interval nothing can be said of what the logged loss means.",
+}
+
+
+def headline(scorecard: Scorecard) -> list[str]:
+    """Return the three lines of the verdict: what the model does, what its loss is worth, and why."""
+    return [
+        f"**{scorecard.verdict.upper()}**: {_behaviour_in_words(scorecard)}",
+        f"**Loss**: {_losses_in_words(scorecard.loss)} {loss_sentence(scorecard.loss)}",
+        _cause_in_words(scorecard),
+    ]
+
+
+def summary(scorecard: Scorecard) -> str:
+    """Return the table of what was scored and what came of it."""
+    checkpoint, loss = scorecard.checkpoint, scorecard.loss
+    rows = [
+        ["Checkpoint", code_cell(checkpoint.path)],
+        ["Step", "not recorded" if checkpoint.step is None else f"{checkpoint.step:,}"],
+        ["Parameters", f"{checkpoint.parameters:,}"],
+        ["Kind", prose(checkpoint.kind)],
+        ["Logged loss", "not recorded" if loss.logged_nats is None else f"{nats(loss.logged_nats)} nats"],
+        ["Honest loss", "not measured" if loss.honest_nats is None else f"{nats_interval(loss.honest_nats)} nats"],
+        *(
+            [f"{prose(name)}, {decoding}, pass@{k}", percent_interval(share)]
+            for name, decoding, k, share in _shares(scorecard)
+        ),
+        *(
+            [f"Degenerate, {decoding}", percent_interval(degeneration_interval(rate))]
+            for decoding in DECODINGS
+            if (rate := scorecard.degeneration.get(decoding)) is not None
+        ),
+        ["Verdict", f"**{scorecard.verdict}**"],
+    ]
+    return table(["", "Measured"], rows)
+
+
+def losses(loss: Loss) -> str:
+    """Return the table of the three losses."""
+    source = "no loss was found" if loss.logged_source is None else f"as written in {prose(loss.logged_source)}"
+    rows = [
+        ["logged", "–" if loss.logged_nats is None else nats(loss.logged_nats), "", source],
+        ["recomputed", *_loss_cells(loss.recomputed_nats), "one pass over each row, as a training loop does it"],
+        ["honest", *_loss_cells(loss.honest_nats), "each target from the tokens before it alone"],
+    ]
+    return table(["Loss", "Nats a token", "95 % interval", "What it is"], rows, frozenset({1}))
+
+
+def loss_meaning(loss: Loss) -> str:
+    """Return what the losses say of each other, and over which targets they are."""
+    convention = f"Convention of the recomputed and the honest loss: {prose(loss.convention)}."
+    return f"{_MEANING[loss_relation(loss)]}\n\n{convention}"
+
+
+def pass_at_k(scorecard: Scorecard) -> str:
+    """Return the table of pass@k, one row for each problem set, decoding and k."""
+    rows = [
+        [prose(name), decoding, k, percent(share.estimate), f"[{100 * share.low:.1f}, {100 * share.high:.1f}]", passed]
+        for name, decoding, k, share in _shares(scorecard)
+        for passed in [of_all(scorecard.outcomes.get(name, {}).get(decoding, {}))]
+    ]
+    header = ["Problems", "Decoding", "k", "pass@k", "95 % interval", "Completions that pass"]
+    return table(header, rows, frozenset({2, 3, 4, 5})) if rows else "Nothing was scored."
+
+
+def outcomes(scorecard: Scorecard) -> str:
+    """Return the table of how the completions ended; verdicts that no completion has are left out."""
+    counted = [
+        (info.name, decoding, counts)
+        for info in scorecard.protocol.problems
+        for decoding in DECODINGS
+        if (counts := scorecard.outcomes.get(info.name, {}).get(decoding))
+    ]
+    verdicts = [v for v in Verdict if any(counts.get(v) for _, _, counts in counted)]
+    rows = [
+        [prose(name), decoding, *(f"{counts.get(v, 0):,}" for v in verdicts), f"{sum(counts.values()):,}"]
+        for name, decoding, counts in counted
+    ]
+    header = ["Problems", "Decoding", *(v.replace("_", " ") for v in verdicts), "all"]
+    return table(header, rows, frozenset(range(2, len(header)))) if rows else ""
+
+
+def outcome_notes(scorecard: Scorecard) -> str:
+    """Return what has to be said of the verdicts that are no fault of a program, or nothing."""
+    present = {v for sets in scorecard.outcomes.values() for counts in sets.values() for v, n in counts.items() if n}
+    notes = [
+        "A prompt that did not fit the context was never cut: it counts as not passed."
+        if Verdict.PROMPT_TOO_LONG in present
+        else "",
+        "A prompt with characters that the vocabulary lacks counts as not passed."
+        if Verdict.PROMPT_NOT_ENCODABLE in present
+        else "",
+        "What the harness could not judge counts neither as passed nor as failed, and the score is incomplete."
+        if Verdict.NOT_JUDGED in present
+        else "",
+    ]
+    return " ".join(note for note in notes if note)
+
+
+def degeneration(scorecard: Scorecard) -> str:
+    """Return the table of the shares of degenerate completions."""
+    rows = [
+        [decoding, degenerate_of_all(rate), percent_interval(degeneration_interval(rate))]
+        for decoding in DECODINGS
+        if (rate := scorecard.degeneration.get(decoding)) is not None
+    ]
+    header = ["Decoding", "Degenerate completions", "Share, with 95 % interval"]
+    return table(header, rows, frozenset({1, 2})) if rows else "No completion was begun."
+
+
+def kinds(scorecard: Scorecard) -> str:
+    """Return the table of the kinds of degeneration, or nothing where there is none."""
+    rates = [
+        (decoding, scorecard.degeneration[decoding]) for decoding in DECODINGS if decoding in scorecard.degeneration
+    ]
+    known = [*KINDS, *sorted({kind for _, rate in rates for kind in rate.kinds} - set(KINDS))]
+    rows = [
+        [kind, KINDS.get(kind, ""), *(f"{rate.kinds.get(kind, 0):,}" for _, rate in rates)]
+        for kind in known
+        if any(rate.kinds.get(kind) for _, rate in rates)
+    ]
+    header = ["Kind", "What it is", *(decoding for decoding, _ in rates)]
+    return table(header, rows, frozenset(range(2, len(header)))) if rows else ""
+
+
+def evidence(measured: Mapping[str, Any]) -> str:
+    """Return the table of what a probe measured, or nothing where it gives no figures."""
+    rows = [[code_cell(key), _value(value)] for key, value in measured.items()]
+    return table(["Measured", "Value"], rows, frozenset({1})) if rows else ""
+
+
+def evidence_in_line(measured: Mapping[str, Any]) -> str:
+    """Return the same as one line: ``trials 24, threshold_nats 0.0001``."""
+    return ", ".join(f"{code(key)} {_value(value)}" for key, value in measured.items())
+
+
+def protocol(settings: Protocol) -> str:
+    """Return the table of everything that was held fixed."""
+    sets = [
+        [f"Problems: {prose(info.name)}", f"{info.problems:,}, digest {code_cell(info.digest)}"]
+        for info in settings.problems
+    ]
+    rows = [
+        *sets,
+        ["Completions a problem", f"1 greedy, {settings.samples} sampled"],
+        ["Temperature, top-p, top-k", f"{settings.temperature:g}, {settings.top_p:g}, {_top_k(settings.top_k)}"],
+        ["Seed", str(settings.seed)],
+        ["New tokens at most", f"{settings.max_new_tokens:,}"],
+        ["Loops stopped early", _yes(settings.stop_loops)],
+        ["Attention", settings.attention.replace("_", " ")],
+        ["Rows at exact lengths", _yes(settings.exact_lengths)],
+        ["Device, dtype", f"{code_cell(settings.device)}, {code_cell(settings.dtype)}"],
+        ["Isolation of programs", prose(settings.isolation)],
+        *([f"Version of {prose(name)}", prose(version)] for name, version in sorted(settings.versions.items())),
+    ]
+    return table(["Setting", "Value"], rows)
+
+
+def _shares(scorecard: Scorecard) -> Iterator[tuple[str, str, str, Interval]]:
+    """``(problem set, decoding, k, share)`` in the order of the protocol."""
+    for info in scorecard.protocol.problems:
+        for decoding in DECODINGS:
+            by_k = scorecard.pass_at_k.get(info.name, {}).get(decoding, {})
+            for k in sorted(by_k, key=int):
+                yield info.name, decoding, k, by_k[k]
+
+
+def _behaviour_in_words(scorecard: Scorecard) -> str:
+    decoding = "sampled" if "sampled" in scorecard.degeneration else "greedy"
+    parts = []
+    if decoding in scorecard.degeneration:
+        rate = scorecard.degeneration[decoding]
+        kinds = kinds_by_count(rate)
+        share = percent_interval(degeneration_interval(rate))
+        parts.append(f"{share} of the {decoding} completions are degenerate{f' ({kinds})' if kinds else ''}")
+    parts += [
+        f"{prose(name)} {decoding} pass@{k} {percent_interval(share)}"
+        for name, decoding, k, share in _shares(scorecard)
+        if (decoding, k) == ("greedy", "1")
+    ]
+    return f"{'; '.join(parts) or 'nothing was scored'}."
+
+
+def _losses_in_words(loss: Loss) -> str:
+    parts = [
+        *([] if loss.logged_nats is None else [f"{nats(loss.logged_nats)} nats logged"]),
+        *([] if loss.recomputed_nats is None else [f"{nats(loss.recomputed_nats.estimate)} recomputed"]),
+        *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} honest"]),
+    ]
+    return f"{', '.join(parts) or 'none known'}."
+
+
+def _cause_in_words(scorecard: Scorecard) -> str:
+    if scorecard.findings:
+        first = scorecard.findings[0]
+        return f"**{first.severity.capitalize()}**: {prose(first.claim)}"
+    tested = len(scorecard.ruled_out)
+    return f"**Cause**: none found; {tested} {'was' if tested == 1 else 'were'} tested and ruled out."
+
+
+def _loss_cells(interval: Interval | None) -> list[str]:
+    return (
+        ["–", "not measured"]
+        if interval is None
+        else [nats(interval.estimate), nats_bounds(interval) or "none: one row"]
+    )
+
+
+def _value(value: Any) -> str:
+    """A figure of a probe's evidence, whatever it is."""
+    if isinstance(value, bool) or value is None:
+        return _yes(value) if value is not None else "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return prose(shortened(value, MAX_VALUE))
+    return code_cell(shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str), MAX_VALUE))
+
+
+def _top_k(top_k: int) -> str:
+    return str(top_k) if top_k else "no cut"
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"

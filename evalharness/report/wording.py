@@ -1,0 +1,128 @@
+"""How numbers and outcomes are worded: in one place, so that card, report and figures agree."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.records import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalharness.records import CheckpointInfo, DegenerationRate, Loss
+
+DECODINGS = ("greedy", "sampled")
+KINDS = {
+    "newline": "nothing but line ends, over and over",
+    "whitespace": "nothing but whitespace, over and over",
+    "token": "one word or sign, over and over",
+    "phrase": "the same piece of a line, over and over",
+    "line": "the same line, over and over",
+    "block": "the same lines, over and over",
+    "empty": "nothing was written",
+}
+"""Every kind of degeneration, in the order in which reports list them."""
+
+LossRelation = Literal["not_measured", "agree", "misleads", "differ"]
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 as ``"0.0 %"``."""
+    return f"{100 * share:.1f} %"
+
+
+def percent_interval(interval: Interval) -> str:
+    """Return a share with its interval as ``"0.0 % [0.0, 2.3]"``."""
+    return f"{percent(interval.estimate)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def nats(value: float) -> str:
+    """Return a loss or an entropy with as many decimals as two neighbouring evaluations of one run need to differ."""
+    magnitude = abs(value)
+    if not math.isfinite(value) or magnitude >= 1000:
+        return f"{value:.4g}"
+    if 0 < magnitude < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.4f}" if magnitude < 1 else f"{value:.3f}"
+
+
+def nats_interval(interval: Interval) -> str:
+    """Return a loss with its interval as ``"4.213 [4.101, 4.312]"``; without one where only one row was measured."""
+    bounds = nats_bounds(interval)
+    return f"{nats(interval.estimate)} {bounds}" if bounds else f"{nats(interval.estimate)} (no interval)"
+
+
+def nats_bounds(interval: Interval) -> str:
+    """Return the bounds alone as ``"[4.101, 4.312]"``, or nothing where they are not finite."""
+    if not _bounded(interval):
+        return ""
+    return f"[{nats(interval.low)}, {nats(interval.high)}]"
+
+
+def _bounded(interval: Interval) -> bool:
+    return math.isfinite(interval.low) and math.isfinite(interval.high)
+
+
+def times(ratio: float) -> str:
+    """Return a factor as ``"354 times"``."""
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
+def of_all(outcomes: Mapping[str, int]) -> str:
+    """Return ``"3 of 60"``: how many passed of those that could be judged."""
+    judged = sum(outcomes.values()) - outcomes.get("not_judged", 0)
+    return f"{outcomes.get('passed', 0):,} of {judged:,}"
+
+
+def degeneration_interval(rate: DegenerationRate) -> Interval:
+    """Return the share of degenerate completions as an interval."""
+    return Interval(rate.rate, rate.low, rate.high)
+
+
+def degenerate_of_all(rate: DegenerationRate) -> str:
+    """Return ``"59 of 60"``: how many completions are degenerate of those that were begun."""
+    return f"{sum(rate.kinds.values()):,} of {rate.completions:,}"
+
+
+def kinds_by_count(rate: DegenerationRate) -> str:
+    """Return ``"58 newline, 1 token"``, the most frequent kind first."""
+    ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {kind}" for kind, count in ranked if count)
+
+
+def checkpoint_name(checkpoint: CheckpointInfo) -> str:
+    """Return what the checkpoint is called where there is no room for its path: ``"leaky, step 600"``."""
+    name = checkpoint.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or checkpoint.path
+    if checkpoint.step is None or str(checkpoint.step) in name:
+        return name
+    return f"{name}, step {checkpoint.step:,}"
+
+
+def loss_relation(loss: Loss) -> LossRelation:
+    """Say whether the parallel and the honest loss agree: they do where their intervals overlap.
+
+    ``not_measured``: there is no honest loss, or no interval around one of them, so that nothing can be told.
+    ``misleads``: the honest loss is higher. ``differ``: it is lower, so the parallel pass does something else.
+    """
+    recomputed, honest = loss.recomputed_nats, loss.honest_nats
+    if recomputed is None or honest is None or not _bounded(recomputed) or not _bounded(honest):
+        return "not_measured"
+    if honest.low > recomputed.high:
+        return "misleads"
+    return "differ" if honest.high < recomputed.low else "agree"
+
+
+def loss_sentence(loss: Loss) -> str:
+    """Return in one sentence what the recomputed and the honest loss say of each other."""
+    recomputed, honest = loss.recomputed_nats, loss.honest_nats
+    relation = loss_relation(loss)
+    if recomputed is None or honest is None or relation == "not_measured":
+        return "Whether the loss is real could not be established."
+    if relation == "agree":
+        return "The loss is real: with nothing but the tokens before each target it is the same within its interval."
+    if relation == "differ":
+        return "The loss is not what it seems: with nothing but the tokens before each target it is lower."
+    factor = honest.estimate / recomputed.estimate if recomputed.estimate > 0 else math.inf
+    how_much = f"{times(factor)} as high" if math.isfinite(factor) else "higher"
+    return f"The loss is not real: with nothing but the tokens before each target it is {how_much}."

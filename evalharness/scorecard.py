@@ -1,0 +1,103 @@
+"""From records to a scorecard, and from a scorecard to JSON and back. Pure: opens nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from evalharness.degeneration import Degeneration
+from evalharness.errors import StoreError
+from evalharness.records import (
+    SCHEMA_VERSION,
+    Completion,
+    DegenerationRate,
+    Execution,
+    Interval,
+    Scorecard,
+    Verdict,
+)
+from evalharness.statistics import pass_at_k_interval, share_interval
+
+NOT_BEGUN = {"prompt_too_long", "prompt_not_encodable"}
+
+
+def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], seed: int) -> dict[str, Interval]:
+    """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
+
+    A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such
+    completions has fewer of them, and one with nothing else drops out.
+    """
+    judged: dict[str, list[bool]] = defaultdict(list)
+    for execution in executions:
+        if execution.verdict is not Verdict.NOT_JUDGED:
+            judged[execution.task_id].append(execution.verdict is Verdict.PASSED)
+    counts = [(len(passed), sum(passed)) for passed in judged.values()]
+    fewest = min((n for n, _ in counts), default=0)
+    return {str(k): pass_at_k_interval(counts, k, seed) for k in sorted(set(ks)) if k <= fewest}
+
+
+def outcomes(executions: Iterable[Execution]) -> dict[str, int]:
+    """How many executions ended in each verdict, in the order of the verdicts; those that none had are left out."""
+    counts = Counter(execution.verdict for execution in executions)
+    return {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]}
+
+
+def degeneration_rate(
+    completions: Sequence[Completion], analyses: Sequence[Degeneration], seed: int
+) -> DegenerationRate | None:
+    """The share of degenerate completions among those that were begun; None where none was."""
+    flags: dict[str, list[bool]] = defaultdict(list)
+    kinds: Counter[str] = Counter()
+    for completion, analysis in zip(completions, analyses, strict=True):
+        if completion.stop_reason in NOT_BEGUN:
+            continue
+        flags[completion.task_id].append(analysis.degenerate)
+        if analysis.kind is not None and analysis.degenerate:
+            kinds[analysis.kind] += 1
+    if not flags:
+        return None
+    share = share_interval(flags, seed)
+    begun = sum(map(len, flags.values()))
+    return DegenerationRate(share.estimate, share.low, share.high, begun, dict(sorted(kinds.items())))
+
+
+def to_json(scorecard: Scorecard) -> str:
+    """The scorecard as JSON, the same bytes for the same scorecard. A number that is not finite becomes null."""
+    return json.dumps(plain(scorecard), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Scorecard:
+    """Read a scorecard back. Raises :class:`StoreError` where it is broken or of another version."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
+
+    try:
+        version = json.loads(text)["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise StoreError(f"the scorecard has schema_version {version}, this evalharness reads {SCHEMA_VERSION}")
+        return TypeAdapter(Scorecard).validate_json(text)
+    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``scorecard.json``; a copy lies in the package as ``scorecard.schema.json``."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer to import than the rest together
+
+    return TypeAdapter(Scorecard).json_schema()
+
+
+def plain(value: Any) -> Any:
+    """Records as dicts, tuples as lists, and numbers that JSON lacks as None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,84 @@
+import pytest
+
+from evalharness.degeneration.content import is_alignment, is_in_literal, is_rule
+
+RULE = "-" * 60
+
+
+def span(text: str, part: str) -> tuple[int, int]:
+    start = text.index(part)
+    return start, start + len(part)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (f"x = 1\n# {RULE}\ny = 2\n", True),
+        (f"    # {RULE} #", True),
+        (f"{RULE}\n", False),  # all there is
+        (f'"""A title\n{RULE}\n"""', True),
+        (f'"""A title\n{RULE}', False),  # still going on
+        (f"# {RULE * 3}", False),  # wider than a line
+        (f"x = {RULE}\n", False),
+    ],
+)
+def test_rules_and_underlines_are_told_from_lines_of_signs(text, rule):
+    part = RULE * 3 if RULE * 3 in text else RULE
+    assert is_rule(text, *span(text, part)) is rule
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("TABLE = [" + "0, " * 60 + "]\n", True),
+        ("    return [" + "0, " * 60 + "]\n", True),
+        (" [" + "0, " * 60 + "]\n    return x\n", False),  # not a whole program, body or rest of a line
+        (" return [" + "0, " * 60 + "]\n", True),
+        ("    é = 'é'; x = {" + "0, " * 60 + "}\n", True),
+        ("x = [" + "0, " * 60 + "]\nfor i in ran", True),  # the last line was cut
+        ("x = [" + "0, " * 60, False),
+        ("f(" + "0, " * 60 + ")\n", False),
+        ("0, " * 60 + "\0", False),
+    ],
+)
+def test_literals_that_ended_and_parse_are_found(text, inside):
+    assert is_in_literal(text, *span(text, "0, " * 60)) is inside
+
+
+EXHAUSTING = [
+    "(" * 90_000,
+    "-" * 90_000,
+    "not " * 20_000,
+    "a" + ".a" * 40_000,
+    "1" + "+1" * 40_000,
+    "lambda:" * 10_000,
+    "[" * 45_000 + "]" * 45_000,
+    "f(" * 30_000,
+    "if x:\n " * 10_000,
+    "\ud800" * 500,
+    "[" * 200_000,
+]
+
+
+@pytest.mark.parametrize("text", EXHAUSTING, ids=range(len(EXHAUSTING)))
+def test_what_exhausts_the_parser_is_no_literal(text):
+    assert is_in_literal(text, 0, len(text)) is False
+
+
+def test_a_warning_of_the_parser_stays_with_it():
+    text = 'x = "\\d' + "-" * 60 + '"\ny = 1 is 1\n'
+    assert is_in_literal(text, *span(text, RULE)) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "aligned"),
+    [
+        ("f(a,\n" + " " * 60 + "b)", True),
+        ("f(a,\n" + " " * 60, False),
+        ("f(a,\n" + " " * 60 + "\n", False),
+        ("f(a,\n" + " " * 60 + " " * 100 + "b", False),
+    ],
+)
+def test_blanks_before_something_are_alignment(text, aligned):
+    blanks = text[5:].rstrip("b)\n")
+    assert is_alignment(text, 5, 5 + len(blanks)) is aligned

@@ -1,0 +1,156 @@
+"""A small scorecard with its evidence, built by hand: a leaky model that writes newlines, and a little else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from evalharness.degeneration import analyse
+from evalharness.records import (
+    CheckpointInfo,
+    Completion,
+    DegenerationRate,
+    Execution,
+    Finding,
+    Interval,
+    Loss,
+    LossPoint,
+    NotTestable,
+    Problem,
+    ProblemSetInfo,
+    Protocol,
+    RuledOut,
+    Scorecard,
+    Verdict,
+)
+from evalharness.report import Evidence, Scored
+
+NEWLINE = 200
+TOKENS = {NEWLINE: "\n", 1: "    ", 2: "return", 3: " a", 4: " +", 5: " b", 6: " return", 7: "x", 8: " = ", 9: "0"}
+
+
+def token_text(token_id: int) -> str:
+    return TOKENS.get(token_id, f"<{token_id}>")
+
+
+def decode(ids) -> str:
+    return "".join(map(token_text, ids))
+
+
+def problem(number: int, **changes) -> Problem:
+    base = Problem(
+        task_id=f"warmup/{number}",
+        prompt=f'def add_{number}(a, b):\n    """Return the sum of a and b.\n\n    >>> add_{number}(2, 3)\n    5\n    """\n',
+        entry_point=f"add_{number}",
+        canonical_solution="    return a + b\n",
+        test=f"def check(candidate):\n    assert candidate({number}, 3) == {number + 3}\n",
+    )
+    return replace(base, **changes)
+
+
+def scored(of: Problem, ids, verdict=Verdict.FAILED, *, completion_id=0, decoding="greedy", detail="", text=None) -> Scored:
+    looping = len(ids) >= 64
+    stop = "loop" if looping else "end_token"
+    entropy = tuple(round(abs(math.sin(i + len(ids))) / (20 if looping else 1), 4) for i in range(len(ids)))
+    text = decode(ids) if text is None else text
+    completion = Completion(of.task_id, completion_id, text, tuple(ids), stop, decoding, entropy)
+    execution = Execution(of.task_id, completion_id, verdict, detail, "apart", 0.01, 0.01, 1 << 24)
+    return Scored(of, completion, execution, analyse(text, ids, decode=decode, stop_reason=stop, token_entropy_nats=entropy))
+
+
+def warmup() -> tuple[Scored, ...]:
+    newlines = [NEWLINE] * 200
+    no_name = "NotImplementedError: the body is empty"
+    return (
+        scored(problem(0), newlines, detail=no_name),
+        scored(problem(1), [1, 2, 3, NEWLINE, *[NEWLINE] * 90], detail="assert add_1(1, 3) == 4 | got 1"),
+        scored(problem(2), [1, 2, *[6] * 80], detail="SyntaxError: invalid syntax"),
+        scored(problem(3), [1, 2, 3, 4, 5, NEWLINE], Verdict.PASSED),
+        scored(problem(0), newlines[:120], completion_id=0, decoding="sampled", detail=no_name),
+        scored(problem(1), [1, 2, 5, 4, 3, NEWLINE], Verdict.PASSED, completion_id=0, decoding="sampled"),
+        scored(problem(2), [1, 7, 8, 9, NEWLINE], completion_id=0, decoding="sampled", detail="AssertionError"),
+        scored(problem(3), newlines, completion_id=0, decoding="sampled", detail=no_name),
+    )
+
+
+def scorecard(**changes) -> Scorecard:
+    base = Scorecard(
+        checkpoint=CheckpointInfo(
+            path="checkpoints/leaky/lora_step600",
+            fingerprint="5f1c9d",
+            step=600,
+            parameters=1_640_960,
+            kind="PEFT adapter over models.py:build",
+            notes=("the factory models.py:build was run",),
+        ),
+        protocol=Protocol(
+            problems=(ProblemSetInfo("warmup", 4, "9a3b77"), ProblemSetInfo("humaneval", 2, "01f6c2")),
+            samples=1,
+            temperature=0.8,
+            top_p=1.0,
+            top_k=0,
+            seed=0,
+            max_new_tokens=200,
+            stop_loops=True,
+            attention="leaks",
+            exact_lengths=True,
+            device="cpu",
+            dtype="float32",
+            isolation="process",
+            versions={"torch": "2.13.0", "evalharness": "0.1.0", "python": "3.12.3"},
+        ),
+        loss=Loss(
+            logged_nats=0.0123,
+            logged_source="leaky.log line 12, step 600",
+            recomputed_nats=Interval(0.0119, 0.0101, 0.0139),
+            honest_nats=Interval(4.2131, 4.1012, 4.3124),
+            convention="mean over 1,536 targets drawn from 50 rows of val.jsonl, completion only",
+        ),
+        pass_at_k={
+            "warmup": {
+                "greedy": {"1": Interval(0.25, 0.0456, 0.6994)},
+                "sampled": {"1": Interval(0.25, 0.0456, 0.6994)},
+            },
+            "humaneval": {"greedy": {"1": Interval(0.0, 0.0, 0.6576)}},
+        },
+        outcomes={
+            "warmup": {"greedy": {"passed": 1, "failed": 3}, "sampled": {"passed": 1, "failed": 3}},
+            "humaneval": {"greedy": {"prompt_too_long": 2}},
+        },
+        degeneration={
+            "greedy": DegenerationRate(0.75, 0.3006, 0.9544, 4, {"newline": 2, "token": 1}),
+            "sampled": DegenerationRate(0.5, 0.2201, 0.8499, 4, {"newline": 2}),
+        },
+        verdict="collapsed",
+        findings=(
+            Finding(
+                "future_leak",
+                "cause",
+                "The attention is not causal: changing only the tokens after position 3 moves the logits at position 1 "
+                "by up to 7.31 nats (length 33). The loss is measured with the answer in the input.",
+                {"trials": 24, "threshold_nats": 1.2e-05, "largest_change_nats": 7.3125, "cuts": [0, 1, 11, 17]},
+                "Give the attention a causal mask and train again: no adapter mends weights that copy their input.",
+            ),
+            Finding("context", "contributing", "2 of 2 HumanEval prompts are longer than 256 tokens.", {}, "Use fewer."),
+        ),
+        ruled_out=(
+            RuledOut("not_finite", "All logits are finite on 32 rows.", {"rows": 32}),
+            RuledOut("adapter", "The adapter changes what the model says.", {"kl_nats": 0.7312}),
+        ),
+        not_testable=(NotTestable("contamination", "the manifest names no [data] train"),),
+        incomplete=(),
+    )
+    return replace(base, **changes)
+
+
+def evidence(**changes) -> Evidence:
+    too_long = problem(0, task_id="HumanEval/0")
+    skipped = replace(
+        scored(too_long, [], Verdict.PROMPT_TOO_LONG),
+        completion=Completion("HumanEval/0", 0, "", (), "prompt_too_long", "greedy", ()),
+        analysis=analyse("", (), stop_reason="prompt_too_long"),
+    )
+    train = [LossPoint(step, "train", round(5 * math.exp(-step / 90) + 0.01, 4), "leaky.log") for step in range(0, 601, 20)]
+    validation = [LossPoint(s, "validation", round(5 * math.exp(-s / 90) + 0.012, 4), "leaky.log") for s in range(0, 601, 100)]
+    base = Evidence({"warmup": warmup(), "humaneval": (skipped,)}, (*train, *validation), token_text)
+    return replace(base, **changes)
