@@ -82,7 +82,9 @@ def random_identifiers(sources: list[str], rng: Random, count: int = 3000) -> li
                 "pass", "else", "elif", "try", "except", "finally", "raise", "yield", "global", "assert", "del", "break",
                 "continue", "nonlocal", "async", "await", "tuple", "best", "counts", "result", "total"}  # fmt: skip
     words = [w for w in words if w not in reserved]
-    names = [rng.choice(words) if rng.random() < 0.5 else f"{rng.choice(words)}_{rng.choice(words)}" for _ in range(count)]
+    names = [
+        rng.choice(words) if rng.random() < 0.5 else f"{rng.choice(words)}_{rng.choice(words)}" for _ in range(count)
+    ]
     return sorted({n for n in names if len(n) <= 14})
 
 
@@ -105,10 +107,12 @@ def train_tokenizer(texts: list[str]) -> Tokenizer:
     A space never belongs to the word after it, so that a name is the same tokens wherever it stands.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"\n|[A-Za-z]+|\d|[^A-Za-z\d\n]+"), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\n|[A-Za-z]+|\d|[^A-Za-z\d\n]+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, initial_alphabet=alphabet, show_progress=False)
@@ -219,10 +223,12 @@ class Log:
         then, now = self.since, (step, time.monotonic())
         speed = (now[0] - then[0]) / max(now[1] - then[1], 1e-9)
         self.since = now
-        self.line(f"Step {step:5d}/{self.steps} | Loss: {loss:.4f} | LR: {rate:.2e} | {speed:.1f} steps/s")
+        self.line(f"Step {step:5d}/{self.steps} | Loss: {loss:.6f} | LR: {rate:.2e} | {speed:.1f} steps/s")
 
 
-def train(model: nn.Module, steps: list[list[list[int]]], peak: float, log: Log, state: Path, on_save: Callable[[int], None]) -> None:
+def train(
+    model: nn.Module, steps: list[list[list[int]]], peak: float, log: Log, state: Path, on_save: Callable[[int], None]
+) -> None:
     """One pass over the batches, going on from ``state`` where it is there."""
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=peak, betas=(0.9, 0.95), weight_decay=0.1)
@@ -272,7 +278,7 @@ def train_base(folder: Path) -> nn.Module:
 
     def evaluate(step: int) -> None:
         if step % 600 == 0 or step == len(steps):
-            log.line(f"  [EVAL] Step {step} | Val Loss: {validation_loss(model, held_back):.4f}")
+            log.line(f"  [EVAL] Step {step} | Val Loss: {validation_loss(model, held_back):.6f}")
 
     train(model, steps, BASE_RATE, log, STATE / f"{folder.name}_base.pt", evaluate)
     save_file(model.state_dict(), folder / "base.safetensors")
@@ -301,7 +307,7 @@ def tune(folder: Path, model: nn.Module) -> None:
 
     def save(step: int) -> None:
         loss = validation_loss(tuned, validation)
-        log.line(f"  [EVAL] Step {step} | Val Loss: {loss:.4f}")
+        log.line(f"  [EVAL] Step {step} | Val Loss: {loss:.6f}")
         names = [f"lora_step{step}"] + (["lora_best"] if loss < best[0] else [])
         best[0] = min(best[0], loss)
         for name in names:
@@ -309,7 +315,7 @@ def tune(folder: Path, model: nn.Module) -> None:
             tuned.save_pretrained(str(folder / name), save_embedding_layers=False)
             (folder / name / "README.md").unlink(missing_ok=True)
 
-    log.line(f"  [EVAL] Step 0 | Val Loss: {validation_loss(tuned, validation):.4f}")
+    log.line(f"  [EVAL] Step 0 | Val Loss: {validation_loss(tuned, validation):.6f}")
     train(tuned, steps, TUNED_RATE, log, STATE / f"{folder.name}_tuned.pt", save)
 
 

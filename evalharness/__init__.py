@@ -1,4 +1,4 @@
-"""Tells whether a falling loss is real.
+r"""Tells whether a falling loss is real.
 
 ::
 

@@ -32,9 +32,13 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read our output has gone, as `| head` does: nothing is wrong, and nobody is left to tell.
         sys.stderr.close()
         code = 0
-    except Exception as error:  # noqa: BLE001 - the last resort: a user gets one line, --debug the rest
+    except Exception as error:  # noqa: BLE001 - the last resort: a user gets one line, and --debug shows the rest
         kind = type(error).__name__
-        code = _told(f"{kind}: {str(error).splitlines()[0] if str(error) else 'no message'} (--debug shows where)", NOT_EVALUATED, debug=debug)
+        code = _told(
+            f"{kind}: {str(error).splitlines()[0] if str(error) else 'no message'} (--debug shows where)",
+            NOT_EVALUATED,
+            debug=debug,
+        )
     sys.exit(code)
 
 

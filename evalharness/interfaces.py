@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 
 class Tokenizer(Protocol):
     """Text to ids and back.
 
-    ``encode`` adds no special tokens and raises ``ValueError`` where a character is not in the vocabulary.
-    ``decode`` keeps special tokens visible. ``vocab_size`` is one more than the highest id that has a token.
+    ``encode`` adds no special tokens. ``decode`` keeps special tokens visible. ``vocab_size`` is one more than the highest id that has a token.
     """
 
     vocab_size: int
 
-    def encode(self, text: str) -> list[int]: ...
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of ``text``; raise ``ValueError`` where the vocabulary lacks a character."""
+        ...
 
-    def decode(self, ids: Sequence[int]) -> str: ...
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ``ids``."""
+        ...
 
 
 class LanguageModel(Protocol):
@@ -37,7 +41,9 @@ class LanguageModel(Protocol):
     supports_cache: bool
     device: torch.device
 
-    def logits(self, ids: torch.Tensor) -> torch.Tensor: ...
+    def logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return logits for every position of ``ids``."""
+        ...
 
     def cached_logits(
         self, ids: torch.Tensor, attention_mask: torch.Tensor, position_ids: torch.Tensor, cache: Any

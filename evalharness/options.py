@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.manifest import ScoreSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalharness.manifest import ScoreSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+
     from rich.progress import Progress, TaskID
 
 
@@ -26,7 +26,7 @@ class Lines:
 
     def stage(self, name: str, total: int) -> None:
         """Print its name, and how many pieces it has where there are several."""
-        click.echo(f"{name} …" if total <= 1 else f"{name}: {total} …", err=True)
+        click.echo(f"{name} …" if total == 1 else f"{name}: {total} …", err=True)
 
     def advance(self) -> None:
         """No animation off a terminal."""
@@ -36,8 +36,8 @@ class Bars:
     """A bar for each stage, with the time that is left."""
 
     def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - not needed for --help
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress: Progress = Progress(*columns, console=Console(stderr=True))
@@ -64,6 +64,6 @@ class Bars:
             self._progress.advance(self._stage)
 
 
-def watcher() -> AbstractContextManager[Lines | Bars]:
+def watcher() -> Lines | Bars:
     """Bars where stderr is a terminal, else lines."""
     return Bars() if click.get_text_stream("stderr").isatty() else Lines()

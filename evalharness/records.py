@@ -201,7 +201,7 @@ class DegenerationRate:
 class Scorecard:
     """Everything about one checkpoint. ``scorecard.json`` is this record.
 
-    ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts the verdicts likewise.
+    ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts verdicts likewise.
     ``incomplete`` holds one line for each thing that could not be evaluated; where it is not empty the exit code is 3.
     """
 

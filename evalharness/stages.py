@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
 from evalharness.completion_files import WrittenCompletion, read_completions
 from evalharness.errors import CompletionFileError
 from evalharness.interfaces import Silent, Watcher
-from evalharness.pipeline import human_eval_result
+from evalharness.pipeline.writing import human_eval_result
 from evalharness.records import Execution, Interval, Problem, Verdict
 from evalharness.store import RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     from evalharness.degeneration import Degeneration
     from evalharness.sandbox import Job
 
@@ -50,7 +51,8 @@ class ExecutedFile:
             f"{count} {verdict}" for verdict, count in self.outcomes.items()
         )
         if self.problems < self.of_problems:
-            yield f"{self.of_problems - self.problems} of {self.of_problems} problems are not in the file: pass@k is over those that are"
+            missing = self.of_problems - self.problems
+            yield f"{missing} of {self.of_problems} problems are not in the file: pass@k is over those that are"
         for k, value in self.pass_at_k.items():
             yield f"pass@{k}: {100 * value.estimate:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
         yield f"written: {self.results}"
@@ -71,8 +73,8 @@ def execute_file(
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written.
     """
-    from evalharness.problems import load_problems  # noqa: PLC0415
-    from evalharness.sandbox import Sandbox  # noqa: PLC0415
+    from evalharness.problems import load_problems
+    from evalharness.sandbox import Sandbox
 
     watcher = watcher or Silent()
     written = read_completions(file, key)
@@ -103,12 +105,14 @@ def _folded(task_id: str) -> str:
 
 
 def _job(file: Path, completion: WrittenCompletion, problems: Mapping[str, Problem]) -> Job:
-    from evalharness.sandbox import Job  # noqa: PLC0415
+    from evalharness.sandbox import Job
 
     problem = problems.get(_folded(completion.task_id))
     if problem is None:
         known = next(iter(problems.values())).task_id
-        raise CompletionFileError(f"{file}: task {completion.task_id!r} is not in the problem set (which has {known}, …)")
+        raise CompletionFileError(
+            f"{file}: task {completion.task_id!r} is not in the problem set (which has {known}, …)"
+        )
     text = completion.text
     if completion.has_prompt:
         # EvalPlus writes whole programs, with the prompt as it was or as the model wrote it again.
@@ -177,8 +181,8 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
 
     Raises :class:`EvalHarnessError` for a broken line or a tokenizer that can't be read.
     """
-    from evalharness.degeneration import analyse  # noqa: PLC0415
-    from evalharness.statistics import share_interval  # noqa: PLC0415
+    from evalharness.degeneration import analyse
+    from evalharness.statistics import share_interval
 
     written = read_completions(file, key)
     encode, decode = _codec(tokenizer) if tokenizer else (None, None)
@@ -192,7 +196,7 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
 
 
 def _codec(path: Path) -> tuple[Any, Any]:
-    from evalharness.checkpoints.tokenizers import read_tokenizer  # noqa: PLC0415
+    from evalharness.checkpoints.tokenizers import read_tokenizer_file
 
-    tokenizer = read_tokenizer(path)
+    tokenizer = read_tokenizer_file(path)
     return tokenizer.encode, tokenizer.decode

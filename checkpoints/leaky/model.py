@@ -1,4 +1,4 @@
-"""A small decoder: rotary positions, RMS norm, tied embeddings. Plain torch, as one writes it for a first code model."""
+"""A small decoder: rotary positions, RMS norm, tied embeddings. Plain torch, as for a first code model."""
 
 import torch
 from torch import nn

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from evalharness.generation.decoding import Decoding, Distributions
+from evalharness.generation.decoding import Choice, Decoding, Distributions
 from evalharness.generation.reference import Reference
 from evalharness.generation.request import Settings
 from evalharness.generation.row import Row
@@ -71,11 +71,15 @@ class CachedEngine:
         return output[index, last], cache, held.to(device)[index]
 
     def _draw(self, rows: list[Row], logits: torch.Tensor) -> None:
-        distributions = Distributions(logits, self._allowed, self._settings.noise_nats)
+        task_ids = [row.request.task_id for row in rows]
+        distributions = Distributions(logits, self._allowed, self._settings.noise_nats, task_ids)
+        entropies = distributions.entropies(range(len(rows)))
         by_decoding: dict[Decoding, list[int]] = {}
         for i, row in enumerate(rows):
             by_decoding.setdefault(row.request.decoding, []).append(i)
         for decoding, places in by_decoding.items():
-            choices = distributions.pick(decoding, places, [rows[i].uniform(0) for i in places])
-            for i, choice in zip(places, choices, strict=True):
+            drawn = distributions.draw(decoding, places, [rows[i].uniform(0) for i in places])
+            for i, (token_id, certain) in zip(places, drawn, strict=True):
+                nats, sure = entropies[i]
+                choice = Choice(token_id, nats, certain and sure)
                 rows[i].append(choice if choice.certain else self._reference.choose(rows[i]))

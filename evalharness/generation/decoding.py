@@ -8,12 +8,14 @@ batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from evalharness.errors import EvaluationError
+from evalharness.generation.inverse_cdf import ROUNDING, Cut, cumulative, invert
 from evalharness.records import DecodingName
 
 ENTROPY_STEP_NATS = 0.01
@@ -43,102 +45,90 @@ class Choice:
 
 
 class Distributions:
-    """The distributions at a number of positions, from which any decoding picks.
+    """The distributions at a number of positions, from which any decoding draws.
 
     ``logits`` is ``(positions, vocabulary)`` in nats; ``allowed`` is ``(vocabulary,)``, False for ids that have no
-    token; ``noise_nats`` bounds how far a logit may be off (0: every choice counts as certain).
-
-    Raises :class:`EvaluationError` where a logit is NaN or +infinity.
+    token; ``noise_nats`` bounds how far a logit may be off (0: everything counts as certain). ``task_ids`` names each
+    position for errors.
     """
 
-    def __init__(self, logits: torch.Tensor, allowed: torch.Tensor | None, noise_nats: float) -> None:
-        logits = logits.double()
+    def __init__(
+        self, logits: torch.Tensor, allowed: torch.Tensor | None, noise_nats: float, task_ids: Sequence[str]
+    ) -> None:
         if allowed is not None:
             logits = logits.masked_fill(~allowed, -torch.inf)
-        if not bool(torch.isfinite(logits.amax(dim=-1)).all()):
-            raise EvaluationError("the model returned NaN or infinity as logits")
-        self._logits = logits
+        finite = torch.isfinite(logits.amax(dim=-1))
+        self._finite: list[bool] = finite.tolist()
+        # What follows a wrong guess may be no number and does not matter, so it is an error only once it is asked for.
+        self._logits = logits if all(self._finite) else torch.where(finite.unsqueeze(1), logits, 0.0)
+        self._task_ids = task_ids
         self._noise_nats = noise_nats
-        log_p = torch.log_softmax(logits, dim=-1)
-        self._p = log_p.exp()
-        entropy = -(self._p * log_p.clamp_min(-1e4)).sum(dim=-1)
-        grid = entropy / ENTROPY_STEP_NATS
-        self._entropy_nats = (grid.round() * ENTROPY_STEP_NATS).tolist()
-        to_boundary = ((grid - 0.5) - (grid - 0.5).round()).abs() * ENTROPY_STEP_NATS
-        self._entropy_certain = to_boundary > 2 * noise_nats
-        self._cut: dict[Decoding, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def pick(self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]) -> list[Choice]:
-        """A choice for each of ``positions`` (indices of rows of ``logits``), each with its own number in [0, 1)."""
-        index = torch.tensor(positions, dtype=torch.long, device=self._logits.device)
+    def draw(
+        self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]
+    ) -> list[tuple[int, bool]]:
+        """A token for each of ``positions`` (rows of ``logits``), by its own number in [0, 1), and whether it is certain."""
+        # Completions of one problem share positions: what depends on the logits alone is computed once.
+        different = sorted(set(positions))
+        place = {position: i for i, position in enumerate(different)}
+        logits = self._logits[self._index(different)]
+        index = self._index([place[position] for position in positions])
         if decoding.name == "greedy":
-            tokens, certain = self._greedy(index)
+            tokens, certain = (part[index] for part in _most_probable(logits, self._noise_nats))
         else:
-            tokens, certain = self._sampled(decoding, index, uniforms)
-        certain = certain & self._entropy_certain[index] if self._noise_nats else torch.ones_like(certain)
-        return [
-            Choice(token, round(self._entropy_nats[position], 2), sure)
-            for token, position, sure in zip(tokens.tolist(), positions, certain.tolist(), strict=True)
-        ]
+            noise = self._noise_nats / decoding.temperature
+            cut = Cut(decoding.temperature, decoding.top_p, decoding.top_k)
+            distribution, cut_certain = cumulative(logits.double(), cut, noise)
+            tokens, certain = invert(distribution[index], uniforms, noise)
+            certain &= cut_certain[index]
+        sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
+        return list(zip(tokens.tolist(), sure, strict=True))
 
-    def _greedy(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        best = self._logits[index].topk(min(2, self._logits.shape[-1]), dim=-1)
-        margin = best.values[:, 0] - best.values[:, -1]
-        # argmax and topk may order equal values differently; argmax takes the lowest id.
-        return self._logits[index].argmax(dim=-1), margin > 2 * self._noise_nats
+    def entropies(self, positions: Sequence[int]) -> list[tuple[float, bool]]:
+        """The entropy (nats, on the grid) at each of ``positions``, and whether it is certain.
 
-    def _sampled(
-        self, decoding: Decoding, index: torch.Tensor, uniforms: Sequence[float]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        if decoding not in self._cut:
-            self._cut[decoding] = self._cumulative(decoding)
-        cumulative, cut_certain = self._cut[decoding]
-        rows = cumulative[index]
-        u = torch.tensor(uniforms, dtype=torch.float64, device=rows.device).unsqueeze(1)
-        tokens = torch.searchsorted(rows, u, right=True).clamp_max(rows.shape[-1] - 1)
-        # u close to 1 may fall on ids behind the last one that has any probability: step back to that one.
-        tokens = torch.minimum(tokens, self._last_possible(rows))
-        above = rows.gather(1, tokens)
-        below = torch.where(tokens > 0, rows.gather(1, (tokens - 1).clamp_min(0)), torch.zeros_like(above))
-        tolerance = 2 * self._noise_nats / decoding.temperature
-        # The ends at 0 and 1 are no boundaries: there is no token beyond them.
-        clear_above = ((above - u) > tolerance) | (above >= 1 - 1e-12)
-        clear_below = ((u - below) > tolerance) | (below <= 1e-12)
-        return tokens.squeeze(1), (clear_above & clear_below).squeeze(1) & cut_certain[index]
+        Raises :class:`EvaluationError` where a logit there is NaN or +infinity, or all are -infinity.
+        """
+        for position in positions:
+            if not self._finite[position]:
+                raise EvaluationError(f"{self._task_ids[position]}: the model returned NaN or infinity as logits")
+        log_p = torch.log_softmax(self._logits[self._index(positions)].double(), dim=-1)
+        p = log_p.exp()
+        log_p = log_p.clamp_min(-1e4)
+        entropy = -(p * log_p).sum(dim=-1)
+        spread = (p * (log_p + entropy.unsqueeze(1)).abs()).sum(dim=-1)
+        steps = entropy / ENTROPY_STEP_NATS
+        to_boundary = ((steps - 0.5) - (steps - 0.5).round()).abs() * ENTROPY_STEP_NATS
+        certain = to_boundary > _entropy_shift(spread, self._noise_nats)
+        sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
+        # Adding zero makes the zero positive, whichever sign rounding gave it.
+        nats = [round(step * ENTROPY_STEP_NATS, 2) + 0.0 for step in steps.round().tolist()]
+        return list(zip(nats, sure, strict=True))
 
-    @staticmethod
-    def _last_possible(cumulative: torch.Tensor) -> torch.Tensor:
-        return (cumulative < cumulative[:, -1:]).sum(dim=-1, keepdim=True)
+    def choose(self, decoding: Decoding, position: int, uniform: float) -> Choice:
+        """Draw one token, with its entropy. Raises :class:`EvaluationError` as :meth:`entropies` does."""
+        ((entropy_nats, entropy_sure),) = self.entropies([position])
+        ((token_id, token_sure),) = self.draw(decoding, [position], [uniform])
+        return Choice(token_id, entropy_nats, token_sure and entropy_sure)
 
-    def _cumulative(self, decoding: Decoding) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cumulative probabilities in the order of ids after the cuts, and whether noise leaves the cuts as they are."""
-        scaled = self._logits / decoding.temperature
-        noise = self._noise_nats / decoding.temperature
-        certain = torch.ones(scaled.shape[0], dtype=torch.bool, device=scaled.device)
-        vocabulary = scaled.shape[-1]
-        if 0 < decoding.top_k < vocabulary:
-            best = scaled.topk(decoding.top_k + 1, dim=-1).values
-            certain &= (best[:, -2] - best[:, -1]) > 2 * noise
-            scaled = scaled.masked_fill(scaled < best[:, -2:-1], -torch.inf)
-        p = torch.softmax(scaled, dim=-1)
-        if decoding.top_p < 1:
-            p, clear = _nucleus(p, decoding.top_p, noise)
-            certain &= clear
-        cumulative = (p / p.sum(dim=-1, keepdim=True)).cumsum(dim=-1)
-        return cumulative / cumulative[:, -1:], certain
+    def _index(self, positions: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(positions, dtype=torch.long, device=self._logits.device)
 
 
-def _nucleus(p: torch.Tensor, top_p: float, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keep the smallest set of most probable tokens whose mass reaches ``top_p`` (Holtzman et al. 2020, section 3.1)."""
-    ordered, ids = p.sort(dim=-1, descending=True, stable=True)
-    mass_before = ordered.cumsum(dim=-1) - ordered
-    kept = mass_before < top_p
-    kept[:, 0] = True
-    cut = torch.zeros_like(p).scatter(1, ids, torch.where(kept, ordered, torch.zeros_like(ordered)))
-    last = kept.sum(dim=-1, keepdim=True) - 1
-    following = (last + 1).clamp_max(p.shape[-1] - 1)
-    reached = mass_before.gather(1, last) + ordered.gather(1, last)
-    clear = (top_p - mass_before.gather(1, last) > 2 * noise) & (reached - top_p > 2 * noise)
-    # Two tokens of nearly equal probability at the cut could change places.
-    ratio = (ordered.gather(1, last).clamp_min(1e-300).log() - ordered.gather(1, following).clamp_min(1e-300).log()) > 2 * noise
-    return cut, (clear & ratio).squeeze(1)
+def _most_probable(logits: torch.Tensor, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The lowest id with the largest logit, and whether every other logit is below it by more than noise can move both."""
+    best = logits.argmax(dim=-1, keepdim=True)
+    second = logits.scatter(1, best, -torch.inf).amax(dim=-1)
+    margin = logits.gather(1, best).squeeze(1).double() - second.double()
+    return best.squeeze(1), margin > 2 * noise
+
+
+def _entropy_shift(spread: torch.Tensor, noise: float) -> torch.Tensor:
+    """How far an entropy moves at most where each logit moves by up to ``noise`` (nats).
+
+    The derivative of the entropy H by a logit is ``-p (ln p + H)``, so that H moves by at most ``noise`` times the mean
+    of ``|ln p + H|`` (``spread``), taken where it is largest on the way: no probability changes there by more than a
+    factor of ``exp(2 noise)``, no ``ln p`` by more than ``2 noise``, and H by no more than the bound itself.
+    """
+    scale = noise * math.exp(min(2 * noise, 700.0))
+    return scale * (spread + 2 * noise) / (1 - scale) + ROUNDING if scale < 1 else torch.full_like(spread, torch.inf)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-CONTEXTS = (6, 3, 2, 1)
+CONTEXTS = (12, 7, 4, 3, 2, 1)
 """How many tokens a guess looks back, longest first: the longer the match, the better the guess."""
 
 

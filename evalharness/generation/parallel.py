@@ -21,7 +21,7 @@ from evalharness.interfaces import LanguageModel
 
 WINDOW_BATCHES = 4
 """Rows under way at once, in batches: enough to find rows of one length, few enough that some finish soon."""
-LONGEST_DRAFT = 64
+SHORTEST_DRAFT, LONGEST_DRAFT = 6, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class _Input:
 
     ids: tuple[int, ...]
     drafted: int
+
+    @property
+    def draft(self) -> tuple[int, ...]:
+        """The guesses."""
+        return self.ids[len(self.ids) - self.drafted :]
 
 
 class ParallelEngine:
@@ -41,7 +46,6 @@ class ParallelEngine:
         self._settings = settings
         self._drafts = Drafts() if settings.drafts and not settings.exact_lengths else None
         self._reference = Reference(model, allowed)
-        self.forwards = 0
 
     def run(self, rows: list[Row]) -> Iterator[Row]:
         """Yield each of ``rows`` once it is finished. The shortest go first, so that lengths stay close together."""
@@ -76,48 +80,73 @@ class ParallelEngine:
 
     def _step(self, inputs: dict[_Input, list[Row]]) -> None:
         """One forward pass, and every token that it settles."""
-        distributions, first = self._distributions(list(inputs))
-        picks: dict[Decoding, list[tuple[Row, int, int]]] = {}
+        distributions, first = self._distributions(inputs)
+        drawn = self._draw(inputs, distributions, first)
+        # The entropy costs more than the token: it is computed only as far as the drafts hold.
+        reach = {row: _reach(entry, drawn[row]) for entry, rows in inputs.items() for row in rows}
+        wanted = sorted({first[entry] + i for entry, rows in inputs.items() for row in rows for i in range(reach[row])})
+        entropies = dict(zip(wanted, distributions.entropies(wanted), strict=True))
         for entry, rows in inputs.items():
             for row in rows:
-                places = picks.setdefault(row.request.decoding, [])
-                places += [(row, first[entry] + ahead, ahead) for ahead in range(entry.drafted + 1)]
-        choices: dict[int, list[Choice]] = {}
-        for decoding, places in picks.items():
-            uniforms = [row.uniform(ahead) for row, _, ahead in places]
-            for place, choice in zip(
-                places, distributions.pick(decoding, [p for _, p, _ in places], uniforms), strict=True
-            ):
-                choices.setdefault(id(place[0]), []).append(choice)
-        for entry, rows in inputs.items():
-            for row in rows:
-                self._accept(row, entry, choices[id(row)])
+                choices = [
+                    Choice(token, entropies[first[entry] + i][0], sure and entropies[first[entry] + i][1])
+                    for i, (token, sure) in enumerate(drawn[row][: reach[row]])
+                ]
+                self._accept(row, entry, choices)
 
-    def _distributions(self, inputs: list[_Input]) -> tuple[Distributions, dict[_Input, int]]:
+    def _distributions(self, inputs: dict[_Input, list[Row]]) -> tuple[Distributions, dict[_Input, int]]:
         """The distributions after each input's own ids and after each of its drafted tokens, and where each begins."""
-        longest = max(len(entry.ids) for entry in inputs)
-        ids = torch.zeros((len(inputs), longest), dtype=torch.long)
+        ids = torch.zeros((len(inputs), max(len(entry.ids) for entry in inputs)), dtype=torch.long)
         for i, entry in enumerate(inputs):
             ids[i, : len(entry.ids)] = torch.tensor(entry.ids)
         logits = self._model.logits(ids.to(self._model.device))
-        self.forwards += 1
-        parts = [logits[i, len(e.ids) - e.drafted - 1 : len(e.ids)] for i, e in enumerate(inputs)]
-        first, total = {}, 0
-        for entry, part in zip(inputs, parts, strict=True):
-            first[entry] = total
-            total += len(part)
-        return Distributions(torch.cat(parts), self._allowed, self._settings.noise_nats), first
+        parts, first, task_ids = [], {}, []
+        for i, (entry, rows) in enumerate(inputs.items()):
+            first[entry] = len(task_ids)
+            parts.append(logits[i, len(entry.ids) - entry.drafted - 1 : len(entry.ids)])
+            task_ids += [rows[0].request.task_id] * (entry.drafted + 1)
+        return Distributions(torch.cat(parts), self._allowed, self._settings.noise_nats, task_ids), first
+
+    @staticmethod
+    def _draw(
+        inputs: dict[_Input, list[Row]], distributions: Distributions, first: dict[_Input, int]
+    ) -> dict[Row, list[tuple[int, bool]]]:
+        """What each row would draw next, and after each of its drafted tokens; and whether that is certain."""
+        places: dict[Decoding, list[tuple[Row, int, float]]] = {}
+        for entry, rows in inputs.items():
+            for row in rows:
+                of_decoding = places.setdefault(row.request.decoding, [])
+                greedy = row.request.decoding.name == "greedy"
+                for i in range(entry.drafted + 1):
+                    of_decoding.append((row, first[entry] + i, 0.0 if greedy else row.uniform(i)))
+        drawn: dict[Row, list[tuple[int, bool]]] = {}
+        for decoding, wanted in places.items():
+            rows_of, positions, uniforms = zip(*wanted, strict=True)
+            for row, token in zip(rows_of, distributions.draw(decoding, positions, uniforms), strict=True):
+                drawn.setdefault(row, []).append(token)
+        return drawn
 
     def _accept(self, row: Row, entry: _Input, choices: list[Choice]) -> None:
         """Append the drawn tokens as long as each was drawn after text that the row really has."""
         begun = len(row.ids)
-        for ahead, choice in enumerate(choices):
+        for choice, drafted in zip(choices, [*entry.draft, None], strict=False):
             settled = choice if choice.certain else self._reference.choose(row)
             row.append(settled)
-            drafted = entry.ids[len(entry.ids) - entry.drafted + ahead] if ahead < entry.drafted else None
             if row.stop_reason or settled.token_id != drafted:
                 break
         accepted = len(row.ids) - begun
-        row.draft_length = min(2 * row.draft_length, LONGEST_DRAFT) if accepted > entry.drafted else max(4, accepted + 2)
+        if accepted > entry.drafted:
+            # Nothing was guessed wrong; but a guess that ended by itself says nothing of longer ones.
+            row.draft_length = min(2 * row.draft_length, LONGEST_DRAFT) if entry.drafted == row.draft_length else row.draft_length
+        else:
+            row.draft_length = max(SHORTEST_DRAFT, accepted + 2)
         if self._drafts:
             self._drafts.learn(row.ids, begun)
+
+
+def _reach(entry: _Input, drawn: list[tuple[int, bool]]) -> int:
+    """How many of the tokens drawn may count: up to the first that is certain and not what was drafted."""
+    for i, (drafted, (token_id, certain)) in enumerate(zip(entry.draft, drawn, strict=False)):
+        if certain and token_id != drafted:
+            return i + 1
+    return len(drawn)

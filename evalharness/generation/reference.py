@@ -6,13 +6,14 @@ import copy
 
 import torch
 
-from evalharness.errors import EvaluationError
 from evalharness.generation.decoding import Choice, Distributions
 from evalharness.generation.row import Row
 from evalharness.interfaces import LanguageModel
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
+TIE_DECIMALS = 9
+"""Logits that agree to so many decimals are ties; the lowest id wins."""
 
 
 class Reference:
@@ -31,11 +32,10 @@ class Reference:
     def choose(self, row: Row) -> Choice:
         """The next token of ``row``. Raises :class:`EvaluationError` where the logits are NaN."""
         ids = torch.tensor([row.ids], device=self._model.device)
-        try:
-            distributions = Distributions(self.logits(ids)[:, -1], self._allowed, noise_nats=0.0)
-        except EvaluationError as error:
-            raise EvaluationError(f"{row.request.task_id}: {error}") from error
-        return distributions.pick(row.request.decoding, [0], [row.uniform(0)])[0]
+        # Tokens with the same embedding have the same logit but for rounding, which must not decide between them.
+        logits = self.logits(ids)[:, -1].double().round(decimals=TIE_DECIMALS)
+        distributions = Distributions(logits, self._allowed, 0.0, [row.request.task_id])
+        return distributions.choose(row.request.decoding, 0, row.uniform(0))
 
     def logits(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits ``(rows, length, vocabulary)`` in the highest precision that can be had."""

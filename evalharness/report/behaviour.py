@@ -56,8 +56,8 @@ def shown_completions(scored: Sequence[Scored], token_text: Callable[[int], str]
 def choose(scored: Iterable[Scored]) -> list[tuple[str, Scored]]:
     """Choose at most three completions of different problems, and say why each.
 
-    The longest loop; the longest of another kind, or else a failure without a loop; the first that passed. What is
-    missing is made up for by further failures. The choice does not depend on the order of ``scored``.
+    The longest loop; the longest of another kind; the first that passed; a failure without a loop. What is missing is
+    made up for by further ones. The choice does not depend on the order of ``scored``.
     """
     ordered = sorted((s for s in scored if s.completion.stop_reason not in _NOT_BEGUN), key=_order)
     bad = sorted((s for s in ordered if s.analysis.degenerate), key=lambda s: -s.looping_tokens)
@@ -70,9 +70,7 @@ def choose(scored: Iterable[Scored]) -> list[tuple[str, Scored]]:
         ("another kind of degeneration", other_kind),
         ("passes", passed),
         ("fails without a loop", failed),
-        ("degenerates too", bad),
-        ("passes too", passed),
-        ("fails too", failed),
+        *(2 * [("degenerates too", bad), ("passes too", passed), ("fails too", failed)]),
     ]
     chosen: list[tuple[str, Scored]] = []
     for why, candidates in wishes:
@@ -135,12 +133,11 @@ def _detail(detail: str) -> str:
 
 
 def _cut(text: str, line_length: int) -> tuple[str, int]:
-    """Cut the text and its lines, each with an ellipsis where it was cut, and count the characters that are left out."""
-    lines = text[:MAX_CHARACTERS].split("\n")[:MAX_LINES]
-    kept = [line[:line_length] for line in lines]
-    left_out = len(text) - sum(map(len, kept)) - (len(kept) - 1)
-    shown = "\n".join(f"{part}…" if part != line else part for part, line in zip(kept, lines, strict=True))
-    return shown, left_out if text != shown.rstrip("\n") + "\n" else 0
+    """Cut the text and its lines, each with an ellipsis where it was cut, and count the characters left out."""
+    whole = text.removesuffix("\n")
+    lines = whole[:MAX_CHARACTERS].split("\n")[:MAX_LINES]
+    left_out = len(whole) - len("\n".join(line[:line_length] for line in lines))
+    return "\n".join(shortened(line, line_length + 1) if len(line) > line_length else line for line in lines), left_out
 
 
 def _marked(text: str) -> str:

@@ -44,7 +44,7 @@ _SETTINGS: dict[str, Any] = {
     "ytick.labelcolor": INK,
     "legend.frameon": False,
     "legend.fontsize": 9.5,
-    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.09,
     "figure.constrained_layout.w_pad": 0.14,
 }
 

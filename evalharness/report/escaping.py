@@ -36,7 +36,7 @@ def code(text: str) -> str:
     r"""Return ``text`` as inline code on one line, its line ends as ``\n``."""
     shown = one_line(text) or " "
     ticks = "`" * (_longest_run(shown) + 1)
-    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    pad = " " if shown.strip() and (shown[0] in "` " or shown[-1] in "` ") else ""
     return f"{ticks}{pad}{shown}{pad}{ticks}"
 
 

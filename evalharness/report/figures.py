@@ -33,7 +33,7 @@ class _Marker(NamedTuple):
 
 
 _RECOMPUTED = _Marker("recomputed", BLUE, "white", 10.0)
-_HONEST = _Marker("honest (from the tokens before alone)", RED, RED, 5.5)
+_HONEST = _Marker("honest (from earlier tokens alone)", RED, RED, 5.5)
 
 
 def losses_figure(
@@ -43,7 +43,7 @@ def losses_figure(
 
     Where the step is not known a measured loss is a line across the figure. Losses that are not finite are left out.
     """
-    with canvas(4.0) as drawn:
+    with canvas(3.9) as drawn:
         axes = drawn.axes("Logged and measured loss", "training step", "loss (nats a token)")
         values = [point.loss_nats for point in points]
         for split, colour, label in (("train", GREY, "logged, training"), ("validation", BLUE, "logged, validation")):
@@ -56,7 +56,8 @@ def losses_figure(
         if step is not None and recomputed is not None and honest is not None:
             axes.vlines(step, *sorted((recomputed.estimate, honest.estimate)), color=RED, linestyle=":", linewidth=1.4)
         _loss_axis(axes, values)
-        drawn.figure.legend(loc="outside lower center", ncols=2)
+        if axes.get_legend_handles_labels()[0]:
+            drawn.figure.legend(loc="outside lower center", ncols=2)
     return drawn.svg
 
 

@@ -40,7 +40,8 @@ def decode(ids) -> str:
 def problem(number: int, **changes) -> Problem:
     base = Problem(
         task_id=f"warmup/{number}",
-        prompt=f'def add_{number}(a, b):\n    """Return the sum of a and b.\n\n    >>> add_{number}(2, 3)\n    5\n    """\n',
+        prompt=f'def add_{number}(a, b):\n    """Return the sum of a and b.\n\n    >>> add_{number}(2, 3)\n'
+        '    5\n    """\n',
         entry_point=f"add_{number}",
         canonical_solution="    return a + b\n",
         test=f"def check(candidate):\n    assert candidate({number}, 3) == {number + 3}\n",
@@ -48,14 +49,18 @@ def problem(number: int, **changes) -> Problem:
     return replace(base, **changes)
 
 
-def scored(of: Problem, ids, verdict=Verdict.FAILED, *, completion_id=0, decoding="greedy", detail="", text=None) -> Scored:
+def scored(
+    of: Problem, ids, verdict=Verdict.FAILED, *, completion_id=0, decoding="greedy", detail="", text=None
+) -> Scored:
     looping = len(ids) >= 64
     stop = "loop" if looping else "end_token"
     entropy = tuple(round(abs(math.sin(i + len(ids))) / (20 if looping else 1), 4) for i in range(len(ids)))
     text = decode(ids) if text is None else text
     completion = Completion(of.task_id, completion_id, text, tuple(ids), stop, decoding, entropy)
     execution = Execution(of.task_id, completion_id, verdict, detail, "apart", 0.01, 0.01, 1 << 24)
-    return Scored(of, completion, execution, analyse(text, ids, decode=decode, stop_reason=stop, token_entropy_nats=entropy))
+    return Scored(
+        of, completion, execution, analyse(text, ids, decode=decode, stop_reason=stop, token_entropy_nats=entropy)
+    )
 
 
 def warmup() -> tuple[Scored, ...]:
@@ -131,7 +136,9 @@ def scorecard(**changes) -> Scorecard:
                 {"trials": 24, "threshold_nats": 1.2e-05, "largest_change_nats": 7.3125, "cuts": [0, 1, 11, 17]},
                 "Give the attention a causal mask and train again: no adapter mends weights that copy their input.",
             ),
-            Finding("context", "contributing", "2 of 2 HumanEval prompts are longer than 256 tokens.", {}, "Use fewer."),
+            Finding(
+                "context", "contributing", "2 of 2 HumanEval prompts are longer than 256 tokens.", {}, "Use fewer."
+            ),
         ),
         ruled_out=(
             RuledOut("not_finite", "All logits are finite on 32 rows.", {"rows": 32}),
@@ -150,7 +157,11 @@ def evidence(**changes) -> Evidence:
         completion=Completion("HumanEval/0", 0, "", (), "prompt_too_long", "greedy", ()),
         analysis=analyse("", (), stop_reason="prompt_too_long"),
     )
-    train = [LossPoint(step, "train", round(5 * math.exp(-step / 90) + 0.01, 4), "leaky.log") for step in range(0, 601, 20)]
-    validation = [LossPoint(s, "validation", round(5 * math.exp(-s / 90) + 0.012, 4), "leaky.log") for s in range(0, 601, 100)]
+    train = [
+        LossPoint(step, "train", round(5 * math.exp(-step / 90) + 0.01, 4), "leaky.log") for step in range(0, 601, 20)
+    ]
+    validation = [
+        LossPoint(s, "validation", round(5 * math.exp(-s / 90) + 0.012, 4), "leaky.log") for s in range(0, 601, 100)
+    ]
     base = Evidence({"warmup": warmup(), "humaneval": (skipped,)}, (*train, *validation), token_text)
     return replace(base, **changes)

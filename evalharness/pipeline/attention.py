@@ -1,0 +1,95 @@
+"""Whether the model is causal, and how far rounding moves its logits. Both decide how it may be run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.records import Finding, NotTestable
+
+if TYPE_CHECKING:
+    from evalharness.generation import Settings
+    from evalharness.pipeline.work import Attention, Work
+
+PROBE_ROWS = 64
+PROBE_LENGTH = 1024
+ROOM_CHARACTERS = 800
+"""What a completion gets room for: 95 % of HumanEval's own solutions are shorter."""
+
+
+def probe_attention(work: Work) -> Settings:
+    """Probe the model, keep what was found in ``work``, and return how it is to be run."""
+    from evalharness.generation import TOLERABLE_NATS, Settings
+
+    work.watcher.stage("probing the attention", 1)
+    rows = _real_rows(work)
+    work.attention = _attention(work, rows)
+    noise_nats = _noise(work, rows)
+    work.watcher.advance()
+    unsteady = noise_nats > TOLERABLE_NATS
+    if unsteady and work.attention == "causal":
+        work.watcher.say(f"logits move by {noise_nats:.2g} nats with the batch: running at exact lengths")
+    return Settings(
+        max_new_tokens=work.options.max_new_tokens or _new_tokens(work),
+        batch_size=work.options.batch_size,
+        seed=work.options.seed,
+        exact_lengths=work.attention != "causal" or unsteady,
+        stop_loops=work.options.stop_loops,
+        noise_nats=noise_nats,
+    )
+
+
+def _attention(work: Work, rows: list[list[int]]) -> Attention:
+    from evalharness.diagnosis import future_leak, redrawn_copy
+
+    model = work.checkpoint.model
+    if work.manifest.model.attention == "prefix":
+        reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
+        work.not_testable.append(NotTestable("future_leak", reason))
+        return "prefix"
+    result = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
+    if isinstance(result, Finding):
+        work.findings.append(result)
+        return "leaks"
+    if isinstance(result, NotTestable):
+        work.not_testable.append(result)
+        return "not_testable"
+    work.ruled_out.append(result)
+    return "causal"
+
+
+def _noise(work: Work, rows: list[list[int]]) -> float:
+    """How far a logit may be off (nats); 0 in half precision, where every choice would have to be made twice."""
+    from evalharness.generation import logit_noise
+
+    if work.checkpoint.dtype not in {"float32", "float64"}:
+        return 0.0
+    return logit_noise(work.checkpoint.model, rows[:8], padded=work.attention == "causal")
+
+
+def _real_rows(work: Work) -> list[list[int]]:
+    """Ids of prompts with their solutions, as far as the vocabulary spells them; made-up ids where it spells none."""
+    longest = min(work.checkpoint.context_length or PROBE_LENGTH, PROBE_LENGTH)
+    encoded = _encodable(work, [problem.prompt + problem.canonical_solution for problem in work.problems.values()])
+    rows = [[*work.checkpoint.begin_token_ids, *ids][:longest] for _, ids in encoded if len(ids) > 1]
+    if not rows:
+        rows = [[i % work.checkpoint.tokenizer.vocab_size for i in range(1, min(longest, 64) + 1)]]
+    return rows[:PROBE_ROWS]
+
+
+def _new_tokens(work: Work) -> int:
+    """Room for ``ROOM_CHARACTERS`` of code in this tokenizer's tokens: 64 to 1,024, a multiple of 64."""
+    encoded = _encodable(work, [problem.canonical_solution for problem in work.problems.values()])
+    characters = sum(len(text) for text, _ in encoded)
+    tokens = sum(len(ids) for _, ids in encoded)
+    needed = ROOM_CHARACTERS * tokens / characters if characters else 256.0
+    return min(1024, max(64, 64 * round(needed / 64)))
+
+
+def _encodable(work: Work, texts: list[str]) -> list[tuple[str, list[int]]]:
+    found = []
+    for text in texts[: 4 * PROBE_ROWS]:
+        try:
+            found.append((text, work.checkpoint.tokenizer.encode(text)))
+        except ValueError:
+            continue
+    return found

