@@ -16,9 +16,9 @@ def score(path: str | os.PathLike[str], **settings: Any) -> Scorecard:
     """Score a checkpoint and write its report; return the scorecard.
 
     ``settings`` are those of ``evalharness score`` with underscores: ``problems`` (a name, a path or several),
-    ``samples``, ``temperature``, ``top_p``, ``top_k``, ``k``, ``limit``, ``max_new_tokens``, ``batch_size``, ``device``,
-    ``dtype``, ``seed``, ``workers``, ``out``, ``stop_loops``, ``step``, ``trust``. What is left out comes from the
-    manifest, then from the defaults. Raises :class:`evalharness.EvalHarnessError`.
+    ``samples``, ``temperature``, ``top_p``, ``top_k``, ``k``, ``limit``, ``max_new_tokens``, ``batch_size``,
+    ``device``, ``dtype``, ``seed``, ``workers``, ``out``, ``stop_loops``, ``step``, ``trust``. What is left out comes
+    from the manifest, then from the defaults. Raises :class:`evalharness.EvalHarnessError`.
     """
     problems = settings.get("problems")
     if isinstance(problems, (str, os.PathLike)):

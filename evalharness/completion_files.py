@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CompletionFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 TEXT_KEYS = ("completion", "solution", "output", "generated", "text")
 ID_KEYS = ("task_id", "index", "id")
@@ -37,8 +40,8 @@ def read_completions(path: Path, key: str | None = None) -> list[WrittenCompleti
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = data.decode("utf-8", "surrogateescape")
-    except (OSError, EOFError) as error:
+        text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    except (OSError, EOFError, zlib.error) as error:
         raise CompletionFileError(f"{path}: can't be read: {error}") from error
     completions = list(_completions(path, text, key))
     if not completions:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Tokenizer(Protocol):
     """Text to ids and back.
 
-    ``encode`` adds no special tokens. ``decode`` keeps special tokens visible. ``vocab_size`` is one more than the highest id that has a token.
+    ``encode`` adds no special tokens, ``decode`` keeps them visible. ``vocab_size`` is one more than the highest id
+    that has a token.
     """
 
     vocab_size: int

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-
     from rich.progress import Progress, TaskID
 
 
@@ -66,4 +66,4 @@ class Bars:
 
 def watcher() -> Lines | Bars:
     """Bars where stderr is a terminal, else lines."""
-    return Bars() if click.get_text_stream("stderr").isatty() else Lines()
+    return Bars() if sys.stderr.isatty() else Lines()

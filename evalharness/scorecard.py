@@ -7,9 +7,8 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalharness.degeneration import Degeneration
 from evalharness.errors import StoreError
 from evalharness.records import (
     SCHEMA_VERSION,
@@ -22,6 +21,11 @@ from evalharness.records import (
 )
 from evalharness.statistics import pass_at_k_interval, share_interval
 
+if TYPE_CHECKING:
+    from evalharness.degeneration import Degeneration
+
+UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
+"""What null stands for in an interval."""
 NOT_BEGUN = {"prompt_too_long", "prompt_not_encodable"}
 
 
@@ -71,14 +75,17 @@ def to_json(scorecard: Scorecard) -> str:
 
 
 def from_json(text: str) -> Scorecard:
-    """Read a scorecard back. Raises :class:`StoreError` where it is broken or of another version."""
+    """Read a scorecard back; an interval's end that is null becomes infinite again.
+
+    Raises :class:`StoreError` where it is broken or of another version.
+    """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
 
     try:
         version = json.loads(text)["schema_version"]
         if version != SCHEMA_VERSION:
             raise StoreError(f"the scorecard has schema_version {version}, this evalharness reads {SCHEMA_VERSION}")
-        return TypeAdapter(Scorecard).validate_json(text)
+        return TypeAdapter(Scorecard).validate_python(_with_infinities(json.loads(text)))
     except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
 
@@ -87,7 +94,20 @@ def schema() -> dict[str, Any]:
     """The JSON schema of ``scorecard.json``; a copy lies in the package as ``scorecard.schema.json``."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer to import than the rest together
 
-    return TypeAdapter(Scorecard).json_schema()
+    content = TypeAdapter(Scorecard).json_schema()
+    for limit in content["$defs"]["Interval"]["properties"].values():
+        limit["type"] = ["number", "null"]
+    return content
+
+
+def _with_infinities(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_infinities(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == UNKNOWN.keys():
+        return {name: UNKNOWN[name] if number is None else number for name, number in value.items()}
+    return {name: _with_infinities(item) for name, item in value.items()}
 
 
 def plain(value: Any) -> Any:

@@ -11,13 +11,15 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from evalharness.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class RunFolder:
@@ -38,8 +40,8 @@ class RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The lock's file stays: removing it could leave two processes with a lock each, on the old file and a new one.
         self._lock.release()
-        (self.path / ".lock").unlink(missing_ok=True)
 
     def journal(self, name: str) -> Journal:
         """The journal of one kind of record."""

@@ -1,4 +1,4 @@
-"""Why a loss and a behaviour disagree. Each probe is a file; it returns a finding, or what it ruled out, or why it can't."""
+"""Why a loss and a behaviour disagree. Each probe is a file: a finding, or what was ruled out, or why it can't be."""
 
 from evalharness.diagnosis.future_leak import future_leak
 from evalharness.diagnosis.losses import PairedLoss, paired_loss

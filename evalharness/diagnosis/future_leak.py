@@ -6,18 +6,23 @@ that the same input gives twice. Unequal lengths would prove nothing: a position
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.interfaces import LanguageModel
+from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from evalharness.interfaces import LanguageModel
 
 PROBE = "future_leak"
 LONGEST = 1024
-"""Lengths are tried up to the context, but not beyond this: a leak that begins later than 1,024 tokens is not sought."""
+"""Lengths are tried up to the context, but not beyond this: a leak that begins later is not sought."""
 NOISE_FACTOR = 10.0
 """A difference counts from ten times what the same input gives twice, or ten units in the last place of a logit."""
 
@@ -36,24 +41,32 @@ class Leak:
 class _Trial:
     """One pair of inputs: ``changed`` differs from ``ids`` only at positions above ``cut``."""
 
-    ids: torch.Tensor
     changed: torch.Tensor
     cut: int
 
 
 def future_leak(
-    model: LanguageModel, rows: Sequence[Sequence[int]], *, redrawn: Callable[[], LanguageModel] | None = None, seed: int = 0
+    model: LanguageModel,
+    rows: Sequence[Sequence[int]],
+    *,
+    redrawn: Callable[[], LanguageModel] | None = None,
+    seed: int = 0,
 ) -> Finding | RuledOut | NotTestable:
     """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
 
     ``redrawn`` gives a copy whose all-zero parameters are drawn anew: an untrained model with a zero head moves
-    nothing, and proves nothing, until then. Costs about 50 forward passes of one row.
+    nothing, and proves nothing, until then. Costs about 60 forward passes of one row. Raises :class:`EvaluationError`
+    where the model returns NaN.
     """
+    rows = [row for row in rows if row]
+    if len({token_id for row in rows for token_id in row}) < 2:
+        return NotTestable(PROBE, "the rows hold fewer than two different tokens: none can be changed for another")
     result = _test(model, rows, seed)
     if result is None and redrawn is not None:
         result = _test(redrawn(), rows, seed)
     if result is None:
-        return NotTestable(PROBE, "no token moves any logit, not even of positions after it: nothing can be compared")
+        reason = "no token moves the logits of another position by more than noise, not even of later ones"
+        return NotTestable(PROBE, reason)
     leak, trials, threshold = result
     evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
     if leak.change_nats <= threshold:
@@ -69,31 +82,49 @@ def future_leak(
     )
     evidence |= {"length": leak.length, "cut": leak.cut, "position": leak.position}
     remedy = (
-        "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above the "
-        "diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy their input."
+        "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above "
+        "the diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy "
+        "their input."
     )
     return Finding(PROBE, "cause", claim, evidence, remedy)
 
 
 def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
-    """The largest change seen, how many trials, and what counts as a change; None where the control moved nothing."""
-    rng = Random(seed)
+    """The largest change seen, how many trials, and what counts as a change; None where nothing moved anything.
+
+    A positive control at each length: changing the first token has to move the logits at later positions.
+    """
+    rng = Random(seed)  # noqa: S311 - picks trials, keeps no secret
+    vocabulary = sorted({token_id for row in rows for token_id in row})
     worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), 0, 0.0, 0.0, 0.0
     for length in _lengths(model.context_length):
-        ids = _ids(rows, length, rng)
-        ids = ids.to(model.device)
-        reference = model.logits(ids)[0]
-        noise = max(noise, float((model.logits(ids)[0] - reference).abs().max()))
-        largest = max(largest, float(reference.abs().max()))
-        for trial in _trials(ids, model.vocabulary_rows, rng):
-            moved = (model.logits(trial.changed)[0] - reference).abs().amax(dim=-1)
-            before = moved[: trial.cut + 1]
+        ids = _ids(rows, length, rng).to(model.device)
+        reference = _logits(model, ids)
+        noise = max(noise, float(_moved(_logits(model, ids), reference).max()))
+        largest = max(largest, float(reference[torch.isfinite(reference)].abs().max()))
+        for trial in _trials(ids, vocabulary, rng):
+            before = _moved(_logits(model, trial.changed), reference)[: trial.cut + 1]
             trials += 1
-            control = max(control, float(moved[trial.cut + 1 :].max()))
             if float(before.max()) > worst.change_nats:
                 worst = Leak(float(before.max()), length, trial.cut, int(before.argmax()))
+        # The first token's own position does not count: it moves without any attention.
+        first_changed = _changed(ids, range(1), vocabulary, rng)
+        control = max(control, float(_moved(_logits(model, first_changed), reference)[1:].max()))
     threshold = NOISE_FACTOR * max(noise, torch.finfo(torch.float32).eps * largest)
-    return (worst, trials, threshold) if control > threshold else None
+    return (worst, trials, threshold) if max(control, worst.change_nats) > threshold else None
+
+
+def _logits(model: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
+    """``(length, vocabulary)``. Raises :class:`EvaluationError` where nothing can be compared."""
+    logits = model.logits(ids)[0]
+    if bool((logits.isnan() | (logits == torch.inf)).any()) or not bool(logits.isfinite().any(dim=-1).all()):
+        raise EvaluationError(f"the model returns NaN or infinity as logits on {ids.shape[1]} tokens of its own data")
+    return logits
+
+
+def _moved(logits: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """The largest change at each position; a model may hold ids out by -infinity, which stays what it is."""
+    return torch.where(logits == reference, 0.0, (logits - reference).abs()).amax(dim=-1)
 
 
 def _lengths(context_length: int | None) -> list[int]:
@@ -110,18 +141,24 @@ def _ids(rows: Sequence[Sequence[int]], length: int, rng: Random) -> torch.Tenso
     return torch.tensor([text[:length]])
 
 
-def _trials(ids: torch.Tensor, vocabulary: int, rng: Random) -> Iterator[_Trial]:
+def _trials(ids: torch.Tensor, vocabulary: Sequence[int], rng: Random) -> Iterator[_Trial]:
     """Several cuts; after each, everything is changed, or the next token alone, or the last one alone."""
     length = ids.shape[1]
     cuts = sorted({0, 1, length // 3, length // 2 + 1, length - 2, rng.randrange(length - 1)} & set(range(length - 1)))
     for cut in cuts:
-        for positions in {range(cut + 1, length), range(cut + 1, cut + 2), range(length - 1, length)}:
-            changed = ids.clone()
-            for position in positions:
-                changed[0, position] = _other(int(ids[0, position]), vocabulary, rng)
-            yield _Trial(ids, changed, cut)
+        # Keys of a dict, unlike those of a set, have an order that does not depend on the process.
+        for positions in dict.fromkeys((range(cut + 1, length), range(cut + 1, cut + 2), range(length - 1, length))):
+            yield _Trial(_changed(ids, positions, vocabulary, rng), cut)
 
 
-def _other(token_id: int, vocabulary: int, rng: Random) -> int:
-    other = rng.randrange(vocabulary - 1)
-    return other + (other >= token_id)
+def _changed(ids: torch.Tensor, positions: range, vocabulary: Sequence[int], rng: Random) -> torch.Tensor:
+    changed = ids.clone()
+    for position in positions:
+        changed[0, position] = _other(int(ids[0, position]), vocabulary, rng)
+    return changed
+
+
+def _other(token_id: int, vocabulary: Sequence[int], rng: Random) -> int:
+    """Another id of those that occur: one that never does may be in no embedding."""
+    other = rng.choice(vocabulary)
+    return other if other != token_id else vocabulary[(vocabulary.index(other) + 1) % len(vocabulary)]

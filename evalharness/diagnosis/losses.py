@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.rows import TokenRow
 from evalharness.errors import EvaluationError
-from evalharness.interfaces import LanguageModel
-from evalharness.records import Interval
 from evalharness.statistics import mean_over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.rows import TokenRow
+    from evalharness.interfaces import LanguageModel
+    from evalharness.records import Interval
 
 TARGETS = 1536
 """How many targets the honest loss is measured on: each costs a forward pass over its prefix."""
@@ -21,7 +26,7 @@ TARGETS = 1536
 
 @dataclass(frozen=True, slots=True)
 class PairedLoss:
-    """Mean negative log-likelihood (nats) over the same targets, read from the parallel pass and from prefixes alone."""
+    """Mean negative log-likelihood (nats) over the same targets, from the parallel pass and from prefixes alone."""
 
     parallel_nats: Interval
     honest_nats: Interval
@@ -38,7 +43,7 @@ def paired_loss(
     padding, is there to be seen. Rows of one length go together. The interval is over rows. In a causal model the two
     agree. Raises :class:`EvaluationError` where a loss is not finite, and ``ValueError`` without a target.
     """
-    chosen = _chosen_targets(rows, targets, Random(seed))
+    chosen = _chosen_targets(rows, targets, Random(seed))  # noqa: S311 - picks targets, keeps no secret
     parallel = _parallel(model, rows, chosen)
     honest = _prefix_only(model, rows, chosen, batch_size)
     return PairedLoss(
@@ -87,6 +92,6 @@ def _prefix_only(
 
 
 def _finite(loss_nats: float) -> float:
-    if loss_nats != loss_nats or loss_nats == float("inf"):
+    if not math.isfinite(loss_nats):
         raise EvaluationError(f"the loss of a target is {loss_nats}: the model returns NaN or infinity on its own data")
     return loss_nats

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.interfaces import LanguageModel
+if TYPE_CHECKING:
+    from evalharness.interfaces import LanguageModel
 
 
 def redrawn_copy(model: LanguageModel) -> LanguageModel:
-    """Copy ``model``; each matrix of zeros gets normal values of standard deviation 0.02, always the same ones."""
+    """Copy ``model``; each parameter of zeros gets normal values of standard deviation 0.02, always the same ones."""
     twin = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in twin.module.parameters():
-            if parameter.dim() >= 2 and not bool(parameter.any()):
+            if not bool(parameter.any()):
                 fresh = torch.randn(parameter.shape, generator=generator) * 0.02
                 parameter.copy_(fresh.to(parameter))
     return twin

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
-from evalharness.interfaces import Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from evalharness.interfaces import Tokenizer
 
 COMPLETION_KEYS = ("completion", "solution", "response", "output")
 
@@ -35,7 +39,8 @@ def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | N
     Raises :class:`EvalHarnessError` with the file, the line and the keys that were found.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Other line ends than these may stand within the strings of a row.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise EvalHarnessError(f"{path}: can't be read as data rows: {error}") from error
     rows = [_row(path, i, line, prompt_key, completion_key) for i, line in enumerate(lines, 1) if line.strip()]
@@ -47,30 +52,46 @@ def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | N
 def _row(path: Path, number: int, line: str, prompt_key: str | None, completion_key: str | None) -> DataRow:
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise EvalHarnessError(f"{path}: line {number} is not JSON: {error.msg}") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise EvalHarnessError(f"{path}: line {number} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise EvalHarnessError(f"{path}: line {number} is a {type(row).__name__}, expected an object")
-    completion = next((k for k in (completion_key, *COMPLETION_KEYS) if k and isinstance(row.get(k), str)), None)
+    keys = (completion_key,) if completion_key else COMPLETION_KEYS
+    completion = next((k for k in keys if isinstance(row.get(k), str)), None)
     prompt = row.get(prompt_key or "prompt")
     if completion is not None and isinstance(prompt, str):
         return DataRow(prompt, row[completion])
-    if isinstance(row.get("text"), str):
+    if isinstance(row.get("text"), str) and not prompt_key and not completion_key:
         return DataRow("", row["text"])
+    named = prompt_key or completion_key
+    expected = (
+        f"{prompt_key or 'prompt'} and {completion_key or 'completion'}" if named else "prompt and completion, or text"
+    )
     raise EvalHarnessError(
-        f"{path}: line {number} has the keys {', '.join(map(str, row))}; expected prompt and completion, or text, "
-        "or [data] prompt_key and completion_key in the manifest"
+        f"{path}: line {number} has the keys {', '.join(row) or 'none'}; expected {expected} "
+        "([data] prompt_key and completion_key in the manifest name them)"
     )
 
 
 def tokenize(
-    rows: Sequence[DataRow], tokenizer: Tokenizer, *, context_length: int | None, begin: Sequence[int], count_prompt: bool
+    rows: Sequence[DataRow],
+    tokenizer: Tokenizer,
+    *,
+    context_length: int | None,
+    begin: Sequence[int],
+    count_prompt: bool,
 ) -> list[TokenRow]:
-    """Encode rows as they are trained on: prompt and completion apart, cut to the context; rows of one token drop out."""
+    """Encode rows as they are trained on: prompt and completion apart, cut to the context; no targets, no row.
+
+    Raises :class:`EvalHarnessError` where the vocabulary can't spell a row.
+    """
     encoded = []
-    for row in rows:
-        prompt = [*begin, *(tokenizer.encode(row.prompt) if row.prompt else [])]
-        ids = (*prompt, *tokenizer.encode(row.completion))[:context_length]
+    for number, row in enumerate(rows, 1):
+        try:
+            prompt = [*begin, *(tokenizer.encode(row.prompt) if row.prompt else [])]
+            ids = (*prompt, *tokenizer.encode(row.completion))[:context_length]
+        except ValueError as error:
+            raise EvalHarnessError(f"data row {number}: {error}; is this the tokenizer of this data?") from error
         first = 1 if count_prompt else max(1, len(prompt))
         if len(ids) > first:
             encoded.append(TokenRow(tuple(ids), first))

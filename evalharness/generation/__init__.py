@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import torch
+from typing import TYPE_CHECKING
 
 from evalharness.generation.cached import CachedEngine
 from evalharness.generation.decoding import GREEDY, Decoding
@@ -13,8 +11,14 @@ from evalharness.generation.noise import Noise
 from evalharness.generation.parallel import ParallelEngine
 from evalharness.generation.request import Prompting, Request, Settings, requests_for
 from evalharness.generation.row import Row
-from evalharness.interfaces import LanguageModel, Tokenizer
-from evalharness.records import Completion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import torch
+
+    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.records import Completion
 
 __all__ = [
     "GREEDY",
@@ -27,8 +31,8 @@ __all__ = [
     "choose_threads",
     "generate",
     "logit_noise",
-    "requests_for",
     "longest_generation_s",
+    "requests_for",
 ]
 
 

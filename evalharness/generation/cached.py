@@ -1,21 +1,28 @@
 """Generation with a key-value cache, for causal models whose forward pass takes one.
 
-Prompts are padded on the right and the padding is masked out of the cache, so that every row keeps its own positions.
-Completions of one problem share the computation of its prompt.
+Prompts are padded on the right and the padding is masked out of the cache, so that every row keeps its own positions;
+drafted tokens that turn out wrong are masked out likewise. Completions of one problem share the computation of its
+prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from evalharness.generation.decoding import Choice, Decoding, Distributions
-from evalharness.generation.reference import Reference
-from evalharness.generation.request import Settings
-from evalharness.generation.row import Row
-from evalharness.interfaces import LanguageModel
+from evalharness.generation.padding import padded_right
+from evalharness.generation.settling import Guess, Settler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.generation.request import Settings
+    from evalharness.generation.row import Row
+    from evalharness.interfaces import LanguageModel
+
+SHORTEST_DRAFT = 2
+"""A drafted token costs as much as any other here; only what a pass costs however few tokens it has is saved."""
 
 
 class CachedEngine:
@@ -23,20 +30,18 @@ class CachedEngine:
 
     def __init__(self, model: LanguageModel, allowed: torch.Tensor | None, settings: Settings) -> None:
         self._model = model
-        self._allowed = allowed
-        self._settings = settings
-        self._reference = Reference(model, allowed)
+        self._batch_size = settings.batch_size
+        self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT)
 
     def run(self, rows: list[Row]) -> Iterator[Row]:
         """Yield each of ``rows`` once it is finished, batch by batch, the shortest prompts first."""
         ordered = sorted(rows, key=lambda row: len(row.ids))
-        for begin in range(0, len(ordered), self._settings.batch_size):
-            yield from self._batch(ordered[begin : begin + self._settings.batch_size])
+        for begin in range(0, len(ordered), self._batch_size):
+            yield from self._batch(ordered[begin : begin + self._batch_size])
 
     def _batch(self, rows: list[Row]) -> Iterator[Row]:
-        logits, cache, held = self._read_prompts(rows)
+        cache, held = self._read_prompts(rows)
         while True:
-            self._draw(rows, logits)
             yield from (row for row in rows if row.stop_reason)
             going_on = [i for i, row in enumerate(rows) if not row.stop_reason]
             if not going_on:
@@ -46,40 +51,47 @@ class CachedEngine:
                 index = torch.tensor(going_on, device=self._model.device)
                 cache.batch_select_indices(index)
                 held = held[index]
-            held = torch.cat((held, held.new_ones((len(rows), 1))), dim=1)
-            ids = torch.tensor([[row.ids[-1]] for row in rows], device=self._model.device)
-            positions = torch.tensor([[len(row.ids) - 1] for row in rows], device=self._model.device)
-            output, cache = self._model.cached_logits(ids, held, positions, cache)
-            logits = output[:, -1]
+            cache, held = self._step(rows, cache, held)
 
-    def _read_prompts(self, rows: list[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
-        """Logits after each prompt, the cache that holds them, and which of its slots hold a token of which row."""
-        prompts = list(dict.fromkeys(tuple(row.ids) for row in rows))
-        longest = max(map(len, prompts))
-        ids = torch.zeros((len(prompts), longest), dtype=torch.long)
-        held = torch.zeros((len(prompts), longest), dtype=torch.long)
-        for i, prompt in enumerate(prompts):
-            ids[i, : len(prompt)] = torch.tensor(prompt)
-            held[i, : len(prompt)] = 1
-        positions = torch.arange(longest).expand(len(prompts), -1)
+    def _read_prompts(self, rows: list[Row]) -> tuple[Any, torch.Tensor]:
+        """Draw each row's first token; return the cache, and which of its slots hold a token of which row."""
+        by_prompt: dict[tuple[int, ...], list[Row]] = {}
+        for row in rows:
+            self._settler.learn(row)
+            by_prompt.setdefault(tuple(row.ids), []).append(row)
+        prompts = list(by_prompt)
         device = self._model.device
-        output, cache = self._model.cached_logits(ids.to(device), held.to(device), positions.to(device), None)
+        ids, held = (part.to(device) for part in padded_right(prompts))
+        positions = torch.arange(ids.shape[1], device=device).expand(len(prompts), -1)
+        # What serves which row has to be known before the rows grow.
         index = torch.tensor([prompts.index(tuple(row.ids)) for row in rows], device=device)
-        last = torch.tensor([len(row.ids) - 1 for row in rows], device=device)
+        output, cache = self._model.cached_logits(ids, held, positions, None)
+        needed = [output[i, len(prompt) - 1 : len(prompt)] for i, prompt in enumerate(prompts)]
+        self._settler.settle(needed, [Guess(tuple(served), ()) for served in by_prompt.values()])
         if len(prompts) < len(rows):
             cache.batch_select_indices(index)
-        return output[index, last], cache, held.to(device)[index]
+        return cache, held[index]
 
-    def _draw(self, rows: list[Row], logits: torch.Tensor) -> None:
-        task_ids = [row.request.task_id for row in rows]
-        distributions = Distributions(logits, self._allowed, self._settings.noise_nats, task_ids)
-        entropies = distributions.entropies(range(len(rows)))
-        by_decoding: dict[Decoding, list[int]] = {}
-        for i, row in enumerate(rows):
-            by_decoding.setdefault(row.request.decoding, []).append(i)
-        for decoding, places in by_decoding.items():
-            drawn = distributions.draw(decoding, places, [rows[i].uniform(0) for i in places])
-            for i, (token_id, certain) in zip(places, drawn, strict=True):
-                nats, sure = entropies[i]
-                choice = Choice(token_id, nats, certain and sure)
-                rows[i].append(choice if choice.certain else self._reference.choose(rows[i]))
+    def _step(self, rows: list[Row], cache: Any, held: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        """One forward pass over the last token of each row and what is drafted behind it."""
+        drafts = [self._settler.guess(row) for row in rows]
+        # One row that loops must not make all others as wide as its draft.
+        widest = -(-sum(map(len, drafts)) // len(drafts))
+        drafts = [draft[:widest] for draft in drafts]
+        before = [len(row.ids) for row in rows]
+        ids, new = padded_right([(row.ids[-1], *draft) for row, draft in zip(rows, drafts, strict=True)])
+        width = ids.shape[1]
+        positions = torch.tensor(before).unsqueeze(1) - 1 + torch.arange(width)
+        if self._model.context_length is not None:
+            # What is padded behind a short draft has a place beyond the row, where there may be none.
+            positions.clamp_(max=self._model.context_length - 1)
+        device = self._model.device
+        output, cache = self._model.cached_logits(
+            ids.to(device), torch.cat((held, new.to(device)), dim=1), positions.to(device), cache
+        )
+        needed = [output[i, : len(draft) + 1] for i, draft in enumerate(drafts)]
+        self._settler.settle(needed, [Guess((row,), draft) for row, draft in zip(rows, drafts, strict=True)])
+        # A pass over one token and n drafted ones that settles m tokens has put m of them into the cache for good.
+        settled = torch.tensor([[len(row.ids) - length] for row, length in zip(rows, before, strict=True)])
+        right = (torch.arange(width) < settled).long()
+        return cache, torch.cat((held, right.to(device)), dim=1)

@@ -9,14 +9,18 @@ batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from evalharness.errors import EvaluationError
 from evalharness.generation.inverse_cdf import ROUNDING, Cut, cumulative, invert
-from evalharness.records import DecodingName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.records import DecodingName
 
 ENTROPY_STEP_NATS = 0.01
 """Entropies are kept to this grid, so that they too can be the same for every batch shape."""
@@ -37,7 +41,10 @@ GREEDY = Decoding("greedy")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One drawn token, the entropy (nats) of the uncut distribution at temperature 1, and whether noise could change it."""
+    """One drawn token and the entropy (nats) of the uncut distribution at temperature 1.
+
+    ``certain`` says that no noise would change either.
+    """
 
     token_id: int
     entropy_nats: float
@@ -64,10 +71,8 @@ class Distributions:
         self._task_ids = task_ids
         self._noise_nats = noise_nats
 
-    def draw(
-        self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]
-    ) -> list[tuple[int, bool]]:
-        """A token for each of ``positions`` (rows of ``logits``), by its own number in [0, 1), and whether it is certain."""
+    def draw(self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]) -> list[tuple[int, bool]]:
+        """A token for each of ``positions`` (rows of ``logits``) by its number in [0, 1), and if it is certain."""
         # Completions of one problem share positions: what depends on the logits alone is computed once.
         different = sorted(set(positions))
         place = {position: i for i, position in enumerate(different)}
@@ -116,7 +121,7 @@ class Distributions:
 
 
 def _most_probable(logits: torch.Tensor, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The lowest id with the largest logit, and whether every other logit is below it by more than noise can move both."""
+    """The lowest id with the largest logit, and whether every other one is further below than noise can move both."""
     best = logits.argmax(dim=-1, keepdim=True)
     second = logits.scatter(1, best, -torch.inf).amax(dim=-1)
     margin = logits.gather(1, best).squeeze(1).double() - second.double()

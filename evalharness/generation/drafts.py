@@ -6,7 +6,10 @@ a guess never changes what is written, only how many passes it takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CONTEXTS = (12, 7, 4, 3, 2, 1)
 """How many tokens a guess looks back, longest first: the longer the match, the better the guess."""

@@ -9,10 +9,13 @@ that a cut has left, as long as the cut leaves the same ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROUNDING = 1e-11
 """What is added to every bound for the rounding of sums over a vocabulary in double precision."""
@@ -47,9 +50,7 @@ def cumulative(logits: torch.Tensor, cut: Cut, noise: float) -> tuple[torch.Tens
     return total / total[:, -1:], certain
 
 
-def invert(
-    distribution: torch.Tensor, uniforms: Sequence[float], noise: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def invert(distribution: torch.Tensor, uniforms: Sequence[float], noise: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The first token whose cumulative probability passes its number in [0, 1), and whether noise leaves it the same.
 
     ``distribution`` is ``(numbers, vocabulary)`` and ends in exactly 1, so a token without probability is never drawn.
@@ -68,7 +69,7 @@ def mass_shift(mass: torch.Tensor, noise: float) -> torch.Tensor:
 
 
 def _nucleus(p: torch.Tensor, top_p: float, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keep the smallest set of most probable tokens whose mass reaches ``top_p`` (Holtzman et al. 2020, section 3.1)."""
+    """Keep the fewest most probable tokens whose mass reaches ``top_p`` (Holtzman et al. 2020, section 3.1)."""
     ordered, ids = p.sort(dim=-1, descending=True, stable=True)
     reached = ordered.cumsum(dim=-1)
     kept = reached - ordered < top_p

@@ -1,42 +1,79 @@
-"""What has to be known of a model before it writes: how much batch shapes move its logits, and how long a pass takes."""
+"""What has to be known of a model before it writes: how far a batch moves its logits, and how long a pass takes."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
-from evalharness.generation.request import Request, Settings
-from evalharness.interfaces import LanguageModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.generation.request import Request, Settings
+    from evalharness.interfaces import LanguageModel
 
 MARGIN = 8.0
-"""The noise that is seen on a few hundred positions is taken this many times: the largest over a whole run is larger."""
+"""What is seen on a few hundred positions is taken this many times: the largest of a whole run is larger."""
+CACHE_STEPS = 4
 TOLERABLE_NATS = 1e-2
-"""Above this a row does not keep its logits in company, and no batch can be trusted to."""
+"""Above this a row does not keep its logits in company: the model runs at exact lengths."""
 
 
 def logit_noise(model: LanguageModel, rows: list[list[int]], *, padded: bool) -> float:
-    """How far rounding may move a logit (nats), with company and padding.
+    """How far rounding may move a logit (nats), with company, padding and cache.
 
     Computes ``rows`` together as they are run and each alone in double precision, and returns the largest difference
     times ``MARGIN``, at least 8 units in the last place of the largest logit. ``padded`` puts all rows into one batch
-    with padding behind the shorter ones; without it, for models that would see the padding, all are cut to the shortest.
+    with padding behind the shorter ones, and where the model has a cache reads their last tokens one by one; without
+    it, for models that would see the padding, all are cut to the shortest. Infinite where the cache can't be used.
     """
     if not padded:
         shortest = min(map(len, rows))
         rows = [row[:shortest] for row in rows]
-    together = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
-    for i, row in enumerate(rows):
-        together[i, : len(row)] = torch.tensor(row)
-    in_company = model.logits(together.to(model.device))
     reference = Reference(model, None)
-    moved = 0.0
-    for i, row in enumerate(rows):
-        exact = reference.logits(torch.tensor([row], device=model.device))[0]
-        moved = max(moved, float((exact - in_company[i, : len(row)]).abs().max()))
-    return max(MARGIN * moved, 8 * torch.finfo(in_company.dtype).eps * float(in_company.abs().max()))
+    exact = [reference.logits(torch.tensor([row], device=model.device))[0] for row in rows]
+    ways: list[list[torch.Tensor] | None] = [_together(model, rows)]
+    if padded and model.supports_cache:
+        ways.append(_with_cache(model, rows))
+    moved = largest = 0.0
+    for way in ways:
+        if way is None:
+            return math.inf
+        for seen, known in zip(way, exact, strict=True):
+            # An id that the model itself holds out has -infinity both times.
+            moved = max(moved, float(torch.where(seen == known, 0.0, (seen - known).abs()).max()))
+            largest = max(largest, float(seen[seen.isfinite()].abs().max()))
+    return max(MARGIN * moved, 8 * torch.finfo(torch.float32).eps * largest)
+
+
+def _together(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tensor]:
+    ids, _ = padded_right(rows)
+    logits = model.logits(ids.to(model.device))
+    return [logits[i, : len(row)] for i, row in enumerate(rows)]
+
+
+def _with_cache(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tensor] | None:
+    """The logits of each row, its last tokens read one by one after a batch of what is before them."""
+    steps = min(CACHE_STEPS, min(map(len, rows)) - 1)
+    ids, held = (part.to(model.device) for part in padded_right([row[: len(row) - steps] for row in rows]))
+    positions = torch.arange(ids.shape[1], device=model.device).expand(len(rows), -1)
+    output, cache = model.cached_logits(ids, held, positions, None)
+    if not hasattr(cache, "batch_select_indices"):
+        return None
+    parts = [[output[i, : len(row) - steps]] for i, row in enumerate(rows)]
+    for left in range(steps, 0, -1):
+        held = torch.cat((held, held.new_ones((len(rows), 1))), dim=1)
+        ids = torch.tensor([[row[-left]] for row in rows], device=model.device)
+        positions = torch.tensor([[len(row) - left] for row in rows], device=model.device)
+        output, cache = model.cached_logits(ids, held, positions, cache)
+        for i, part in enumerate(parts):
+            part.append(output[i])
+    return [torch.cat(part) for part in parts]
 
 
 def choose_threads(model: LanguageModel, rows: int, length: int) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 
 from evalharness.generation.decoding import Choice, Distributions
-from evalharness.generation.row import Row
-from evalharness.interfaces import LanguageModel
+
+if TYPE_CHECKING:
+    from evalharness.generation.row import Row
+    from evalharness.interfaces import LanguageModel
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
@@ -19,9 +22,9 @@ TIE_DECIMALS = 9
 class Reference:
     """A copy of a model in float64, made when it is first needed.
 
-    Logits in float32 differ in their last digits between batch shapes, drafts, caches and numbers of threads. In float64
-    what is left of that is some 10^-13 nats, which a random number of 53 bits does not meet. A module that can't be
-    copied or run in float64 decides in its own precision.
+    Logits in float32 differ in their last digits between batch shapes, drafts, caches and numbers of threads. In
+    float64 what is left of that is some 10^-13 nats, which a random number of 53 bits does not meet. A module that
+    can't be copied or run in float64 decides in its own precision.
     """
 
     def __init__(self, model: LanguageModel, allowed: torch.Tensor | None) -> None:

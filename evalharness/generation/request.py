@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from evalharness.generation.decoding import Decoding
-from evalharness.interfaces import Tokenizer
 from evalharness.records import Completion, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalharness.generation.decoding import Decoding
+    from evalharness.interfaces import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evalharness.degeneration import TailLoop
-from evalharness.generation.decoding import Choice
 from evalharness.generation.noise import Noise
-from evalharness.generation.request import Prompting, Request, Settings
-from evalharness.interfaces import Tokenizer
 from evalharness.records import Completion, StopReason
+
+if TYPE_CHECKING:
+    from evalharness.generation.decoding import Choice
+    from evalharness.generation.request import Prompting, Request, Settings
+    from evalharness.interfaces import Tokenizer
 
 LOOP_CHARACTERS = 200
 """A loop has to cover this many characters, too, before it ends a completion: a token may be one character."""
@@ -17,7 +21,12 @@ class Row:
     """One completion in the making. ``ids`` is the prompt's ids and the tokens drawn so far."""
 
     def __init__(
-        self, request: Request, tokenizer: Tokenizer, prompting: Prompting, settings: Settings, context_length: int | None
+        self,
+        request: Request,
+        tokenizer: Tokenizer,
+        prompting: Prompting,
+        settings: Settings,
+        context_length: int | None,
     ) -> None:
         assert request.prompt_ids is not None  # noqa: S101 - requests without ids never become rows
         self.request = request

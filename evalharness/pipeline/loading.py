@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.checkpoints import Checkpoint
+    from evalharness.diagnosis import DataRow, TokenRow
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.problems import ProblemSet
@@ -28,9 +29,9 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     sets = load_problem_sets(options)
-    log = read_logs(path, manifest)
-    check_data(manifest)
-    return Work(load_model(path, manifest, options, watcher), manifest, options, sets, watcher, log)
+    log, rows = read_logs(path, manifest), read_data(manifest)
+    checkpoint = load_model(path, manifest, options, watcher)
+    return Work(checkpoint, manifest, options, sets, watcher, log, encode_data(rows, checkpoint, manifest))
 
 
 def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
@@ -79,12 +80,25 @@ def read_logs(path: Path, manifest: Manifest) -> list[LossPoint]:
     return [point for file in files for point in read_log(file)]
 
 
-def check_data(manifest: Manifest) -> None:
-    """Read the validation rows once, so that a fault in them is told before an hour of generation."""
+def read_data(manifest: Manifest) -> list[DataRow]:
+    """Read the validation rows that the manifest names; none where it names none."""
     from evalharness.diagnosis import read_rows
 
-    if manifest.data.validation is not None:
-        read_rows(manifest.data.validation, manifest.data.prompt_key, manifest.data.completion_key)
+    data = manifest.data
+    return [] if data.validation is None else read_rows(data.validation, data.prompt_key, data.completion_key)
+
+
+def encode_data(rows: list[DataRow], checkpoint: Checkpoint, manifest: Manifest) -> list[TokenRow]:
+    """Encode the validation rows as they are trained on; the prompt counts unless the manifest says that it doesn't."""
+    from evalharness.diagnosis import tokenize
+
+    return tokenize(
+        rows,
+        checkpoint.tokenizer,
+        context_length=checkpoint.context_length,
+        begin=checkpoint.begin_token_ids,
+        count_prompt=manifest.loss.count_prompt is not False,
+    )
 
 
 def run_name(path: Path, work: Work) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.errors import EvaluationError
 from evalharness.records import Loss
 
 if TYPE_CHECKING:
@@ -36,11 +37,29 @@ def analyse(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> 
 
 def measure_loss(work: Work) -> Loss:
     """The logged loss, and the recomputed and the honest one where there is data to compute them on."""
+    from evalharness.diagnosis import paired_loss
+
     logged, source = _logged(work)
-    if work.manifest.data.validation is None:
-        nothing = "not recomputed: no evalharness.toml names [data] validation"
-        return Loss(logged, source, None, None, nothing)
-    return _recomputed(work, logged, source)
+    validation = work.manifest.data.validation
+    if validation is None:
+        return Loss(logged, source, None, None, "not recomputed: no evalharness.toml names [data] validation")
+    if len(work.data) < 2:
+        few = f"not recomputed: {validation.name} has {len(work.data)} rows with a target, an interval needs 2"
+        return Loss(logged, source, None, None, few)
+    work.watcher.stage("measuring the honest loss", 1)
+    try:
+        # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
+        measured = paired_loss(work.checkpoint.model, work.data, seed=work.options.seed)
+    except EvaluationError as error:
+        work.incomplete.append(f"the loss could not be recomputed: {error}")
+        return Loss(logged, source, None, None, f"not recomputed: {error}")
+    work.watcher.advance()
+    counted = "completion only" if work.manifest.loss.count_prompt is False else "prompt and completion"
+    convention = (
+        f"mean over {measured.targets} targets drawn from {measured.rows} rows of {validation.name}, {counted}, "
+        "each row a sequence of its own, labels not smoothed"
+    )
+    return Loss(logged, source, measured.parallel_nats, measured.honest_nats, convention)
 
 
 def _logged(work: Work) -> tuple[float | None, str | None]:
@@ -51,26 +70,3 @@ def _logged(work: Work) -> tuple[float | None, str | None]:
         return point.loss_nats, f"{point.source}, step {point.step}"
     logged = work.checkpoint.logged_val_loss
     return logged, None if logged is None else "the checkpoint's own record"
-
-
-def _recomputed(work: Work, logged: float | None, source: str | None) -> Loss:
-    from evalharness.diagnosis import paired_loss, read_rows, tokenize
-
-    data, checkpoint = work.manifest.data, work.checkpoint
-    assert data.validation is not None  # noqa: S101 - for the type checker: the caller has seen to it
-    count_prompt = work.manifest.loss.count_prompt is not False
-    rows = tokenize(
-        read_rows(data.validation, data.prompt_key, data.completion_key),
-        checkpoint.tokenizer,
-        context_length=checkpoint.context_length,
-        begin=checkpoint.begin_token_ids,
-        count_prompt=count_prompt,
-    )
-    work.watcher.stage("measuring the honest loss", 1)
-    measured = paired_loss(checkpoint.model, rows, batch_size=work.options.batch_size, seed=work.options.seed)
-    work.watcher.advance()
-    convention = (
-        f"mean over {measured.targets} targets drawn from {measured.rows} rows of {data.validation.name}, "
-        f"{'prompt and completion' if count_prompt else 'completion only'}, each row a sequence of its own"
-    )
-    return Loss(logged, source, measured.parallel_nats, measured.honest_nats, convention)

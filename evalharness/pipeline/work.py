@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from evalharness.checkpoints import Checkpoint
     from evalharness.degeneration import Degeneration
+    from evalharness.diagnosis import TokenRow
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.options import ScoreOptions
@@ -34,6 +35,7 @@ class Work:
     sets: list[ProblemSet]
     watcher: Watcher
     log: list[LossPoint]
+    data: list[TokenRow]
     attention: Attention = "not_testable"
     isolation: str = "not run"
     findings: list[Finding] = field(default_factory=list)

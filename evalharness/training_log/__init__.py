@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
-from evalharness.records import LossPoint
 from evalharness.training_log import jsonl, lines, trainer_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from evalharness.records import LossPoint
 
 __all__ = ["find_logs", "logged_validation", "read_log"]
 
@@ -17,7 +21,15 @@ READERS: dict[str, Callable[[str, str], Iterator[LossPoint]]] = {
     ".log": lines.read,
     ".txt": lines.read,
 }
-NAMES = ("trainer_state.json", "train.log", "train.jsonl.log", "log.jsonl", "train_log.jsonl", "log.txt", "training.log")
+NAMES = (
+    "trainer_state.json",
+    "train.log",
+    "train.jsonl.log",
+    "log.jsonl",
+    "train_log.jsonl",
+    "log.txt",
+    "training.log",
+)
 
 
 def find_logs(folder: Path) -> list[Path]:
@@ -28,7 +40,7 @@ def find_logs(folder: Path) -> list[Path]:
 def read_log(path: Path) -> list[LossPoint]:
     """Read all losses of one file, in its order. Raises :class:`LogError` where it can't be read or holds none."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise LogError(f"{path}: can't be read: {error.strerror}") from error
     points = list(READERS.get(path.suffix, lines.read)(text, path.name))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Literal
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalharness.records import LossPoint
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STEPS = ("step", "_step", "iter")
 SPLITS: dict[str, Literal["train", "validation"]] = {
     "train_loss": "train",
     "loss": "train",
@@ -20,10 +24,10 @@ SPLITS: dict[str, Literal["train", "validation"]] = {
 
 def read(text: str, source: str) -> Iterator[LossPoint]:
     """Yield the losses; a torn last line, of a log that is being written, is left out."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             continue
         if isinstance(row, dict):
             yield from points(row, f"{source}:{number}")
@@ -31,9 +35,13 @@ def read(text: str, source: str) -> Iterator[LossPoint]:
 
 def points(row: dict[str, Any], source: str) -> Iterator[LossPoint]:
     """The losses of one row; none where it has no step."""
-    step = row.get("step", row.get("_step", row.get("iter")))
-    if not isinstance(step, (int, float)):
+    step = next((row[key] for key in STEPS if _is_number(row.get(key))), None)
+    if step is None or not math.isfinite(step):
         return
     for key, split in SPLITS.items():
-        if isinstance(row.get(key), (int, float)):
+        if _is_number(row.get(key)):
             yield LossPoint(int(step), split, float(row[key]), source)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

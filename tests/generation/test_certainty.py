@@ -1,0 +1,127 @@
+"""A choice that is marked certain stays the same however the logits move within the noise. All else rests on this."""
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from evalharness.generation.decoding import GREEDY, Decoding, Distributions
+from evalharness.generation.inverse_cdf import mass_shift
+
+NOISES = st.sampled_from([1e-6, 1e-4, 1e-2, 0.3])
+LOGITS = st.lists(
+    st.one_of(
+        st.floats(-30, 30),
+        st.sampled_from([0.0, 1.0, 1.0 + 1e-4, 5.0, -math.inf, -800.0]),
+    ),
+    min_size=2,
+    max_size=12,
+).filter(lambda values: any(math.isfinite(value) for value in values))
+DECODINGS = st.one_of(
+    st.just(GREEDY),
+    st.builds(
+        Decoding,
+        st.just("sampled"),
+        st.sampled_from([0.2, 0.8, 1.0, 2.5]),
+        st.one_of(st.just(1.0), st.sampled_from([0.0, 0.1, 0.5, 0.95]), st.floats(0.01, 0.999)),
+        st.integers(0, 13),
+    ),
+)
+UNIFORMS = st.one_of(st.floats(0, 1, exclude_max=True), st.sampled_from([0.0, 2.0**-53, 0.5, 1 - 2.0**-53]))
+
+
+def chosen(logits, decoding, uniform, noise):
+    tensor = torch.tensor([logits], dtype=torch.float64)
+    return Distributions(tensor, None, noise, ["t"]).choose(decoding, 0, uniform)
+
+
+def assert_stays(logits, moves, decoding, uniform, noise):
+    first = chosen(logits, decoding, uniform, noise)
+    if not first.certain:
+        return
+    moved = [value + noise * move for value, move in zip(logits, moves, strict=True)]
+    second = chosen(moved, decoding, uniform, 0.0)
+    assert (second.token_id, second.entropy_nats) == (first.token_id, first.entropy_nats)
+
+
+@settings(max_examples=600, deadline=None)
+@given(LOGITS, st.lists(st.floats(-1, 1), min_size=12, max_size=12), DECODINGS, UNIFORMS, NOISES)
+def test_a_certain_choice_stays_for_any_noise(logits, moves, decoding, uniform, noise):
+    assert_stays(logits, moves[: len(logits)], decoding, uniform, noise)
+
+
+@settings(max_examples=400, deadline=None)
+@given(LOGITS, st.integers(0, 11), DECODINGS, UNIFORMS, NOISES)
+def test_a_certain_choice_stays_where_all_noise_pulls_at_one_boundary(logits, place, decoding, uniform, noise):
+    # All tokens up to one up and all others down is what moves a cumulative probability the furthest.
+    for sign in (1, -1):
+        moves = [sign if i <= place else -sign for i in range(len(logits))]
+        assert_stays(logits, moves, decoding, uniform, noise)
+        order = np.argsort([-value for value in logits], kind="stable")
+        by_rank = [0.0] * len(logits)
+        for rank, i in enumerate(order):
+            by_rank[i] = sign if rank <= place else -sign
+        assert_stays(logits, by_rank, decoding, uniform, noise)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LOGITS, DECODINGS, st.integers(0, 11), st.floats(-3, 3), NOISES)
+def test_a_certain_choice_stays_for_numbers_right_beside_a_boundary(logits, decoding, place, distance, noise):
+    p = torch.softmax(torch.tensor(logits, dtype=torch.float64) / decoding.temperature, dim=0).cumsum(0)
+    boundary = float(p[min(place, len(logits) - 1)])
+    shift = boundary * (1 - boundary) * math.expm1(2 * noise / decoding.temperature)
+    uniform = min(max(boundary + distance * shift, 0.0), 1 - 2.0**-53)
+    for sign in (1, -1):
+        moves = [sign if i <= place else -sign for i in range(len(logits))]
+        assert_stays(logits, moves, decoding, uniform, noise)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(2, 2000), st.floats(-2, 12), NOISES, st.sampled_from([1, -1]))
+@example(2000, math.log(1999), 1e-2, 1)
+def test_a_certain_entropy_stays_where_one_token_stands_against_a_long_tail(tail, head, noise, sign):
+    # Half the mass on one token and half on thousands moves the entropy the most: by several times the noise.
+    assert_stays([head] + [0.0] * tail, [sign] + [-sign] * tail, GREEDY, 0.0, noise)
+
+
+@given(st.floats(0, 1), NOISES)
+def test_the_bound_on_a_mass_holds_and_is_tight(mass, noise):
+    up = mass * math.exp(2 * noise) / (1 + mass * math.expm1(2 * noise))
+    down = mass / (mass + (1 - mass) * math.exp(2 * noise))
+    bound = float(mass_shift(torch.tensor(mass, dtype=torch.float64), noise))
+    furthest = max(up - mass, mass - down)
+    assert furthest <= bound <= math.exp(2 * noise) * furthest + 1e-10
+
+
+def test_most_choices_are_certain_at_the_noise_of_float32():
+    logits = torch.randn(4000, 1000, generator=torch.Generator().manual_seed(0)) * 3
+    distributions = Distributions(logits, None, 1e-4, ["t"] * 4000)
+    uniforms = np.random.default_rng(0).random(4000).tolist()
+    for decoding in (
+        GREEDY,
+        Decoding("sampled", 0.8),
+        Decoding("sampled", 0.8, 0.95),
+        Decoding("sampled", 1.0, 1.0, 50),
+    ):
+        drawn = distributions.draw(decoding, range(4000), uniforms)
+        assert sum(not sure for _, sure in drawn) < 160
+    assert sum(not sure for _, sure in distributions.entropies(range(4000))) < 160
+
+
+def test_a_vocabulary_that_is_kept_whole_is_not_uncertain_for_that():
+    logits = torch.tensor([[1.0, 0.9, 0.8, -1e9]])
+    distributions = Distributions(logits, None, 1e-4, ["t"])
+    for decoding in (
+        Decoding("sampled", 1.0, 0.999),
+        Decoding("sampled", 1.0, 0.999, 3),
+        Decoding("sampled", 1.0, 1.0, 3),
+    ):
+        assert distributions.draw(decoding, [0], [0.5])[0][1]
+
+
+def test_noise_beyond_all_measure_makes_everything_uncertain_and_no_error():
+    distributions = Distributions(torch.tensor([[2.0, 1.0, 0.0]]), None, 1e3, ["t"])
+    assert not distributions.choose(Decoding("sampled", 0.1, 0.9), 0, 0.3).certain
+    assert not distributions.choose(GREEDY, 0, 0.0).certain

@@ -1,0 +1,202 @@
+"""The command line: help, exit codes, streams, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_folder import QUICK, ROOT, Run
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The error, after whatever was said before it; never a traceback."""
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["score", "execute", "analyse", "doctor"])
+def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert f"evalharness {command} " in done.stdout.split("\n", 1)[1]
+
+
+def test_help_groups_the_commands(run: Run) -> None:
+    done = run("--help")
+    assert [line for line in done.stdout.splitlines() if line.endswith(":") and not line.startswith(" ")] == [
+        "Options:",
+        "Everyday:",
+        "Stages alone:",
+        "Set-up:",
+    ]
+
+
+def test_importing_evalharness_and_its_help_import_no_torch() -> None:
+    code = "import sys, evalharness, evalharness.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_readmes_commands_name_real_options(run: Run) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in ("score", "execute", "analyse", "doctor"):
+        known = set(re.findall(r"--[a-z-]+", run(command, "--help").stdout))
+        used = set(re.findall(r"--[a-z-]+", " ".join(re.findall(rf"^evalharness {command}.*", text, re.MULTILINE))))
+        assert used <= known | {"--debug"}, (command, used - known)
+
+
+BAD_INPUT = {
+    "no such checkpoint": (["score", "mine/modle.pt"], 2, "mine/modle.pt: no such file or folder"),
+    "no such checkpoint, with the nearest": (["score", "mine/modle.pt"], 2, "model.pt"),
+    "an unknown problem set": (["score", "mine/model.pt", "--problems", "humanevil"], 2, "did you mean 'humaneval'"),
+    "a value out of range": (["score", "mine/model.pt", "--temperature", "0"], 2, "--temperature 0.0: expected more"),
+    "two values out of range": (["score", "mine/model.pt", "--top-p", "2", "--samples", "-1"], 2, "--samples -1"),
+    "an unknown option": (["score", "mine/model.pt", "--sample", "3"], 2, "--samples"),
+    "an unknown command": (["scroe"], 2, "scroe"),
+    "an unknown device": (["score", "mine/model.pt", "--device", "gpu"], 2, "gpu"),
+    "an unknown dtype": (["score", "mine/model.pt", "--dtype", "int3"], 2, "int3"),
+    "a step that is not there": (["score", "mine", "--step", "7"], 2, "7"),
+    "a file of completions that is not there": (["execute", "nothing.jsonl"], 2, "nothing.jsonl: can't be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_one_clear_line_and_an_exit_code(run: Run, name: str) -> None:
+    arguments, code, expected = BAD_INPUT[name]
+    done = run(*arguments)
+    assert (done.returncode, expected in done.stderr) == (code, True), done.stderr
+    only_line(done)
+
+
+def test_a_corrupt_weight_file_is_one_line(run: Run, model_folder: Path) -> None:
+    data = (model_folder / "model.pt").read_bytes()
+    (model_folder / "model.pt").write_bytes(data[: len(data) // 2])
+    done = run("score", "mine/model.pt", *QUICK)
+    assert done.returncode == 2
+    assert "model.pt" in only_line(done)
+
+
+def test_a_mistyped_manifest_key_names_the_nearest(run: Run, model_folder: Path) -> None:
+    text = (model_folder / "evalharness.toml").read_text()
+    (model_folder / "evalharness.toml").write_text(text.replace("end_tokens", "end_token"))
+    done = run("score", "mine/model.pt", *QUICK)
+    assert done.returncode == 2
+    assert "end_tokens" in only_line(done)
+
+
+def test_a_broken_line_of_problems_is_named_by_its_number(run: Run, model_folder: Path) -> None:
+    with (model_folder / "own.jsonl").open("a") as file:
+        file.write('{"task_id": "own/9", \n')
+    done = run("score", "mine/model.pt", *QUICK)
+    assert done.returncode == 2
+    assert "line 4" in only_line(done)
+
+
+def test_a_broken_line_of_data_is_told_before_anything_is_generated(run: Run, model_folder: Path) -> None:
+    (model_folder / "val.jsonl").write_text('{"question": "a", "answer": "b"}\n')
+    done = run("score", "mine/model.pt", *QUICK)
+    assert done.returncode == 2
+    assert "line 1 has the keys question, answer" in only_line(done)
+    assert "completions to make" not in done.stderr
+
+
+def test_a_manifest_from_elsewhere_needs_trust(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = run("score", model_folder / "model.pt", "--limit", "1", cwd=elsewhere)
+    assert done.returncode == 2
+    assert "--trust" in only_line(done)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_one_line(run: Run, model_folder: Path) -> None:
+    locked = model_folder.parent / "locked"
+    locked.mkdir(mode=0o500)
+    done = run("score", "mine/model.pt", *QUICK, "--out", "locked")
+    assert done.returncode == 2
+    assert "can't be written" in only_line(done)
+
+
+def test_an_out_folder_that_is_a_file_is_one_line(run: Run, model_folder: Path) -> None:
+    (model_folder.parent / "taken").write_text("")
+    done = run("score", "mine/model.pt", *QUICK, "--out", "taken")
+    assert done.returncode == 2
+    assert "taken" in only_line(done)
+
+
+def test_a_full_disk_is_one_line_and_nothing_already_written_is_lost(run: Run, model_folder: Path) -> None:
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500)); "
+        "from evalharness.__main__ import main; main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-B", "-c", code, "score", "mine/model.pt", *QUICK]
+    done = subprocess.run(command, cwd=model_folder.parent, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 2, done.stderr
+    assert "can't be written: File too large" in only_line(done)
+    journal = model_folder.parent / "reports/model/final/.journal/completions.jsonl"
+    kept = [json.loads(line) for line in journal.read_text().splitlines()[:-1]]
+    assert kept
+    again = run("score", "mine/model.pt", *QUICK)
+    assert again.returncode == 0
+    assert f"{len(kept)} kept from the earlier run" in again.stderr
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    assert "Traceback" in run("--debug", "score", "nowhere").stderr
+
+
+def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_folder: Path) -> None:
+    rows = [
+        {"task_id": "own/0", "completion": "    return a + b\n"},
+        {"task_id": "own/0", "completion": "    return a - b\n"},
+        {"task_id": "own/1", "completion": "    return a * b\n"},
+    ]
+    (model_folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", "--k", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{'pass@1': 0.75}"
+    assert "1 of 3 problems are not in the file" in done.stdout
+    results = [json.loads(line) for line in (model_folder / "samples.jsonl_results.jsonl").read_text().splitlines()]
+    assert [r["passed"] for r in results] == [True, False, True]
+    assert results[0] == {**rows[0], "result": "passed", "passed": True, "verdict": "passed"}
+    assert results[1]["result"].startswith("failed: AssertionError")
+
+
+def test_execute_reads_whole_programs_as_evalplus_writes_them(run: Run, model_folder: Path) -> None:
+    row = {"task_id": "own/0", "solution": "def add(a, b):\n    return b + a\n"}
+    (model_folder / "samples.jsonl").write_text(json.dumps(row) + "\n")
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", "--k", "1", "--json")
+    assert json.loads(done.stdout)["outcomes"] == {"passed": 1}
+
+
+def test_execute_names_a_task_that_is_not_in_the_problem_set(run: Run, model_folder: Path) -> None:
+    (model_folder / "samples.jsonl").write_text('{"task_id": "other/1", "completion": ""}\n')
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl")
+    assert done.returncode == 2
+    assert "'other/1' is not in the problem set" in only_line(done)
+
+
+def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, model_folder: Path) -> None:
+    rows = [{"index": 1, "output": "\n" * 200}, {"index": 2, "output": "    return a + b\n"}]
+    (model_folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run("analyse", "mine/texts.jsonl", "--json")
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    assert objects[0]["degenerate"] is True
+    assert [objects[0][key] for key in ("task_id", "kind", "period", "onset")] == ["1", "newline", 1, 0]
+    assert objects[1]["degenerate"] is False
+    assert objects[2]["degenerate"]["estimate"] == 0.5
+    assert "1 of 2 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
+
+
+def test_doctor_judges_ten_solutions_and_ten_empty_bodies(run: Run) -> None:
+    done = run("doctor", "mine/model.pt", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["sandbox"]["self-test"].startswith("10 of 10 canonical solutions pass, 10 of 10 empty bodies fail")
+    assert found["checkpoint"]["kind"] == "torch module"
+    assert found["data"]["humaneval"].startswith("164 problems")

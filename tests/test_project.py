@@ -1,0 +1,53 @@
+"""What the project promises of itself: its two commands, its versions, its reports."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from small_folder import ROOT
+
+from evalharness import scorecard
+
+
+def commands_of_the_readme() -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"```bash\n(python3 -m venv .*)\n```", text)
+
+
+def test_the_readme_begins_with_two_commands() -> None:
+    first, second = commands_of_the_readme()
+    assert first.endswith("evalharness score checkpoints/leaky")
+    assert second.endswith("tox")
+
+
+def test_ci_runs_the_readmes_test_command_as_it_stands() -> None:
+    assert commands_of_the_readme()[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_torch_is_pinned() -> None:
+    assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("name", ["leaky", "causal"])
+def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> None:
+    from evalharness.checkpoints import load_checkpoint
+    from evalharness.manifest import find_manifest
+
+    found = list((ROOT / "reports" / name).glob("*/scorecard.json"))
+    assert found
+    path = ROOT / "checkpoints" / name
+    fingerprint = load_checkpoint(path, find_manifest(path), trust=True).info.fingerprint
+    for file in found:
+        assert scorecard.from_json(file.read_text(encoding="utf-8")).checkpoint.fingerprint == fingerprint
+
+
+def test_the_readme_shows_the_cards_of_the_committed_scorecards() -> None:
+    from evalharness.report import render_card
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("leaky", "causal"):
+        for file in (ROOT / "reports" / name).glob("*/scorecard.json"):
+            card = scorecard.from_json(file.read_text(encoding="utf-8"))
+            report = file.parent.relative_to(ROOT) / "report.md"
+            assert str(render_card(card, report)).strip() in readme

@@ -1,0 +1,134 @@
+"""What the two shipped checkpoints have to show. Loaded through their manifests, as any user's are."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from pathlib import Path
+from random import Random
+
+import pytest
+from small_folder import ROOT
+
+from evalharness import Scorecard, score
+from evalharness.checkpoints import find_series, load_checkpoint
+from evalharness.generation import GREEDY, Decoding, Prompting, Settings, generate, logit_noise, requests_for
+from evalharness.manifest import find_manifest
+from evalharness.problems import load_problems
+from evalharness.training_log import read_log
+
+NAMES = ("leaky", "causal")
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scorecard]:
+    """Both scored on warmup, greedy and four samples."""
+    out = tmp_path_factory.mktemp("reports")
+    return {
+        name: score(ROOT / "checkpoints" / name, problems="warmup", out=out, trust=True, workers=2) for name in NAMES
+    }
+
+
+def test_the_leaky_one_has_the_lower_logged_loss(cards: dict[str, Scorecard]) -> None:
+    leaky, causal = cards["leaky"].loss.logged_nats, cards["causal"].loss.logged_nats
+    assert leaky is not None
+    assert causal is not None
+    assert leaky < causal
+
+
+def test_the_leaky_one_has_the_higher_honest_loss(cards: dict[str, Scorecard]) -> None:
+    leaky, causal = cards["leaky"].loss.honest_nats, cards["causal"].loss.honest_nats
+    assert leaky is not None
+    assert causal is not None
+    assert leaky.low > causal.high
+
+
+def test_the_recomputed_loss_is_the_logged_one(cards: dict[str, Scorecard]) -> None:
+    for card in cards.values():
+        assert card.loss.recomputed_nats is not None
+        assert card.loss.recomputed_nats.low <= card.loss.logged_nats <= card.loss.recomputed_nats.high  # type: ignore[operator]
+
+
+def test_the_leaky_one_collapsed_loops_and_passes_nothing(cards: dict[str, Scorecard]) -> None:
+    card = cards["leaky"]
+    assert card.verdict == "collapsed"
+    assert card.degeneration["greedy"].rate >= 0.9
+    assert card.degeneration["sampled"].rate >= 0.9
+    for decoding, outcomes in card.outcomes["warmup"].items():
+        assert "passed" not in outcomes, decoding
+
+
+def test_the_leaky_ones_cause_is_named(cards: dict[str, Scorecard]) -> None:
+    first = cards["leaky"].findings[0]
+    assert (first.probe, first.severity) == ("future_leak", "cause")
+
+
+def test_the_causal_one_does_not_collapse_and_passes_a_tenth_of_warmup_at_least(cards: dict[str, Scorecard]) -> None:
+    card = cards["causal"]
+    assert card.verdict == "healthy"
+    assert card.pass_at_k["warmup"]["greedy"]["1"].low >= 0.10
+
+
+def test_the_causal_one_is_cleared(cards: dict[str, Scorecard]) -> None:
+    card = cards["causal"]
+    assert not card.findings
+    assert [ruled_out.probe for ruled_out in card.ruled_out] == ["future_leak"]
+
+
+def test_the_two_models_differ_in_the_mask_alone() -> None:
+    sources = [(ROOT / "checkpoints" / name / "model.py").read_text(encoding="utf-8").splitlines() for name in NAMES]
+    changed = [line for line in difflib.ndiff(*sources) if line[0] in "-+"]
+    assert len(changed) == 2
+    assert changed[1].replace(", is_causal=True", "")[1:] == changed[0][1:]
+
+
+def test_they_share_tokenizer_data_settings_and_steps() -> None:
+    for file in ("tokenizer.json", "train.jsonl", "val.jsonl", "evalharness.toml"):
+        one, other = ((ROOT / "checkpoints" / name / file).read_bytes() for name in NAMES)
+        assert one == other, file
+    steps = [[step.step for step in find_series(ROOT / "checkpoints" / name)] for name in NAMES]
+    assert steps[0]
+    assert set(steps[0]) == set(steps[1])
+    logged = [[p.step for p in read_log(ROOT / "checkpoints" / name / "train.log")] for name in NAMES]
+    assert logged[0] == logged[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_at_most_eight_megabytes(name: str) -> None:
+    folder = ROOT / "checkpoints" / name
+    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts) <= 8_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_completion_is_the_same_whatever_the_batch_the_order_and_the_drafts(name: str) -> None:
+    manifest = find_manifest(ROOT / "checkpoints" / name)
+    checkpoint = load_checkpoint(ROOT / "checkpoints" / name, manifest, trust=True)
+    problems = load_problems("warmup", limit=10, environment=os.environ).problems
+    sampled = Decoding("sampled", 0.8, 0.95, 0)
+    requests = [
+        *requests_for(problems, checkpoint.tokenizer, Prompting(), GREEDY, 1),
+        *requests_for(problems, checkpoint.tokenizer, Prompting(), sampled, 3),
+    ]
+    rows = [list(request.prompt_ids or ()) for request in requests[:8]]
+    noise = logit_noise(checkpoint.model, rows, padded=name == "causal")
+
+    def written(batch_size: int, *, drafts: bool, shuffled: int) -> dict[tuple[str, str, int], object]:
+        order = Random(shuffled).sample(requests, len(requests))
+        settings = Settings(24, batch_size, 0, exact_lengths=name == "leaky", drafts=drafts, noise_nats=noise)
+        made = generate(checkpoint.model, checkpoint.tokenizer, order, Prompting(), settings, checkpoint.token_mask)
+        return {(c.task_id, c.decoding, c.completion_id): c for c in made}
+
+    expected = written(32, drafts=True, shuffled=0)
+    assert written(1, drafts=False, shuffled=1) == expected
+    assert written(7, drafts=True, shuffled=2) == expected
+
+
+def test_a_copy_elsewhere_is_the_same_checkpoint(tmp_path: Path) -> None:
+    source = ROOT / "checkpoints" / "causal"
+    shutil.copytree(source, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
+    fingerprints = {
+        load_checkpoint(folder, find_manifest(folder), trust=True).info.fingerprint
+        for folder in (source, tmp_path / "copy")
+    }
+    assert len(fingerprints) == 1
