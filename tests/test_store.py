@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -200,7 +199,7 @@ def test_a_full_disk_while_writing_a_file_is_one_line_and_the_old_file_stands(tm
 
 def test_files_can_be_read_by_others(tmp_path):
     with RunFolder(tmp_path) as run:
-        assert os.stat(run.write("report.md", "x")).st_mode & 0o777 == 0o644
+        assert run.write("report.md", "x").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_journal_that_is_not_open_takes_nothing(tmp_path):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.checkpoints.factory import UserCode, UserObject
 from evalharness.checkpoints.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
 from evalharness.checkpoints.wording import nearest
 from evalharness.errors import CheckpointError, ManifestError
@@ -16,6 +15,7 @@ from evalharness.manifest import is_code_spec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evalharness.checkpoints.factory import UserCode, UserObject
     from evalharness.manifest import Manifest
 
 TOKENIZER_FILE = "tokenizer.json"

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from evalharness.generation.cached import CachedEngine
 from evalharness.generation.decoding import GREEDY, Decoding
-from evalharness.generation.measure import TOLERABLE_NATS, choose_threads, logit_noise, longest_generation_s
+from evalharness.generation.measure import (
+    TOLERABLE_NATS,
+    choose_threads,
+    fastest_threads,
+    logit_noise,
+    usual_generation_s,
+)
 from evalharness.generation.noise import Noise
 from evalharness.generation.parallel import ParallelEngine
 from evalharness.generation.request import Prompting, Request, Settings, requests_for
@@ -29,10 +35,11 @@ __all__ = [
     "Request",
     "Settings",
     "choose_threads",
+    "fastest_threads",
     "generate",
     "logit_noise",
-    "longest_generation_s",
     "requests_for",
+    "usual_generation_s",
 ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +14,7 @@ from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalharness.generation.request import Request, Settings
     from evalharness.interfaces import LanguageModel
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 MARGIN = 8.0
 """What is seen on a few hundred positions is taken this many times: the largest of a whole run is larger."""
 CACHE_STEPS = 4
+USUAL_TOKENS = 96
+"""Mean length of HumanEval's own solutions, at two characters a token as small vocabularies have."""
+TOKENS_A_PASS = 3
+"""What drafts settle in one pass on text that does not loop (``benchmarks/generation.py``: 1.7 to 3.9)."""
 TOLERABLE_NATS = 1e-2
 """Above this a row does not keep its logits in company: the model runs at exact lengths."""
 
@@ -76,6 +82,17 @@ def _with_cache(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tenso
     return [torch.cat(part) for part in parts]
 
 
+@contextlib.contextmanager
+def fastest_threads(model: LanguageModel) -> Iterator[None]:
+    """Run torch on as many threads as are fastest for ``model`` now; the caller's own setting comes back afterwards."""
+    before = torch.get_num_threads()
+    try:
+        choose_threads(model, rows=8, length=min(64, model.context_length or 64))
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def choose_threads(model: LanguageModel, rows: int, length: int) -> int:
     """Set torch to as many threads as run this model fastest now, and return how many.
 
@@ -93,21 +110,23 @@ def choose_threads(model: LanguageModel, rows: int, length: int) -> int:
     return best
 
 
-def longest_generation_s(model: LanguageModel, requests: Sequence[Request], settings: Settings) -> float:
-    """Seconds that ``requests`` take if none ends early and nothing is guessed right: an upper estimate.
+def usual_generation_s(model: LanguageModel, requests: Sequence[Request], settings: Settings) -> float:
+    """Seconds that ``requests`` take with completions of ``USUAL_TOKENS``: what can be said before any is written.
 
-    From the time of one forward pass of a batch of the mean length (of one token, with a cache).
+    From the time of one forward pass of a batch. Of the completions of one problem half are taken to go ways of their
+    own; the others share their passes.
     """
-    lengths = [len(r.prompt_ids) for r in requests if r.prompt_ids is not None]
-    if not lengths:
+    prompts = Counter(r.prompt_ids for r in requests if r.prompt_ids is not None)
+    if not prompts:
         return 0.0
+    tokens = min(USUAL_TOKENS, settings.max_new_tokens)
+    rows = sum((1 + completions) / 2 for completions in prompts.values())
     cached = model.supports_cache and settings.cache and not settings.exact_lengths
-    mean_length = round(sum(lengths) / len(lengths) + settings.max_new_tokens / 2)
+    mean_length = round(sum(map(len, prompts)) / len(prompts) + tokens / 2)
     length = 1 if cached else min(mean_length, model.context_length or mean_length)
-    rows = min(settings.batch_size, len(lengths))
-    # Completions of one problem share their passes as long as they agree; the estimate takes it that none do.
-    passes = settings.max_new_tokens * len(lengths) / rows
-    return passes * _forward_s(model, rows, length)
+    batch = min(settings.batch_size, math.ceil(rows))
+    tokens_a_pass = TOKENS_A_PASS if settings.drafts and not settings.exact_lengths and not cached else 1
+    return tokens * rows / batch / tokens_a_pass * _forward_s(model, batch, length)
 
 
 def _forward_s(model: LanguageModel, rows: int, length: int) -> float:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from evalharness.interfaces import Tokenizer
 
 LOOP_CHARACTERS = 200
-"""A loop has to cover this many characters, too, before it ends a completion: a token may be one character."""
+"""A loop has to cover this many characters, too, before it ends a completion: a token may be one character.
+
+A loop of blank lines does not: 64 of them are no rule in a comment and no table, and a model that is asked for every
+further one at a full forward pass takes three times as long to be found out."""
 
 
 class Row:
@@ -71,7 +74,7 @@ class Row:
         loop = self._tail.append(choice.token_id) if self._tail else None
         if self._stopped_by_text():
             self.stop_reason = "stop_sequence"
-        elif loop is not None and self._characters_of_last(loop[1]) >= LOOP_CHARACTERS:
+        elif loop is not None and self._is_long_enough(self._decode(self.ids[-loop[1] :])):
             self.stop_reason = "loop"
         elif self.written >= self._settings.max_new_tokens:
             self.stop_reason = "max_new_tokens"
@@ -113,5 +116,6 @@ class Row:
             self._text = text[: min(ends)]
         return bool(ends)
 
-    def _characters_of_last(self, tokens: int) -> int:
-        return len(self._decode(self.ids[-tokens:]))
+    @staticmethod
+    def _is_long_enough(loop: str) -> bool:
+        return len(loop) >= LOOP_CHARACTERS or ("\n" in loop and not loop.strip())

@@ -49,8 +49,11 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
     the manifest, then from the defaults. Raises :class:`EvalHarnessError`; what was already written stays, and the same
     call goes on from there.
     """
+    from evalharness.generation import fastest_threads
+
     work = load(Path(path), asked, watcher or Silent())
-    with RunFolder(work.options.out / run_name(Path(path), work)) as folder, work.fastest_threads():
+    run = work.options.out / run_name(Path(path), work)
+    with RunFolder(run) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
         executions = execute(work, folder, completions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from evalharness.records import Finding, NotTestable
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Attention, Work
 
+LARGEST_FLOAT = sys.float_info.max
 PROBE_ROWS = 64
 PROBE_LENGTH = 1024
 ROOM_CHARACTERS = 800
@@ -18,24 +20,45 @@ ROOM_CHARACTERS = 800
 
 def probe_attention(work: Work) -> Settings:
     """Probe the model, keep what was found in ``work``, and return how it is to be run."""
-    from evalharness.generation import TOLERABLE_NATS, Settings
-
     work.watcher.stage("probing the attention", 1)
     rows = _real_rows(work)
     work.attention = _attention(work, rows)
-    noise_nats = _noise(work, rows)
+    settings = _settings(work, rows)
     work.watcher.advance()
-    unsteady = noise_nats > TOLERABLE_NATS
-    if unsteady and work.attention == "causal":
-        work.watcher.say(f"logits move by {noise_nats:.2g} nats with the batch: running at exact lengths")
+    return settings
+
+
+def _settings(work: Work, rows: list[list[int]]) -> Settings:
+    """What may be done to rows: padded and drafted, or only put beside others of one length, or not even that."""
+    from evalharness.generation import TOLERABLE_NATS, Settings, logit_noise
+
+    model, causal = work.checkpoint.model, work.attention == "causal"
+    noise_nats = logit_noise(model, rows[:8], padded=causal)
+    steady, alone = noise_nats <= _tolerable(work, TOLERABLE_NATS), False
+    if causal and not steady:
+        work.watcher.say(f"padding or the cache moves logits by up to {noise_nats:.2g} nats: running at exact lengths")
+        noise_nats = logit_noise(model, rows[:8], padded=False)
+    if noise_nats > _tolerable(work, TOLERABLE_NATS):
+        work.watcher.say(f"rows move each other's logits by up to {noise_nats:.2g} nats: running each row alone")
+        noise_nats, alone = logit_noise(model, rows[:1], padded=False), True
     return Settings(
         max_new_tokens=work.options.max_new_tokens or _new_tokens(work),
-        batch_size=work.options.batch_size,
+        batch_size=1 if alone else work.options.batch_size,
         seed=work.options.seed,
-        exact_lengths=work.attention != "causal" or unsteady,
+        exact_lengths=not (causal and steady),
         stop_loops=work.options.stop_loops,
-        noise_nats=noise_nats,
+        noise_nats=noise_nats if _is_precise(work) else 0.0,
     )
+
+
+def _is_precise(work: Work) -> bool:
+    """Whether rounding is small enough to be settled by a second pass; in half precision all would need one."""
+    return work.checkpoint.dtype in {"float32", "float64"}
+
+
+def _tolerable(work: Work, nats: float) -> float:
+    """How far a batch may move logits; half precision moves them anyway, and only what can't be run at all counts."""
+    return nats if _is_precise(work) else LARGEST_FLOAT
 
 
 def _attention(work: Work, rows: list[list[int]]) -> Attention:
@@ -55,15 +78,6 @@ def _attention(work: Work, rows: list[list[int]]) -> Attention:
         return "not_testable"
     work.ruled_out.append(result)
     return "causal"
-
-
-def _noise(work: Work, rows: list[list[int]]) -> float:
-    """How far a logit may be off (nats); 0 in half precision, where every choice would have to be made twice."""
-    from evalharness.generation import logit_noise
-
-    if work.checkpoint.dtype not in {"float32", "float64"}:
-        return 0.0
-    return logit_noise(work.checkpoint.model, rows[:8], padded=work.attention == "causal")
 
 
 def _real_rows(work: Work) -> list[list[int]]:

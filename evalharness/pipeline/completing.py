@@ -98,8 +98,8 @@ def digest(value: Any) -> str:
 
 
 def _say_estimate(work: Work, settings: Settings, missing: Sequence[Request], kept: int) -> None:
-    """Say what is about to be generated, how, and how long it takes at most."""
-    from evalharness.generation import longest_generation_s
+    """Say what is about to be generated, how, and about how long it takes."""
+    from evalharness.generation import usual_generation_s
 
     model, again = work.checkpoint.model, f", {kept} kept from the earlier run" if kept else ""
     cached = "with a cache" if model.supports_cache else "with drafts"
@@ -109,8 +109,8 @@ def _say_estimate(work: Work, settings: Settings, missing: Sequence[Request], ke
         f"{work.checkpoint.dtype} on {work.checkpoint.device}, seed {settings.seed}"
     )
     if missing:
-        longest_s = longest_generation_s(model, missing, settings)
-        work.watcher.say(f"this takes at most about {_duration(longest_s)}, less where completions end early")
+        usual = _duration(usual_generation_s(model, missing, settings))
+        work.watcher.say(f"this takes about {usual}, less where completions agree or end early")
 
 
 def _duration(seconds: float) -> str:

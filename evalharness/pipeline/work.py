@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.records import DecodingName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from evalharness.checkpoints import Checkpoint
     from evalharness.degeneration import Degeneration
@@ -47,20 +46,6 @@ class Work:
     def problems(self) -> dict[str, Problem]:
         """Every problem by its task id."""
         return {problem.task_id: problem for problem_set in self.sets for problem in problem_set.problems}
-
-    @contextlib.contextmanager
-    def fastest_threads(self) -> Iterator[None]:
-        """Run the model on as many threads as are fastest now; the caller's own setting comes back afterwards."""
-        import torch
-
-        from evalharness.generation import choose_threads
-
-        before = torch.get_num_threads()
-        try:
-            choose_threads(self.checkpoint.model, rows=8, length=min(64, self.checkpoint.context_length or 64))
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, slots=True)
