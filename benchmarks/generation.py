@@ -62,7 +62,7 @@ class Size:
     tuning_steps: int
 
 
-FULL = Size(rows=64, batch_size=32, new_tokens=192, repetitions=3, tuning_steps=60)
+FULL = Size(rows=32, batch_size=32, new_tokens=128, repetitions=2, tuning_steps=60)
 QUICK = Size(rows=8, batch_size=8, new_tokens=24, repetitions=1, tuning_steps=2)
 
 

@@ -24,6 +24,7 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert f"evalharness {command} " in done.stdout.split("\n", 1)[1]
+    assert "\\b" not in done.stdout
 
 
 def test_help_groups_the_commands(run: Run) -> None:

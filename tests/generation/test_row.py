@@ -129,7 +129,7 @@ def test_a_prompt_is_never_stripped_and_stands_behind_template_and_begin_tokens(
     ("unit", "expected"),
     [
         ("\n", 64),  # blank lines need no more than the tokens
-        (" ", 200),  # one character a token: 200 characters
+        ("x", 200),  # one character a token: 200 characters
         ("ab", 200),
         ("a" * 59 + "b", 240),  # four copies of sixty
     ],
