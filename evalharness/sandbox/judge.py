@@ -44,9 +44,13 @@ def judge(ending: Ending, limits: Limits) -> Judgement:
     token, kind, peak_kib, line, detail = [*report.split(b" ", 4), b"", b"", b"", b""][:5]
     if token != ending.token or report.find(b"\n") != len(report) - 1:
         return Judgement(Verdict.FAILED, "wrote into the harness's own pipe", peak_bytes)
+    peak_bytes = max(peak_bytes, _kib(peak_kib))
     verdict, text = _reported(kind.decode(), clean(detail.decode("utf-8", "replace")), limits)
+    if verdict is Verdict.PASSED and peak_bytes > limits.memory_bytes:
+        # What was mapped before a limit was set is not held back by it, and a short program ends between two looks.
+        return Judgement(*_LIMITS["memory"](limits), peak_bytes)
     where = f" (line {int(line)})" if int(line) else ""
-    return Judgement(verdict, text + where, max(peak_bytes, _kib(peak_kib)))
+    return Judgement(verdict, text + where, peak_bytes)
 
 
 def clean(text: str) -> str:
