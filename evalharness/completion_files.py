@@ -42,7 +42,7 @@ def read_completions(path: Path, key: str | None = None) -> list[WrittenCompleti
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     except (OSError, EOFError, zlib.error) as error:
-        raise CompletionFileError(f"{path}: can't be read: {error}") from error
+        raise CompletionFileError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from error
     completions = list(_completions(path, text, key))
     if not completions:
         raise CompletionFileError(f"{path}: no completions in it")

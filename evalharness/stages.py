@@ -186,8 +186,17 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
 
     written = read_completions(file, key)
     encode, decode = _codec(tokenizer) if tokenizer else (None, None)
+    written = [w for w in written if w.row.get("stop_reason") not in cards.NOT_BEGUN]
+    if not written:
+        raise CompletionFileError(f"{file}: no completion in it was begun")
     analyses = tuple(
-        analyse(w.text, encode(w.text) if encode else w.row.get("token_ids"), decode=decode) for w in written
+        analyse(
+            w.text,
+            encode(w.text) if encode else w.row.get("token_ids"),
+            decode=decode,
+            stop_reason=w.row.get("stop_reason"),
+        )
+        for w in written
     )
     flags: dict[str, list[bool]] = {}
     for completion, analysis in zip(written, analyses, strict=True):

@@ -194,6 +194,15 @@ def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, mod
     assert "1 of 2 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
 
 
+def test_analyse_leaves_out_completions_that_were_never_begun(run: Run, model_folder: Path) -> None:
+    rows = [
+        {"task_id": "a", "completion": "", "stop_reason": "prompt_too_long"},
+        {"task_id": "b", "completion": "    return a + b\n", "stop_reason": "end_token"},
+    ]
+    (model_folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "0 of 1 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
+
+
 def test_doctor_judges_ten_solutions_and_ten_empty_bodies(run: Run) -> None:
     done = run("doctor", "mine/model.pt", "--json")
     assert done.returncode == 0, done.stderr

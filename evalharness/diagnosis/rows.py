@@ -42,7 +42,9 @@ def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | N
         # Other line ends than these may stand within the strings of a row.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise EvalHarnessError(f"{path}: can't be read as data rows: {error}") from error
+        raise EvalHarnessError(
+            f"{path}: can't be read as data rows: {getattr(error, 'strerror', None) or error}"
+        ) from error
     rows = [_row(path, i, line, prompt_key, completion_key) for i, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise EvalHarnessError(f"{path}: no data rows in it")

@@ -96,7 +96,7 @@ def _new_tokens(work: Work) -> int:
     characters = sum(len(text) for text, _ in encoded)
     tokens = sum(len(ids) for _, ids in encoded)
     needed = ROOM_CHARACTERS * tokens / characters if characters else 256.0
-    return min(1024, max(64, 64 * round(needed / 64)))
+    return min(work.checkpoint.context_length or 1024, 1024, max(64, 64 * round(needed / 64)))
 
 
 def _encodable(work: Work, texts: list[str]) -> list[tuple[str, list[int]]]:

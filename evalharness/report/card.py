@@ -17,6 +17,7 @@ from evalharness.report.wording import (
     loss_sentence,
     nats,
     nats_interval,
+    not_begun,
     of_all,
     percent_interval,
 )
@@ -106,7 +107,7 @@ def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
                 continue
             figures = [f"pass@{k} {percent_interval(by_k[k])}" for k in sorted(by_k, key=int)]
             outcomes = scorecard.outcomes.get(info.name, {}).get(decoding, {})
-            text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)}"
+            text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)}{not_begun(outcomes)}"
             yield from _entry(label, text, width)
             label = ""
 

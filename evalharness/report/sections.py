@@ -207,13 +207,13 @@ def _shares(scorecard: Scorecard) -> Iterator[tuple[str, str, str, Interval]]:
 
 
 def _behaviour_in_words(scorecard: Scorecard) -> str:
-    decoding = "sampled" if "sampled" in scorecard.degeneration else "greedy"
     parts = []
-    if decoding in scorecard.degeneration:
-        rate = scorecard.degeneration[decoding]
-        kinds = kinds_by_count(rate)
-        share = percent_interval(degeneration_interval(rate))
-        parts.append(f"{share} of the {decoding} completions are degenerate{f' ({kinds})' if kinds else ''}")
+    for decoding in reversed(DECODINGS):
+        rate = scorecard.degeneration.get(decoding)
+        if rate is not None:
+            kinds = kinds_by_count(rate)
+            share = percent_interval(degeneration_interval(rate))
+            parts.append(f"{share} of the {decoding} completions are degenerate{f' ({kinds})' if kinds else ''}")
     parts += [
         f"{prose(name)} {decoding} pass@{k} {percent_interval(share)}"
         for name, decoding, k, share in _shares(scorecard)

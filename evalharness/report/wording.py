@@ -20,7 +20,7 @@ KINDS = {
     "phrase": "the same piece of a line, over and over",
     "line": "the same line, over and over",
     "block": "the same lines, over and over",
-    "empty": "nothing was written",
+    "empty": "nothing, or whitespace too short to be a loop",
 }
 """Every kind of degeneration, in the order in which reports list them."""
 
@@ -65,7 +65,9 @@ def _bounded(interval: Interval) -> bool:
 
 
 def times(ratio: float) -> str:
-    """Return a factor as ``"354 times"``."""
+    """Return a factor as ``"354 times"``; from a thousand on no interval of a loss supports more than two digits."""
+    if ratio >= 1000:
+        return f"about {float(f'{ratio:.2g}'):,.0f} times"
     return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
 
 
@@ -113,13 +115,34 @@ def loss_relation(loss: Loss) -> LossRelation:
     return "differ" if honest.high < recomputed.low else "agree"
 
 
+def not_begun(outcomes: Mapping[str, int]) -> str:
+    """Say how many completions were not begun, where there are any, and why: they count as not passed."""
+    reasons = {"prompt_too_long": "too long a prompt", "prompt_not_encodable": "a prompt that can't be encoded"}
+    parts = [f"{outcomes[verdict]} with {why}" for verdict, why in reasons.items() if outcomes.get(verdict)]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def logged_elsewhere(loss: Loss) -> bool:
+    """Whether the logged loss lies further outside the recomputed one's interval than that interval is wide."""
+    logged, recomputed = loss.logged_nats, loss.recomputed_nats
+    if logged is None or recomputed is None:
+        return False
+    width = recomputed.high - recomputed.low
+    return not recomputed.low - width <= logged <= recomputed.high + width
+
+
 def loss_sentence(loss: Loss) -> str:
     """Return in one sentence what the recomputed and the honest loss say of each other."""
     recomputed, honest = loss.recomputed_nats, loss.honest_nats
     relation = loss_relation(loss)
     if recomputed is None or honest is None or relation == "not_measured":
-        return "Whether the loss is real could not be established."
+        return "Whether the loss is real could not be established: that needs rows under [data] validation."
     if relation == "agree":
+        if logged_elsewhere(loss):
+            return (
+                "The recomputed loss needs nothing but the tokens before each target, but it is not the logged one: "
+                "other rows, another tokenizer, or another checkpoint."
+            )
         return "The loss is real: with nothing but the tokens before each target it is the same within its interval."
     if relation == "differ":
         return "The loss is not what it seems: with nothing but the tokens before each target it is lower."

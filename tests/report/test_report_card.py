@@ -16,7 +16,7 @@ loss (nats)  0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest
              354 times as high.
 warmup       greedy  pass@1 25.0 % [4.6, 69.9]  1 of 4
              sampled pass@1 25.0 % [4.6, 69.9]  1 of 4
-humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2
+humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 (2 with too long a prompt)
 degenerate   greedy  75.0 % [30.1, 95.4]  3 of 4: 2 newline, 1 token
              sampled 50.0 % [22.0, 85.0]  2 of 4: 2 newline
 cause        The attention is not causal: changing only the tokens after position 3
@@ -66,6 +66,13 @@ def test_what_is_incomplete_stands_on_the_card():
     assert "incomplete   3 completions" in str(
         render_card(example.scorecard(incomplete=("3 completions could not be judged",)), "r.md")
     )
+
+
+def test_a_loss_that_is_not_the_logged_one_is_not_called_real():
+    loss = Loss(2.9, "log", Interval(6.76, 6.67, 6.85), Interval(6.76, 6.67, 6.85), "…")
+    text = " ".join(str(render_card(example.scorecard(loss=loss), "r.md")).split())
+    assert "it is not the logged one" in text
+    assert "The loss is real" not in text
 
 
 def test_a_loss_that_is_real_is_called_so():
