@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.options import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +49,8 @@ def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examinati
 
 def _machine() -> dict[str, str]:
     import torch
+
+    from evalharness.sandbox import usable_cores
 
     found = {"python": platform.python_version(), "cores": str(usable_cores())}
     for package in PACKAGES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,8 +72,3 @@ def resolve(asked: Mapping[str, Any], manifest: ScoreSettings) -> ScoreOptions:
     values = {f.name: getattr(manifest, f.name) for f in dataclasses.fields(manifest) if f.name in names}
     values = {**values, **{k: v for k, v in asked.items() if v is not None}}
     return ScoreOptions(**{k: v for k, v in values.items() if v is not None})
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,6 +17,8 @@ DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
     "end_token", "stop_sequence", "loop", "max_new_tokens", "context_full", "prompt_too_long", "prompt_not_encodable"
 ]
+NOT_BEGUN: frozenset[StopReason] = frozenset({"prompt_too_long", "prompt_not_encodable"})
+"""The reasons of completions that the model never saw the prompt of."""
 Severity = Literal["cause", "contributing", "note"]
 CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.records import (
+    NOT_BEGUN,
     SCHEMA_VERSION,
     Completion,
     DegenerationRate,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
-NOT_BEGUN = {"prompt_too_long", "prompt_not_encodable"}
 
 
 def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], seed: int) -> dict[str, Interval]:

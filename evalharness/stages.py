@@ -13,7 +13,7 @@ from evalharness.completion_files import WrittenCompletion, read_completions
 from evalharness.errors import CompletionFileError
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.writing import human_eval_result
-from evalharness.records import Execution, Interval, Problem, Verdict
+from evalharness.records import NOT_BEGUN, Execution, Interval, Problem, Verdict
 from evalharness.store import RunFolder
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
 
     written = read_completions(file, key)
     encode, decode = _codec(tokenizer) if tokenizer else (None, None)
-    written = [w for w in written if w.row.get("stop_reason") not in cards.NOT_BEGUN]
+    written = [w for w in written if w.row.get("stop_reason") not in NOT_BEGUN]
     if not written:
         raise CompletionFileError(f"{file}: no completion in it was begun")
     analyses = tuple(

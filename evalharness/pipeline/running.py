@@ -6,9 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
-from evalharness.options import usable_cores
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
-from evalharness.records import Completion, Execution, Verdict
+from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ def execute(
     from evalharness.sandbox import Sandbox
 
     done: dict[tuple[Group, str, int], Execution] = {}
-    with Sandbox(workers=work.options.workers or usable_cores()) as sandbox, folder.journal("executions") as journal:
+    with Sandbox(workers=work.options.workers) as sandbox, folder.journal("executions") as journal:
         work.isolation = sandbox.isolation
         work.watcher.stage("running", sum(map(len, completions.values())))
         for group, members in completions.items():
@@ -44,7 +43,7 @@ def _execute_group(
     """Yield an execution for each completion, in no particular order; new ones are kept in the journal."""
     problems, jobs, keys = work.problems, [], {}
     for completion in completions:
-        if completion.stop_reason in cards.NOT_BEGUN:
+        if completion.stop_reason in NOT_BEGUN:
             yield _not_run(completion)
             continue
         job = _job(problems, completion)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.records import Verdict
+from evalharness.records import NOT_BEGUN, Verdict
 from evalharness.report.escaping import code, fenced, prose, shortened
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ TOKENS_SHOWN = 12
 RUN_OF_LINE_ENDS = 4
 """From this many line ends in a row on they are shown as signs, for on a page they would be an empty space."""
 _LINE_END = "⏎"
-_NOT_BEGUN = frozenset({"prompt_too_long", "prompt_not_encodable"})
 _RUNS_OF_LINE_ENDS = re.compile(r"\n{%d,}" % RUN_OF_LINE_ENDS)  # noqa: UP031 - braces of its own
 
 
@@ -59,7 +58,7 @@ def choose(scored: Iterable[Scored]) -> list[tuple[str, Scored]]:
     The longest loop; the longest of another kind; the first that passed; a failure without a loop. What is missing is
     made up for by further ones. The choice does not depend on the order of ``scored``.
     """
-    ordered = sorted((s for s in scored if s.completion.stop_reason not in _NOT_BEGUN), key=_order)
+    ordered = sorted((s for s in scored if s.completion.stop_reason not in NOT_BEGUN), key=_order)
     bad = sorted((s for s in ordered if s.analysis.degenerate), key=lambda s: -s.looping_tokens)
     passed = [s for s in ordered if s.execution.verdict is Verdict.PASSED]
     failed = [s for s in ordered if s.execution.verdict is not Verdict.PASSED and not s.analysis.degenerate]

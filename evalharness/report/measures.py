@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from evalharness.records import NOT_BEGUN
 from evalharness.report.escaping import table
 from evalharness.report.wording import DECODINGS
 from evalharness.statistics import mean_over_rows
@@ -47,7 +48,7 @@ def endings(evidence: Evidence) -> str:
 def _begun(evidence: Evidence) -> dict[str, list[Scored]]:
     begun: dict[str, list[Scored]] = {decoding: [] for decoding in DECODINGS}
     for scored in evidence.all_scored():
-        if not scored.completion.stop_reason.startswith("prompt_"):
+        if scored.completion.stop_reason not in NOT_BEGUN:
             begun[scored.completion.decoding].append(scored)
     return {decoding: members for decoding, members in begun.items() if members}
 

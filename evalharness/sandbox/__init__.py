@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalharness.sandbox.limits import Limits
 from evalharness.sandbox.program import Job, program_fingerprint, program_for
-from evalharness.sandbox.runner import Sandbox, execute_one
+from evalharness.sandbox.runner import Sandbox, execute_one, usable_cores
 from evalharness.sandbox.selftest import SelfTest, self_test
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "program_fingerprint",
     "program_for",
     "self_test",
+    "usable_cores",
 ]

@@ -51,7 +51,7 @@ class Sandbox:
         self, *, limits: Limits | None = None, workers: int | None = None, interpreter: str = sys.executable
     ) -> None:
         self.limits = limits or Limits()
-        self.workers = workers or _usable_cores()
+        self.workers = workers or usable_cores()
         self.distinct_programs = 0
         self._interpreter = interpreter
         self._known: dict[str, Execution] = {}
@@ -172,7 +172,8 @@ def _not_judged(job: Job, error: BaseException) -> Execution:
     return Execution(job.task_id, job.completion_id, Verdict.NOT_JUDGED, detail, "not_run", 0.0, 0.0, 0)
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
