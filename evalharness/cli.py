@@ -13,6 +13,8 @@ from evalharness.progress import watcher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evalharness.options import SandboxLevel
+
 GROUPS = {
     "Everyday": ["score"],
     "Stages alone": ["execute", "analyse"],
@@ -70,6 +72,18 @@ def cli(debug: bool) -> None:
     """
 
 
+def _sandbox_option() -> Callable[..., Any]:
+    return click.option(
+        "--sandbox",
+        type=click.Choice(["auto", "A", "B", "C", "none"]),
+        help="Isolation of programs: the best that holds here, one level alone, or none (your rights!).  [auto]",
+    )
+
+
+def _packages_option() -> Callable[..., Any]:
+    return click.option("--packages", type=Names(), help="Packages that programs may import, such as numpy.  [none]")
+
+
 def _score_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.option(
@@ -87,6 +101,8 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]"),
         click.option("--seed", type=int, help="Seed of the sampled completions and of the intervals.  [0]"),
         click.option("--workers", type=int, help="Programs run at a time.  [one for each core]"),
+        _sandbox_option(),
+        _packages_option(),
         click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
         click.option("--step", type=int, help="The step of a series.  [the best, else the last]"),
         click.option("--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"),
@@ -140,6 +156,8 @@ def _print_card(card: Any, report_path: Path) -> None:
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", help="The key of the text, if not one of the usual.")
 @click.option("--workers", type=int, help="Programs run at a time.  [one for each core]")
+@_sandbox_option()
+@_packages_option()
 @click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
 def execute(
@@ -148,6 +166,8 @@ def execute(
     k: tuple[int, ...],
     key: str | None,
     workers: int | None,
+    sandbox: SandboxLevel | None,
+    packages: tuple[str, ...] | None,
     mbpp: Path | None,
     as_json: bool,
 ) -> None:
@@ -162,7 +182,17 @@ def execute(
     from evalharness import stages
 
     with watcher() as watching:
-        result = stages.execute_file(file, problems, k, key=key, workers=workers, mbpp=mbpp, watcher=watching)
+        result = stages.execute_file(
+            file,
+            problems,
+            k,
+            key=key,
+            workers=workers,
+            sandbox=sandbox or "auto",
+            packages=packages or (),
+            mbpp=mbpp,
+            watcher=watching,
+        )
     if as_json:
         click.echo(json.dumps(result.as_dict()))
     else:

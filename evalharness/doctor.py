@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +81,25 @@ def _data() -> dict[str, str]:
 
 def _sandbox() -> tuple[dict[str, str], bool]:
     from evalharness.problems import load_problems
-    from evalharness.sandbox import Sandbox, self_test
+    from evalharness.sandbox import YARDSTICKS, Sandbox, self_test
 
     problems = load_problems("humaneval", environment=os.environ).problems
-    with Sandbox() as sandbox:
-        result = self_test(sandbox, problems)
-        found = {"isolation": sandbox.isolation, "lacks": sandbox.isolation_lacks}
+    try:
+        with Sandbox() as sandbox:
+            calibration = sandbox.calibrate((), [p for p in problems if p.task_id in YARDSTICKS])
+            result = self_test(sandbox, problems)
+    except SandboxError as error:
+        return {"isolation": f"none: {error}"}, False
+    isolation = sandbox.isolation
+    found = {
+        "isolation": str(isolation),
+        "a hostile probe": ", ".join(
+            f"can't {attempt}" if held else f"CAN {attempt}" for attempt, held in isolation.held.items()
+        ),
+        "lacks": "; ".join(isolation.lacks) or "nothing that is known",
+        "memory": f"at most {isolation.memory_bound_bytes >> 20} MiB for each of {sandbox.workers} programs at a time",
+        "CPU time": f"at most {calibration.cpu_s:g} s for each program, as this machine's speed asks for",
+    }
     found["self-test"] = (
         f"{result.canonical_passed} of {result.problems} canonical solutions pass, "
         f"{result.empty_failed} of {result.problems} empty bodies fail, {result.wall_s:.1f} s"

@@ -88,7 +88,8 @@ class ScoreSettings:
     workers: int | None = None
     out: Path | None = None
     mbpp: Path | None = None
-    packages: tuple[str, ...] = ()
+    sandbox: str | None = None
+    packages: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

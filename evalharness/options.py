@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from evalharness.errors import EvalHarnessError
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.manifest import ScoreSettings
+
+SandboxLevel = Literal["auto", "A", "B", "C", "none"]
+"""How programs are isolated: the best that holds on the machine, one level alone, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class ScoreOptions:
     dtype: str = "float32"
     seed: int = 0
     workers: int | None = None
+    sandbox: SandboxLevel = "auto"
+    packages: tuple[str, ...] = ()
     out: Path = Path("reports")
     mbpp: Path | None = None
     stop_loops: bool = True
@@ -60,6 +65,7 @@ _LIMITS: dict[str, tuple[Any, str]] = {
     "max_new_tokens": (lambda v: v >= 1, "1 or more"),
     "batch_size": (lambda v: v >= 1, "1 or more"),
     "workers": (lambda v: v >= 1, "1 or more"),
+    "sandbox": (lambda v: v in get_args(SandboxLevel), "auto, A, B, C or none"),
 }
 
 

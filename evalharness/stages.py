@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.degeneration import Degeneration
+    from evalharness.options import SandboxLevel
     from evalharness.sandbox import Job
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutedFile:
-    """What came of a file of completions. ``pass_at_k`` is over the problems that the file has completions for."""
+    """What came of a file of completions. ``pass_at_k`` is over the problems that the file has completions for.
+
+    ``unsolved`` names the problems whose own canonical solution does not pass on this machine.
+    """
 
     results: Path
     completions: int
@@ -34,11 +38,14 @@ class ExecutedFile:
     of_problems: int
     pass_at_k: Mapping[str, Interval]
     outcomes: Mapping[str, int]
+    isolation: str
+    isolation_lacks: tuple[str, ...]
+    unsolved: tuple[str, ...]
 
     @property
     def incomplete(self) -> bool:
-        """Whether something could not be judged."""
-        return Verdict.NOT_JUDGED.value in self.outcomes
+        """Whether something could not be judged, or a problem's own solution does not pass here."""
+        return Verdict.NOT_JUDGED.value in self.outcomes or bool(self.unsolved)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -53,6 +60,9 @@ class ExecutedFile:
         if self.problems < self.of_problems:
             missing = self.of_problems - self.problems
             yield f"{missing} of {self.of_problems} problems are not in the file: pass@k is over those that are"
+        yield f"isolation: {self.isolation}" + "".join(f"; {lack}" for lack in self.isolation_lacks)
+        if self.unsolved:
+            yield f"{len(self.unsolved)} of these problems can't be solved here: {self.unsolved[0]}"
         for k, value in self.pass_at_k.items():
             yield f"pass@{k}: {100 * value.estimate:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
         yield f"written: {self.results}"
@@ -66,6 +76,8 @@ def execute_file(
     *,
     key: str | None = None,
     workers: int | None = None,
+    sandbox: SandboxLevel = "auto",
+    packages: tuple[str, ...] = (),
     mbpp: Path | None = None,
     watcher: Watcher | None = None,
 ) -> ExecutedFile:
@@ -73,8 +85,8 @@ def execute_file(
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written.
     """
-    from evalharness.problems import load_problems
-    from evalharness.sandbox import Sandbox
+    from evalharness.problems import load_problems, yardsticks
+    from evalharness.sandbox import YARDSTICKS, Sandbox
 
     watcher = watcher or Silent()
     written = read_completions(file, key)
@@ -82,9 +94,12 @@ def execute_file(
     by_id = {_folded(problem.task_id): problem for problem in problem_set.problems}
     jobs = [_job(file, completion, by_id) for completion in written]
     executions: dict[tuple[str, int], Execution] = {}
-    watcher.stage("running", len(jobs))
-    with Sandbox(workers=workers) as sandbox:
-        for execution in sandbox.run(jobs):
+    with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
+        watcher.stage("calibrating", 1)
+        asked = {job.task_id for job in jobs}
+        calibration = box.calibrate([p for p in problem_set.problems if p.task_id in asked], yardsticks(YARDSTICKS))
+        watcher.stage("running", len(jobs))
+        for execution in box.run(jobs):
             executions[execution.task_id, execution.completion_id] = execution
             watcher.advance()
     ordered = [executions[job.task_id, job.completion_id] for job in jobs]
@@ -96,6 +111,9 @@ def execute_file(
         of_problems=len(problem_set.problems),
         pass_at_k=cards.pass_at_k(ordered, ks, seed=0),
         outcomes=cards.outcomes(ordered),
+        isolation=str(box.isolation),
+        isolation_lacks=box.isolation.lacks,
+        unsolved=calibration.faults,
     )
 
 
@@ -113,11 +131,8 @@ def _job(file: Path, completion: WrittenCompletion, problems: Mapping[str, Probl
         raise CompletionFileError(
             f"{file}: task {completion.task_id!r} is not in the problem set (which has {known}, …)"
         )
-    text = completion.text
-    if completion.has_prompt:
-        # EvalPlus writes whole programs, with the prompt as it was or as the model wrote it again.
-        problem = replace(problem, prompt="")
-    return Job(problem.task_id, completion.completion_id, problem, text)
+    # EvalPlus writes whole programs, with the prompt as it was or as the model wrote it again.
+    return Job(problem.task_id, completion.completion_id, problem, completion.text, whole=completion.has_prompt)
 
 
 def _write_results(file: Path, written: list[WrittenCompletion], executions: list[Execution]) -> Path:

@@ -24,17 +24,46 @@ def execute(
     from evalharness.sandbox import Sandbox
 
     done: dict[tuple[Group, str, int], Execution] = {}
-    with Sandbox(workers=work.options.workers) as sandbox, folder.journal("executions") as journal:
-        work.isolation = sandbox.isolation
+    options = work.options
+    with (
+        Sandbox(workers=options.workers, packages=options.packages, level=options.sandbox) as sandbox,
+        folder.journal("executions") as journal,
+    ):
+        _calibrate(work, sandbox)
         work.watcher.stage("running", sum(map(len, completions.values())))
         for group, members in completions.items():
             for execution in _execute_group(work, sandbox, journal, members):
                 done[group, execution.task_id, execution.completion_id] = execution
                 work.watcher.advance()
+    _note_programs(work, completions)
     unjudged = [execution for execution in done.values() if execution.verdict is Verdict.NOT_JUDGED]
     if unjudged:
         work.incomplete.append(f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}")
     return {g: tuple(done[g, c.task_id, c.completion_id] for c in members) for g, members in completions.items()}
+
+
+def _calibrate(work: Work, sandbox: Sandbox) -> None:
+    """Measure the machine by the canonical solutions, which also shows whether the sandbox judges as it should."""
+    from evalharness.problems import yardsticks
+    from evalharness.sandbox import YARDSTICKS
+
+    problems = list(work.problems.values())
+    work.watcher.stage("calibrating", 1)
+    calibration = sandbox.calibrate(problems, yardsticks(YARDSTICKS))
+    work.isolation, work.isolation_lacks = str(sandbox.isolation), sandbox.isolation.lacks
+    work.programs = dataclasses.replace(work.programs, cpu_limit_s=calibration.cpu_s)
+    if calibration.faults:
+        work.incomplete.append(
+            f"{len(calibration.faults)} of {calibration.problems} problems have a solution that fails here: "
+            f"{calibration.faults[0]}"
+        )
+
+
+def _note_programs(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> None:
+    problems = work.problems
+    begun = [c for members in completions.values() for c in members if c.stop_reason not in NOT_BEGUN]
+    distinct = {_job(problems, completion).fingerprint for completion in begun}
+    work.programs = dataclasses.replace(work.programs, completions=len(begun), distinct=len(distinct))
 
 
 def _execute_group(
@@ -47,7 +76,7 @@ def _execute_group(
             yield _not_run(completion)
             continue
         job = _job(problems, completion)
-        key = _key(sandbox, job)
+        key = _key(sandbox, job, work.options.packages)
         if key in journal.known:
             yield _known(journal.known[key], completion)
         else:
@@ -65,11 +94,9 @@ def _job(problems: Mapping[str, Any], completion: Completion) -> Job:
     return Job(completion.task_id, completion.completion_id, problems[completion.task_id], completion.text)
 
 
-def _key(sandbox: Sandbox, job: Job) -> str:
-    from evalharness.sandbox import program_fingerprint
-
-    program = program_fingerprint(job.problem, job.text)
-    return digest([RECORD_FORMAT, program, dataclasses.asdict(sandbox.limits), sandbox.isolation])
+def _key(sandbox: Sandbox, job: Job, packages: tuple[str, ...]) -> str:
+    limits = dataclasses.asdict(sandbox.limits_of(job.task_id))
+    return digest([RECORD_FORMAT, job.fingerprint, limits, sandbox.isolation.level, packages])
 
 
 def _not_run(completion: Completion) -> Execution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.records import DecodingName
+from evalharness.records import DecodingName, Programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,8 @@ class Work:
     data: list[TokenRow]
     attention: Attention = "not_testable"
     isolation: str = "not run"
+    isolation_lacks: tuple[str, ...] = ()
+    programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))
     findings: list[Finding] = field(default_factory=list)
     ruled_out: list[RuledOut] = field(default_factory=list)
     not_testable: list[NotTestable] = field(default_factory=list)

@@ -36,6 +36,7 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -
         loss=loss,
         pass_at_k=pass_at_k,
         outcomes=outcomes,
+        programs=work.programs,
         degeneration=rates,
         verdict=checkpoint_verdict(shares.get("greedy"), shares.get("sampled")),
         findings=tuple(work.findings),
@@ -74,6 +75,7 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
         device=work.checkpoint.device,
         dtype=work.checkpoint.dtype,
         isolation=work.isolation,
+        isolation_lacks=work.isolation_lacks,
         versions={name: version(name) for name in ("evalharness", "torch")} | {"python": platform.python_version()},
     )
 

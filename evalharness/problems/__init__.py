@@ -14,11 +14,11 @@ from evalharness.errors import ProblemError
 from evalharness.problems import humaneval, jsonl, mbpp, warmup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from evalharness.records import Problem
 
-__all__ = ["PROBLEM_SETS", "MbppSource", "ProblemSet", "load_problems"]
+__all__ = ["PROBLEM_SETS", "MbppSource", "ProblemSet", "load_problems", "yardsticks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ def load_problems(
         name, problems = _from_path(asked, environment)
     kept = problems[:limit]
     return ProblemSet(name, kept, digest(kept))
+
+
+def yardsticks(task_ids: Collection[str]) -> tuple[Problem, ...]:
+    """The problems of HumanEval with these ids, which every installation has."""
+    return tuple(problem for problem in humaneval.load() if problem.task_id in task_ids)
 
 
 def digest(problems: tuple[Problem, ...]) -> str:

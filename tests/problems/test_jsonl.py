@@ -33,11 +33,18 @@ def test_a_row_becomes_a_problem_with_human_evals_stops(tmp_path):
     (problem,) = jsonl.load(write(tmp_path / "mine.jsonl", ROW))
     assert {key: getattr(problem, key) for key in ROW} == ROW
     assert problem.stop == jsonl.HUMAN_EVAL_STOP
+    assert problem.judged == "apart"
 
 
 def test_a_row_may_name_its_own_stops_or_none(tmp_path):
     path = write(tmp_path / "mine.jsonl", ROW | {"stop": ["\n\n"]}, ROW | {"task_id": "mine/1", "stop": []})
     assert [problem.stop for problem in jsonl.load(path)] == [("\n\n",), ()]
+
+
+@pytest.mark.parametrize("judged", ["apart", "in_process"])
+def test_a_row_may_say_where_it_is_judged(tmp_path, judged):
+    (problem,) = jsonl.load(write(tmp_path / "mine.jsonl", ROW | {"judged": judged}))
+    assert problem.judged == judged
 
 
 def test_a_gzipped_file_gives_the_same_problems(tmp_path):
@@ -80,6 +87,9 @@ def test_a_line_separator_inside_a_string_does_not_split_the_row(tmp_path):
         ({"prompt": "def \ud83d():\n"}, "line 1: prompt holds a lone surrogate"),
         ({"stop": "\n\n"}, "line 1: stop is '\\n\\n', expected a list of non-empty strings"),
         ({"stop": ["\n", ""]}, "expected a list of non-empty strings"),
+        ({"judged": "inside"}, 'line 1: judged is \'inside\', expected "apart" or "in_process"'),
+        ({"judged": None}, 'line 1: judged is None, expected "apart" or "in_process"'),
+        ({"judged": ["apart"]}, 'line 1: judged is [\'apart\'], expected "apart" or "in_process"'),
         ({"stop": None}, "line 1: stop is None, expected a list of non-empty strings"),
     ],
 )

@@ -1,0 +1,67 @@
+"""Time limits that a slow machine does not turn into failures: measured by the canonical solutions, on this machine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.records import Verdict
+from evalharness.sandbox.program import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalharness.records import Execution, Problem
+    from evalharness.sandbox.runner import Sandbox
+
+YARDSTICKS = ("HumanEval/75", "HumanEval/147", "HumanEval/36", "HumanEval/32")
+"""The slowest canonical solutions of HumanEval: how long they take tells how slow this machine is."""
+
+_ROOM_OVER_YARDSTICK = 20
+_ROOM_OVER_OWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the canonical solutions took, and the limits of CPU time that follow.
+
+    ``cpu_s`` is the limit of every problem but those in ``own_cpu_s``, whose own solutions take so long that theirs is
+    higher. ``faults`` names each problem whose own solution does not pass here, with the verdict.
+    """
+
+    cpu_s: float
+    own_cpu_s: Mapping[str, float]
+    problems: int
+    faults: tuple[str, ...]
+
+    def limit_s(self, task_id: str) -> float:
+        """The limit of CPU time, in seconds, of a program for this problem."""
+        return self.own_cpu_s.get(task_id, self.cpu_s)
+
+
+def calibrate(sandbox: Sandbox, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
+    """Run the canonical solutions of ``problems``, where they have one, and of ``yardsticks``."""
+    own = {problem.task_id: problem for problem in problems if problem.canonical_solution.strip()}
+    chosen = {**{problem.task_id: problem for problem in yardsticks}, **own}
+    jobs = [Job(task_id, 0, problem, problem.canonical_solution) for task_id, problem in chosen.items()]
+    executions = {execution.task_id: execution for execution in sandbox.run(jobs)}
+    base_s = sandbox.limits.cpu_s
+    slowest_s = max((executions[problem.task_id].cpu_s for problem in yardsticks), default=0.0)
+    cpu_s = scaled(base_s, _ROOM_OVER_YARDSTICK * slowest_s)
+    own_cpu_s = {task_id: scaled(base_s, _ROOM_OVER_OWN * executions[task_id].cpu_s) for task_id in own}
+    return Calibration(
+        cpu_s=cpu_s,
+        own_cpu_s={task_id: limit_s for task_id, limit_s in own_cpu_s.items() if limit_s > cpu_s},
+        problems=len(own),
+        faults=tuple(_fault(executions[t]) for t in own if executions[t].verdict is not Verdict.PASSED),
+    )
+
+
+def scaled(base_s: float, needed_s: float) -> float:
+    """``base_s`` doubled until it is at least ``needed_s``: in steps, so that the same machine gives the same limit."""
+    return base_s * 2.0 ** max(0, math.ceil(math.log2(max(needed_s, base_s) / base_s)))
+
+
+def _fault(execution: Execution) -> str:
+    return f"{execution.task_id}: canonical solution is {execution.verdict} {execution.detail}".rstrip()

@@ -1,0 +1,46 @@
+"""How long a program has really waited, on a machine that may be busy with other things."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+_PROC = Path("/proc")
+
+
+class Busy(NamedTuple):
+    """Seconds of computing, and of waiting for a core to compute on."""
+
+    computed: float
+    waited: float
+
+
+def busy_s(pid: int) -> Busy:
+    """What a process and all below it have been busy with since their start.
+
+    Zeros where the system does not tell (schedstat, proc(5)). Of a process that has gone nothing is counted.
+    """
+    computed_ns = waited_ns = 0
+    for member in _with_descendants(pid):
+        with contextlib.suppress(OSError, ValueError):
+            for thread in (_PROC / str(member) / "task").iterdir():
+                computed, waited, _ = (thread / "schedstat").read_text().split()
+                computed_ns += int(computed)
+                waited_ns += int(waited)
+    return Busy(computed_ns / 1e9, waited_ns / 1e9)
+
+
+def _with_descendants(pid: int) -> list[int]:
+    found = [pid]
+    for member in found:  # grows while it is walked
+        with contextlib.suppress(OSError):
+            children = (_PROC / str(member) / "task" / str(member) / "children").read_text()
+            found.extend(map(int, children.split()))
+    return found
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

