@@ -203,10 +203,10 @@ def test_analyse_leaves_out_completions_that_were_never_begun(run: Run, model_fo
     assert "0 of 1 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
 
 
-def test_doctor_judges_ten_solutions_and_ten_empty_bodies(run: Run) -> None:
+def test_doctor_judges_all_solutions_and_empty_bodies_of_humaneval(run: Run) -> None:
     done = run("doctor", "mine/model.pt", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["sandbox"]["self-test"].startswith("10 of 10 canonical solutions pass, 10 of 10 empty bodies fail")
+    assert found["sandbox"]["self-test"].startswith("164 of 164 canonical solutions pass, 164 of 164 empty bodies fail")
     assert found["checkpoint"]["kind"] == "torch module"
     assert found["data"]["humaneval"].startswith("164 problems")

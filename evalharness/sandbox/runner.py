@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import select
 import sys
 import tempfile
@@ -61,12 +62,18 @@ class _Seat:
     worker: Worker | None = None
     tasks: deque[_Task] = field(default_factory=deque)
     started_s: float = 0.0
-    excused_s: float | None = None
+    clock_s: float | None = None
+    excused_s: float = 0.0
     full: bool = False
 
     def begin(self) -> None:
         """The first task's time starts now."""
-        self.started_s, self.excused_s = time.monotonic(), None
+        self.started_s, self.clock_s, self.excused_s = time.monotonic(), None, 0.0
+
+    def excuse(self, clock_s: float) -> None:
+        """Take what was computed or waited for a core since the last look; the clock falls when a process ends."""
+        self.excused_s += max(0.0, clock_s - self.clock_s) if self.clock_s is not None else 0.0
+        self.clock_s = clock_s
 
 
 class Sandbox:
@@ -100,6 +107,7 @@ class Sandbox:
         self._deduplicate = deduplicate
         self._limit_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
+        self._numbers = itertools.count()
         self._seats: list[_Seat] = []
         self._root: Path | None = None
 
@@ -198,7 +206,7 @@ class Sandbox:
         return None
 
     def _task(self, job: Job, waiting: dict[str, list[Job]]) -> _Task:
-        digest = job.fingerprint if self._deduplicate else str(id(job))
+        digest = job.fingerprint if self._deduplicate else str(next(self._numbers))
         waiting[digest] = [job]
         return _Task(job, digest)
 
@@ -244,20 +252,23 @@ class Sandbox:
         seat.tasks.append(task)
         seat.full = size > _SMALL_BYTES
 
-    def _collect(self, again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
-        """Wait a little for replies; yield what ended, by itself or by the clock."""
+    def _collect(self, again: deque[_Task]) -> list[tuple[_Task, Execution]]:
+        """Wait a little for replies; what ended, by itself or by the clock.
+
+        All of it is looked at before the caller sees any: a caller who takes their time is not the programs' doing.
+        """
         busy = {seat.worker.fileno(): seat for seat in self._seats if seat.worker and seat.tasks}
         if not busy:
-            return
+            return []
         ready, _, _ = select.select(busy, [], [], _TICK_S)
-        for fd in ready:
-            yield from self._hear(busy[fd], again)
-        for seat in busy.values():
-            if seat.tasks and self._is_overdue(seat):
+        ended = [each for fd in ready for each in self._hear(busy[fd], again)]
+        for fd, seat in busy.items():
+            if fd not in ready and seat.tasks and self._is_overdue(seat):
                 task = seat.tasks.popleft()
                 reply = {"verdict": "wall", "detail": "", "wall_s": time.monotonic() - seat.started_s}
                 self._vacate(seat, again)
-                yield task, verdicts.execution(task.job, reply, self._limits(task))
+                ended.append((task, verdicts.execution(task.job, reply, self._limits(task))))
+        return ended
 
     def _hear(self, seat: _Seat, again: deque[_Task]) -> Iterator[tuple[_Task, Execution]]:
         assert seat.worker is not None  # noqa: S101 - for the type checker: only busy seats are heard
@@ -304,13 +315,10 @@ class Sandbox:
         elapsed_s = time.monotonic() - seat.started_s
         if elapsed_s < _WATCHED_FROM_S:
             return False
-        if seat.excused_s is None:
-            seat.excused_s = seat.worker.excused_s()
+        seat.excuse(seat.worker.excused_s())
         limits = self._limits(seat.tasks[0])
-        if elapsed_s < limits.wall_s:
-            return False
-        excused_s = seat.worker.excused_s() - seat.excused_s
-        return elapsed_s - excused_s > limits.wall_s or elapsed_s > _LONGEST_EXCUSE * max(limits.wall_s, limits.cpu_s)
+        longest_s = _LONGEST_EXCUSE * max(limits.wall_s, limits.cpu_s)
+        return elapsed_s - seat.excused_s > limits.wall_s or elapsed_s > longest_s
 
     def _vacate(self, seat: _Seat, again: deque[_Task] | None = None) -> None:
         """End a seat's worker; what it had not begun goes to ``again``."""

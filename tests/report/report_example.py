@@ -18,6 +18,7 @@ from evalharness.records import (
     NotTestable,
     Problem,
     ProblemSetInfo,
+    Programs,
     Protocol,
     RuledOut,
     Scorecard,
@@ -101,7 +102,8 @@ def scorecard(**changes) -> Scorecard:
             exact_lengths=True,
             device="cpu",
             dtype="float32",
-            isolation="process",
+            isolation="A (namespaces, a root of its own, Landlock, seccomp)",
+            isolation_lacks=(),
             versions={"torch": "2.13.0", "evalharness": "0.1.0", "python": "3.12.3"},
         ),
         loss=Loss(
@@ -122,6 +124,7 @@ def scorecard(**changes) -> Scorecard:
             "warmup": {"greedy": {"passed": 1, "failed": 3}, "sampled": {"passed": 1, "failed": 3}},
             "humaneval": {"greedy": {"prompt_too_long": 2}},
         },
+        programs=Programs(8, 7, 5.0),
         degeneration={
             "greedy": DegenerationRate(0.75, 0.3006, 0.9544, 4, {"newline": 2, "token": 1}),
             "sampled": DegenerationRate(0.5, 0.2201, 0.8499, 4, {"newline": 2}),

@@ -45,7 +45,7 @@ def live(
     """Be the program whose channel and output are ``fds``. Never returns."""
     status = _SET_UP_FAILED_STATUS
     try:
-        _settle_in(fds, cpu_s, place, ruleset, rules)
+        _settle_in(fds, cpu_s, settings.tasks, place, ruleset, rules)
         channel.send(CHANNEL_FD, protocol.READY)
         status = 0
         _serve(channel.Receiver(CHANNEL_FD, 1 << 30), _fresh_namespace(settings))
@@ -55,7 +55,9 @@ def live(
         _exit(status)
 
 
-def _settle_in(fds: tuple[int, int], cpu_s: float, place: Place, ruleset: Ruleset | None, rules: Filter | None) -> None:
+def _settle_in(
+    fds: tuple[int, int], cpu_s: float, tasks: int, place: Place, ruleset: Ruleset | None, rules: Filter | None
+) -> None:
     """Descriptors 0 to 3, the folder, the limits, and then the walls, the last of which forbids making any of this."""
     input_fd, closed = posix.pipe()
     posix.close(closed)
@@ -64,6 +66,7 @@ def _settle_in(fds: tuple[int, int], cpu_s: float, place: Place, ruleset: Rulese
     posix.chdir(place.work)
     seconds = int(cpu_s) + 2  # behind the limit that is kept from outside, in whole seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_NPROC, (tasks, tasks))
     place.enter_as_program()
     if ruleset is not None:
         ruleset.restrict()
@@ -154,13 +157,13 @@ def warm_up() -> None:
 
 def _describe(error: BaseException) -> bytes:
     """The exception's type with its bases, its message, and the line. The program's own ``__str__`` may run here."""
-    names = [kind.__name__ for kind in type(error).__mro__ if isinstance(kind.__name__, str)][:20]
+    names = [kind.__name__ for kind in type(error).__mro__ if isinstance(kind.__name__, str)]
     try:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         message = str.__getitem__(text, slice(protocol.LONGEST_MESSAGE))
     except BaseException:  # noqa: BLE001 - an exception that can't be printed is still that exception
         message = ""
-    return codec.encode((names, message, _line_of(error)))
+    return codec.encode((names[:1] + names[1:][1 - protocol.MOST_NAMES :], message, _line_of(error)))
 
 
 def _line_of(error: BaseException) -> int:

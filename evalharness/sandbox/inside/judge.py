@@ -27,6 +27,7 @@ from .checks import Check
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
 _LONGEST_COMPILED_HERE = 1 << 16
 _CHECKS_KEPT = 4096
+_MOST_LINES = 1 << 31
 _LONGEST_JOB_BYTES = 1 << 30
 _ANSWER_LIMIT_BYTES = codec.MAX_BYTES + 64
 # StopIteration would end a loop of the tests as if it had gone well; what is no Exception is not to be caught by them.
@@ -148,7 +149,10 @@ class Judge:
         try:
             if "ask" in job:
                 return self._ask(job)
-            result = self._judge_apart(job) if job["judged"] == "apart" else self._judge_in_process(job)
+            if fault := self.check_of(job).fault:
+                result: dict[str, Any] = {"verdict": "not_judged", "detail": fault}
+            else:
+                result = self._judge_apart(job) if job["judged"] == "apart" else self._judge_in_process(job)
         except WorkerLost as error:
             return {"lost": str(error), "begun": error.begun}
         memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -163,8 +167,6 @@ class Judge:
 
     def _judge_apart(self, job: dict[str, Any]) -> dict[str, Any]:
         check = self.check_of(job)
-        if check.fault:
-            return {"verdict": "not_judged", "detail": check.fault, "cpu_s": 0.0}
         outcome, ending = self._attempt(check, job, write_back=True)
         result = as_verdict(outcome, ending)
         if result["verdict"] == "passed" and outcome.changed_arguments:
@@ -191,6 +193,7 @@ class Judge:
         return outcome, session.ending
 
     def _judge_in_process(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The tests run where the program runs, and could be talked into anything: for problems that say so, alone."""
         session = Session(self._control, job["cpu_s"])
         with session:
             outcome = _outcome_of(session, lambda: session.load(job["program"], compile_here=not job["careful"]))
@@ -317,18 +320,25 @@ class Session:
         """The exception that the program raised, as the nearest kind that is known to be harmless."""
         try:
             names, message, line = codec.decode(answer[1:])
-            kinds, text, number = [str(name) for name in names], str(message), int(line)
-        except (codec.Malformed, TypeError, ValueError, OverflowError) as broken:
+        except (codec.Malformed, TypeError, ValueError) as broken:
             return self._failed(Fault(f"sent an answer that can't be read ({broken})"))
-        if "Exception" not in kinds:
-            return self._failed(Fault(f"raised {kinds[0] if kinds else 'nothing'}"))
-        if {"StopIteration", "StopAsyncIteration"} & set(kinds):
+        if not (_is_names(names) and type(message) is str and type(line) is int and 0 <= line < _MOST_LINES):
+            return self._failed(Fault("sent an answer that can't be read (it describes no exception)"))
+        if "Exception" not in names:
+            return self._failed(Fault(f"raised {names[0]}"))
+        if {"StopIteration", "StopAsyncIteration"} & set(names):
             known: type[Exception] = RuntimeError
         else:
-            known = next((_REBUILT[kind] for kind in kinds if kind in _REBUILT), Exception)
-        error = _new(known, text)
-        self.raised = Raised(error, kinds[0], number)
+            known = next((_REBUILT[name] for name in names if name in _REBUILT), Exception)
+        error = _new(known, message)
+        self.raised = Raised(error, names[0], line)
         return error
+
+
+def _is_names(names: object) -> bool:
+    if type(names) is not list or not 0 < len(names) <= protocol.MOST_NAMES:
+        return False
+    return all(type(name) is str for name in names)
 
 
 def _new(kind: type[Exception], text: str) -> Exception:

@@ -18,5 +18,6 @@ TOKEN_BYTES = 16
 
 PROGRAM_NAME = "<program>"
 LONGEST_MESSAGE = 300
+MOST_NAMES = 20
 # How a program's process exits where there was no memory left to say so.
 NO_MEMORY_STATUS = 86

@@ -23,7 +23,8 @@ class Settings(NamedTuple):
 
     ``level`` is A, B, C or D; ``root`` the folder that becomes the root (A: empty, to mount on; B: a copy), ``work``
     the program's own folder as it is called inside. ``uid`` is the program's user, -1 for the one that it is started
-    as. ``kernel_limits`` are (RLIMIT number, soft, hard). ``core`` is the CPU to stay on, -1 for any.
+    as. ``kernel_limits`` are (RLIMIT number, soft, hard), ``tasks`` is RLIMIT_NPROC of a program, which counts all that
+    its user runs. ``core`` is the CPU to stay on, -1 for any.
     """
 
     level: str
@@ -35,6 +36,7 @@ class Settings(NamedTuple):
     disk_bytes: int
     disk_files: int
     kernel_limits: tuple[tuple[int, int, int], ...]
+    tasks: int
     core: int
 
     @classmethod

@@ -49,7 +49,10 @@ class Zygote:
     """
 
     def __init__(self, settings: Settings, control: _socket.socket) -> None:
-        self._settings = settings
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        self._settings = (
+            settings if hard == resource.RLIM_INFINITY else settings._replace(tasks=min(settings.tasks, hard))
+        )
         self._control = control
         processes.stay_on(settings.core)
         processes.volunteer_for_the_oom_killer()
