@@ -77,6 +77,7 @@ class Ground:
     interpreter: str
     view: View
     limits: Limits
+    packages: tuple[str, ...] = ()
     pinned: bool = True
 
     def start(self, level: Level, number: int) -> Worker:
@@ -89,7 +90,7 @@ class Ground:
             settings = self._settings(level, number)
         except OSError as error:
             raise SandboxError(f"no folder for programs: {error}") from error
-        worker = Worker(self.interpreter, settings, judge_memory_bytes=4 * self.limits.memory_bytes)
+        worker = Worker(self.interpreter, settings, 4 * self.limits.memory_bytes, self.packages)
         worker.wait_until_ready()
         return worker
 

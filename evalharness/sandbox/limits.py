@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 MIB = 1 << 20
 
@@ -23,7 +23,7 @@ class Limits:
         ValueError: a limit is not above zero.
     """
 
-    wall_s: float = 15.0
+    wall_s: float = 5.0
     cpu_s: float = 5.0
     memory_bytes: int = 1024 * MIB
     threads: int = 256
@@ -31,6 +31,10 @@ class Limits:
     disk_files: int = 10_000
     output_bytes: int = 4 * MIB
     program_bytes: int = 4 * MIB
+
+    def slower(self, times: float) -> Limits:
+        """The limits on a machine, or for a problem, that takes so many times as long."""
+        return replace(self, cpu_s=times * self.cpu_s, wall_s=times * self.wall_s)
 
     def __post_init__(self) -> None:
         faults = [f"{f.name} is {getattr(self, f.name)}" for f in fields(self) if not getattr(self, f.name) > 0]

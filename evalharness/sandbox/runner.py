@@ -118,7 +118,7 @@ class Sandbox:
             self._root.chmod(0o711)  # a program's own user passes through it to its folder
         except OSError as error:
             raise SandboxError(f"no folder to run programs in: {error}") from error
-        self._ground = Ground(self._root, self._interpreter, view, self.limits)
+        self._ground = Ground(self._root, self._interpreter, view, self.limits, self._packages)
         try:
             self.isolation, first = levels.choose(self._ground, self._level)
         except BaseException:
@@ -139,11 +139,11 @@ class Sandbox:
 
     def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
         """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""
-        self._limit_of = lambda _: replace(self.limits, cpu_s=_TIME_TO_CALIBRATE * self.limits.cpu_s)
+        self._limit_of = lambda _: self.limits.slower(_TIME_TO_CALIBRATE)
         calibration = calibrate(self, problems, yardsticks)
         self._known.clear()
         self.distinct_programs = 0
-        self._limit_of = lambda task_id: replace(self.limits, cpu_s=calibration.limit_s(task_id))
+        self._limit_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)
         return calibration
 
     def limits_of(self, task_id: str) -> Limits:

@@ -38,16 +38,19 @@ class Worker:
         SandboxError: the level can't be entered here, or the machine has no processes left.
     """
 
-    def __init__(self, interpreter: str, settings: Settings, judge_memory_bytes: int) -> None:
+    def __init__(
+        self, interpreter: str, settings: Settings, judge_memory_bytes: int, packages: tuple[str, ...] = ()
+    ) -> None:
         self._received = bytearray()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._lifelines: list[int] = []
         with contextlib.ExitStack() as ends:
             control, far_control = (ends.enter_context(end) for end in socket.socketpair(type=socket.SOCK_SEQPACKET))
             self._channel, far_channel = socket.socketpair()
             ends.enter_context(far_channel)
             try:
                 self._start_zygote(interpreter, settings, far_control)
-                self._start_judge(interpreter, settings, judge_memory_bytes, far_channel, control)
+                self._start_judge(interpreter, settings, [far_channel, control], judge_memory_bytes, packages)
             except OSError as error:
                 self.kill()
                 raise SandboxError(f"a worker can't be started: {error}") from error
@@ -131,6 +134,9 @@ class Worker:
             process.kill()
         for process in self._processes:
             process.wait()
+        for lifeline in self._lifelines:
+            os.close(lifeline)
+        self._lifelines.clear()
         self._channel.close()
 
     def _frames(self) -> Any:
@@ -142,40 +148,46 @@ class Worker:
             del self._received[:end]
 
     def _start_zygote(self, interpreter: str, settings: Settings, control: socket.socket) -> None:
-        process = self._start(interpreter, "zygote", [control], ["-S"], settings, stdin=subprocess.PIPE)
+        # -S: without the site module, and so without site-packages.
+        process = self._start([interpreter, *_FLAGS, "-S"], "zygote", [control], [], settings.work)
         assert process.stdin is not None  # noqa: S101 - for the type checker
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(marshal.dumps((*settings[:4], tuple(settings.view), *settings[5:])))
 
     def _start_judge(
-        self, interpreter: str, settings: Settings, memory_bytes: int, channel: socket.socket, control: socket.socket
-    ) -> None:
-        arguments = [str(settings.core), str(memory_bytes)]
-        self._start(interpreter, "judge", [channel, control], [], settings, arguments, stdin=subprocess.DEVNULL)
-
-    def _start(
         self,
         interpreter: str,
-        module: str,
-        ends: list[socket.socket],
-        flags: list[str],
         settings: Settings,
-        arguments: list[str] | None = None,
-        *,
-        stdin: int,
+        ends: list[socket.socket],
+        memory_bytes: int,
+        packages: tuple[str, ...],
+    ) -> None:
+        arguments = [str(settings.core), str(memory_bytes), *packages]
+        process = self._start([interpreter, *_FLAGS], "judge", ends, arguments, settings.work)
+        assert process.stdin is not None  # noqa: S101 - for the type checker
+        process.stdin.close()
+
+    def _start(
+        self, command: list[str], module: str, ends: list[socket.socket], arguments: list[str], work: str
     ) -> subprocess.Popen[bytes]:
+        """Start an interpreter on ``main`` of a module of ``inside``; its arguments begin with its descriptors."""
+        lifeline, own_end = os.pipe()
+        self._lifelines.append(own_end)
+        fds = [*(end.fileno() for end in ends), lifeline]
         start = _START.format(folder=str(_FOLDER), module=module)
-        fds = [end.fileno() for end in ends]
-        process = subprocess.Popen(  # noqa: S603 - no shell, and running what a model wrote is the purpose
-            [interpreter, *_FLAGS, *flags, "-c", start, *map(str, fds), *(arguments or [])],
-            stdin=stdin,
-            stdout=subprocess.DEVNULL,
-            stderr=_diagnostics(),
-            cwd="/",
-            env=_environment(settings.work),
-            start_new_session=True,
-            pass_fds=fds,
-        )
+        try:
+            process = subprocess.Popen(  # noqa: S603 - no shell, and running what a model wrote is the purpose
+                [*command, "-c", start, *map(str, fds), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=_diagnostics(),
+                cwd="/",
+                env=_environment(work),
+                start_new_session=True,
+                pass_fds=fds,
+            )
+        finally:
+            os.close(lifeline)
         self._processes.append(process)
         return process
 

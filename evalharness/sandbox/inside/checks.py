@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ class Check:
         self.fault = ""
         self.leaves_traces = False
         self._entry_point = entry_point
-        self._prompt = _compiled_prompt(prompt)
+        prompt = _program_of(prompt, solution)
+        self._prompt = _compile(ast.parse(prompt), _PROMPT_NAME) if prompt else None
         try:
             tree = ast.parse(test)
             self._test = _compile(tree, self.FILE_NAME)
@@ -83,12 +85,15 @@ def _compile(tree: ast.Module, name: str) -> CodeType:
     return code
 
 
-def _compiled_prompt(prompt: str) -> CodeType | None:
-    """The prompt's own helpers; None where the prompt is no program by itself."""
-    try:
-        return _compile(ast.parse(prompt), _PROMPT_NAME)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _program_of(prompt: str, solution: str) -> str:
+    """A program that defines the prompt's own helpers: the prompt where it is one, else with a body; "" for none."""
+    last = prompt.rstrip().rpartition("\n")[2]
+    indent = " " * (len(last) - len(last.lstrip()) + 4)
+    for text in (prompt, f"{prompt.rstrip()}\n{indent}pass\n", solution):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            ast.parse(text)
+            return text
+    return ""
 
 
 def _defined(solution: str) -> set[str]:

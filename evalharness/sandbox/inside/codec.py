@@ -78,7 +78,7 @@ def decode(data: bytes) -> Any:
     try:
         value = frame.value()
     # The end of the data, an unknown tag, bytes that are no text, a key without a hash, a number out of range, …
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise Malformed(f"{type(error).__name__} near byte {frame.at}") from error
     if frame.at != len(data):
         raise Malformed(f"{len(data) - frame.at} bytes after the value")
@@ -263,7 +263,21 @@ WRITERS: dict[type, Writer] = {
     type({}.values()): _items(b"v", iter),
     type({}.items()): _pairs(b"p", iter),
 }
+# The kinds of numpy.dtype.kind whose values are nothing but their bytes: never of objects.
+_PLAIN_KINDS = frozenset("biufc")
+
+
+def _write_array(value: Any, out: bytearray, depth: int) -> None:
+    """An array, or a scalar as one of no dimension."""
+    if value.dtype.kind not in _PLAIN_KINDS:
+        raise Unsendable(f"a numpy array of {value.dtype.name:.80} can't be sent")
+    out += b"n"
+    _write_items((value.dtype.str, tuple(value.shape), value.tobytes()), out, depth)
+
+
 LATE_WRITERS: dict[str, tuple[str, Writer]] = {
+    "ndarray": ("numpy", _write_array),
+    "generic": ("numpy", _write_array),
     "Fraction": ("fractions", _items(b"/", lambda value: (value.numerator, value.denominator))),
     "Decimal": ("decimal", _write_decimal),
 }
@@ -362,7 +376,18 @@ def _read_decimal(frame: _Frame) -> object:
     return Decimal(frame.sized().decode("ascii"))
 
 
+def _read_array(frame: _Frame) -> object:
+    """An array or a scalar of numpy, which must be importable on this side, too."""
+    import numpy as np  # noqa: PLC0415 - no cost before its use
+
+    kind, shape, content = frame.items()
+    if kind[1:2] not in _PLAIN_KINDS:
+        raise Malformed("an array of what is not plain numbers")
+    return np.frombuffer(content, kind).reshape(shape).copy()[()]
+
+
 READERS: dict[int, Reader] = {
+    ord("n"): _read_array,
     ord("i"): lambda frame: int.from_bytes(frame.sized(), "little", signed=True),
     ord("s"): lambda frame: frame.sized().decode("utf-8", "surrogatepass"),
     ord("["): _Frame.items,

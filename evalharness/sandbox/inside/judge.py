@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import builtins
+import contextlib
 import json
 import marshal
 import os
@@ -21,7 +22,7 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import candidate, channel, codec, processes, protocol
+from . import candidate, channel, codec, kernel, processes, protocol
 from .checks import Check
 
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
@@ -86,10 +87,14 @@ def main() -> None:
     """Judge programs until the harness closes its end."""
     harness, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     warnings.simplefilter("ignore")
-    processes.stay_on(int(sys.argv[3]))
-    memory_bytes = int(sys.argv[4])
+    kernel.die_with_writer(int(sys.argv[3]))
+    processes.stay_on(int(sys.argv[4]))
+    memory_bytes = int(sys.argv[5])
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for package in sys.argv[6:]:  # what programs may use, their tests may meet
+        with contextlib.suppress(ImportError):
+            __import__(package)
     said = control.recv(4096)
     _reply(harness, {"ready": said == protocol.ENTERED, "detail": said.decode(errors="replace")})
     receiver = channel.Receiver(harness.fileno(), _LONGEST_JOB_BYTES)

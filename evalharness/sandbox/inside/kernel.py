@@ -34,6 +34,8 @@ _MOST_CAPABILITIES = 64
 CAP_SYS_ADMIN = 21
 
 _SIGKILL = 9
+_F_SETFL, _F_SETOWN, _F_SETSIG = 4, 8, 10
+_O_ASYNC = 0o20000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,6 +82,17 @@ def enter_root(folder: str) -> None:
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that made it ends; a change of credentials forgets it."""
     _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+
+
+def die_with_writer(pipe: int) -> None:
+    """Have the kernel kill this process when the last writer of ``pipe`` is gone (fcntl(2), F_SETOWN and F_SETSIG).
+
+    It is for a parent with threads: PR_SET_PDEATHSIG follows the one that started this process. Each process needs a
+    pipe of its own, for the kernel keeps whom to signal with the open pipe. The descriptor is to stay open.
+    """
+    _call("fcntl", pipe, _F_SETOWN, os.getpid())
+    _call("fcntl", pipe, _F_SETSIG, _SIGKILL)
+    _call("fcntl", pipe, _F_SETFL, os.O_NONBLOCK | _O_ASYNC)
 
 
 def set_dumpable(dumpable: bool) -> None:

@@ -41,11 +41,18 @@ class Place:
 
     def over_limit(self) -> bool:
         """Whether the folder holds more than is allowed. Looked at while a program runs: nothing else bounds it."""
+        try:
+            return self._holds_too_much()
+        except OSError:
+            # A folder that can't be listed, a path that is too long to be named: what nobody can see is too much.
+            return True
+
+    def _holds_too_much(self) -> bool:
         files = size_bytes = 0
-        for folder, folders, names in os.walk(self.work):
+        for folder, folders, names in os.walk(self.work, onerror=_unless_gone):
             files += len(folders) + len(names)
             for name in names:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     size_bytes += os.lstat(f"{folder}/{name}").st_blocks * 512
             if files > self.settings.disk_files or size_bytes > self.settings.disk_bytes:
                 return True
@@ -102,7 +109,7 @@ class Namespaces(Place):
     def _traces(self) -> tuple[object, ...]:
         """What differs once anything in the folder was made, changed or removed."""
         found, space = os.stat(self.work), os.statvfs(self.work)
-        return found.st_mtime_ns, found.st_ctime_ns, found.st_mode, space.f_bfree, space.f_ffree
+        return found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns, found.st_mode, space.f_bfree, space.f_ffree
 
 
 def enter(settings: Settings) -> Place:
@@ -146,6 +153,12 @@ def empty_folder(folder: str) -> None:
             os.rmdir(current)
 
 
+def _unless_gone(error: OSError) -> None:
+    """A program removes what it made: that is no reason to stop looking."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error
+
+
 def _enter_namespaces(settings: Settings) -> None:
     """Leave every namespace; returns in a new process, the first of its PID namespace."""
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
@@ -181,6 +194,5 @@ def _leave_all_namespaces(own_proc: int) -> None:
 
 def _outlive(first: int) -> None:
     """Stay until the namespace's first process has ended: who is waited for by the harness is this one."""
-    os.closerange(0, 256)
     _, status = os.waitpid(first, 0)
     os._exit(status >> 8 or status & 0x7F)

@@ -31,8 +31,10 @@ _SIGKILL = 9
 def main() -> None:
     """Serve programs until the other end of the socket closes. Standard input holds the settings."""
     settings = Settings.parse(marshal.loads(sys.stdin.buffer.read()))
-    control = _socket.socket(fileno=_above_a_program_s(int(sys.argv[1])))
+    control_fd, lifeline = _above_a_program_s(int(sys.argv[1]), int(sys.argv[2]))
+    control = _socket.socket(fileno=control_fd)
     try:
+        kernel.die_with_writer(lifeline)
         zygote = Zygote(settings, control)
     except (OSError, seccomp.UnsupportedMachine) as error:
         control.send(f"failed {error}".encode())
@@ -166,17 +168,19 @@ def _preload() -> None:
     sys.modules["random"].seed(0)
 
 
-def _above_a_program_s(fd: int) -> int:
-    """Move ``fd`` above the descriptors that a program is given, and fill those with what reads nothing."""
-    moved = fd
-    while moved <= candidate.CHANNEL_FD:
-        moved = os.dup(moved)
+def _above_a_program_s(*fds: int) -> list[int]:
+    """Move ``fds`` above a program's descriptors, fill those with what reads nothing, and close the rest."""
     null = os.open(os.devnull, os.O_RDWR)
-    for target in range(candidate.CHANNEL_FD + 1):
-        os.dup2(null, target)
-    os.closerange(candidate.CHANNEL_FD + 1, moved)
-    os.closerange(moved + 1, candidate.OPEN_FILES)
-    return moved
+    kept = list(fds)
+    while min(kept) <= candidate.CHANNEL_FD:
+        kept = [os.dup(fd) if fd <= candidate.CHANNEL_FD else fd for fd in kept]
+    for fd in range(candidate.OPEN_FILES):
+        if fd <= candidate.CHANNEL_FD:
+            os.dup2(null, fd)
+        elif fd not in kept:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+    return kept
 
 
 def _landlock(settings: Settings) -> landlock.Ruleset | None:
