@@ -80,4 +80,6 @@ def _make_devices(root: Path) -> None:
             os.mknod(target, stat.S_IFCHR | 0o666, Path(path).stat().st_rdev)
         except OSError:
             target.touch()
-        target.chmod(0o666)
+            target.chmod(0o444)  # what one program could write, the next could read
+        else:
+            target.chmod(0o666)

@@ -36,12 +36,14 @@ LACKS: Mapping[Level, tuple[str, ...]] = {
     "A": (),
     "B": (
         "what a program leaves on the disk is bounded only by looking at it fifty times a second",
+        "it can't change modes or times of files, its own either",
         "programs share the machine's network and process namespaces: only seccomp keeps them from both",
     ),
     "C": (
         "a program runs as the user who runs the harness",
         "it can ask for the names, sizes and times of this user's files, and not read them",
         "what it leaves on the disk is bounded only by looking at it fifty times a second",
+        "it can't change modes or times of files, its own either",
     ),
     "D": (
         "a program can read and write what this user can, reach the network and start processes",
@@ -54,6 +56,8 @@ _REPORT_ROOM_BYTES = 32 << 20
 _FIRST_UID = 0x70000000
 _ORDINARY_UIDS = 60_001  # where only the first 65,536 numbers are mapped
 _OPEN_FILES = 256
+# Removed files that are still open escape the look at the disk: where nothing else bounds them, there are few.
+_FEW_OPEN_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Ground:
             output_bytes=self.limits.output_bytes,
             disk_bytes=self.limits.disk_bytes,
             disk_files=self.limits.disk_files,
-            kernel_limits=_kernel_limits(self.limits),
+            kernel_limits=_kernel_limits(self.limits, open_files=_OPEN_FILES if level == "A" else _FEW_OPEN_FILES),
             tasks=self.limits.threads + (0 if level in "AB" and os.geteuid() == 0 else _tasks_of_user()),
             core=_core(number) if self.pinned else -1,
         )
@@ -121,13 +125,20 @@ class Ground:
         if level == "A":
             return Path("/tmp")  # noqa: S108 - in a root of its own
         if level == "B":
-            work = self.folder / "root" / f"tmp-{number}"
-            work.mkdir(mode=0o700, exist_ok=True)
-            os.chown(work, _uid(number), _uid(number))
-            return Path("/", work.name)
+            return self._boxed_work(number)
         work = self.folder / f"work-{number}"
         work.mkdir(mode=0o700, exist_ok=True)
         return work
+
+    def _boxed_work(self, number: int) -> Path:
+        """In the copied root, within a folder that keeps other workers' programs even from asking for its times."""
+        box = self.folder / "root" / f"box-{number}"
+        box.mkdir(mode=0o710, exist_ok=True)
+        os.chown(box, 0, _uid(number))
+        work = box / "tmp"
+        work.mkdir(mode=0o700, exist_ok=True)
+        os.chown(work, _uid(number), _uid(number))
+        return Path("/", box.name, work.name)
 
 
 def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, Worker]:
@@ -229,12 +240,12 @@ def _core(number: int) -> int:
     return cores[number % len(cores)] if cores else -1
 
 
-def _kernel_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
+def _kernel_limits(limits: Limits, open_files: int) -> tuple[tuple[int, int, int], ...]:
     """The limits that the kernel keeps, as (RLIMIT number, soft, hard)."""
     return (
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes + _REPORT_ROOM_BYTES),
         (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
+        (resource.RLIMIT_NOFILE, open_files, open_files),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_MEMLOCK, 0, 0),
     )

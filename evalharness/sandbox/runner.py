@@ -287,7 +287,11 @@ class Sandbox:
                 self._vacate(seat, again)
                 yield from self._lose(task, reply, again)
                 return
-            yield task, verdicts.execution(task.job, reply, self._limits(task))
+            if verdicts.was_killed_from_outside(reply) and not task.losses:
+                task.losses += 1
+                again.append(task)
+            else:
+                yield task, verdicts.execution(task.job, reply, self._limits(task))
             if reply["judge_memory_kib"] > _MOST_MEMORY_OF_JUDGE_KIB:
                 self._vacate(seat, again)
                 return

@@ -51,6 +51,11 @@ def not_run(job: Job, verdict: Verdict, detail: str) -> Execution:
     return Execution(job.task_id, job.completion_id, verdict, clean(detail), "not_run", 0.0, 0.0, 0)
 
 
+def was_killed_from_outside(reply: Mapping[str, Any]) -> bool:
+    """Whether a signal ended the program that no program can send itself and no limit sent."""
+    return bool(reply.get("verdict") == "signal" and reply["exit_code"] == -signal.SIGKILL)
+
+
 def clean(text: str) -> str:
     """One short line that is safe to print: no terminal escapes, no control characters, no change of direction."""
     text = _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
@@ -72,7 +77,7 @@ def _of_signal(number: int, reply: Mapping[str, Any], limits: Limits) -> tuple[V
     if number == signal.SIGXCPU or (number == signal.SIGKILL and reply["cpu_s"] > limits.cpu_s):
         return _LIMITS["cpu"](limits)
     if number == signal.SIGKILL and reply["peak_memory_kib"] * 1024 > limits.memory_bytes // 16:
-        # A program can't send itself this signal: the kernel chose it when the machine's memory was at its end.
+        # Twice: it is the kernel's choice when the machine's memory is at its end.
         return Verdict.OUT_OF_MEMORY, "was killed when the machine had no memory left"
     return Verdict.CRASHED, _signal_name(number)
 

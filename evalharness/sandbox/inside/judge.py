@@ -15,6 +15,7 @@ import marshal
 import os
 import random
 import resource
+import signal
 import socket
 import sys
 import time
@@ -68,10 +69,11 @@ class Ending(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """What a program raised last: as it was rebuilt here, what it is called there, and the line of the program."""
+    """What a program raised last: as it was rebuilt here, what it is called and says there, and the program's line."""
 
     error: Exception
     name: str
+    message: str
     line: int
 
 
@@ -336,7 +338,7 @@ class Session:
         else:
             known = next((_REBUILT[name] for name in names if name in _REBUILT), Exception)
         error = _new(known, message)
-        self.raised = Raised(error, names[0], line)
+        self.raised = Raised(error, names[0], message, line)
         return error
 
 
@@ -398,16 +400,15 @@ def _failure(session: Session, error: BaseException) -> Outcome:
     raised = session.raised
     if raised is not None and raised.error is error:
         kind = "memory" if isinstance(error, MemoryError) else "failed"
-        return Outcome(kind, _in_words(raised.name, error, raised.line, ""), session.changed)
+        return Outcome(kind, _in_words(raised.name, raised.message, raised.line, ""), session.changed)
     if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
-        return Outcome("failed", _in_words(type(error).__name__, error, error.lineno or 0, ""), session.changed)
-    detail = _in_words(type(error).__name__, error, _line_in_tests(error), " of the tests")
+        return Outcome("failed", _in_words(type(error).__name__, error.msg, error.lineno or 0, ""), session.changed)
+    detail = _in_words(type(error).__name__, str(error), _line_in_tests(error), " of the tests")
     return Outcome("failed", detail, session.changed)
 
 
-def _in_words(name: str, error: BaseException, line: int, of: str) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    first = (text or "")[: protocol.LONGEST_MESSAGE].strip().splitlines()[:1]
+def _in_words(name: str, text: str, line: int, of: str) -> str:
+    first = text[: protocol.LONGEST_MESSAGE].strip().splitlines()[:1]
     return (f"{name}: {first[0]}" if first else name) + (f" (line {line}{of})" if line else "")
 
 
@@ -447,7 +448,7 @@ def _verdict(outcome: Outcome, ending: Ending) -> tuple[str, str]:
 def _gone(ending: Ending) -> tuple[str, str]:
     if ending.exit_code == protocol.NO_MEMORY_STATUS:
         return "memory", ""
-    if ending.exit_code >= 0 or ending.cause == "killed":
+    if ending.exit_code >= 0 or (ending.cause == "killed" and ending.exit_code == -signal.SIGKILL):
         return "failed", "exited before the tests finished"
     return "signal", ""
 

@@ -51,26 +51,18 @@ class Zygote:
     """
 
     def __init__(self, settings: Settings, control: _socket.socket) -> None:
-        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-        self._settings = (
-            settings if hard == resource.RLIM_INFINITY else settings._replace(tasks=min(settings.tasks, hard))
-        )
+        self._settings = settings._replace(tasks=_allowed(resource.RLIMIT_NPROC, settings.tasks))
         self._control = control
         processes.stay_on(settings.core)
         processes.volunteer_for_the_oom_killer()
         _preload()
         warnings.simplefilter("ignore")
-        rules = None
-        if settings.level != "D":
-            rules = seccomp.Filter(
-                seccomp.program(os.uname().machine, deny_path_metadata=settings.level == "C"),
-            )
-        self._rules = rules
+        self._rules = _seccomp(settings)
         self._place = place.enter(settings)
         self._ruleset = _landlock(settings)
         _forget_the_start(settings)
         for number, soft, hard in settings.kernel_limits:
-            _lower(number, soft, hard)
+            resource.setrlimit(number, (_allowed(number, soft), _allowed(number, hard)))
         kernel.forbid_new_privileges()
         self._poll = select.poll()
         self._poll.register(control.fileno(), select.POLLIN)
@@ -96,10 +88,12 @@ class Zygote:
         except OSError as error:
             os.close(output)
             return f"failed {error}".encode()
-        if pid == 0:
-            candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
-        os.close(channel_fd)
-        os.close(output_end)
+        else:
+            if pid == 0:
+                candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
+        finally:
+            os.close(channel_fd)
+            os.close(output_end)
         os.set_blocking(output, False)
         cause = self._watch(pid, output, cpu_s)
         os.close(output)
@@ -183,6 +177,13 @@ def _above_a_program_s(*fds: int) -> list[int]:
     return kept
 
 
+def _seccomp(settings: Settings) -> seccomp.Filter | None:
+    """The system calls that are allowed; None at the level that has no walls."""
+    if settings.level == "D":
+        return None
+    return seccomp.Filter(seccomp.program(os.uname().machine, deny_path_metadata=settings.level in "BC"))
+
+
 def _landlock(settings: Settings) -> landlock.Ruleset | None:
     """Files by name, as a second wall (A, B) or the first (C); None where the kernel has no Landlock."""
     if settings.level == "D" or landlock.abi() == 0:
@@ -209,12 +210,10 @@ def _forget_the_start(settings: Settings) -> None:
     os.environ.pop("PYTHONHASHSEED", None)
 
 
-def _lower(number: int, soft: int, hard: int) -> None:
-    """Set a limit, never above what is already in force."""
+def _allowed(number: int, wanted: int) -> int:
+    """A limit that is not above what is already in force."""
     ceiling = resource.getrlimit(number)[1]
-    if ceiling != resource.RLIM_INFINITY:
-        soft, hard = min(soft, ceiling), min(hard, ceiling)
-    resource.setrlimit(number, (soft, hard))
+    return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
 
 
 def _cpu_clock(pid: int) -> int:
