@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalharness.sandbox.inside.root import DEVICES
+from evalharness.sandbox.inside.settings import DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +147,8 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         SandboxError: no level holds here, with what each of them failed at.
     """
     refused = []
+    if not hasattr(os, "fork"):
+        raise SandboxError(f"programs can't be run on {sys.platform}: use a Linux, such as WSL")
     for level in _candidates() if wanted == "auto" else (wanted,):
         try:
             worker = ground.start(level, 0)
@@ -242,6 +243,8 @@ def _core(number: int) -> int:
 
 def _kernel_limits(limits: Limits, open_files: int) -> tuple[tuple[int, int, int], ...]:
     """The limits that the kernel keeps, as (RLIMIT number, soft, hard)."""
+    import resource  # noqa: PLC0415 - Windows has none, and is to be told so in a sentence
+
     return (
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes + _REPORT_ROOM_BYTES),
         (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),

@@ -48,7 +48,10 @@ def _ask(interpreter: str, shown: list[str]) -> dict[str, list[str]]:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise SandboxError(f"{interpreter}: can't run programs ({said[0] if said else done.returncode})")
-    found: dict[str, list[str]] = json.loads(done.stdout)
+    try:
+        found: dict[str, list[str]] = json.loads(done.stdout)
+    except ValueError as error:
+        raise SandboxError(f"{interpreter}: is no Python that can run programs") from error
     return found
 
 

@@ -45,7 +45,7 @@ class Worker:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lifelines: list[int] = []
         with contextlib.ExitStack() as ends:
-            control, far_control = (ends.enter_context(end) for end in socket.socketpair(type=socket.SOCK_SEQPACKET))
+            control, far_control = (ends.enter_context(end) for end in socket.socketpair())
             self._channel, far_channel = socket.socketpair()
             ends.enter_context(far_channel)
             try:

@@ -10,6 +10,7 @@ import gc
 import marshal
 import posix
 import resource
+import signal
 import sys
 from posix import _exit
 
@@ -67,6 +68,7 @@ def _settle_in(
     seconds = int(cpu_s) + 2  # behind the limit that is kept from outside, in whole seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_NPROC, (tasks, tasks))
+    signal.set_wakeup_fd(-1)
     place.enter_as_program()
     if ruleset is not None:
         ruleset.restrict()

@@ -97,7 +97,7 @@ def main() -> None:
     for package in sys.argv[6:]:  # what programs may use, their tests may meet
         with contextlib.suppress(ImportError):
             __import__(package)
-    said = control.recv(4096)
+    said = _heard_from(control)
     _reply(harness, {"ready": said == protocol.ENTERED, "detail": said.decode(errors="replace")})
     receiver = channel.Receiver(harness.fileno(), _LONGEST_JOB_BYTES)
     judge = Judge(control)
@@ -115,6 +115,11 @@ def _judge_and_reply(judge: Judge, job: dict[str, Any], harness: socket.socket) 
 
 def _reply(harness: socket.socket, reply: dict[str, Any]) -> None:
     channel.send(harness.fileno(), json.dumps(reply).encode())
+
+
+def _heard_from(control: socket.socket) -> bytes:
+    """The zygote's next report, empty where it is gone."""
+    return control.recv(protocol.REPORT_BYTES, socket.MSG_WAITALL).rstrip()
 
 
 def _in_a_fork(work: Any) -> None:
@@ -218,7 +223,7 @@ class Session:
 
     def __init__(self, control: socket.socket, cpu_s: float, *, write_back: bool = False) -> None:
         self._control = control
-        self._order = protocol.RUN + str(cpu_s).encode()
+        self._order = protocol.order(protocol.RUN + str(cpu_s).encode())
         self._write_back = write_back
         self.begun = False
         self.answers = 0
@@ -243,14 +248,14 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._mine.close()
         try:
-            self._control.send(protocol.KILL)
-            report = self._control.recv(4096).decode()
+            self._control.send(protocol.order(protocol.KILL))
+            report = _heard_from(self._control).decode(errors="replace")
         except OSError:
             report = ""
-        cause, *numbers = report.split(" ", 1) if report.startswith("failed") else report.split()
-        if cause in {"", "failed"}:
+        if not report or report.startswith(protocol.FAILED.decode()):
             raise WorkerLost(report or "the zygote is gone", begun=self.begun)
-        self.ending = Ending(cause, int(numbers[0]), int(numbers[1]) / 1e6, int(numbers[2]))
+        cause, exit_code, cpu_us, peak_memory_kib = report.split()
+        self.ending = Ending(cause, int(exit_code), int(cpu_us) / 1e6, int(peak_memory_kib))
 
     def load(self, program: str, *, compile_here: bool) -> None:
         """Run the program's own statements, which define what is called later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -36,6 +37,9 @@ CAP_SYS_ADMIN = 21
 _SIGKILL = 9
 _F_SETFL, _F_SETOWN, _F_SETSIG = 4, 8, 10
 _O_ASYNC = 0o20000
+
+# What only Linux has is left undone elsewhere, where nothing but level D is to be had.
+_IS_LINUX = sys.platform == "linux"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -81,6 +85,8 @@ def enter_root(folder: str) -> None:
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that made it ends; a change of credentials forgets it."""
+    if not _IS_LINUX:
+        return
     _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
@@ -90,6 +96,8 @@ def die_with_writer(pipe: int) -> None:
     It is for a parent with threads: PR_SET_PDEATHSIG follows the one that started this process. Each process needs a
     pipe of its own, for the kernel keeps whom to signal with the open pipe. The descriptor is to stay open.
     """
+    if not _IS_LINUX:
+        return
     _call("fcntl", pipe, _F_SETOWN, os.getpid())
     _call("fcntl", pipe, _F_SETSIG, _SIGKILL)
     _call("fcntl", pipe, _F_SETFL, os.O_NONBLOCK | _O_ASYNC)
@@ -102,6 +110,8 @@ def set_dumpable(dumpable: bool) -> None:
 
 def forbid_new_privileges() -> None:
     """No program that is executed from here on gains anything; what Landlock and seccomp ask for first."""
+    if not _IS_LINUX:
+        return
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-# From the judge to the zygote, in packets: RUN is followed by the limit of CPU time in seconds, and comes with a
-# descriptor, the program's end of its channel.
+# From the judge to the zygote, in orders of one size: RUN is followed by the limit of CPU time in seconds, and comes
+# with a descriptor, the program's end of its channel. Back come reports of one size, filled up with spaces.
 RUN, KILL = b"run ", b"kill"
-# From the zygote, once, to say that the level was entered; otherwise it says why not.
-ENTERED = b"entered"
+ORDER_BYTES, REPORT_BYTES = 32, 256
+# The zygote's first report, to say that the level was entered; otherwise it is FAILED and why. FAILED, too, is what it
+# says of a program that could not be started.
+ENTERED, FAILED = b"entered", b"failed "
 
 # From the judge to a program, the first byte of a frame: the code to run, or its source where the code is not worth a
 # crash of the judge, each after a token; and a call.
@@ -21,3 +23,13 @@ LONGEST_MESSAGE = 300
 MOST_NAMES = 20
 # How a program's process exits where there was no memory left to say so.
 NO_MEMORY_STATUS = 86
+
+
+def order(content: bytes) -> bytes:
+    """An order to the zygote, in its size."""
+    return content.ljust(ORDER_BYTES)
+
+
+def report(content: bytes) -> bytes:
+    """A report of the zygote's, in its size."""
+    return content[:REPORT_BYTES].ljust(REPORT_BYTES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from . import kernel
+from .settings import DEVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import View
 
-DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _LOADER_CACHE = "/etc/ld.so.cache"
 _ROOT_OPTIONS = "mode=755,size=1m,nr_inodes=4096"
 _COVER_OPTIONS = "mode=755,size=64k,nr_inodes=256"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+
 
 class View(NamedTuple):
     """What of the machine's files a program may see.

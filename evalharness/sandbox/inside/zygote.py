@@ -14,12 +14,16 @@ import marshal
 import os
 import resource
 import select
+import signal
 import sys
 import time
 import warnings
 
-from . import candidate, kernel, landlock, place, processes, protocol, root, seccomp
-from .settings import Settings
+from . import candidate, kernel, place, processes, protocol
+from .settings import DEVICES, Settings
+
+if sys.platform == "linux":
+    from . import landlock, seccomp
 
 # What many programs import, so that each of them need not load it: a fork gets it for nothing.
 PRELOADED = ("collections", "copy", "functools", "itertools", "math", "operator", "random", "re", "string", "typing")
@@ -36,10 +40,10 @@ def main() -> None:
     try:
         kernel.die_with_writer(lifeline)
         zygote = Zygote(settings, control)
-    except (OSError, seccomp.UnsupportedMachine) as error:
-        control.send(f"failed {error}".encode())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the harness is to hear of it
+        control.send(protocol.report(protocol.FAILED + str(error).encode()))
         return
-    control.send(protocol.ENTERED)
+    control.send(protocol.report(protocol.ENTERED))
     zygote.serve()
 
 
@@ -66,6 +70,8 @@ class Zygote:
         kernel.forbid_new_privileges()
         self._poll = select.poll()
         self._poll.register(control.fileno(), select.POLLIN)
+        self._bell = _bell_for_children()
+        self._poll.register(self._bell, select.POLLIN)
         candidate.warm_up()
         gc.collect()
         gc.freeze()
@@ -74,12 +80,12 @@ class Zygote:
     def serve(self) -> None:
         """Run programs until the judge is gone."""
         while True:
-            message, ancillary, *_ = self._control.recvmsg(64, _socket.CMSG_LEN(4))
-            if not message:
+            order, ancillary, *_ = self._control.recvmsg(protocol.ORDER_BYTES, _socket.CMSG_LEN(4))
+            if not order:
                 return
-            if message.startswith(protocol.RUN):  # a KILL that comes now is for a program that has ended by itself
+            if order.startswith(protocol.RUN):  # a KILL that comes now is for a program that has ended by itself
                 fd = int.from_bytes(ancillary[0][2], sys.byteorder)
-                self._control.send(self._run(fd, float(message.removeprefix(protocol.RUN))))
+                self._control.send(protocol.report(self._run(fd, float(order.removeprefix(protocol.RUN)))))
 
     def _run(self, channel_fd: int, cpu_s: float) -> bytes:
         output, output_end = os.pipe()
@@ -87,7 +93,7 @@ class Zygote:
             pid = os.fork()
         except OSError as error:
             os.close(output)
-            return f"failed {error}".encode()
+            return protocol.FAILED + str(error).encode()
         else:
             if pid == 0:
                 candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
@@ -95,47 +101,53 @@ class Zygote:
             os.close(channel_fd)
             os.close(output_end)
         os.set_blocking(output, False)
-        cause = self._watch(pid, output, cpu_s)
+        cause, status, usage = self._watch(pid, output, cpu_s)
         os.close(output)
-        _, status, usage = os.wait4(pid, 0)
         self._sweep()
         cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
         return f"{cause} {os.waitstatus_to_exitcode(status)} {cpu_us} {usage.ru_maxrss}".encode()
 
-    def _watch(self, pid: int, output: int, cpu_s: float) -> str:
-        """Wait until the program has ended or must, and kill it. Returns why: ended, killed, cpu, output or disk."""
-        control, ended = self._control.fileno(), os.pidfd_open(pid)
-        poll = self._poll
-        poll.register(ended, select.POLLIN)
+    def _watch(self, pid: int, output: int, cpu_s: float) -> tuple[str, int, resource.struct_rusage]:
+        """Wait until the program has ended or must, and see to it that it has.
+
+        Returns why it ended (ended, killed, cpu, output or disk), its wait status, and what it used.
+        """
+        control, poll = self._control.fileno(), self._poll
         poll.register(output, select.POLLIN)
         cause, taken_bytes, next_look_s = "", 0, time.monotonic() + _TICK_S
+        reaped = 0
         while not cause:
             ready = [fd for fd, _ in poll.poll(_TICK_S * 1000)]
             if output in ready:
                 taken_bytes += _take(output, poll)
                 cause = "output" if taken_bytes > self._settings.output_bytes else ""
-            if ended in ready:
+            if self._bell in ready:
+                self._silence()
+                reaped, status, usage = os.wait4(pid, os.WNOHANG)  # the bell may still be ringing for the one before
+            if reaped:
                 cause = cause or "ended"
             elif control in ready:
-                self._control.recv(64)
+                self._control.recv(protocol.ORDER_BYTES)
                 cause = cause or "killed"
             elif time.monotonic() >= next_look_s:
                 cause = cause or self._over_limit(pid, cpu_s)
                 next_look_s = time.monotonic() + _TICK_S
-        if cause != "ended":
-            os.kill(pid, _SIGKILL)
-        poll.unregister(ended)
-        os.close(ended)
         with contextlib.suppress(KeyError):
             poll.unregister(output)
-        return cause
+        if not reaped:
+            os.kill(pid, _SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+        return cause, status, usage
+
+    def _silence(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._bell, _CHUNK_BYTES)
 
     def _over_limit(self, pid: int, cpu_s: float) -> str:
-        try:
-            if time.clock_gettime(_cpu_clock(pid)) > cpu_s:
-                return "cpu"
-        except OSError:  # it has just ended
-            return ""
+        if sys.platform == "linux":  # elsewhere RLIMIT_CPU alone keeps it, in whole seconds
+            with contextlib.suppress(OSError):  # it has just ended
+                if time.clock_gettime(_cpu_clock(pid)) > cpu_s:
+                    return "cpu"
         return "disk" if self._place.over_limit() else ""
 
     def _sweep(self) -> None:
@@ -177,6 +189,16 @@ def _above_a_program_s(*fds: int) -> list[int]:
     return kept
 
 
+def _bell_for_children() -> int:
+    """A descriptor that can be read when a child has ended."""
+    bell, rope = os.pipe()
+    os.set_blocking(bell, False)
+    os.set_blocking(rope, False)
+    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler there is nothing to wake up for
+    return bell
+
+
 def _seccomp(settings: Settings) -> seccomp.Filter | None:
     """The system calls that are allowed; None at the level that has no walls."""
     if settings.level == "D":
@@ -186,16 +208,18 @@ def _seccomp(settings: Settings) -> seccomp.Filter | None:
 
 def _landlock(settings: Settings) -> landlock.Ruleset | None:
     """Files by name, as a second wall (A, B) or the first (C); None where the kernel has no Landlock."""
-    if settings.level == "D" or landlock.abi() == 0:
+    if settings.level == "D":
+        return None
+    if landlock.abi() == 0:
         return None
     if settings.level in "AB":
-        return landlock.Ruleset(readable=["/"], writable=[settings.work], devices=_present(root.DEVICES))
+        return landlock.Ruleset(readable=["/"], writable=[settings.work], devices=_present(DEVICES))
     readable, listable = landlock.library_rules(settings.view.folders, settings.view.hidden)
     return landlock.Ruleset(
         readable=[*readable, *settings.view.files],
         listable=listable,
         writable=[settings.work],
-        devices=_present(root.DEVICES),
+        devices=_present(DEVICES),
     )
 
 
