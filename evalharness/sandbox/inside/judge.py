@@ -248,7 +248,8 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._mine.close()
         try:
-            self._control.send(protocol.order(protocol.KILL))
+            last = protocol.GONE if isinstance(self.fault, Gone) else protocol.KILL
+            self._control.send(protocol.order(last))
             report = _heard_from(self._control).decode(errors="replace")
         except OSError:
             report = ""
@@ -318,8 +319,10 @@ class Session:
     def _receive(self) -> bytes:
         try:
             answer = self._receiver.receive()
-        except (channel.BadFrame, OSError) as error:
+        except channel.BadFrame as error:
             raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
+        except OSError:  # it died with a call unread
+            answer = None
         if answer is None:
             raise self._failed(Gone())
         return answer

@@ -32,6 +32,7 @@ class Place:
     def enter_as_program(self) -> None:
         """What the process of one program does to become nobody in particular."""
         kernel.die_with_parent()
+        kernel.set_dumpable(False)  # a core dump's handler, which some machines have, would not ask for RLIMIT_CORE
 
     def renew(self) -> bool:
         """Make the folder as it was, where a program has touched it; returns whether it is now another one."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 # From the judge to the zygote, in orders of one size: RUN is followed by the limit of CPU time in seconds, and comes
-# with a descriptor, the program's end of its channel. Back come reports of one size, filled up with spaces.
-RUN, KILL = b"run ", b"kill"
+# with a descriptor, the program's end of its channel; KILL ends it, and after GONE it is let die of what ended it, for
+# it has closed its channel. Back come reports of one size, filled up with spaces.
+RUN, KILL, GONE = b"run ", b"kill", b"gone"
 ORDER_BYTES, REPORT_BYTES = 32, 256
 # The zygote's first report, to say that the level was entered; otherwise it is FAILED and why. FAILED, too, is what it
 # says of a program that could not be started.

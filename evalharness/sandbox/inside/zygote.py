@@ -11,6 +11,7 @@ import _socket
 import contextlib
 import gc
 import marshal
+import math
 import os
 import resource
 import select
@@ -30,6 +31,8 @@ PRELOADED = ("collections", "copy", "functools", "itertools", "math", "operator"
 _TICK_S = 0.02
 _CHUNK_BYTES = 1 << 16
 _SIGKILL = 9
+# A process closes its descriptors before its end can be waited for, both within a millisecond.
+_TIME_TO_DIE_S = 0.2
 
 
 def main() -> None:
@@ -115,7 +118,7 @@ class Zygote:
         control, poll = self._control.fileno(), self._poll
         poll.register(output, select.POLLIN)
         cause, taken_bytes, next_look_s = "", 0, time.monotonic() + _TICK_S
-        reaped = 0
+        reaped, gone_until_s = 0, math.inf
         while not cause:
             ready = [fd for fd, _ in poll.poll(_TICK_S * 1000)]
             if output in ready:
@@ -126,8 +129,9 @@ class Zygote:
                 reaped, status, usage = os.wait4(pid, os.WNOHANG)  # the bell may still be ringing for the one before
             if reaped:
                 cause = cause or "ended"
-            elif control in ready:
-                self._control.recv(protocol.ORDER_BYTES)
+            elif control in ready and self._control.recv(protocol.ORDER_BYTES).startswith(protocol.GONE):
+                gone_until_s = time.monotonic() + _TIME_TO_DIE_S
+            elif control in ready or time.monotonic() > gone_until_s:
                 cause = cause or "killed"
             elif time.monotonic() >= next_look_s:
                 cause = cause or self._over_limit(pid, cpu_s)

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalharness.errors import SandboxError
+from evalharness.records import Verdict
+from evalharness.sandbox import DESCRIPTIONS, Isolation, Job, Limits, Sandbox, levels
+from evalharness.sandbox.levels import LACKS
+from evalharness.sandbox.probe import ATTEMPTS
+from evalharness.sandbox.worker import WorkerDied
+
+HELD = dict.fromkeys(ATTEMPTS, "held")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="programs can't be isolated on this system")
+
+
+class FakeWorker:
+    """Answers a probe; ``during`` is what the probe really did to the bait."""
+
+    def __init__(self, reply, during=lambda bait: None):
+        self._reply, self._during = reply, during
+        self.killed = False
+
+    def send(self, job):
+        assert job["ask"] == "attempts"
+        self._during(Path(job["arguments"][0]))
+
+    def wait_for_reply(self, limit_s):
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        return self._reply
+
+    def kill(self):
+        self.killed = True
+
+
+class FakeGround:
+    """A machine where each level is refused (a text) or gives a worker."""
+
+    def __init__(self, folder, **given):
+        self.folder, self.given, self.limits, self.tried = folder, given, Limits(), []
+
+    def start(self, level, number):
+        assert number == 0
+        self.tried.append(level)
+        given = self.given[level]
+        if isinstance(given, str):
+            raise SandboxError(given)
+        return given
+
+
+@pytest.fixture
+def as_user(monkeypatch):
+    """Have the choice be that of a user of this id on Linux."""
+
+    def be(uid):
+        monkeypatch.setattr("sys.platform", "linux")
+        monkeypatch.setattr("os.geteuid", lambda: uid)
+
+    return be
+
+
+def test_the_first_level_that_holds_is_used(tmp_path, as_user):
+    as_user(0)
+    worker = FakeWorker({"answer": HELD})
+    ground = FakeGround(tmp_path, A=worker)
+    isolation, chosen = levels.choose(ground, "auto")
+    assert (isolation.level, isolation.held, chosen, worker.killed) == (
+        "A",
+        dict.fromkeys(ATTEMPTS, True),
+        worker,
+        False,
+    )
+
+
+@pytest.mark.parametrize(("uid", "second"), [(0, "B"), (1000, "C")])
+def test_where_namespaces_are_refused_it_is_the_next_for_this_user(tmp_path, as_user, uid, second):
+    as_user(uid)
+    ground = FakeGround(tmp_path, A="unshare: Operation not permitted", **{second: FakeWorker({"answer": HELD})})
+    isolation, _ = levels.choose(ground, "auto")
+    assert (isolation.level, ground.tried) == (second, ["A", second])
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+@pytest.mark.parametrize("answer", ["broke", None])
+def test_a_level_that_a_probe_breaks_is_not_used(tmp_path, as_user, attempt, answer):
+    as_user(0)
+    broken = FakeWorker({"answer": {**HELD, attempt: answer}})
+    isolation, _ = levels.choose(FakeGround(tmp_path, A=broken, B=FakeWorker({"answer": HELD})), "auto")
+    assert (isolation.level, broken.killed) == ("B", True)
+
+
+@pytest.mark.parametrize("change", [lambda bait: bait.write_text("mine"), lambda bait: bait.chmod(0o600)])
+def test_a_change_outside_is_seen_though_the_probe_says_that_it_was_held(tmp_path, as_user, change):
+    as_user(0)
+    broken = FakeWorker({"answer": HELD}, change)
+    with pytest.raises(SandboxError, match="level A: a probe could change a file outside"):
+        levels.choose(FakeGround(tmp_path, A=broken), "A")
+
+
+@pytest.mark.parametrize(
+    "reply", [WorkerDied("no answer for 60 s"), {"verdict": "failed"}, {"lost": "the zygote is gone"}]
+)
+def test_a_level_whose_probe_can_not_be_run_is_left_and_its_worker_ended(tmp_path, as_user, reply):
+    as_user(0)
+    silent = FakeWorker(reply)
+    isolation, _ = levels.choose(FakeGround(tmp_path, A=silent, B=FakeWorker({"answer": HELD})), "auto")
+    assert (isolation.level, silent.killed) == ("B", True)
+
+
+def test_where_nothing_holds_the_message_says_what_each_failed_at_and_the_way_out(tmp_path, as_user):
+    as_user(1000)
+    ground = FakeGround(tmp_path, A="unshare: no", C=FakeWorker({"answer": {**HELD, "open a socket": "broke"}}))
+    with pytest.raises(SandboxError) as caught:
+        levels.choose(ground, "auto")
+    assert "level A: unshare: no; level C: a probe could open a socket" in str(caught.value)
+    assert "`--sandbox none`" in str(caught.value)
+    assert "`evalharness doctor`" in str(caught.value)
+
+
+def test_a_system_without_levels_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    ground = FakeGround(tmp_path)
+    with pytest.raises(SandboxError, match=r"on this machine \(darwin\).*--sandbox none"):
+        levels.choose(ground, "auto")
+    assert ground.tried == []
+
+
+@pytest.mark.parametrize("wanted", ["auto", "D"])
+def test_a_system_that_can_not_fork_runs_nothing(tmp_path, monkeypatch, wanted):
+    monkeypatch.delattr("os.fork")
+    with pytest.raises(SandboxError, match="use a Linux"):
+        levels.choose(FakeGround(tmp_path), wanted)
+
+
+def test_a_level_that_was_asked_for_is_tried_alone(tmp_path, as_user):
+    as_user(0)
+    ground = FakeGround(tmp_path, A=FakeWorker({"answer": HELD}), B="no chroot")
+    with pytest.raises(SandboxError, match="level B: no chroot"):
+        levels.choose(ground, "B")
+    assert ground.tried == ["B"]
+
+
+def test_without_isolation_nothing_is_held(tmp_path):
+    isolation, _ = levels.choose(FakeGround(tmp_path, D=FakeWorker(None)), "D")
+    assert (isolation.level, isolation.held) == ("D", dict.fromkeys(ATTEMPTS, False))
+    assert isolation.lacks == LACKS["D"]
+
+
+def test_memory_is_bounded_with_the_folder_where_that_is_in_memory(tmp_path, as_user):
+    as_user(0)
+    limits = Limits()
+    bounds = [
+        levels.choose(FakeGround(tmp_path, **{level: FakeWorker({"answer": HELD})}), level)[0].memory_bound_bytes
+        for level in "AC"
+    ]
+    assert bounds == [limits.memory_bytes + limits.disk_bytes, limits.memory_bytes]
+
+
+@pytest.mark.parametrize("level", DESCRIPTIONS)
+def test_an_isolation_reads_as_its_level_and_what_it_consists_of(level):
+    assert str(Isolation(level, {}, LACKS[level], 0)) == f"{level} ({DESCRIPTIONS[level]})"
+
+
+def test_only_the_best_level_lacks_nothing():
+    assert [level for level, lacks in LACKS.items() if not lacks] == ["A"]
+    assert LACKS.keys() == DESCRIPTIONS.keys()
+
+
+@linux_only
+@pytest.mark.parametrize("level", ["auto", "A", "B", "C"])
+def test_a_level_of_this_machine_holds_every_attempt_and_runs_programs(add, level, nothing_left):
+    try:
+        sandbox = Sandbox(level=level, workers=2).__enter__()
+    except SandboxError as error:
+        pytest.skip(f"not to be had here: {error}")
+    try:
+        assert level in ("auto", sandbox.isolation.level)
+        assert sandbox.isolation.held == dict.fromkeys(ATTEMPTS, True)
+        body = "    open('mine', 'w').write('x')\n    return a {} b\n"
+        done = sandbox.run(Job("add", n, add, body.format("+-"[n % 2]) + f"# {n}\n") for n in range(6))
+        assert {e.completion_id: e.verdict for e in done} == dict.fromkeys((0, 2, 4), "passed") | dict.fromkeys(
+            (1, 3, 5), "failed"
+        )
+    finally:
+        sandbox.__exit__()
+
+
+@linux_only
+def test_none_runs_programs_with_this_users_rights(add):
+    with Sandbox(level="none", workers=1) as sandbox:
+        assert str(sandbox.isolation) == "D (none)"
+        body = "    assert open('/etc/passwd').read()\n    return a + b\n"
+        (execution,) = sandbox.run([Job("add", 0, add, body)])
+    assert (execution.verdict, execution.judged) == (Verdict.PASSED, "apart")
