@@ -53,7 +53,10 @@ def _copy_folder(source: Path, target: Path, hidden: set[str]) -> None:
     def left_out(folder: str, names: Iterable[str]) -> set[str]:
         return {name for name in names if name in _LEFT_OUT or f"{folder}/{name}" in hidden}
 
-    shutil.copytree(source, target, copy_function=_copy_file, ignore=left_out, dirs_exist_ok=True)
+    try:
+        shutil.copytree(source, target, copy_function=_copy_file, ignore=left_out, dirs_exist_ok=True)
+    except shutil.Error as error:  # it lists every file
+        raise OSError(f"{source} can't be copied: {error.args[0][0][2]}") from error
     for folder, _, _ in os.walk(target):
         Path(folder).chmod(0o755)
 

@@ -40,7 +40,7 @@ LACKS: Mapping[Level, tuple[str, ...]] = {
     ),
     "C": (
         "a program runs as the user who runs the harness",
-        "it can ask for the names, sizes and times of this user's files, and not read them",
+        "it can ask for names, sizes and times of this user's files, and not read them",
         "what it leaves on the disk is bounded only by looking at it fifty times a second",
         "it can't change modes or times of files, its own either",
     ),

@@ -91,7 +91,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     kernel.die_with_writer(int(sys.argv[3]))
     processes.stay_on(int(sys.argv[4]))
-    memory_bytes = int(sys.argv[5])
+    memory_bytes = processes.allowed(resource.RLIMIT_AS, int(sys.argv[5]))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for package in sys.argv[6:]:  # what programs may use, their tests may meet

@@ -28,6 +28,7 @@ class Place:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.work = settings.work
+        self.renew()  # a worker that was replaced may have left something
 
     def enter_as_program(self) -> None:
         """What the process of one program does to become nobody in particular."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 
 
 def stay_on(core: int) -> None:
@@ -17,3 +18,9 @@ def volunteer_for_the_oom_killer() -> None:
     """Where the machine's memory ends, a program is to go, not the harness."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
+
+
+def allowed(number: int, wanted: int) -> int:
+    """A limit that is not above what is already in force."""
+    ceiling = resource.getrlimit(number)[1]
+    return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)

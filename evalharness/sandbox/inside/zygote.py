@@ -58,7 +58,7 @@ class Zygote:
     """
 
     def __init__(self, settings: Settings, control: _socket.socket) -> None:
-        self._settings = settings._replace(tasks=_allowed(resource.RLIMIT_NPROC, settings.tasks))
+        self._settings = settings._replace(tasks=processes.allowed(resource.RLIMIT_NPROC, settings.tasks))
         self._control = control
         processes.stay_on(settings.core)
         processes.volunteer_for_the_oom_killer()
@@ -69,7 +69,7 @@ class Zygote:
         self._ruleset = _landlock(settings)
         _forget_the_start(settings)
         for number, soft, hard in settings.kernel_limits:
-            resource.setrlimit(number, (_allowed(number, soft), _allowed(number, hard)))
+            resource.setrlimit(number, (processes.allowed(number, soft), processes.allowed(number, hard)))
         kernel.forbid_new_privileges()
         self._poll = select.poll()
         self._poll.register(control.fileno(), select.POLLIN)
@@ -221,7 +221,8 @@ def _landlock(settings: Settings) -> landlock.Ruleset | None:
     readable, listable = landlock.library_rules(settings.view.folders, settings.view.hidden)
     return landlock.Ruleset(
         readable=[*readable, *settings.view.files],
-        listable=listable,
+        # Where a package lies among others, importlib lists their folder; it sees names, and can read none of them.
+        listable=[*listable, *filter(os.path.isdir, settings.view.search_path)],
         writable=[settings.work],
         devices=_present(DEVICES),
     )
@@ -236,12 +237,6 @@ def _forget_the_start(settings: Settings) -> None:
     sys.path[:] = settings.view.search_path
     sys.argv[:] = [""]
     os.environ.pop("PYTHONHASHSEED", None)
-
-
-def _allowed(number: int, wanted: int) -> int:
-    """A limit that is not above what is already in force."""
-    ceiling = resource.getrlimit(number)[1]
-    return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
 
 
 def _cpu_clock(pid: int) -> int:
