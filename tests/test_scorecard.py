@@ -10,6 +10,7 @@ from evalharness import scorecard as cards
 from evalharness.degeneration import analyse
 from evalharness.errors import StoreError
 from evalharness.records import (
+    SCHEMA_VERSION,
     CheckpointInfo,
     Completion,
     DegenerationRate,
@@ -84,8 +85,8 @@ def test_what_is_not_finite_in_evidence_becomes_null():
         ("{", "not a scorecard"),
         ("[]", "not a scorecard"),
         ("{}", "not a scorecard"),
-        ('{"schema_version": 1}', "not a scorecard"),
-        ('{"schema_version": 99}', "schema_version 99, this evalharness reads 1"),
+        (f'{{"schema_version": {SCHEMA_VERSION}}}', "not a scorecard"),
+        ('{"schema_version": 99}', f"schema_version 99, this evalharness reads {SCHEMA_VERSION}"),
     ],
 )
 def test_a_broken_scorecard_is_one_line(text, message):
