@@ -168,6 +168,38 @@ def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_fol
     assert results[1]["result"].startswith("failed: AssertionError")
 
 
+def test_execute_judges_human_evals_own_example_to_its_published_figure(run: Run, model_folder: Path) -> None:
+    # The two example files in the data folder of github.com/openai/human-eval, whose README gives the figure.
+    test = "def check(candidate):\n    assert candidate() == 1"
+    problem = {"task_id": "test/0", "prompt": "def return1():\n", "entry_point": "return1", "test": test}
+    bodies = [
+        "    import subprocess\n    subprocess.check_output('rm -rf tmp')",
+        "    import time\n    time.sleep(10)\n    return 1",
+        "    return input('enter a number')",
+        "    return 1",
+        "  return 1",
+        "\treturn 1",
+    ]
+    rows = "".join(json.dumps({"task_id": "test/0", "completion": body}) + "\n" for body in bodies)
+    (model_folder / "samples.jsonl").write_text(rows)
+    (model_folder / "example.jsonl").write_text(json.dumps({**problem, "canonical_solution": "    return 1"}) + "\n")
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/example.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{'pass@1': 0.4999999999999999}"
+    assert "3 passed, 2 failed, 1 timed_out" in done.stdout
+
+
+def test_execute_says_where_programs_ran_and_whose_own_solution_fails(run: Run, model_folder: Path) -> None:
+    row = {"task_id": "own/0", "prompt": "def f():\n", "entry_point": "f", "canonical_solution": "    return 2\n"}
+    problem = {**row, "test": "def check(f):\n    assert f() == 1\n"}
+    (model_folder / "wrong.jsonl").write_text(json.dumps(problem) + "\n")
+    (model_folder / "samples.jsonl").write_text('{"task_id": "own/0", "completion": "    return 1\\n"}\n')
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/wrong.jsonl", "--sandbox", "none", "--k", "1")
+    assert done.returncode == 3
+    assert "isolation: D (none); a program can read and write what this user can" in done.stdout
+    assert "own/0: canonical solution is failed AssertionError" in done.stdout
+
+
 def test_execute_reads_whole_programs_as_evalplus_writes_them(run: Run, model_folder: Path) -> None:
     row = {"task_id": "own/0", "solution": "def add(a, b):\n    return b + a\n"}
     (model_folder / "samples.jsonl").write_text(json.dumps(row) + "\n")
