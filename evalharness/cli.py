@@ -44,9 +44,12 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(int(part) for part in str(value).split(","))
+            numbers = tuple(int(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r}: expected whole numbers such as 1,4", param, ctx)
+            numbers = ()
+        if not numbers or min(numbers) < 1:
+            self.fail(f"{value!r}: expected whole numbers from 1 on, such as 1,4", param, ctx)
+        return numbers
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -56,7 +59,9 @@ class Names(click.ParamType[tuple[str, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Parse ``humaneval,warmup``."""
-        return value if isinstance(value, tuple) else tuple(part for part in str(value).split(",") if part)
+        if isinstance(value, tuple):
+            return value
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
 @click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -81,7 +86,9 @@ def _sandbox_option() -> Callable[..., Any]:
 
 
 def _packages_option() -> Callable[..., Any]:
-    return click.option("--packages", type=Names(), help="Packages that programs may import, such as numpy.  [none]")
+    return click.option(
+        "--packages", type=Names(), metavar="NAME,…", help="Packages that programs may import, such as numpy.  [none]"
+    )
 
 
 def _score_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -155,7 +162,7 @@ def _print_card(card: Any, report_path: Path) -> None:
 @click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", help="The key of the text, if not one of the usual.")
-@click.option("--workers", type=int, help="Programs run at a time.  [one for each core]")
+@click.option("--workers", type=click.IntRange(1), help="Programs run at a time.  [one for each core]")
 @_sandbox_option()
 @_packages_option()
 @click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")

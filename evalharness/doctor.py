@@ -100,6 +100,8 @@ def _sandbox() -> tuple[dict[str, str], bool]:
         "memory": f"at most {isolation.memory_bound_bytes >> 20} MiB for each of {sandbox.workers} programs at a time",
         "CPU time": f"at most {calibration.cpu_s:g} s for each program, as this machine's speed asks for",
     }
+    if isolation.refused:
+        found["better levels"] = "; ".join(isolation.refused)
     found["self-test"] = (
         f"{result.canonical_passed} of {result.problems} canonical solutions pass, "
         f"{result.empty_failed} of {result.problems} empty bodies fail, {result.wall_s:.1f} s"

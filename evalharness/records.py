@@ -158,7 +158,8 @@ class ProblemSetInfo:
 class Protocol:
     """Everything that was held fixed: two scorecards compare only where this agrees.
 
-    ``isolation`` is the sandbox's level and what it consists of, ``isolation_lacks`` what it does not hold off.
+    ``isolation`` is the sandbox's level and what it consists of, ``isolation_lacks`` what it does not hold off,
+    ``packages`` what programs may import beside the standard library.
     """
 
     problems: tuple[ProblemSetInfo, ...]
@@ -175,6 +176,7 @@ class Protocol:
     dtype: str
     isolation: str
     isolation_lacks: tuple[str, ...]
+    packages: tuple[str, ...]
     versions: Mapping[str, str]
 
 

@@ -12,6 +12,7 @@ from evalharness import scorecard as cards
 from evalharness.completion_files import WrittenCompletion, read_completions
 from evalharness.errors import CompletionFileError
 from evalharness.interfaces import Silent, Watcher
+from evalharness.pipeline.running import listed
 from evalharness.pipeline.writing import human_eval_result
 from evalharness.records import NOT_BEGUN, Execution, Interval, Problem, Verdict
 from evalharness.store import RunFolder
@@ -60,9 +61,12 @@ class ExecutedFile:
         if self.problems < self.of_problems:
             missing = self.of_problems - self.problems
             yield f"{missing} of {self.of_problems} problems are not in the file: pass@k is over those that are"
-        yield f"isolation: {self.isolation}" + "".join(f"; {lack}" for lack in self.isolation_lacks)
+        lacks = () if self.isolation.startswith("A ") else self.isolation_lacks  # of the best one, doctor tells
+        yield f"isolation: {self.isolation}" + "".join(f"; {lack}" for lack in lacks)
         if self.unsolved:
-            yield f"{len(self.unsolved)} of these problems can't be solved here: {self.unsolved[0]}"
+            yield f"problems whose own canonical solution fails: {listed(self.unsolved)}"
+        if not self.pass_at_k:
+            yield "no pass@k: each problem needs k completions at least"
         for k, value in self.pass_at_k.items():
             yield f"pass@{k}: {100 * value.estimate:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
         yield f"written: {self.results}"

@@ -197,7 +197,26 @@ def test_execute_says_where_programs_ran_and_whose_own_solution_fails(run: Run, 
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/wrong.jsonl", "--sandbox", "none", "--k", "1")
     assert done.returncode == 3
     assert "isolation: D (none); a program can read and write what this user can" in done.stdout
-    assert "own/0: canonical solution is failed AssertionError" in done.stdout
+    assert "own canonical solution fails: own/0 (failed, AssertionError (line 2 of the tests))" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--packages", "nosuch", "package 'nosuch' is not installed here"),
+        ("--packages", "jinja2", "No module named 'markupsafe'. What it depends on must be named, too"),
+        ("--sandbox", "Z", "'Z' is not one of"),
+        ("--k", "0", "expected whole numbers from 1 on"),
+        ("--workers", "0", "0 is not in the range"),
+    ],
+)
+def test_execute_refuses_settings_under_which_nothing_could_pass(
+    run: Run, model_folder: Path, option: str, value: str, expected: str
+) -> None:
+    (model_folder / "samples.jsonl").write_text('{"task_id": "own/0", "completion": ""}\n')
+    done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", option, value)
+    assert done.returncode == 2
+    assert expected in " ".join(done.stderr.split())
 
 
 def test_execute_reads_whole_programs_as_evalplus_writes_them(run: Run, model_folder: Path) -> None:

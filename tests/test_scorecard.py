@@ -44,6 +44,7 @@ CARD = Scorecard(
         dtype="float32",
         isolation="A (namespaces)",
         isolation_lacks=("nothing",),
+        packages=("numpy",),
         versions={"torch": "2"},
     ),
     loss=Loss(0.1, "train.log:3", Interval(0.1, 0.05, 0.15), Interval(4.0, 3.9, 4.1), "mean over 9 targets"),

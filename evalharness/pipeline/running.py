@@ -10,11 +10,13 @@ from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.pipeline.work import Group, Work
     from evalharness.sandbox import Job, Sandbox
     from evalharness.store import Journal, RunFolder
+
+_FAULTS_SHOWN = 5
 
 
 def execute(
@@ -53,10 +55,13 @@ def _calibrate(work: Work, sandbox: Sandbox) -> None:
     work.isolation, work.isolation_lacks = str(sandbox.isolation), sandbox.isolation.lacks
     work.programs = dataclasses.replace(work.programs, cpu_limit_s=calibration.cpu_s)
     if calibration.faults:
-        work.incomplete.append(
-            f"{len(calibration.faults)} of {calibration.problems} problems have a solution that fails here: "
-            f"{calibration.faults[0]}"
-        )
+        work.incomplete.append(f"problems whose own canonical solution fails: {listed(calibration.faults)}")
+
+
+def listed(faults: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(faults) - _FAULTS_SHOWN
+    return "; ".join(faults[:_FAULTS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _note_programs(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> None:

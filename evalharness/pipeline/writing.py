@@ -76,6 +76,7 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
         dtype=work.checkpoint.dtype,
         isolation=work.isolation,
         isolation_lacks=work.isolation_lacks,
+        packages=options.packages,
         versions={name: version(name) for name in ("evalharness", "torch")} | {"python": platform.python_version()},
     )
 

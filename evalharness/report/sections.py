@@ -193,6 +193,7 @@ def protocol(settings: Protocol, programs: Programs) -> str:
         ["Device, dtype", f"{code_cell(settings.device)}, {code_cell(settings.dtype)}"],
         ["Isolation of programs", prose(settings.isolation)],
         ["What the isolation lacks", prose("; ".join(settings.isolation_lacks)) or "nothing that is known"],
+        ["Packages that programs may import", prose(", ".join(settings.packages)) or "none"],
         ["Programs run", f"{programs.completions:,} completions, {programs.distinct:,} different programs"],
         ["CPU time allowed", f"{programs.cpu_limit_s:g} s a program, calibrated on this machine"],
         *([f"Version of {prose(name)}", prose(version)] for name, version in sorted(settings.versions.items())),

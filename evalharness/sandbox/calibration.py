@@ -64,4 +64,4 @@ def scaled(base_s: float, needed_s: float) -> float:
 
 
 def _fault(execution: Execution) -> str:
-    return f"{execution.task_id}: canonical solution is {execution.verdict} {execution.detail}".rstrip()
+    return f"{execution.task_id} ({': '.join(filter(None, (execution.verdict, execution.detail)))})"

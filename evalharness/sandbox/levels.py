@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.errors import SandboxError
+from evalharness.errors import EvalHarnessError, SandboxError
 from evalharness.sandbox.copied_root import copied_root
 from evalharness.sandbox.inside.settings import Settings
 from evalharness.sandbox.probe import ATTEMPTS, PROBE
@@ -31,14 +31,20 @@ DESCRIPTIONS: Mapping[Level, str] = {
 }
 """What each level consists of."""
 
+_EVERYWHERE = (
+    "by timing, and by what the kernel caches and counts for all processes, programs can still notice each other",
+)
+
 LACKS: Mapping[Level, tuple[str, ...]] = {
-    "A": (),
+    "A": _EVERYWHERE,
     "B": (
+        *_EVERYWHERE,
         "what a program leaves on the disk is bounded only by looking at it fifty times a second",
         "it can't change modes or times of files, its own either",
         "programs share the machine's network and process namespaces: only seccomp keeps them from both",
     ),
     "C": (
+        *_EVERYWHERE,
         "a program runs as the user who runs the harness",
         "it can ask for names, sizes and times of this user's files, and not read them",
         "what it leaves on the disk is bounded only by looking at it fifty times a second",
@@ -61,12 +67,16 @@ _FEW_OPEN_FILES = 64
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """What holds programs here: the level, what the probe's attempts came to, and what the level lacks."""
+    """What holds programs here: the level, what the probe's attempts came to, and what the level lacks.
+
+    ``refused`` says of each better level why it is not this one.
+    """
 
     level: Level
     held: Mapping[str, bool]
     lacks: tuple[str, ...]
     memory_bound_bytes: int
+    refused: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.level} ({DESCRIPTIONS[self.level]})"
@@ -122,7 +132,9 @@ class Ground:
     def _work(self, level: Level, number: int) -> Path:
         """The folder that a program may write, as it is called inside."""
         if level == "A":
-            return Path("/tmp")  # noqa: S108 - in a root of its own
+            # In a root of its own; a folder mounted on /tmp would cover an interpreter or a package that lies there.
+            below_tmp = any(path.startswith("/tmp/") for path in (*self.view.folders, *self.view.files))  # noqa: S108
+            return Path("/program" if below_tmp else "/tmp")  # noqa: S108
         if level == "B":
             return self._boxed_work(number)
         work = self.folder / f"work-{number}"
@@ -147,6 +159,8 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         SandboxError: no level holds here, with what each of them failed at.
     """
     refused = []
+    if wanted == "B" and hasattr(os, "geteuid") and os.geteuid() != 0:
+        raise SandboxError("level B needs root. Without --sandbox the best level is used that holds here")
     if not hasattr(os, "fork"):
         raise SandboxError(f"programs can't be run on {sys.platform}: use a Linux, such as WSL")
     for level in _candidates() if wanted == "auto" else (wanted,):
@@ -158,14 +172,35 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
             continue
         if level == "D" or all(held.values()):
             bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
-            return Isolation(level, held, LACKS[level], bound), worker
+            _check_packages(worker, ground.packages)
+            return Isolation(level, held, LACKS[level], bound, tuple(refused)), worker
         worker.kill()
         refused.append(f"level {level}: a probe could {', '.join(name for name, held in held.items() if not held)}")
+    if wanted != "auto":
+        raise SandboxError(f"{'; '.join(refused)}. Without --sandbox the best level is used that holds here")
     raise SandboxError(
         f"programs can't be isolated on this machine ({'; '.join(refused) or sys.platform}). "
-        "`evalharness doctor` shows what is missing; `--sandbox none` runs them all the same, with your rights: "
-        "only for code that you trust"
+        "`--sandbox none` runs them all the same, with your rights: only for code that you trust"
     )
+
+
+def _check_packages(worker: Worker, packages: tuple[str, ...]) -> None:
+    """See to it that programs can import what they were allowed: where not, every one of them would fail for it.
+
+    Raises:
+        EvalHarnessError: they can't, with the reason; the worker is ended.
+    """
+    for package in packages:
+        try:
+            worker.send({"ask": "attempt", "arguments": [package], "program": _IMPORT, **_NO_PROBLEM})
+            answer = worker.wait_for_reply(60.0).get("answer", "the program ended")
+        except WorkerDied as error:
+            answer = str(error)
+        if answer:
+            worker.kill()
+            raise EvalHarnessError(
+                f"package {package!r} can't be imported by programs: {answer}. What it depends on must be named, too"
+            )
 
 
 def _probed(worker: Worker, folder: Path, level: Level) -> dict[str, bool]:
@@ -203,6 +238,14 @@ def probe(worker: Worker, folder: Path) -> dict[str, bool]:
     return held
 
 
+_IMPORT = """
+def attempt(package):
+    try:
+        __import__(package)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return ""
+"""
 _NO_PROBLEM = {"prompt": "", "test": "pass", "entry_point": "", "solution": "", "cpu_s": 5.0}
 
 

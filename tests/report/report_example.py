@@ -103,7 +103,8 @@ def scorecard(**changes) -> Scorecard:
             device="cpu",
             dtype="float32",
             isolation="A (namespaces, a root of its own, Landlock, seccomp)",
-            isolation_lacks=(),
+            isolation_lacks=("programs can notice each other by timing",),
+            packages=(),
             versions={"torch": "2.13.0", "evalharness": "0.1.0", "python": "3.12.3"},
         ),
         loss=Loss(

@@ -383,3 +383,38 @@ def test_a_problem_judged_in_process_fails_with_the_line_of_the_program(execute,
 def test_leaving_before_the_asserts_in_process_is_not_a_pass(execute, pair, leave, detail):
     execution = execute(pair, leave)
     assert (execution.verdict, execution.detail) == (Verdict.FAILED, detail)
+
+
+def test_tests_whose_own_error_can_not_be_printed_have_failed(add, execute):
+    test = "def check(candidate):\n    answer = candidate(1, 2)\n    assert answer == 0, answer\n"
+    execution = execute(replace(add, test=test), "    return 10 ** 5000\n")
+    assert (execution.verdict, execution.detail) == (Verdict.FAILED, "AssertionError (line 3 of the tests)")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from collections import ChainMap\nreturn ChainMap({5: 5})[a + b]",
+        "print('\\ud800')\nreturn a + b",
+        "x = " + "(lambda:" * 150 + "0" + ")" * 150 + "\nreturn a + b",
+    ],
+    ids=["a chain of maps", "half a surrogate pair printed", "nested lambdas"],
+)
+def test_odd_but_honest_programs_pass(run, body):
+    assert run(body).verdict is Verdict.PASSED
+
+
+def test_what_equals_a_plain_container_arrives_as_one(add, execute):
+    test = "def check(candidate):\n    assert candidate(2, 3) == {2: 3}\n"
+    for kind in ("ChainMap", "UserDict", "OrderedDict", "Counter"):
+        text = f"    from collections import {kind}\n    return {kind}({{a: b}})\n"
+        assert execute(replace(add, test=test), text).verdict is Verdict.PASSED, kind
+
+
+def test_every_program_is_the_same_process_on_a_machine_without_a_name(run):
+    body = (
+        "import os, threading\n"
+        "for _ in range(20): threading.Thread(target=int).start()\n"
+        "raise ValueError(f'{os.getpid()} {os.uname().nodename}')"
+    )
+    assert {run(f"{body}  # {n}").detail for n in range(4)} == {"ValueError: 2 sandbox (line 4)"}

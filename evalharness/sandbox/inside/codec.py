@@ -6,8 +6,9 @@ depth is counted in one place on either side.
 
 What arrives is always of an exact plain type: a subclass is sent as the content of its base, read by the base's own
 methods, so that what it overrides is not asked. Reading a frame calls constructors of this file's tables and nothing
-else. The elements of a set go in the order of their bytes, so that ``encode(decode(frame)) == frame`` for every frame
-that :func:`encode` made of plain values without iterators: to see whether a value was changed, compare frames.
+else. The elements of a set go in the order in which the set gives them, and so come into the other in that order: that
+it then gives them in the same order is usual and not certain. For all other plain values without iterators
+``encode(decode(frame)) == frame`` holds: to see whether a value was changed, compare frames.
 
 To add a type: a line in ``WRITERS`` (``LATE_WRITERS`` where its module need not be imported) and one in ``READERS``.
 """
@@ -15,8 +16,8 @@ To add a type: a line in ``WRITERS`` (``LATE_WRITERS`` where its module need not
 from __future__ import annotations
 
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
-from itertools import chain, pairwise
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from itertools import chain
 
 TYPE_CHECKING = False  # typing is not imported here: every page of a forked child costs
 if TYPE_CHECKING:
@@ -209,25 +210,6 @@ def _pairs(tag: bytes, pairs_of: Callable[[Any], Iterable[tuple[object, object]]
     return _items(tag, lambda value: chain.from_iterable(pairs_of(value)))
 
 
-def _unordered(tag: bytes, items_of: Callable[[Any], Iterable[object]]) -> Writer:
-    """A set: each element is written in its place, then all are put in the order of their bytes."""
-
-    def write(value: Any, out: bytearray, depth: int) -> None:
-        out.extend(tag)
-        start, ends = len(out), [len(out)]
-
-        def noting_ends() -> Iterable[object]:
-            for item in items_of(value):
-                yield item
-                ends.append(len(out))
-
-        _write_items(noting_ends(), out, depth)
-        parts = sorted(bytes(out[i:j]) for i, j in pairwise(ends))
-        out[start : ends[-1]] = b"".join(parts)
-
-    return write
-
-
 _maxlen_of = deque.__dict__["maxlen"].__get__
 _factory_of = defaultdict.__dict__["default_factory"].__get__
 
@@ -247,14 +229,19 @@ WRITERS: dict[type, Writer] = {
     float: _write_float,
     type(None): _constant(b"N"),
     dict: _pairs(b"{", dict.items),
-    set: _unordered(b"<", set.__iter__),
-    frozenset: _unordered(b"z", frozenset.__iter__),
+    set: _items(b"<", set.__iter__),
+    frozenset: _items(b"z", frozenset.__iter__),
     complex: _items(b"c", lambda value: (complex.real.__get__(value), complex.imag.__get__(value))),
     bytes: _binary(b"b", bytes.__getitem__),
     bytearray: _binary(b"a", bytearray.__getitem__),
     range: _items(b"r", lambda value: (value.start, value.stop, value.step)),
     type(...): _constant(b"e"),
     type: _write_class,
+    # What equals a plain container arrives as one.
+    ChainMap: _pairs(b"{", ChainMap.items),
+    UserDict: _pairs(b"{", lambda value: value.data.items()),
+    UserList: _items(b"[", lambda value: value.data),
+    type(type.__dict__): _pairs(b"{", lambda value: value.items()),
     Counter: _pairs(b"#", dict.items),
     OrderedDict: _pairs(b"o", OrderedDict.items),
     defaultdict: _items(b"d", _default_dict_items),
@@ -381,7 +368,7 @@ def _read_array(frame: _Frame) -> object:
     import numpy as np  # noqa: PLC0415 - no cost before its use
 
     kind, shape, content = frame.items()
-    if kind[1:2] not in _PLAIN_KINDS:
+    if kind[1:2] not in _PLAIN_KINDS or not kind[2:].isdigit():
         raise Malformed("an array of what is not plain numbers")
     return np.frombuffer(content, kind).reshape(shape).copy()[()]
 

@@ -261,10 +261,11 @@ class Session:
     def load(self, program: str, *, compile_here: bool) -> None:
         """Run the program's own statements, which define what is called later."""
         source = program.encode("utf-8", "surrogatepass")
+        payload = protocol.SOURCE, source
         if compile_here and len(source) <= _LONGEST_COMPILED_HERE:
-            payload = protocol.CODE, marshal.dumps(candidate.compile_program(program))
-        else:
-            payload = protocol.SOURCE, source
+            code = candidate.compile_program(program)
+            with contextlib.suppress(ValueError):  # nested too deep for marshal, which is no fault
+                payload = protocol.CODE, marshal.dumps(code)
         token = os.urandom(protocol.TOKEN_BYTES)
         self._send(payload[0] + token + payload[1])
         self.begun = self._receive() == protocol.READY
@@ -411,8 +412,15 @@ def _failure(session: Session, error: BaseException) -> Outcome:
         return Outcome(kind, _in_words(raised.name, raised.message, raised.line, ""), session.changed)
     if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
         return Outcome("failed", _in_words(type(error).__name__, error.msg, error.lineno or 0, ""), session.changed)
-    detail = _in_words(type(error).__name__, str(error), _line_in_tests(error), " of the tests")
+    detail = _in_words(type(error).__name__, _text_of(error), _line_in_tests(error), " of the tests")
     return Outcome("failed", detail, session.changed)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except (ValueError, RecursionError, MemoryError):  # it holds a program's number of five thousand digits
+        return ""
 
 
 def _in_words(name: str, text: str, line: int, of: str) -> str:

@@ -57,6 +57,12 @@ def unshare(flags: int) -> None:
     _call("unshare", flags)
 
 
+def name_host(name: str) -> None:
+    """What uname tells of the machine (sethostname(2), setdomainname(2))."""
+    _call("sethostname", name.encode(), len(name))
+    _call("setdomainname", name.encode(), len(name))
+
+
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """Mount ``source`` on ``target`` (mount(2))."""
     kind_bytes = kind.encode() if kind else None

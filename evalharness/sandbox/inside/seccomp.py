@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 # Call, number on x86_64, number on aarch64, and its condition: nothing, a rule of RULES, or an error to fail with.
 TABLE = """
-# What is open already. sendfile and copy_file_range, by which shutil and pathlib copy, are a read and a write. No lock:
-# on a file that all programs may read it would be a channel from one to the other.
+# What is open already, but not what the kernel holds of it in memory (preadv2, fadvise64), which all programs share.
+# sendfile and copy_file_range, by which shutil and pathlib copy, are a read and a write. No lock: on a file that all
+# programs may read it would be a channel from one to the other.
 read                    0       63
 write                   1       64
 readv                  19       65
@@ -28,14 +29,11 @@ pread64                17       67
 pwrite64               18       68
 preadv                295       69
 pwritev               296       70
-preadv2               327      286
-pwritev2              328      287
 lseek                   8       62
 sendfile               40       71
 copy_file_range       326      285
 fsync                  74       82
 fdatasync              75       83
-fadvise64             221      223
 fallocate             285       47
 ftruncate              77       46
 close                   3       57
@@ -48,9 +46,9 @@ pipe2                 293       59
 fcntl                  72       25 fcntl
 ioctl                  16       29 ioctl
 
-# Files by name; which ones is for the root and for Landlock to say. No link, FIFO or device is made: whoever looks into
-# the folder afterwards might follow it. Extended attributes are said not to exist, which shutil.copystat takes for an
-# answer, as it does not EPERM.
+# Files by name, but not how full their disk is (statfs), which others change; which files is for the root and for
+# Landlock to say. No link, FIFO or device is made: whoever looks into the folder afterwards might follow it. Extended
+# attributes are said not to exist, which shutil.copystat takes for an answer, as it does not EPERM.
 open                    2        -
 openat                257       56
 openat2               437      437 ENOSYS
@@ -59,8 +57,6 @@ lstat                   6        -
 fstat                   5       80
 newfstatat            262       79
 statx                 332      291
-statfs                137       43
-fstatfs               138       44
 access                 21        -
 faccessat             269       48
 faccessat2            439      439
@@ -124,7 +120,8 @@ alarm                  37        -
 getitimer              36      102
 setitimer              38      103
 
-# Time. The clocks with negative numbers are those of other processes.
+# Time, without getrusage, which counts what had to be read from the disk. The clocks with negative numbers are those of
+# other processes.
 clock_gettime         228      113 own_clock
 clock_getres          229      114 own_clock
 clock_nanosleep       230      115 own_clock
@@ -132,7 +129,6 @@ nanosleep              35      101
 gettimeofday           96      169
 time                  201        -
 times                 100      153
-getrusage              98      165
 
 # Waiting, and asyncio's event loop, which wakes itself through a socket pair by send and recv. sendmsg and recvmsg
 # are not needed, and would carry descriptors, and an address that no filter sees.
@@ -170,7 +166,6 @@ getgroups             115      158
 getrlimit              97      163
 prlimit64             302      261 own_reading
 uname                  63      160
-sysinfo                99      179
 getrandom             318      278
 
 # The end. There is no child to wait for.

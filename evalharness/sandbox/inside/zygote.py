@@ -92,6 +92,7 @@ class Zygote:
 
     def _run(self, channel_fd: int, cpu_s: float) -> bytes:
         output, output_end = os.pipe()
+        self._place.before_program()
         try:
             pid = os.fork()
         except OSError as error:
@@ -236,7 +237,9 @@ def _forget_the_start(settings: Settings) -> None:
     """Leave in this interpreter only what a program may know."""
     sys.path[:] = settings.view.search_path
     sys.argv[:] = [""]
-    os.environ.pop("PYTHONHASHSEED", None)
+    sys.orig_argv[:] = []
+    for name in ("PYTHONHASHSEED", "PYTHONIOENCODING"):
+        os.environ.pop(name, None)
 
 
 def _cpu_clock(pid: int) -> int:
