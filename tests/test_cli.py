@@ -197,7 +197,7 @@ def test_execute_says_where_programs_ran_and_whose_own_solution_fails(run: Run, 
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/wrong.jsonl", "--sandbox", "none", "--k", "1")
     assert done.returncode == 3
     assert "isolation: D (none); a program can read and write what this user can" in done.stdout
-    assert "own canonical solution fails: own/0 (failed, AssertionError (line 2 of the tests))" in done.stdout
+    assert "own canonical solution fails: own/0 (failed: AssertionError (line 2 of the tests))" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from evalharness.errors import SandboxError
 from evalharness.records import Verdict
 from evalharness.sandbox import DESCRIPTIONS, Isolation, Job, Limits, Sandbox, levels
+from evalharness.sandbox.inside.settings import View
 from evalharness.sandbox.levels import LACKS
 from evalharness.sandbox.probe import ATTEMPTS
 from evalharness.sandbox.worker import WorkerDied
@@ -41,6 +42,7 @@ class FakeGround:
 
     def __init__(self, folder, **given):
         self.folder, self.given, self.limits, self.tried = folder, given, Limits(), []
+        self.packages = ()
 
     def start(self, level, number):
         assert number == 0
@@ -117,7 +119,6 @@ def test_where_nothing_holds_the_message_says_what_each_failed_at_and_the_way_ou
         levels.choose(ground, "auto")
     assert "level A: unshare: no; level C: a probe could open a socket" in str(caught.value)
     assert "`--sandbox none`" in str(caught.value)
-    assert "`evalharness doctor`" in str(caught.value)
 
 
 def test_a_system_without_levels_says_so(tmp_path, monkeypatch):
@@ -195,3 +196,24 @@ def test_none_runs_programs_with_this_users_rights(add):
         body = "    assert open('/etc/passwd').read()\n    return a + b\n"
         (execution,) = sandbox.run([Job("add", 0, add, body)])
     assert (execution.verdict, execution.judged) == (Verdict.PASSED, "apart")
+
+
+def test_better_levels_that_were_refused_are_told(tmp_path, as_user):
+    as_user(1000)
+    isolation, _ = levels.choose(FakeGround(tmp_path, A="unshare: no", C=FakeWorker({"answer": HELD})), "auto")
+    assert (isolation.level, isolation.refused) == ("C", ("level A: unshare: no",))
+
+
+def test_level_b_asks_for_root_in_so_many_words(tmp_path, as_user):
+    as_user(1000)
+    with pytest.raises(SandboxError, match=r"level B needs root\. Without --sandbox the best level is used"):
+        levels.choose(FakeGround(tmp_path), "B")
+
+
+@pytest.mark.parametrize(
+    ("shown", "work"), [("/usr/lib/python3", "/tmp"), ("/tmp/venv/lib/python3", "/program"), ("/tmpfs/lib", "/tmp")]
+)
+def test_a_programs_folder_covers_nothing_that_it_needs(tmp_path, shown, work):
+    view = View(folders=(shown,), files=(), hidden=(), search_path=(shown,))
+    settings = levels.Ground(tmp_path, "python3", view, Limits())._settings("A", 0)
+    assert settings.work == work
