@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 import pytest
 
 from evalharness.sandbox.inside import channel, codec, protocol
-from evalharness.sandbox.inside.judge import Ending, Judge, Outcome, as_verdict
+from evalharness.sandbox.inside.judge import Judge, Outcome, as_verdict
+from evalharness.sandbox.inside.session import Ending
 
 ENDED = "ended 0 1500 9000"
 PASSED, FAILED = ("passed", ""), "failed"

@@ -1,0 +1,233 @@
+"""One program as the judge sees it: a socket to a fork of the zygote, over which calls go and claims come back.
+
+Whatever is irregular after the source was handed over is the program's fault, and stands whatever the tests make of it.
+"""
+
+from __future__ import annotations
+
+import array
+import builtins
+import contextlib
+import marshal
+import os
+import socket
+from typing import Any, NamedTuple
+
+from . import candidate, channel, codec, protocol
+
+# A crash of this process on a source costs a worker: what is large is compiled where it runs.
+_LONGEST_COMPILED_HERE = 1 << 16
+_MOST_LINES = 1 << 31
+_ANSWER_LIMIT_BYTES = codec.MAX_BYTES + 64
+# StopIteration would end a loop of the tests as if it had gone well; what is no Exception is not to be caught by them.
+_REBUILT = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, (StopIteration, StopAsyncIteration, Warning, BaseExceptionGroup))
+    and kind.__name__ == name
+}
+
+
+class Fault(BaseException):
+    """Something irregular that the program did; it stands whatever the tests make of it."""
+
+
+class Gone(Fault):
+    """The program's process has ended."""
+
+
+class WorkerLost(Exception):  # noqa: N818 - not an error here: the harness replaces the worker
+    """The zygote can't be reached, or can't fork. ``begun``: after the program was handed over."""
+
+    def __init__(self, what: str, *, begun: bool = False) -> None:
+        super().__init__(what)
+        self.begun = begun
+
+
+class Ending(NamedTuple):
+    """The zygote's report of one program: why it ended, its exit code (minus the signal), and what it used."""
+
+    cause: str
+    exit_code: int
+    cpu_s: float
+    peak_memory_kib: int
+
+
+class Raised(NamedTuple):
+    """What a program raised last: as it was rebuilt here, what it is called and says there, and the program's line."""
+
+    error: Exception
+    name: str
+    message: str
+    line: int
+
+
+class Session:
+    """One program in its fork. Leaving the ``with`` block kills it; ``ending`` is known from then on.
+
+    Raises:
+        WorkerLost: there is no fork to be had.
+    """
+
+    ending: Ending
+
+    def __init__(self, control: socket.socket, cpu_s: float, *, write_back: bool = False) -> None:
+        self._control = control
+        self._order = protocol.order(protocol.RUN + str(cpu_s).encode())
+        self._write_back = write_back
+        self.begun = False
+        self.answers = 0
+        self.changed = False
+        self.fault: Fault | None = None
+        self.raised: Raised | None = None
+
+    def __enter__(self) -> Session:
+        mine, theirs = socket.socketpair()
+        try:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))]
+            self._control.sendmsg([self._order], rights)
+        except OSError as error:
+            mine.close()
+            raise WorkerLost(f"the zygote is gone ({error})") from None
+        finally:
+            theirs.close()
+        self._mine = mine
+        self._receiver = channel.Receiver(mine.fileno(), _ANSWER_LIMIT_BYTES)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mine.close()
+        try:
+            last = protocol.GONE if isinstance(self.fault, Gone) else protocol.KILL
+            self._control.send(protocol.order(last))
+            report = heard_from(self._control).decode(errors="replace")
+        except OSError:
+            report = ""
+        if not report or report.startswith(protocol.FAILED.decode()):
+            raise WorkerLost(report or "the zygote is gone", begun=self.begun)
+        cause, exit_code, cpu_us, peak_memory_kib = report.split()
+        self.ending = Ending(cause, int(exit_code), int(cpu_us) / 1e6, int(peak_memory_kib))
+
+    def load(self, program: str, *, compile_here: bool) -> None:
+        """Run the program's own statements, which define what is called later."""
+        source = program.encode("utf-8", "surrogatepass")
+        payload = protocol.SOURCE, source
+        if compile_here and len(source) <= _LONGEST_COMPILED_HERE:
+            code = candidate.compile_program(program)
+            with contextlib.suppress(ValueError):  # nested too deep for marshal, which is no fault
+                payload = protocol.CODE, marshal.dumps(code)
+        token = os.urandom(protocol.TOKEN_BYTES)
+        self._send(payload[0] + token + payload[1])
+        self.begun = self._receive() == protocol.READY
+        if not self.begun:
+            raise self._failed(Fault("wrote into the harness's own channel"))
+        answer = self._receive()
+        if answer[:1] == protocol.RAISED:
+            raise self._rebuilt(answer)
+        if answer != protocol.DONE + token:
+            raise self._failed(Fault("wrote into the harness's own channel"))
+
+    def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """What the program's function returns; where it changes its arguments in place, so are they here."""
+        if self.fault is not None:
+            raise self.fault
+        self._send(protocol.CALL + codec.encode((name, arguments, named)))
+        answer = self._receive()
+        kind, content = answer[:1], answer[1:]
+        if kind == protocol.RAISED:
+            error = self._rebuilt(answer)
+            self.answers += 1
+            raise error
+        if kind == protocol.UNSENDABLE:
+            raise self._failed(Fault(content.decode(errors="replace")))
+        try:
+            if kind == protocol.VALUE:
+                value = codec.decode(content)
+            elif kind == protocol.CHANGED:
+                value, new_arguments, new_named = codec.decode(content)
+                self._change(arguments, new_arguments)
+                self._change(tuple(named.values()), tuple(new_named.values()))
+            else:
+                raise codec.Malformed("of no kind that there is")  # noqa: TRY301
+        except (codec.Malformed, TypeError, ValueError, AttributeError) as error:
+            raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
+        self.answers += 1
+        return value
+
+    def _change(self, olds: tuple[Any, ...], news: tuple[Any, ...]) -> None:
+        for old, new in zip(olds, news, strict=True):
+            if codec.encode(old) != codec.encode(new):
+                self.changed = True
+                if self._write_back:
+                    _change_in_place(old, new)
+
+    def _send(self, message: bytes) -> None:
+        try:
+            channel.send(self._mine.fileno(), message)
+        except OSError:
+            raise self._failed(Gone()) from None
+
+    def _receive(self) -> bytes:
+        try:
+            answer = self._receiver.receive()
+        except channel.BadFrame as error:
+            raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
+        except OSError:  # it died with a call unread
+            answer = None
+        if answer is None:
+            raise self._failed(Gone())
+        return answer
+
+    def _failed(self, fault: Fault) -> Fault:
+        self.fault = self.fault or fault
+        return self.fault
+
+    def _rebuilt(self, answer: bytes) -> BaseException:
+        """The exception that the program raised, as the nearest kind that is known to be harmless."""
+        try:
+            names, message, line = codec.decode(answer[1:])
+        except (codec.Malformed, TypeError, ValueError) as broken:
+            return self._failed(Fault(f"sent an answer that can't be read ({broken})"))
+        if not (_is_names(names) and type(message) is str and type(line) is int and 0 <= line < _MOST_LINES):
+            return self._failed(Fault("sent an answer that can't be read (it describes no exception)"))
+        if "Exception" not in names:
+            return self._failed(Fault(f"raised {names[0]}"))
+        if {"StopIteration", "StopAsyncIteration"} & set(names):
+            known: type[Exception] = RuntimeError
+        else:
+            known = next((_REBUILT[name] for name in names if name in _REBUILT), Exception)
+        error = _new(known, message)
+        self.raised = Raised(error, names[0], message, line)
+        return error
+
+
+def _is_names(names: object) -> bool:
+    if type(names) is not list or not 0 < len(names) <= protocol.MOST_NAMES:
+        return False
+    return all(type(name) is str for name in names)
+
+
+def _new(kind: type[Exception], text: str) -> Exception:
+    try:
+        return kind(text)
+    except TypeError:  # UnicodeDecodeError wants five arguments
+        return ValueError(text)
+
+
+def _change_in_place(old: Any, new: Any) -> None:
+    """Give ``old`` the content of ``new``, where that can be done to its type."""
+    if isinstance(old, (list, bytearray)):
+        old[:] = new
+    elif isinstance(old, (dict, set)):
+        old.clear()
+        old.update(new)
+    elif hasattr(old, "extend"):  # a deque
+        old.clear()
+        old.extend(new)
+
+
+def heard_from(control: socket.socket) -> bytes:
+    """The zygote's next report, empty where it is gone."""
+    return control.recv(protocol.REPORT_BYTES, socket.MSG_WAITALL).rstrip()
