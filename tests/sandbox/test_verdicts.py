@@ -394,11 +394,10 @@ def test_tests_whose_own_error_can_not_be_printed_have_failed(add, execute):
 @pytest.mark.parametrize(
     "body",
     [
-        "from collections import ChainMap\nreturn ChainMap({5: 5})[a + b]",
         "print('\\ud800')\nreturn a + b",
         "x = " + "(lambda:" * 150 + "0" + ")" * 150 + "\nreturn a + b",
     ],
-    ids=["a chain of maps", "half a surrogate pair printed", "nested lambdas"],
+    ids=["half a surrogate pair printed", "nested lambdas"],
 )
 def test_odd_but_honest_programs_pass(run, body):
     assert run(body).verdict is Verdict.PASSED
