@@ -92,7 +92,7 @@ def test_a_yardstick_that_is_also_a_problem_is_run_once():
 def test_a_problem_whose_own_solution_fails_is_named_with_its_verdict():
     sandbox = FakeSandbox({"yard": 0.01, "bad": 0.01}, failing=["bad"])
     calibration = calibrate(sandbox, [problem("bad")], [problem("yard")])
-    assert calibration.faults == ("bad: canonical solution is failed KeyError: 1",)
+    assert calibration.faults == ("bad (failed: KeyError: 1)",)
 
 
 def test_without_yardsticks_the_base_stands():
