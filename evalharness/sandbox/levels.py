@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import EvalHarnessError, SandboxError
 from evalharness.sandbox.copied_root import copied_root
-from evalharness.sandbox.inside.settings import Settings
+from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
 from evalharness.sandbox.probe import ATTEMPTS, PROBE
 from evalharness.sandbox.worker import Worker, WorkerDied
 
@@ -60,7 +60,6 @@ LACKS: Mapping[Level, tuple[str, ...]] = {
 _REPORT_ROOM_BYTES = 32 << 20
 _FIRST_UID = 0x70000000
 _ORDINARY_UIDS = 60_001  # where only the first 65,536 numbers are mapped
-_OPEN_FILES = 256
 # Removed files that are still open escape the look at the disk: where nothing else bounds them, there are few.
 _FEW_OPEN_FILES = 64
 
@@ -117,7 +116,7 @@ class Ground:
             output_bytes=self.limits.output_bytes,
             disk_bytes=self.limits.disk_bytes,
             disk_files=self.limits.disk_files,
-            kernel_limits=_kernel_limits(self.limits, open_files=_OPEN_FILES if level == "A" else _FEW_OPEN_FILES),
+            kernel_limits=_kernel_limits(self.limits, open_files=OPEN_FILES if level == "A" else _FEW_OPEN_FILES),
             tasks=self.limits.threads + (0 if level in "AB" and os.geteuid() == 0 else _tasks_of_user()),
             core=_core(number) if self.pinned else -1,
         )

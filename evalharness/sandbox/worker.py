@@ -70,8 +70,8 @@ class Worker:
             self.kill()
             raise SandboxError(hello["detail"].removeprefix("failed ") or "the zygote ended")
 
-    def send(self, job: dict[str, Any]) -> int:
-        """Hand over a job; returns its size in bytes.
+    def send(self, job: dict[str, Any]) -> None:
+        """Hand over a job.
 
         Raises:
             WorkerDied: nobody reads it.
@@ -85,7 +85,6 @@ class Worker:
                 _wait_for([self.fileno()], select.POLLOUT, None)
             except OSError as error:
                 raise WorkerDied(f"the judge is gone ({error.strerror})") from error
-        return len(payload)
 
     def replies(self) -> list[dict[str, Any]]:
         """Every reply that is here by now, without waiting.

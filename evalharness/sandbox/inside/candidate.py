@@ -15,6 +15,7 @@ import sys
 from posix import _exit
 
 from . import channel, codec, protocol
+from .settings import OPEN_FILES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 CHANNEL_FD = 3
-OPEN_FILES = 256
 _SET_UP_FAILED_STATUS = 87
 _RESERVE_BYTES = 8 << 20
 _FIXED = frozenset({int, float, str, bool, type(None)})
@@ -170,12 +170,17 @@ def _describe(error: BaseException) -> bytes:
 
 def _line_of(error: BaseException) -> int:
     """The line of the program that was running last, 0 if none was."""
-    line = 0
-    if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
-        line = error.lineno or 0
-    entry = error.__traceback__
+    line = last_line(error, protocol.PROGRAM_NAME)
+    if not line and isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
+        return error.lineno or 0
+    return line
+
+
+def last_line(error: BaseException, file_name: str) -> int:
+    """The line of ``file_name`` that was running last when ``error`` was raised, 0 if none was."""
+    line, entry = 0, error.__traceback__
     while entry is not None:
-        if entry.tb_frame.f_code.co_filename == protocol.PROGRAM_NAME:
+        if entry.tb_frame.f_code.co_filename == file_name:
             line = entry.tb_lineno
         entry = entry.tb_next
     return line

@@ -20,7 +20,7 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import channel, kernel, processes, protocol
+from . import candidate, channel, kernel, processes, protocol
 from .checks import Check
 from .session import Ending, Gone, Session, WorkerLost, heard_from
 
@@ -194,7 +194,9 @@ def _failure(session: Session, error: BaseException) -> Outcome:
         return Outcome(kind, _in_words(raised.name, raised.message, raised.line, ""), session.changed)
     if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
         return Outcome("failed", _in_words(type(error).__name__, error.msg, error.lineno or 0, ""), session.changed)
-    detail = _in_words(type(error).__name__, _text_of(error), _line_in_tests(error), " of the tests")
+    detail = _in_words(
+        type(error).__name__, _text_of(error), candidate.last_line(error, Check.FILE_NAME), " of the tests"
+    )
     return Outcome("failed", detail, session.changed)
 
 
@@ -208,15 +210,6 @@ def _text_of(error: BaseException) -> str:
 def _in_words(name: str, text: str, line: int, of: str) -> str:
     first = text[: protocol.LONGEST_MESSAGE].strip().splitlines()[:1]
     return (f"{name}: {first[0]}" if first else name) + (f" (line {line}{of})" if line else "")
-
-
-def _line_in_tests(error: BaseException) -> int:
-    line, entry = 0, error.__traceback__
-    while entry is not None:
-        if entry.tb_frame.f_code.co_filename == Check.FILE_NAME:
-            line = entry.tb_lineno
-        entry = entry.tb_next
-    return line
 
 
 def as_verdict(outcome: Outcome, ending: Ending) -> dict[str, Any]:

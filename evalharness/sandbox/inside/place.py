@@ -6,6 +6,7 @@ import contextlib
 import os
 
 from . import kernel, root
+from .emptying import empty_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,26 +147,6 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-
-
-def empty_folder(folder: str) -> None:
-    """Remove everything in ``folder``, however deep: folders are moved up and emptied one level at a time."""
-    pending, number = [folder], 0
-    while pending:
-        current = pending.pop()
-        for entry in list(os.scandir(current)):
-            if entry.is_dir(follow_symlinks=False):
-                os.chmod(entry.path, 0o700)
-                moved = f"{folder}/.{number}"
-                while os.path.lexists(moved):
-                    number += 1
-                    moved = f"{folder}/.{number}"
-                os.rename(entry.path, moved)
-                pending.append(moved)
-            else:
-                os.unlink(entry.path)
-        if current != folder:
-            os.rmdir(current)
 
 
 def _unless_gone(error: OSError) -> None:

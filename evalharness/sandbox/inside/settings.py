@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+OPEN_FILES = 256
+"""How many descriptors a program may have at most: all above are closed, and no other limit may be higher."""
+
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 

@@ -21,7 +21,7 @@ import time
 import warnings
 
 from . import candidate, kernel, place, processes, protocol
-from .settings import DEVICES, Settings
+from .settings import DEVICES, OPEN_FILES, Settings
 
 if sys.platform == "linux":
     from . import landlock, seccomp
@@ -185,7 +185,7 @@ def _above_a_program_s(*fds: int) -> list[int]:
     kept = list(fds)
     while min(kept) <= candidate.CHANNEL_FD:
         kept = [os.dup(fd) if fd <= candidate.CHANNEL_FD else fd for fd in kept]
-    for fd in range(candidate.OPEN_FILES):
+    for fd in range(OPEN_FILES):
         if fd <= candidate.CHANNEL_FD:
             os.dup2(null, fd)
         elif fd not in kept:
