@@ -1,6 +1,6 @@
 """Loops, repetition and entropy of completions, and the verdict on a checkpoint. Pure: no torch, no files."""
 
-from evalharness.degeneration.analysis import Degeneration, analyse
+from evalharness.degeneration.analysis import Degeneration, Written, analyse, analyse_all
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.loops import Repetition, find_loops
 from evalharness.degeneration.measures import Measures, measure
@@ -15,7 +15,9 @@ __all__ = [
     "Measures",
     "Repetition",
     "TailLoop",
+    "Written",
     "analyse",
+    "analyse_all",
     "checkpoint_verdict",
     "find_loops",
     "kind_of",

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from evalharness.degeneration.kinds import Kind
     from evalharness.records import StopReason
 
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One completion as it is analysed: what was written, and whatever else is known of it.
+
+    ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.
+    ``task_id`` tells completions of one problem from those of others. Without a ``stop_reason`` it is not known whether
+    the model ended by itself.
+    """
+
+    text: str
+    token_ids: Sequence[int] | None = None
+    task_id: str = ""
+    prompt: str | None = None
+    token_entropy_nats: Sequence[float] | None = None
+    stop_reason: StopReason | None = None
+
+
 _NOT_GENERATED = frozenset({"prompt_too_long", "prompt_not_encodable", "context_full"})
 _QUOTED_CHARACTERS = 40
 
@@ -81,6 +99,22 @@ def analyse(
         measures=measure(text, token_ids, token_entropy_nats),
         stop_reason=stop_reason,
         ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
+    )
+
+
+def analyse_all(
+    completions: Sequence[Written], decode: Callable[[Sequence[int]], str] | None = None
+) -> tuple[Degeneration, ...]:
+    """Measure the completions of one checkpoint, in their order."""
+    return tuple(
+        analyse(
+            written.text,
+            written.token_ids,
+            decode=decode,
+            token_entropy_nats=written.token_entropy_nats,
+            stop_reason=written.stop_reason,
+        )
+        for written in completions
     )
 
 
