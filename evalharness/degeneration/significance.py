@@ -47,9 +47,11 @@ _ENDED_BY_THE_MODEL = frozenset({"end_token", "stop_sequence"})
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One exact loop. ``period``, ``onset`` and ``length`` count ``unit``; ``share`` is of the whole completion.
+    """One loop. ``period``, ``onset`` and ``length`` count ``unit``; ``share`` is of the whole completion.
 
-    ``text`` is the text of one copy. ``ran_to_end`` says that the loop's last element is the completion's last.
+    ``text`` is the text of one copy, and the loop covers the characters from ``start_character`` to
+    ``end_character`` of the completion. ``ran_to_end`` says that its last element is the completion's last.
+    ``agreement`` is the share of its elements that are as the copies have them: 1.0 for an exact loop.
     """
 
     period: int
@@ -61,10 +63,14 @@ class Loop:
     unit: Unit
     text: str
     ran_to_end: bool
+    start_character: int
+    end_character: int
+    agreement: float = 1.0
 
-
-_Placed = tuple[Loop, _Span]
-"""A loop and the characters of the text that it covers."""
+    @property
+    def span(self) -> _Span:
+        """The characters of the completion that the loop covers."""
+        return self.start_character, self.end_character
 
 
 def best_loop(
@@ -74,9 +80,9 @@ def best_loop(
     stop_reason: StopReason | None = None,
 ) -> Loop | None:
     """Return the loop with the largest share among those that count, one of tokens before one of characters."""
-    placed = _character_loops(text)
-    for loops in (_token_loops(text, token_ids, decode, placed), placed):
-        counting = [loop for loop, span in loops if counts(loop, text, span, token_ids, stop_reason)]
+    of_characters = _character_loops(text)
+    for loops in (_token_loops(text, token_ids, decode, of_characters), of_characters):
+        counting = [loop for loop in loops if counts(loop, text, token_ids, stop_reason)]
         if counting:
             return max(counting, key=lambda loop: loop.length)
     return None
@@ -85,11 +91,10 @@ def best_loop(
 def counts(
     loop: Loop,
     text: str,
-    span: _Span,
     token_ids: Sequence[int] | None = None,
     stop_reason: StopReason | None = None,
 ) -> bool:
-    """Whether ``loop``, which covers the characters ``span`` of ``text``, is degeneration.
+    """Whether ``loop`` of ``text`` is degeneration.
 
     By length and share: it is ``DOMINANT_SHARE`` of the completion, or it is long and either ran into the limit or is
     ``MIN_SHARE_ENDED`` of the completion. And it is no content: no rule, no alignment, and no literal that ended and
@@ -99,9 +104,9 @@ def counts(
     is_long = loop.length >= _long(loop, text, token_ids)
     if not (loop.share >= DOMINANT_SHARE or (is_long and (cut or loop.share >= MIN_SHARE_ENDED))):
         return False
-    if is_rule(text, *span) or is_alignment(text, *span):
+    if is_rule(text, *loop.span) or is_alignment(text, *loop.span):
         return False
-    return cut or not is_in_literal(text, *span)
+    return cut or not is_in_literal(text, *loop.span)
 
 
 def ran_to_limit(ran_to_end: bool, stop_reason: StopReason | None) -> bool:
@@ -118,11 +123,11 @@ def _long(loop: Loop, text: str, token_ids: Sequence[int] | None) -> int:
     return MIN_CHARACTERS
 
 
-def _character_loops(text: str) -> list[_Placed]:
+def _character_loops(text: str) -> list[Loop]:
     """The loops of the characters."""
     runs = find_loops(text, min_length=MIN_TOKENS, min_copies=MIN_COPIES, max_period=MAX_CHARACTER_PERIOD)
     return [
-        (_loop(run, text[run.onset : run.onset + run.period], "character", len(text)), (run.onset, run.end))
+        _loop(run, text[run.onset : run.onset + run.period], "character", len(text), (run.onset, run.end))
         for run in runs
     ]
 
@@ -131,8 +136,8 @@ def _token_loops(
     text: str,
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
-    of_characters: list[_Placed],
-) -> list[_Placed]:
+    of_characters: list[Loop],
+) -> list[Loop]:
     """The loops of the tokens, placed in the text by decoding, or where that can't be done by what loops there."""
     if token_ids is None or not text:
         return []
@@ -143,7 +148,7 @@ def _token_loops(
             copy, span = _decoded(run, text, token_ids, decode)
         else:
             copy, span = _in_proportion(run, text, len(token_ids), of_characters)
-        loops.append((_loop(run, copy, "token", len(token_ids)), span))
+        loops.append(_loop(run, copy, "token", len(token_ids), span))
     return loops
 
 
@@ -155,17 +160,17 @@ def _decoded(
     return decode(token_ids[run.onset : run.onset + run.period]), (start, end)
 
 
-def _in_proportion(run: Repetition, text: str, tokens: int, of_characters: list[_Placed]) -> tuple[str, _Span]:
+def _in_proportion(run: Repetition, text: str, tokens: int, of_characters: list[Loop]) -> tuple[str, _Span]:
     """The same without decoding: the loop of characters that covers most of where the run should be, or just there."""
     start, end = (len(text) * edge // tokens for edge in (run.onset, run.end))
     if of_characters:
-        loop, span = max(of_characters, key=lambda placed: min(end, placed[1][1]) - max(start, placed[1][0]))
-        if min(end, span[1]) > max(start, span[0]):
-            return loop.text, span
+        loop = max(of_characters, key=lambda it: min(end, it.end_character) - max(start, it.start_character))
+        if min(end, loop.end_character) > max(start, loop.start_character):
+            return loop.text, loop.span
     return text[start : start + max(1, (end - start) * run.period // run.length)], (start, end)
 
 
-def _loop(run: Repetition, copy: str, unit: Unit, total: int) -> Loop:
+def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span) -> Loop:
     return Loop(
         period=run.period,
         copies=run.copies,
@@ -176,4 +181,6 @@ def _loop(run: Repetition, copy: str, unit: Unit, total: int) -> Loop:
         unit=unit,
         text=copy,
         ran_to_end=run.end == total,
+        start_character=span[0],
+        end_character=span[1],
     )
