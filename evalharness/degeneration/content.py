@@ -56,17 +56,29 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     Literals are strings, lists, tuples, sets and dicts. Where the completion was cut, its last line may be left out. A
     text that does not parse, or is longer than ``MAX_PARSED_CHARACTERS``, has no literals.
     """
-    if len(text) > MAX_PARSED_CHARACTERS:
+    tree, program, offset = _program(text)
+    if tree is None:
         return False
-    for parsed in (text, text[: text.rfind("\n") + 1]):
-        for context in _CONTEXTS:
-            tree = _parsed(context + parsed)
-            if tree is not None:
-                offset = len(context)
-                return any(
-                    first <= start + offset and end + offset <= last for first, last in _spans(tree, context + parsed)
-                )
-    return False
+    return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
+
+
+def is_program(text: str) -> bool:
+    """Whether ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line.
+
+    Its last line may be left out, for it may have been cut. A text longer than ``MAX_PARSED_CHARACTERS`` is none.
+    """
+    return _program(text)[0] is not None
+
+
+def _program(text: str) -> tuple[ast.AST | None, str, int]:
+    """The syntax tree, the program that it is of, and where the completion begins in that."""
+    if len(text) <= MAX_PARSED_CHARACTERS:
+        for parsed in (text, text[: text.rfind("\n") + 1]):
+            for context in _CONTEXTS:
+                tree = _parsed(context + parsed)
+                if tree is not None:
+                    return tree, context + parsed, len(context)
+    return None, "", 0
 
 
 def _parsed(program: str) -> ast.AST | None:

@@ -128,6 +128,15 @@ def _hashes_of(symbols: _Symbols, scale: int) -> _Hashes:
     return hashes
 
 
+def hashes_of_stretches(symbols: _Symbols, width: int) -> _Hashes:
+    """Return a hash for each stretch of ``width`` elements, shape ``(length - width + 1,)``; any width from 1 on."""
+    hashes = _mixed(symbols.astype(np.uint64))
+    total = hashes[: max(0, len(hashes) - width + 1)]
+    for offset in range(1, width):
+        total = _mixed(total * np.uint64(0x9E3779B97F4A7C15) + hashes[offset : offset + len(total)])
+    return total
+
+
 def _doubled(hashes: _Hashes, width: int) -> _Hashes:
     """Hashes of stretches of ``2 * width`` elements from those of ``width``."""
     if len(hashes) <= width:

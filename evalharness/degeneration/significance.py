@@ -5,12 +5,16 @@ A loop counts by its length and by its share of the completion. Every threshold 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration.content import is_alignment, is_in_literal, is_rule
+from evalharness.degeneration.content import MAX_PARSED_CHARACTERS, is_alignment, is_in_literal, is_program, is_rule
+from evalharness.degeneration.interrupted import find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
-from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops
+from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
+from evalharness.degeneration.near import find_near
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +44,18 @@ DOMINANT_SHARE = 0.50
 short that is. Between the looping completions of the seed run, whose lowest share is 0.61, and 57,320 functions of
 Python 3.11's standard library and its tests, whose highest is 0.42 but for one test that calls the same two lines six
 times."""
+
+NEARLY_ALL = 0.90
+"""A loop that covers this share of the completion, or of the longest loop, is as good as that."""
+
+MAX_LOOPS = 16
+"""Of a completion with hundreds of loops only the longest ones are looked at closely."""
+
+_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+
+_OF_CODE = frozenset({"line", "block", "phrase"})
+"""Kinds of which a loop with interruptions counts only where the text does not parse: tests and tables say nearly the
+same again and again, and what interrupts a model's loop is hardly ever in its place."""
 
 _Span = tuple[int, int]
 _ENDED_BY_THE_MODEL = frozenset({"end_token", "stop_sequence"})
@@ -78,14 +94,45 @@ def best_loop(
     token_ids: Sequence[int] | None = None,
     decode: Callable[[Sequence[int]], str] | None = None,
     stop_reason: StopReason | None = None,
+    exact: tuple[Sequence[Repetition], Sequence[Repetition]] | None = None,
 ) -> Loop | None:
-    """Return the loop with the largest share among those that count, one of tokens before one of characters."""
-    of_characters = _character_loops(text)
-    for loops in (_token_loops(text, token_ids, decode, of_characters), of_characters):
-        counting = [loop for loop in loops if counts(loop, text, token_ids, stop_reason)]
-        if counting:
-            return max(counting, key=lambda loop: loop.length)
-    return None
+    """Return the longest loop among those that count; an exact one where it is nearly the longest, of tokens first.
+
+    ``exact`` holds what :func:`exact_loops` found in the ids and in the text; it is looked for where it is not given.
+    """
+    of_ids, of_text = exact_loops([text], [token_ids])[0] if exact is None else exact
+    characters = _character_loops(text, of_text)
+    candidates: list[Loop] = []
+    for loops in (_token_loops(text, token_ids, decode, of_ids, characters), characters):
+        candidates += [loop for loop in loops if counts(loop, text, token_ids, stop_reason)][:MAX_LOOPS]
+        if candidates:
+            break
+    if not candidates or max(loop.share for loop in candidates) < NEARLY_ALL:
+        interrupted = [
+            loop
+            for loop in _interrupted_loops(text, token_ids, decode)
+            if counts(loop, text, token_ids, stop_reason) and not (loop.kind in _OF_CODE and is_program(text))
+        ]
+        candidates += interrupted
+        candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
+    longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
+    nearly = [loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY_ALL * longest]
+    # The earlier in the list the more exact: the first of equals is taken.
+    return max(nearly, key=lambda loop: loop.agreement == 1.0 and loop.kind != "near", default=None)
+
+
+def exact_loops(
+    texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]
+) -> list[tuple[Sequence[Repetition], Sequence[Repetition]]]:
+    """Return, for each completion, the exact loops of its ids (none where it has none) and of its characters."""
+    of_ids = find_loops_in(
+        [ids if ids is not None else () for ids in token_ids],
+        min_length=MIN_TOKENS,
+        min_copies=MIN_COPIES,
+        max_period=MAX_TOKEN_PERIOD,
+    )
+    of_text = find_loops_in(texts, min_length=MIN_TOKENS, min_copies=MIN_COPIES, max_period=MAX_CHARACTER_PERIOD)
+    return list(zip(of_ids, of_text, strict=True))
 
 
 def counts(
@@ -123,32 +170,100 @@ def _long(loop: Loop, text: str, token_ids: Sequence[int] | None) -> int:
     return MIN_CHARACTERS
 
 
-def _character_loops(text: str) -> list[Loop]:
-    """The loops of the characters."""
-    runs = find_loops(text, min_length=MIN_TOKENS, min_copies=MIN_COPIES, max_period=MAX_CHARACTER_PERIOD)
-    return [
+def _character_loops(text: str, runs: Sequence[Repetition]) -> list[Loop]:
+    """The loops of the characters, longest first."""
+    loops = [
         _loop(run, text[run.onset : run.onset + run.period], "character", len(text), (run.onset, run.end))
         for run in runs
     ]
+    return sorted(loops, key=lambda loop: -loop.length)
 
 
 def _token_loops(
     text: str,
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
+    runs: Sequence[Repetition],
     of_characters: list[Loop],
 ) -> list[Loop]:
-    """The loops of the tokens, placed in the text by decoding, or where that can't be done by what loops there."""
+    """The loops of the tokens, longest first, placed in the text by decoding, or else by what loops there."""
     if token_ids is None or not text:
         return []
-    runs = find_loops(token_ids, min_length=MIN_TOKENS, min_copies=MIN_COPIES, max_period=MAX_TOKEN_PERIOD)
     loops = []
-    for run in runs:
+    for run in sorted(runs, key=lambda run: -run.length)[:MAX_LOOPS]:
         if decode is not None:
             copy, span = _decoded(run, text, token_ids, decode)
         else:
             copy, span = _in_proportion(run, text, len(token_ids), of_characters)
         loops.append(_loop(run, copy, "token", len(token_ids), span))
+    return loops
+
+
+def _interrupted_loops(
+    text: str,
+    token_ids: Sequence[int] | None,
+    decode: Callable[[Sequence[int]], str] | None,
+) -> list[Loop]:
+    """The loops with interruptions: of the tokens where they are known, else of the text's words and signs."""
+    if len(text) > MAX_PARSED_CHARACTERS:
+        return []
+    if token_ids is not None and decode is not None:
+        loops = []
+        for found in find_interrupted(token_ids, min_length=MIN_TOKENS):
+            _, span = _decoded(found.run, text, token_ids, decode)
+            copy = decode(token_ids[found.clean : found.clean + found.run.period])
+            loops.append(_loop(found.run, copy, "token", len(token_ids), span, found.agreement))
+        return loops
+    return _interrupted_text(text)
+
+
+def _interrupted_text(text: str) -> list[Loop]:
+    words = [match.start() for match in _WORD.finditer(text)]
+    edges = [*words, len(text)]
+    names: dict[str, int] = {}
+    ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
+    loops = []
+    for found in find_interrupted(ids, min_length=MIN_TOKENS):
+        run = found.run
+        start, end = edges[run.onset], edges[run.end]
+        copy = text[edges[found.clean] : edges[found.clean + run.period]]
+        placed = Repetition(max(1, len(copy)), start, end - start)
+        loops.append(_loop(placed, copy, "character", len(text), (start, end), found.agreement))
+    return loops
+
+
+def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
+    """The near loops that count: long, and run into the limit or most of what was written.
+
+    What ended is content unless it is all there is: code unrolled by hand counts, too, and then goes on.
+    """
+    if len(text) > MAX_PARSED_CHARACTERS:
+        return []
+    written = len(text.rstrip())
+    loops = []
+    for near in find_near(text):
+        length = near.end - near.start
+        ran_to_end = near.end >= written
+        cut = ran_to_limit(ran_to_end, stop_reason)
+        known_cut = cut and stop_reason is not None
+        if length < MIN_CHARACTERS or not (known_cut or (near.predictable and (cut or length >= written * 0.5))):
+            continue
+        loops.append(
+            Loop(
+                period=max(1, length // near.copies),
+                copies=near.copies,
+                onset=near.start,
+                length=length,
+                share=length / len(text),
+                kind="near",
+                unit="character",
+                text=near.text,
+                ran_to_end=ran_to_end,
+                start_character=near.start,
+                end_character=near.end,
+                agreement=near.agreement,
+            )
+        )
     return loops
 
 
@@ -170,7 +285,7 @@ def _in_proportion(run: Repetition, text: str, tokens: int, of_characters: list[
     return text[start : start + max(1, (end - start) * run.period // run.length)], (start, end)
 
 
-def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span) -> Loop:
+def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agreement: float = 1.0) -> Loop:
     return Loop(
         period=run.period,
         copies=run.copies,
@@ -183,4 +298,5 @@ def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span) -> Lo
         ran_to_end=run.end == total,
         start_character=span[0],
         end_character=span[1],
+        agreement=agreement,
     )
