@@ -14,6 +14,9 @@ MAX_PARSED_CHARACTERS = 100_000
 """Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
 about a second for each MB."""
 
+MAX_TORN_LINES = 12
+"""Lines of a statement that a limit may have cut: nearly all statements of reference code are shorter."""
+
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
@@ -62,12 +65,22 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
 
 
-def is_program(text: str) -> bool:
+def is_program(text: str, at_least: int = 0) -> bool:
     """Whether ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line.
 
-    Its last line may be left out, for it may have been cut. A text longer than ``MAX_PARSED_CHARACTERS`` is none.
+    It may have been cut within a statement: as many as ``MAX_TORN_LINES`` of its last lines may be left out, but the
+    first ``at_least`` characters have to be in it. A text longer than ``MAX_PARSED_CHARACTERS`` is none.
     """
-    return _program(text)[0] is not None
+    if len(text) > MAX_PARSED_CHARACTERS:
+        return False
+    whole = text
+    for _ in range(MAX_TORN_LINES):
+        if _program(whole)[0] is not None:
+            return True
+        whole = whole[: whole.rfind("\n", 0, len(whole) - 1) + 1]
+        if len(whole) < at_least or not whole.strip():
+            break
+    return False
 
 
 def _program(text: str) -> tuple[ast.AST | None, str, int]:

@@ -46,6 +46,8 @@ MAX_VARYING = 0.7
 shape that is filled in nearly all of it."""
 
 
+_SAME = 0.75
+"""Share of a copy that equals what is some way further on, from which on the period is that way and not the copy."""
 MIN_LINKED = 0.60
 MIN_AGREEMENT = 0.75
 MIN_PREDICTED = 0.20
@@ -67,7 +69,11 @@ class Interrupted:
 
 
 def find_interrupted(
-    sequence: Sequence[int] | str, *, min_length: int, max_period: int = MAX_TOKEN_PERIOD
+    sequence: Sequence[int] | str,
+    *,
+    min_length: int,
+    max_period: int = MAX_TOKEN_PERIOD,
+    min_linked: float = MIN_LINKED,
 ) -> list[Interrupted]:
     """Return the longest loop with interruptions for each period that has one, longest first.
 
@@ -81,7 +87,7 @@ def find_interrupted(
     found = [
         loop
         for period in _likely_periods(symbols, max_period)
-        if (loop := _with_period(symbols, linked_hashes, period, min_length)) is not None
+        if (loop := _with_period(symbols, linked_hashes, period, min_length, min_linked)) is not None
     ]
     return sorted(found, key=lambda loop: -loop.run.length)
 
@@ -98,7 +104,7 @@ def _likely_periods(symbols: Symbols, max_period: int) -> list[int]:
 
 
 def _with_period(
-    symbols: Symbols, linked_hashes: npt.NDArray[np.uint64], period: int, min_length: int
+    symbols: Symbols, linked_hashes: npt.NDArray[np.uint64], period: int, min_length: int, min_linked: float
 ) -> Interrupted | None:
     linked = _linked(linked_hashes, period)
     start, end = _heaviest(np.where(linked, 1.0, -_UNLINKED_COSTS))
@@ -108,12 +114,15 @@ def _with_period(
     start, end = _extended(symbols, start, end, period)
     if end - start < max(min_length, MIN_COPIES * period):
         return None
-    if linked[start : end - _LINKED + 1].mean() < MIN_LINKED:
+    if linked[start : end - _LINKED + 1].mean() < min_linked:
         return None
     varying, agreement, predicted = _predictability(symbols[start:end])
     if varying > MAX_VARYING or agreement < MIN_AGREEMENT or predicted < MIN_PREDICTED:
         return None
-    return Interrupted(Repetition(period, start, end - start), agreement, _clean(symbols, start, end, period))
+    clean = _clean(symbols, start, end, period)
+    if _repeats_itself(symbols[clean : clean + period]):
+        return None
+    return Interrupted(Repetition(period, start, end - start), agreement, clean)
 
 
 def _linked(hashes: npt.NDArray[np.uint64], period: int) -> npt.NDArray[np.bool_]:
@@ -177,6 +186,12 @@ def _predictability(symbols: Symbols) -> tuple[float, float, float]:
     varying = (deviations >= VARYING_DEVIATIONS) & (deviations > VARYING_SHARE * times)
     missed, predictions = int(deviations.sum()), int(times.sum())
     return float(deviations[varying].sum() / max(1, missed)), 1 - missed / predictions, predictions / len(contexts)
+
+
+def _repeats_itself(copy: Symbols) -> bool:
+    """Whether the copy is itself several copies of something shorter, but for interruptions."""
+    shifts = range(1, len(copy) // 2 + 1)
+    return any(np.count_nonzero(copy[shift:] == copy[:-shift]) >= _SAME * (len(copy) - shift) for shift in shifts)
 
 
 def _clean(symbols: Symbols, start: int, end: int, period: int) -> int:

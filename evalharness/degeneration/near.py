@@ -148,7 +148,7 @@ def _few_names(stretch: Sequence[_Line]) -> NearLoop | None:
     words = [_WORD.findall(line.text) for line in stretch]
     varying = [values for values in zip(*words, strict=True) if len(set(values)) > 1]
     # What varies everywhere is a table of data, not one line said again.
-    if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > _FEW_NAMES * len(stretch):
+    if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > max(3, _FEW_NAMES * len(stretch)):
         return None
     return _loop(stretch, 1.0, predictable=True)
 

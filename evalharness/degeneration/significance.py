@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration.content import MAX_PARSED_CHARACTERS, is_alignment, is_in_literal, is_program, is_rule
-from evalharness.degeneration.interrupted import find_interrupted
+from evalharness.degeneration.content import (
+    MAX_LINE_CHARACTERS,
+    MAX_PARSED_CHARACTERS,
+    is_alignment,
+    is_in_literal,
+    is_program,
+    is_rule,
+)
+from evalharness.degeneration.interrupted import MIN_LINKED, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
@@ -46,16 +53,23 @@ Python 3.11's standard library and its tests, whose highest is 0.42 but for one 
 times."""
 
 NEARLY_ALL = 0.90
-"""A loop that covers this share of the completion, or of the longest loop, is as good as that."""
+"""Where an exact loop covers this share of the completion, no other is looked for."""
 
 MAX_LOOPS = 16
 """Of a completion with hundreds of loops only the longest ones are looked at closely."""
 
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
-_OF_CODE = frozenset({"line", "block", "phrase"})
-"""Kinds of which a loop with interruptions counts only where the text does not parse: tests and tables say nearly the
-same again and again, and what interrupts a model's loop is hardly ever in its place."""
+MOST = 0.70
+"""Share of a loop that has to lie in what parses of the text, where the end of it was cut within a statement."""
+
+MAX_GLUED_PERIOD = 16
+MIN_GLUED = 0.70
+"""Interrupted loops are looked for in characters, too, where the copy is one word at most: a row of such words is one
+word. Indented code is blanks with interruptions, but not for seven tenths of it."""
+
+NEARLY = 0.75
+"""An exact loop is the one to report where it has this share of the longest one's characters."""
 
 _Span = tuple[int, int]
 _ENDED_BY_THE_MODEL = frozenset({"end_token", "stop_sequence"})
@@ -108,17 +122,15 @@ def best_loop(
         if candidates:
             break
     if not candidates or max(loop.share for loop in candidates) < NEARLY_ALL:
-        interrupted = [
+        candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
+        candidates += [
             loop
             for loop in _interrupted_loops(text, token_ids, decode)
-            if counts(loop, text, token_ids, stop_reason) and not (loop.kind in _OF_CODE and is_program(text))
+            if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text)
         ]
-        candidates += interrupted
-        candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
     longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
-    nearly = [loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY_ALL * longest]
-    # The earlier in the list the more exact: the first of equals is taken.
-    return max(nearly, key=lambda loop: loop.agreement == 1.0 and loop.kind != "near", default=None)
+    # The earlier in the list the more exact: the first that is nearly the longest is taken.
+    return next((loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY * longest), None)
 
 
 def exact_loops(
@@ -217,13 +229,32 @@ def _interrupted_loops(
     return _interrupted_text(text)
 
 
+def _is_code(loop: Loop, text: str) -> bool:
+    """Whether a loop with interruptions is code of one shape: the text parses, and the loop has lines of usual length.
+
+    Tests and tables say nearly the same again and again, and what interrupts a model's loop is hardly in its place.
+    """
+    covered = text[slice(*loop.span)]
+    in_one_line = "\n" not in covered and len(covered) > MAX_LINE_CHARACTERS
+    most = loop.start_character + int(MOST * len(covered))
+    return bool(covered.strip()) and not in_one_line and is_program(text, most)
+
+
 def _interrupted_text(text: str) -> list[Loop]:
+    """In words and signs, and in characters: blanks, and words that are not parted, are one word."""
     words = [match.start() for match in _WORD.finditer(text)]
-    edges = [*words, len(text)]
+    return [
+        *_interrupted_between(text, words, MAX_TOKEN_PERIOD, MIN_LINKED),
+        *_interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, MIN_GLUED),
+    ]
+
+
+def _interrupted_between(text: str, starts: Sequence[int], max_period: int, min_linked: float) -> list[Loop]:
+    edges = [*starts, len(text)]
     names: dict[str, int] = {}
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
     loops = []
-    for found in find_interrupted(ids, min_length=MIN_TOKENS):
+    for found in find_interrupted(ids, min_length=MIN_TOKENS, max_period=max_period, min_linked=min_linked):
         run = found.run
         start, end = edges[run.onset], edges[run.end]
         copy = text[edges[found.clean] : edges[found.clean + run.period]]
@@ -233,10 +264,7 @@ def _interrupted_text(text: str) -> list[Loop]:
 
 
 def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
-    """The near loops that count: long, and run into the limit or most of what was written.
-
-    What ended is content unless it is all there is: code unrolled by hand counts, too, and then goes on.
-    """
+    """The near loops that count: long, and not ended. Code unrolled by hand counts, too, and then goes on."""
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
     written = len(text.rstrip())
@@ -245,8 +273,7 @@ def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
         length = near.end - near.start
         ran_to_end = near.end >= written
         cut = ran_to_limit(ran_to_end, stop_reason)
-        known_cut = cut and stop_reason is not None
-        if length < MIN_CHARACTERS or not (known_cut or (near.predictable and (cut or length >= written * 0.5))):
+        if length < MIN_CHARACTERS or not cut or (stop_reason is None and not near.predictable):
             continue
         loops.append(
             Loop(
