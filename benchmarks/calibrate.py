@@ -57,6 +57,7 @@ class Count:
         return 1.0 if self.hits >= self.of else float(beta.ppf(0.95, self.hits + 1, self.of - self.hits))
 
     def percent(self) -> str:
+        """The share in percent."""
         return f"{100 * self.hits / self.of:.2f} %" if self.of else "–"
 
 
