@@ -150,6 +150,8 @@ def _few_names(stretch: Sequence[_Line]) -> NearLoop | None:
     # What varies everywhere is a table of data, not one line said again.
     if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > max(3, _FEW_NAMES * len(stretch)):
         return None
+    if all(Counter(values).most_common(1)[0][1] >= _STEADY * len(stretch) for values in varying):
+        return None  # one line with interruptions
     return _loop(stretch, 1.0, predictable=True)
 
 
