@@ -200,7 +200,7 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
 
     Raises :class:`EvalHarnessError` for a broken line or a tokenizer that can't be read.
     """
-    from evalharness.degeneration import analyse
+    from evalharness.degeneration import Written, analyse_all
     from evalharness.statistics import share_interval
 
     written = read_completions(file, key)
@@ -208,14 +208,16 @@ def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None =
     written = [w for w in written if w.row.get("stop_reason") not in NOT_BEGUN]
     if not written:
         raise CompletionFileError(f"{file}: no completion in it was begun")
-    analyses = tuple(
-        analyse(
-            w.text,
-            encode(w.text) if encode else w.row.get("token_ids"),
-            decode=decode,
-            stop_reason=w.row.get("stop_reason"),
-        )
-        for w in written
+    analyses = analyse_all(
+        [
+            Written(
+                w.text,
+                encode(w.text) if encode else w.row.get("token_ids"),
+                stop_reason=w.row.get("stop_reason"),
+            )
+            for w in written
+        ],
+        decode,
     )
     flags: dict[str, list[bool]] = {}
     for completion, analysis in zip(written, analyses, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.measures import Measures, measure
-from evalharness.degeneration.significance import Loop, best_loop, ran_to_limit
+from evalharness.degeneration.significance import ExactLoops, Loop, best_loop, exact_loops, ran_to_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,14 +20,11 @@ class Written:
     """One completion as it is analysed: what was written, and whatever else is known of it.
 
     ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.
-    ``task_id`` tells completions of one problem from those of others. Without a ``stop_reason`` it is not known whether
-    the model ended by itself.
+    Without a ``stop_reason`` it is not known whether the model ended by itself.
     """
 
     text: str
     token_ids: Sequence[int] | None = None
-    task_id: str = ""
-    prompt: str | None = None
     token_entropy_nats: Sequence[float] | None = None
     stop_reason: StopReason | None = None
 
@@ -83,38 +80,37 @@ def analyse(
 ) -> Degeneration:
     """Measure one completion: ``text``, and the ``token_ids`` that it was decoded from where they are known.
 
-    Loops are searched on the ids and on the characters; the one reported is the most significant that counts (see
-    :mod:`evalharness.degeneration.significance`). ``decode`` turns ids into text and places token loops in the text
-    exactly; without it they are placed in proportion. ``token_entropy_nats`` has one value a token. Without a
-    ``stop_reason`` the completion is taken to have been cut at its end. A completion that was never begun (its prompt
-    did not fit) is not degenerate.
+    Loops are searched on the ids and on the characters: exact ones, ones with interruptions, and near ones; the one
+    reported is the most exact of the longest that count (see :mod:`evalharness.degeneration.significance`).
+    ``decode`` turns ids into text and places token loops in the text exactly; without it they are placed in proportion.
+    ``token_entropy_nats`` has one value a token. Without a ``stop_reason`` the completion is taken to have been cut at
+    its end. A completion that was never begun (its prompt did not fit) is not degenerate.
     """
-    loop = best_loop(text, token_ids, decode, stop_reason)
+    written = Written(text, token_ids, token_entropy_nats=token_entropy_nats, stop_reason=stop_reason)
+    (found,) = analyse_all([written], decode)
+    return found
+
+
+def analyse_all(
+    completions: Sequence[Written], decode: Callable[[Sequence[int]], str] | None = None
+) -> tuple[Degeneration, ...]:
+    """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
+    exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
+    return tuple(_analyse(written, decode, loops) for written, loops in zip(completions, exact, strict=True))
+
+
+def _analyse(written: Written, decode: Callable[[Sequence[int]], str] | None, exact: ExactLoops) -> Degeneration:
+    text, stop_reason = written.text, written.stop_reason
+    loop = best_loop(text, written.token_ids, decode, stop_reason, exact)
     kind = loop.kind if loop else "empty" if _says_nothing(text, stop_reason) else None
     return Degeneration(
         degenerate=kind is not None,
         kind=kind,
         evidence=_evidence(text, loop, kind),
         loop=loop,
-        measures=measure(text, token_ids, token_entropy_nats),
+        measures=measure(text, written.token_ids, written.token_entropy_nats),
         stop_reason=stop_reason,
         ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
-    )
-
-
-def analyse_all(
-    completions: Sequence[Written], decode: Callable[[Sequence[int]], str] | None = None
-) -> tuple[Degeneration, ...]:
-    """Measure the completions of one checkpoint, in their order."""
-    return tuple(
-        analyse(
-            written.text,
-            written.token_ids,
-            decode=decode,
-            token_entropy_nats=written.token_entropy_nats,
-            stop_reason=written.stop_reason,
-        )
-        for written in completions
     )
 
 
@@ -126,7 +122,8 @@ def _evidence(text: str, loop: Loop | None, kind: Kind | None) -> str:
     if loop is not None:
         what = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
         end = "the end" if loop.ran_to_end else f"{loop.unit} {loop.onset + loop.length}"
-        return f"{what} repeated {loop.copies} times from {loop.unit} {loop.onset} to {end}"
+        interrupted = " with interruptions" if loop.agreement < 1.0 and loop.kind != "near" else ""
+        return f"{what} repeated {loop.copies} times{interrupted} from {loop.unit} {loop.onset} to {end}"
     if not text:
         return "nothing was written"
     return "no loop" if kind is None else "nothing but whitespace was written"

@@ -5,19 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Kind = Literal[
-    "newline",
-    "whitespace",
-    "token",
-    "phrase",
-    "line",
-    "block",
-    "near",
-    "empty",
-    "echo",
-    "same_answer",
-    "gibberish",
-]
+Kind = Literal["newline", "whitespace", "token", "phrase", "line", "block", "near", "empty"]
 
 _ONE_LEXICAL_TOKEN = re.compile(r"(\w+|[^\w\s])\s*")
 

@@ -72,6 +72,8 @@ NEARLY = 0.75
 """An exact loop is the one to report where it has this share of the longest one's characters."""
 
 _Span = tuple[int, int]
+ExactLoops = tuple[list[Repetition], list[Repetition]]
+"""What was found in the ids of a completion, and in its characters."""
 _ENDED_BY_THE_MODEL = frozenset({"end_token", "stop_sequence"})
 
 
@@ -108,7 +110,7 @@ def best_loop(
     token_ids: Sequence[int] | None = None,
     decode: Callable[[Sequence[int]], str] | None = None,
     stop_reason: StopReason | None = None,
-    exact: tuple[Sequence[Repetition], Sequence[Repetition]] | None = None,
+    exact: ExactLoops | None = None,
 ) -> Loop | None:
     """Return the longest loop among those that count; an exact one where it is nearly the longest, of tokens first.
 
@@ -133,9 +135,7 @@ def best_loop(
     return next((loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY * longest), None)
 
 
-def exact_loops(
-    texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]
-) -> list[tuple[Sequence[Repetition], Sequence[Repetition]]]:
+def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
     """Return, for each completion, the exact loops of its ids (none where it has none) and of its characters."""
     of_ids = find_loops_in(
         [ids if ids is not None else () for ids in token_ids],

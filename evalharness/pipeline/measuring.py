@@ -17,19 +17,13 @@ if TYPE_CHECKING:
 
 def analyse(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> dict[Group, tuple[Degeneration, ...]]:
     """Measure the degeneration of every completion."""
-    from evalharness.degeneration import analyse as analyse_one
+    from evalharness.degeneration import Written, analyse_all
 
     decode = work.checkpoint.tokenizer.decode
     return {
-        group: tuple(
-            analyse_one(
-                c.text,
-                c.token_ids,
-                decode=decode,
-                token_entropy_nats=c.token_entropy_nats,
-                stop_reason=c.stop_reason,
-            )
-            for c in members
+        group: analyse_all(
+            [Written(c.text, c.token_ids, c.token_entropy_nats, c.stop_reason) for c in members],
+            decode,
         )
         for group, members in completions.items()
     }
