@@ -15,7 +15,8 @@ def kind_of(copies: str) -> Kind:
 
     ``newline``: nothing but line ends. ``whitespace``: nothing but whitespace. ``block``: two lines or more. ``line``:
     one line (blank ones beside it). ``token``: one word or one sign (``return return``). ``phrase``: more than that
-    within a line (``):):``). ``near`` and ``empty`` are not told from copies. The kind depends on the text alone, so it is the same whatever the tokenizer.
+    within a line (``):):``). ``near`` and ``empty`` are not told from copies. The kind depends on the text
+    alone, so it is the same whatever the tokenizer.
     """
     period = primitive_root(re.sub("\r\n?", "\n", copies))
     if not period.strip():
