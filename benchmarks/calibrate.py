@@ -102,7 +102,7 @@ def main() -> None:
         "functions": {"calibration": len(calibration), "held out": len(held_out), "hard negatives": len(negatives)},
         "corpora": dict(Counter(f.corpus for f in held_out)),
         "false positives": {name: [asdict(f) | {"evidence": e, "text": ""} for f, e in w] for name, w in wrong.items()},
-        "misses": [asdict(j) | {"text": j.text[-400:]} for j in judged if not j.found][:200],
+        "misses": [asdict(j) | {"text": j.text[-400:]} for j in judged if not j.found],
     }
     parts = [
         _introduction(result, len(planted)),
@@ -130,7 +130,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--functions", type=int, default=3_000, help="most functions of one corpus")
     parser.add_argument("--plants", type=int, default=300, help="planted loops of each kind, exact and noisy each")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1, help="0 is the one that thresholds were tried on")
     parser.add_argument("--out", default="reports")
     parser.add_argument("--no-speed", dest="speed", action="store_false")
     return parser.parse_args()
@@ -152,6 +152,7 @@ def _false_positives(
     thresholds: dict[str, float] | None = None,
 ) -> list[tuple[Reference, str]]:
     stop_reason, cut = condition
+    functions = [f for f in functions if cut is None or len(f.text) > cut]
     texts = [f.text[:cut] for f in functions]
     n = len(texts)
     found = pool.map(evidence_against, texts, [stop_reason] * n, [thresholds or {}] * n, chunksize=256)
@@ -229,19 +230,22 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _false_positive_table(
     wrong: dict[str, list[tuple[Reference, str]]], held_out: Sequence[Reference], negatives: Sequence[Reference]
 ) -> str:
-    sizes = Counter(f.corpus for f in held_out)
+    groups = {name: {name} for name in dict.fromkeys(f.corpus for f in held_out)}
+    groups |= {"**all reference code**": set(groups), "hard negatives": {"hard negatives"}}
     rows = []
-    for name, size in [*sizes.items(), ("**all reference code**", len(held_out)), ("hard negatives", len(negatives))]:
-        cells = [name, f"{size:,}"]
-        for found in wrong.values():
-            hits = sum(f.corpus == name or (name.startswith("**") and f.corpus in sizes) for f, _ in found)
-            count = Count(hits, size)
-            cells.append(f"{hits} = {count.percent()} (≤ {100 * count.upper:.2f} %)")
+    for name, corpora in groups.items():
+        cells = [name]
+        for condition, found in wrong.items():
+            cut = CONDITIONS[condition][1] or 0
+            size = sum(f.corpus in corpora and len(f.text) > cut for f in [*held_out, *negatives])
+            count = Count(sum(f.corpus in corpora for f, _ in found), size)
+            cells.append(f"{count.hits} of {size:,} = {count.percent()} (≤ {100 * count.upper:.2f} %)")
         rows.append(cells)
     return (
-        "## False positives on held-out code\n\nBehind each the exact one-sided 95 % upper bound (Clopper and Pearson). "
-        f"*Cut at a limit* means the first {CUT_CHARACTERS:,} characters.\n\n"
-        + _table(["corpus", "functions", *wrong], rows)
+        "## False positives on held-out code\n\nBy text. Behind each the exact one-sided 95 % upper bound (Clopper and Pearson), as if "
+        f"functions of one file were independent. *Cut at a limit* means the first {CUT_CHARACTERS:,} characters of those "
+        "that are longer; a table or a picture that is cut within its repetition can't be told from a loop.\n\n"
+        + _table(["corpus", *wrong], rows)
     )
 
 
@@ -306,7 +310,8 @@ def _origin_table(origins: dict[str, list[tuple[float, int]]], functions: int) -
     ]
     return (
         f"## Where the thresholds come from\n\nFalse positives among the {functions:,} functions of the calibration half "
-        "with each threshold at several values, the others as they are; ← is the one in use.\n\n"
+        "with each threshold at several values, the others as they are; ← is the one in use. Where a row does not change, "
+        "reference code does not set the threshold; its origin stands beside it in `significance.py`.\n\n"
         + _table(["threshold", *[""] * max(map(len, origins.values()))], rows)
     )
 

@@ -55,7 +55,8 @@ def references(per_corpus: int, seed: int) -> list[Reference]:
         if spec is not None and spec.origin is not None:
             root = Path(spec.origin).parent
             found += _of_files(package, root, list(root.rglob("*.py")), per_corpus, seed)
-    return found
+    # What was copied from one file to another would stand in both halves, and count twice in one.
+    return list({reference.text: reference for reference in found}.values())
 
 
 def _is_test(path: Path, root: Path) -> bool:

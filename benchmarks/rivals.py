@@ -39,6 +39,6 @@ RIVALS: dict[str, Callable[[str], bool]] = {
 }
 
 SCORES: dict[str, Callable[[str], float]] = {
-    "seq-rep-4 of words, threshold at as few false positives": repeated_4_grams,
-    "zlib ratio, threshold at as few false positives": compression,
+    "seq-rep-4 of words, threshold at 0.1 % false positives": repeated_4_grams,
+    "zlib ratio, threshold at 0.1 % false positives": compression,
 }
