@@ -20,13 +20,16 @@ class Written:
     """One completion as it is analysed: what was written, and whatever else is known of it.
 
     ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.
-    Without a ``stop_reason`` it is not known whether the model ended by itself.
+    Without a ``stop_reason`` it is not known whether the model ended by itself. ``prompt`` is what ``text`` goes on
+    from, and ``task_id`` says which completions are of one problem.
     """
 
     text: str
     token_ids: Sequence[int] | None = None
     token_entropy_nats: Sequence[float] | None = None
     stop_reason: StopReason | None = None
+    prompt: str | None = None
+    task_id: str | None = None
 
 
 _NOT_GENERATED = frozenset({"prompt_too_long", "prompt_not_encodable", "context_full"})
