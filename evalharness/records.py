@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
@@ -19,6 +19,8 @@ StopReason = Literal[
 ]
 NOT_BEGUN: frozenset[StopReason] = frozenset({"prompt_too_long", "prompt_not_encodable"})
 """The reasons of completions that the model never saw the prompt of."""
+ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"})
+"""The reasons of completions that the model ended."""
 Severity = Literal["cause", "contributing", "note"]
 CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
 
@@ -197,14 +199,45 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class KindRate:
+    """How many completions are degenerate in one way, and their share of all with its interval."""
+
+    completions: int
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class MutualInformation:
+    """How far completions depend on their prompts: a lower bound in nats, over problems.
+
+    It lies between 0, for the same completions to everything, and about ``ceiling_nats``, the logarithm of the number
+    of ``problems``. ``own_fits_best`` is the share of completions whose words tell which problem they are of.
+    """
+
+    nats: Interval
+    ceiling_nats: float
+    own_fits_best: Interval
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
 class DegenerationRate:
-    """The share of degenerate completions with its interval, and how many there are of each kind."""
+    """The share of degenerate completions of one decoding with its interval, and the same of each kind.
+
+    ``shares`` are of all completions that were begun: ``ended_by_itself`` (an end token or a stop sequence),
+    ``parses`` and ``parses_with_prompt`` (as Python), ``loop_ran_to_limit``, ``loop_after_answer`` (after a finished
+    answer, instead of in its place). ``mutual_information`` is None where problems have fewer than two completions.
+    """
 
     rate: float
     low: float
     high: float
     completions: int
-    kinds: Mapping[str, int]
+    kinds: Mapping[str, KindRate]
+    shares: Mapping[str, Interval]
+    mutual_information: MutualInformation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +268,7 @@ class Scorecard:
     programs: Programs
     degeneration: Mapping[str, DegenerationRate]
     verdict: CheckpointVerdict
+    verdict_reason: str
     findings: tuple[Finding, ...]
     ruled_out: tuple[RuledOut, ...]
     not_testable: tuple[NotTestable, ...]

@@ -6,24 +6,25 @@ import dataclasses
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+from evalharness.degeneration import Degeneration, dependence
 from evalharness.errors import StoreError
 from evalharness.records import (
+    ENDED_BY_ITSELF,
     NOT_BEGUN,
     SCHEMA_VERSION,
     Completion,
     DegenerationRate,
     Execution,
     Interval,
+    KindRate,
+    MutualInformation,
     Scorecard,
     Verdict,
 )
-from evalharness.statistics import pass_at_k_interval, share_interval
-
-if TYPE_CHECKING:
-    from evalharness.degeneration import Degeneration
+from evalharness.statistics import mean_over_rows, pass_at_k_interval, share_interval
 
 UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
@@ -53,20 +54,58 @@ def outcomes(executions: Iterable[Execution]) -> dict[str, int]:
 def degeneration_rate(
     completions: Sequence[Completion], analyses: Sequence[Degeneration], seed: int
 ) -> DegenerationRate | None:
-    """The share of degenerate completions among those that were begun; None where none was."""
-    flags: dict[str, list[bool]] = defaultdict(list)
-    kinds: Counter[str] = Counter()
-    for completion, analysis in zip(completions, analyses, strict=True):
-        if completion.stop_reason in NOT_BEGUN:
-            continue
-        flags[completion.task_id].append(analysis.degenerate)
-        if analysis.kind is not None and analysis.degenerate:
-            kinds[analysis.kind] += 1
-    if not flags:
+    """What the completions of one decoding that were begun are like; None where none was."""
+    begun = [(c, a) for c, a in zip(completions, analyses, strict=True) if c.stop_reason not in NOT_BEGUN]
+    if not begun:
         return None
-    share = share_interval(flags, seed)
-    begun = sum(map(len, flags.values()))
-    return DegenerationRate(share.estimate, share.low, share.high, begun, dict(sorted(kinds.items())))
+    whole = _share(begun, lambda analysis: analysis.degenerate, seed)
+    kinds = {str(analysis.kind) for _, analysis in begun if analysis.degenerate}
+    return DegenerationRate(
+        rate=whole.estimate,
+        low=whole.low,
+        high=whole.high,
+        completions=len(begun),
+        kinds={kind: _kind_rate(begun, kind, seed) for kind in sorted(kinds)},
+        shares={name: _share(begun, has, seed) for name, has in SHARES.items()},
+        mutual_information=_mutual_information(begun, seed),
+    )
+
+
+SHARES: dict[str, Callable[[Degeneration], bool]] = {
+    "ended_by_itself": lambda analysis: analysis.stop_reason in ENDED_BY_ITSELF,
+    "parses": lambda analysis: analysis.validity.alone,
+    "parses_with_prompt": lambda analysis: bool(analysis.validity.with_prompt),
+    "loop_ran_to_limit": lambda analysis: analysis.ran_to_limit,
+    "loop_after_answer": lambda analysis: bool(analysis.after_answer),
+}
+_Begun = Sequence[tuple[Completion, "Degeneration"]]
+
+
+def _share(begun: _Begun, has: Callable[[Degeneration], bool], seed: int) -> Interval:
+    flags: dict[str, list[bool]] = defaultdict(list)
+    for completion, analysis in begun:
+        flags[completion.task_id].append(has(analysis))
+    return share_interval(flags, seed)
+
+
+def _kind_rate(begun: _Begun, kind: str, seed: int) -> KindRate:
+    share = _share(begun, lambda analysis: analysis.kind == kind, seed)
+    return KindRate(sum(a.kind == kind for _, a in begun), share.estimate, share.low, share.high)
+
+
+def _mutual_information(begun: _Begun, seed: int) -> MutualInformation | None:
+    texts: dict[str, list[str]] = defaultdict(list)
+    for completion, _ in begun:
+        texts[completion.task_id].append(completion.text)
+    found = dependence(texts)
+    if found is None:
+        return None
+    return MutualInformation(
+        nats=mean_over_rows(dict(enumerate(found.nats.values())), seed=seed),
+        ceiling_nats=found.ceiling_nats,
+        own_fits_best=share_interval(found.own_fits_best, seed),
+        problems=len(found.nats),
+    )
 
 
 def to_json(scorecard: Scorecard) -> str:

@@ -1,25 +1,35 @@
 """Loops, repetition and entropy of completions, and the verdict on a checkpoint. Pure: no torch, no files."""
 
-from evalharness.degeneration.analysis import Degeneration, Written, analyse, analyse_all
+from evalharness.degeneration.analysis import Degeneration, analyse, analyse_all
 from evalharness.degeneration.batches import longest_runs, seq_reps
+from evalharness.degeneration.dependence import Dependence, dependence
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.loops import Repetition, find_loops, find_loops_in
-from evalharness.degeneration.measures import Measures, measure
+from evalharness.degeneration.measures import Measures, Predictions, measure
+from evalharness.degeneration.ratios import Ratios
 from evalharness.degeneration.significance import Loop
 from evalharness.degeneration.tail import TailLoop
-from evalharness.degeneration.verdict import checkpoint_verdict
+from evalharness.degeneration.validity import Validity
+from evalharness.degeneration.verdict import Judgement, checkpoint_verdict
+from evalharness.degeneration.written import Written
 
 __all__ = [
     "Degeneration",
+    "Dependence",
+    "Judgement",
     "Kind",
     "Loop",
     "Measures",
+    "Predictions",
+    "Ratios",
     "Repetition",
     "TailLoop",
+    "Validity",
     "Written",
     "analyse",
     "analyse_all",
     "checkpoint_verdict",
+    "dependence",
     "find_loops",
     "find_loops_in",
     "kind_of",

@@ -1,12 +1,17 @@
-"""What is wrong with one completion: the loop that it is in, if it is in one, and the measures beside it."""
+"""What is wrong with one completion: the loop that it is in, or another of the kinds, and the measures beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.echo import find_echo
+from evalharness.degeneration.gibberish import find_gibberish
 from evalharness.degeneration.measures import Measures, measure
+from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import ExactLoops, Loop, best_loop, exact_loops, ran_to_limit
+from evalharness.degeneration.validity import Validity, is_finished_answer, validity
+from evalharness.degeneration.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,39 +20,27 @@ if TYPE_CHECKING:
     from evalharness.records import StopReason
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One completion as it is analysed: what was written, and whatever else is known of it.
-
-    ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.
-    Without a ``stop_reason`` it is not known whether the model ended by itself. ``prompt`` is what ``text`` goes on
-    from, and ``task_id`` says which completions are of one problem.
-    """
-
-    text: str
-    token_ids: Sequence[int] | None = None
-    token_entropy_nats: Sequence[float] | None = None
-    stop_reason: StopReason | None = None
-    prompt: str | None = None
-    task_id: str | None = None
-
-
 _NOT_GENERATED = frozenset({"prompt_too_long", "prompt_not_encodable", "context_full"})
 _QUOTED_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Degeneration:
-    """Whether one completion is degenerate, the loop that makes it so (None without one), and the measures.
+    """Whether one completion is degenerate, of which kind, the loop if that makes it so, and the measures.
 
     ``evidence`` is one sentence. ``ran_to_limit`` says that the loop was still going on when generation ended; whether
-    the model would have recovered is unknown. A completion without a word is degenerate, of kind ``empty``.
+    the model would have recovered is unknown. ``after_answer`` says that the loop follows a finished answer, and is
+    None without a loop. ``loop_tokens`` are the loop's first token and the one after its last, in proportion where it
+    was found in the characters; None without a loop or without ids.
     """
 
     degenerate: bool
     kind: Kind | None
     evidence: str
     loop: Loop | None
+    loop_tokens: tuple[int, int] | None
+    after_answer: bool | None
+    validity: Validity
     measures: Measures
     stop_reason: StopReason | None
     ran_to_limit: bool
@@ -80,6 +73,7 @@ def analyse(
     decode: Callable[[Sequence[int]], str] | None = None,
     token_entropy_nats: Sequence[float] | None = None,
     stop_reason: StopReason | None = None,
+    prompt: str | None = None,
 ) -> Degeneration:
     """Measure one completion: ``text``, and the ``token_ids`` that it was decoded from where they are known.
 
@@ -87,9 +81,10 @@ def analyse(
     reported is the most exact of the longest that count (see :mod:`evalharness.degeneration.significance`).
     ``decode`` turns ids into text and places token loops in the text exactly; without it they are placed in proportion.
     ``token_entropy_nats`` has one value a token. Without a ``stop_reason`` the completion is taken to have been cut at
-    its end. A completion that was never begun (its prompt did not fit) is not degenerate.
+    its end. An echo is looked for where the ``prompt`` is known. A completion that was never begun (its prompt did not
+    fit) is not degenerate. Whether all problems got the same answer only :func:`analyse_all` can tell.
     """
-    written = Written(text, token_ids, token_entropy_nats=token_entropy_nats, stop_reason=stop_reason)
+    written = Written(text, token_ids, token_entropy_nats, stop_reason, prompt)
     (found,) = analyse_all([written], decode)
     return found
 
@@ -99,37 +94,63 @@ def analyse_all(
 ) -> tuple[Degeneration, ...]:
     """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
     exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
-    return tuple(_analyse(written, decode, loops) for written, loops in zip(completions, exact, strict=True))
+    alike = same_answers(completions)
+    return tuple(
+        _analyse(written, decode, loops, same) for written, loops, same in zip(completions, exact, alike, strict=True)
+    )
 
 
-def _analyse(written: Written, decode: Callable[[Sequence[int]], str] | None, exact: ExactLoops) -> Degeneration:
+def _analyse(
+    written: Written, decode: Callable[[Sequence[int]], str] | None, exact: ExactLoops, same: int
+) -> Degeneration:
     text, stop_reason = written.text, written.stop_reason
     loop = best_loop(text, written.token_ids, decode, stop_reason, exact)
-    kind = loop.kind if loop else "empty" if _says_nothing(text, stop_reason) else None
+    kind, evidence = (loop.kind, _loop_in_words(loop)) if loop else _without_loop(written, same)
+    loop_tokens = _tokens_of(loop, written)
     return Degeneration(
         degenerate=kind is not None,
         kind=kind,
-        evidence=_evidence(text, loop, kind),
+        evidence=evidence,
         loop=loop,
-        measures=measure(text, written.token_ids, written.token_entropy_nats),
+        loop_tokens=loop_tokens,
+        after_answer=is_finished_answer(text[: loop.start_character], written.prompt) if loop else None,
+        validity=validity(text, written.prompt),
+        measures=measure(text, written.token_ids, written.token_entropy_nats, loop_tokens),
         stop_reason=stop_reason,
         ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
     )
 
 
-def _says_nothing(text: str, stop_reason: StopReason | None) -> bool:
-    return not text.strip() and not (stop_reason in _NOT_GENERATED and not text)
+def _without_loop(written: Written, same: int) -> tuple[Kind | None, str]:
+    """The kind of a completion that has no loop, or None, with its evidence."""
+    text, prompt = written.text, written.prompt
+    if not text.strip():
+        begun = text or written.stop_reason not in _NOT_GENERATED
+        return ("empty" if begun else None), "nothing but whitespace was written" if text else "nothing was written"
+    if prompt is not None and (echo := find_echo(text, prompt)):
+        return "echo", f"{echo.covered} of {echo.of} words and signs only say the prompt again"
+    if gibberish := find_gibberish(text, prompt):
+        return "gibberish", f"no program, and only {gibberish.known:.0%} of the letters in its words are in known words"
+    if same:
+        return "same_answer", f"{same} problems got this answer"
+    return None, "no loop"
 
 
-def _evidence(text: str, loop: Loop | None, kind: Kind | None) -> str:
-    if loop is not None:
-        what = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
-        end = "the end" if loop.ran_to_end else f"{loop.unit} {loop.onset + loop.length}"
-        interrupted = " with interruptions" if loop.agreement < 1.0 and loop.kind != "near" else ""
-        return f"{what} repeated {loop.copies} times{interrupted} from {loop.unit} {loop.onset} to {end}"
-    if not text:
-        return "nothing was written"
-    return "no loop" if kind is None else "nothing but whitespace was written"
+def _tokens_of(loop: Loop | None, written: Written) -> tuple[int, int] | None:
+    """The loop's first token and the one after its last."""
+    if loop is None or written.token_ids is None:
+        return None
+    if loop.unit == "token":
+        return loop.onset, loop.onset + loop.length
+    tokens, characters = len(written.token_ids), max(1, len(written.text))
+    return tokens * loop.start_character // characters, -(-tokens * loop.end_character // characters)
+
+
+def _loop_in_words(loop: Loop) -> str:
+    what = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
+    end = "the end" if loop.ran_to_end else f"{loop.unit} {loop.onset + loop.length}"
+    interrupted = " with interruptions" if loop.agreement < 1.0 and loop.kind != "near" else ""
+    return f"{what} repeated {loop.copies} times{interrupted} from {loop.unit} {loop.onset} to {end}"
 
 
 def _quoted(text: str) -> str:

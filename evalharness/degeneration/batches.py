@@ -37,14 +37,14 @@ class Chunk:
         return np.searchsorted(self.starts, positions, side="right") - 1
 
 
-def as_symbols(sequence: Sequence[int] | str) -> Symbols:
+def as_symbols(sequence: Sequence[int] | Symbols | str) -> Symbols:
     """Return token ids, or the code points of a text (lone surrogates included), as int64 of shape ``(length,)``."""
     if isinstance(sequence, str):
         return np.frombuffer(sequence.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
     return np.asarray(sequence, dtype=np.int64)
 
 
-def chunks(sequences: Sequence[Sequence[int] | str]) -> Iterator[Chunk]:
+def chunks(sequences: Sequence[Sequence[int] | Symbols | str]) -> Iterator[Chunk]:
     """Yield all sequences, in their order, in chunks of about ``CHUNK_ELEMENTS``."""
     members: list[Symbols] = []
     held = 0
@@ -84,7 +84,7 @@ def longest_runs(sequences: Sequence[Sequence[int] | str]) -> list[int]:
 MAX_NGRAM = 4
 
 
-def seq_reps(sequences: Sequence[Sequence[int] | str]) -> list[tuple[float, float, float, float]]:
+def seq_reps(sequences: Sequence[Sequence[int] | Symbols | str]) -> list[tuple[float, float, float, float]]:
     """Return, for each sequence, seq-rep-n for n = 1 to 4: ``1 - |distinct n-grams| / |n-grams|``, 0 to below 1.
 
     Welleck et al. 2020, "Neural Text Generation with Unlikelihood Training", section 6.1, equation 11 (there averaged
@@ -92,13 +92,13 @@ def seq_reps(sequences: Sequence[Sequence[int] | str]) -> list[tuple[float, floa
     """
     found: list[tuple[float, float, float, float]] = []
     for chunk in chunks(sequences):
-        ratios = np.array([_repeated(chunk, names) for names in _ngrams(chunk.symbols)])
+        ratios = np.array([_repeated(chunk, names) for names in ngram_names(chunk.symbols)])
         found += [(a, b, c, d) for a, b, c, d in ratios.T.tolist()]
     return found
 
 
-def _ngrams(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:
-    """For n = 1 to 4, a number for each n-gram that no other n-gram has, by where it begins."""
+def ngram_names(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:
+    """For n = 1 to 4, yield a number for each n-gram that no other n-gram has, by where it begins."""
     values, inverse = np.unique(symbols, return_inverse=True)
     ranks = inverse.astype(np.uint64)
     base, named, names = len(values), ranks, len(values)
@@ -107,7 +107,7 @@ def _ngrams(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:
             if names * base >= 1 << 64:
                 distinct, inverse = np.unique(named, return_inverse=True)
                 named, names = inverse.astype(np.uint64), len(distinct)
-            named, names = named[: len(ranks) - n + 1] * np.uint64(base) + ranks[n - 1 :], names * base
+            named, names = named[: max(0, len(ranks) - n + 1)] * np.uint64(base) + ranks[n - 1 :], names * base
         yield named
 
 

@@ -83,19 +83,29 @@ def is_program(text: str, at_least: int = 0) -> bool:
     return False
 
 
+def is_whole_program(text: str) -> bool:
+    """Whether all of ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line."""
+    return any(parsed(context + text) is not None for context in _CONTEXTS)
+
+
 def _program(text: str) -> tuple[ast.AST | None, str, int]:
     """The syntax tree, the program that it is of, and where the completion begins in that."""
     if len(text) <= MAX_PARSED_CHARACTERS:
-        for parsed in (text, text[: text.rfind("\n") + 1]):
+        for lines in (text, text[: text.rfind("\n") + 1]):
             for context in _CONTEXTS:
-                tree = _parsed(context + parsed)
+                tree = parsed(context + lines)
                 if tree is not None:
-                    return tree, context + parsed, len(context)
+                    return tree, context + lines, len(context)
     return None, "", 0
 
 
-def _parsed(program: str) -> ast.AST | None:
-    """The syntax tree, or None where there is none: what a model writes can exhaust the parser as well as offend it."""
+def parsed(program: str) -> ast.AST | None:
+    """Return the syntax tree, or None where there is none, or ``program`` is longer than ``MAX_PARSED_CHARACTERS``.
+
+    What a model writes can exhaust the parser as well as offend it.
+    """
+    if len(program) > MAX_PARSED_CHARACTERS:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Kind = Literal["newline", "whitespace", "token", "phrase", "line", "block", "near", "empty"]
+Kind = Literal[
+    "newline", "whitespace", "token", "phrase", "line", "block", "near", "empty", "echo", "same_answer", "gibberish"
+]
 
 _ONE_LEXICAL_TOKEN = re.compile(r"(\w+|[^\w\s])\s*")
 
@@ -15,7 +17,7 @@ def kind_of(copies: str) -> Kind:
 
     ``newline``: nothing but line ends. ``whitespace``: nothing but whitespace. ``block``: two lines or more. ``line``:
     one line (blank ones beside it). ``token``: one word or one sign (``return return``). ``phrase``: more than that
-    within a line (``):):``). ``near`` and ``empty`` are not told from copies. The kind depends on the text
+    within a line (``):):``). The other kinds are not told from copies. The kind depends on the text
     alone, so it is the same whatever the tokenizer.
     """
     period = primitive_root(re.sub("\r\n?", "\n", copies))

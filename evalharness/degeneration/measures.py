@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from evalharness.degeneration.loops import as_symbols
+from evalharness.degeneration.batches import as_symbols, longest_runs, seq_reps
+from evalharness.degeneration.ratios import Ratios, ratios
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,16 +20,31 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Unit = Literal["token", "character"]
-MAX_NGRAM = 4
-_MAX_NAMES = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """How sure the model was of its next token, in nats, along one completion.
+
+    ``trend_nats_per_token`` is the slope of the least-squares line through all positions, None below two tokens.
+    ``before_loop_nats`` and ``in_loop_nats`` are the means outside and inside the loop, None where there is no loop or
+    nothing stands before it: does the entropy fall as the loop takes hold?
+    """
+
+    mean_nats: float
+    min_nats: float
+    trend_nats_per_token: float | None
+    before_loop_nats: float | None
+    in_loop_nats: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What was measured of one completion.
 
-    ``unit`` is what the runs, the text's entropy and seq-rep count: tokens where ids were given, else characters. The
-    predictive entropies are None where none were given. ``seq_rep`` is for n = 1 to 4.
+    ``unit`` is what the runs, the text's entropy and seq-rep count: tokens where ids were given, else characters.
+    ``ratios`` are those of the text. ``predictions`` is None where no entropies were given. ``seq_rep`` is for n = 1
+    to 4 (Welleck et al. 2020).
     """
 
     unit: Unit
@@ -36,36 +52,55 @@ class Measures:
     longest_newline_run: int
     whitespace_share: float
     text_entropy_nats: float
-    mean_predictive_entropy_nats: float | None
-    min_predictive_entropy_nats: float | None
     seq_rep: tuple[float, float, float, float]
+    ratios: Ratios
+    predictions: Predictions | None
 
 
 def measure(
-    text: str, token_ids: Sequence[int] | None = None, token_entropy_nats: Sequence[float] | None = None
+    text: str,
+    token_ids: Sequence[int] | None = None,
+    token_entropy_nats: Sequence[float] | None = None,
+    loop_tokens: tuple[int, int] | None = None,
 ) -> Measures:
-    """Return all measures of one completion, on its token ids where they are given and on its characters where not."""
+    """Return all measures of one completion, on its token ids where they are given and on its characters where not.
+
+    ``loop_tokens`` are the first token of its loop and the one after its last.
+    """
     sequence: Sequence[int] | str = text if token_ids is None else token_ids
-    entropies = token_entropy_nats if token_entropy_nats is not None and len(token_entropy_nats) else None
     return Measures(
         unit="character" if token_ids is None else "token",
-        longest_token_run=longest_run(sequence),
+        longest_token_run=longest_runs([sequence])[0],
         longest_newline_run=longest_newline_run(text),
         whitespace_share=whitespace_share(text),
         text_entropy_nats=text_entropy_nats(sequence),
-        mean_predictive_entropy_nats=None if entropies is None else float(np.mean(entropies)),
-        min_predictive_entropy_nats=None if entropies is None else float(np.min(entropies)),
-        seq_rep=seq_rep(sequence),
+        seq_rep=seq_reps([sequence])[0],
+        ratios=ratios(text),
+        predictions=predictions(() if token_entropy_nats is None else token_entropy_nats, loop_tokens),
     )
 
 
-def longest_run(sequence: Sequence[int] | str) -> int:
-    """Return the largest number of equal elements in a row; 0 for an empty sequence."""
-    symbols = as_symbols(sequence)
-    if not len(symbols):
-        return 0
-    edges = np.flatnonzero(np.diff(symbols)) + 1
-    return int(np.diff(np.concatenate(([0], edges, [len(symbols)]))).max())
+def predictions(entropies_nats: Sequence[float], loop_tokens: tuple[int, int] | None = None) -> Predictions | None:
+    """Summarise the entropies of a model's predictions, one a token; None without any."""
+    values = np.asarray(entropies_nats, dtype=np.float64)
+    if not len(values):
+        return None
+    first, end = loop_tokens or (0, 0)
+    before, inside = values[:first], values[first:end]
+    return Predictions(
+        mean_nats=float(values.mean()),
+        min_nats=float(values.min()),
+        trend_nats_per_token=_slope(values),
+        before_loop_nats=float(before.mean()) if len(before) else None,
+        in_loop_nats=float(inside.mean()) if len(inside) else None,
+    )
+
+
+def _slope(values: npt.NDArray[np.float64]) -> float | None:
+    if len(values) < 2:
+        return None
+    positions = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(positions @ values / (positions @ positions))
 
 
 def longest_newline_run(text: str) -> int:
@@ -88,28 +123,3 @@ def text_entropy_nats(sequence: Sequence[int] | str) -> float:
     _, counts = np.unique(as_symbols(sequence), return_counts=True)
     frequencies = counts / max(1, counts.sum())
     return max(0.0, float(-(frequencies * np.log(frequencies)).sum()))
-
-
-def seq_rep(sequence: Sequence[int] | str) -> tuple[float, float, float, float]:
-    """Return seq-rep-n for n = 1 to 4: ``1 - |distinct n-grams| / |n-grams|`` of one sequence, from 0 to below 1.
-
-    Welleck et al. 2020, "Neural Text Generation with Unlikelihood Training", section 6.1, equation 11 (there averaged
-    over continuations). It is 0 where the sequence is shorter than n and has no n-grams.
-    """
-    distinct, ranks = np.unique(as_symbols(sequence), return_inverse=True)
-    named = np.zeros(len(ranks), dtype=np.int64)
-    names = 1
-    ratios = []
-    for n in range(1, MAX_NGRAM + 1):
-        if names * len(distinct) > _MAX_NAMES:
-            named = np.unique(named, return_inverse=True)[1]
-            names = len(named)
-        # An n-gram is named by the name of its first n - 1 elements and the rank of its last: exact, no hash.
-        named = named[: max(0, len(ranks) - n + 1)] * len(distinct) + ranks[n - 1 :]
-        names *= len(distinct)
-        ratios.append(1.0 - _distinct(named) / len(named) if len(named) else 0.0)
-    return (ratios[0], ratios[1], ratios[2], ratios[3])
-
-
-def _distinct(values: npt.NDArray[np.int64]) -> int:
-    return int(np.count_nonzero(np.diff(np.sort(values)))) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,16 +20,54 @@ DEGENERATING_GREEDY_SHARE = 0.50
 that a model is degenerating, and only where most of its completions loop."""
 
 
-def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> CheckpointVerdict:
-    """Return the verdict from the intervals of the shares of degenerate completions, None for what was not decoded.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on a checkpoint and the sentence that gives its reason, with the figures that decided."""
+
+    verdict: CheckpointVerdict
+    reason: str
+
+
+def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> Judgement:
+    """Judge by the intervals of the shares of degenerate completions, None for what was not decoded.
 
     A share counts once the lower bound of its interval passes the threshold, so few completions never condemn. Without
-    any completions nothing speaks against the checkpoint and it is ``healthy``.
+    any completions nothing speaks against the checkpoint and it is ``healthy``; how much the completions could have
+    shown is said in the reason.
     """
-    sampled_low = 0.0 if sampled is None else sampled.low
-    greedy_low = 0.0 if greedy is None else greedy.low
-    if sampled_low > COLLAPSED_SAMPLED_SHARE:
-        return "collapsed"
-    if sampled_low > DEGENERATING_SAMPLED_SHARE or greedy_low > DEGENERATING_GREEDY_SHARE:
-        return "degenerating"
-    return "healthy"
+    if sampled is not None and sampled.low > COLLAPSED_SAMPLED_SHARE:
+        return Judgement("collapsed", _passes(sampled, "sampled", COLLAPSED_SAMPLED_SHARE))
+    if sampled is not None and sampled.low > DEGENERATING_SAMPLED_SHARE:
+        return Judgement("degenerating", _passes(sampled, "sampled", DEGENERATING_SAMPLED_SHARE))
+    if greedy is not None and greedy.low > DEGENERATING_GREEDY_SHARE:
+        return Judgement("degenerating", _passes(greedy, "greedy", DEGENERATING_GREEDY_SHARE))
+    return Judgement("healthy", _healthy_because(greedy, sampled))
+
+
+def _passes(share: Interval, decoding: str, threshold: float) -> str:
+    return (
+        f"at least {_percent(share.low)} of the {decoding} completions are degenerate (the lower end of the 95 % "
+        f"interval), which is more than {threshold:.0%}"
+    )
+
+
+def _healthy_because(greedy: Interval | None, sampled: Interval | None) -> str:
+    if sampled is None and greedy is None:
+        return "no completion was begun, so nothing speaks against it, and nothing for it"
+    if sampled is None:
+        return "greedy completions alone are no ground for more: small sound models loop when they are greedy"
+    if sampled.high > COLLAPSED_SAMPLED_SHARE:
+        return (
+            f"the completions are too few to tell: up to {_percent(sampled.high)} of the sampled ones may be "
+            f"degenerate, and {COLLAPSED_SAMPLED_SHARE:.0%} would be a collapse"
+        )
+    if sampled.high > DEGENERATING_SAMPLED_SHARE:
+        return (
+            f"at most {_percent(sampled.high)} of the sampled completions are degenerate, so it is not collapsed; that "
+            f"more than {DEGENERATING_SAMPLED_SHARE:.0%} are is neither shown nor ruled out"
+        )
+    return f"at most {_percent(sampled.high)} of the sampled completions are degenerate"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -19,10 +19,13 @@ def analyse(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> 
     """Measure the degeneration of every completion."""
     from evalharness.degeneration import Written, analyse_all
 
-    decode = work.checkpoint.tokenizer.decode
+    decode, problems = work.checkpoint.tokenizer.decode, work.problems
     return {
         group: analyse_all(
-            [Written(c.text, c.token_ids, c.token_entropy_nats, c.stop_reason) for c in members],
+            [
+                Written(c.text, c.token_ids, c.token_entropy_nats, c.stop_reason, problems[c.task_id].prompt, c.task_id)
+                for c in members
+            ],
             decode,
         )
         for group, members in completions.items()

@@ -30,6 +30,7 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -
         outcomes[name][decoding] = cards.outcomes(executions)
     rates = _degeneration_rates(work, behaviour)
     shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
+    judgement = checkpoint_verdict(shares.get("greedy"), shares.get("sampled"))
     return Scorecard(
         checkpoint=work.checkpoint.info,
         protocol=_protocol(work, settings),
@@ -38,7 +39,8 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -
         outcomes=outcomes,
         programs=work.programs,
         degeneration=rates,
-        verdict=checkpoint_verdict(shares.get("greedy"), shares.get("sampled")),
+        verdict=judgement.verdict,
+        verdict_reason=judgement.reason,
         findings=tuple(work.findings),
         ruled_out=tuple(work.ruled_out),
         not_testable=tuple(work.not_testable),

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
     from evalharness.report.evidence import Evidence, Scored
 
+
+def _mean_entropy(scored: Scored) -> float | None:
+    predictions = scored.analysis.measures.predictions
+    return None if predictions is None else predictions.mean_nats
+
+
 MEASURES: dict[str, Callable[[Scored], float | None]] = {
     "tokens written": lambda s: len(s.completion.token_ids),
     "longest run of one token": lambda s: s.analysis.measures.longest_token_run,
     "longest run of newlines": lambda s: s.analysis.measures.longest_newline_run,
     "share of whitespace": lambda s: s.analysis.measures.whitespace_share,
     "entropy of the text's tokens, nats": lambda s: s.analysis.measures.text_entropy_nats,
-    "entropy of the predictions, nats": lambda s: s.analysis.measures.mean_predictive_entropy_nats,
+    "entropy of the predictions, nats": _mean_entropy,
     **{f"seq-rep-{n}": (lambda s, n=n: s.analysis.measures.seq_rep[n - 1]) for n in (1, 2, 3, 4)},  # type: ignore[misc]
 }
 

@@ -84,13 +84,13 @@ def degeneration_interval(rate: DegenerationRate) -> Interval:
 
 def degenerate_of_all(rate: DegenerationRate) -> str:
     """Return ``"59 of 60"``: how many completions are degenerate of those that were begun."""
-    return f"{sum(rate.kinds.values()):,} of {rate.completions:,}"
+    return f"{sum(kind.completions for kind in rate.kinds.values()):,} of {rate.completions:,}"
 
 
 def kinds_by_count(rate: DegenerationRate) -> str:
     """Return ``"58 newline, 1 token"``, the most frequent kind first."""
-    ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count:,} {kind}" for kind, count in ranked if count)
+    ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1].completions, item[0]))
+    return ", ".join(f"{share.completions:,} {kind}" for kind, share in ranked if share.completions)
 
 
 def checkpoint_name(checkpoint: CheckpointInfo) -> str:

@@ -1,0 +1,70 @@
+"""Gibberish: text without structure, which is how a model collapses the other way.
+
+It does not parse, and most of what looks like words is none. Which words there are is read from ``words.txt``: the
+commonest parts of names, comments and docstrings in code (``benchmarks/words.py`` makes it). A text of unusual words
+that parses is code, and prose in another language is prose: its pieces between blanks are words, not pieces of words
+that run into each other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from evalharness.degeneration.content import is_program
+
+MIN_CHARACTERS = 150
+"""As much as a loop needs (see ``significance``)."""
+
+MIN_WORDS = 12
+"""Fewer say nothing about the share."""
+
+MAX_KNOWN = 0.42
+"""Largest share of the letters in words that are known. Random ids of an 8,000-token vocabulary trained on code reach
+it in one of a hundred texts; docstrings of reference code are above it in 999 of 1,000."""
+
+MAX_PROSE = 0.70
+"""Largest share of pieces between blanks that are plain words. In prose of any language that is written in letters
+nearly all are."""
+
+# thisNameHTTP2 -> this, Name, HTTP. One letter says nothing, and of other alphabets no words are known.
+_WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])")
+_PROSE = re.compile(r"[\"'(]*[^\W\d_]+[.,;:!?\"')]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Gibberish:
+    """``known`` is the share of the letters in words that are in words one knows."""
+
+    known: float
+
+
+def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
+    """Return what makes ``text`` gibberish, or None. The words of ``prompt`` are known as well."""
+    if len(text) < MIN_CHARACTERS:
+        return None
+    words = _words(text)
+    pieces = text.split()
+    if len(words) < MIN_WORDS or sum(map(_is_prose, pieces)) > MAX_PROSE * len(pieces):
+        return None
+    vocabulary = known_words() | frozenset(_words(prompt or ""))
+    known = sum(len(word) for word in words if word in vocabulary) / sum(map(len, words))
+    if known > MAX_KNOWN or is_program(text) or (prompt is not None and is_program(prompt + text)):
+        return None
+    return Gibberish(known)
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """The words of ``words.txt``, in lower case."""
+    return frozenset((files("evalharness.degeneration") / "words.txt").read_text(encoding="utf-8").split())
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _is_prose(piece: str) -> bool:
+    return _PROSE.fullmatch(piece) is not None

@@ -1,0 +1,19 @@
+"""Words and signs: the elements in which texts are compared with each other, whatever the tokenizer."""
+
+from __future__ import annotations
+
+import re
+
+_LEXEME = re.compile(r"\w+|[^\w\s]")
+
+
+def lexemes(text: str) -> list[str]:
+    """Return the words and signs of ``text`` in their order, without whitespace."""
+    return _LEXEME.findall(text)
+
+
+def windows(elements: list[str], size: int) -> list[tuple[str, ...]]:
+    """Return every stretch of ``size`` elements; a shorter list is one stretch, an empty one has none."""
+    if not elements:
+        return []
+    return [tuple(elements[at : at + size]) for at in range(max(1, len(elements) - size + 1))]

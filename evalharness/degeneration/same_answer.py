@@ -1,0 +1,91 @@
+"""Completions of different problems that are all the same answer: no loop in any of them, and no use of the prompt."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from evalharness.degeneration.lexemes import lexemes, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from evalharness.degeneration.written import Written
+
+STRETCH = 3
+"""Words and signs in a row by which two answers are compared (their Jaccard index, Broder 1997)."""
+
+MIN_SIMILARITY = 0.50
+"""Two copies of one text in which one word in twenty was changed have an index of about 0.58; different solutions of
+related problems stay below."""
+
+MIN_PROBLEMS = 5
+MIN_SHARE = 0.20
+"""An answer is the same to everything where so many problems, and this share of them, got it. In sound code the
+largest such group is 2 of 60 (``warmup``), 2 of 164 (HumanEval) and 15 of 974 (MBPP); of what the shipped causal
+checkpoint writes it is 3 of 135."""
+
+AT_ONCE = 2_000
+"""Completions compared with all others at a time."""
+
+_DEFINED = re.compile(r"\bdef\s+(\w+)")
+
+
+def same_answers(completions: Sequence[Written]) -> list[int]:
+    """For each completion, how many problems got the same answer if that is the same to everything, else 0.
+
+    The name of the function that a prompt asks for does not make an answer different. Completions without a
+    ``task_id`` are of a problem each. Blank completions are not answers.
+    """
+    of_problem = _problems(completions)
+    problems = int(of_problem.max(initial=-1)) + 1
+    least = max(MIN_PROBLEMS, MIN_SHARE * problems)
+    if problems < least:
+        return [0] * len(completions)
+    similar = _similar([_answer(written) for written in completions])
+    # For each completion, how many different problems have one that is like it.
+    members = csr_matrix(
+        (np.ones(len(completions)), (np.arange(len(completions)), of_problem)), shape=(len(completions), problems)
+    )
+    reached = np.asarray(((similar @ members) > 0).sum(axis=1)).ravel()
+    return [int(count) if count >= least else 0 for count in reached]
+
+
+def _problems(completions: Sequence[Written]) -> npt.NDArray[np.int64]:
+    names: dict[object, int] = {}
+    keys = [("task", c.task_id) if c.task_id is not None else ("own", i) for i, c in enumerate(completions)]
+    return np.array([names.setdefault(key, len(names)) for key in keys], dtype=np.int64)
+
+
+def _answer(written: Written) -> set[tuple[str, ...]]:
+    text = written.text
+    for name in set(_DEFINED.findall(written.prompt or "")):
+        text = re.sub(rf"\b{re.escape(name)}\b", "_", text)
+    return set(windows(lexemes(text), STRETCH))
+
+
+def _similar(answers: Sequence[set[tuple[str, ...]]]) -> csr_matrix:
+    """Which answers are alike, shape ``(completions, completions)``, 1 for alike; a blank one is like none."""
+    names: dict[tuple[str, ...], int] = {}
+    rows = [i for i, answer in enumerate(answers) for _ in answer]
+    columns = [names.setdefault(stretch, len(names)) for answer in answers for stretch in answer]
+    shape = (len(answers), max(1, len(names)))
+    held = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
+    sizes = np.array([len(answer) for answer in answers], dtype=np.float64)
+    parts = []
+    for first in range(0, len(answers), AT_ONCE):
+        shared = (held[first : first + AT_ONCE] @ held.T).toarray()
+        together = sizes[first : first + AT_ONCE, None] + sizes[None] - shared
+        parts.append(csr_matrix((shared > 0) & (shared >= MIN_SIMILARITY * together)))
+    return parts[0] if len(parts) == 1 else _stacked(parts)
+
+
+def _stacked(parts: Sequence[csr_matrix]) -> csr_matrix:
+    from scipy.sparse import vstack  # noqa: PLC0415 - thousands of completions only
+
+    return vstack(parts, format="csr")
