@@ -113,7 +113,7 @@ def _analyse(
         evidence=evidence,
         loop=loop,
         loop_tokens=loop_tokens,
-        after_answer=is_finished_answer(text[: loop.start_character], written.prompt) if loop else None,
+        after_answer=is_finished_answer(_before(loop, text), written.prompt) if loop else None,
         validity=validity(text, written.prompt),
         measures=measure(text, written.token_ids, written.token_entropy_nats, loop_tokens),
         stop_reason=stop_reason,
@@ -134,6 +134,11 @@ def _without_loop(written: Written, same: int) -> tuple[Kind | None, str]:
     if same:
         return "same_answer", f"{same} problems got this answer"
     return None, "no loop"
+
+
+def _before(loop: Loop, text: str) -> str:
+    """What stands before the loop; a line end that is the loop's first element ends the line before it, too."""
+    return text[: loop.start_character] + ("\n" if text.startswith("\n", loop.start_character) else "")
 
 
 def _tokens_of(loop: Loop | None, written: Written) -> tuple[int, int] | None:

@@ -75,7 +75,7 @@ def is_program(text: str, at_least: int = 0) -> bool:
         return False
     whole = text
     for _ in range(MAX_TORN_LINES):
-        if _program(whole)[0] is not None:
+        if is_whole_program(whole):
             return True
         whole = whole[: whole.rfind("\n", 0, len(whole) - 1) + 1]
         if len(whole) < at_least or not whole.strip():
@@ -85,7 +85,12 @@ def is_program(text: str, at_least: int = 0) -> bool:
 
 def is_whole_program(text: str) -> bool:
     """Whether all of ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line."""
-    return any(parsed(context + text) is not None for context in _CONTEXTS)
+    return whole_program(text) is not None
+
+
+def whole_program(text: str) -> ast.AST | None:
+    """Return the syntax tree of all of ``text`` in the first of those contexts in which it parses, or None."""
+    return next((tree for context in _CONTEXTS if (tree := parsed(context + text)) is not None), None)
 
 
 def _program(text: str) -> tuple[ast.AST | None, str, int]:
@@ -97,6 +102,17 @@ def _program(text: str) -> tuple[ast.AST | None, str, int]:
                 if tree is not None:
                     return tree, context + lines, len(context)
     return None, "", 0
+
+
+def compiles(program: str) -> bool:
+    """Whether ``program`` is Python to the end: a ``return`` outside a function parses and is none. Nothing is run."""
+    tree = parsed(program)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return isinstance(tree, ast.Module) and bool(compile(tree, "<completion>", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def parsed(program: str) -> ast.AST | None:

@@ -8,9 +8,10 @@ signature and then solves the problem has said something: an echo has nothing af
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
-from evalharness.degeneration.content import is_program
+from evalharness.degeneration.content import whole_program
 from evalharness.degeneration.lexemes import lexemes, windows
 
 STRETCH = 6
@@ -26,8 +27,8 @@ HumanEval/50, which is its helper with one sign changed. It is a small part of i
 MIN_OF_PROMPT = 0.50
 """A single line is an echo only where it is at least this share of the prompt."""
 
-MIN_ANSWER = 4
-"""Words and signs after the echo that are an answer where they parse: ``return a + b``."""
+_IDLE = (ast.Expr, ast.Pass, ast.FunctionDef)
+"""Statements that answer nothing: a docstring, an ellipsis, a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,12 @@ def _covered(written: list[str], asked: list[str]) -> list[bool]:
 
 
 def _is_answer(text: str, after: int) -> bool:
-    """Whether the last ``after`` words and signs of ``text``, from the beginning of their line on, are code."""
-    if after < MIN_ANSWER:
-        return False
+    """Whether the last ``after`` words and signs of ``text``, from the beginning of their line on, say what to do."""
     lines = text.splitlines(keepends=True)
     tail = ""
     while lines and len(lexemes(tail)) < after:
         tail = lines.pop() + tail
-    return is_program(tail)
+    tree = whole_program(tail)
+    return tree is not None and any(
+        isinstance(node, ast.stmt) and not isinstance(node, _IDLE) for node in ast.walk(tree)
+    )

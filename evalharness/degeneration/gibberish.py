@@ -18,20 +18,23 @@ from evalharness.degeneration.content import is_program
 MIN_CHARACTERS = 150
 """As much as a loop needs (see ``significance``)."""
 
-MIN_WORDS = 12
+MIN_WORDS = 8
 """Fewer say nothing about the share."""
 
 MAX_KNOWN = 0.42
 """Largest share of the letters in words that are known. Random ids of an 8,000-token vocabulary trained on code reach
 it in one of a hundred texts; docstrings of reference code are above it in 999 of 1,000."""
 
-MAX_PROSE = 0.70
-"""Largest share of pieces between blanks that are plain words. In prose of any language that is written in letters
-nearly all are."""
+MIN_PROSE = 0.85
+"""Share of the pieces between blanks that are whole words, from which on the text is prose: 1.0 in prose of any
+language that is written in letters, at most 0.79 in random tokens (which run into each other)."""
+
+MOST = 0.50
+"""Share of the text that has to parse: a cut may tear the statement that it falls in, however long that is."""
 
 # thisNameHTTP2 -> this, Name, HTTP. One letter says nothing, and of other alphabets no words are known.
 _WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])")
-_PROSE = re.compile(r"[\"'(]*[^\W\d_]+[.,;:!?\"')]*")
+_PIECE = re.compile(r"[\"'(]*([^\W\d_]+(?:['’-][^\W\d_]+)?)[.,;:!?\"')]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,17 @@ def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
         return None
     words = _words(text)
     pieces = text.split()
-    if len(words) < MIN_WORDS or sum(map(_is_prose, pieces)) > MAX_PROSE * len(pieces):
+    if len(words) < MIN_WORDS or sum(map(_is_word, pieces)) >= MIN_PROSE * len(pieces):
         return None
     vocabulary = known_words() | frozenset(_words(prompt or ""))
     known = sum(len(word) for word in words if word in vocabulary) / sum(map(len, words))
-    if known > MAX_KNOWN or is_program(text) or (prompt is not None and is_program(prompt + text)):
-        return None
-    return Gibberish(known)
+    return None if known > MAX_KNOWN or _parses(text, prompt or "") else Gibberish(known)
+
+
+def _parses(text: str, prompt: str) -> bool:
+    """Whether most of ``text`` parses, by itself or after its prompt; the first line of anything may."""
+    most = int(MOST * len(text))
+    return is_program(text, most) or is_program(prompt + text, len(prompt) + most)
 
 
 @cache
@@ -66,5 +73,7 @@ def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def _is_prose(piece: str) -> bool:
-    return _PROSE.fullmatch(piece) is not None
+def _is_word(piece: str) -> bool:
+    """Whether ``piece`` is a word of a text, with the signs that stand beside words."""
+    word = _PIECE.fullmatch(piece)
+    return word is not None and (word[1].islower() or word[1].istitle() or word[1].isupper())

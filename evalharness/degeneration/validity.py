@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from evalharness.degeneration.content import is_whole_program, parsed
+from evalharness.degeneration.content import compiles, is_whole_program, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ def validity(text: str, prompt: str | None) -> Validity:
     """Parse ``text``; what is blank or longer than the parser is given does not count as Python."""
     return Validity(
         alone=bool(text.strip()) and is_whole_program(text),
-        with_prompt=None if prompt is None else bool(text.strip()) and parsed(prompt + text) is not None,
+        with_prompt=None if prompt is None else bool(text.strip()) and compiles(prompt + text),
     )
 
 

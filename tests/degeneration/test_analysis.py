@@ -121,4 +121,4 @@ def test_short_and_odd_texts_give_a_result(text):
 
 
 def test_entropies_are_passed_on():
-    assert analyse("a b", [1, 2], token_entropy_nats=[0.25, 0.75]).measures.mean_predictive_entropy_nats == 0.5
+    assert analyse("a b", [1, 2], token_entropy_nats=[0.25, 0.75]).measures.predictions.mean_nats == 0.5

