@@ -157,7 +157,7 @@ def _job(file: Path, completion: WrittenCompletion, tasks: Tasks) -> Job:
 def _unknown(completion: WrittenCompletion) -> str:
     if completion.holds_prompt:
         return f"a text for problem {completion.task_id} begins with no prompt"
-    return f"line {completion.number} has no id, and {completion.task_id!r} is not"
+    return f"line {completion.number} has no id to find its problem by"
 
 
 def _write_results(

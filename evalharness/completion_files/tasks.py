@@ -25,8 +25,10 @@ class Tasks:
 
     def of(self, completion: WrittenCompletion) -> Problem | None:
         """The problem that a completion is of; None where that is not certain."""
-        if completion.has_id or not completion.holds_prompt:
+        if completion.has_id:
             return self._by_id.get(folded(completion.task_id))
+        if not completion.holds_prompt:
+            return None
         # The longest: one prompt may be the beginning of another.
         fitting = [p for p in self.problems if completion.text.startswith(p.prompt.strip())]
         return max(fitting, key=lambda p: len(p.prompt), default=None)

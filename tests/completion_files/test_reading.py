@@ -260,30 +260,9 @@ def test_any_bytes_are_completions_or_one_line(data):
     assert is_completions_or_one_line(outcome(data))
 
 
-KEYS = st.sampled_from(
-    [
-        "task_id",
-        "completion",
-        "solution",
-        "text",
-        "doc_id",
-        "doc",
-        "resps",
-        "arguments",
-        "filter",
-        "eval",
-        "record",
-        "version",
-        "status",
-        "key",
-        "prompt",
-        "token_ids",
-        "decoding",
-        "token_entropy_nats",
-        "stop_reason",
-        "completion_id",
-    ]
-)
+TOOLS = ("task_id", "completion", "solution", "text", "doc_id", "doc", "resps", "arguments", "filter", "eval")
+OURS = ("record", "key", "prompt", "token_ids", "decoding", "token_entropy_nats", "stop_reason", "version", "status")
+KEYS = st.sampled_from([*TOOLS, *OURS])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),

@@ -25,9 +25,10 @@ def test_a_text_without_an_id_is_told_by_the_longest_prompt_that_it_begins_with(
     assert tasks.of(WrittenCompletion("0", "def g(): ...", **whole)) is None
 
 
-def test_a_position_is_no_task_id():
-    text = "def g(): ..."
-    assert Tasks([SHORT]).of(WrittenCompletion("11", text, 1, has_id=False, holds_prompt=True)) is None
+def test_a_position_or_the_number_of_a_line_is_no_task_id():
+    for holds_prompt in (True, False):
+        completion = WrittenCompletion("11", "def g(): ...", 11, has_id=False, holds_prompt=holds_prompt)
+        assert Tasks([SHORT]).of(completion) is None
 
 
 @pytest.mark.parametrize(
