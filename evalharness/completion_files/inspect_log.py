@@ -2,11 +2,13 @@
 
 Facts of inspect_ai 0.3.285: ``read_eval_log_samples`` yields an ``EvalSample`` for each sample and epoch, with ``id``,
 ``input`` (a text or messages) and ``output``, whose ``choices`` have a ``message`` and a ``stop_reason``. A sample that
-ended in an error has no choices. What an agent wrote before its last answer is not in the output.
+ended in an error has no choices. What an agent wrote before its last answer is not in the output. A zip is a log if it
+holds one of ``HEADS``, of which the latter is there while the log is written.
 """
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files.fields import stop_reason
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from evalharness.completion_files.written import Entry, Memory
 
+HEADS = ("header.json", "_journal/start.json")
+
 
 def recognises(content: Any) -> bool:
     """A zip, or a JSON with the head of a log."""
@@ -30,6 +34,8 @@ def recognises(content: Any) -> bool:
 
 def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
     """Yield every choice of every sample."""
+    if entry.content == ZIP:
+        _check(entry.path)
     for number, sample in enumerate(_samples(entry.path, "eval" if entry.content == ZIP else "json"), 1):
         if not sample.output.choices:
             memory.left_out["samples without an output"] += 1
@@ -41,6 +47,17 @@ def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
                 prompt=_prompt(sample.input),
                 stop_reason=stop_reason(choice.stop_reason),
             )
+
+
+def _check(path: Path) -> None:
+    """Checkpoints and other archives are zips, too."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not set(HEADS).isdisjoint(archive.namelist()):
+                return
+    except zipfile.BadZipFile as error:
+        raise CompletionFileError(f"{path}: a damaged zip: {error}") from error
+    raise CompletionFileError(f"{path}: a zip, and no log of inspect_ai: no completions in it")
 
 
 def _samples(path: Path, form: str) -> Iterator[Any]:

@@ -62,6 +62,16 @@ def test_a_damaged_log_is_one_line(tmp_path):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[: len(data) // 2]])
+def test_a_zip_that_is_no_log_is_one_line(tmp_path, damage):
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as file:
+        file.writestr("archive/data.pkl", "x" * 500)
+    (tmp_path / "model.pt").write_bytes(damage((tmp_path / "model.pt").read_bytes()))
+    with pytest.raises(CompletionFileError, match=r"model\.pt: a (damaged )?zip") as raised:
+        read_completions(tmp_path / "model.pt")
+    assert "inspect_ai can't" not in str(raised.value)
+
+
 @pytest.mark.parametrize("form", ["eval", "json"])
 def test_without_inspect_ai_a_log_says_what_to_install(tmp_path, monkeypatch, form):
     monkeypatch.setitem(sys.modules, "inspect_ai", None)
