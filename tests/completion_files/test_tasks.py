@@ -1,7 +1,7 @@
 import pytest
 
 from evalharness.completion_files import WrittenCompletion
-from evalharness.completion_files.tasks import Tasks, continuation
+from evalharness.completion_files.tasks import Tasks, beginnings, continuation
 from evalharness.records import Problem
 
 
@@ -51,3 +51,27 @@ def test_a_completion_that_writes_the_prompt_again_keeps_it():
 
 def test_a_whole_program_of_an_unknown_problem_is_not_cut():
     assert continuation(WrittenCompletion("11", "def f(a):", 1, holds_prompt=True), None) is None
+
+
+MBPP = problem(
+    "MBPP/14", '"""\nFind the volume.\nassert find(10) == 240\nassert find(3) == 6\nassert find(1) == 1\n"""\n'
+)
+ONE_TEST = '"""\nFind the volume.\nassert find(10) == 240\n"""\n'
+
+
+def test_mbpp_with_its_first_test_alone_is_the_same_prompt():
+    assert ONE_TEST in beginnings(MBPP.prompt)
+    completion = WrittenCompletion("0", f"{ONE_TEST}def find(a): ...", 1, has_id=False, holds_prompt=True)
+    assert Tasks([SHORT, MBPP]).of(completion) is MBPP
+    assert continuation(completion, MBPP) == "def find(a): ..."
+
+
+def test_of_two_problems_with_the_same_prompt_the_position_decides():
+    other = problem("MBPP/13", SHORT.prompt)
+    tasks = Tasks([LONG, SHORT, other])
+    first, second, third, far = (
+        WrittenCompletion("0", "def f(a):\n    return a", number, has_id=False, holds_prompt=True)
+        for number in (1, 2, 3, 9)
+    )
+    assert (tasks.of(second), tasks.of(third)) == (SHORT, other)
+    assert (tasks.of(first), tasks.of(far)) == (None, None)
