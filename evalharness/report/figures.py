@@ -23,6 +23,8 @@ MIN_COMPLETIONS = 5
 LOG_SCALE_FROM = 30.0
 """Losses whose largest is this many times their smallest are drawn on a logarithmic axis."""
 ONSET_BINS = 48
+ONSET_WINDOW = 64
+"""Tokens drawn on each side of a loop's onset: as many as generation waits for before it stops a loop."""
 
 
 class _Marker(NamedTuple):
@@ -103,6 +105,39 @@ def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequen
         _whole_numbers(axes)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right")
+    return drawn.svg
+
+
+def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) -> bytes:
+    """Draw the entropy (nats) of the model's predictions around the onset of loops, all onsets laid over each other.
+
+    Each item is the entropies of one completion up to the end of its loop, one value a token, and the index of the
+    loop's first token. A distance counts the completions that reach it. ``completions`` is as
+    :func:`quartiles_by_position` needs it on each side.
+    """
+    before = [values[max(0, onset - ONSET_WINDOW) : onset][::-1] for values, onset in completions]
+    inside = [values[onset : onset + ONSET_WINDOW] for values, onset in completions]
+    with canvas(3.4) as drawn:
+        axes = drawn.axes(
+            "How sure the model is as a loop begins",
+            "tokens before and after the first token of the loop",
+            "predictive entropy (nats)",
+        )
+        axes.axvline(0, color=GREY, linewidth=1.0)
+        # The token before the loop has distance -1, so on this side positions are counted from -1 downwards.
+        for sides, direction, colour, dash, label in (
+            (before, -1, BLUE, "-", "before the loop"),
+            (inside, 1, RED, "--", "in the loop"),
+        ):
+            reached = [values for values in sides if len(values)]
+            if len(reached) >= MIN_COMPLETIONS:
+                low, median, high = quartiles_by_position(reached)
+                x = np.arange(len(median)) if direction > 0 else -1 - np.arange(len(median))
+                axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+                axes.plot(x, median, dash, color=colour, linewidth=1.8, label=f"{label}: median of {len(reached):,}")
+        axes.set_ylim(bottom=0)
+        _whole_numbers(axes)
+        axes.legend(loc="upper right")
     return drawn.svg
 
 
