@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalharness.report.choice import choose, worst
 from evalharness.report.escaping import code, fenced, prose, shortened
 from evalharness.report.marked import BLANK, LINE_END, marked_loop
-from evalharness.report.wording import nats
+from evalharness.report.wording import counted, nats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def _lay_out(why: str, scored: Scored, token_text: Callable[[int], str]) -> Show
         tokens=token_lines(scored, token_text),
         facts="; ".join(
             [
-                f"{len(completion.token_ids):,} tokens, {len(completion.text):,} characters",
+                f"{counted(len(completion.token_ids), 'token')}, {counted(len(completion.text), 'character')}",
                 f"stopped by {code(completion.stop_reason)}",
                 *_loop_facts(scored.analysis),
                 f"verdict {code(execution.verdict)}{_detail(execution.detail)}",

@@ -42,6 +42,11 @@ def percent_interval(interval: Interval) -> str:
     return f"{percent(interval.estimate)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
+def counted(count: int, thing: str) -> str:
+    """Return ``"1 token"``, ``"1,200 tokens"``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def nats(value: float) -> str:
     """Return a loss or an entropy with as many decimals as two neighbouring evaluations of one run need to differ."""
     magnitude = abs(value)
