@@ -94,9 +94,8 @@ def generated_block(scored: Scored) -> Block:
     if loop is None:
         return text_block(text)
     marked = marked_loop(text, loop, scored.analysis)
-    notes = [f"{LINE_END} is a line end, and a row without it goes on in the next"] if LINE_END in marked else []
-    notes += [f"{BLANK} is a blank"] if BLANK in marked and BLANK not in text else []
-    return Block(fenced(marked), f"*{'; '.join(notes)}*" if notes else "")
+    blank = f"; {BLANK} is a blank" if BLANK in marked and BLANK not in text else ""
+    return Block(fenced(marked), f"*{LINE_END} is a line end, and a row without it goes on in the next{blank}*")
 
 
 def token_lines(scored: Scored, token_text: Callable[[int], str]) -> str:
