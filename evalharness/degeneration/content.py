@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codeop
 import re
 import warnings
 from typing import TYPE_CHECKING
@@ -14,9 +15,6 @@ MAX_PARSED_CHARACTERS = 100_000
 """Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
 about a second for each MB."""
 
-MAX_TORN_LINES = 12
-"""Lines of a statement that a limit may have cut: nearly all statements of reference code are shorter."""
-
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
@@ -26,6 +24,7 @@ _UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ 
 
 _Literal = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant, ast.JoinedStr)
 # The completion may be a program, the lines of a body, or the rest of a prompt's last line.
+_OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
 _CONTEXTS = ("", "def _():\n", "def _():")
 
 
@@ -65,22 +64,38 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
 
 
-def is_program(text: str, at_least: int = 0) -> bool:
-    """Whether ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line.
+def code_until(text: str) -> int:
+    """Return how many of the first characters of ``text`` are the beginning of a program; 0 where it is none.
 
-    It may have been cut within a statement: as many as ``MAX_TORN_LINES`` of its last lines may be left out, but the
-    first ``at_least`` characters have to be in it. A text longer than ``MAX_PARSED_CHARACTERS`` is none.
+    What was cut is the beginning of a program if the parser has nothing against it but that it ends. The last line may
+    be torn in the middle of a word and left out, and a string in three quotes that is still open proves nothing of what
+    is in it. A text longer than ``MAX_PARSED_CHARACTERS`` is no program.
     """
-    if len(text) > MAX_PARSED_CHARACTERS:
-        return False
-    whole = text
-    for _ in range(MAX_TORN_LINES):
-        if _program(whole)[0] is not None:
-            return True
-        whole = whole[: whole.rfind("\n", 0, len(whole) - 1) + 1]
-        if len(whole) < at_least or not whole.strip():
-            break
-    return False
+    if len(text) <= MAX_PARSED_CHARACTERS:
+        for begun in (text, text[: text.rfind("\n") + 1]):
+            for context in _CONTEXTS if begun.strip() else ():
+                until = _begun(context + begun)
+                if until is not None:
+                    return max(0, until - len(context))
+    return 0
+
+
+def _begun(program: str) -> int | None:
+    """How many characters are no open string, if the program is the beginning of one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(program, "<completion>", "exec", ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT)
+    except SyntaxError as error:
+        if "incomplete input" not in str(error.msg):
+            return None
+        lines = program.split("\n")
+        line, column = (error.lineno or 1) - 1, (error.offset or 1) - 1
+        if line < len(lines) and _OPEN_STRING.match(lines[line], column):
+            return sum(len(before) + 1 for before in lines[:line]) + column
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return len(program)
 
 
 def _program(text: str) -> tuple[ast.AST | None, str, int]:

@@ -1,9 +1,14 @@
 """Loops with something else inside now and then: one element in twenty changed, lost or put in.
 
-Exact search sees only the stretches between two interruptions. Here a loop is a stretch in which nearly every three
-elements stand again about a period further on or back, *and* in which what follows is nearly always what followed
-there before. The second part is what tells it from forty functions of one shape: those repeat as much of themselves,
-but what varies in them varies at the same places in every copy, and interruptions fall anywhere.
+Exact search sees only the stretches between two interruptions. Here a loop is what an automaton accepts that runs round
+and round one copy: each element that is as the copy has it gains 1, one that is not loses ``_CHANGED``, and the
+automaton may leave the copy and come back to any place in it for ``_INTERRUPTED`` and a little for each element in
+between. The stretch with the highest sum is found by dynamic programming: local alignment (Smith and Waterman 1981) to
+a copy that wraps round, as in finding tandem repeats in DNA (Benson 1999), with the gap as one state. The copy itself
+is then what most copies have at each place, so that one spoiled copy spoils nothing, and the search is made once more.
+
+What tells a loop from forty functions of one shape, which gain as much: what varies in those varies at the same places
+in every copy, and interruptions fall anywhere.
 """
 
 from __future__ import annotations
@@ -21,108 +26,82 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIN_COPIES = 5
-"""One more than an exact loop needs: with four copies that differ here and there, much code of one shape is a loop."""
-
-_VOTING = 4
-"""Elements that vote for a period by the distance to where they stand next; 0.95**8 = 0.66 of them are whole twice."""
-_MIN_VOTES = 8
-_CANDIDATES = 4
+_VOTERS = (2, 4, 8)
+_MIN_VOTES = 12
+_VOTED = 3
 _LINKED = 3
-"""Elements that have to stand again a period away; 0.95**3 = 0.86 of them survive one changed element in twenty."""
-_REACH = 24
-"""Elements beyond the stretch's edges that are asked whether they belong to it: three elements with an interruption in
-every other one are not linked."""
-_UNLINKED_COSTS = 0.75
-"""A stretch pays this for an element that is not linked: it is drawn where three elements in seven are."""
+_UNLINKED = 0.75
+_MIN_LINKED = 0.4
+_CANDIDATES = 4
 
-CONTEXT = 8
-"""Elements that what follows is predicted from: long enough that a block's own lines seldom share them."""
-VARYING_DEVIATIONS = 2
-VARYING_SHARE = 0.25
-"""What follows a context varies where so many, and more than this share, of its successors are not the commonest one.
-Interruptions at 1 in 20 do that to one context in seventy with four copies, and to fewer with more."""
-MAX_VARYING = 0.7
-"""Share of all that is not the commonest successor which may stand where successors vary: in noise about 0.1, in a
-shape that is filled in nearly all of it."""
+_CHANGED = 2.5
+_INTERRUPTED = 3.0
+_BETWEEN = 0.5
+_PASSES = 2
+_SEEN = 32
 
-
-_SAME = 0.75
-"""Share of a copy that equals what is some way further on, from which on the period is that way and not the copy."""
-MIN_LINKED = 0.60
-MIN_AGREEMENT = 0.75
-MIN_PREDICTED = 0.20
-"""Share of the stretch that is linked, share of the predictions that hold, and share of the elements that there is a
-prediction for. Of 868 planted loops with one element in twenty changed 99 % are above each; a shape that is filled in
-every few words has few contexts that come back whole."""
+MAX_VARYING = 0.5
+_SAME = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A loop with interruptions. ``agreement`` is the share of predicted elements that are what the copies have.
+    """A loop with interruptions.
 
-    ``clean`` is where the most ordinary copy of ``run.period`` elements begins.
+    ``copy`` is what most copies have, ``run.period`` elements. ``agreement`` is the share of the loop's elements that
+    are as the copy has them, ``whole`` the share of the copies that are it altogether.
     """
 
     run: Repetition
+    copy: tuple[int, ...]
     agreement: float
-    clean: int
+    whole: float
+    score: float
 
 
 def find_interrupted(
-    sequence: Sequence[int] | str,
-    *,
-    min_length: int,
-    max_period: int = MAX_TOKEN_PERIOD,
-    min_linked: float = MIN_LINKED,
+    sequence: Sequence[int] | str, *, min_length: int, max_period: int = MAX_TOKEN_PERIOD, rate: float = 0.07
 ) -> list[Interrupted]:
-    """Return the longest loop with interruptions for each period that has one, longest first.
+    """Return the best loop with interruptions for each likely period that has one, best first.
 
     ``run.length`` is from the loop's first element to its last, interruptions included. Loops without interruptions are
-    found as well, with an agreement of 1.0.
+    found as well, with an agreement of 1.0. The best is the one that says most: what it gains, less its copy.
     """
     symbols = as_symbols(sequence)
-    if len(symbols) < max(min_length, CONTEXT + _VOTING):
+    if len(symbols) < min_length:
         return []
-    linked_hashes = hashes_of_stretches(symbols, _LINKED)
-    found = [
-        loop
-        for period in _likely_periods(symbols, max_period)
-        if (loop := _with_period(symbols, linked_hashes, period, min_length, min_linked)) is not None
-    ]
-    return sorted(found, key=lambda loop: -loop.run.length)
+    found = []
+    for period, start, end in _likely(symbols, max_period, min_length):
+        loop = _within(symbols[start:end], period, start, rate)
+        if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * period):
+            found.append(loop)
+    return sorted(found, key=lambda loop: -loop.score)
 
 
-def _likely_periods(symbols: Symbols, max_period: int) -> list[int]:
-    """The distances at which most stretches come back, commonest first."""
-    hashes = hashes_of_stretches(symbols, _VOTING)
-    order = np.argsort(hashes, kind="stable")
-    same = hashes[order[1:]] == hashes[order[:-1]]
-    distances = (order[1:] - order[:-1])[same]
-    votes = np.bincount(distances[distances <= max_period], minlength=1)
-    commonest = np.argsort(-votes, kind="stable")[:_CANDIDATES]
-    return [int(period) for period in commonest if votes[period] >= _MIN_VOTES]
+def _likely(symbols: Symbols, max_period: int, min_length: int) -> list[tuple[int, int, int]]:
+    """Periods and where to look for a loop of each: in which stretches come back, and where most of it is linked."""
+    hashes = hashes_of_stretches(symbols, _LINKED)
+    gains = []
+    for period in _common_distances(symbols, max_period):
+        start, end, gain = _heaviest(np.where(_linked(hashes, period), 1.0, -_UNLINKED))
+        if gain >= _MIN_LINKED * min_length:
+            reach = period + min_length
+            gains.append((gain, period, max(0, start - reach), min(len(symbols), end + _LINKED + reach)))
+    return [where for _, *where in sorted(gains, reverse=True)[:_CANDIDATES]]
 
 
-def _with_period(
-    symbols: Symbols, linked_hashes: npt.NDArray[np.uint64], period: int, min_length: int, min_linked: float
-) -> Interrupted | None:
-    linked = _linked(linked_hashes, period)
-    start, end = _heaviest(np.where(linked, 1.0, -_UNLINKED_COSTS))
-    end = min(len(symbols), end + _LINKED - 1)
-    if end - start < 2 * period:
-        return None
-    start, end = _extended(symbols, start, end, period)
-    if end - start < max(min_length, MIN_COPIES * period):
-        return None
-    if linked[start : end - _LINKED + 1].mean() < min_linked:
-        return None
-    varying, agreement, predicted = _predictability(symbols[start:end])
-    if varying > MAX_VARYING or agreement < MIN_AGREEMENT or predicted < MIN_PREDICTED:
-        return None
-    clean = _clean(symbols, start, end, period)
-    if _repeats_itself(symbols[clean : clean + period]):
-        return None
-    return Interrupted(Repetition(period, start, end - start), agreement, clean)
+def _common_distances(symbols: Symbols, max_period: int) -> list[int]:
+    """The distances at which most stretches stand next, of stretches of several widths."""
+    chosen: set[int] = set()
+    for width in _VOTERS:
+        hashes = hashes_of_stretches(symbols, width)
+        order = np.argsort(hashes, kind="stable")
+        same = hashes[order[1:]] == hashes[order[:-1]]
+        distances = (order[1:] - order[:-1])[same]
+        votes = np.bincount(distances[distances <= max_period], minlength=1)
+        commonest = np.argsort(-votes, kind="stable")[:_VOTED]
+        chosen.update(commonest[votes[commonest] >= _MIN_VOTES].tolist())
+    return sorted(chosen)
 
 
 def _linked(hashes: npt.NDArray[np.uint64], period: int) -> npt.NDArray[np.bool_]:
@@ -139,63 +118,131 @@ def _linked(hashes: npt.NDArray[np.uint64], period: int) -> npt.NDArray[np.bool_
     return linked
 
 
-def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int]:
-    """First and last-plus-one position of the stretch with the largest sum (Bentley 1984)."""
+def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int, float]:
+    """First and last-plus-one position of the stretch with the largest sum, and that (Bentley 1984)."""
     sums = np.concatenate(([0.0], np.cumsum(weights)))
     gains = sums - np.minimum.accumulate(sums)
     end = int(gains.argmax())
     lowest = sums[: end + 1]
-    return end - int(lowest[::-1].argmin()), end
+    return end - int(lowest[::-1].argmin()), end, float(gains[end])
 
 
-def _extended(symbols: Symbols, start: int, end: int, period: int) -> tuple[int, int]:
-    """The stretch with what belongs to it at its edges, where an interruption hides the last few elements from it.
-
-    On either side as far as more elements than not are what they are a period further in.
-    """
-    reach = max(period, _REACH - _REACH % period)
-    left = symbols[max(0, start - reach) : start]
-    agree_left = np.where(left == symbols[start - len(left) + period :][: len(left)], 1, -1)[::-1]
-    right = symbols[end : end + reach]
-    agree_right = np.where(right == symbols[end - period :][: len(right)], 1, -1)
-    return start - _gain(agree_left), end + _gain(agree_right)
-
-
-def _gain(agree: npt.NDArray[np.int64]) -> int:
-    """How many elements from the first on have the largest sum, if that is above 0."""
-    sums = np.cumsum(agree)
-    best = int(sums.argmax()) if len(sums) else 0
-    return best + 1 if len(sums) and sums[best] > 0 else 0
+def _within(symbols: Symbols, period: int, offset: int, rate: float) -> Interrupted | None:
+    if len(symbols) < 3 * period:
+        return None
+    at = _clean(symbols, period)
+    copy = symbols[at : at + period]
+    for _ in range(_PASSES):
+        path = _aligned(symbols, copy)
+        if path is None:
+            return None
+        copy = _consensus(symbols, path, copy)
+    if _root(copy) < period:
+        return None
+    return _described(symbols, path, copy, offset, rate)
 
 
-def _predictability(symbols: Symbols) -> tuple[float, float, float]:
-    """Shares: of the deviations where successors vary; of the predictions that hold; of elements that have one.
-
-    The prediction is the commonest successor of the ``CONTEXT`` elements before, wherever those stand three times or
-    more; what is not predicted is a deviation. (1.0, 0.0, 0.0) where nothing stands three times.
-    """
-    contexts = hashes_of_stretches(symbols, CONTEXT)[:-1]
-    _, context_of, times = np.unique(contexts, return_inverse=True, return_counts=True)
-    (of_pair, _), pair_times = np.unique(np.stack((context_of, symbols[CONTEXT:])), axis=1, return_counts=True)
-    commonest = np.zeros(len(times), dtype=np.int64)
-    np.maximum.at(commonest, of_pair, pair_times)
-    seen = times >= 3
-    if not seen.any():
-        return 1.0, 0.0, 0.0
-    times, deviations = times[seen], (times - commonest)[seen]
-    varying = (deviations >= VARYING_DEVIATIONS) & (deviations > VARYING_SHARE * times)
-    missed, predictions = int(deviations.sum()), int(times.sum())
-    return float(deviations[varying].sum() / max(1, missed)), 1 - missed / predictions, predictions / len(contexts)
+def _clean(symbols: Symbols, period: int) -> int:
+    """Where a copy begins that is most like what follows it."""
+    same = symbols[:-period] == symbols[period:]
+    sums = np.concatenate(([0], np.cumsum(same)))
+    window = min(max(2 * period, _SEEN), len(same))
+    return int((sums[window:] - sums[:-window]).argmax())
 
 
-def _repeats_itself(copy: Symbols) -> bool:
-    """Whether the copy is itself several copies of something shorter, but for interruptions."""
-    shifts = range(1, len(copy) // 2 + 1)
-    return any(np.count_nonzero(copy[shift:] == copy[:-shift]) >= _SAME * (len(copy) - shift) for shift in shifts)
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Where the automaton went: for each element from ``start`` on its place in the copy, -1 while interrupted."""
+
+    start: int
+    places: npt.NDArray[np.int64]
+    score: float
 
 
-def _clean(symbols: Symbols, start: int, end: int, period: int) -> int:
-    """Where a copy begins that is followed by its equal; the start where there is none."""
-    same = symbols[start : end - period] == symbols[start + period : end]
-    run = np.convolve(same, np.ones(period, dtype=np.int64), mode="valid") if len(same) >= period else same[:0]
-    return start + (int(run.argmax()) if len(run) else 0)
+def _aligned(symbols: Symbols, copy: Symbols) -> _Path | None:
+    period, total = len(copy), len(symbols)
+    twice = np.concatenate((copy, copy))
+    gains = {int(s): np.where(twice == s, 1.0, -_CHANGED) for s in np.unique(copy)}
+    strange = np.full(2 * period, -_CHANGED)
+    # Diagonals, not places: the one of an element that stands at ``place`` is (place - index) mod period.
+    sums = np.full(period, -1.0)
+    entered = np.zeros((total, period), dtype=np.bool_)
+    left = np.empty(total, dtype=np.int64)  # the diagonal that an interruption began on, -1 where it goes on
+    best, best_at, best_on, outside = 0.0, -1, -1, -1.0
+    fresh = np.zeros(total, dtype=np.bool_)
+    for i, symbol in enumerate(symbols.tolist()):
+        enter = outside
+        if enter <= 0.0:
+            enter = 0.0
+            fresh[i] = True
+        np.less_equal(sums, enter, out=entered[i])
+        np.maximum(sums, enter, out=sums)
+        shift = i % period
+        sums += gains.get(symbol, strange)[shift : shift + period]
+        on = int(sums.argmax())
+        top = float(sums[on])
+        if top > best:
+            best, best_at, best_on = top, i, on
+        outside -= _BETWEEN
+        left[i] = -1
+        if top - _INTERRUPTED >= outside:
+            outside, left[i] = top - _INTERRUPTED, on
+    if best_at < 0:
+        return None
+    places = np.full(total, -1, dtype=np.int64)
+    i, on = best_at, best_on
+    while True:
+        places[i] = (on + i) % period
+        if not entered[i, on]:
+            i -= 1
+            continue
+        if fresh[i]:
+            break
+        i -= 1
+        while left[i] < 0:
+            i -= 1
+        on = int(left[i])
+    return _Path(i, places[i : best_at + 1], best)
+
+
+def _consensus(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols:
+    """What most copies have at each place."""
+    inside = path.places >= 0
+    elements = symbols[path.start : path.start + len(path.places)][inside]
+    (places, values), counts = np.unique(np.stack((path.places[inside], elements)), axis=1, return_counts=True)
+    found = copy.copy()
+    order = np.argsort(counts, kind="stable")
+    found[places[order]] = values[order]
+    return found
+
+
+def _root(copy: Symbols) -> int:
+    """The shortest period of the copy, taken round, but for a few elements."""
+    period = len(copy)
+    for shift in range(1, period // 2 + 1):
+        if np.count_nonzero(copy == np.roll(copy, shift)) >= _SAME * period and period>=2*shift:
+            return shift
+    return period
+
+
+def _described(symbols: Symbols, path: _Path, copy: Symbols, offset: int, rate: float) -> Interrupted | None:
+    period, length = len(copy), len(path.places)
+    elements = symbols[path.start : path.start + length]
+    hit = (path.places >= 0) & (elements == copy[path.places])
+    hits = np.bincount(path.places[hit], minlength=period)
+    times = max(length / period, float(hits.max()))
+    deviations = np.maximum(0.0, times - hits)
+    varying = float(deviations[hits < 0.5 * times].sum())
+    strange = length - int(hits.sum())
+    if strange > rate * length + 3 * (rate * length) ** 0.5 or varying > max(1.0,MAX_VARYING * float(deviations.sum())):
+        return None
+    natural = hit & np.concatenate(([True], (path.places[1:] - path.places[:-1]) % period == (1 % period)))
+    sums = np.concatenate(([0], np.cumsum(natural)))
+    whole = 0.0
+    firsts = np.flatnonzero(path.places[: length - period + 1] == path.places[0])
+    if len(firsts):
+        whole = float((sums[firsts + period] - sums[firsts] >= period).sum() / (length // period))
+    # Turned so that it begins where the loop does.
+    turned = np.roll(copy, -int(path.places[0]))
+    run = Repetition(period, offset + path.start, length)
+    return Interrupted(run, tuple(turned.tolist()), float(hit.mean()), whole, path.score - period)
