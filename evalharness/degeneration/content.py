@@ -64,6 +64,14 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
 
 
+def is_comment(text: str, start: int, end: int) -> bool:
+    """Whether most lines of the characters ``start`` to ``end`` of ``text`` are comments, which parse whatever they say."""
+    first = text.rfind("\n", 0, start) + 1
+    lines = [line for line in text[first:end].split("\n") if line.strip()]
+    comments = sum(line.lstrip().startswith("#") for line in lines)
+    return 2 * comments > len(lines)
+
+
 def code_until(text: str) -> int:
     """Return how many of the first characters of ``text`` are the beginning of a program; 0 where it is none.
 
@@ -131,4 +139,7 @@ def _spans(tree: ast.AST, program: str) -> Iterator[tuple[int, int]]:
 
     for node in ast.walk(tree):
         if isinstance(node, _Literal) and node.end_lineno is not None and node.end_col_offset is not None:
-            yield character(node.lineno, node.col_offset), character(node.end_lineno, node.end_col_offset)
+            first = character(node.lineno, node.col_offset)
+            # A tuple without brackets is a list of names as often as data.
+            if not isinstance(node, ast.Tuple) or program[first] == "(":
+                yield first, character(node.end_lineno, node.end_col_offset)

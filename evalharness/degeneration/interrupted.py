@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collections import Counter, defaultdict
 import numpy as np
 import numpy.typing as npt
 
@@ -31,14 +32,17 @@ _MIN_VOTES = 12
 _VOTED = 3
 _LINKED = 3
 _UNLINKED = 0.75
-_MIN_LINKED = 0.4
+MIN_LINKED = 0.4
 _CANDIDATES = 4
 
 _CHANGED = 2.5
 _INTERRUPTED = 3.0
 _BETWEEN = 0.5
-_PASSES = 2
+_TORN = 2 * _INTERRUPTED
+_PASSES = 3
+_GROWTH = 8
 _SEEN = 32
+_REACH = 512
 
 MAX_VARYING = 0.5
 _SAME = 0.8
@@ -60,7 +64,7 @@ class Interrupted:
 
 
 def find_interrupted(
-    sequence: Sequence[int] | str, *, min_length: int, max_period: int = MAX_TOKEN_PERIOD, rate: float = 0.07
+    sequence: Sequence[int] | str, *, min_length: int, max_period: int = MAX_TOKEN_PERIOD, rate: float = 0.07, torn: bool = True, min_linked: float = MIN_LINKED
 ) -> list[Interrupted]:
     """Return the best loop with interruptions for each likely period that has one, best first.
 
@@ -71,21 +75,21 @@ def find_interrupted(
     if len(symbols) < min_length:
         return []
     found = []
-    for period, start, end in _likely(symbols, max_period, min_length):
-        loop = _within(symbols[start:end], period, start, rate)
+    for period, start, end in _likely(symbols, max_period, min_linked * min_length):
+        loop = _within(symbols[start:end], period, start, rate, torn and end == len(symbols))
         if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * period):
             found.append(loop)
     return sorted(found, key=lambda loop: -loop.score)
 
 
-def _likely(symbols: Symbols, max_period: int, min_length: int) -> list[tuple[int, int, int]]:
+def _likely(symbols: Symbols, max_period: int, least: float) -> list[tuple[int, int, int]]:
     """Periods and where to look for a loop of each: in which stretches come back, and where most of it is linked."""
     hashes = hashes_of_stretches(symbols, _LINKED)
     gains = []
     for period in _common_distances(symbols, max_period):
         start, end, gain = _heaviest(np.where(_linked(hashes, period), 1.0, -_UNLINKED))
-        if gain >= _MIN_LINKED * min_length:
-            reach = period + min_length
+        if gain >= least:
+            reach = max(_REACH, 2 * period)
             gains.append((gain, period, max(0, start - reach), min(len(symbols), end + _LINKED + reach)))
     return [where for _, *where in sorted(gains, reverse=True)[:_CANDIDATES]]
 
@@ -127,27 +131,38 @@ def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int, float]:
     return end - int(lowest[::-1].argmin()), end, float(gains[end])
 
 
-def _within(symbols: Symbols, period: int, offset: int, rate: float) -> Interrupted | None:
+def _within(symbols: Symbols, period: int, offset: int, rate: float, torn: bool) -> Interrupted | None:
     if len(symbols) < 3 * period:
         return None
-    at = _clean(symbols, period)
-    copy = symbols[at : at + period]
-    for _ in range(_PASSES):
-        path = _aligned(symbols, copy)
-        if path is None:
-            return None
-        copy = _consensus(symbols, path, copy)
-    if _root(copy) < period:
+    copy = _commonest(symbols, _first_guess(symbols, period), np.zeros(period, dtype=np.int64))
+    path = _aligned(symbols, copy, torn)
+    for _ in range(_PASSES if path is not None else 0):
+        better = _better(symbols, copy, path, torn)
+        if better is None:
+            break
+        copy, path = better
+    if path is None or _root(copy) < len(copy):
         return None
     return _described(symbols, path, copy, offset, rate)
 
 
-def _clean(symbols: Symbols, period: int) -> int:
-    """Where a copy begins that is most like what follows it."""
+def _better(symbols: Symbols, copy: Symbols, path: _Path, torn: bool) -> tuple[Symbols, _Path] | None:
+    """A copy that most copies agree with more, and its path; None where the one there is the best."""
+    for other in (_way_round(symbols, path, copy), _commonest(symbols, path, copy)):
+        if other is not None and not np.array_equal(other, copy):
+            found = _aligned(symbols, other, torn)
+            if found is not None and found.score - len(other) > path.score - len(copy):
+                return other, found
+    return None
+
+
+def _first_guess(symbols: Symbols, period: int) -> _Path:
+    """The stretch that is most like what follows it, as if nothing were lost or put in there."""
     same = symbols[:-period] == symbols[period:]
     sums = np.concatenate(([0], np.cumsum(same)))
     window = min(max(2 * period, _SEEN), len(same))
-    return int((sums[window:] - sums[:-window]).argmax())
+    start = int((sums[window:] - sums[:-window]).argmax())
+    return _Path(start, np.arange(window) % period, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +174,7 @@ class _Path:
     score: float
 
 
-def _aligned(symbols: Symbols, copy: Symbols) -> _Path | None:
+def _aligned(symbols: Symbols, copy: Symbols, torn: bool) -> _Path | None:
     period, total = len(copy), len(symbols)
     twice = np.concatenate((copy, copy))
     gains = {int(s): np.where(twice == s, 1.0, -_CHANGED) for s in np.unique(copy)}
@@ -189,6 +204,8 @@ def _aligned(symbols: Symbols, copy: Symbols) -> _Path | None:
             outside, left[i] = top - _INTERRUPTED, on
     if best_at < 0:
         return None
+    if torn and float(sums.max()) > max(best - _TORN, best / 2):
+        best, best_at, best_on = float(sums.max()), total - 1, int(sums.argmax())
     places = np.full(total, -1, dtype=np.int64)
     i, on = best_at, best_on
     while True:
@@ -205,15 +222,49 @@ def _aligned(symbols: Symbols, copy: Symbols) -> _Path | None:
     return _Path(i, places[i : best_at + 1], best)
 
 
-def _consensus(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols:
-    """What most copies have at each place."""
-    inside = path.places >= 0
-    elements = symbols[path.start : path.start + len(path.places)][inside]
-    (places, values), counts = np.unique(np.stack((path.places[inside], elements)), axis=1, return_counts=True)
+def _commonest(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols:
+    """The copy with the commonest element at each place."""
     found = copy.copy()
-    order = np.argsort(counts, kind="stable")
-    found[places[order]] = values[order]
+    for place, elements in _seen(symbols, path).items():
+        found[place] = elements.most_common(1)[0][0]
     return found
+
+
+def _seen(symbols: Symbols, path: _Path) -> dict[int, Counter[int]]:
+    """How often each element stands at each place."""
+    seen: dict[int, Counter[int]] = defaultdict(Counter)
+    for place, element in zip(path.places.tolist(), symbols[path.start :].tolist(), strict=False):
+        if place >= 0:
+            seen[place][element] += 1
+    return seen
+
+
+def _way_round(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols | None:
+    """The copy with, after each place, the commonest way on; None where that does not lead round.
+
+    So a place that most copies leave out is lost, and what most copies have in between is put in.
+    """
+    ways: dict[int, Counter[tuple[int, tuple[int, ...]]]] = defaultdict(Counter)
+    last = int(path.places[0])
+    between: list[int] = []
+    for place, element in zip(path.places[1:].tolist(), symbols[path.start + 1 :].tolist(), strict=False):
+        if place < 0:
+            between.append(element)
+        else:
+            ways[last][place, tuple(between)] += 1
+            last, between = place, []
+    if not ways:
+        return None
+    seen = _seen(symbols, path)
+    first = place = max(seen, key=lambda it: seen[it].total())
+    found: list[int] = []
+    while len(found) <= len(copy) + _GROWTH and place in ways:
+        found.append(seen[place].most_common(1)[0][0])
+        (place, put_in), _ = ways[place].most_common(1)[0]
+        found += put_in
+        if place == first:
+            return np.array(found, dtype=np.int64)
+    return None
 
 
 def _root(copy: Symbols) -> int:

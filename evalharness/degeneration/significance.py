@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration.content import (
     MAX_PARSED_CHARACTERS,
     code_until,
+    is_comment,
     is_alignment,
     is_in_literal,
     is_rule,
@@ -57,6 +58,7 @@ NEARLY_ALL = 0.90
 MAX_LOOPS = 16
 """Of a completion with hundreds of loops only the longest ones are looked at closely."""
 
+_BLANK = re.compile(r"\s|\w+|[^\w\s]")
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
 MOST = 0.70
@@ -142,12 +144,21 @@ def _interrupted(
     code = code_until(text)
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
-    for loops in _interrupted_loops(text, token_ids, decode):
+    for loops in _interrupted_loops(text, token_ids, decode, code == len(text)):
         for loop in loops:
-            most = loop.start_character + MOST * (loop.end_character - loop.start_character)
-            if counts(loop, text, token_ids, stop_reason) and (most >= code or loop.whole >= MIN_WHOLE):
+            if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code):
                 return [loop]
     return []
+
+
+def _is_code(loop: Loop, text: str, code: int) -> bool:
+    """Whether a loop with interruptions is code of one shape: most of it parses, and its copies are not the same.
+
+    Comments parse whatever they say.
+    """
+    most = loop.start_character + MOST * (loop.end_character - loop.start_character)
+    same = loop.whole >= MIN_WHOLE and loop.kind != "whitespace"
+    return most < code and not same and not is_comment(text, *loop.span)
 
 
 def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
@@ -230,6 +241,7 @@ def _interrupted_loops(
     text: str,
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
+    sound: bool,
 ) -> Iterator[list[Loop]]:
     """The loops with interruptions, best first: of the tokens where they are known, of words and signs, of characters.
 
@@ -237,22 +249,24 @@ def _interrupted_loops(
     """
     if token_ids is not None and decode is not None:
         loops = []
-        for found in find_interrupted(token_ids, min_length=MIN_TOKENS):
+        for found in find_interrupted(token_ids, min_length=MIN_TOKENS, torn=not sound, min_linked=0.7 if sound else 0.4):
             _, span = _decoded(found.run, text, token_ids, decode)
             loops.append(_loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole))
         yield loops
     words = [match.start() for match in _WORD.finditer(text)]
-    yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, 0.07)
-    yield _interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, 0.15)
+    yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, 0.07, sound)
+    blanks = [match.start() for match in _BLANK.finditer(text)]
+    yield _interrupted_between(text, blanks, MAX_GLUED_PERIOD, 0.07, sound)
+    yield _interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, 0.15, sound)
 
 
-def _interrupted_between(text: str, starts: Sequence[int], max_period: int, rate: float) -> list[Loop]:
+def _interrupted_between(text: str, starts: Sequence[int], max_period: int, rate: float, sound: bool) -> list[Loop]:
     edges = [*starts, len(text)]
     names: dict[str, int] = {}
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
     written = list(names)
     loops = []
-    for found in find_interrupted(ids, min_length=MIN_TOKENS, max_period=max_period, rate=rate):
+    for found in find_interrupted(ids, min_length=MIN_TOKENS, max_period=max_period, rate=rate, torn=not sound, min_linked=0.7 if sound else 0.4):
         start, end = edges[found.run.onset], edges[found.run.end]
         copy = "".join(written[i] for i in found.copy)
         placed = Repetition(max(1, len(copy)), start, end - start)
