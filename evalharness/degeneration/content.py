@@ -65,7 +65,7 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
 
 
 def is_comment(text: str, start: int, end: int) -> bool:
-    """Whether most lines of the characters ``start`` to ``end`` of ``text`` are comments, which parse whatever they say."""
+    """Whether most lines of the characters ``start`` to ``end`` of ``text`` are comments: those parse anyway."""
     first = text.rfind("\n", 0, start) + 1
     lines = [line for line in text[first:end].split("\n") if line.strip()]
     comments = sum(line.lstrip().startswith("#") for line in lines)

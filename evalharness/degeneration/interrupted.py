@@ -1,14 +1,12 @@
 """Loops with something else inside now and then: one element in twenty changed, lost or put in.
 
-Exact search sees only the stretches between two interruptions. Here a loop is what an automaton accepts that runs round
-and round one copy: each element that is as the copy has it gains 1, one that is not loses ``_CHANGED``, and the
-automaton may leave the copy and come back to any place in it for ``_INTERRUPTED`` and a little for each element in
-between. The stretch with the highest sum is found by dynamic programming: local alignment (Smith and Waterman 1981) to
-a copy that wraps round, as in finding tandem repeats in DNA (Benson 1999), with the gap as one state. The copy itself
-is then what most copies have at each place, so that one spoiled copy spoils nothing, and the search is made once more.
+Exact search sees only the stretches between two interruptions. Here the distances at which stretches stand again give
+the likely periods, and one copy is aligned to the sequence round and round (see
+:mod:`evalharness.degeneration.alignment`). The copy is what most copies have at each place, so that one spoiled copy
+spoils nothing, neither where the loop begins nor what it is called.
 
-What tells a loop from forty functions of one shape, which gain as much: what varies in those varies at the same places
-in every copy, and interruptions fall anywhere.
+What tells a loop from forty functions of one shape, which repeat as much of themselves: what varies in those varies at
+the same places in every copy, and interruptions fall anywhere.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collections import Counter, defaultdict
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.degeneration.alignment import Noise, Path, aligned, first_guess, mended
 from evalharness.degeneration.batches import Symbols, as_symbols
 from evalharness.degeneration.loops import MAX_TOKEN_PERIOD, Repetition, hashes_of_stretches
 
@@ -27,33 +25,52 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIN_COPIES = 5
-_VOTERS = (2, 4, 8)
-_MIN_VOTES = 12
-_VOTED = 3
-_LINKED = 3
-_UNLINKED = 0.75
-MIN_LINKED = 0.4
-_CANDIDATES = 4
+"""One more than an exact loop needs: with four copies that differ here and there, much code of one shape is a loop."""
 
-_CHANGED = 2.5
-_INTERRUPTED = 3.0
-_BETWEEN = 0.5
-_TORN = 2 * _INTERRUPTED
-_PASSES = 3
-_GROWTH = 8
-_SEEN = 32
+OF_TOKENS = Noise(changed=2.5, interrupted=3.0, between=0.5, rate=0.07)
+"""Interruptions among tokens, or words and signs. One in twenty is changed, and what is changed runs into what stands
+beside it often enough that 0.07 are not as the copy has them. The costs are the logarithm of the odds that an element
+is in a loop (0.95 are as the copy has them, and of code at its likeliest distance about 0.4), in units of the gain."""
+
+OF_CHARACTERS = Noise(changed=2.5, interrupted=3.0, between=0.5, rate=0.15)
+"""The same among characters: a changed token is several of them."""
+
+OF_BLANKS = Noise(changed=4.0, interrupted=4.5, between=0.5, rate=0.07)
+"""The same where each blank is one element: a token of them is four or eight, so interruptions are rarer."""
+
+_VOTING = (2, 4, 8)
+"""Elements that vote for a period by the distance to where they stand next. Short ones survive more changed elements
+(0.95**4 = 0.81 of the pairs are whole twice), long ones are less often the same within one copy."""
+_MIN_VOTES = 12
+_VOTED = 4
+_CANDIDATES = 6
+
+_LINKED = 3
+_UNLINKED_COSTS = 0.75
+MIN_LINKED = 0.4
+"""A likely loop has a stretch in which three elements in a row stand again a period on or back. Each that does gains 1,
+each that does not costs ``_UNLINKED_COSTS``, and the sum is this share of the least length: a coarse sieve, which only
+saves aligning. One changed element in twenty leaves 0.75."""
+
+_GUESSED_FROM = 32
 _REACH = 512
+"""Elements beyond a linked stretch that are aligned, too."""
 
 MAX_VARYING = 0.5
-_SAME = 0.8
+"""Share of what is not as the copy has it that may stand at places where half of the copies or more have something
+else. In noise about 0.1 with five copies and less with more; in a shape that is filled in, nearly all of it."""
+
+_SAME = 0.9
+"""Share of a copy that equals itself turned by some way, from which on the period is that way and not the copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
     """A loop with interruptions.
 
-    ``copy`` is what most copies have, ``run.period`` elements. ``agreement`` is the share of the loop's elements that
-    are as the copy has them, ``whole`` the share of the copies that are it altogether.
+    ``copy`` is what most copies have, turned so that it begins where the loop does. ``agreement`` is the share of the
+    loop's elements that are as the copy has them, ``whole`` the share of its copies that are that altogether. ``score``
+    says how much the loop explains: what its path gains, less the copy.
     """
 
     run: Repetition
@@ -64,40 +81,46 @@ class Interrupted:
 
 
 def find_interrupted(
-    sequence: Sequence[int] | str, *, min_length: int, max_period: int = MAX_TOKEN_PERIOD, rate: float = 0.07, torn: bool = True, min_linked: float = MIN_LINKED
+    sequence: Sequence[int] | str,
+    *,
+    min_length: int,
+    max_period: int = MAX_TOKEN_PERIOD,
+    noise: Noise = OF_TOKENS,
+    torn: bool = True,
+    min_linked: float = MIN_LINKED,
 ) -> list[Interrupted]:
-    """Return the best loop with interruptions for each likely period that has one, best first.
+    """Return the loop with interruptions for each likely period that has one, the one that explains most first.
 
     ``run.length`` is from the loop's first element to its last, interruptions included. Loops without interruptions are
-    found as well, with an agreement of 1.0. The best is the one that says most: what it gains, less its copy.
+    found as well, with an agreement of 1.0. With ``torn`` a loop that nearly reaches the end of the sequence does.
     """
     symbols = as_symbols(sequence)
     if len(symbols) < min_length:
         return []
     found = []
     for period, start, end in _likely(symbols, max_period, min_linked * min_length):
-        loop = _within(symbols[start:end], period, start, rate, torn and end == len(symbols))
-        if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * period):
+        loop = _around(symbols, period, (start, end), noise, torn=torn)
+        if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * loop.run.period):
             found.append(loop)
     return sorted(found, key=lambda loop: -loop.score)
 
 
-def _likely(symbols: Symbols, max_period: int, least: float) -> list[tuple[int, int, int]]:
-    """Periods and where to look for a loop of each: in which stretches come back, and where most of it is linked."""
+def _likely(symbols: Symbols, max_period: int, least_gain: float) -> list[tuple[int, int, int]]:
+    """Periods, each with the stretch that is linked over it."""
     hashes = hashes_of_stretches(symbols, _LINKED)
-    gains = []
+    found = []
     for period in _common_distances(symbols, max_period):
-        start, end, gain = _heaviest(np.where(_linked(hashes, period), 1.0, -_UNLINKED))
-        if gain >= least:
-            reach = max(_REACH, 2 * period)
-            gains.append((gain, period, max(0, start - reach), min(len(symbols), end + _LINKED + reach)))
-    return [where for _, *where in sorted(gains, reverse=True)[:_CANDIDATES]]
+        start, end, gain = _heaviest(np.where(_linked(hashes, period), 1.0, -_UNLINKED_COSTS))
+        end += _LINKED - 1
+        if gain >= least_gain and end - start >= 2 * period:
+            found.append((gain, period, start, end))
+    return [(period, start, end) for _, period, start, end in sorted(found, reverse=True)[:_CANDIDATES]]
 
 
 def _common_distances(symbols: Symbols, max_period: int) -> list[int]:
     """The distances at which most stretches stand next, of stretches of several widths."""
     chosen: set[int] = set()
-    for width in _VOTERS:
+    for width in _VOTING:
         hashes = hashes_of_stretches(symbols, width)
         order = np.argsort(hashes, kind="stable")
         same = hashes[order[1:]] == hashes[order[:-1]]
@@ -123,7 +146,7 @@ def _linked(hashes: npt.NDArray[np.uint64], period: int) -> npt.NDArray[np.bool_
 
 
 def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int, float]:
-    """First and last-plus-one position of the stretch with the largest sum, and that (Bentley 1984)."""
+    """First and last-plus-one position of the stretch with the largest sum, and that sum (Bentley 1984)."""
     sums = np.concatenate(([0.0], np.cumsum(weights)))
     gains = sums - np.minimum.accumulate(sums)
     end = int(gains.argmax())
@@ -131,169 +154,51 @@ def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int, float]:
     return end - int(lowest[::-1].argmin()), end, float(gains[end])
 
 
-def _within(symbols: Symbols, period: int, offset: int, rate: float, torn: bool) -> Interrupted | None:
-    if len(symbols) < 3 * period:
+def _around(symbols: Symbols, period: int, linked: tuple[int, int], noise: Noise, *, torn: bool) -> Interrupted | None:
+    start, end = linked
+    copy = first_guess(symbols[start:end], period, _GUESSED_FROM)
+    reach = max(_REACH, 2 * period)
+    first, last = max(0, start - reach), min(len(symbols), end + reach)
+    symbols, torn = symbols[first:last], torn and last == len(symbols)
+    path = aligned(symbols, copy, noise, torn=torn)
+    if path is None:
         return None
-    copy = _commonest(symbols, _first_guess(symbols, period), np.zeros(period, dtype=np.int64))
-    path = _aligned(symbols, copy, torn)
-    for _ in range(_PASSES if path is not None else 0):
-        better = _better(symbols, copy, path, torn)
-        if better is None:
-            break
-        copy, path = better
-    if path is None or _root(copy) < len(copy):
-        return None
-    return _described(symbols, path, copy, offset, rate)
+    copy, path = mended(symbols, copy, path, noise, torn=torn)
+    return None if _repeats_itself(copy) else _judged(symbols, path, copy, noise, first)
 
 
-def _better(symbols: Symbols, copy: Symbols, path: _Path, torn: bool) -> tuple[Symbols, _Path] | None:
-    """A copy that most copies agree with more, and its path; None where the one there is the best."""
-    for other in (_way_round(symbols, path, copy), _commonest(symbols, path, copy)):
-        if other is not None and not np.array_equal(other, copy):
-            found = _aligned(symbols, other, torn)
-            if found is not None and found.score - len(other) > path.score - len(copy):
-                return other, found
-    return None
+def _repeats_itself(copy: Symbols) -> bool:
+    """Whether the copy is itself several copies of something shorter, but for a few elements."""
+    shifts = range(1, len(copy) // 2 + 1)
+    return any(np.count_nonzero(copy == np.roll(copy, shift)) >= _SAME * len(copy) for shift in shifts)
 
 
-def _first_guess(symbols: Symbols, period: int) -> _Path:
-    """The stretch that is most like what follows it, as if nothing were lost or put in there."""
-    same = symbols[:-period] == symbols[period:]
-    sums = np.concatenate(([0], np.cumsum(same)))
-    window = min(max(2 * period, _SEEN), len(same))
-    start = int((sums[window:] - sums[:-window]).argmax())
-    return _Path(start, np.arange(window) % period, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """Where the automaton went: for each element from ``start`` on its place in the copy, -1 while interrupted."""
-
-    start: int
-    places: npt.NDArray[np.int64]
-    score: float
-
-
-def _aligned(symbols: Symbols, copy: Symbols, torn: bool) -> _Path | None:
-    period, total = len(copy), len(symbols)
-    twice = np.concatenate((copy, copy))
-    gains = {int(s): np.where(twice == s, 1.0, -_CHANGED) for s in np.unique(copy)}
-    strange = np.full(2 * period, -_CHANGED)
-    # Diagonals, not places: the one of an element that stands at ``place`` is (place - index) mod period.
-    sums = np.full(period, -1.0)
-    entered = np.zeros((total, period), dtype=np.bool_)
-    left = np.empty(total, dtype=np.int64)  # the diagonal that an interruption began on, -1 where it goes on
-    best, best_at, best_on, outside = 0.0, -1, -1, -1.0
-    fresh = np.zeros(total, dtype=np.bool_)
-    for i, symbol in enumerate(symbols.tolist()):
-        enter = outside
-        if enter <= 0.0:
-            enter = 0.0
-            fresh[i] = True
-        np.less_equal(sums, enter, out=entered[i])
-        np.maximum(sums, enter, out=sums)
-        shift = i % period
-        sums += gains.get(symbol, strange)[shift : shift + period]
-        on = int(sums.argmax())
-        top = float(sums[on])
-        if top > best:
-            best, best_at, best_on = top, i, on
-        outside -= _BETWEEN
-        left[i] = -1
-        if top - _INTERRUPTED >= outside:
-            outside, left[i] = top - _INTERRUPTED, on
-    if best_at < 0:
-        return None
-    if torn and float(sums.max()) > max(best - _TORN, best / 2):
-        best, best_at, best_on = float(sums.max()), total - 1, int(sums.argmax())
-    places = np.full(total, -1, dtype=np.int64)
-    i, on = best_at, best_on
-    while True:
-        places[i] = (on + i) % period
-        if not entered[i, on]:
-            i -= 1
-            continue
-        if fresh[i]:
-            break
-        i -= 1
-        while left[i] < 0:
-            i -= 1
-        on = int(left[i])
-    return _Path(i, places[i : best_at + 1], best)
-
-
-def _commonest(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols:
-    """The copy with the commonest element at each place."""
-    found = copy.copy()
-    for place, elements in _seen(symbols, path).items():
-        found[place] = elements.most_common(1)[0][0]
-    return found
-
-
-def _seen(symbols: Symbols, path: _Path) -> dict[int, Counter[int]]:
-    """How often each element stands at each place."""
-    seen: dict[int, Counter[int]] = defaultdict(Counter)
-    for place, element in zip(path.places.tolist(), symbols[path.start :].tolist(), strict=False):
-        if place >= 0:
-            seen[place][element] += 1
-    return seen
-
-
-def _way_round(symbols: Symbols, path: _Path, copy: Symbols) -> Symbols | None:
-    """The copy with, after each place, the commonest way on; None where that does not lead round.
-
-    So a place that most copies leave out is lost, and what most copies have in between is put in.
-    """
-    ways: dict[int, Counter[tuple[int, tuple[int, ...]]]] = defaultdict(Counter)
-    last = int(path.places[0])
-    between: list[int] = []
-    for place, element in zip(path.places[1:].tolist(), symbols[path.start + 1 :].tolist(), strict=False):
-        if place < 0:
-            between.append(element)
-        else:
-            ways[last][place, tuple(between)] += 1
-            last, between = place, []
-    if not ways:
-        return None
-    seen = _seen(symbols, path)
-    first = place = max(seen, key=lambda it: seen[it].total())
-    found: list[int] = []
-    while len(found) <= len(copy) + _GROWTH and place in ways:
-        found.append(seen[place].most_common(1)[0][0])
-        (place, put_in), _ = ways[place].most_common(1)[0]
-        found += put_in
-        if place == first:
-            return np.array(found, dtype=np.int64)
-    return None
-
-
-def _root(copy: Symbols) -> int:
-    """The shortest period of the copy, taken round, but for a few elements."""
-    period = len(copy)
-    for shift in range(1, period // 2 + 1):
-        if np.count_nonzero(copy == np.roll(copy, shift)) >= _SAME * period and period>=2*shift:
-            return shift
-    return period
-
-
-def _described(symbols: Symbols, path: _Path, copy: Symbols, offset: int, rate: float) -> Interrupted | None:
+def _judged(symbols: Symbols, path: Path, copy: Symbols, noise: Noise, offset: int) -> Interrupted | None:
+    """The loop along ``path``; None where too much of it is not as the copy has it, or always at the same places."""
     period, length = len(copy), len(path.places)
     elements = symbols[path.start : path.start + length]
-    hit = (path.places >= 0) & (elements == copy[path.places])
-    hits = np.bincount(path.places[hit], minlength=period)
-    times = max(length / period, float(hits.max()))
-    deviations = np.maximum(0.0, times - hits)
-    varying = float(deviations[hits < 0.5 * times].sum())
-    strange = length - int(hits.sum())
-    if strange > rate * length + 3 * (rate * length) ** 0.5 or varying > max(1.0,MAX_VARYING * float(deviations.sum())):
+    as_copied = (path.places >= 0) & (elements == copy[path.places])
+    hits = np.bincount(path.places[as_copied], minlength=period)
+    copies = max(length / period, float(hits.max()))
+    missed = np.maximum(0.0, copies - hits)
+    varying = float(missed[hits < copies / 2].sum())
+    if length - int(hits.sum()) > noise.at_most(length) or varying > max(1.0, MAX_VARYING * float(missed.sum())):
         return None
-    natural = hit & np.concatenate(([True], (path.places[1:] - path.places[:-1]) % period == (1 % period)))
-    sums = np.concatenate(([0], np.cumsum(natural)))
-    whole = 0.0
-    firsts = np.flatnonzero(path.places[: length - period + 1] == path.places[0])
-    if len(firsts):
-        whole = float((sums[firsts + period] - sums[firsts] >= period).sum() / (length // period))
-    # Turned so that it begins where the loop does.
-    turned = np.roll(copy, -int(path.places[0]))
-    run = Repetition(period, offset + path.start, length)
-    return Interrupted(run, tuple(turned.tolist()), float(hit.mean()), whole, path.score - period)
+    return Interrupted(
+        run=Repetition(period, offset + path.start, length),
+        copy=tuple(np.roll(copy, -int(path.places[0])).tolist()),
+        agreement=float(as_copied.mean()),
+        whole=_whole(path.places, as_copied, period),
+        score=path.score - period,
+    )
+
+
+def _whole(places: npt.NDArray[np.int64], as_copied: npt.NDArray[np.bool_], period: int) -> float:
+    """Share of the copies, counted from the loop's first element, that have nothing strange in them."""
+    if len(places) < period:
+        return 0.0
+    in_order = as_copied.copy()
+    in_order[1:] &= (places[1:] - places[:-1]) % period == 1 % period
+    sums = np.concatenate(([0], np.cumsum(in_order)))
+    firsts = np.flatnonzero(places[: len(places) - period + 1] == places[0])
+    return float(np.count_nonzero(sums[firsts + period] - sums[firsts] == period) / (len(places) // period))

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration.content import (
     MAX_PARSED_CHARACTERS,
     code_until,
-    is_comment,
     is_alignment,
+    is_comment,
     is_in_literal,
     is_rule,
 )
-from evalharness.degeneration.interrupted import find_interrupted
+from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
@@ -26,6 +26,7 @@ from evalharness.degeneration.near import find_near
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from evalharness.degeneration.alignment import Noise
     from evalharness.degeneration.measures import Unit
     from evalharness.records import StopReason
 
@@ -62,15 +63,20 @@ _BLANK = re.compile(r"\s|\w+|[^\w\s]")
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
 MOST = 0.70
-"""Share of a loop that has to lie in what parses of the text, where the end of it was cut within a statement."""
+"""Share of a loop that has to lie in what parses of the text: in front of a string that is still open."""
 
-MIN_WHOLE = 0.5
+MIN_WHOLE = 0.50
+"""Code of one shape says something else nearly every time; where this share of the copies is the same altogether, it is
+a loop although it parses."""
+
+LINKED_IN_CODE = 0.70
+"""Where all of the text parses only such loops count, so a finer sieve saves the time (``interrupted.MIN_LINKED``)."""
+
 MAX_GLUED_PERIOD = 16
-MIN_GLUED = 0.70
 """Interrupted loops are looked for in characters, too, where the copy is one word at most: a row of such words is one
-word. Indented code is blanks with interruptions, but not for seven tenths of it."""
+word."""
 
-NEARLY = 0.75
+NEARLY = 0.9
 """An exact loop is the one to report where it has this share of the longest one's characters."""
 
 _Span = tuple[int, int]
@@ -144,7 +150,7 @@ def _interrupted(
     code = code_until(text)
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
-    for loops in _interrupted_loops(text, token_ids, decode, code == len(text)):
+    for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
         for loop in loops:
             if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code):
                 return [loop]
@@ -157,7 +163,9 @@ def _is_code(loop: Loop, text: str, code: int) -> bool:
     Comments parse whatever they say.
     """
     most = loop.start_character + MOST * (loop.end_character - loop.start_character)
-    same = loop.whole >= MIN_WHOLE and loop.kind != "whitespace"
+    covered = text[slice(*loop.span)]
+    indented = loop.kind == "whitespace" and "\n" not in loop.text and "\n" in covered
+    same = loop.whole >= MIN_WHOLE and not indented
     return most < code and not same and not is_comment(text, *loop.span)
 
 
@@ -241,6 +249,7 @@ def _interrupted_loops(
     text: str,
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
+    *,
     sound: bool,
 ) -> Iterator[list[Loop]]:
     """The loops with interruptions, best first: of the tokens where they are known, of words and signs, of characters.
@@ -249,24 +258,35 @@ def _interrupted_loops(
     """
     if token_ids is not None and decode is not None:
         loops = []
-        for found in find_interrupted(token_ids, min_length=MIN_TOKENS, torn=not sound, min_linked=0.7 if sound else 0.4):
+        for found in find_interrupted(
+            token_ids, min_length=MIN_TOKENS, torn=not sound, min_linked=LINKED_IN_CODE if sound else MIN_LINKED
+        ):
             _, span = _decoded(found.run, text, token_ids, decode)
-            loops.append(_loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole))
+            loops.append(
+                _loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole)
+            )
         yield loops
     words = [match.start() for match in _WORD.finditer(text)]
-    yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, 0.07, sound)
+    yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound)
     blanks = [match.start() for match in _BLANK.finditer(text)]
-    yield _interrupted_between(text, blanks, MAX_GLUED_PERIOD, 0.07, sound)
-    yield _interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, 0.15, sound)
+    yield _interrupted_between(text, blanks, MAX_GLUED_PERIOD, OF_BLANKS, sound=sound)
+    yield _interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, OF_CHARACTERS, sound=sound)
 
 
-def _interrupted_between(text: str, starts: Sequence[int], max_period: int, rate: float, sound: bool) -> list[Loop]:
+def _interrupted_between(text: str, starts: Sequence[int], max_period: int, noise: Noise, *, sound: bool) -> list[Loop]:
     edges = [*starts, len(text)]
     names: dict[str, int] = {}
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
     written = list(names)
     loops = []
-    for found in find_interrupted(ids, min_length=MIN_TOKENS, max_period=max_period, rate=rate, torn=not sound, min_linked=0.7 if sound else 0.4):
+    for found in find_interrupted(
+        ids,
+        min_length=MIN_TOKENS,
+        max_period=max_period,
+        noise=noise,
+        torn=not sound,
+        min_linked=LINKED_IN_CODE if sound else MIN_LINKED,
+    ):
         start, end = edges[found.run.onset], edges[found.run.end]
         copy = "".join(written[i] for i in found.copy)
         placed = Repetition(max(1, len(copy)), start, end - start)
@@ -323,7 +343,9 @@ def _in_proportion(run: Repetition, text: str, tokens: int, of_characters: list[
     return text[start : start + max(1, (end - start) * run.period // run.length)], (start, end)
 
 
-def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agreement: float = 1.0, whole: float = 1.0) -> Loop:
+def _loop(
+    run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agreement: float = 1.0, whole: float = 1.0
+) -> Loop:
     return Loop(
         period=run.period,
         copies=run.copies,
