@@ -18,6 +18,10 @@ about a second for each MB."""
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
+NEARLY_ALL_LINES = 0.9
+"""A line that noise broke in two has its second half outside of the comment."""
+
+_BLANKS_OR_RULE = re.compile(r"[ \t]+|([-=*#~_+.^<>|])\1*")
 # A comment that is a rule, and a line that is nothing but one: an underline in a docstring. The first may be cut.
 _COMMENT_RULE = re.compile(r"[ \t]*#+[ \t]*([-=*#~_+.^<>])\1*[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ \t]*")
@@ -64,12 +68,21 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
 
 
+def is_layout(text: str, start: int, end: int, copy: str) -> bool:
+    """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
+
+    Indentation, columns, and the rules of a table are. What goes on for more than ``MAX_LINE_CHARACTERS`` is none.
+    """
+    lines = text[text.rfind("\n", 0, start) + 1 : end].split("\n")
+    return bool(_BLANKS_OR_RULE.fullmatch(copy)) and max(map(len, lines)) <= MAX_LINE_CHARACTERS
+
+
 def is_comment(text: str, start: int, end: int) -> bool:
-    """Whether most lines of the characters ``start`` to ``end`` of ``text`` are comments: those parse anyway."""
+    """Whether nearly all lines of the characters ``start`` to ``end`` of ``text`` are comments: those parse anyway."""
     first = text.rfind("\n", 0, start) + 1
     lines = [line for line in text[first:end].split("\n") if line.strip()]
     comments = sum(line.lstrip().startswith("#") for line in lines)
-    return 2 * comments > len(lines)
+    return comments >= NEARLY_ALL_LINES * len(lines)
 
 
 def code_until(text: str) -> int:

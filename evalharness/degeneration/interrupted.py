@@ -35,7 +35,7 @@ is in a loop (0.95 are as the copy has them, and of code at its likeliest distan
 OF_CHARACTERS = Noise(changed=2.5, interrupted=3.0, between=0.5, rate=0.15)
 """The same among characters: a changed token is several of them."""
 
-OF_BLANKS = Noise(changed=4.0, interrupted=4.5, between=0.5, rate=0.07)
+OF_BLANKS = Noise(changed=4.0, interrupted=4.5, between=0.5, rate=0.11)
 """The same where each blank is one element: a token of them is four or eight, so interruptions are rarer."""
 
 _VOTING = (2, 4, 8)
@@ -59,6 +59,10 @@ _REACH = 512
 MAX_VARYING = 0.5
 """Share of what is not as the copy has it that may stand at places where half of the copies or more have something
 else. In noise about 0.1 with five copies and less with more; in a shape that is filled in, nearly all of it."""
+
+FEW_STRANGE = 0.04
+"""Up to this share of a loop that is not as the copy has it, it does not matter where that is: one wrong element in the
+copy of a long loop stands at the same place every time."""
 
 _SAME = 0.9
 """Share of a copy that equals itself turned by some way, from which on the period is that way and not the copy."""
@@ -182,7 +186,9 @@ def _judged(symbols: Symbols, path: Path, copy: Symbols, noise: Noise, offset: i
     copies = max(length / period, float(hits.max()))
     missed = np.maximum(0.0, copies - hits)
     varying = float(missed[hits < copies / 2].sum())
-    if length - int(hits.sum()) > noise.at_most(length) or varying > max(1.0, MAX_VARYING * float(missed.sum())):
+    strange = length - int(hits.sum())
+    filled_in = strange > FEW_STRANGE * length and varying > max(1.0, MAX_VARYING * float(missed.sum()))
+    if strange > noise.at_most(length) or filled_in:
         return None
     return Interrupted(
         run=Repetition(period, offset + path.start, length),

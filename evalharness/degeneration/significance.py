@@ -16,6 +16,7 @@ from evalharness.degeneration.content import (
     is_alignment,
     is_comment,
     is_in_literal,
+    is_layout,
     is_rule,
 )
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
@@ -65,7 +66,7 @@ _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 MOST = 0.70
 """Share of a loop that has to lie in what parses of the text: in front of a string that is still open."""
 
-MIN_WHOLE = 0.50
+MIN_WHOLE = 0.60
 """Code of one shape says something else nearly every time; where this share of the copies is the same altogether, it is
 a loop although it parses."""
 
@@ -152,7 +153,8 @@ def _interrupted(
         return []
     for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
         for loop in loops:
-            if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code):
+            layout = is_layout(text, *loop.span, copy=loop.text)
+            if counts(loop, text, token_ids, stop_reason) and not layout and not _is_code(loop, text, code):
                 return [loop]
     return []
 
@@ -163,10 +165,7 @@ def _is_code(loop: Loop, text: str, code: int) -> bool:
     Comments parse whatever they say.
     """
     most = loop.start_character + MOST * (loop.end_character - loop.start_character)
-    covered = text[slice(*loop.span)]
-    indented = loop.kind == "whitespace" and "\n" not in loop.text and "\n" in covered
-    same = loop.whole >= MIN_WHOLE and not indented
-    return most < code and not same and not is_comment(text, *loop.span)
+    return most < code and loop.whole < MIN_WHOLE and not is_comment(text, *loop.span)
 
 
 def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
