@@ -18,6 +18,9 @@ about a second for each MB."""
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
+USUAL_LINE_CHARACTERS = 79
+"""The mean length of several lines of code, at most: the limit of PEP 8."""
+
 NEARLY_ALL_LINES = 0.9
 """A line that noise broke in two has its second half outside of the comment."""
 
@@ -71,10 +74,10 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
 def is_layout(text: str, start: int, end: int, copy: str) -> bool:
     """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
 
-    Indentation, columns, and the rules of a table are. What goes on for more than ``MAX_LINE_CHARACTERS`` is none.
+    Indentation, columns, and the rules of a table are. One line that goes on and on is none.
     """
-    lines = text[text.rfind("\n", 0, start) + 1 : end].split("\n")
-    return bool(_BLANKS_OR_RULE.fullmatch(copy)) and max(map(len, lines)) <= MAX_LINE_CHARACTERS
+    lines = text[start:end].split("\n")
+    return bool(_BLANKS_OR_RULE.fullmatch(copy)) and (end - start) <= USUAL_LINE_CHARACTERS * len(lines)
 
 
 def is_comment(text: str, start: int, end: int) -> bool:

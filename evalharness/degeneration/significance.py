@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.alphabet import find_babble
 from evalharness.degeneration.content import (
     MAX_PARSED_CHARACTERS,
     code_until,
@@ -156,7 +157,19 @@ def _interrupted(
             layout = is_layout(text, *loop.span, copy=loop.text)
             if counts(loop, text, token_ids, stop_reason) and not layout and not _is_code(loop, text, code):
                 return [loop]
-    return []
+    babble = _babble(text)
+    return [loop for loop in babble if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code)]
+
+
+def _babble(text: str) -> list[Loop]:
+    """The loop of two words in ever new numbers, if there is one."""
+    words = [match for match in _WORD.finditer(text) if match[0].strip()]
+    found = find_babble([match[0] for match in words], MIN_TOKENS)
+    if found is None:
+        return []
+    start, end, copy = words[found.start].start(), words[found.end - 1].end(), "".join(found.pair)
+    run = Repetition(len(copy), start, end - start)
+    return [_loop(run, copy, "character", len(text), (start, end), agreement=0.0, whole=0.0)]
 
 
 def _is_code(loop: Loop, text: str, code: int) -> bool:
@@ -198,7 +211,9 @@ def counts(
         return False
     if is_rule(text, *loop.span) or is_alignment(text, *loop.span):
         return False
-    return cut or not is_in_literal(text, *loop.span)
+    # Where interruptions are passed over, the end may be, too: the last copy is not asked.
+    within = loop.end_character - (len(loop.text) if loop.agreement < 1.0 else 0)
+    return cut or not is_in_literal(text, loop.start_character, max(loop.start_character, within))
 
 
 def ran_to_limit(ran_to_end: bool, stop_reason: StopReason | None) -> bool:
