@@ -26,6 +26,7 @@ from rivals import RIVALS, SCORES
 from speed import speed
 from tables import Count, table
 from thresholds import origin_table, swept
+from whole_kinds import section as whole_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +80,12 @@ def main() -> None:
         wrong = {name: _false_positives(pool, held_out + negatives, how) for name, how in CONDITIONS.items()}
         judged = [row for rows in pool.map(judge, planted, chunksize=16) for row in rows]
         origins = swept(pool, [f.text for f in calibration], planted, CUT_CHARACTERS)
+    without_loop, rates_without_loop = whole_kinds(functions, asked.plants, asked.seed)
     parts = [
         _introduction(len(calibration), len(held_out), len(negatives), len(planted)),
         _false_positive_table(wrong, held_out, negatives),
         _planted_table(judged),
+        without_loop,
         _rival_table(_rivals(calibration, held_out, negatives, planted), wrong["end not known"], held_out, negatives, judged),
         origin_table(origins),
     ]  # fmt: skip
@@ -100,6 +103,7 @@ def main() -> None:
             | {name: count.as_json() for name, count in _right(members).items()}
             for (kind, noisy, mode), members in _grouped(judged).items()
         ],
+        "kinds without a loop": rates_without_loop,
         "thresholds": [asdict(row) for row in origins],
         "false positives": {name: [asdict(f) | {"evidence": e, "text": ""} for f, e in w] for name, w in wrong.items()},
         "misses": [asdict(j) | {"text": j.text[-400:]} for j in judged if not j.found],

@@ -11,7 +11,7 @@ the same places in every copy, and interruptions fall anywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +53,10 @@ each that does not costs ``_UNLINKED_COSTS``, and the sum is this share of the l
 saves aligning. One changed element in twenty leaves 0.75."""
 
 _GUESSED_FROM = 32
+LONGEST = 8_192
+"""Elements that are searched, from the end back: aligning costs some 100 µs an element, and what runs into the limit
+is at the end."""
+
 _REACH = 512
 """Elements beyond a linked stretch that are aligned, too."""
 
@@ -95,17 +99,21 @@ def find_interrupted(
 ) -> list[Interrupted]:
     """Return the loop with interruptions for each likely period that has one, the one that explains most first.
 
-    ``run.length`` is from the loop's first element to its last, interruptions included. Loops without interruptions are
+    Of a sequence of more than ``LONGEST`` elements the end is searched. ``run.length`` is from the loop's first element
+    to its last, interruptions included. Loops without interruptions are
     found as well, with an agreement of 1.0. With ``torn`` a loop that nearly reaches the end of the sequence does.
     """
-    symbols = as_symbols(sequence)
+    whole = as_symbols(sequence)
+    before = max(0, len(whole) - LONGEST)
+    symbols = whole[before:]
     if len(symbols) < min_length:
         return []
     found = []
     for period, start, end in _likely(symbols, max_period, min_linked * min_length):
         loop = _around(symbols, period, (start, end), noise, torn=torn)
         if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * loop.run.period):
-            found.append(loop)
+            run = replace(loop.run, onset=loop.run.onset + before)
+            found.append(replace(loop, run=run))
     return sorted(found, key=lambda loop: -loop.score)
 
 
