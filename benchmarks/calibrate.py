@@ -25,7 +25,7 @@ from planted import LOOPING, Plant, plants
 from rivals import RIVALS, SCORES
 from speed import speed
 from tables import Count, table
-from thresholds import origin_table, swept
+from thresholds import SWEPT, origin_table, swept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         wrong = {name: _false_positives(pool, held_out + negatives, how) for name, how in CONDITIONS.items()}
         judged = [row for rows in pool.map(judge, planted, chunksize=16) for row in rows]
-        origins = swept(pool, [f.text for f in calibration], planted, CUT_CHARACTERS)
+        origins = swept(pool, [f.text for f in calibration], planted, CUT_CHARACTERS, min(SWEPT, asked.plants))
     parts = [
         _introduction(len(calibration), len(held_out), len(negatives), len(planted)),
         _false_positive_table(wrong, held_out, negatives),
