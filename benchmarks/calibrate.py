@@ -25,7 +25,7 @@ from planted import LOOPING, Plant, plants
 from rivals import RIVALS, SCORES
 from speed import speed
 from tables import Count, table
-from thresholds import origin_table, swept
+from thresholds import SWEPT, origin_table, swept
 from whole_kinds import section as whole_kinds
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         wrong = {name: _false_positives(pool, held_out + negatives, how) for name, how in CONDITIONS.items()}
         judged = [row for rows in pool.map(judge, planted, chunksize=16) for row in rows]
-        origins = swept(pool, [f.text for f in calibration], planted, CUT_CHARACTERS)
+        origins = swept(pool, [f.text for f in calibration], planted, CUT_CHARACTERS, min(SWEPT, asked.plants))
     without_loop, rates_without_loop = whole_kinds(functions, asked.plants, asked.seed)
     parts = [
         _introduction(len(calibration), len(held_out), len(negatives), len(planted)),
@@ -119,8 +119,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--functions", type=int, default=3_000, help="most functions of one corpus")
-    parser.add_argument("--plants", type=int, default=300, help="planted loops of each kind, exact and noisy each")
+    parser.add_argument("--functions", type=int, default=1_500, help="most functions of one corpus")
+    parser.add_argument("--plants", type=int, default=200, help="planted loops of each kind, exact and noisy each")
     parser.add_argument("--seed", type=int, default=2, help="0 is the one that thresholds were tried on")
     parser.add_argument("--out", default="reports")
     parser.add_argument("--no-speed", dest="speed", action="store_false")

@@ -25,13 +25,14 @@ VALUES: dict[str, tuple[float, ...]] = {
     "significance.MIN_WHOLE": (0.4, 0.6, 0.8),
     "significance.OF_TOKENS.rate": (0.03, 0.07, 0.15),
     "interrupted.MIN_COPIES": (3, 5, 7),
-    "interrupted.MAX_VARYING": (0.2, 0.5, 0.8),
+    "interrupted.MAX_VARYING": (0.2, 0.4, 0.6),
     "interrupted.FEW_STRANGE": (0.0, 0.04, 0.08),
     "near.MIN_LINES": (4, 8, 12),
     "near.STEADY": (0.5, 0.8, 0.95),
     "near.FEW_NAMES": (0.2, 0.34, 0.6),
 }
-SWEPT_FUNCTIONS, SWEPT_PLANTS = 500, 420
+SWEPT = 240
+"""Most functions, and most plants, that each value is tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ class Swept:
     planted: int
 
 
-def swept(pool: Executor, functions: Sequence[str], planted: Sequence[Plant], cut: int) -> list[Swept]:
-    """Every threshold at each of its ``VALUES``, on a sample of the functions and the plants."""
+def swept(pool: Executor, functions: Sequence[str], planted: Sequence[Plant], cut: int, size: int) -> list[Swept]:
+    """Every threshold at each of its ``VALUES``, on ``size`` of the functions and of the plants at most."""
     draw = random.Random(0)
     long = [text[:cut] for text in functions if len(text) > cut]
-    torn = [Asked(text, "max_new_tokens") for text in draw.sample(long, min(len(long), SWEPT_FUNCTIONS))]
-    some = draw.sample(list(functions), min(len(functions), SWEPT_FUNCTIONS))
+    torn = [Asked(text, "max_new_tokens") for text in draw.sample(long, min(len(long), size))]
+    some = draw.sample(list(functions), min(len(functions), size))
     wrong = [Asked(with_errors(text, len(text))) for text in some]
-    loops = draw.sample(list(planted), min(len(planted), SWEPT_PLANTS))
+    loops = draw.sample(list(planted), min(len(planted), size))
     rows = []
     for name, values in VALUES.items():
         for value in values:

@@ -21,9 +21,13 @@ MAX_LINE_CHARACTERS = 120
 USUAL_LINE_CHARACTERS = 79
 """The mean length of several lines of code, at most: the limit of PEP 8."""
 
+DEEPEST_INDENTATION = 48
+"""Blanks in front of a line or between its columns are fewer, nearly always; from here on they are searched for."""
+
 NEARLY_ALL_LINES = 0.9
 """A line that noise broke in two has its second half outside of the comment."""
 
+_BLANKS = re.compile(r"[ \t]+")
 _BLANKS_OR_RULE = re.compile(r"[ \t]+|([-=*#~_+.^<>|])\1*")
 # A comment that is a rule, and a line that is nothing but one: an underline in a docstring. The first may be cut.
 _COMMENT_RULE = re.compile(r"[ \t]*#+[ \t]*([-=*#~_+.^<>])\1*[ \t]*#*[ \t]*")
@@ -74,10 +78,13 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
 def is_layout(text: str, start: int, end: int, copy: str) -> bool:
     """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
 
-    Indentation, columns, and the rules of a table are. One line that goes on and on is none.
+    Indentation, columns, and the rules of a table are. One line that goes on and on is none, nor are so many blanks in
+    a row that they are a loop by themselves.
     """
-    lines = text[start:end].split("\n")
-    return bool(_BLANKS_OR_RULE.fullmatch(copy)) and (end - start) <= USUAL_LINE_CHARACTERS * len(lines)
+    covered = text[start:end]
+    if not _BLANKS_OR_RULE.fullmatch(copy) or len(covered) > USUAL_LINE_CHARACTERS * (1 + covered.count("\n")):
+        return False
+    return bool(copy.strip()) or max(map(len, _BLANKS.findall(covered)), default=0) < DEEPEST_INDENTATION
 
 
 def is_comment(text: str, start: int, end: int) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MIN_COPIES = 5
 """One more than an exact loop needs: with four copies that differ here and there, much code of one shape is a loop."""
 
-OF_TOKENS = Noise(changed=2.5, interrupted=3.0, between=0.5, rate=0.07)
+OF_TOKENS = Noise(changed=2.5, interrupted=3.0, between=0.25, rate=0.07)
 """Interruptions among tokens, or words and signs. One in twenty is changed, and what is changed runs into what stands
 beside it often enough that 0.07 are not as the copy has them. The costs are the logarithm of the odds that an element
 is in a loop (0.95 are as the copy has them, and of code at its likeliest distance about 0.4), in units of the gain."""
@@ -60,7 +60,7 @@ is at the end."""
 _REACH = 512
 """Elements beyond a linked stretch that are aligned, too."""
 
-MAX_VARYING = 0.5
+MAX_VARYING = 0.4
 """Share of what is not as the copy has it that may stand at places where half of the copies or more have something
 else. In noise about 0.1 with five copies and less with more; in a shape that is filled in, nearly all of it."""
 
