@@ -35,6 +35,8 @@ _UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ 
 
 _Literal = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant, ast.JoinedStr)
 # The completion may be a program, the lines of a body, or the rest of a prompt's last line.
+# What codeop asks with: whether there is nothing wrong but the end. Typeshed does not have it.
+_ONLY_PARSED = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: ignore[attr-defined]
 _OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
 _CONTEXTS = ("", "def _():\n", "def _():")
 
@@ -116,7 +118,7 @@ def _begun(program: str) -> int | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(program, "<completion>", "exec", ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT)  # type: ignore[attr-defined]
+            compile(program, "<completion>", "exec", _ONLY_PARSED)
     except SyntaxError as error:
         if "incomplete input" not in str(error.msg):
             return None
