@@ -38,11 +38,11 @@ def test_an_echo_is_shown_as_it_was_written():
 
 def test_the_facts_of_a_loop_say_whether_it_follows_an_answer_and_what_the_model_was_sure_of():
     facts = shown(warmup=[example.scored(example.problem(0), [1, 2, 3, *[example.NEWLINE] * 90])]).worst[0].facts
-    assert "; not after a finished answer; mean predictive entropy 0." in facts
+    assert "; after a finished answer; mean predictive entropy 0." in facts
     assert " nats before the loop and 0.0" in facts
-    after = example.scored(example.problem(0), [1, 2, 3, example.NEWLINE, *[6] * 90])
-    assert after.analysis.after_answer
-    assert "; after a finished answer; " in shown(warmup=[after]).worst[0].facts
+    instead = example.scored(example.problem(0), [example.NEWLINE] * 90)
+    assert instead.analysis.after_answer is False
+    assert "; not after a finished answer; " in shown(warmup=[instead]).worst[0].facts
 
 
 def test_a_loop_without_entropies_has_no_word_on_them():
