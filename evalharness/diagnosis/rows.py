@@ -27,10 +27,22 @@ class DataRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One row as ids, the prompt and the completion encoded apart. Targets before ``first_target`` don't count."""
+    """One row as ids, the prompt and the completion encoded apart, cut to the context.
+
+    Targets before ``first_target`` don't count. The first ``prompt_tokens`` ids are the prompt's (begin tokens among
+    them), ``row`` is the index of the text, and ``tokens`` how many ids it has uncut.
+    """
 
     ids: tuple[int, ...]
     first_target: int
+    prompt_tokens: int = 0
+    row: int = 0
+    tokens: int = 0
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the context was too short for the whole row."""
+        return self.tokens > len(self.ids)
 
 
 def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | None = None) -> list[DataRow]:
@@ -91,10 +103,11 @@ def tokenize(
     for number, row in enumerate(rows, 1):
         try:
             prompt = [*begin, *(tokenizer.encode(row.prompt) if row.prompt else [])]
-            ids = (*prompt, *tokenizer.encode(row.completion))[:context_length]
+            whole = (*prompt, *tokenizer.encode(row.completion))
         except ValueError as error:
             raise EvalHarnessError(f"data row {number}: {error}; is this the tokenizer of this data?") from error
         first = 1 if count_prompt else max(1, len(prompt))
+        ids = whole[:context_length]
         if len(ids) > first:
-            encoded.append(TokenRow(tuple(ids), first))
+            encoded.append(TokenRow(ids, first, min(len(prompt), len(ids)), number - 1, len(whole)))
     return encoded
