@@ -1,6 +1,7 @@
 """Models of two families that are trained in seconds on code of one kind, soundly or with a fault built in.
 
-``plain`` is a decoder of one's own code, ``llama`` a small Hugging Face model from a configuration. Both read characters.
+``plain`` is a decoder of one's own code, ``llama`` a small Hugging Face model from a configuration; both read
+characters.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def train(
         loss.backward()
         optimizer.step()
     module.eval().requires_grad_(requires_grad=False)
-    return float(loss)
+    return float(loss.detach())
 
 
 def batch(rows, *, shift: int = 1, count_padding: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
