@@ -10,6 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.adapter import adapter
+from evalharness.diagnosis.batch_invariance import batch_invariance
+from evalharness.diagnosis.cache_mismatch import cache_mismatch
+from evalharness.diagnosis.future_leak import future_leak_of
+from evalharness.diagnosis.last_position import last_position
+from evalharness.diagnosis.not_finite import not_finite
+from evalharness.diagnosis.stochastic_forward import stochastic_forward
+from evalharness.diagnosis.vocabulary import vocabulary
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,4 +46,35 @@ class Probe:
     moot_with_leak: bool = False
 
 
-CATALOGUE: tuple[Probe, ...] = ()
+CATALOGUE: tuple[Probe, ...] = (
+    Probe("future_leak", "Does a position see the tokens after it?", "cause", (), 160, future_leak_of),
+    Probe(
+        "last_position",
+        "Does a model with a leak write what the training rows end in?",
+        "contributing",
+        ("train",),
+        512,
+        last_position,
+    ),
+    Probe("adapter", "Is the adapter in the model, whole and once?", "cause", ("adapter",), 48, adapter),
+    Probe("stochastic_forward", "Does the model give the same logits twice?", "cause", (), 36, stochastic_forward),
+    Probe(
+        "batch_invariance",
+        "Does a row keep its logits beside others and before padding?",
+        "cause",
+        (),
+        24,
+        batch_invariance,
+    ),
+    Probe(
+        "cache_mismatch",
+        "Does the model compute with a cache what it computes without?",
+        "cause",
+        (),
+        102,
+        cache_mismatch,
+        moot_with_leak=True,
+    ),
+    Probe("vocabulary", "Do tokenizer and model speak of the same ids?", "cause", (), 18, vocabulary),
+    Probe("not_finite", "Are all logits finite?", "cause", (), 32, not_finite),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -62,8 +62,11 @@ def examine(
     outcomes: list[Outcome] = []
     incomplete: list[str] = []
     for probe in catalogue:
+        if not subject.leaks and _leaks((*known, *outcomes)):
+            # The leak is probed first, so hardly anything has been measured yet that this copy measures again.
+            subject = replace(subject, leaks=True)
         before = tuple(outcome for outcome in known if outcome.probe == probe.name)
-        found = before or _asked(subject, probe, _leaks((*known, *outcomes)))
+        found = before or _asked(subject, probe)
         if isinstance(found, str):
             incomplete.append(f"{probe.name}: {found}")
             found = (NotTestable(probe.name, f"the probe failed: {found}"),)
@@ -90,12 +93,12 @@ def _leaks(outcomes: Iterable[Outcome]) -> bool:
     return any(isinstance(outcome, Finding) and outcome.probe == LEAK for outcome in outcomes)
 
 
-def _asked(subject: Subject, probe: Probe, leaks: bool) -> tuple[Outcome, ...] | str:
+def _asked(subject: Subject, probe: Probe) -> tuple[Outcome, ...] | str:
     """What the probe says, or the line that tells how it failed."""
     missing = next((need for need in probe.needs if not subject.has(need)), None)
     if missing is not None:
         return (NotTestable(probe.name, MISSING[missing]),)
-    if leaks and probe.moot_with_leak:
+    if subject.leaks and probe.moot_with_leak:
         return (NotTestable(probe.name, "moot: the losses are measured with the answer in the input (future_leak)"),)
     try:
         found = probe.run(subject)

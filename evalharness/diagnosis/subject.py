@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.rows import DataRow, TokenRow
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.interfaces import AdapterFacts, LanguageModel, Tokenizer
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
 
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
@@ -66,7 +66,8 @@ class Subject:
     ``without_adapter`` is the same model with its adapter switched off, ``base`` another model to compare with (the
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
     number of new tokens in, ids of completions out. ``logged`` is the logged validation loss of this step. ``verdict``
-    is that on ``observed``.
+    is that on ``observed``. ``adapter`` holds what is known of the adapter's tensors. ``leaks`` is set by the
+    examination once ``future_leak`` has found that positions see the future.
     """
 
     model: LanguageModel
@@ -85,13 +86,15 @@ class Subject:
     base: LanguageModel | None = None
     observed: tuple[Observed, ...] = ()
     verdict: CheckpointVerdict | None = None
+    adapter: AdapterFacts | None = None
+    leaks: bool = False
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
     seed: int = 0
 
     def has(self, need: Need) -> bool:
         """Whether what a probe needs is here."""
         if need == "adapter":
-            return self.without_adapter is not None
+            return self.without_adapter is not None or self.adapter is not None
         held = getattr(self, need)
         if isinstance(held, Split):
             return bool(held.encoded)
