@@ -216,8 +216,9 @@ def _model(base: Base, forward: Forward, context_length: int | None, rows: int) 
     from evalharness.checkpoints import huggingface  # noqa: PLC0415 - imported by now, and only for such models
 
     cached, reason = huggingface.supports_cache(base.module)
-    kind = huggingface.CachedModel if cached else TorchModel
-    model = kind(base.module, forward=forward, context_length=context_length, vocabulary_rows=rows)
+    model = huggingface.CachedModel(
+        base.module, forward=forward, context_length=context_length, vocabulary_rows=rows, supports_cache=cached
+    )
     return model, () if cached else (f"runs without a cache: {reason}",)
 
 

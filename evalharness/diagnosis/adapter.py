@@ -54,7 +54,10 @@ def adapter(subject: Subject) -> tuple[Outcome, ...]:
         if zero is not None:
             return (*unmatched, zero)
         tensors = [outcome for outcome in (_scale(facts), _times(facts)) if outcome is not None]
-    return (*unmatched, *_effect(subject), *tensors)
+    outcomes = (*unmatched, *_effect(subject), *tensors)
+    # A wrong scale, and an adapter that is off, show in how often it is in the weights as well: named once.
+    found = [outcome for outcome in outcomes if isinstance(outcome, Finding)]
+    return tuple(outcome for outcome in outcomes if outcome not in found[1:])
 
 
 def _unmatched(facts: AdapterFacts) -> list[Outcome]:

@@ -128,7 +128,7 @@ def _small_rows(subject: Subject) -> Outcome | None:
     inputs = real_inputs(subject)
     used = {i for row in inputs for i in row} & small
     evidence = {"rows": len(norms), "small_rows": len(small), "used_small_rows": len(used), "median_norm": median}
-    if not used and len(small) <= FEW_ROWS * len(norms):
+    if not used and len(small) <= max(1, FEW_ROWS * len(norms)):
         claim = (
             f"The rows of the embedding are trained: {len(small)} of {len(norms)} have a norm below a tenth of the "
             f"median ({median:.3g}), and none of {len(inputs)} real inputs uses one."
