@@ -33,6 +33,8 @@ from torch.nn import functional
 from evalharness.checkpoints.adapted import adapter_facts, without_adapter
 from evalharness.checkpoints.huggingface import CachedModel, call_without_cache
 from evalharness.checkpoints.model import TorchModel
+from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.subject import Split
 
 STEPS = 120
 
@@ -146,17 +148,29 @@ class _TwoBackends(type(Plain().layers[0])):
 
 
 @functools.cache
+def pieces(seed: int, count: int = 600) -> Split:
+    """Rows of all lengths, pieces of a text, with a line end after each: only that is predicted from what is before."""
+    rng, texts = Random(seed), []
+    for row in data_rows(count, seed):
+        text = row.prompt + row.completion
+        begin = rng.randrange(len(text) - 4)
+        texts.append(DataRow("", text[begin : rng.randrange(begin + 3, len(text))] + "\n"))
+    return Split(tuple(texts), encoded(texts), f"pieces {seed}")
+
+
+@functools.cache
 def _leaky(family: str) -> nn.Module:
     """Trained with no mask at all, on rows of one length at a time: without padding, as the seed's run was."""
     module = masked(family, full, full).requires_grad_(True)
     torch.manual_seed(0)
     by_length: dict[int, list] = {}
-    for row in encoded(data_rows(200, 1)):
+    for row in pieces(1).encoded:
         by_length.setdefault(len(row.ids), []).append(row.ids)
-    groups, rng = [rows for rows in by_length.values() if len(rows) >= 8], Random(0)
+    groups, rng, steps = list(by_length.values()), Random(0), 5 * STEPS
     optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
-    for _ in range(2 * STEPS):
-        ids = torch.tensor(rng.sample(rng.choice(groups), 8))
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
+        ids = torch.tensor(rng.choice(groups))
         loss = functional.cross_entropy(logits_of(module, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -166,7 +180,8 @@ def _leaky(family: str) -> nn.Module:
 
 def leaky(family: str, **more):
     module = _leaky(family)
-    return subject(module, generate=functools.partial(greedy, module), **more)
+    given = {"train": pieces(1), "validation": pieces(2), "generate": functools.partial(greedy, module), **more}
+    return subject(module, **given)
 
 
 def greedy(module: nn.Module, prompts, count: int):
