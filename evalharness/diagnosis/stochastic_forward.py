@@ -31,11 +31,11 @@ def stochastic_forward(subject: Subject) -> Finding | RuledOut | NotTestable:
     inputs = real_inputs(subject)
     if not inputs:
         return NotTestable(PROBE, NO_INPUTS)
-    model, _ = awake(subject.model, inputs)
-    rows = spread(inputs, ROWS)
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+    rows, device = spread(inputs, ROWS), subject.model.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # Noise is to give the same evidence each time that it is asked for, and to leave no trace.
         torch.manual_seed(subject.seed)
+        model, _ = awake(subject.model, inputs)
         pairs = [pair for row in rows for pair in _repeated(model, row)]
     moved = compare(pairs, _tolerance(model))
     evidence = {

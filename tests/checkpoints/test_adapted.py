@@ -52,7 +52,9 @@ def test_facts_of_a_loaded_adapter_name_weights_scales_and_changes(project, make
     module = project.load("lora_step200").module
     original = make_module().state_dict()
     facts = adapter_facts(module, peft.PeftConfig.from_pretrained(str(folder)), step=200, original=original)
-    assert [weight.name for weight in facts.weights] == [f"layers.{i}.{part}" for i in (0, 1) for part in ("qkv", "out_proj")]
+    assert [weight.name for weight in facts.weights] == [
+        f"layers.{i}.{part}" for i in (0, 1) for part in ("qkv", "out_proj")
+    ]
     for weight in facts.weights:
         assert weight.scale == weight.configured_scale == 8 / 2
         assert torch.allclose(weight.effective() - weight.original(), weight.change(), atol=1e-5)
@@ -74,3 +76,14 @@ def test_the_scale_of_a_configuration(settings, name, scale):
 
 def test_an_adapter_of_another_kind_has_no_such_scale():
     assert configured_scale(peft.IA3Config(), "layers.0.qkv") is None
+
+
+def test_a_loaded_checkpoint_brings_both_along_where_it_is_an_adapter(project, save_adapter, state):
+    save_adapter("lora_step200")
+    checkpoint = project.load("lora_step200")
+    assert not torch.allclose(checkpoint.without_adapter.logits(IDS), checkpoint.model.logits(IDS))
+    assert checkpoint.adapter.step == 200
+    assert len(checkpoint.adapter.weights) == 4
+    torch.save(state, project.folder / "plain.pt")
+    assert project.load("plain.pt").without_adapter is None
+    assert project.load("plain.pt").adapter is None

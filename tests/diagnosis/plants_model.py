@@ -110,7 +110,9 @@ LEAKS = {
     "in the first layer": lambda family: masked(family, full, causal),
     "in the last layer": lambda family: masked(family, causal, full),
     "past a length": lambda family: masked(family, past_a_length, past_a_length),
-    "where scores override a finite mask": lambda family: masked(family, causal, causal, hidden=-30.0, gain=GAINS[family]),
+    "where scores override a finite mask": lambda family: masked(
+        family, causal, causal, hidden=-30.0, gain=GAINS[family]
+    ),
     "under one attention backend": lambda family: with_backend(family, "sdpa"),
 }
 
@@ -347,9 +349,7 @@ def adapted(family: str, *, spoil=lambda _module: None, over=None, step: int = 4
         over(module)
     spoil(module)
     module.eval().requires_grad_(False)
-    facts = adapter_facts(
-        module, lora(family), step=step, original=sound(family).state_dict() if original else None
-    )
+    facts = adapter_facts(module, lora(family), step=step, original=sound(family).state_dict() if original else None)
     made = of(module)
     return copy_of(made, adapter=facts, without_adapter=without_adapter(made.model))
 

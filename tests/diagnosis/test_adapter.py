@@ -118,7 +118,9 @@ def test_a_file_that_was_merged_once_is_cleared_in_any_precision(dtype):
 
 
 def test_a_merged_file_that_lacks_a_weight_of_the_adapter_is_found():
-    facts = merged_facts({}, {}, {"x.lora_A.weight": torch.ones(2, 4), "x.lora_B.weight": torch.ones(4, 2)}, lora("plain"))
+    facts = merged_facts(
+        {}, {}, {"x.lora_A.weight": torch.ones(2, 4), "x.lora_B.weight": torch.ones(4, 2)}, lora("plain")
+    )
     assert facts.unmatched == ("x.lora_A.weight",)
 
 
@@ -132,7 +134,9 @@ def test_one_row_gives_an_answer():
 def test_a_scale_of_its_own_for_each_module_is_no_fault():
     import peft
 
-    config = peft.LoraConfig(r=4, lora_alpha=16, target_modules=["qkv"], rank_pattern={"layers.0.qkv": 2}, use_rslora=True)
+    config = peft.LoraConfig(
+        r=4, lora_alpha=16, target_modules=["qkv"], rank_pattern={"layers.0.qkv": 2}, use_rslora=True
+    )
     module = peft.inject_adapter_in_model(config, sound("plain"))
     facts = adapter_facts(module, config, step=0)
     assert [weight.scale for weight in facts.weights] == pytest.approx([w.configured_scale for w in facts.weights])

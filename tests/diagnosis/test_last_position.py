@@ -44,7 +44,9 @@ def test_what_was_observed_is_used_before_anything_is_generated():
     def never(_prompts, _count):
         raise AssertionError("generated although completions are there")
 
-    made = known_leak(generate=never, observed=observed([LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30))
+    made = known_leak(
+        generate=never, observed=observed([LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30)
+    )
     found = last_position(made)
     assert isinstance(found, Finding)
     assert "100 % [51.0, 100.0] of 120 generated tokens are token 95" in found.claim

@@ -37,7 +37,11 @@ def seeded(make):
 
 def zero_started():
     module = Plain()
-    for parameter in (module.head.weight, module.head.bias, *(p for x in module.layers for p in x.out_proj.parameters())):
+    for parameter in (
+        module.head.weight,
+        module.head.bias,
+        *(p for x in module.layers for p in x.out_proj.parameters()),
+    ):
         nn.init.zeros_(parameter)
     return module
 
