@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.subject import measured_rows
+from evalharness.diagnosis.rows import measured_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
