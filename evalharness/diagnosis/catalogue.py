@@ -10,6 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.easy_tokens import easy_tokens
+from evalharness.diagnosis.label_shift import label_shift
+from evalharness.diagnosis.loss_mismatch import loss_mismatch
+from evalharness.diagnosis.overfit import overfit
+from evalharness.diagnosis.padding_in_loss import padding_in_loss
+from evalharness.diagnosis.prompt_in_loss import prompt_in_loss
+from evalharness.diagnosis.smoothing_floor import smoothing_floor
+from evalharness.diagnosis.undertrained import undertrained
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,4 +46,46 @@ class Probe:
     moot_with_leak: bool = False
 
 
-CATALOGUE: tuple[Probe, ...] = ()
+CATALOGUE: tuple[Probe, ...] = (
+    Probe(
+        "label_shift",
+        "Is each position compared with the next token?",
+        "cause",
+        (),
+        72,
+        label_shift,
+        moot_with_leak=True,
+    ),
+    Probe(
+        "smoothing_floor",
+        "Does the log sit on the floor of label smoothing?",
+        "contributing",
+        ("log",),
+        64,
+        smoothing_floor,
+    ),
+    Probe(
+        "padding_in_loss", "Is most of what is counted padding?", "cause", (), 350, padding_in_loss, moot_with_leak=True
+    ),
+    Probe(
+        "prompt_in_loss",
+        "Does the log count the prompt?",
+        "note",
+        ("logged",),
+        350,
+        prompt_in_loss,
+        moot_with_leak=True,
+    ),
+    Probe("loss_mismatch", "Is the logged loss this checkpoint's?", "contributing", ("logged",), 350, loss_mismatch),
+    Probe("easy_tokens", "Did the loss fall on formatting?", "contributing", (), 128, easy_tokens, moot_with_leak=True),
+    Probe(
+        "undertrained",
+        "Does the model know more than frequencies?",
+        "contributing",
+        (),
+        64,
+        undertrained,
+        moot_with_leak=True,
+    ),
+    Probe("overfit", "Do training and validation part?", "contributing", (), 128, overfit, moot_with_leak=True),
+)

@@ -94,7 +94,9 @@ class Recomputed:
 
     def _within(self, logged_nats: float, times: float) -> bool:
         apart = logged_nats - self.loss_nats.estimate
-        room = self.loss_nats.high - self.loss_nats.estimate if apart > 0 else self.loss_nats.estimate - self.loss_nats.low
+        room = (
+            self.loss_nats.high - self.loss_nats.estimate if apart > 0 else self.loss_nats.estimate - self.loss_nats.low
+        )
         return abs(apart) <= times * max(room, LEAST_NATS)
 
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from evalharness.diagnosis.over_rows import FEWEST_ROWS, every
 from evalharness.diagnosis.padding import PaddingId, padded, padding_ids
-from evalharness.diagnosis.rows import TokenRow
-from evalharness.diagnosis.rows import measured_rows
+from evalharness.diagnosis.rows import TokenRow, measured_rows
 from evalharness.diagnosis.token_losses import RowLosses, token_losses
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 PROMPT, TEXT, END, PADDING = range(4)
 """What an id of a row is."""
 PADDED_ROWS = 32
-"""Rows that are measured with padding: each costs a pass of full length for each padding id, with an end and without."""
+"""Rows that are measured with padding: each costs a pass of full length for each padding id, with an end token
+and without."""
 LONGEST = 1024
 """Rows are padded and packed to the context, but not to more than this, which bounds what a pass costs."""
 
@@ -52,7 +52,7 @@ def layouts(subject: Subject) -> Iterator[Layout]:
     if split is None or not split.encoded:
         return
     rows = measured_rows(split.encoded)
-    pads = padding_ids(subject, [rows[i] for i in every(rows, PADDED_ROWS)])
+    pads = padding_ids(subject, [rows[i] for i in every(len(rows), PADDED_ROWS)])
     for end, variant in _variants(subject, split, rows):
         as_given = [row.ids for row in variant] == [row.ids for row in rows]
         losses = subject.validation_losses if as_given else _measured(subject, variant)
@@ -89,7 +89,7 @@ def _with_end(row: TokenRow, token_id: int, context_length: int | None) -> Token
 def _padded(
     subject: Subject, split: Split, rows: tuple[TokenRow, ...], end: bool | None, pads: Sequence[PaddingId]
 ) -> Iterator[Layout]:
-    chosen = tuple(rows[i] for i in every(rows, PADDED_ROWS))
+    chosen = tuple(rows[i] for i in every(len(rows), PADDED_ROWS))
     longest = min(max(len(row.ids) for row in split.encoded) + bool(end), LONGEST)
     context = min(subject.model.context_length or longest, LONGEST)
     kinds = _kinds(chosen, subject.end_ids)

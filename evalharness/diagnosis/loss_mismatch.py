@@ -1,4 +1,4 @@
-"""Is the logged loss this checkpoint's at all?"""
+"""Whether the logged loss is this checkpoint's at all."""
 
 from __future__ import annotations
 

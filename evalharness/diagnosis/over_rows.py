@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evalharness.statistics import ratio_over_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from evalharness.diagnosis.token_losses import RowLosses, TokenLosses
     from evalharness.records import Interval
@@ -62,8 +62,7 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def every(values: Sequence[float], at_most: int) -> list[int]:
-    """Indices of at most so many of ``values``, evenly from all of them."""
-    if len(values) <= at_most:
-        return list(range(len(values)))
-    return [i * len(values) // at_most for i in range(at_most)]
+def every(count: int, at_most: int) -> list[int]:
+    """Indices of at most so many of ``count`` things, evenly from all of them."""
+    chosen = min(count, at_most)
+    return [i * count // chosen for i in range(chosen)]

@@ -1,4 +1,4 @@
-"""Do training and validation part: in the log, and in the loss of both as recomputed?"""
+"""Whether training and validation part, in the log and in the loss of both as recomputed."""
 
 from __future__ import annotations
 

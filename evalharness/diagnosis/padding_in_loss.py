@@ -1,4 +1,4 @@
-"""Is most of what the loss counts padding?"""
+"""Whether most of what the loss counts is padding."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ def padding_in_loss(subject: Subject) -> Outcome:
 
 
 def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: Sequence[Recomputed]) -> Outcome:
-    """Without a logged loss: was the padding a target in training?"""
+    """Without a logged loss the question is whether padding was a target in training."""
     if learned:
-        evidence = _evidence(learned[0], own)
-        claim = f"The model was trained to predict its padding: {_compared(learned[0], own)}."
+        easiest = min(learned, key=lambda item: item.padding_nats or 0.0)
+        evidence = _evidence(easiest, own)
+        claim = f"The model was trained to predict its padding: {_compared(easiest, own)}."
         return Finding(PROBE, "contributing", claim, evidence, REMEDY)
     known = [item for item in padded if item.padding_known]
     if not known:

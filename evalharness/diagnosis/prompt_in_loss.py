@@ -1,4 +1,4 @@
-"""Did the logged loss count the prompt?"""
+"""Whether the logged loss counts the prompt."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ def prompt_in_loss(subject: Subject) -> Outcome:
         return NotTestable(PROBE, "no validation loss was logged for this step")
     logged = subject.logged.loss_nats
     whole, completion = plain(subject.conventions, prompt=True), plain(subject.conventions, prompt=False)
-    if whole is None or completion is None:
-        return NotTestable(PROBE, "too few rows with targets to recompute the loss on")
-    if not whole.prompt_share:
-        return NotTestable(PROBE, "the rows are not divided into prompt and completion")
+    if whole is None or completion is None or not whole.prompt_share:
+        return NotTestable(PROBE, "too few rows with targets, or none that is divided into prompt and completion")
     # Plain ones are asked first: among all the others one fits by chance.
     plain_ones = [item for item in subject.conventions if _is_plain(item)]
     fit = reproducing(plain_ones, logged) or reproducing(subject.conventions, logged)
@@ -38,10 +36,9 @@ def prompt_in_loss(subject: Subject) -> Outcome:
         f"with it the loss is {shown(whole.loss_nats)} nats, without it {shown(completion.loss_nats)}, "
         f"and {logged:.4g} was logged"
     )
-    if not fit:
-        return NotTestable(PROBE, f"the logged loss is reproduced neither with the prompt nor without: {compared}")
-    if with_prompt and without:
-        return NotTestable(PROBE, f"the logged loss is reproduced with the prompt and without: {compared}")
+    if bool(with_prompt) == bool(without):
+        either = "both with the prompt and without" if fit else "neither with the prompt nor without"
+        return NotTestable(PROBE, f"the logged loss is reproduced {either}: {compared}")
     if without:
         return RuledOut(PROBE, f"The prompt is not counted in the logged loss: {compared}.", evidence)
     claim = (

@@ -1,4 +1,4 @@
-"""Does the logged loss sit on the floor that label smoothing puts under every model?"""
+"""Whether the logged loss sits on the floor that label smoothing puts under every model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Interval, LossPoint
+    from evalharness.records import Interval, LossPoint, Severity
 
 PROBE = "smoothing_floor"
 STRENGTHS = (0.05, 0.1, 0.15, 0.2)
@@ -106,7 +106,7 @@ def _at(subject: Subject, strength: float, floor: float, last: LossPoint) -> _Fl
     return _Floor(strength, floor, above, mean(rows, subject.seed) if finite else None)
 
 
-def _finding(floor: _Floor, vocabulary: int, logged: str, severity: str) -> Finding:
+def _finding(floor: _Floor, vocabulary: int, logged: str, severity: Severity) -> Finding:
     claim = (
         f"The logged loss sits on the floor of label smoothing: {logged}, {floor.above_nats:.4f} above the "
         f"{floor.floor_nats:.4f} that smoothing of {floor.strength:g} over {vocabulary} ids allows at best"
@@ -119,8 +119,7 @@ def _finding(floor: _Floor, vocabulary: int, logged: str, severity: str) -> Find
         "Read such a loss as its distance from the floor, and compare it with no loss without smoothing: log the plain "
         "negative log-likelihood beside it. Nearly perfect prediction of code is a reason to look for a leak."
     )
-    kind = "contributing" if severity == "contributing" else "note"
-    return Finding(PROBE, kind, claim, _evidence(floor, floor.floor_nats + floor.above_nats, vocabulary), remedy)
+    return Finding(PROBE, severity, claim, _evidence(floor, floor.floor_nats + floor.above_nats, vocabulary), remedy)
 
 
 def _evidence(floor: _Floor, logged_nats: float, vocabulary: int) -> dict[str, float]:

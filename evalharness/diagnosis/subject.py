@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
 """What a probe may need. ``logged`` is a validation loss that was logged for this very checkpoint."""
 
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Rows of training or of validation: as text, and as the ids that training saw, cut to the context.

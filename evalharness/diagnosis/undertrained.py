@@ -1,4 +1,4 @@
-"""Does the model know more than frequencies?"""
+"""Whether the model knows more than frequencies."""
 
 from __future__ import annotations
 
