@@ -6,13 +6,14 @@ first), how rows are laid out (alone, padded, packed) and which id a position is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.layouts import END, PADDING, PROMPT, Layout, layouts
+from evalharness.diagnosis.layouts import ALONE, END, PADDING, PROMPT, TEXT, Layout, layouts
 from evalharness.diagnosis.over_rows import FEWEST_ROWS, Floats, bits, capped, mean
 from evalharness.diagnosis.token_losses import OFFSETS, RowLosses
 from evalharness.statistics import ratio_over_rows
@@ -31,6 +32,12 @@ RESAMPLES = 2_000
 FAR = 3.0
 """A figure is far from a convention beyond three times the interval: the log has a sampling error of its own, often
 as large as this one's, and of a hundred healthy runs next to none is then said to have another's log."""
+EASIER_PACKED = 1.2
+"""Rows packed are no more than a fifth harder than alone for a model that was trained on them packed: it has seen more
+before each token, not less. One that was not meets places and neighbours that it never met."""
+UNEVEN_NATS = 1.0
+"""A model trained with smoothing e gives no id much less than e/V, its share of the target; one trained without gives
+most ids far less. So much beyond ln(V/e) is allowed for a training that is not over."""
 LEAST_NATS = 0.005
 """No interval is narrower than this: half precision and rounding in a log are of that size."""
 
@@ -70,7 +77,8 @@ class Recomputed:
     ``bits_per_byte`` is over the UTF-8 bytes of the targets' text; None where the loss is no code length (smoothing,
     means of rows, another offset, padding). The shares are of the targets that count. ``padding_nats`` is the loss on
     padding alone, and ``padding_known`` whether its id is named so and stands in no row. ``as_given``: the layout and
-    the end token are those of the rows as they are.
+    the end token are those of the rows as they are. ``plausible``: the model can have been trained so, for training
+    makes easier what it counts; padding harder than text, say, was never trained on.
     """
 
     convention: Convention
@@ -83,6 +91,7 @@ class Recomputed:
     padding_nats: float | None
     padding_known: bool
     as_given: bool
+    plausible: bool
 
     def reproduces(self, logged_nats: float) -> bool:
         """Whether a logged figure is within the sampling error."""
@@ -100,9 +109,15 @@ class Recomputed:
         return abs(apart) <= times * max(room, LEAST_NATS)
 
 
-def reproducing(conventions: Iterable[Recomputed], logged_nats: float) -> tuple[Recomputed, ...]:
-    """All conventions that give a logged figure, the nearest first. Among many, one fits by chance."""
-    found = [item for item in conventions if item.reproduces(logged_nats)]
+def reproducing(
+    conventions: Iterable[Recomputed], logged_nats: float, *, plausible: bool = True
+) -> tuple[Recomputed, ...]:
+    """All plausible conventions (or all others) that give a logged figure, the nearest first.
+
+    Training and validation share a loss as a rule, so the implausible ones fit by chance; among many of the others
+    one does too.
+    """
+    found = [item for item in conventions if item.plausible == plausible and item.reproduces(logged_nats)]
     return tuple(sorted(found, key=lambda item: abs(item.loss_nats.estimate - logged_nats)))
 
 
@@ -124,24 +139,48 @@ def recomputed(subject: Subject) -> tuple[Recomputed, ...]:
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
     found: list[Recomputed] = []
+    alone = 0.0
     for layout in layouts(subject):
-        if len(layout.losses) >= FEWEST_ROWS:
-            found += _of_layout(subject, layout, strengths)
-            found += _of_other_offsets(subject, layout)
+        if len(layout.losses) < FEWEST_ROWS:
+            continue
+        text = _text_loss(layout)
+        alone = text if layout.words == ALONE else alone
+        found += _of_layout(subject, layout, strengths, text=text, alone=alone)
+        found += _of_other_offsets(subject, layout)
     return tuple(found)
 
 
-def _of_layout(subject: Subject, layout: Layout, strengths: Sequence[float]) -> Iterator[Recomputed]:
+def _text_loss(layout: Layout) -> float:
+    """The mean loss (nats) of the text, whatever stands around it."""
+    of_text = [capped(row.nll_nats)[kind[1:] == TEXT] for row, kind in zip(layout.losses, layout.kinds, strict=True)]
+    return float(np.concatenate(of_text).mean())
+
+
+def _of_layout(
+    subject: Subject, layout: Layout, strengths: Sequence[float], *, text: float, alone: float
+) -> Iterator[Recomputed]:
+    """``text`` is the loss of the text in this layout, ``alone`` that in rows alone."""
     prompts = (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
-    # Padding that isn't counted changes nothing in a model that doesn't see it.
+    packed = layout.padding is None and layout.words != ALONE
+    can_be = not packed or text <= EASIER_PACKED * alone
     for prompt, smoothing, by_row in product(prompts, strengths, (False, True)):
         # Averaged by row, padding and packing give what they give by token: rows are then of one length.
-        if by_row and layout.words != "rows alone":
+        if by_row and layout.words != ALONE:
             continue
         how = Convention(layout.words, 1, prompt, layout.padding is not None, layout.end, smoothing, by_row)
         item = _recomputed(subject, layout, how)
         if item is not None:
-            yield item
+            easy = item.padding_nats is None or item.padding_nats < text
+            smooth = not smoothing or _is_even(layout, smoothing, subject.model.vocabulary_rows)
+            yield replace(item, plausible=can_be and easy and smooth)
+
+
+def _is_even(layout: Layout, smoothing: float, vocabulary: int) -> bool:
+    """Whether the model leaves as much to all other ids as training with this smoothing teaches it to."""
+    means = np.concatenate(
+        [row.mean_nll_nats[kind[1:] != PADDING] for row, kind in zip(layout.losses, layout.kinds, strict=True)]
+    )
+    return float(means.mean()) <= math.log(vocabulary / smoothing) + UNEVEN_NATS
 
 
 def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
@@ -179,6 +218,7 @@ def _recomputed(subject: Subject, layout: Layout, how: Convention) -> Recomputed
         padding_nats=float(padding.mean()) if len(padding) else None,
         padding_known=layout.padding is not None and layout.padding.known,
         as_given=layout.as_given,
+        plausible=True,
     )
 
 
@@ -188,7 +228,8 @@ def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats,
     if how.smoothing:
         losses = (1 - how.smoothing) * losses + how.smoothing * row.mean_nll_nats
     places = np.arange(len(losses)) + how.shift
-    counts = (places >= 0) & (places < len(kinds))
+    # The first id of a row is no target, whatever it would be compared with.
+    counts = (places >= 1) & (places < len(kinds))
     kind = kinds[np.clip(places, 0, len(kinds) - 1)]
     counts &= (kind != PROMPT) | how.prompt
     return losses[counts], kind[counts]

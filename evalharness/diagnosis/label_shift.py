@@ -113,7 +113,7 @@ def label_shift(subject: Subject) -> Outcome:
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
         return RuledOut(PROBE, f"The targets are the next tokens: {compared}, {others}.", evidence)
-    told = f"{compared}, but {shown(means[best])} against {SAYS[best]} ({len(losses)} rows)"
+    told = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
     if not _only_by_training(subject, best):
         return NotTestable(
             PROBE, f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PROMPT, TEXT, END, PADDING = range(4)
 """What an id of a row is."""
+ALONE = "rows alone"
 PADDED_ROWS = 32
 """Rows that are measured with padding: each costs a pass of full length for each padding id, with an end token
 and without."""
@@ -56,7 +57,7 @@ def layouts(subject: Subject) -> Iterator[Layout]:
     for end, variant in _variants(subject, split, rows):
         as_given = [row.ids for row in variant] == [row.ids for row in rows]
         losses = subject.validation_losses if as_given else _measured(subject, variant)
-        yield Layout("rows alone", losses, _kinds(variant, subject.end_ids), end, as_given=as_given)
+        yield Layout(ALONE, losses, _kinds(variant, subject.end_ids), end, as_given=as_given)
         yield from _padded(subject, split, variant, end, pads)
         yield from _packed(subject, variant, end)
 

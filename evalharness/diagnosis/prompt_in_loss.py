@@ -36,6 +36,8 @@ def prompt_in_loss(subject: Subject) -> Outcome:
         f"with it the loss is {shown(whole.loss_nats)} nats, without it {shown(completion.loss_nats)}, "
         f"and {logged:.4g} was logged"
     )
+    if fit and fit[0] not in plain_ones:
+        compared += f" (as with {fit[0].convention.words})"
     if bool(with_prompt) == bool(without):
         either = "both with the prompt and without" if fit else "neither with the prompt nor without"
         return NotTestable(PROBE, f"the logged loss is reproduced {either}: {compared}")
