@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from evalharness.interfaces import Tokenizer
 
+MEASURED_ROWS = 64
+"""Rows of each split that losses are measured on: enough for an interval, and a bounded number of forwards."""
 COMPLETION_KEYS = ("completion", "solution", "response", "output")
 
 
@@ -111,3 +113,10 @@ def tokenize(
         if len(ids) > first:
             encoded.append(TokenRow(ids, first, min(len(prompt), len(ids)), number - 1, len(whole)))
     return encoded
+
+
+def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
+    """``MEASURED_ROWS`` of ``rows``, evenly from all of them: neighbours are often alike."""
+    if len(rows) <= MEASURED_ROWS:
+        return tuple(rows)
+    return tuple(rows[i * len(rows) // MEASURED_ROWS] for i in range(MEASURED_ROWS))

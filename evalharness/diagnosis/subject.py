@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from evalharness.diagnosis.conventions import Recomputed, recomputed
+from evalharness.diagnosis.rows import measured_rows
 from evalharness.diagnosis.token_losses import TokenLosses, token_losses
 
 if TYPE_CHECKING:
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
 """What a probe may need. ``logged`` is a validation loss that was logged for this very checkpoint."""
-
-MEASURED_ROWS = 64
-"""Rows of each split that losses are measured on: enough for an interval, and a bounded number of forwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,11 @@ class Subject:
         """The same of the same validation rows in the model before this training; nothing where there is none."""
         return self._losses(self.before, self.validation or self.train)
 
+    @cached_property
+    def conventions(self) -> tuple[Recomputed, ...]:
+        """The validation loss under every convention that a training loop may have."""
+        return recomputed(self)
+
     def _losses(self, model: LanguageModel | None, split: Split | None) -> TokenLosses:
         rows = () if split is None else split.encoded
         return () if model is None else token_losses(model, measured_rows(rows), tuple(sorted(self.end_ids)))
-
-
-def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
-    """``MEASURED_ROWS`` of ``rows``, evenly from all of them: neighbours are often alike."""
-    if len(rows) <= MEASURED_ROWS:
-        return tuple(rows)
-    return tuple(rows[i * len(rows) // MEASURED_ROWS] for i in range(MEASURED_ROWS))
