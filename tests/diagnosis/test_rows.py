@@ -225,7 +225,7 @@ def test_of_a_large_file_a_part_is_read_evenly_and_it_is_said(tmp_path, monkeypa
     assert [row.completion for row in read_rows(file, say=said.append)] == [str(i) for i in range(0, 100, 10)]
     assert said == ["d.jsonl: 10 of 100 rows are read, evenly drawn from the whole file"]
     monkeypatch.setattr(data_files, "MOST_BYTES", 70)
-    assert len(read_rows(file)) == 4
+    assert len(read_rows(file)) == 5
 
 
 def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path, monkeypatch):
@@ -244,5 +244,5 @@ def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path
     file.write_bytes(b"no parquet")
     with pytest.raises(EvalHarnessError, match="can't be read as parquet"):
         read_rows(file)
-    with pytest.raises(EvalHarnessError, match="can't be read as data rows: No such file"):
+    with pytest.raises(EvalHarnessError, match=r"can't be read as data rows: .*No such file"):
         read_rows(tmp_path / "none.parquet")
