@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Interval, Problem
+    from evalharness.records import Interval, Problem, StopReason
 
 PROBLEMS = 20
 """Problems that are asked in several ways: ten that change all one way are significant (p = 0.002), and the cost of a
@@ -135,6 +135,5 @@ def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) 
     stops = [place for stop in problem.stop if (place := text.find(stop)) >= 0]
     if stops:
         return Written(text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id)
-    ended = end < len(ids) or len(ids) < room
-    reason = "end_token" if ended else "max_new_tokens"
+    reason: StopReason = "end_token" if end < len(ids) or len(ids) < room else "max_new_tokens"
     return Written(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id)

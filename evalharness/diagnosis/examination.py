@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -63,7 +63,8 @@ def examine(
     incomplete: list[str] = []
     for probe in catalogue:
         before = tuple(outcome for outcome in known if outcome.probe == probe.name)
-        found = before or _asked(subject, probe, _leaks((*known, *outcomes)))
+        said = (*known, *outcomes)
+        found = before or _asked(replace(subject, outcomes=said) if probe.last else subject, probe, _leaks(said))
         if isinstance(found, str):
             incomplete.append(f"{probe.name}: {found}")
             found = (NotTestable(probe.name, f"the probe failed: {found}"),)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.degeneration import Degeneration
+    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.rows import DataRow, TokenRow
     from evalharness.interfaces import LanguageModel, Tokenizer
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
@@ -66,7 +67,7 @@ class Subject:
     ``without_adapter`` is the same model with its adapter switched off, ``base`` another model to compare with (the
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
     number of new tokens in, ids of completions out. ``logged`` is the logged validation loss of this step. ``verdict``
-    is that on ``observed``.
+    is that on ``observed``. ``outcomes`` is what the other probes said, for one that is asked last.
     """
 
     model: LanguageModel
@@ -87,6 +88,7 @@ class Subject:
     verdict: CheckpointVerdict | None = None
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
     seed: int = 0
+    outcomes: tuple[Outcome, ...] = ()
 
     def has(self, need: Need) -> bool:
         """Whether what a probe needs is here."""

@@ -1,8 +1,8 @@
-"""Is the prompt's last token one that training never saw there?
+"""Whether a token reaches across the boundary between prompt and completion, and whether that matters.
 
-Where ``encode(prompt) + encode(solution)`` is not ``encode(prompt + solution)``, a model that was trained on one of them
-meets the other at scoring. Many sound tokenizers merge a newline with the indentation after it, so a difference proves
-nothing: the problems are asked both ways, with the whole prompt and with its last tokens left for the model to write.
+Where ``encode(prompt) + encode(solution)`` is not ``encode(prompt + solution)``, a model that was trained on one of
+them meets the other at scoring. Many sound tokenizers merge a newline with the indentation after it, so a difference
+proves nothing: the problems are asked both ways, with the whole prompt and with its last tokens left to the model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.behaviour import Asked, Change, askable, can_change, change, degenerate, encoded
 from evalharness.diagnosis.prefixes import shared_prefix
 from evalharness.records import Finding, NotTestable, RuledOut
-from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +30,7 @@ def token_boundary(subject: Subject) -> Finding | RuledOut | NotTestable:
     of_problems = _split(subject, [(p.prompt, p.canonical_solution) for p in subject.problems])
     if not of_rows and not of_problems:
         return NotTestable(PROBE, "neither training rows nor problems have a prompt apart from its completion")
-    evidence = {
+    evidence: dict[str, float | int] = {
         "rows": len(of_rows),
         "rows_that_differ": sum(of_rows),
         "problems": len(of_problems),
@@ -39,10 +38,11 @@ def token_boundary(subject: Subject) -> Finding | RuledOut | NotTestable:
     }
     counts = f"{sum(of_rows)} of {len(of_rows)} training rows and {sum(of_problems)} of {len(of_problems)} problems"
     if not any(of_rows) and not any(of_problems):
-        claim = f"Prompt and completion meet between two tokens: encoded apart or together, none of {counts} differs."
-        return RuledOut(
-            PROBE, claim.replace(f"none of {counts}", f"no one of {_totals(of_rows, of_problems)}"), evidence
+        claim = (
+            f"No token reaches across the boundary of prompt and completion: {len(of_rows)} training rows and "
+            f"{len(of_problems)} problems are the same tokens encoded apart and together."
         )
+        return RuledOut(PROBE, claim, evidence)
     begins = f"Encoded apart, {counts} are other tokens than encoded together"
     found = _both_ways(subject)
     if isinstance(found, str):
@@ -75,10 +75,6 @@ def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:
     return [differs for differs in found if differs is not None]
 
 
-def _totals(of_rows: Sequence[bool], of_problems: Sequence[bool]) -> str:
-    return f"{len(of_rows)} training rows and {len(of_problems)} problems"
-
-
 def _both_ways(subject: Subject) -> Change | str:
     """Ask as scored, and with the prompt cut back to what both ways of encoding begin with; or why it can't be."""
     if subject.generate is None:
@@ -89,8 +85,7 @@ def _both_ways(subject: Subject) -> Change | str:
         return "in none of the problems that fit the context does it change the prompt's own tokens"
     before = degenerate(subject, as_asked)
     if not can_change(list(before.values()), 1):
-        share = wilson(sum(before.values()), len(before))
-        return f"it does not matter: {sum(before.values())} of {len(before)} completions as scored are degenerate ({share.low:.0%} to {share.high:.0%})"
+        return f"it does not matter: {sum(before.values())} of {len(before)} completions as scored are degenerate"
     return change(before, degenerate(subject, cut))
 
 
