@@ -60,7 +60,7 @@ def context(subject: Subject) -> Finding | RuledOut | NotTestable | tuple[Findin
 
 _LONGER_ROWS = "Train on rows as long as a prompt with its completion, packed if need be; or ask for fewer new tokens."
 _REMEDIES = {
-    "training rows": "Train with a longer context, or split the rows: what was cut off, ends among it, was not learned.",
+    "training rows": "Train with a longer context, or split the rows: what was cut off was not learned.",
     "validation rows": "Validate on rows that fit, or with a longer context: what was cut off is in no loss.",
     "problem prompts": "Train with a longer context, or score problems that fit: the others count as not passed.",
 }

@@ -40,6 +40,8 @@ EXAMPLES = 2
 COMMONLY = 0.5
 """A change is tried where it changes the prompts of more than half of the problems."""
 
+_NONE_TRIED = "no change could be tried: it leaves the context no room, or a token reaches across the prompt's boundary"
+
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
@@ -70,7 +72,7 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]
     if not changes:
-        return NotTestable(PROBE, "no change of the prompts leaves room for a completion in the context")
+        return NotTestable(PROBE, f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate")
     if not betters:
         tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
         claim = f"No small change of the prompt makes significantly fewer completions degenerate ({tried}). {compared}"
@@ -129,11 +131,16 @@ def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dic
 
 
 def _framed(subject: Subject, asked: Asked, frame: _Frame) -> tuple[int, ...]:
-    """The prompt between the head and the tail of the training prompts, unless it has them."""
+    """The prompt between the head and the tail of the training prompts, as far as it has not these already."""
     own = asked.ids[len(subject.begin_ids) :]
-    head = () if own[: len(frame.head)] == frame.head else frame.head
-    tail = () if _ends_with(own, frame.tail) else frame.tail
+    head = frame.head[: len(frame.head) - _overlap(frame.head, own)]
+    tail = frame.tail[_overlap(own, frame.tail) :]
     return (*subject.begin_ids, *head, *own, *tail)
+
+
+def _overlap(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """How many ids at the end of ``one`` are those that ``other`` begins with, at most."""
+    return next(n for n in range(min(len(one), len(other)), -1, -1) if one[len(one) - n :] == other[:n])
 
 
 def _ends_with(ids: tuple[int, ...], tail: tuple[int, ...]) -> bool:
