@@ -51,10 +51,19 @@ def context(subject: Subject) -> Finding | RuledOut | NotTestable | tuple[Findin
             findings.append(Finding(PROBE, "contributing", _never_trained(reached), evidence, _LONGER_ROWS))
     if findings:
         return tuple(findings)
-    counts = "; ".join(f"{count} of {total} {name}" for name, (count, total) in shares.items()) or "no limit"
-    trained = "" if longest is None else f", the longest training row is {longest} tokens"
-    beyond = "" if reached is None else f", and {reached.beyond} of {reached.completions} completions reach beyond it"
-    claim = f"Too long for the context of {limit} tokens are {counts}{trained}{beyond}."
+    counts = "; ".join(f"{count} of {total} {name}" for name, (count, total) in shares.items())
+    claims = (
+        [f"longer than the context of {limit} tokens are {counts}"] if shares else ["the model has no longest input"]
+    )
+    if longest is not None:
+        claims.append(f"the longest training row is {longest} tokens")
+    if reached is not None:
+        wrong = reached.wrong_beyond + reached.wrong_within
+        claims.append(
+            f"{reached.beyond} of {reached.completions} completions reach beyond it, and {reached.wrong_beyond} of "
+            f"{wrong} degenerate ones go wrong there"
+        )
+    claim = f"Rows, prompts and completions fit what was trained: {', '.join(claims)}."
     return RuledOut(PROBE, claim, evidence)
 
 

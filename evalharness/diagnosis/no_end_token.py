@@ -8,6 +8,8 @@ what an untrained model gives to each, while even a barely trained one has learn
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,14 @@ def no_end_token(subject: Subject) -> Finding | RuledOut | NotTestable:
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
         return NotTestable(PROBE, f"{len(rows)} rows are whole: there are not two true ends to ask for")
-    ends = [_at_the_end(subject, row) for row in rows]
+    read = [_read(subject, row) for row in rows]
+    loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
+    if loss >= by_frequency:
+        reason = (
+            f"the model knows less than frequencies of its own rows: {loss:.2f} nats, these give {by_frequency:.2f}"
+        )
+        return NotTestable(PROBE, reason)
+    ends = [(row.end_log_p, row.rank) for row in read]
     log_p = mean_over_rows({i: [value] for i, (value, _) in enumerate(ends)}, seed=subject.seed)
     expected = _without_context(subject, rows)
     stopped = _stopped(subject)
@@ -83,21 +92,39 @@ def no_end_token(subject: Subject) -> Finding | RuledOut | NotTestable:
 def _whole(split: Split) -> list[TokenRow]:
     """Rows that end where their text does, evenly from all."""
     running = {i for i, row in enumerate(split.rows) if row.running}
-    whole = [row for row in split.encoded if not row.was_cut and row.row not in running]
+    whole = [row for row in split.encoded if not row.was_cut and row.row not in running and len(row.ids) > 2]
     return whole if len(whole) <= ROWS else [whole[i * len(whole) // ROWS] for i in range(ROWS)]
 
 
-def _at_the_end(subject: Subject, row: TokenRow) -> tuple[float, int]:
-    """Log-probability of the end tokens together, and how many ids are more probable than the best of them."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One row without its end tokens: the losses of its targets, and what the end would get after it."""
+
+    ids: tuple[int, ...]
+    nll_nats: tuple[float, ...]
+    end_log_p: float
+    rank: int
+
+
+def _read(subject: Subject, row: TokenRow) -> _Read:
     ids = _without_ends(row.ids, subject.end_ids)
-    logits = subject.model.logits(torch.tensor([ids], device=subject.model.device))[0, -1].double()
-    log_p = torch.log_softmax(logits, dim=-1)
-    of_ends = log_p[[i for i in sorted(subject.end_ids) if i < len(log_p)]]
+    tensor = torch.tensor(ids, device=subject.model.device)
+    log_p = torch.log_softmax(subject.model.logits(tensor[None])[0].double(), dim=-1)
+    nll = -log_p[:-1].gather(1, tensor[1:, None])[:, 0]
+    of_ends = log_p[-1, [i for i in sorted(subject.end_ids) if i < log_p.shape[1]]]
     together = float(of_ends.logsumexp(dim=-1)) if len(of_ends) else -math.inf
     if math.isnan(together):
         raise EvaluationError(f"the model returns NaN on {len(ids)} tokens of its own data")
-    # A held-out id has probability 0; a mean of logarithms would know nothing else any more.
-    return max(together, math.log(1e-30)), int((log_p > (of_ends.max() if len(of_ends) else -math.inf)).sum())
+    best = float(of_ends.max()) if len(of_ends) else -math.inf
+    # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
+    return _Read(ids, tuple(nll.tolist()), max(together, math.log(1e-30)), int((log_p[-1] > best).sum()))
+
+
+def _frequency_nats(rows: Sequence[_Read]) -> float:
+    """The loss of knowing how frequent each id is in these very rows: the entropy of their targets."""
+    counts = Counter(token_id for row in rows for token_id in row.ids[1:])
+    total = counts.total()
+    return -sum(n / total * math.log(n / total) for n in counts.values())
 
 
 def _without_ends(ids: tuple[int, ...], end_ids: frozenset[int]) -> tuple[int, ...]:

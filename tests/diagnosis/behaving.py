@@ -14,7 +14,7 @@ from evalharness.interfaces import LanguageModel
 from evalharness.records import Completion, Problem
 from evalharness.statistics import wilson
 
-NEW_TOKENS = 48
+NEW_TOKENS = 80
 PROBLEMS = 30
 
 
