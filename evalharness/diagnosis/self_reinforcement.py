@@ -19,7 +19,7 @@ from evalharness.degeneration.batches import seq_reps
 from evalharness.diagnosis.behaviour import encoded
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
-from evalharness.statistics import bootstrap_over_problems, share_interval, sign_test
+from evalharness.statistics import mean_over_rows, share_interval, sign_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ class Curve:
 
     def last(self, seed: int) -> Interval:
         """The last mean, with its interval over lines."""
-        return bootstrap_over_problems([line[-1] for line in self.lines], seed=seed)
+        return mean_over_rows({i: [line[-1]] for i, line in enumerate(self.lines)}, seed=seed)
 
     @property
     def rises(self) -> bool:
