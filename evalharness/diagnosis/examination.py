@@ -66,7 +66,8 @@ def examine(
             # The leak is probed first, so hardly anything has been measured yet that this copy measures again.
             subject = replace(subject, leaks=True)
         before = tuple(outcome for outcome in known if outcome.probe == probe.name)
-        found = before or _asked(subject, probe)
+        about = replace(subject, outcomes=(*known, *outcomes)) if probe.last else subject
+        found = before or _asked(about, probe)
         if isinstance(found, str):
             incomplete.append(f"{probe.name}: {found}")
             found = (NotTestable(probe.name, f"the probe failed: {found}"),)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.redrawn import redrawn_copy
-from evalharness.diagnosis.subject import measured_rows
+from evalharness.diagnosis.rows import measured_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.degeneration import Degeneration
+    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.rows import DataRow, TokenRow
     from evalharness.interfaces import AdapterFacts, LanguageModel, Tokenizer
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
@@ -66,7 +67,8 @@ class Subject:
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
     number of new tokens in, ids of completions out. ``logged`` is the logged validation loss of this step. ``verdict``
     is that on ``observed``. ``adapter`` holds what is known of the adapter's tensors. ``leaks`` is set by the
-    examination once ``future_leak`` has found that positions see the future.
+    examination once ``future_leak`` has found that positions see the future, ``outcomes`` to what the other probes
+    said for one that is asked last.
     """
 
     model: LanguageModel
@@ -89,6 +91,7 @@ class Subject:
     leaks: bool = False
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
     seed: int = 0
+    outcomes: tuple[Outcome, ...] = ()
 
     def has(self, need: Need) -> bool:
         """Whether what a probe needs is here."""

@@ -29,9 +29,9 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     sets = load_problem_sets(options)
-    log, rows = read_logs(path, manifest), read_data(manifest)
+    log, rows = read_logs(path, manifest), read_data(manifest, watcher)
     checkpoint = load_model(path, manifest, options, watcher)
-    return Work(checkpoint, manifest, options, sets, watcher, log, encode_data(rows, checkpoint, manifest))
+    return Work(checkpoint, manifest, options, sets, watcher, log, encode_data(rows, checkpoint, manifest, watcher))
 
 
 def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
@@ -80,15 +80,17 @@ def read_logs(path: Path, manifest: Manifest) -> list[LossPoint]:
     return [point for file in files for point in read_log(file)]
 
 
-def read_data(manifest: Manifest) -> list[DataRow]:
+def read_data(manifest: Manifest, watcher: Watcher) -> list[DataRow]:
     """Read the validation rows that the manifest names; none where it names none."""
     from evalharness.diagnosis import read_rows
 
     data = manifest.data
-    return [] if data.validation is None else read_rows(data.validation, data.prompt_key, data.completion_key)
+    if data.validation is None:
+        return []
+    return read_rows(data.validation, data.prompt_key, data.completion_key, say=watcher.say)
 
 
-def encode_data(rows: list[DataRow], checkpoint: Checkpoint, manifest: Manifest) -> list[TokenRow]:
+def encode_data(rows: list[DataRow], checkpoint: Checkpoint, manifest: Manifest, watcher: Watcher) -> list[TokenRow]:
     """Encode the validation rows as they are trained on; the prompt counts unless the manifest says that it doesn't."""
     from evalharness.diagnosis import tokenize
 
@@ -98,6 +100,7 @@ def encode_data(rows: list[DataRow], checkpoint: Checkpoint, manifest: Manifest)
         context_length=checkpoint.context_length,
         begin=checkpoint.begin_token_ids,
         count_prompt=manifest.loss.count_prompt is not False,
+        say=watcher.say,
     )
 
 
