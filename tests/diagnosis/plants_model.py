@@ -36,7 +36,8 @@ from evalharness.checkpoints.model import TorchModel
 from evalharness.diagnosis.rows import DataRow
 from evalharness.diagnosis.subject import Split
 
-STEPS = 120
+STEPS = 90
+STEPS_OF_A_LEAK = 480
 
 
 @functools.cache
@@ -168,7 +169,7 @@ def _leaky(family: str) -> nn.Module:
     by_length: dict[int, list] = {}
     for row in pieces(1).encoded:
         by_length.setdefault(len(row.ids), []).append(row.ids)
-    groups, rng, steps = list(by_length.values()), Random(0), 5 * STEPS
+    groups, rng, steps = list(by_length.values()), Random(0), STEPS_OF_A_LEAK
     optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
