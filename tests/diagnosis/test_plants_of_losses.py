@@ -2,7 +2,7 @@ import pytest
 import torch
 from leak_models import full
 from plants_losses import FAMILIES, PLANTS, healthy, logged, loss_of, trained
-from small_training import VOCABULARY, plain, subject, train, encoded, data_rows
+from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.catalogue import CATALOGUE
