@@ -14,7 +14,7 @@ from torch.nn import functional
 from evalharness.diagnosis.subject import Declared, Split, Subject
 from evalharness.records import LossPoint
 
-STEPS = 100
+STEPS = 70
 FEW_ROWS = 24
 
 
@@ -78,7 +78,7 @@ def prompt_counted(family: str) -> Subject:
 
 def log_of_another_run(family: str) -> Subject:
     module = trained(family)
-    return subject(module, end=True, count_prompt=False, **logged(loss_of(trained(family, steps=40))))
+    return subject(module, end=True, count_prompt=False, **logged(loss_of(trained(family, steps=25))))
 
 
 class LayoutUnlearnt(nn.Module):
@@ -103,7 +103,7 @@ def hardly_trained(family: str) -> Subject:
 
 
 def learnt_by_heart(family: str) -> Subject:
-    module = trained(family, few=True, steps=400)
+    module = trained(family, few=True, steps=250)
     rows = data_rows(200, 1)[:FEW_ROWS]
     known = Split(tuple(rows), encoded(rows, end=True, count_prompt=False), "train.jsonl")
     return subject(module, end=True, count_prompt=False, train=known, **logged(loss_of(module, count_prompt=False)))
