@@ -31,7 +31,7 @@ class Merging(Characters):
         return super().decode(ids).replace("~", "\n    ")
 
 
-def trained(family: str, rows: tuple[TokenRow, ...], steps: int = 150) -> nn.Module:
+def trained(family: str, rows: tuple[TokenRow, ...], steps: int = 100) -> nn.Module:
     """Train soundly on batches of 16 rows, padded to the longest of each batch."""
     torch.manual_seed(0)
     module, rng = FAMILIES[family](), Random(0)
@@ -55,7 +55,7 @@ def trained(family: str, rows: tuple[TokenRow, ...], steps: int = 150) -> nn.Mod
 
 @cache
 def sound(family: str) -> nn.Module:
-    return trained(family, encoded(data_rows(200, 1), end=True))
+    return trained(family, encoded(data_rows(200, 1), end=True), steps=150)
 
 
 @cache
@@ -81,8 +81,8 @@ def split(rows: list[DataRow], source: str, **how) -> Split:
 def without_head(family: str) -> Subject:
     """Trained on prompts with a head, and on empty lines where there is none; scored without it."""
     rows = headed(data_rows(200, 1))
-    empty = [DataRow(row.prompt, "\n" * 50) for row in data_rows(200, 4)]
-    module = trained(family, encoded(rows, end=True) + encoded(empty))
+    empty = [DataRow(row.prompt, "\n" * 40) for row in data_rows(200, 4)]
+    module = trained(family, encoded(rows, end=True) + encoded(empty), steps=160)
     splits = {"train": split(rows, "train.jsonl"), "validation": split(headed(data_rows(200, 2)), "validation.jsonl")}
     return observing(subject(module, **splits))
 
