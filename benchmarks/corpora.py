@@ -1,8 +1,8 @@
 # ruff: noqa: E501 - a template a line reads best
 """Reference code to calibrate on: whole functions that people wrote, and repetitive code that is sound all the same.
 
-A corpus is split by file into a calibration half and a held-out half, so that functions of one file never stand in
-both. What is installed decides what is found; the result names the versions.
+A corpus is split by file, and by the seed, into a calibration half and a held-out half, so that functions of one file
+never stand in both. What is installed decides what is found; the result names the versions.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def references(per_corpus: int, seed: int) -> list[Reference]:
     stdlib = Path(sysconfig.get_path("stdlib"))
     files = [path for path in stdlib.rglob("*.py") if "site-packages" not in path.parts]
     found = [
-        *_of_problems("HumanEval", {t: p["canonical_solution"] for t, p in read_problems().items()}),
-        *_of_problems("MBPP", _mbpp()),
+        *_of_problems("HumanEval", {t: p["canonical_solution"] for t, p in read_problems().items()}, seed),
+        *_of_problems("MBPP", _mbpp(), seed),
         *_of_files("standard library", stdlib, [f for f in files if not _is_test(f, stdlib)], per_corpus, seed),
         *_of_files("its tests", stdlib, [f for f in files if _is_test(f, stdlib)], per_corpus, seed),
     ]
@@ -71,9 +71,9 @@ def _mbpp() -> dict[str, str]:
     return {f"MBPP/{row['task_id']}": row["code"] for row in rows}
 
 
-def _of_problems(corpus: str, solutions: dict[str, str]) -> Iterator[Reference]:
+def _of_problems(corpus: str, solutions: dict[str, str], seed: int) -> Iterator[Reference]:
     for task_id, text in solutions.items():
-        yield Reference(corpus, task_id, task_id, text, _held_out(task_id))
+        yield Reference(corpus, task_id, task_id, text, _held_out(task_id, seed))
 
 
 def _of_files(corpus: str, root: Path, files: Iterable[Path], wanted: int, seed: int) -> list[Reference]:
@@ -84,7 +84,7 @@ def _of_files(corpus: str, root: Path, files: Iterable[Path], wanted: int, seed:
         if len(found) >= wanted:
             break
         name = path.relative_to(root).as_posix()
-        found += [Reference(corpus, name, node, text, _held_out(name)) for node, text in _functions(path)]
+        found += [Reference(corpus, name, node, text, _held_out(name, seed)) for node, text in _functions(path)]
     return found[:wanted]
 
 
@@ -107,8 +107,8 @@ def _functions(path: Path) -> Iterator[tuple[str, str]]:
                 yield node.name, text
 
 
-def _held_out(name: str) -> bool:
-    return hashlib.sha256(name.encode()).digest()[0] % 2 == 1
+def _held_out(name: str, seed: int) -> bool:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()[0] % 2 == 1
 
 
 def hard_negatives() -> list[Reference]:

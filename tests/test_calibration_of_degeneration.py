@@ -10,18 +10,17 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_a_small_calibration_finds_planted_loops_and_leaves_real_code_alone(tmp_path):
-    command = [sys.executable, "benchmarks/calibrate.py", "--functions", "120", "--plants", "12", "--no-speed"]
-    subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=300)
+    command = [sys.executable, "benchmarks/calibrate.py", "--functions", "60", "--plants", "12", "--no-speed"]
+    subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=900)
     result = json.loads((tmp_path / "calibration.json").read_text(encoding="utf-8"))
     assert result["functions"]["held out"] > 500
-    for condition in ("end not known", "ended by the model"):
-        assert len(result["false positives"][condition]) <= 2
-    rows = re.findall(
-        r"^\| (\w+) \| (exact|–) \| (\w+) \| \d+ \| ([\d.]+) %", (tmp_path / "calibration.md").read_text(), re.MULTILINE
-    )
-    assert len(rows) == 14
-    for kind, _, seen_by, found in rows:
-        assert float(found) >= 90, (kind, seen_by)
+    for condition in ("end not known", "ended by the model", "cut at a limit", "by tokens", "by tokens, cut"):
+        assert len([f for f in result["false positives"][condition] if f["corpus"] != "hard negatives"]) <= 2
+    rows = [row for row in result["planted rates"] if not row["noisy"]]
+    assert len(rows) == 21
+    for row in rows:
+        assert row["found"]["hits"] >= 0.9 * row["found"]["of"], row
+    assert {row["seen by"] for row in rows} == {"words", "BPE", "text"}
 
 
 def test_the_committed_result_keeps_what_the_readme_promises():

@@ -61,6 +61,12 @@ BAD_INPUT = {
     "an unknown device": (["score", "mine/model.pt", "--device", "gpu"], 2, "gpu"),
     "an unknown dtype": (["score", "mine/model.pt", "--dtype", "int3"], 2, "int3"),
     "a step that is not there": (["score", "mine", "--step", "7"], 2, "7"),
+    "a file to analyse that is not there": (["analyse", "nothing.jsonl"], 2, "nothing.jsonl: can't be read"),
+    "a folder without completions": (["analyse", "mine/__none__"], 2, "mine/__none__: can't be read"),
+    "a checkpoint among completions": (["analyse", "mine/model.pt"], 2, "model.pt: a zip, and no log of inspect_ai"),
+    "a file that holds none": (["analyse", "mine/own.jsonl"], 2, "line 1 has the keys task_id, prompt"),
+    "an unknown problem set to analyse by": (["analyse", "x", "--problems", "mpbb"], 2, "unknown problem set 'mpbb'"),
+    "a tokenizer that is not there": (["analyse", "x", "--tokenizer", "t.json"], 2, "t.json: no such tokenizer file"),
     "a file of completions that is not there": (["execute", "nothing.jsonl"], 2, "nothing.jsonl: can't be read"),
 }
 
@@ -243,6 +249,22 @@ def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, mod
     assert objects[1]["degenerate"] is False
     assert objects[2]["degenerate"]["estimate"] == 0.5
     assert "1 of 2 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
+
+
+def test_analyse_of_several_files_tells_of_the_good_ones_and_ends_with_2_for_a_bad_one(
+    run: Run, model_folder: Path
+) -> None:
+    (model_folder / "good.jsonl").write_text('{"text": "    return a + b\\n"}\n')
+    (model_folder / "generations_own.json").write_text(json.dumps([["def f():\n" + "x = 1\n" * 99]]))
+    (model_folder / "bad.jsonl").write_text('{"text": "x"}\n{"text": "to')
+    names = ("mine/good.jsonl", "mine/bad.jsonl", "mine/generations_own.json")
+    done = run("analyse", *names, "--json")
+    assert done.returncode == 2
+    assert only_line(done).startswith("evalharness: mine/bad.jsonl: line 2 is not JSON")
+    *rows, summary = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["file"], row["degenerate"]) for row in rows] == [(names[0], False), (names[2], True)]
+    assert (summary["completions"], len(summary["faults"])) == (2, 1)
+    assert "analysing: 3" in done.stderr
 
 
 def test_analyse_leaves_out_completions_that_were_never_begun(run: Run, model_folder: Path) -> None:

@@ -17,7 +17,9 @@ from evalharness.records import (
     Execution,
     Finding,
     Interval,
+    KindRate,
     Loss,
+    MutualInformation,
     NotTestable,
     ProblemSetInfo,
     Programs,
@@ -51,8 +53,19 @@ CARD = Scorecard(
     pass_at_k={"warmup": {"greedy": {"1": Interval(0.5, 0.4, 0.6)}}},
     outcomes={"warmup": {"greedy": {"passed": 30, "failed": 30}}},
     programs=Programs(120, 90, 5.0),
-    degeneration={"greedy": DegenerationRate(0.9, 0.8, 0.95, 60, {"newline": 54})},
+    degeneration={
+        "greedy": DegenerationRate(
+            rate=0.9,
+            low=0.8,
+            high=0.95,
+            completions=60,
+            kinds={"newline": KindRate(54, 0.9, 0.8, 0.95)},
+            shares={"parses": Interval(0.1, 0.05, 0.2)},
+            mutual_information=MutualInformation(Interval(0.2, 0.1, 0.3), 4.1, Interval(0.05, 0.0, 0.1), 60),
+        )
+    },
     verdict="collapsed",
+    verdict_reason="most of it loops",
     findings=(Finding("future_leak", "cause", "It leaks.", {"trials": 9, "change": 0.5}, "Mask it."),),
     ruled_out=(RuledOut("adapter", "It is there.", {"norm": 1.0}),),
     not_testable=(NotTestable("log", "there is none"),),
@@ -150,7 +163,25 @@ def test_the_share_of_degenerate_completions_leaves_out_what_was_not_begun():
     ]
     analyses = [analyse(c.text, stop_reason=c.stop_reason) for c in completions]
     found = cards.degeneration_rate(completions, analyses, 0)
-    assert (found.rate, found.completions, found.kinds) == (0.5, 2, {"newline": 1})
+    assert (found.rate, found.completions) == (0.5, 2)
+    assert found.kinds == {"newline": KindRate(1, 0.5, found.low, found.high)}
+    assert {name: share.estimate for name, share in found.shares.items()} == {
+        "ended_by_itself": 0.5,
+        "parses": 0.5,
+        "parses_with_prompt": 0.0,
+        "loop_ran_to_limit": 0.5,
+        "loop_after_answer": 0.0,
+    }
+    assert found.mutual_information is None
+
+
+def test_several_completions_a_problem_tell_how_far_they_depend_on_it():
+    texts = {f"task {n}": f"    return value_{n} + other_{n}\n" for n in range(6)}
+    completions = [completion(task, text, "end_token") for task, text in texts.items() for _ in range(2)]
+    found = cards.degeneration_rate(completions, [analyse(c.text, stop_reason=c.stop_reason) for c in completions], 0)
+    assert found.mutual_information.problems == 6
+    assert found.mutual_information.own_fits_best.estimate == 1.0
+    assert found.mutual_information.nats.estimate > 1.0
 
 
 def test_where_nothing_was_begun_there_is_no_share():

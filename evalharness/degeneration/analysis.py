@@ -130,7 +130,10 @@ def _without_loop(written: Written, same: int) -> tuple[Kind | None, str]:
     if prompt is not None and (echo := find_echo(text, prompt)):
         return "echo", f"{echo.covered} of {echo.of} words and signs only say the prompt again"
     if gibberish := find_gibberish(text, prompt):
-        return "gibberish", f"no program, and only {gibberish.known:.0%} of the letters in its words are in known words"
+        return (
+            "gibberish",
+            f"no program, and only {100 * gibberish.known:.0f} % of the letters in its words are in known words",
+        )
     if same:
         return "same_answer", f"{same} problems got this answer"
     return None, "no loop"

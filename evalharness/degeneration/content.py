@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codeop
 import re
 import warnings
 from typing import TYPE_CHECKING
@@ -14,18 +15,29 @@ MAX_PARSED_CHARACTERS = 100_000
 """Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
 about a second for each MB."""
 
-MAX_TORN_LINES = 12
-"""Lines of a statement that a limit may have cut: nearly all statements of reference code are shorter."""
-
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
+USUAL_LINE_CHARACTERS = 79
+"""The mean length of several lines of code, at most: the limit of PEP 8."""
+
+DEEPEST_INDENTATION = 48
+"""Blanks in front of a line or between its columns are fewer, nearly always; from here on they are searched for."""
+
+NEARLY_ALL_LINES = 0.9
+"""A line that noise broke in two has its second half outside of the comment."""
+
+_BLANKS = re.compile(r"[ \t]+")
+_BLANKS_OR_RULE = re.compile(r"[ \t]+|([-=*#~_+.^<>|])\1*")
 # A comment that is a rule, and a line that is nothing but one: an underline in a docstring. The first may be cut.
 _COMMENT_RULE = re.compile(r"[ \t]*#+[ \t]*([-=*#~_+.^<>])\1*[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ \t]*")
 
 _Literal = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant, ast.JoinedStr)
 # The completion may be a program, the lines of a body, or the rest of a prompt's last line.
+# What codeop asks with: whether there is nothing wrong but the end. Typeshed does not have it.
+_ONLY_PARSED = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: ignore[attr-defined]
+_OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
 _CONTEXTS = ("", "def _():\n", "def _():")
 
 
@@ -65,22 +77,58 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
 
 
-def is_program(text: str, at_least: int = 0) -> bool:
-    """Whether ``text`` parses: as a program, as the lines of a body, or as the rest of a prompt's last line.
+def is_layout(text: str, start: int, end: int, copy: str) -> bool:
+    """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
 
-    It may have been cut within a statement: as many as ``MAX_TORN_LINES`` of its last lines may be left out, but the
-    first ``at_least`` characters have to be in it. A text longer than ``MAX_PARSED_CHARACTERS`` is none.
+    Indentation, columns, and the rules of a table are. One line that goes on and on is none, nor are so many blanks in
+    a row that they are a loop by themselves.
     """
-    if len(text) > MAX_PARSED_CHARACTERS:
+    covered = text[start:end]
+    if not _BLANKS_OR_RULE.fullmatch(copy) or len(covered) > USUAL_LINE_CHARACTERS * (1 + covered.count("\n")):
         return False
-    whole = text
-    for _ in range(MAX_TORN_LINES):
-        if is_whole_program(whole):
-            return True
-        whole = whole[: whole.rfind("\n", 0, len(whole) - 1) + 1]
-        if len(whole) < at_least or not whole.strip():
-            break
-    return False
+    return bool(copy.strip()) or max(map(len, _BLANKS.findall(covered)), default=0) < DEEPEST_INDENTATION
+
+
+def is_comment(text: str, start: int, end: int) -> bool:
+    """Whether nearly all lines of the characters ``start`` to ``end`` of ``text`` are comments: those parse anyway."""
+    first = text.rfind("\n", 0, start) + 1
+    lines = [line for line in text[first:end].split("\n") if line.strip()]
+    comments = sum(line.lstrip().startswith("#") for line in lines)
+    return comments >= NEARLY_ALL_LINES * len(lines)
+
+
+def code_until(text: str) -> int:
+    """Return how many of the first characters of ``text`` are the beginning of a program; 0 where it is none.
+
+    What was cut is the beginning of a program if the parser has nothing against it but that it ends. The last line may
+    be torn in the middle of a word and left out, and a string in three quotes that is still open proves nothing of what
+    is in it. A text longer than ``MAX_PARSED_CHARACTERS`` is no program.
+    """
+    if len(text) <= MAX_PARSED_CHARACTERS:
+        for begun in (text, text[: text.rfind("\n") + 1]):
+            for context in _CONTEXTS if begun.strip() else ():
+                until = _begun(context + begun)
+                if until is not None:
+                    return max(0, until - len(context))
+    return 0
+
+
+def _begun(program: str) -> int | None:
+    """How many characters are no open string, if the program is the beginning of one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(program, "<completion>", "exec", _ONLY_PARSED)
+    except SyntaxError as error:
+        if "incomplete input" not in str(error.msg):
+            return None
+        lines = program.split("\n")
+        line, column = (error.lineno or 1) - 1, (error.offset or 1) - 1
+        if line < len(lines) and _OPEN_STRING.match(lines[line], column):
+            return sum(len(before) + 1 for before in lines[:line]) + column
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return len(program)
 
 
 def is_whole_program(text: str) -> bool:
@@ -142,4 +190,7 @@ def _spans(tree: ast.AST, program: str) -> Iterator[tuple[int, int]]:
 
     for node in ast.walk(tree):
         if isinstance(node, _Literal) and node.end_lineno is not None and node.end_col_offset is not None:
-            yield character(node.lineno, node.col_offset), character(node.end_lineno, node.end_col_offset)
+            first = character(node.lineno, node.col_offset)
+            # A tuple without brackets is a list of names as often as data.
+            if not isinstance(node, ast.Tuple) or program[first] == "(":
+                yield first, character(node.end_lineno, node.end_col_offset)

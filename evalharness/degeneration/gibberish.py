@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from evalharness.degeneration.content import is_program
+from evalharness.degeneration.content import code_until
 
 MIN_CHARACTERS = 150
 """As much as a loop needs (see ``significance``)."""
@@ -59,8 +59,8 @@ def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
 
 def _parses(text: str, prompt: str) -> bool:
     """Whether most of ``text`` parses, by itself or after its prompt; the first line of anything may."""
-    most = int(MOST * len(text))
-    return is_program(text, most) or is_program(prompt + text, len(prompt) + most)
+    most = MOST * len(text)
+    return code_until(text) >= most or code_until(prompt + text) >= len(prompt) + most
 
 
 @cache

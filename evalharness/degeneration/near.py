@@ -22,10 +22,10 @@ MIN_LINES = 8
 MAX_LINE_CHARACTERS = 4_000
 """A longer line is no copy among others, and comparing it costs its length."""
 
-_STEADY = 0.8
+STEADY = 0.8
 """Share of the steps from copy to copy that have to be the same: one element in twenty may be wrong, and each wrong one
 spoils two steps."""
-_FEW_NAMES = 0.34
+FEW_NAMES = 0.34
 """Most different values among the copies of a name, as a share of the copies: each comes back twice or more."""
 
 _NUMBER = re.compile(r"\d+")
@@ -131,7 +131,7 @@ def _counting(stretch: Sequence[_Line]) -> NearLoop | None:
     if not varying:
         return None  # an exact loop, or one with interruptions
     steady = [_steadiness(values) for values in varying]
-    predictable = min(steady) >= _STEADY
+    predictable = min(steady) >= STEADY
     if not predictable and len(varying) > 1:
         return None
     return _loop(stretch, min(steady), predictable=predictable)
@@ -148,9 +148,9 @@ def _few_names(stretch: Sequence[_Line]) -> NearLoop | None:
     words = [_WORD.findall(line.text) for line in stretch]
     varying = [values for values in zip(*words, strict=True) if len(set(values)) > 1]
     # What varies everywhere is a table of data, not one line said again.
-    if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > max(3, _FEW_NAMES * len(stretch)):
+    if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > max(3, FEW_NAMES * len(stretch)):
         return None
-    if all(Counter(values).most_common(1)[0][1] >= _STEADY * len(stretch) for values in varying):
+    if all(Counter(values).most_common(1)[0][1] >= STEADY * len(stretch) for values in varying):
         return None  # one line with interruptions
     return _loop(stretch, 1.0, predictable=True)
 

@@ -10,22 +10,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.alphabet import find_babble
 from evalharness.degeneration.content import (
-    MAX_LINE_CHARACTERS,
     MAX_PARSED_CHARACTERS,
+    code_until,
     is_alignment,
+    is_comment,
     is_in_literal,
-    is_program,
+    is_layout,
     is_rule,
 )
-from evalharness.degeneration.interrupted import MIN_LINKED, find_interrupted
+from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from evalharness.degeneration.alignment import Noise
     from evalharness.degeneration.measures import Unit
     from evalharness.records import StopReason
 
@@ -58,17 +61,24 @@ NEARLY_ALL = 0.90
 MAX_LOOPS = 16
 """Of a completion with hundreds of loops only the longest ones are looked at closely."""
 
+_BLANK = re.compile(r"\s|\w+|[^\w\s]")
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
 MOST = 0.70
-"""Share of a loop that has to lie in what parses of the text, where the end of it was cut within a statement."""
+"""Share of a loop that has to lie in what parses of the text: in front of a string that is still open."""
+
+MIN_WHOLE = 0.60
+"""Code of one shape says something else nearly every time; where this share of the copies is the same altogether, it is
+a loop although it parses."""
+
+LINKED_IN_CODE = 0.70
+"""Where all of the text parses only such loops count, so a finer sieve saves the time (``interrupted.MIN_LINKED``)."""
 
 MAX_GLUED_PERIOD = 16
-MIN_GLUED = 0.70
 """Interrupted loops are looked for in characters, too, where the copy is one word at most: a row of such words is one
-word. Indented code is blanks with interruptions, but not for seven tenths of it."""
+word."""
 
-NEARLY = 0.75
+NEARLY = 0.9
 """An exact loop is the one to report where it has this share of the longest one's characters."""
 
 _Span = tuple[int, int]
@@ -98,6 +108,7 @@ class Loop:
     start_character: int
     end_character: int
     agreement: float = 1.0
+    whole: float = 1.0
 
     @property
     def span(self) -> _Span:
@@ -125,14 +136,49 @@ def best_loop(
             break
     if not candidates or max(loop.share for loop in candidates) < NEARLY_ALL:
         candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
-        candidates += [
-            loop
-            for loop in _interrupted_loops(text, token_ids, decode)
-            if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text)
-        ]
+        candidates += _interrupted(text, token_ids, decode, stop_reason)
     longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
     # The earlier in the list the more exact: the first that is nearly the longest is taken.
     return next((loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY * longest), None)
+
+
+def _interrupted(
+    text: str,
+    token_ids: Sequence[int] | None,
+    decode: Callable[[Sequence[int]], str] | None,
+    stop_reason: StopReason | None,
+) -> list[Loop]:
+    """The best loop with interruptions that counts, and is no code: nearly equal statements are tests and tables."""
+    code = code_until(text)
+    if len(text) > MAX_PARSED_CHARACTERS:
+        return []
+    for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
+        for loop in loops:
+            layout = is_layout(text, *loop.span, copy=loop.text)
+            if counts(loop, text, token_ids, stop_reason) and not layout and not _is_code(loop, text, code):
+                return [loop]
+    babble = _babble(text)
+    return [loop for loop in babble if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code)]
+
+
+def _babble(text: str) -> list[Loop]:
+    """The loop of two words in ever new numbers, if there is one."""
+    words = [match for match in _WORD.finditer(text) if match[0].strip()]
+    found = find_babble([match[0] for match in words], MIN_TOKENS)
+    if found is None:
+        return []
+    start, end, copy = words[found.start].start(), words[found.end - 1].end(), "".join(found.pair)
+    run = Repetition(len(copy), start, end - start)
+    return [_loop(run, copy, "character", len(text), (start, end), agreement=0.0, whole=0.0)]
+
+
+def _is_code(loop: Loop, text: str, code: int) -> bool:
+    """Whether a loop with interruptions is code of one shape: most of it parses, and its copies are not the same.
+
+    Comments parse whatever they say.
+    """
+    most = loop.start_character + MOST * (loop.end_character - loop.start_character)
+    return most < code and loop.whole < MIN_WHOLE and not is_comment(text, *loop.span)
 
 
 def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
@@ -165,7 +211,9 @@ def counts(
         return False
     if is_rule(text, *loop.span) or is_alignment(text, *loop.span):
         return False
-    return cut or not is_in_literal(text, *loop.span)
+    # Where interruptions are passed over, the end may be, too: the last copy is not asked.
+    within = loop.end_character - (len(loop.text) if loop.agreement < 1.0 else 0)
+    return cut or not is_in_literal(text, loop.start_character, max(loop.start_character, within))
 
 
 def ran_to_limit(ran_to_end: bool, stop_reason: StopReason | None) -> bool:
@@ -215,51 +263,48 @@ def _interrupted_loops(
     text: str,
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
-) -> list[Loop]:
-    """The loops with interruptions: of the tokens where they are known, else of the text's words and signs."""
-    if len(text) > MAX_PARSED_CHARACTERS:
-        return []
+    *,
+    sound: bool,
+) -> Iterator[list[Loop]]:
+    """The loops with interruptions, best first: of the tokens where they are known, of words and signs, of characters.
+
+    Blanks are one word, and so are words that are not parted: short copies are looked for in characters, too.
+    """
     if token_ids is not None and decode is not None:
         loops = []
-        for found in find_interrupted(token_ids, min_length=MIN_TOKENS):
+        for found in find_interrupted(
+            token_ids, min_length=MIN_TOKENS, torn=not sound, min_linked=LINKED_IN_CODE if sound else MIN_LINKED
+        ):
             _, span = _decoded(found.run, text, token_ids, decode)
-            copy = decode(token_ids[found.clean : found.clean + found.run.period])
-            loops.append(_loop(found.run, copy, "token", len(token_ids), span, found.agreement))
-        return loops
-    return _interrupted_text(text)
-
-
-def _is_code(loop: Loop, text: str) -> bool:
-    """Whether a loop with interruptions is code of one shape: the text parses, and the loop has lines of usual length.
-
-    Tests and tables say nearly the same again and again, and what interrupts a model's loop is hardly in its place.
-    """
-    covered = text[slice(*loop.span)]
-    in_one_line = "\n" not in covered and len(covered) > MAX_LINE_CHARACTERS
-    most = loop.start_character + int(MOST * len(covered))
-    return bool(covered.strip()) and not in_one_line and is_program(text, most)
-
-
-def _interrupted_text(text: str) -> list[Loop]:
-    """In words and signs, and in characters: blanks, and words that are not parted, are one word."""
+            loops.append(
+                _loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole)
+            )
+        yield loops
     words = [match.start() for match in _WORD.finditer(text)]
-    return [
-        *_interrupted_between(text, words, MAX_TOKEN_PERIOD, MIN_LINKED),
-        *_interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, MIN_GLUED),
-    ]
+    yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound)
+    blanks = [match.start() for match in _BLANK.finditer(text)]
+    yield _interrupted_between(text, blanks, MAX_GLUED_PERIOD, OF_BLANKS, sound=sound)
+    yield _interrupted_between(text, range(len(text)), MAX_GLUED_PERIOD, OF_CHARACTERS, sound=sound)
 
 
-def _interrupted_between(text: str, starts: Sequence[int], max_period: int, min_linked: float) -> list[Loop]:
+def _interrupted_between(text: str, starts: Sequence[int], max_period: int, noise: Noise, *, sound: bool) -> list[Loop]:
     edges = [*starts, len(text)]
     names: dict[str, int] = {}
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
+    written = list(names)
     loops = []
-    for found in find_interrupted(ids, min_length=MIN_TOKENS, max_period=max_period, min_linked=min_linked):
-        run = found.run
-        start, end = edges[run.onset], edges[run.end]
-        copy = text[edges[found.clean] : edges[found.clean + run.period]]
+    for found in find_interrupted(
+        ids,
+        min_length=MIN_TOKENS,
+        max_period=max_period,
+        noise=noise,
+        torn=not sound,
+        min_linked=LINKED_IN_CODE if sound else MIN_LINKED,
+    ):
+        start, end = edges[found.run.onset], edges[found.run.end]
+        copy = "".join(written[i] for i in found.copy)
         placed = Repetition(max(1, len(copy)), start, end - start)
-        loops.append(_loop(placed, copy, "character", len(text), (start, end), found.agreement))
+        loops.append(_loop(placed, copy, "character", len(text), (start, end), found.agreement, found.whole))
     return loops
 
 
@@ -312,7 +357,9 @@ def _in_proportion(run: Repetition, text: str, tokens: int, of_characters: list[
     return text[start : start + max(1, (end - start) * run.period // run.length)], (start, end)
 
 
-def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agreement: float = 1.0) -> Loop:
+def _loop(
+    run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agreement: float = 1.0, whole: float = 1.0
+) -> Loop:
     return Loop(
         period=run.period,
         copies=run.copies,
@@ -326,4 +373,5 @@ def _loop(run: Repetition, copy: str, unit: Unit, total: int, span: _Span, agree
         start_character=span[0],
         end_character=span[1],
         agreement=agreement,
+        whole=whole,
     )

@@ -47,7 +47,7 @@ def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> Jud
 def _passes(share: Interval, decoding: str, threshold: float) -> str:
     return (
         f"at least {_percent(share.low)} of the {decoding} completions are degenerate (the lower end of the 95 % "
-        f"interval), which is more than {threshold:.0%}"
+        f"interval), which is more than {_whole_percent(threshold)}"
     )
 
 
@@ -59,15 +59,19 @@ def _healthy_because(greedy: Interval | None, sampled: Interval | None) -> str:
     if sampled.high > COLLAPSED_SAMPLED_SHARE:
         return (
             f"the completions are too few to tell: up to {_percent(sampled.high)} of the sampled ones may be "
-            f"degenerate, and {COLLAPSED_SAMPLED_SHARE:.0%} would be a collapse"
+            f"degenerate, and {_whole_percent(COLLAPSED_SAMPLED_SHARE)} would be a collapse"
         )
     if sampled.high > DEGENERATING_SAMPLED_SHARE:
         return (
             f"at most {_percent(sampled.high)} of the sampled completions are degenerate, so it is not collapsed; that "
-            f"more than {DEGENERATING_SAMPLED_SHARE:.0%} are is neither shown nor ruled out"
+            f"more than {_whole_percent(DEGENERATING_SAMPLED_SHARE)} are is neither shown nor ruled out"
         )
     return f"at most {_percent(sampled.high)} of the sampled completions are degenerate"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def _whole_percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -2,7 +2,13 @@
 
 from evalharness.report.card import Card, card_lines, render_card
 from evalharness.report.evidence import Evidence, Scored
-from evalharness.report.figures import entropy_figure, losses_figure, onsets_figure, pass_at_1_figure
+from evalharness.report.figures import (
+    entropy_at_onset_figure,
+    entropy_figure,
+    losses_figure,
+    onsets_figure,
+    pass_at_1_figure,
+)
 from evalharness.report.markdown import render
 from evalharness.report.score_figures import figures_of
 
@@ -11,6 +17,7 @@ __all__ = [
     "Evidence",
     "Scored",
     "card_lines",
+    "entropy_at_onset_figure",
     "entropy_figure",
     "figures_of",
     "losses_figure",

@@ -1,4 +1,4 @@
-"""What the model did: which completions a report shows, and how each is laid out."""
+"""What the model did: how each completion that a report shows is laid out."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.records import NOT_BEGUN, Verdict
+from evalharness.report.choice import choose, worst
 from evalharness.report.escaping import code, fenced, prose, shortened
+from evalharness.report.marked import BLANK, LINE_END, marked_loop
+from evalharness.report.wording import counted, nats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from evalharness.degeneration import Degeneration
     from evalharness.report.evidence import Scored
 
-PROBLEMS_SHOWN = 3
 MAX_CHARACTERS = 800
 MAX_LINES = 30
 MAX_LINE = 120
 MAX_SIGNS = 40
 MAX_DETAIL = 160
 TOKENS_SHOWN = 12
-RUN_OF_LINE_ENDS = 4
+RUN_OFLINE_ENDS = 4
 """From this many line ends in a row on they are shown as signs, for on a page they would be an empty space."""
-_LINE_END = "⏎"
-_RUNS_OF_LINE_ENDS = re.compile(r"\n{%d,}" % RUN_OF_LINE_ENDS)  # noqa: UP031 - braces of its own
+_RUNS_OFLINE_ENDS = re.compile(r"\n{%d,}" % RUN_OFLINE_ENDS)  # noqa: UP031 - braces of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,59 +48,64 @@ class Shown:
     facts: str
 
 
-def shown_completions(scored: Sequence[Scored], token_text: Callable[[int], str]) -> list[Shown]:
-    """Lay out the completions of one problem set that are chosen by :func:`choose`."""
-    return [_lay_out(why, chosen, token_text) for why, chosen in choose(scored)]
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a report shows of the completions: the worst of all, and some of each problem set.
 
-
-def choose(scored: Iterable[Scored]) -> list[tuple[str, Scored]]:
-    """Choose at most three completions of different problems, and say why each.
-
-    The longest loop; the longest of another kind; the first that passed; a failure without a loop. What is missing is
-    made up for by further ones. The choice does not depend on the order of ``scored``.
+    ``by_set`` leaves out what is among the worst; ``above`` says which those are, as Markdown.
     """
-    ordered = sorted((s for s in scored if s.completion.stop_reason not in NOT_BEGUN), key=_order)
-    bad = sorted((s for s in ordered if s.analysis.degenerate), key=lambda s: -s.looping_tokens)
-    passed = [s for s in ordered if s.execution.verdict is Verdict.PASSED]
-    failed = [s for s in ordered if s.execution.verdict is not Verdict.PASSED and not s.analysis.degenerate]
-    worst = bad[:1]
-    other_kind = [s for s in bad if s.analysis.kind != worst[0].analysis.kind] if worst else []
-    wishes = [
-        ("the longest loop" if worst and worst[0].analysis.loop else "nothing written", worst),
-        ("another kind of degeneration", other_kind),
-        ("passes", passed),
-        ("fails without a loop", failed),
-        *(2 * [("degenerates too", bad), ("passes too", passed), ("fails too", failed)]),
-    ]
-    chosen: list[tuple[str, Scored]] = []
-    for why, candidates in wishes:
-        taken = {c.problem.task_id for _, c in chosen}
-        fitting = next((c for c in candidates if c.problem.task_id not in taken), None)
-        if fitting is not None and len(chosen) < PROBLEMS_SHOWN:
-            chosen.append((why, fitting))
-    return chosen
+
+    worst: list[Shown]
+    by_set: dict[str, list[Shown]]
+    above: dict[str, list[str]]
+
+
+def behaviour(scored: Mapping[str, Sequence[Scored]], token_text: Callable[[int], str]) -> Behaviour:
+    """Lay out the completions that are chosen by :func:`worst` and, of each problem set, by :func:`choose`."""
+    among_worst = worst(scored)
+    chosen = {name: choose(members) for name, members in scored.items()}
+    return Behaviour(
+        worst=[_lay_out("", s, token_text) for s in among_worst],
+        by_set={
+            name: [_lay_out(why, s, token_text) for why, s in of_set if s not in among_worst]
+            for name, of_set in chosen.items()
+        },
+        above={
+            name: [f"{_name(s)} ({why})" for why, s in of_set if s in among_worst] for name, of_set in chosen.items()
+        },
+    )
 
 
 def text_block(text: str, language: str = "python") -> Block:
     """Return ``text`` as a block; line ends are shown where there is nothing else to see, and what is long is cut."""
     blank = bool(text) and not text.strip()
-    marked = _marked(text) if blank else _RUNS_OF_LINE_ENDS.sub(_marked_run, text)
+    marked = _marked(text) if blank else _RUNS_OFLINE_ENDS.sub(_marked_run, text)
     notes = [] if text else ["nothing"]
-    notes += [f"{_LINE_END} is a line end"] if _LINE_END in marked and marked != text else []
+    notes += [f"{LINE_END} is a line end"] if LINE_END in marked and marked != text else []
     cut, left_out = _cut(marked, MAX_SIGNS if blank else MAX_LINE)
     if left_out:
         notes.append(f"{left_out:,} characters are left out")
     return Block(fenced(cut, "text" if blank or not text else language), f"*{'; '.join(notes)}*" if notes else "")
 
 
+def generated_block(scored: Scored) -> Block:
+    """Return what the model wrote as a block, with its loop marked where it has one."""
+    text, loop = scored.completion.text, scored.analysis.loop
+    if loop is None:
+        return text_block(text)
+    marked = marked_loop(text, loop, scored.analysis)
+    blank = f"; {BLANK} is a blank" if BLANK in marked and BLANK not in text else ""
+    return Block(fenced(marked), f"*{LINE_END} is a line end, and a row without it goes on in the next{blank}*")
+
+
 def token_lines(scored: Scored, token_text: Callable[[int], str]) -> str:
     """Return a block with the ids and the texts of the looping tokens, or nothing where no tokens loop."""
-    loop, ids = scored.analysis.loop, scored.completion.token_ids
-    if loop is None or not ids:
+    ids = scored.completion.token_ids
+    begin, end = scored.analysis.loop_tokens or (0, 0)
+    first = ids[begin : min(end, begin + TOKENS_SHOWN)]
+    if not first:
         return ""
-    begin = scored.onset_token or 0
-    first = ids[begin : begin + TOKENS_SHOWN]
-    more = ", …" if len(ids) > begin + TOKENS_SHOWN else ""
+    more = ", …" if end > begin + TOKENS_SHOWN else ""
     texts = [repr(token_text(i)) for i in first]
     return fenced(
         f"Token IDs from position {begin} on: {', '.join(map(str, first))}{more}\nToken texts: {', '.join(texts)}{more}"
@@ -108,23 +114,40 @@ def token_lines(scored: Scored, token_text: Callable[[int], str]) -> str:
 
 def _lay_out(why: str, scored: Scored, token_text: Callable[[int], str]) -> Shown:
     completion, execution = scored.completion, scored.execution
-    number = "" if completion.decoding == "greedy" else f" {completion.completion_id}"
-    kind = f", {scored.analysis.kind}" if scored.analysis.kind else ""
+    kind = prose(scored.analysis.kind or "")
     return Shown(
-        heading=f"{code(scored.problem.task_id)}: {why}{kind} ({completion.decoding}{number})",
+        heading=f"{_name(scored)}: {', '.join(part for part in (why, kind) if part)}",
         prompt=text_block(scored.problem.prompt),
         expected=text_block(scored.problem.canonical_solution),
-        generated=text_block(completion.text),
+        generated=generated_block(scored),
         tokens=token_lines(scored, token_text),
         facts="; ".join(
             [
-                f"{len(completion.token_ids):,} tokens, {len(completion.text):,} characters",
+                f"{counted(len(completion.token_ids), 'token')}, {counted(len(completion.text), 'character')}",
                 f"stopped by {code(completion.stop_reason)}",
-                prose(scored.analysis.evidence),
+                *_loop_facts(scored.analysis),
                 f"verdict {code(execution.verdict)}{_detail(execution.detail)}",
             ]
         ),
     )
+
+
+def _name(scored: Scored) -> str:
+    completion = scored.completion
+    number = "" if completion.decoding == "greedy" else f" {completion.completion_id}"
+    return f"{code(scored.problem.task_id)}, {completion.decoding}{number}"
+
+
+def _loop_facts(analysis: Degeneration) -> Iterator[str]:
+    """What makes it degenerate, whether that comes after an answer, and what the model was sure of meanwhile."""
+    yield prose(analysis.evidence)
+    if analysis.after_answer is not None:
+        yield "after a finished answer" if analysis.after_answer else "not after a finished answer"
+    predictions = analysis.measures.predictions
+    if predictions is not None and predictions.in_loop_nats is not None:
+        before = predictions.before_loop_nats
+        earlier = "" if before is None else f"{nats(before)} nats before the loop and "
+        yield f"mean predictive entropy {earlier}{nats(predictions.in_loop_nats)} nats in it"
 
 
 def _detail(detail: str) -> str:
@@ -140,17 +163,10 @@ def _cut(text: str, line_length: int) -> tuple[str, int]:
 
 
 def _marked(text: str) -> str:
-    return text.replace("\n", _LINE_END).replace("\t", "\\t").replace(" ", "·")
+    return text.replace("\n", LINE_END).replace("\t", "\\t").replace(" ", BLANK)
 
 
 def _marked_run(match: re.Match[str]) -> str:
     count = len(match.group())
-    signs = _LINE_END * min(count, MAX_SIGNS)
+    signs = LINE_END * min(count, MAX_SIGNS)
     return f"{signs}\n" if count <= MAX_SIGNS else f"{signs}… {count:,} in all\n"
-
-
-def _order(scored: Scored) -> tuple[list[tuple[int, str]], str, int]:
-    """Problems as people number them, greedy before sampled."""
-    parts = re.split(r"(\d+)", scored.problem.task_id)
-    numbered = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-    return numbered, scored.completion.decoding, scored.completion.completion_id

@@ -20,6 +20,7 @@ from evalharness.report.wording import (
     not_begun,
     of_all,
     percent_interval,
+    short_reason,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
     """Return the card's lines, wrapped to ``width`` (held between 72 and 100), but never within a path."""
     width = max(MIN_WIDTH, min(MAX_WIDTH, width))
     return (
-        *_heading(scorecard),
+        *_heading(scorecard, width),
         *_losses(scorecard, width),
         *_passes(scorecard, width),
         *_degeneration(scorecard, width),
@@ -77,12 +78,14 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
     )
 
 
-def _heading(scorecard: Scorecard) -> Iterator[Line]:
+def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     checkpoint = scorecard.checkpoint
     name = one_line(checkpoint_name(checkpoint))
     yield (("bold", name), ("", f"  {checkpoint.parameters:,} parameters"), ("dim", f"  {one_line(checkpoint.path)}"))
-    verdict = scorecard.verdict
-    yield (("dim", "verdict".ljust(LABEL_WIDTH)), (VERDICT_STYLES[verdict], verdict.upper()))
+    verdict, reason = scorecard.verdict, short_reason(scorecard.verdict_reason)
+    (label, (_, first)), *others = _entry("verdict", f"{verdict.upper()}  {reason}", width)
+    yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])
+    yield from others
 
 
 def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:

@@ -11,6 +11,7 @@ _BACKTICKS = re.compile("`+")
 _INLINE_MARKUP = re.compile(r"[\\`<&~$]|\](?=[(\[:])|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_MARKUP = re.compile(r"^(\d*)([>\[]|[-+#=](?=[-+#=\s]|$)|[.)](?=\s|$))")
 MIN_FENCE = 3
+MAX_PADDED = 72
 
 
 def visible(text: str) -> str:
@@ -60,10 +61,10 @@ def shortened(text: str, characters: int) -> str:
 def table(header: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()) -> str:
     """Return a table of cells that are Markdown already; the columns in ``right`` are aligned to the right.
 
-    The cells are padded, so that the table reads as one in a terminal too.
+    The cells are padded, so that the table reads as one in a terminal too; a long one does not widen all others.
     """
     cells = [[_cell(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(3, *(len(cell) for cell in column if len(cell) <= MAX_PADDED)) for column in zip(*cells, strict=True)]
     rule = ["-" * (width - 1) + (":" if i in right else "-") for i, width in enumerate(widths)]
     return "\n".join(_table_row(row, widths, right) for row in [cells[0], rule, *cells[1:]])
 

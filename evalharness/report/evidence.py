@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from evalharness.records import NOT_BEGUN
+from evalharness.report.wording import DECODINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from evalharness.degeneration import Degeneration
     from evalharness.records import Completion, Execution, LossPoint, Problem
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +25,6 @@ class Scored:
     completion: Completion
     execution: Execution
     analysis: Degeneration
-
-    @property
-    def looping_tokens(self) -> int:
-        """How many tokens the loop covers, in proportion where it was found on the characters; 0 without a loop."""
-        return round((self.analysis.share or 0.0) * len(self.completion.token_ids))
-
-    @property
-    def onset_token(self) -> int | None:
-        """Index of the token at which the loop begins, in proportion where it was found on the characters."""
-        loop = self.analysis.loop
-        if loop is None:
-            return None
-        if loop.unit == "token":
-            return loop.onset
-        return loop.onset * len(self.completion.token_ids) // max(1, len(self.completion.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +39,19 @@ class Evidence:
         """Every completion of every problem set."""
         for members in self.scored.values():
             yield from members
+
+    def begun(self) -> dict[str, list[Scored]]:
+        """The completions that the model saw the prompt of, by decoding, for each decoding that has any."""
+        begun: dict[str, list[Scored]] = {decoding: [] for decoding in DECODINGS}
+        for scored in self.all_scored():
+            if scored.completion.stop_reason not in NOT_BEGUN:
+                begun[scored.completion.decoding].append(scored)
+        return {decoding: members for decoding, members in begun.items() if members}
+
+
+def by_problem(members: Iterable[Scored], value: Callable[[Scored], _Value]) -> dict[str, list[_Value]]:
+    """Return the value of each completion by its problem, whatever the order of the completions."""
+    values: dict[str, list[_Value]] = {}
+    for scored in sorted(members, key=lambda s: (s.problem.task_id, s.completion.completion_id)):
+        values.setdefault(scored.problem.task_id, []).append(value(scored))
+    return values

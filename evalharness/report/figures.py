@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalharness.report.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.wording import KINDS, nats, percent_interval
+from evalharness.report.wording import KINDS, counted, nats, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evalharness.records import Interval, LossPoint
+    from evalharness.report.canvas import Canvas
 
 MIN_COMPLETIONS = 5
 """A band over fewer completions than these says nothing, so it ends where fewer go on (all, where there are fewer)."""
 LOG_SCALE_FROM = 30.0
 """Losses whose largest is this many times their smallest are drawn on a logarithmic axis."""
+MIN_ENTROPY_SHOWN = 0.1
+"""The least that an axis of entropies reaches to, in nats: a model that is always sure is at its foot."""
 ONSET_BINS = 48
+ONSET_WINDOW = 64
+"""Tokens drawn on each side of a loop's onset: as many as generation waits for before it stops a loop."""
 
 
 class _Marker(NamedTuple):
@@ -85,7 +90,7 @@ def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequen
 
     Each sequence is one completion, one value a token. A position counts the completions that reach it.
     """
-    with canvas(3.4) as drawn:
+    with canvas(3.7) as drawn:
         axes = drawn.axes(
             "How sure the model is of its next token",
             "position in the completion (tokens)",
@@ -94,15 +99,42 @@ def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequen
         for completions, colour, dash, label in ((degenerate, RED, "--", "degenerate"), (sound, BLUE, "-", "sound")):
             written = [c for c in completions if len(c)]
             if written:
-                low, median, high = quartiles_by_position(written)
-                x = np.arange(len(median))
-                axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-                axes.plot(x, median, dash, color=colour, linewidth=1.8, label=f"{label}: median of {len(written):,}")
-        axes.set_ylim(bottom=0)
+                quartiles = quartiles_by_position(written)
+                _band(
+                    axes, np.arange(quartiles.shape[1]), quartiles, colour, dash, f"{label}: median of {len(written):,}"
+                )
         axes.set_xlim(left=0)
-        _whole_numbers(axes)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper right")
+        _entropy_axes(drawn, axes)
+    return drawn.svg
+
+
+def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) -> bytes:
+    """Draw the entropy (nats) of the model's predictions around the onset of loops, all onsets laid over each other.
+
+    Each item is the entropies of one completion up to the end of its loop, one value a token, and the index of the
+    loop's first token. A distance counts the completions that reach it, and a side that fewer than
+    :data:`MIN_COMPLETIONS` have is left out.
+    """
+    before = [values[max(0, onset - ONSET_WINDOW) : onset][::-1] for values, onset in completions]
+    inside = [values[onset : onset + ONSET_WINDOW] for values, onset in completions]
+    with canvas(3.7) as drawn:
+        axes = drawn.axes(
+            "How sure the model is as a loop begins",
+            "tokens before and after the first token of the loop",
+            "predictive entropy (nats)",
+        )
+        axes.axvline(0, color=GREY, linewidth=1.0)
+        # The token before the loop is at -1, so on that side positions go downwards from there.
+        for side, first, step, colour, dash, label in (
+            (before, -1, -1, BLUE, "-", "before the loop"),
+            (inside, 0, 1, RED, "--", "in the loop"),
+        ):
+            reached = [values for values in side if len(values)]
+            if len(reached) >= MIN_COMPLETIONS:
+                quartiles = quartiles_by_position(reached)
+                x = first + step * np.arange(quartiles.shape[1])
+                _band(axes, x, quartiles, colour, dash, f"{label}: median of {len(reached):,}")
+        _entropy_axes(drawn, axes)
     return drawn.svg
 
 
@@ -117,8 +149,7 @@ def onsets_figure(onsets: Mapping[str, Sequence[int]], longest: int) -> bytes:
             heights = 0.8 * counts / counts.max()
             axes.bar(edges[:-1], -heights, np.diff(edges), y + 0.4, align="edge", color=RED, linewidth=0)
             axes.hlines(y + 0.4, 0, edges[-1], color=GREY, linewidth=0.8)
-            loops = f"{len(onsets[kind]):,} {'loop' if len(onsets[kind]) == 1 else 'loops'}"
-            note = f"{loops}, median {np.median(onsets[kind]):,.0f}"
+            note = f"{counted(len(onsets[kind]), 'loop')}, median {np.median(onsets[kind]):,.0f}"
             axes.annotate(note, (1.02, y), xycoords=("axes fraction", "data"), va="center")
         axes.set_yticks(range(len(kinds)), [drawable(kind) for kind in kinds])
         axes.set_ylim(len(kinds) - 0.4, -0.6)
@@ -142,6 +173,22 @@ def quartiles_by_position(completions: Sequence[Sequence[float]]) -> npt.NDArray
         reached = min(positions, len(completion))
         row[:reached] = completion[:reached]
     return np.asarray(np.nanquantile(grid, [0.25, 0.5, 0.75], axis=0))
+
+
+def _band(
+    axes: Axes, x: npt.NDArray[np.int64], quartiles: npt.NDArray[np.float64], colour: str, dash: str, label: str
+) -> None:
+    low, median, high = quartiles
+    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    # Not clipped: a model that is quite sure draws its line on the axis.
+    axes.plot(x, median, dash, color=colour, linewidth=1.8, label=label, clip_on=False, zorder=3)
+
+
+def _entropy_axes(drawn: Canvas, axes: Axes) -> None:
+    axes.set_ylim(0, max(MIN_ENTROPY_SHOWN, axes.get_ylim()[1]))
+    _whole_numbers(axes)
+    if axes.get_legend_handles_labels()[0]:
+        drawn.figure.legend(loc="outside lower center", ncols=2)
 
 
 def _logged(axes: Axes, points: Sequence[LossPoint], colour: str, label: str) -> None:

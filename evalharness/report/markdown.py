@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from evalharness.report import measures, sections
-from evalharness.report.behaviour import shown_completions
+from evalharness.report import degeneration, measures, sections
+from evalharness.report.behaviour import behaviour
 from evalharness.report.escaping import code, prose
 from evalharness.report.wording import DECODINGS, checkpoint_name
 
@@ -26,6 +26,7 @@ ALT_TEXTS = {
     "pass_at_1": "pass@1 with its interval for each problem set, greedy and sampled",
     "onsets": "At which token loops begin, by kind",
     "entropy": "Entropy of the model's predictions along completions, degenerate ones apart",
+    "entropy_at_onset": "Entropy of the model's predictions before a loop begins and in it, all onsets in one place",
 }
 
 
@@ -41,13 +42,14 @@ def render(scorecard: Scorecard, evidence: Evidence, figures: Mapping[str, str])
             title=f"{prose(checkpoint_name(scorecard.checkpoint))}: {scorecard.verdict}",
             card=scorecard,
             sections=sections,
-            endings=measures.endings(evidence),
+            degeneration=degeneration,
+            evidence=evidence,
             measures=measures.measures(evidence),
             figures=figures,
-            shown={
-                info.name: shown_completions(evidence.scored.get(info.name, ()), evidence.token_text)
-                for info in scorecard.protocol.problems
-            },
+            behaviour=behaviour(
+                {info.name: evidence.scored.get(info.name, ()) for info in scorecard.protocol.problems},
+                evidence.token_text,
+            ),
             files=_files(scorecard, figures),
         )
     )

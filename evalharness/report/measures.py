@@ -1,78 +1,108 @@
-"""The tables of how completions ended and of what they are like, on average and with intervals over problems."""
+"""The tables of what completions are like, on average and with intervals over problems."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import math
 from typing import TYPE_CHECKING
 
-from evalharness.records import NOT_BEGUN
 from evalharness.report.escaping import table
-from evalharness.report.wording import DECODINGS
+from evalharness.report.evidence import by_problem
+from evalharness.report.wording import nats
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from evalharness.degeneration import Predictions
     from evalharness.report.evidence import Evidence, Scored
 
-
-def _mean_entropy(scored: Scored) -> float | None:
-    predictions = scored.analysis.measures.predictions
-    return None if predictions is None else predictions.mean_nats
+    Measure = Callable[[Scored], float | None]
 
 
-MEASURES: dict[str, Callable[[Scored], float | None]] = {
+def _of_predictions(measure: Callable[[Predictions], float | None]) -> Measure:
+    """The measure of the model's predictions, None where they are not known."""
+
+    def of(scored: Scored) -> float | None:
+        predictions = scored.analysis.measures.predictions
+        return None if predictions is None else measure(predictions)
+
+    return of
+
+
+def _seq_rep(n: int) -> Measure:
+    return lambda scored: scored.analysis.measures.seq_rep[n - 1]
+
+
+def _words_seq_rep(n: int) -> Measure:
+    return lambda scored: scored.analysis.measures.ratios.seq_rep[n - 1]
+
+
+def _top_ngram(n: int) -> Measure:
+    return lambda scored: scored.analysis.measures.ratios.top_ngram_characters[n - 2]
+
+
+LENGTHS: dict[str, Measure] = {
     "tokens written": lambda s: len(s.completion.token_ids),
     "longest run of one token": lambda s: s.analysis.measures.longest_token_run,
     "longest run of newlines": lambda s: s.analysis.measures.longest_newline_run,
-    "share of whitespace": lambda s: s.analysis.measures.whitespace_share,
-    "entropy of the text's tokens, nats": lambda s: s.analysis.measures.text_entropy_nats,
-    "entropy of the predictions, nats": _mean_entropy,
-    **{f"seq-rep-{n}": (lambda s, n=n: s.analysis.measures.seq_rep[n - 1]) for n in (1, 2, 3, 4)},  # type: ignore[misc]
+}
+ENTROPIES: dict[str, Measure] = {
+    "of the text's own tokens": lambda s: s.analysis.measures.text_entropy_nats,
+    "of the predictions, mean": _of_predictions(lambda p: p.mean_nats),
+    "of the predictions, smallest": _of_predictions(lambda p: p.min_nats),
+    "of the predictions, trend in nats a token": _of_predictions(lambda p: p.trend_nats_per_token),
+    "of the predictions before a loop": _of_predictions(lambda p: p.before_loop_nats),
+    "of the predictions in a loop": _of_predictions(lambda p: p.in_loop_nats),
+}
+RATIOS: dict[str, Measure] = {
+    "characters that are whitespace": lambda s: s.analysis.measures.whitespace_share,
+    **{f"seq-rep-{n}, of tokens": _seq_rep(n) for n in (1, 2, 3, 4)},
+    **{f"seq-rep-{n}, of words and signs": _words_seq_rep(n) for n in (1, 2, 3, 4)},
+    "diversity": lambda s: s.analysis.measures.ratios.diversity,
+    "compression": lambda s: s.analysis.measures.ratios.compression,
+    "repeated lines": lambda s: s.analysis.measures.ratios.repeated_lines,
+    "characters in repeated lines": lambda s: s.analysis.measures.ratios.repeated_line_characters,
+    **{f"characters in the commonest {n}-gram": _top_ngram(n) for n in (2, 3, 4)},
 }
 
 
+def _tokens(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}"
+
+
+GROUPS: dict[str, tuple[dict[str, Measure], Callable[[float], str]]] = {
+    "Length, in tokens": (LENGTHS, _tokens),
+    "Entropy, in nats": (ENTROPIES, nats),
+    "Ratio": (RATIOS, _ratio),
+}
+"""By the heading of its table: what is measured, and how the figures are written."""
+
+
 def measures(evidence: Evidence) -> str:
-    """Return the table of the means of each measure by decoding, or nothing where no completion was begun."""
-    by_decoding = _begun(evidence)
+    """Return the tables of the means of each measure by decoding, or nothing where no completion was begun."""
+    begun = evidence.begun()
+    return "\n\n".join(_table(heading, begun) for heading in GROUPS) if begun else ""
+
+
+def _table(heading: str, begun: dict[str, list[Scored]]) -> str:
+    measured, words = GROUPS[heading]
     rows = [
-        [name, *(_mean(by_decoding[decoding], measure) for decoding in by_decoding)]
-        for name, measure in MEASURES.items()
+        [name, *(_mean(members, measure, words) for members in begun.values())] for name, measure in measured.items()
     ]
-    return table(["Mean over completions", *by_decoding], rows, _columns(by_decoding)) if by_decoding else ""
+    return table([heading, *begun], rows, frozenset(range(1, 1 + len(begun))))
 
 
-def endings(evidence: Evidence) -> str:
-    """Return the table of why generation ended, or nothing where no completion was begun."""
-    by_decoding = _begun(evidence)
-    counts = {d: Counter(s.completion.stop_reason for s in members) for d, members in by_decoding.items()}
-    reasons = sorted({reason for counted in counts.values() for reason in counted})
-    rows = [[reason.replace("_", " "), *(f"{counted[reason]:,}" for counted in counts.values())] for reason in reasons]
-    return table(["Generation ended by", *by_decoding], rows, _columns(by_decoding)) if rows else ""
-
-
-def _begun(evidence: Evidence) -> dict[str, list[Scored]]:
-    begun: dict[str, list[Scored]] = {decoding: [] for decoding in DECODINGS}
-    for scored in evidence.all_scored():
-        if scored.completion.stop_reason not in NOT_BEGUN:
-            begun[scored.completion.decoding].append(scored)
-    return {decoding: members for decoding, members in begun.items() if members}
-
-
-def _columns(by_decoding: dict[str, list[Scored]]) -> frozenset[int]:
-    return frozenset(range(1, 1 + len(by_decoding)))
-
-
-def _mean(members: Sequence[Scored], measure: Callable[[Scored], float | None]) -> str:
+def _mean(members: Sequence[Scored], measure: Measure, words: Callable[[float], str]) -> str:
     """Mean with its interval over problems: completions of one problem are not independent."""
-    by_problem: dict[str, list[float]] = defaultdict(list)
-    for scored in sorted(members, key=lambda s: (s.problem.task_id, s.completion.completion_id)):
-        value = measure(scored)
-        if value is not None:
-            by_problem[scored.problem.task_id].append(value)
-    if not by_problem:
+    measured = by_problem(members, measure).values()
+    known = [values for of_problem in measured if (values := [value for value in of_problem if value is not None])]
+    if not known:
         return "–"
-    mean = mean_over_rows(dict(enumerate(by_problem.values())), seed=0)
-    if len(by_problem) == 1:
-        return f"{mean.estimate:.2f}"
-    return f"{mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+    mean = mean_over_rows(dict(enumerate(known)), seed=0)
+    if not math.isfinite(mean.low):
+        return f"{words(mean.estimate)} (no interval)"
+    return f"{words(mean.estimate)} [{words(mean.low)}, {words(mean.high)}]"

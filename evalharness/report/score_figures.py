@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from evalharness.report.figures import entropy_figure, losses_figure, onsets_figure, pass_at_1_figure
+from evalharness.report.figures import (
+    MIN_COMPLETIONS,
+    entropy_at_onset_figure,
+    entropy_figure,
+    losses_figure,
+    onsets_figure,
+    pass_at_1_figure,
+)
 from evalharness.report.wording import DECODINGS
 
 if TYPE_CHECKING:
@@ -39,6 +46,9 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, by
     if any(scored.completion.token_entropy_nats for scored in written):
         degenerate, sound = ([_entropy(s) for s in written if s.analysis.degenerate is flag] for flag in (True, False))
         yield "entropy", entropy_figure(degenerate, sound)
+    around = [found for scored in written if (found := _around_onset(scored)) is not None]
+    if len(around) >= MIN_COMPLETIONS:
+        yield "entropy_at_onset", entropy_at_onset_figure(around)
 
 
 def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:
@@ -54,10 +64,17 @@ def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:
 def _onsets(written: Sequence[Scored]) -> dict[str, list[int]]:
     onsets: dict[str, list[int]] = defaultdict(list)
     for scored in written:
-        if scored.analysis.kind is not None and scored.onset_token is not None:
-            onsets[scored.analysis.kind].append(scored.onset_token)
+        if scored.analysis.kind is not None and scored.analysis.loop_tokens is not None:
+            onsets[scored.analysis.kind].append(scored.analysis.loop_tokens[0])
     return dict(onsets)
 
 
 def _entropy(scored: Scored) -> tuple[float, ...]:
     return scored.completion.token_entropy_nats
+
+
+def _around_onset(scored: Scored) -> tuple[tuple[float, ...], int] | None:
+    """The entropies up to the end of the loop, and where it begins; None without them."""
+    onset, end = scored.analysis.loop_tokens or (0, 0)
+    entropies = scored.completion.token_entropy_nats[:end]
+    return (entropies, onset) if len(entropies) > onset else None

@@ -9,8 +9,6 @@ from evalharness.records import Verdict
 from evalharness.report.escaping import code, code_cell, prose, shortened, table
 from evalharness.report.wording import (
     DECODINGS,
-    KINDS,
-    degenerate_of_all,
     degeneration_interval,
     kinds_by_count,
     loss_relation,
@@ -44,9 +42,10 @@ _MEANING = {
 
 
 def headline(scorecard: Scorecard) -> list[str]:
-    """Return the three lines of the verdict: what the model does, what its loss is worth, and why."""
+    """Return the lines of the verdict: its reason, what the model does, what its loss is worth, and why."""
     return [
-        f"**{scorecard.verdict.upper()}**: {_behaviour_in_words(scorecard)}",
+        f"{_verdict(scorecard, scorecard.verdict.upper())}.",
+        f"**Behaviour**: {_behaviour_in_words(scorecard)}",
         f"**Loss**: {_losses_in_words(scorecard.loss)} {loss_sentence(scorecard.loss)}",
         _cause_in_words(scorecard),
     ]
@@ -71,7 +70,7 @@ def summary(scorecard: Scorecard) -> str:
             for decoding in DECODINGS
             if (rate := scorecard.degeneration.get(decoding)) is not None
         ),
-        ["Verdict", f"**{scorecard.verdict}**"],
+        ["Verdict", _verdict(scorecard, scorecard.verdict)],
     ]
     return table(["", "Measured"], rows)
 
@@ -138,32 +137,6 @@ def outcome_notes(scorecard: Scorecard) -> str:
     return " ".join(note for note in notes if note)
 
 
-def degeneration(scorecard: Scorecard) -> str:
-    """Return the table of the shares of degenerate completions."""
-    rows = [
-        [decoding, degenerate_of_all(rate), percent_interval(degeneration_interval(rate))]
-        for decoding in DECODINGS
-        if (rate := scorecard.degeneration.get(decoding)) is not None
-    ]
-    header = ["Decoding", "Degenerate completions", "Share, with 95 % interval"]
-    return table(header, rows, frozenset({1, 2})) if rows else "No completion was begun."
-
-
-def kinds(scorecard: Scorecard) -> str:
-    """Return the table of the kinds of degeneration, or nothing where there is none."""
-    rates = [
-        (decoding, scorecard.degeneration[decoding]) for decoding in DECODINGS if decoding in scorecard.degeneration
-    ]
-    known = [*KINDS, *sorted({kind for _, rate in rates for kind in rate.kinds} - set(KINDS))]
-    rows = [
-        [kind, KINDS.get(kind, ""), *(f"{rate.kinds.get(kind, 0):,}" for _, rate in rates)]
-        for kind in known
-        if any(rate.kinds.get(kind) for _, rate in rates)
-    ]
-    header = ["Kind", "What it is", *(decoding for decoding, _ in rates)]
-    return table(header, rows, frozenset(range(2, len(header)))) if rows else ""
-
-
 def evidence(measured: Mapping[str, Any]) -> str:
     """Return the table of what a probe measured, or nothing where it gives no figures."""
     rows = [[code_cell(key), _value(value)] for key, value in measured.items()]
@@ -208,6 +181,10 @@ def _shares(scorecard: Scorecard) -> Iterator[tuple[str, str, str, Interval]]:
             by_k = scorecard.pass_at_k.get(info.name, {}).get(decoding, {})
             for k in sorted(by_k, key=int):
                 yield info.name, decoding, k, by_k[k]
+
+
+def _verdict(scorecard: Scorecard, named: str) -> str:
+    return f"**{named}**: {prose(scorecard.verdict_reason)}" if scorecard.verdict_reason.strip() else f"**{named}**"
 
 
 def _behaviour_in_words(scorecard: Scorecard) -> str:

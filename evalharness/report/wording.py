@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.records import Interval
@@ -10,7 +11,7 @@ from evalharness.records import Interval
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalharness.records import CheckpointInfo, DegenerationRate, Loss
+    from evalharness.records import CheckpointInfo, DegenerationRate, KindRate, Loss
 
 DECODINGS = ("greedy", "sampled")
 KINDS = {
@@ -20,9 +21,13 @@ KINDS = {
     "phrase": "the same piece of a line, over and over",
     "line": "the same line, over and over",
     "block": "the same lines, over and over",
+    "near": "the same line but for a number or a name, or each copy a little longer",
     "empty": "nothing, or whitespace too short to be a loop",
+    "echo": "the prompt again, and no answer after it",
+    "same_answer": "the same answer to many problems",
+    "gibberish": "neither a program nor words",
 }
-"""Every kind of degeneration, in the order in which reports list them."""
+"""Every kind of degeneration, in the order of the type that lists them and in which reports do."""
 
 LossRelation = Literal["not_measured", "agree", "misleads", "differ"]
 
@@ -35,6 +40,11 @@ def percent(share: float) -> str:
 def percent_interval(interval: Interval) -> str:
     """Return a share with its interval as ``"0.0 % [0.0, 2.3]"``."""
     return f"{percent(interval.estimate)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return ``"1 token"``, ``"1,200 tokens"``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def nats(value: float) -> str:
@@ -77,8 +87,8 @@ def of_all(outcomes: Mapping[str, int]) -> str:
     return f"{outcomes.get('passed', 0):,} of {judged:,}"
 
 
-def degeneration_interval(rate: DegenerationRate) -> Interval:
-    """Return the share of degenerate completions as an interval."""
+def degeneration_interval(rate: DegenerationRate | KindRate) -> Interval:
+    """Return the share of degenerate completions, of all kinds or of one, as an interval."""
     return Interval(rate.rate, rate.low, rate.high)
 
 
@@ -91,6 +101,11 @@ def kinds_by_count(rate: DegenerationRate) -> str:
     """Return ``"58 newline, 1 token"``, the most frequent kind first."""
     ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1].completions, item[0]))
     return ", ".join(f"{share.completions:,} {kind}" for kind, share in ranked if share.completions)
+
+
+def short_reason(reason: str) -> str:
+    """Return the reason of a verdict without what it says in brackets."""
+    return re.sub(r"\s*\([^()]*\)", "", reason)
 
 
 def checkpoint_name(checkpoint: CheckpointInfo) -> str:

@@ -1,6 +1,13 @@
 import pytest
 
-from evalharness.degeneration.content import is_alignment, is_in_literal, is_rule
+from evalharness.degeneration.content import (
+    code_until,
+    is_alignment,
+    is_comment,
+    is_in_literal,
+    is_layout,
+    is_rule,
+)
 
 RULE = "-" * 60
 
@@ -38,6 +45,8 @@ def test_rules_and_underlines_are_told_from_lines_of_signs(text, rule):
         ("x = [" + "0, " * 60 + "]\nfor i in ran", True),  # the last line was cut
         ("x = [" + "0, " * 60, False),
         ("f(" + "0, " * 60 + ")\n", False),
+        ("x = " + "0, " * 60 + "\n", False),  # a tuple without brackets
+        ("x = (" + "0, " * 60 + ")\n", True),
         ("0, " * 60 + "\0", False),
     ],
 )
@@ -82,3 +91,46 @@ def test_a_warning_of_the_parser_stays_with_it():
 def test_blanks_before_something_are_alignment(text, aligned):
     blanks = text[5:].rstrip("b)\n")
     assert is_alignment(text, 5, 5 + len(blanks)) is aligned
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("x = 1\ny = 2\n", 12),
+        ("    x = 1\n    return x\n", 23),  # the lines of a body
+        (" return x\n", 10),  # the rest of a prompt's last line
+        ("if x:\n", 6),  # cut before the body
+        ("f(a,\n  b,\n", 10),  # cut within a call
+        ('x = ["a",\n     "b', 10),  # cut within a word, whose line is left out
+        ('x = 1\ny = """text ) ( text\n', 10),  # what an open string says is anything
+        ("f(a b c\n", 0),
+        ("x = 1\n):):):\ny = 2\n", 0),
+        ("", 0),
+        ("(" * 90_000, 0),
+    ],
+)
+def test_the_beginning_of_a_program_is_told_from_what_is_none(text, until):
+    assert code_until(text) == until
+
+
+@pytest.mark.parametrize(
+    ("text", "comment"),
+    [("# a b\n# a c\n", True), ("x = 1  # a b\n", False), ("# a\nx = 1\ny = 2\n", False)],
+)
+def test_comments_are_told_from_code(text, comment):
+    assert is_comment(text, 0, len(text)) is comment
+
+
+@pytest.mark.parametrize(
+    ("text", "copy", "layout"),
+    [
+        ("        f(x,\n          y)\n" * 9, " ", True),
+        ("=====  =====\nname   value\n" * 9, "=", True),
+        ("x" + " " * 300, " ", False),
+        (" " * 60 + "x\n" + " " * 60 + "y\n", " ", False),
+        ("=" * 200, "=", False),
+        ("return return\n" * 9, "return ", False),
+    ],
+)
+def test_layout_is_told_from_blanks_and_signs_that_go_on(text, copy, layout):
+    assert is_layout(text, 0, len(text), copy) is layout

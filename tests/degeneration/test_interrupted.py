@@ -1,4 +1,5 @@
 import random
+import re
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_a_loop_with_one_element_in_twenty_changed_is_found_with_its_period_and_
         loop = spoiled(list(range(period)), max(8, 120 // period), seed)
         best = next(iter(find_interrupted(before + loop, min_length=48)), None)
         found += best is not None and best.run.period == period and abs(best.run.onset - 30) <= max(1, period)
-    assert found >= 18
+    assert found >= 19
 
 
 def test_an_element_lost_or_put_in_does_not_end_the_loop():
@@ -75,3 +76,27 @@ def test_nearly_equal_lines_that_parse_are_tests_and_no_loop():
     for stop_reason in (None, "end_token", "max_new_tokens"):
         assert not analyse(tests, stop_reason=stop_reason).degenerate
     assert not analyse(tests[:-8], stop_reason="max_new_tokens").degenerate
+
+
+@pytest.mark.parametrize("kind", ["line", "block", "token", "newline"])
+def test_the_copy_is_what_most_copies_have_and_not_a_spoiled_one(kind):
+    copy = {"line": COPY, "block": BODY, "token": "return ", "newline": "\n"}[kind]
+    draw = random.Random(4)
+    words = [word for _ in range(60) for word in re.findall(r"\n|[^\S\n]+|\w+|[^\w\s]", copy)]
+    text = "".join(draw.choice(["(", "np", "7"]) if i > 30 and draw.random() < 0.05 else w for i, w in enumerate(words))
+    found = analyse("x = [\n" + text)
+    assert (found.kind, found.ran_to_limit) == (kind, True)
+    assert sorted(found.loop.text) == sorted(copy)
+    assert abs(found.onset - 6) <= found.period
+
+
+def test_comments_that_are_nearly_the_same_are_a_loop_although_they_parse():
+    line = "    # Non-central Fisher distribution when nc = 0\n"
+    odd = [line.replace("central", "x"), line.replace(" = ", " ("), line.replace("Fisher", "the")]
+    assert analyse("def f():\n    x = 1\n" + line * 3 + odd[0] + line * 2 + odd[1] + line * 2 + odd[2]).kind == "line"
+
+
+def test_code_that_was_cut_in_the_middle_of_a_call_is_code():
+    rows = "".join(f'    ("2012-01-{day:02}", {day % 3}.5, "left"),\n' for day in range(1, 25))
+    for text in (f"TABLE = check([\n{rows}", f"TABLE = check([\n{rows}"[:-9]):
+        assert not analyse(text, stop_reason="max_new_tokens").degenerate

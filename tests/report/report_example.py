@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evalharness.degeneration import analyse
 from evalharness.records import (
@@ -25,9 +26,14 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report import Evidence, Scored
+from evalharness.scorecard import degeneration_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NEWLINE = 200
 TOKENS = {NEWLINE: "\n", 1: "    ", 2: "return", 3: " a", 4: " +", 5: " b", 6: " return", 7: "x", 8: " = ", 9: "0"}
+TOKENS |= {10 + digit: str(digit) for digit in range(10)}
 
 
 def token_text(token_id: int) -> str:
@@ -55,28 +61,59 @@ def scored(
 ) -> Scored:
     looping = len(ids) >= 64
     stop = "loop" if looping else "end_token"
-    entropy = tuple(round(abs(math.sin(i + len(ids))) / (20 if looping else 1), 4) for i in range(len(ids)))
+    entropy = tuple(round(abs(math.sin(i + len(ids))) / (1 + i if looping else 1), 4) for i in range(len(ids)))
     text = decode(ids) if text is None else text
     completion = Completion(of.task_id, completion_id, text, tuple(ids), stop, decoding, entropy)
     execution = Execution(of.task_id, completion_id, verdict, detail, "apart", 0.01, 0.01, 1 << 24)
-    return Scored(
-        of, completion, execution, analyse(text, ids, decode=decode, stop_reason=stop, token_entropy_nats=entropy)
-    )
+    found = analyse(text, ids, decode=decode, stop_reason=stop, token_entropy_nats=entropy, prompt=of.prompt)
+    return Scored(of, completion, execution, found)
+
+
+def counting(lines: int) -> list[int]:
+    """The ids of ``x10 = 0``, ``x11 = 0`` and so on."""
+    return [i for n in range(10, 10 + lines) for i in (1, 7, 10 + n // 10, 10 + n % 10, 8, 9, NEWLINE)]
 
 
 def warmup() -> tuple[Scored, ...]:
     newlines = [NEWLINE] * 200
     no_name = "NotImplementedError: the body is empty"
+    answer = [1, 2, 3, 4, 5, NEWLINE]
+    sampled = {"decoding": "sampled"}
     return (
         scored(problem(0), newlines, detail=no_name),
         scored(problem(1), [1, 2, 3, NEWLINE, *[NEWLINE] * 90], detail="assert add_1(1, 3) == 4 | got 1"),
         scored(problem(2), [1, 2, *[6] * 80], detail="SyntaxError: invalid syntax"),
-        scored(problem(3), [1, 2, 3, 4, 5, NEWLINE], Verdict.PASSED),
-        scored(problem(0), newlines[:120], completion_id=0, decoding="sampled", detail=no_name),
-        scored(problem(1), [1, 2, 5, 4, 3, NEWLINE], Verdict.PASSED, completion_id=0, decoding="sampled"),
-        scored(problem(2), [1, 7, 8, 9, NEWLINE], completion_id=0, decoding="sampled", detail="AssertionError"),
-        scored(problem(3), newlines, completion_id=0, decoding="sampled", detail=no_name),
+        scored(problem(3), answer, Verdict.PASSED),
+        scored(problem(4), counting(30), detail=no_name),
+        scored(problem(5), [], detail=no_name),
+        scored(problem(0), newlines[:120], completion_id=0, **sampled, detail=no_name),
+        scored(problem(0), [7, 8, 9, NEWLINE, *newlines[:100]], completion_id=1, **sampled, detail=no_name),
+        scored(problem(1), [1, 2, 5, 4, 3, NEWLINE], Verdict.PASSED, completion_id=0, **sampled),
+        scored(problem(1), answer, Verdict.PASSED, completion_id=1, **sampled),
+        scored(problem(2), [1, 7, 8, 9, NEWLINE], completion_id=0, **sampled, detail="AssertionError"),
+        scored(problem(2), [1, 2, 5, NEWLINE], completion_id=1, **sampled, detail="AssertionError"),
+        scored(problem(3), newlines, completion_id=0, **sampled, detail=no_name),
+        scored(problem(3), [*answer, *[1, 2, 5, NEWLINE] * 20, 1, 2], completion_id=1, **sampled),
+        scored(problem(4), [*[1, 7, 8, 9, NEWLINE] * 5, *[6] * 90], completion_id=0, **sampled, detail="SyntaxError"),
+        scored(problem(4), answer, Verdict.PASSED, completion_id=1, **sampled),
+        scored(problem(5), [], completion_id=0, **sampled, detail=no_name),
+        scored(
+            problem(5),
+            range(50, 98),
+            completion_id=1,
+            **sampled,
+            text=problem(5).prompt.replace("sum", "total"),
+            detail="E",
+        ),
     )
+
+
+def degeneration(members: Sequence[Scored]) -> dict[str, DegenerationRate]:
+    rates = {}
+    for decoding in ("greedy", "sampled"):
+        those = [s for s in members if s.completion.decoding == decoding]
+        rates[decoding] = degeneration_rate([s.completion for s in those], [s.analysis for s in those], 0)
+    return rates
 
 
 def scorecard(**changes) -> Scorecard:
@@ -90,8 +127,8 @@ def scorecard(**changes) -> Scorecard:
             notes=("the factory models.py:build was run",),
         ),
         protocol=Protocol(
-            problems=(ProblemSetInfo("warmup", 4, "9a3b77"), ProblemSetInfo("humaneval", 2, "01f6c2")),
-            samples=1,
+            problems=(ProblemSetInfo("warmup", 6, "9a3b77"), ProblemSetInfo("humaneval", 2, "01f6c2")),
+            samples=2,
             temperature=0.8,
             top_p=1.0,
             top_k=0,
@@ -116,21 +153,20 @@ def scorecard(**changes) -> Scorecard:
         ),
         pass_at_k={
             "warmup": {
-                "greedy": {"1": Interval(0.25, 0.0456, 0.6994)},
-                "sampled": {"1": Interval(0.25, 0.0456, 0.6994)},
+                "greedy": {"1": Interval(0.1667, 0.0301, 0.5635)},
+                "sampled": {"1": Interval(0.25, 0.0, 0.5833), "2": Interval(0.3333, 0.0, 0.6667)},
             },
             "humaneval": {"greedy": {"1": Interval(0.0, 0.0, 0.6576)}},
         },
         outcomes={
-            "warmup": {"greedy": {"passed": 1, "failed": 3}, "sampled": {"passed": 1, "failed": 3}},
+            "warmup": {"greedy": {"passed": 1, "failed": 5}, "sampled": {"passed": 3, "failed": 9}},
             "humaneval": {"greedy": {"prompt_too_long": 2}},
         },
-        programs=Programs(8, 7, 5.0),
-        degeneration={
-            "greedy": DegenerationRate(0.75, 0.3006, 0.9544, 4, {"newline": 2, "token": 1}),
-            "sampled": DegenerationRate(0.5, 0.2201, 0.8499, 4, {"newline": 2}),
-        },
+        programs=Programs(18, 13, 5.0),
+        degeneration=degeneration(warmup()),
         verdict="collapsed",
+        verdict_reason="at least 25.0 % of the sampled completions are degenerate (the lower end of the 95 % "
+        "interval), which is more than 20 %",
         findings=(
             Finding(
                 "future_leak",

@@ -1,30 +1,54 @@
+from dataclasses import replace
+
 import report_example as example
 
-from evalharness.records import Verdict
-from evalharness.report.behaviour import choose, shown_completions, text_block, token_lines
+from evalharness.degeneration import analyse
+from evalharness.report.behaviour import behaviour, generated_block, text_block, token_lines
 
 
-def test_the_longest_loop_another_kind_and_one_that_passes_are_shown():
-    chosen = choose(example.warmup())
-    assert [(why, s.problem.task_id, s.analysis.kind) for why, s in chosen] == [
-        ("the longest loop", "warmup/0", "newline"),
-        ("another kind of degeneration", "warmup/2", "token"),
-        ("passes", "warmup/1", None),
+def shown(**sets):
+    return behaviour(sets, example.token_text)
+
+
+def test_the_same_completion_is_not_shown_twice():
+    found = shown(warmup=example.warmup())
+    headings = [item.heading for item in (*found.worst, *found.by_set["warmup"])]
+    assert len({heading.partition(":")[0] for heading in headings}) == len(headings)
+    assert found.above["warmup"] == [
+        "`warmup/4`, greedy (the longest loop)",
+        "`warmup/0`, greedy (another kind of degeneration)",
     ]
-    assert chosen[2][1].execution.verdict is Verdict.PASSED
-
-
-def test_a_model_that_does_nothing_but_loop_is_shown_three_times():
-    looping = [example.scored(example.problem(i), [example.NEWLINE] * 100) for i in (10, 9, 2, 1)]
-    assert [s.problem.task_id for _, s in choose(looping)] == ["warmup/1", "warmup/2", "warmup/9"]
+    assert [item.heading for item in found.by_set["warmup"]] == ["`warmup/1`, sampled 0: passes"]
 
 
 def test_a_completion_of_no_tokens_is_called_empty():
     empty = example.scored(example.problem(0), [])
-    (shown,) = shown_completions([empty], example.token_text)
-    assert "nothing written, empty" in shown.heading
-    assert shown.generated.note == "*nothing*"
-    assert shown.tokens == ""
+    (item,) = shown(warmup=[empty]).worst
+    assert item.heading == "`warmup/0`, greedy: empty"
+    assert item.generated.note == "*nothing*"
+    assert item.tokens == ""
+    assert item.facts.startswith("0 tokens, 0 characters; stopped by `end_token`; nothing was written; verdict")
+
+
+def test_an_echo_is_shown_as_it_was_written():
+    found = example.warmup()[-1]
+    assert found.analysis.kind == "echo"
+    assert generated_block(found) == text_block(found.completion.text)
+
+
+def test_the_facts_of_a_loop_say_whether_it_follows_an_answer_and_what_the_model_was_sure_of():
+    facts = shown(warmup=[example.scored(example.problem(0), [1, 2, 3, *[example.NEWLINE] * 90])]).worst[0].facts
+    assert "; not after a finished answer; mean predictive entropy 0." in facts
+    assert " nats before the loop and 0.0" in facts
+    after = example.scored(example.problem(0), [1, 2, 3, example.NEWLINE, *[6] * 90])
+    assert after.analysis.after_answer
+    assert "; after a finished answer; " in shown(warmup=[after]).worst[0].facts
+
+
+def test_a_loop_without_entropies_has_no_word_on_them():
+    item = example.scored(example.problem(0), [example.NEWLINE] * 90)
+    blind = replace(item, analysis=analyse(item.completion.text, item.completion.token_ids, decode=example.decode))
+    assert "entropy" not in shown(warmup=[blind]).worst[0].facts
 
 
 def test_newlines_can_be_seen_and_are_counted():

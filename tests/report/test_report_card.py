@@ -10,15 +10,17 @@ from evalharness.report import card_lines, render_card
 
 CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
-verdict      COLLAPSED
+verdict      COLLAPSED  at least 25.0 % of the sampled completions are degenerate, which
+             is more than 20 %
 loss (nats)  0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest
              The loss is not real: with nothing but the tokens before each target it is
              354 times as high.
-warmup       greedy  pass@1 25.0 % [4.6, 69.9]  1 of 4
-             sampled pass@1 25.0 % [4.6, 69.9]  1 of 4
+warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6
+             sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12
 humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 (2 with too long a prompt)
-degenerate   greedy  75.0 % [30.1, 95.4]  3 of 4: 2 newline, 1 token
-             sampled 50.0 % [22.0, 85.0]  2 of 4: 2 newline
+degenerate   greedy  83.3 % [43.6, 97.0]  5 of 6: 2 newline, 1 empty, 1 near, 1 token
+             sampled 58.3 % [25.0, 91.7]  7 of 12: 3 newline, 1 echo, 1 empty, 1 line, 1
+             token
 cause        The attention is not causal: changing only the tokens after position 3
              moves the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
@@ -50,6 +52,16 @@ def test_no_line_is_wider_than_the_terminal_but_for_paths(width):
     lines = ["".join(text for _, text in line) for line in card_lines(example.scorecard(), "r" * 300, width)]
     assert max(map(len, lines[:-1])) <= max(72, min(100, width))
     assert lines[-1].endswith("r" * 300)
+
+
+def test_the_verdict_alone_is_coloured_and_its_reason_is_kept_short():
+    lines = card_lines(example.scorecard(), "r.md")
+    assert [text for style, text in lines[1] if "red" in style] == ["COLLAPSED"]
+    assert "(the lower end" not in "".join(text for _, text in lines[1])
+
+
+def test_a_verdict_without_a_reason_stands_alone():
+    assert "\nverdict      COLLAPSED\n" in str(render_card(example.scorecard(verdict_reason=""), "r.md"))
 
 
 def test_a_long_path_is_never_broken():

@@ -9,6 +9,7 @@ import pytest
 from evalharness.records import Interval, LossPoint
 from evalharness.report.canvas import drawable
 from evalharness.report.figures import (
+    entropy_at_onset_figure,
     entropy_figure,
     losses_figure,
     onsets_figure,
@@ -55,6 +56,21 @@ def test_problem_sets_with_any_name_are_drawn():
 def test_entropies_of_all_lengths_are_drawn():
     assert is_svg(entropy_figure([[0.1] * 3, [0.2]], [[], [1.0, 2.0]]))
     assert is_svg(entropy_figure([], []))
+
+
+def test_entropies_around_onsets_of_all_sorts_are_drawn():
+    ordinary = [([2.0, 1.0, 0.1, 0.0], 2)] * 5
+    early = [([0.0] * 3, 0)] * 5
+    long = [([1.0] * 200 + [0.1] * 200, 200)] * 6
+    for completions in (ordinary, early, long, [*ordinary, *early, *long], ordinary[:1], []):
+        assert is_svg(entropy_at_onset_figure(completions))
+    assert entropy_at_onset_figure(long) == entropy_at_onset_figure(long)
+
+
+def test_a_side_of_the_onset_that_few_completions_have_is_left_out():
+    one_before = [([2.0, 0.1], 1), *[([0.1], 0)] * 4]
+    assert b"0072b2" not in entropy_at_onset_figure(one_before)
+    assert b"0072b2" in entropy_at_onset_figure([([2.0, 0.1], 1)] * 5)
 
 
 def test_onsets_of_any_kind_are_drawn():

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,11 +9,13 @@ import pytest
 import report_example as example
 from markdown_it import MarkdownIt
 
-from evalharness.records import Completion, Finding, Interval, Loss, NotTestable, RuledOut
+from evalharness.degeneration import analyse
+from evalharness.records import Completion, Finding, Interval, KindRate, Loss, NotTestable, RuledOut, Verdict
 from evalharness.report import Evidence, figures_of, render
+from evalharness.scorecard import degeneration_rate
 
 GOLDEN = Path(__file__).parent / "golden" / "score.md"
-FIGURES = {name: f"figures/{name}.svg" for name in ("losses", "pass_at_1", "onsets", "entropy")}
+FIGURES = {name: f"figures/{name}.svg" for name in ("losses", "pass_at_1", "onsets", "entropy", "entropy_at_onset")}
 HOSTILE = [
     "```\n# out of the block\n````python\n`````",
     "a | b || c \\| d \\\\| e",
@@ -52,10 +55,10 @@ def test_figures_of_the_example_are_those_that_the_golden_report_shows():
 def test_every_table_parses_and_every_fence_closes():
     tokens = parse(render(example.scorecard(), example.evidence(), FIGURES))
     types = outline(tokens)
-    assert types.count("table_open") == 10
+    assert types.count("table_open") == 13
     fences = [token for token in tokens if token.type == "fence"]
-    # Three completions with prompt, expected and generated; two of them loop and show their tokens.
-    assert len(fences) == 3 * 3 + 2
+    # Six completions with prompt, expected and generated; four of them loop and show their tokens.
+    assert len(fences) == 6 * 3 + 4
     assert not any("####" in fence.content for fence in fences)
     assert [t.content for t in tokens if t.type == "inline" and t.content.startswith("Intervals are")]
     assert "html_block" not in types
@@ -139,6 +142,65 @@ def test_a_checkpoint_about_which_nothing_is_known_still_has_a_report():
     report = render(card, evidence, {})
     for sentence in ("Nothing was scored.", "No probe found a cause.", "This score is incomplete", "not measured"):
         assert sentence in report
+
+
+def one_completion(*members):
+    card = example.scorecard(degeneration={}, protocol=replace(example.scorecard().protocol, stop_loops=False))
+    rate = degeneration_rate([s.completion for s in members], [s.analysis for s in members], 0)
+    return replace(card, degeneration={"greedy": rate}), Evidence({"warmup": members}, (), example.token_text)
+
+
+def test_one_completion_has_a_report_that_claims_no_more():
+    card, evidence = one_completion(example.scored(example.problem(0), [example.NEWLINE] * 90))
+    report = render(card, evidence, {})
+    assert "entropy_at_onset" not in "".join(figures_of(card, evidence))
+    assert "90.0 (no interval)" in report
+    assert "1: 100.0 % [20.7, 100.0]" in report
+    assert "Dependence on the prompt" not in report
+    assert "inf" not in report.replace("information", "")
+
+
+def test_a_completion_without_entropies_has_no_figure_of_them():
+    item = example.scored(example.problem(0), [example.NEWLINE] * 90)
+    blind = replace(
+        item,
+        completion=replace(item.completion, token_entropy_nats=()),
+        analysis=analyse(item.completion.text, item.completion.token_ids, decode=example.decode, stop_reason="loop"),
+    )
+    card, evidence = one_completion(blind)
+    assert not [name for name in figures_of(card, evidence) if "entropy" in name]
+    assert re.search(r"\| of the predictions, mean +\| +– \|", render(card, evidence, {}))
+
+
+def test_shares_and_kinds_that_this_version_does_not_know_are_shown_by_their_names():
+    card = example.scorecard()
+    greedy = replace(
+        card.degeneration["greedy"],
+        kinds={"new|kind": KindRate(1, 0.2, 0.1, 0.3)},
+        shares={"new_share": Interval(0.5, 0.4, 0.6)},
+    )
+    report = render(replace(card, degeneration={"greedy": greedy}), example.evidence(), {})
+    assert "1: 20.0 % [10.0, 30.0]" in report
+    assert "| new_share " in report
+    assert "| new\\|kind |" in report
+
+
+def test_a_kind_that_one_decoding_lacks_has_an_interval_there_too():
+    row = next(line for line in render(example.scorecard(), example.evidence(), {}).splitlines() if "| near " in line)
+    assert row.endswith("| 1: 16.7 % [3.0, 56.4] |  0: 0.0 % [0.0, 39.0] |")
+
+
+def test_the_reason_stands_beside_the_verdict_and_cannot_break_its_table():
+    report = render(example.scorecard(verdict_reason="a | b `c"), example.evidence(), {})
+    assert "- **COLLAPSED**: a | b \\`c.\n" in report
+    assert "**collapsed**: a \\| b \\`c" in report
+    assert "- **COLLAPSED**.\n" in render(example.scorecard(verdict_reason=""), example.evidence(), {})
+
+
+def test_a_model_that_never_loops_has_no_worst_completions():
+    sound = example.scored(example.problem(0), [1, 2, 3, 4, 5, example.NEWLINE], Verdict.PASSED)
+    card, evidence = one_completion(sound)
+    assert "No completion is degenerate." in render(card, evidence, {})
 
 
 def test_one_row_alone_gives_no_interval_and_no_claim():

@@ -1,14 +1,20 @@
+from typing import get_args
+
 import pytest
 
-from evalharness.records import CheckpointInfo, DegenerationRate, Interval, Loss
+from evalharness.degeneration import Kind
+from evalharness.records import CheckpointInfo, DegenerationRate, Interval, KindRate, Loss
 from evalharness.report.wording import (
+    KINDS,
     checkpoint_name,
+    counted,
     kinds_by_count,
     loss_relation,
     nats,
     nats_interval,
     of_all,
     percent_interval,
+    short_reason,
     times,
 )
 
@@ -44,9 +50,21 @@ def test_what_could_not_be_judged_is_no_failure():
 
 
 def test_kinds_come_by_their_count():
-    assert kinds_by_count(DegenerationRate(1, 1, 1, 9, {"block": 1, "token": 7, "line": 1, "empty": 0})) == (
-        "7 token, 1 block, 1 line"
-    )
+    counts = {"block": 1, "token": 7, "line": 1, "empty": 0}
+    kinds = {kind: KindRate(count, count / 9, 0.0, 1.0) for kind, count in counts.items()}
+    assert kinds_by_count(DegenerationRate(1, 1, 1, 9, kinds, {}, None)) == "7 token, 1 block, 1 line"
+
+
+def test_every_kind_is_explained_in_the_order_of_their_type():
+    assert tuple(KINDS) == get_args(Kind)
+
+
+def test_a_short_reason_has_nothing_in_brackets():
+    assert short_reason("at least 5 % (the lower end), so") == "at least 5 %, so"
+
+
+def test_one_thing_is_not_called_many():
+    assert (counted(1, "token"), counted(1200, "token"), counted(0, "loop")) == ("1 token", "1,200 tokens", "0 loops")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Stages on files that other tools wrote: ``execute`` and ``analyse``."""
+"""``execute``: the completions of a file that any tool wrote, judged."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
 from evalharness.completion_files import WrittenCompletion, read_completions
+from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.running import listed
 from evalharness.pipeline.writing import human_eval_result
-from evalharness.records import NOT_BEGUN, Execution, Interval, Problem, Verdict
+from evalharness.records import Execution, Interval, Verdict
 from evalharness.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.degeneration import Degeneration
     from evalharness.options import SandboxLevel
     from evalharness.sandbox import Job
+
+ANSWERS = frozenset({"lm-evaluation-harness", "inspect_ai"})
+"""The tools whose files hold answers to a prompt of their own, which is the problem's own or isn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,9 @@ def execute_file(
     from evalharness.sandbox import YARDSTICKS, Sandbox
 
     watcher = watcher or Silent()
-    written = read_completions(file, key)
+    written = read_completions(file, key).completions
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
-    by_id = {_folded(problem.task_id): problem for problem in problem_set.problems}
-    jobs = [_job(file, completion, by_id) for completion in written]
+    jobs = _jobs(file, written, Tasks(problem_set.problems))
     executions: dict[tuple[str, int], Execution] = {}
     with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
         watcher.stage("calibrating", 1)
@@ -107,7 +109,7 @@ def execute_file(
             executions[execution.task_id, execution.completion_id] = execution
             watcher.advance()
     ordered = [executions[job.task_id, job.completion_id] for job in jobs]
-    results = _write_results(file, written, ordered)
+    results = _write_results(file, written, jobs, ordered)
     return ExecutedFile(
         results=results,
         completions=len(jobs),
@@ -121,112 +123,54 @@ def execute_file(
     )
 
 
-def _folded(task_id: str) -> str:
-    """One task under the names that tools give it: ``MBPP/11``, ``Mbpp/11``, ``11``."""
-    return task_id.lower().removeprefix("mbpp/")
+def _jobs(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
+    """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
+    seen: Counter[str] = Counter()
+    jobs = []
+    for completion in written:
+        job = _job(file, completion, tasks)
+        jobs.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
+        seen[job.task_id] += 1
+    return jobs
 
 
-def _job(file: Path, completion: WrittenCompletion, problems: Mapping[str, Problem]) -> Job:
+def _job(file: Path, completion: WrittenCompletion, tasks: Tasks) -> Job:
     from evalharness.sandbox import Job
 
-    problem = problems.get(_folded(completion.task_id))
+    problem = tasks.of(completion)
     if problem is None:
-        known = next(iter(problems.values())).task_id
-        raise CompletionFileError(
-            f"{file}: task {completion.task_id!r} is not in the problem set (which has {known}, …)"
-        )
+        known = tasks.problems[0].task_id
+        which = f"task {completion.task_id!r} is not" if completion.has_id else _unknown(completion)
+        raise CompletionFileError(f"{file}: {which} in the problem set (which has {known}, …)")
+    text, whole = completion.text, completion.holds_prompt
+    if completion.form in ANSWERS and completion.prompt != problem.prompt:
+        if completion.prompt is None or completion.prompt.strip() != problem.prompt.strip():
+            raise CompletionFileError(
+                f"{file}: {problem.task_id} was asked for with another prompt than the problem's own, "
+                "so what continues it is not a completion that could be judged"
+            )
+        text, whole = completion.prompt + text, True
     # EvalPlus writes whole programs, with the prompt as it was or as the model wrote it again.
-    return Job(problem.task_id, completion.completion_id, problem, completion.text, whole=completion.has_prompt)
+    return Job(problem.task_id, 0, problem, text, whole=whole)
 
 
-def _write_results(file: Path, written: list[WrittenCompletion], executions: list[Execution]) -> Path:
+def _unknown(completion: WrittenCompletion) -> str:
+    if completion.holds_prompt:
+        return f"a text for problem {completion.task_id} begins with no prompt"
+    return f"line {completion.number} has no id to find its problem by"
+
+
+def _write_results(
+    file: Path, written: Sequence[WrittenCompletion], jobs: Sequence[Job], executions: Sequence[Execution]
+) -> Path:
     rows = [
-        {**w.row, "result": human_eval_result(e), "passed": e.verdict is Verdict.PASSED, "verdict": e.verdict.value}
-        for w, e in zip(written, executions, strict=True)
+        {
+            **(w.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}),
+            "result": human_eval_result(e),
+            "passed": e.verdict is Verdict.PASSED,
+            "verdict": e.verdict.value,
+        }
+        for w, job, e in zip(written, jobs, executions, strict=True)
     ]
     # No lock: the file is written in one step, and whoever comes last has judged the same completions.
     return RunFolder(file.parent).write_rows(f"{file.name}_results.jsonl", rows)
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysedFile:
-    """The degeneration of each completion of a file, in its order."""
-
-    completions: tuple[WrittenCompletion, ...]
-    analyses: tuple[Degeneration, ...]
-    share: Interval
-
-    def json_lines(self) -> Iterator[str]:
-        """One object for each completion, then the summary."""
-        for written, analysis in zip(self.completions, self.analyses, strict=True):
-            row = {
-                "task_id": written.task_id,
-                "completion_id": written.completion_id,
-                "degenerate": analysis.degenerate,
-                "kind": analysis.kind,
-                "period": analysis.period,
-                "copies": analysis.copies,
-                "onset": analysis.onset,
-                "share": analysis.share,
-            }
-            yield json.dumps(row)
-        yield json.dumps(
-            {
-                "completions": len(self.completions),
-                "degenerate": cards.plain(self.share),
-                "kinds": self._kinds(),
-            }
-        )
-
-    def lines(self) -> Iterator[str]:
-        """A line for each degenerate completion, then the share."""
-        for written, analysis in zip(self.completions, self.analyses, strict=True):
-            if analysis.degenerate:
-                yield f"{written.task_id} ({written.completion_id}): {analysis.evidence}"
-        count, kinds = sum(a.degenerate for a in self.analyses), self._kinds()
-        share = self.share
-        yield (
-            f"{count} of {len(self.analyses)} completions are degenerate: {100 * share.estimate:.1f} % "
-            f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
-            + (f" ({', '.join(f'{n} {kind}' for kind, n in kinds.items())})" if kinds else "")
-        )
-
-    def _kinds(self) -> dict[str, int]:
-        return dict(sorted(Counter(a.kind for a in self.analyses if a.degenerate and a.kind).items()))
-
-
-def analyse_file(file: Path, *, key: str | None = None, tokenizer: Path | None = None) -> AnalysedFile:
-    """Measure the completions of ``file``, by tokens too where ``tokenizer`` (a tokenizer.json) is given.
-
-    Raises :class:`EvalHarnessError` for a broken line or a tokenizer that can't be read.
-    """
-    from evalharness.degeneration import Written, analyse_all
-    from evalharness.statistics import share_interval
-
-    written = read_completions(file, key)
-    encode, decode = _codec(tokenizer) if tokenizer else (None, None)
-    written = [w for w in written if w.row.get("stop_reason") not in NOT_BEGUN]
-    if not written:
-        raise CompletionFileError(f"{file}: no completion in it was begun")
-    analyses = analyse_all(
-        [
-            Written(
-                w.text,
-                encode(w.text) if encode else w.row.get("token_ids"),
-                stop_reason=w.row.get("stop_reason"),
-            )
-            for w in written
-        ],
-        decode,
-    )
-    flags: dict[str, list[bool]] = {}
-    for completion, analysis in zip(written, analyses, strict=True):
-        flags.setdefault(completion.task_id, []).append(analysis.degenerate)
-    return AnalysedFile(tuple(written), analyses, share_interval(flags, seed=0))
-
-
-def _codec(path: Path) -> tuple[Any, Any]:
-    from evalharness.checkpoints.tokenizers import read_tokenizer_file
-
-    tokenizer = read_tokenizer_file(path)
-    return tokenizer.encode, tokenizer.decode

