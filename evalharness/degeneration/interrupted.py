@@ -159,16 +159,27 @@ def _heaviest(weights: npt.NDArray[np.float64]) -> tuple[int, int, float]:
 
 
 def _around(symbols: Symbols, period: int, linked: tuple[int, int], noise: Noise, *, torn: bool) -> Interrupted | None:
+    """The loop that a first guess at its copy leads to: from all of the linked stretch, or else from half of it."""
     start, end = linked
-    copy = first_guess(symbols[start:end], period, _GUESSED_FROM)
     reach = max(_REACH, 2 * period)
     first, last = max(0, start - reach), min(len(symbols), end + reach)
-    symbols, torn = symbols[first:last], torn and last == len(symbols)
+    middle = (start + end) // 2
+    for guessed_from in ((start, end), (start, middle), (middle, end)):
+        if guessed_from[1] - guessed_from[0] < 2 * period:
+            continue
+        copy = first_guess(symbols[slice(*guessed_from)], period, _GUESSED_FROM)
+        loop = _aligned_to(copy, symbols[first:last], first, noise, torn=torn and last == len(symbols))
+        if loop is not None:
+            return loop
+    return None
+
+
+def _aligned_to(copy: Symbols, symbols: Symbols, offset: int, noise: Noise, *, torn: bool) -> Interrupted | None:
     path = aligned(symbols, copy, noise, torn=torn)
     if path is None:
         return None
     copy, path = mended(symbols, copy, path, noise, torn=torn)
-    return None if _repeats_itself(copy) else _judged(symbols, path, copy, noise, first)
+    return None if _repeats_itself(copy) else _judged(symbols, path, copy, noise, offset)
 
 
 def _repeats_itself(copy: Symbols) -> bool:
