@@ -61,8 +61,9 @@ NEARLY_ALL = 0.90
 MAX_LOOPS = 16
 """Of a completion with hundreds of loops only the longest ones are looked at closely."""
 
-_BLANK = re.compile(r"\s|\w+|[^\w\s]")
+# Words, signs and line ends, with blanks in a row as one or each by itself.
 _WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+_BLANK = re.compile(r"\s|\w+|[^\w\s]")
 
 MOST = 0.70
 """Share of a loop that has to lie in what parses of the text: in front of a string that is still open."""
@@ -78,8 +79,9 @@ MAX_GLUED_PERIOD = 16
 """Interrupted loops are looked for in characters, too, where the copy is one word at most: a row of such words is one
 word."""
 
-NEARLY = 0.9
-"""An exact loop is the one to report where it has this share of the longest one's characters."""
+NEARLY = 0.90
+"""An exact loop is the one to report where it has this share of the longest one's characters; else what is before its
+first interruption would be lost, and with it where the loop begins."""
 
 _Span = tuple[int, int]
 ExactLoops = tuple[list[Repetition], list[Repetition]]
@@ -93,7 +95,8 @@ class Loop:
 
     ``text`` is the text of one copy, and the loop covers the characters from ``start_character`` to
     ``end_character`` of the completion. ``ran_to_end`` says that its last element is the completion's last.
-    ``agreement`` is the share of its elements that are as the copies have them: 1.0 for an exact loop.
+    ``agreement`` is the share of its elements that are as the copies have them, and ``whole`` the share of the copies
+    that are so altogether: 1.0 for an exact loop.
     """
 
     period: int
@@ -148,10 +151,13 @@ def _interrupted(
     decode: Callable[[Sequence[int]], str] | None,
     stop_reason: StopReason | None,
 ) -> list[Loop]:
-    """The best loop with interruptions that counts, and is no code: nearly equal statements are tests and tables."""
-    code = code_until(text)
+    """The best loop with interruptions that counts and is no code, else that of two words in ever new numbers.
+
+    Nearly equal statements are tests and tables.
+    """
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
+    code = code_until(text)
     for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
         for loop in loops:
             layout = is_layout(text, *loop.span, copy=loop.text)
