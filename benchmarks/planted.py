@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.degeneration.kinds import kind_of, primitive_root
+from evalharness.degeneration.lexemes import ELEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ MIN_TOKENS, MIN_CHARACTERS, MAX_TOKENS = 48, 150, 1024
 ONSETS = (0, 1, 5, 20, 50, 100, 200, 400)
 NOISE = 1 / 20
 LOOPING = ("newline", "whitespace", "token", "phrase", "line", "block", "near")
-_LEXICAL = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 _MIN_RECOVERED_SHARE = 0.3
 _MAX_SAME_LINES = 0.6
 
@@ -53,7 +52,7 @@ class Plant:
 
 def lexed(text: str) -> list[str]:
     """Words, signs, line ends and runs of blanks; joined they are the text again."""
-    return _LEXICAL.findall(text)
+    return ELEMENT.findall(text)
 
 
 def plants(code: Sequence[str], of_each: int, seed: int) -> list[Plant]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import zlib
 from typing import TYPE_CHECKING
+
+from evalharness.degeneration.ratios import compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +24,6 @@ def repeated_4_grams(text: str) -> float:
     words = text.split()
     grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
-
-
-def compression(text: str) -> float:
-    """Bytes a compressed byte, as Whisper has it."""
-    data = text.encode("utf-8", "surrogatepass")
-    return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 RIVALS: dict[str, Callable[[str], bool]] = {

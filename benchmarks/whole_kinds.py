@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from judging import tokenizer as shipped_tokenizer
 from tables import Count, table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -129,7 +130,7 @@ def planted(functions: Sequence[Reference], of_each: int, seed: int) -> list[tup
 def _plants(
     draw: random.Random, asked: Sequence[tuple[str, str]], prompts: Sequence[str], tokenizer: Tokenizer
 ) -> Iterator[tuple[str, str, Callable[[], list[Written]]]]:
-    shipped = Tokenizer.from_file(str(ROOT / "checkpoints" / "causal" / "tokenizer.json"))
+    shipped = shipped_tokenizer()
     frequent = [i for _, body in asked[:2_000] for i in tokenizer.encode(body).ids]
 
     def echo(change: Callable[[str], str]) -> list[Written]:

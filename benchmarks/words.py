@@ -14,7 +14,7 @@ from pathlib import Path
 
 from corpora import references
 
-from evalharness.degeneration.gibberish import _words
+from evalharness.degeneration.gibberish import words_of
 
 FILE = Path(__file__).parents[1] / "evalharness" / "degeneration" / "words.txt"
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--functions", type=int, default=3_000, help="most functions of one corpus")
     asked = parser.parse_args()
     functions = [f for f in references(asked.functions, seed=0) if not f.held_out]
-    counts = Counter(word for function in functions for word in set(_words(function.text)))
+    counts = Counter(word for function in functions for word in set(words_of(function.text)))
     kept = sorted(counts, key=lambda word: (-counts[word], word))[: asked.words]
     FILE.write_text("\n".join(sorted(kept)) + "\n", encoding="utf-8")
     print(f"{len(kept):,} words of {len(functions):,} functions; the rarest stands in {counts[kept[-1]]}")

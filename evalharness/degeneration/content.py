@@ -34,10 +34,10 @@ _COMMENT_RULE = re.compile(r"[ \t]*#+[ \t]*([-=*#~_+.^<>])\1*[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r"[ \t]*(?:\"\"\"|''')?([-=*#~_+.^])\1*(?:\"\"\"|''')?[ \t]*")
 
 _Literal = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant, ast.JoinedStr)
-# The completion may be a program, the lines of a body, or the rest of a prompt's last line.
 # What codeop asks with: whether there is nothing wrong but the end. Typeshed does not have it.
 _ONLY_PARSED = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: ignore[attr-defined]
 _OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
+# The completion may be a program, the lines of a body, or the rest of a prompt's last line.
 _CONTEXTS = ("", "def _():\n", "def _():")
 
 

@@ -48,12 +48,12 @@ def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
     """Return what makes ``text`` gibberish, or None. The words of ``prompt`` are known as well."""
     if len(text) < MIN_CHARACTERS:
         return None
-    words = _words(text)
+    words = words_of(text)
     pieces = text.split()
     if len(words) < MIN_WORDS or sum(map(_is_word, pieces)) >= MIN_PROSE * len(pieces):
         return None
-    vocabulary = known_words() | frozenset(_words(prompt or ""))
-    known = sum(len(word) for word in words if word in vocabulary) / sum(map(len, words))
+    common, of_prompt = known_words(), frozenset(words_of(prompt or ""))
+    known = sum(len(word) for word in words if word in common or word in of_prompt) / sum(map(len, words))
     return None if known > MAX_KNOWN or _parses(text, prompt or "") else Gibberish(known)
 
 
@@ -69,7 +69,8 @@ def known_words() -> frozenset[str]:
     return frozenset((files("evalharness.degeneration") / "words.txt").read_text(encoding="utf-8").split())
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Return the words and parts of names in ``text``, in lower case: ``thisNameHTTP2`` has three."""
     return [word.lower() for word in _WORD.findall(text)]
 
 

@@ -6,6 +6,9 @@ import re
 
 _LEXEME = re.compile(r"\w+|[^\w\s]")
 
+ELEMENT = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+"""A line end, a run of blanks, a word or a sign: joined, the elements of a text are the text again."""
+
 
 def lexemes(text: str) -> list[str]:
     """Return the words and signs of ``text`` in their order, without whitespace."""

@@ -7,15 +7,13 @@ blanks, and line ends; together they are the text again. An empty text has all r
 
 from __future__ import annotations
 
-import re
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from evalharness.degeneration.batches import Symbols, ngram_names, seq_reps
-
-_ELEMENT = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+from evalharness.degeneration.lexemes import ELEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Ratios:
 
 def ratios(text: str) -> Ratios:
     """Return all ratios of ``text``."""
-    elements = _ELEMENT.findall(text)
+    elements = ELEMENT.findall(text)
     names: dict[str, int] = {}
     symbols = np.array([names.setdefault(element, len(names)) for element in elements], dtype=np.int64)
     (repeated,) = seq_reps([symbols])

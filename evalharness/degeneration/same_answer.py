@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from evalharness.degeneration.lexemes import lexemes, windows
 
@@ -82,10 +82,4 @@ def _similar(answers: Sequence[set[tuple[str, ...]]]) -> csr_matrix:
         shared = (held[first : first + AT_ONCE] @ held.T).toarray()
         together = sizes[first : first + AT_ONCE, None] + sizes[None] - shared
         parts.append(csr_matrix((shared > 0) & (shared >= MIN_SIMILARITY * together)))
-    return parts[0] if len(parts) == 1 else _stacked(parts)
-
-
-def _stacked(parts: Sequence[csr_matrix]) -> csr_matrix:
-    from scipy.sparse import vstack  # noqa: PLC0415 - thousands of completions only
-
     return vstack(parts, format="csr")

@@ -22,13 +22,16 @@ from evalharness.degeneration.content import (
 )
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
+from evalharness.degeneration.lexemes import ELEMENT
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
+from evalharness.records import ENDED_BY_ITSELF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from evalharness.degeneration.alignment import Noise
+    from evalharness.degeneration.interrupted import Interrupted
     from evalharness.degeneration.measures import Unit
     from evalharness.records import StopReason
 
@@ -62,7 +65,6 @@ MAX_LOOPS = 16
 """Of a completion with hundreds of loops only the longest ones are looked at closely."""
 
 _BLANK = re.compile(r"\s|\w+|[^\w\s]")
-_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
 MOST = 0.70
 """Share of a loop that has to lie in what parses of the text: in front of a string that is still open."""
@@ -84,7 +86,6 @@ NEARLY = 0.9
 _Span = tuple[int, int]
 ExactLoops = tuple[list[Repetition], list[Repetition]]
 """What was found in the ids of a completion, and in its characters."""
-_ENDED_BY_THE_MODEL = frozenset({"end_token", "stop_sequence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Loop:
 
     ``text`` is the text of one copy, and the loop covers the characters from ``start_character`` to
     ``end_character`` of the completion. ``ran_to_end`` says that its last element is the completion's last.
-    ``agreement`` is the share of its elements that are as the copies have them: 1.0 for an exact loop.
+    ``agreement`` is the share of its elements that are as the copies have them, ``whole`` that of its copies that are
+    so altogether: 1.0 for an exact loop.
     """
 
     period: int
@@ -163,7 +165,7 @@ def _interrupted(
 
 def _babble(text: str) -> list[Loop]:
     """The loop of two words in ever new numbers, if there is one."""
-    words = [match for match in _WORD.finditer(text) if match[0].strip()]
+    words = [match for match in ELEMENT.finditer(text) if match[0].strip()]
     found = find_babble([match[0] for match in words], MIN_TOKENS)
     if found is None:
         return []
@@ -218,7 +220,7 @@ def counts(
 
 def ran_to_limit(ran_to_end: bool, stop_reason: StopReason | None) -> bool:
     """Whether a loop was still going on when generation was cut, which an end by the model itself is not."""
-    return ran_to_end and stop_reason not in _ENDED_BY_THE_MODEL
+    return ran_to_end and stop_reason not in ENDED_BY_ITSELF
 
 
 def _long(loop: Loop, text: str, token_ids: Sequence[int] | None) -> int:
@@ -272,15 +274,13 @@ def _interrupted_loops(
     """
     if token_ids is not None and decode is not None:
         loops = []
-        for found in find_interrupted(
-            token_ids, min_length=MIN_TOKENS, torn=not sound, min_linked=LINKED_IN_CODE if sound else MIN_LINKED
-        ):
+        for found in _found_in(token_ids, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound):
             _, span = _decoded(found.run, text, token_ids, decode)
             loops.append(
                 _loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole)
             )
         yield loops
-    words = [match.start() for match in _WORD.finditer(text)]
+    words = [match.start() for match in ELEMENT.finditer(text)]
     yield _interrupted_between(text, words, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound)
     blanks = [match.start() for match in _BLANK.finditer(text)]
     yield _interrupted_between(text, blanks, MAX_GLUED_PERIOD, OF_BLANKS, sound=sound)
@@ -293,19 +293,20 @@ def _interrupted_between(text: str, starts: Sequence[int], max_period: int, nois
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
     written = list(names)
     loops = []
-    for found in find_interrupted(
-        ids,
-        min_length=MIN_TOKENS,
-        max_period=max_period,
-        noise=noise,
-        torn=not sound,
-        min_linked=LINKED_IN_CODE if sound else MIN_LINKED,
-    ):
+    for found in _found_in(ids, max_period, noise, sound=sound):
         start, end = edges[found.run.onset], edges[found.run.end]
         copy = "".join(written[i] for i in found.copy)
         placed = Repetition(max(1, len(copy)), start, end - start)
         loops.append(_loop(placed, copy, "character", len(text), (start, end), found.agreement, found.whole))
     return loops
+
+
+def _found_in(elements: Sequence[int], max_period: int, noise: Noise, *, sound: bool) -> list[Interrupted]:
+    """Loops with interruptions of ``elements``. What is ``sound`` code was not torn, and is sifted more finely."""
+    linked = LINKED_IN_CODE if sound else MIN_LINKED
+    return find_interrupted(
+        elements, min_length=MIN_TOKENS, max_period=max_period, noise=noise, torn=not sound, min_linked=linked
+    )
 
 
 def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
