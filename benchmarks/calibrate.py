@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from corpora import PACKAGES, Reference, hard_negatives, references
+from corpora import PACKAGES, UNSEEN, Reference, hard_negatives, references
 from judging import ERRORS_IN, MODES, Asked, Judged, evidence_against, judge, with_errors
 from planted import LOOPING, Plant, plants
 from rivals import RIVALS, SCORES
@@ -63,6 +63,8 @@ CONDITIONS = {
     "by tokens, cut": Condition("max_new_tokens", CUT_CHARACTERS, by_tokens=True),
     "with errors": Condition(errors=True),
 }
+
+NEVER_LOOKED_AT = "**never looked at**"
 
 Wrong = dict[str, list[tuple[Reference, str]]]
 
@@ -158,9 +160,10 @@ def _introduction(calibration: int, held_out: int, negatives: int, planted: int)
     versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
     return (
         "# Calibration of degeneration\n\n"
-        f"Made by `python benchmarks/calibrate.py`. {held_out:,} functions of real code that no threshold was set on, "
-        f"{negatives} hard negatives and {planted:,} planted loops; thresholds were set on {calibration:,} "
-        "other functions, from other files. A false positive is a function that is called degenerate; a miss is a "
+        f"Made by `python benchmarks/calibrate.py`. {held_out:,} functions of real code, {negatives} hard negatives and "
+        f"{planted:,} planted loops; thresholds are swept on {calibration:,} functions of other files. The split is another one with "
+        "each seed, and thresholds were set with other seeds than this one, so some of these files were looked at before; "
+        f"*never looked at* are the packages that nothing was tried on: {', '.join(UNSEEN)}. A false positive is a function that is called degenerate; a miss is a "
         f"planted loop that is not. Every one of them is in `calibration.json`.\n\nVersions: {versions}."
     )
 
@@ -168,7 +171,11 @@ def _introduction(calibration: int, held_out: int, negatives: int, planted: int)
 def _rates(wrong: Wrong, held_out: Sequence[Reference], negatives: Sequence[Reference]) -> dict[str, dict[str, Count]]:
     """False positives by corpus, by condition."""
     groups = {name: {name} for name in dict.fromkeys(f.corpus for f in held_out)}
-    groups |= {"**all reference code**": set(groups), "hard negatives": {"hard negatives"}}
+    groups |= {
+        NEVER_LOOKED_AT: set(UNSEEN),
+        "**all reference code**": set(groups),
+        "hard negatives": {"hard negatives"},
+    }
     return {
         group: {
             name: Count(
@@ -257,7 +264,7 @@ def _rival_table(
 
 def _versions() -> dict[str, str]:
     found = {"Python": platform.python_version()}
-    for name in ("evalharness", "tokenizers", *PACKAGES):
+    for name in ("evalharness", "tokenizers", *PACKAGES, *UNSEEN):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpora import UNSEEN
 from judging import tokenizer as shipped_tokenizer
 from tables import Count, table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -53,7 +54,7 @@ class Tried:
 
 def section(functions: Sequence[Reference], of_each: int, seed: int) -> tuple[str, list[dict[str, Any]]]:
     """The part of the result on these kinds, and its figures."""
-    groups = sound([f for f in functions if f.held_out], seed)
+    groups = sound([f for f in functions if f.corpus in UNSEEN], seed)
     plants = planted(functions, of_each, seed)
     wrong = [
         [one.group, f"{one.of:,}", Count(one.degenerate, one.of).with_interval(), _named(one.kinds)] for one in groups
@@ -72,7 +73,7 @@ def section(functions: Sequence[Reference], of_each: int, seed: int) -> tuple[st
         {"kind": kind, **asdict(one)} for kind, one in plants
     ]
     said = (
-        "## The kinds without a loop\n\nSound completions of the same held-out functions, with what these kinds need "
+        "## The kinds without a loop\n\nSound completions of the packages never looked at, with what these kinds need "
         "to know: a function's signature and docstring are the prompt, its body is the completion.\n\n"
         + table(["sound", "completions", "called degenerate", "of the kinds"], wrong)
         + "\n\nPlanted, each within a checkpoint of its own where several completions make the kind:\n\n"
