@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score"],
+    "Everyday": ["score", "diagnose", "preflight"],
     "Stages alone": ["execute", "analyse"],
     "Set-up": ["doctor"],
 }
@@ -155,6 +155,42 @@ def _print_card(card: Any, report_path: Path) -> None:
     from evalharness import report
 
     Console(highlight=False).print(report.render_card(card, report_path), soft_wrap=True)
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]")
+@click.option("--step", type=int, help="The step of a series.  [the best, else the last]")
+@click.option("--device", help="cpu, cuda, cuda:1, mps.  [auto]")
+@click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]")
+@click.option("--batch-size", type=int, help="Rows of a forward pass when completing.  [32]")
+@click.option("--max-new-tokens", type=int, help="Longest completion.  [room for 800 characters]")
+@click.option("--seed", type=int, help="Seed of what is drawn.  [0]")
+@click.option("--out", type=click.Path(path_type=Path), help="Where reports go; completions are kept there.  [reports]")
+@click.option("--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that was established as JSON.")
+def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+    """Establish why a checkpoint's loss and behaviour disagree: the cause, with what was tested and ruled out.
+
+    Asks every probe of the catalogue and recomputes the loss; runs no program and writes no report (score does both,
+    and diagnoses too). A few greedy completions are made for it and kept in the folder that score uses. What a probe
+    needs is named in evalharness.toml: [data] train and validation, [log] path.
+
+    \b
+    evalharness diagnose checkpoints/leaky
+    evalharness diagnose runs/tuned --step 4000 --json
+    """
+    from evalharness import pipeline
+    from evalharness.diagnosing import lines, to_json
+
+    with watcher() as watching:
+        result = pipeline.diagnose(checkpoint, asked, watching)
+    if as_json:
+        click.echo(to_json(result))
+    else:
+        for line in lines(result):
+            click.echo(line)
+    click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
 
 
 @cli.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -54,6 +55,37 @@ class LanguageModel(Protocol):
         ``attention_mask`` is ``(rows, held + new)``, 0 where a slot holds nothing for that row.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptedWeight:
+    """One weight that an adapter changes.
+
+    ``scale`` is the factor that the change is multiplied with as the model runs, ``configured_scale`` what the
+    adapter's configuration says (``lora_alpha / r``, or ``lora_alpha / sqrt(r)`` for rslora; None where it has no
+    such factor). The rest are tensors of the weight's shape, made when asked for: ``change`` is Δ with the configured
+    scale, ``effective`` the weight that the model runs with, adapter included, and ``original`` W₀, the weight that
+    the adapter was trained over, where that is known.
+    """
+
+    name: str
+    scale: float | None
+    configured_scale: float | None
+    change: Callable[[], torch.Tensor]
+    effective: Callable[[], torch.Tensor]
+    original: Callable[[], torch.Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What is known of an adapter's tensors: those that it changes, and names in its file that found no place.
+
+    ``step`` is that of the checkpoint: at step 0 an adapter rightly changes nothing.
+    """
+
+    weights: tuple[AdaptedWeight, ...]
+    unmatched: tuple[str, ...] = ()
+    step: int | None = None
 
 
 class Watcher(Protocol):

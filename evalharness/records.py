@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
@@ -183,12 +183,41 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True)
+class PartLoss:
+    """The mean loss (nats) on some of the targets, after training and before it, with intervals over rows.
+
+    ``share_of_targets`` and ``share_of_fall`` are shares of 1; the second is this part's share of the fall of the mean
+    loss, and may be below 0 or above 1 where another part's loss rose. What is not known is None: all of before where
+    there is no model from before, and ``share_of_fall`` where the loss is not shown to have fallen.
+    """
+
+    name: str
+    targets: int
+    share_of_targets: Interval
+    after_nats: Interval
+    before_nats: Interval | None = None
+    fall_nats: Interval | None = None
+    share_of_fall: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConventionLoss:
+    """The loss (nats) under one convention that a training loop may have, ``words`` says which."""
+
+    words: str
+    loss_nats: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     """The logged loss beside what the checkpoint gives on the same kind of rows.
 
     ``recomputed_nats`` is the parallel pass, as a training loop computes it. ``honest_nats`` gives the model only the
     tokens before each target. Both are over the same targets; in a causal model they are equal. ``convention`` says
-    which targets.
+    which targets. Bits per byte are over the UTF-8 bytes of the targets' text.
+
+    ``by_class`` and ``by_position`` take the parallel loss apart, and its fall where a model from before is known.
+    ``conventions`` is how many ways to compute the loss were tried, ``reproduced_by`` those that give the logged one.
     """
 
     logged_nats: float | None
@@ -196,6 +225,13 @@ class Loss:
     recomputed_nats: Interval | None
     honest_nats: Interval | None
     convention: str
+    recomputed_bits_per_byte: float | None = None
+    honest_bits_per_byte: float | None = None
+    whole: PartLoss | None = None
+    by_class: tuple[PartLoss, ...] = ()
+    by_position: tuple[PartLoss, ...] = ()
+    conventions: int = 0
+    reproduced_by: tuple[ConventionLoss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

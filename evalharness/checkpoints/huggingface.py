@@ -12,7 +12,7 @@ import transformers
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
-from evalharness.checkpoints.model import TorchModel, pick_logits, widened
+from evalharness.checkpoints.model import Forward, TorchModel, pick_logits, widened
 from evalharness.checkpoints.tokenizers import KnownTokenizer, wrap
 from evalharness.checkpoints.wording import first_line, some
 from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
@@ -25,9 +25,22 @@ _GENERATION_CONFIG = "generation_config.json"
 
 
 class CachedModel(TorchModel):
-    """A causal model of transformers. The cache is one of transformers; it grows in place and is handed back."""
+    """A causal model of transformers. The cache is one of transformers; it grows in place and is handed back.
 
-    supports_cache = True
+    ``supports_cache`` False keeps generation from it; a diagnosis may still ask what it computes.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        forward: Forward,
+        context_length: int | None,
+        vocabulary_rows: int,
+        supports_cache: bool = True,
+    ) -> None:
+        super().__init__(module, forward=forward, context_length=context_length, vocabulary_rows=vocabulary_rows)
+        self.supports_cache = supports_cache
 
     def cached_logits(
         self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from evalharness.records import CheckpointInfo
 
 if TYPE_CHECKING:
     from evalharness.checkpoints.tokenizers import KnownTokenizer
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.interfaces import AdapterFacts, LanguageModel, Tokenizer
     from evalharness.manifest import Manifest
 
 
@@ -32,7 +32,8 @@ class Checkpoint:
 
     ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
     probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
-    the checkpoint itself or of a file beside it.
+    the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
+    and ``adapter`` what is known of that; None where the checkpoint is no adapter.
     """
 
     model: LanguageModel
@@ -47,6 +48,8 @@ class Checkpoint:
     device: str
     dtype: str
     logged_val_loss: float | None = None
+    without_adapter: LanguageModel | None = None
+    adapter: AdapterFacts | None = None
 
     @property
     def token_mask(self) -> Tensor:
@@ -79,7 +82,7 @@ def load_checkpoint(
     _check_trusted(manifest, working_folder or Path.cwd(), trust)
     code = UserCode(manifest.folder)
     base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
-    base, own_step, notes = _adapt(located, base, trust)
+    base, own_step, notes, adapter_config = _adapt(located, base, trust)
     place(base.module, target, number_type if base.is_plain else None)
 
     forward, forward_object = _forward(manifest, code, base)
@@ -94,6 +97,7 @@ def load_checkpoint(
 
     context_length, context_note = _context_length(manifest, base.module)
     model, model_note = _model(base, forward, context_length, shape.vocabulary_rows)
+    without_adapter, adapter = _adapter(model, adapter_config, own_step)
     seeds = [item.file for item in (base.factory, forward_object, tokenizer_object) if item is not None]
     sources = source_files(base.module, seeds, code.roots)
     info = CheckpointInfo(
@@ -125,6 +129,8 @@ def load_checkpoint(
         device=str(target),
         dtype=_dtype_of(base.module),
         logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
+        without_adapter=without_adapter,
+        adapter=adapter,
     )
 
 
@@ -144,16 +150,28 @@ def _load_base(
     return find_base(located.path, manifest, code, dtype, working_folder, trust=trust)
 
 
-def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None, tuple[str, ...]]:
-    """Put the adapter in, where there is one; what the base's file says of its step does not hold for an adapter."""
+def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None, tuple[str, ...], Any]:
+    """Put the adapter in, where there is one; what the base's file says of its step does not hold for an adapter.
+
+    The last value is the adapter's configuration.
+    """
     if located.kind != "adapter":
-        return base, base.step if located.step is None else located.step, ()
+        return base, base.step if located.step is None else located.step, (), None
     from evalharness.checkpoints import adapters  # noqa: PLC0415 - peft takes seconds to import
 
     adapter = adapters.read_adapter(located.path, trust=trust)
     with torch.no_grad():
         notes = adapters.apply_adapter(base.module, adapter, located.step)
-    return base.with_adapter(adapter.config_file, adapter.weights_file), located.step, notes
+    return base.with_adapter(adapter.config_file, adapter.weights_file), located.step, notes, adapter.config
+
+
+def _adapter(model: LanguageModel, config: Any, step: int | None) -> tuple[LanguageModel | None, AdapterFacts | None]:
+    """The model with its adapter switched off, and what is known of the adapter; nothing where there is none."""
+    if config is None:
+        return None, None
+    from evalharness.checkpoints import adapted  # noqa: PLC0415 - peft takes seconds to import
+
+    return adapted.without_adapter(model), adapted.adapter_facts(model.module, config, step=step)
 
 
 def _check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None:
@@ -216,8 +234,9 @@ def _model(base: Base, forward: Forward, context_length: int | None, rows: int) 
     from evalharness.checkpoints import huggingface  # noqa: PLC0415 - imported by now, and only for such models
 
     cached, reason = huggingface.supports_cache(base.module)
-    kind = huggingface.CachedModel if cached else TorchModel
-    model = kind(base.module, forward=forward, context_length=context_length, vocabulary_rows=rows)
+    model = huggingface.CachedModel(
+        base.module, forward=forward, context_length=context_length, vocabulary_rows=rows, supports_cache=cached
+    )
     return model, () if cached else (f"runs without a cache: {reason}",)
 
 

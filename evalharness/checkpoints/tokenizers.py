@@ -16,17 +16,24 @@ from evalharness.checkpoints.wording import first_line
 from evalharness.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    RenderChat = Callable[[Sequence[dict[str, str]], bool], str]
 
 
 class KnownTokenizer(Protocol):
-    """A tokenizer with what a checkpoint has to know of it. ``end_ids`` are those that it names as its end itself."""
+    """A tokenizer with what a checkpoint has to know of it. ``end_ids`` are those that it names as its end itself.
+
+    ``render_chat`` writes turns (``role``, ``content``) by the tokenizer's chat template, with the head of an answer
+    after them where one is to follow; None where it has no template.
+    """
 
     vocab_size: int
     token_ids: frozenset[int]
     begin_ids: tuple[int, ...]
     end_ids: frozenset[int]
+    render_chat: RenderChat | None
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text without special tokens; ValueError names what the vocabulary lacks."""
@@ -63,6 +70,7 @@ class FileTokenizer:
         self._is_exact = settings.get("normalizer") is None and _is_byte_level(settings)
         self.begin_ids = self._put_before()
         self.end_ids: frozenset[int] = frozenset()
+        self.render_chat: RenderChat | None = None
 
     def encode(self, text: str) -> list[int]:
         """See :class:`KnownTokenizer`."""
@@ -132,6 +140,7 @@ class TransformersTokenizer:
         self.token_ids = frozenset(self._vocabulary.values())
         self.vocab_size = max(self.token_ids, default=-1) + 1
         self.begin_ids, self.end_ids = special_ids(tokenizer)
+        self.render_chat = chat_template_of(tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """See :class:`KnownTokenizer`."""
@@ -177,6 +186,7 @@ class UserTokenizer:
         self.begin_ids: tuple[int, ...] = ()
         self.end_ids = _ids_named(tokenizer, ("eos_token_id", "eot_token"))
         self._unknown_ids = _ids_named(tokenizer, ("unk_token_id", "unk_id"))
+        self.render_chat: RenderChat | None = None
 
     def encode(self, text: str) -> list[int]:
         """See :class:`KnownTokenizer`."""
@@ -236,6 +246,7 @@ def wrap(tokenizer: Any, spec: str) -> KnownTokenizer:
     if isinstance(backend, hf_tokenizers.Tokenizer):
         known = FileTokenizer(backend)
         known.begin_ids, known.end_ids = special_ids(tokenizer)
+        known.render_chat = chat_template_of(tokenizer)
         return known
     if hasattr(tokenizer, "get_vocab") and hasattr(tokenizer, "all_special_tokens"):
         return TransformersTokenizer(tokenizer)
@@ -255,6 +266,18 @@ def special_ids(tokenizer: Any) -> tuple[tuple[int, ...], frozenset[int]]:
         count += 1
     end = tokenizer.eos_token_id
     return tuple(with_special[:count]), frozenset() if end is None else frozenset({int(end)})
+
+
+def chat_template_of(tokenizer: Any) -> RenderChat | None:
+    """What a tokenizer of transformers makes of a conversation, None where it has no chat template."""
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+
+    def render(turns: Sequence[dict[str, str]], answer_follows: bool) -> str:
+        text: str = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=answer_follows)
+        return text
+
+    return render
 
 
 def _is_byte_level(settings: dict[str, Any]) -> bool:

@@ -1,8 +1,37 @@
 """Why a loss and a behaviour disagree. Each probe is a file: a finding, or what was ruled out, or why it can't be."""
 
+from evalharness.diagnosis.breakdown import LossBreakdown, loss_breakdown
+from evalharness.diagnosis.catalogue import CATALOGUE, Probe
+from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.future_leak import future_leak
+from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.losses import PairedLoss, paired_loss
+from evalharness.diagnosis.passage import PassageToken, passage
 from evalharness.diagnosis.redrawn import redrawn_copy
 from evalharness.diagnosis.rows import DataRow, TokenRow, read_rows, tokenize
+from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
 
-__all__ = ["DataRow", "PairedLoss", "TokenRow", "future_leak", "paired_loss", "read_rows", "redrawn_copy", "tokenize"]
+__all__ = [
+    "CATALOGUE",
+    "BatchOffsets",
+    "DataRow",
+    "Declared",
+    "Diagnosis",
+    "LossBreakdown",
+    "Observed",
+    "PairedLoss",
+    "PassageToken",
+    "Probe",
+    "Split",
+    "Subject",
+    "TokenRow",
+    "batch_offsets",
+    "examine",
+    "future_leak",
+    "loss_breakdown",
+    "paired_loss",
+    "passage",
+    "read_rows",
+    "redrawn_copy",
+    "tokenize",
+]

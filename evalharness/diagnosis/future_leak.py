@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.inputs import NO_INPUTS, real_inputs
+from evalharness.diagnosis.redrawn import redrawn_copy
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from evalharness.diagnosis.subject import Subject
     from evalharness.interfaces import LanguageModel
 
 PROBE = "future_leak"
@@ -87,6 +90,14 @@ def future_leak(
         "their input."
     )
     return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def future_leak_of(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Ask :func:`future_leak` of a subject, on its own rows and problems."""
+    inputs = real_inputs(subject)
+    if not inputs:
+        return NotTestable(PROBE, NO_INPUTS)
+    return future_leak(subject.model, inputs, redrawn=lambda: redrawn_copy(subject.model), seed=subject.seed)
 
 
 def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:

@@ -2,77 +2,150 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.conversations import answers, by_role_and_line, turns_of
+from evalharness.diagnosis.data_files import is_plain_text, read_records
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from evalharness.diagnosis.conversations import Render, Turn
     from evalharness.interfaces import Tokenizer
 
+    Say = Callable[[str], None]
+
+MEASURED_ROWS = 64
+"""Rows of each split that losses are measured on: enough for an interval, and a bounded number of forwards."""
+
 COMPLETION_KEYS = ("completion", "solution", "response", "output")
+TEXT_KEYS = ("text", "content")
+CONVERSATION_KEYS = ("messages", "conversations", "conversation")
 
 
 @dataclass(frozen=True, slots=True)
 class DataRow:
-    """One row of training or validation data. ``prompt`` is empty where a row is one text."""
+    """One row of training or validation data. ``prompt`` is empty where a row is one text.
+
+    ``rendered``: a chat template wrote it, with whatever begin token there is. ``running``: it is a stretch of a longer
+    text, which training sees in pieces of the context's length and not as one row that is cut.
+    """
 
     prompt: str
     completion: str
+    rendered: bool = False
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One row as ids, the prompt and the completion encoded apart. Targets before ``first_target`` don't count."""
+    """One row as ids, the prompt and the completion encoded apart, cut to the context.
+
+    Targets before ``first_target`` don't count. The first ``prompt_tokens`` ids are the prompt's (begin tokens among
+    them), ``row`` is the index of the text, and ``tokens`` how many ids it has uncut.
+    """
 
     ids: tuple[int, ...]
     first_target: int
+    prompt_tokens: int = 0
+    row: int = 0
+    tokens: int = 0
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the context was too short for the whole row."""
+        return self.tokens > len(self.ids)
 
 
-def read_rows(path: Path, prompt_key: str | None = None, completion_key: str | None = None) -> list[DataRow]:
-    """Read JSONL rows of ``prompt`` and ``completion`` (or ``solution``, …; keys can be named), or of ``text``.
+def read_rows(
+    path: Path,
+    prompt_key: str | None = None,
+    completion_key: str | None = None,
+    *,
+    render: Render | None = None,
+    say: Say = lambda _: None,
+) -> list[DataRow]:
+    """Read rows of ``prompt`` and ``completion`` (or ``solution``, …), of ``text``, or of chat ``messages``.
 
-    Raises :class:`EvalHarnessError` with the file, the line and the keys that were found.
+    From JSONL, a JSON list, parquet or plain text; keys can be named. Each turn of an assistant is a completion of its
+    own, after all that was said before it, rendered by ``render`` (a chat template), or without one role by line.
+    ``say`` is told of everything that was chosen or left out. Raises :class:`EvalHarnessError` with the file, the line
+    and the keys that were found.
     """
-    try:
-        # Other line ends than these may stand within the strings of a row.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvalHarnessError(
-            f"{path}: can't be read as data rows: {getattr(error, 'strerror', None) or error}"
-        ) from error
-    rows = [_row(path, i, line, prompt_key, completion_key) for i, line in enumerate(lines, 1) if line.strip()]
+    shape = _Shape(path, prompt_key, completion_key, render or by_role_and_line)
+    rows: list[DataRow] = []
+    refused: list[str] = []
+    conversations = 0
+    for place, record in read_records(path, say):
+        turns = shape.turns(record)
+        if turns is None:
+            rows.append(shape.row(place, record))
+            continue
+        conversations += 1
+        try:
+            rows += [DataRow(p, c, rendered=render is not None) for p, c in answers(turns, shape.render)]
+        except Exception as error:  # noqa: BLE001 - a chat template is a program of its author's
+            refused.append(f"{place}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    if refused:
+        say(f"{path.name}: the chat template refuses {len(refused)} of {conversations} conversations: {refused[0]}")
+    if conversations:
+        how = "rendered by the tokenizer's chat template" if render else "rendered role by line, for want of a template"
+        say(f"{path.name}: {conversations} conversations with {len(rows)} answers of the assistant, {how}")
     if not rows:
-        raise EvalHarnessError(f"{path}: no data rows in it")
+        raise EvalHarnessError(f"{path}: no data rows in it{': ' + refused[0] if refused else ''}")
     return rows
 
 
-def _row(path: Path, number: int, line: str, prompt_key: str | None, completion_key: str | None) -> DataRow:
-    try:
-        row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise EvalHarnessError(f"{path}: line {number} is not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise EvalHarnessError(f"{path}: line {number} is a {type(row).__name__}, expected an object")
-    keys = (completion_key,) if completion_key else COMPLETION_KEYS
-    completion = next((k for k in keys if isinstance(row.get(k), str)), None)
-    prompt = row.get(prompt_key or "prompt")
-    if completion is not None and isinstance(prompt, str):
-        return DataRow(prompt, row[completion])
-    if isinstance(row.get("text"), str) and not prompt_key and not completion_key:
-        return DataRow("", row["text"])
-    named = prompt_key or completion_key
-    expected = (
-        f"{prompt_key or 'prompt'} and {completion_key or 'completion'}" if named else "prompt and completion, or text"
-    )
-    raise EvalHarnessError(
-        f"{path}: line {number} has the keys {', '.join(row) or 'none'}; expected {expected} "
-        "([data] prompt_key and completion_key in the manifest name them)"
-    )
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How the records of one file are understood."""
+
+    path: Path
+    prompt_key: str | None
+    completion_key: str | None
+    render: Render
+
+    def turns(self, record: Any) -> list[Turn] | None:
+        """The turns of a conversation, or of a prompt and a completion that are lists of turns."""
+        if not isinstance(record, dict):
+            return None
+        named = [key for key in (self.prompt_key, self.completion_key) if key]
+        for key in named or CONVERSATION_KEYS:
+            if len(named) < 2 and (turns := turns_of(record.get(key))):
+                return turns
+        prompt = turns_of(record.get(self.prompt_key or "prompt"))
+        completion = turns_of(record.get(self.completion_key or "completion"))
+        return [*prompt, *completion] if prompt and completion else None
+
+    def row(self, place: str, record: Any) -> DataRow:
+        if not isinstance(record, dict):
+            raise EvalHarnessError(f"{self.path}: {place} is a {type(record).__name__}, expected an object")
+        if is_plain_text(self.path):
+            return DataRow("", record["text"], running=True)
+        prompt = record.get(self.prompt_key or "prompt")
+        completion = _first_text(record, (self.completion_key,) if self.completion_key else COMPLETION_KEYS)
+        if completion is not None and isinstance(prompt, str):
+            return DataRow(prompt, completion)
+        text = None if self.prompt_key or self.completion_key else _first_text(record, TEXT_KEYS)
+        if text is None:
+            raise self._unknown(place, record)
+        return DataRow("", text)
+
+    def _unknown(self, place: str, record: dict[str, Any]) -> EvalHarnessError:
+        named = f"{self.prompt_key or 'prompt'} and {self.completion_key or 'completion'}"
+        any_of = "prompt and completion, or text, or messages"
+        return EvalHarnessError(
+            f"{self.path}: {place} has the keys {', '.join(record) or 'none'}; "
+            f"expected {named if self.prompt_key or self.completion_key else any_of} "
+            "([data] prompt_key and completion_key in the manifest name them)"
+        )
+
+
+def _first_text(record: dict[str, Any], keys: Sequence[str]) -> str | None:
+    return next((record[key] for key in keys if isinstance(record.get(key), str)), None)
 
 
 def tokenize(
@@ -82,19 +155,45 @@ def tokenize(
     context_length: int | None,
     begin: Sequence[int],
     count_prompt: bool,
+    say: Say | None = None,
 ) -> list[TokenRow]:
     """Encode rows as they are trained on: prompt and completion apart, cut to the context; no targets, no row.
 
-    Raises :class:`EvalHarnessError` where the vocabulary can't spell a row.
+    Running text is cut into pieces of the context's length, each a row. A row that the vocabulary can't spell is left
+    out, and ``say`` is told how many and the first; without ``say``, or where all are so, it raises
+    :class:`EvalHarnessError`.
     """
-    encoded = []
-    for number, row in enumerate(rows, 1):
+    encoded: list[TokenRow] = []
+    unspelled: list[str] = []
+    for index, row in enumerate(rows):
         try:
-            prompt = [*begin, *(tokenizer.encode(row.prompt) if row.prompt else [])]
-            ids = (*prompt, *tokenizer.encode(row.completion))[:context_length]
+            prompt = [*(() if row.rendered else begin), *(tokenizer.encode(row.prompt) if row.prompt else [])]
+            completion = tokenizer.encode(row.completion)
         except ValueError as error:
-            raise EvalHarnessError(f"data row {number}: {error}; is this the tokenizer of this data?") from error
+            unspelled.append(f"data row {index + 1}: {error}")
+            continue
         first = 1 if count_prompt else max(1, len(prompt))
-        if len(ids) > first:
-            encoded.append(TokenRow(tuple(ids), first))
+        for ids, tokens in _pieces(prompt, completion, context_length if row.running else None):
+            cut = ids[:context_length]
+            if len(cut) > first:
+                encoded.append(TokenRow(cut, first, min(len(prompt), len(cut)), index, tokens))
+    if unspelled and (say is None or len(unspelled) == len(rows)):
+        raise EvalHarnessError(f"{unspelled[0]}; is this the tokenizer of this data?")
+    if unspelled and say is not None:
+        say(f"{len(unspelled)} of {len(rows)} data rows can't be encoded and are left out; the first: {unspelled[0]}")
     return encoded
+
+
+def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
+    """``MEASURED_ROWS`` of ``rows``, evenly from all of them: neighbours are often alike."""
+    if len(rows) <= MEASURED_ROWS:
+        return tuple(rows)
+    return tuple(rows[i * len(rows) // MEASURED_ROWS] for i in range(MEASURED_ROWS))
+
+
+def _pieces(prompt: list[int], completion: list[int], length: int | None) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The row with its number of tokens; or pieces of ``length`` ids, each after the same ``prompt``."""
+    room = len(completion) if length is None else max(1, length - len(prompt))
+    for begin in range(0, max(1, len(completion)), max(1, room)):
+        piece = (*prompt, *completion[begin : begin + room])
+        yield piece, len(piece)

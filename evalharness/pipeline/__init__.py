@@ -7,6 +7,7 @@
     completing  a completion for each request, from the journal or made now
     running     an execution for each completion
     measuring   degeneration, and the losses
+    diagnosing  why they disagree, where they do
     writing     the scorecard and the files
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
@@ -21,17 +22,20 @@ from typing import TYPE_CHECKING, Any
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
+from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, subject_of
 from evalharness.pipeline.loading import load, run_name
-from evalharness.pipeline.measuring import analyse, measure_loss
+from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.running import execute
-from evalharness.pipeline.work import Behaviour
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalharness.records import Scorecard
+    from evalharness.degeneration import Judgement
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline.work import Work
+    from evalharness.records import CheckpointInfo, Loss, Scorecard
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,17 @@ class ScoreResult:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class DiagnosisResult:
+    """What a diagnosis alone established of a checkpoint; ``incomplete`` has a line for each thing that failed."""
+
+    checkpoint: CheckpointInfo
+    loss: Loss
+    judgement: Judgement
+    diagnosis: Diagnosis
+    incomplete: tuple[str, ...]
+
+
 def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
     """Score one checkpoint and write its folder.
 
@@ -49,15 +64,40 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
     the manifest, then from the defaults. Raises :class:`EvalHarnessError`; what was already written stays, and the same
     call goes on from there.
     """
+    from evalharness.diagnosis import passage
     from evalharness.generation import fastest_threads
 
-    work = load(Path(path), asked, watcher or Silent())
-    run = work.options.out / run_name(Path(path), work)
-    with RunFolder(run) as folder, fastest_threads(work.checkpoint.model):
+    path = Path(path)
+    work = load(path, asked, watcher or Silent())
+    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
-        executions = execute(work, folder, completions)
-        behaviour = Behaviour(completions, executions, analyse(work, completions))
-        card = assemble(work, settings, behaviour, measure_loss(work))
-        write(work, folder, card, behaviour)
+        behaviour = judge(work, completions, execute(work, folder, completions))
+        subject = subject_of(work, path, settings, behaviour)
+        diagnosis = diagnose_subject(work, subject)
+        card = assemble(work, settings, behaviour, diagnosis, measure_loss(work, subject))
+        write(work, folder, card, behaviour, passage(subject))
         return ScoreResult(card, folder.path)
+
+
+def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> DiagnosisResult:
+    """Establish why one checkpoint's loss and behaviour disagree, where they do; run no program and write no report.
+
+    ``asked`` is as for :func:`score`. A few greedy completions are made for it, or taken from an earlier score's
+    folder, and kept there.
+    """
+    from evalharness.generation import fastest_threads
+
+    path = Path(path)
+    work = load(path, {**asked, "samples": 0}, watcher or Silent())
+    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
+        settings = probe_attention(work)
+        behaviour = judge(work, few_completions(work, folder, settings), {})
+        subject = subject_of(work, path, settings, behaviour)
+        diagnosis = diagnose_subject(work, subject)
+        loss = measure_loss(work, subject)
+        return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
+
+
+def _run_folder(path: Path, work: Work) -> Path:
+    return work.options.out / run_name(path, work)

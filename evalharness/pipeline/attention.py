@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from evalharness.records import Finding, NotTestable
+from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from evalharness.generation import Settings
@@ -22,7 +22,8 @@ def probe_attention(work: Work) -> Settings:
     """Probe the model, keep what was found in ``work``, and return how it is to be run."""
     work.watcher.stage("probing the attention", 1)
     rows = _real_rows(work)
-    work.attention = _attention(work, rows)
+    work.leak = _asked(work, rows)
+    work.attention = _attention(work)
     settings = _settings(work, rows)
     work.watcher.advance()
     return settings
@@ -61,23 +62,22 @@ def _tolerable(work: Work, nats: float) -> float:
     return nats if _is_precise(work) else LARGEST_FLOAT
 
 
-def _attention(work: Work, rows: list[list[int]]) -> Attention:
+def _asked(work: Work, rows: list[list[int]]) -> Finding | RuledOut | NotTestable:
     from evalharness.diagnosis import future_leak, redrawn_copy
 
     model = work.checkpoint.model
     if work.manifest.model.attention == "prefix":
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
-        work.not_testable.append(NotTestable("future_leak", reason))
-        return "prefix"
-    result = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
-    if isinstance(result, Finding):
-        work.findings.append(result)
+        return NotTestable("future_leak", reason)
+    return future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
+
+
+def _attention(work: Work) -> Attention:
+    if isinstance(work.leak, Finding):
         return "leaks"
-    if isinstance(result, NotTestable):
-        work.not_testable.append(result)
-        return "not_testable"
-    work.ruled_out.append(result)
-    return "causal"
+    if isinstance(work.leak, RuledOut):
+        return "causal"
+    return "prefix" if work.manifest.model.attention == "prefix" else "not_testable"
 
 
 def _real_rows(work: Work) -> list[list[int]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.checkpoints import Checkpoint
-    from evalharness.diagnosis import DataRow, TokenRow
+    from evalharness.diagnosis import Split
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.problems import ProblemSet
@@ -29,9 +29,13 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     sets = load_problem_sets(options)
-    log, rows = read_logs(path, manifest), read_data(manifest)
+    log = read_logs(path, manifest)
+    check_data(manifest)
     checkpoint = load_model(path, manifest, options, watcher)
-    return Work(checkpoint, manifest, options, sets, watcher, log, encode_data(rows, checkpoint, manifest))
+    train, validation = (
+        load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
+    )
+    return Work(checkpoint, manifest, options, sets, watcher, log, train, validation)
 
 
 def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
@@ -80,25 +84,34 @@ def read_logs(path: Path, manifest: Manifest) -> list[LossPoint]:
     return [point for file in files for point in read_log(file)]
 
 
-def read_data(manifest: Manifest) -> list[DataRow]:
-    """Read the validation rows that the manifest names; none where it names none."""
-    from evalharness.diagnosis import read_rows
+def check_data(manifest: Manifest) -> None:
+    """Open the files of data, so that one that is missing is told before a model is loaded."""
+    for name, path in (("train", manifest.data.train), ("validation", manifest.data.validation)):
+        if path is not None and not path.is_file():
+            raise EvalHarnessError(f"{manifest.path}: [data] {name}: there is no {path}")
 
-    data = manifest.data
-    return [] if data.validation is None else read_rows(data.validation, data.prompt_key, data.completion_key)
 
+def load_split(path: Path | None, checkpoint: Checkpoint, manifest: Manifest, watcher: Watcher) -> Split | None:
+    """Read the rows of a file and encode them as they are trained on; None where the manifest names none.
 
-def encode_data(rows: list[DataRow], checkpoint: Checkpoint, manifest: Manifest) -> list[TokenRow]:
-    """Encode the validation rows as they are trained on; the prompt counts unless the manifest says that it doesn't."""
-    from evalharness.diagnosis import tokenize
+    The prompt counts unless the manifest says that it doesn't; diagnosis tries it both ways.
+    """
+    from evalharness.diagnosis import Split, read_rows, tokenize
 
-    return tokenize(
+    if path is None:
+        return None
+    keys = manifest.data
+    render = getattr(checkpoint.tokenizer, "render_chat", None)
+    rows = read_rows(path, keys.prompt_key, keys.completion_key, render=render, say=watcher.say)
+    encoded = tokenize(
         rows,
         checkpoint.tokenizer,
         context_length=checkpoint.context_length,
         begin=checkpoint.begin_token_ids,
         count_prompt=manifest.loss.count_prompt is not False,
+        say=watcher.say,
     )
+    return Split(tuple(rows), tuple(encoded), path.name)
 
 
 def run_name(path: Path, work: Work) -> str:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness import scorecard as cards
 from evalharness.errors import EvaluationError
-from evalharness.records import Loss
+from evalharness.pipeline.work import Behaviour
+from evalharness.records import ConventionLoss, Interval, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.degeneration import Degeneration
+    from evalharness.diagnosis import LossBreakdown, PairedLoss, Subject
     from evalharness.pipeline.work import Group, Work
-    from evalharness.records import Completion
+    from evalharness.records import Completion, DegenerationRate, Execution
 
 
-def analyse(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> dict[Group, tuple[Degeneration, ...]]:
-    """Measure the degeneration of every completion."""
+def judge(
+    work: Work,
+    completions: Mapping[Group, tuple[Completion, ...]],
+    executions: Mapping[Group, tuple[Execution, ...]],
+) -> Behaviour:
+    """Measure the degeneration of every completion, and judge the checkpoint by it."""
+    from evalharness.degeneration import checkpoint_verdict
+
+    analyses = _analysed(work, completions)
+    rates = _degeneration_rates(work, completions, analyses)
+    shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
+    judgement = checkpoint_verdict(shares.get("greedy"), shares.get("sampled"))
+    return Behaviour(completions, executions, analyses, rates, judgement)
+
+
+def _analysed(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> dict[Group, tuple[Degeneration, ...]]:
     from evalharness.degeneration import Written, analyse_all
 
     decode, problems = work.checkpoint.tokenizer.decode, work.problems
@@ -32,38 +49,77 @@ def analyse(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> 
     }
 
 
-def measure_loss(work: Work) -> Loss:
-    """The logged loss, and the recomputed and the honest one where there is data to compute them on."""
-    from evalharness.diagnosis import paired_loss
+def _degeneration_rates(
+    work: Work,
+    completions: Mapping[Group, tuple[Completion, ...]],
+    analyses: Mapping[Group, tuple[Degeneration, ...]],
+) -> dict[str, DegenerationRate]:
+    """The share of degenerate completions by decoding, over all problem sets."""
+    rates = {}
+    for decoding in ("greedy", "sampled"):
+        groups = [group for group in completions if group[1] == decoding]
+        written = [c for group in groups for c in completions[group]]
+        rate = cards.degeneration_rate(written, [a for g in groups for a in analyses[g]], work.options.seed)
+        if rate is not None:
+            rates[str(decoding)] = rate
+    return rates
 
-    logged, source = _logged(work)
-    validation = work.manifest.data.validation
+
+def measure_loss(work: Work, subject: Subject) -> Loss:
+    """The logged loss, and the recomputed and the honest one where there is data to compute them on."""
+    from evalharness.diagnosis import loss_breakdown, paired_loss
+
+    logged = subject.logged
+    nats = None if logged is None else logged.loss_nats
+    source = None if logged is None else _source(work, subject)
+    validation = work.validation
     if validation is None:
-        return Loss(logged, source, None, None, "not recomputed: no evalharness.toml names [data] validation")
-    if len(work.data) < 2:
-        few = f"not recomputed: {validation.name} has {len(work.data)} rows with a target, an interval needs 2"
-        return Loss(logged, source, None, None, few)
+        return Loss(nats, source, None, None, "not recomputed: no evalharness.toml names [data] validation")
+    if len(validation.encoded) < 2:
+        count = len(validation.encoded)
+        few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"
+        return Loss(nats, source, None, None, few)
     work.watcher.stage("measuring the honest loss", 1)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
-        measured = paired_loss(work.checkpoint.model, work.data, seed=work.options.seed)
+        measured = paired_loss(work.checkpoint.model, validation.encoded, seed=work.options.seed)
+        taken = loss_breakdown(subject, measured)
     except EvaluationError as error:
         work.incomplete.append(f"the loss could not be recomputed: {error}")
-        return Loss(logged, source, None, None, f"not recomputed: {error}")
+        return Loss(nats, source, None, None, f"not recomputed: {error}")
     work.watcher.advance()
+    return _loss(nats, source, measured, _convention(work, measured), taken)
+
+
+def _loss(
+    nats: float | None, source: str | None, measured: PairedLoss, convention: str, taken: LossBreakdown | None
+) -> Loss:
+    whole = (nats, source, measured.parallel_nats, measured.honest_nats, convention)
+    if taken is None:
+        return Loss(*whole)
+    return Loss(
+        *whole,
+        recomputed_bits_per_byte=taken.parallel_bits_per_byte,
+        honest_bits_per_byte=taken.honest_bits_per_byte,
+        whole=taken.whole,
+        by_class=taken.by_class,
+        by_position=taken.by_position,
+        conventions=len(taken.conventions),
+        reproduced_by=tuple(ConventionLoss(item.convention.words, item.loss_nats) for item in taken.reproducing),
+    )
+
+
+def _convention(work: Work, measured: PairedLoss) -> str:
     counted = "completion only" if work.manifest.loss.count_prompt is False else "prompt and completion"
-    convention = (
-        f"mean over {measured.targets} targets drawn from {measured.rows} rows of {validation.name}, {counted}, "
+    name = "" if work.validation is None else work.validation.source
+    return (
+        f"mean over {measured.targets} targets drawn from {measured.rows} rows of {name}, {counted}, "
         "each row a sequence of its own, labels not smoothed"
     )
-    return Loss(logged, source, measured.parallel_nats, measured.honest_nats, convention)
 
 
-def _logged(work: Work) -> tuple[float | None, str | None]:
-    from evalharness.training_log import logged_validation
-
-    point = logged_validation(work.log, work.checkpoint.info.step)
-    if point is not None:
-        return point.loss_nats, f"{point.source}, step {point.step}"
-    logged = work.checkpoint.logged_val_loss
-    return logged, None if logged is None else "the checkpoint's own record"
+def _source(work: Work, subject: Subject) -> str:
+    point = subject.logged
+    if point is None or point not in work.log:
+        return "the checkpoint's own record"
+    return f"{point.source}, step {point.step}"

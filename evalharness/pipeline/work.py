@@ -11,13 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.checkpoints import Checkpoint
-    from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis import TokenRow
+    from evalharness.degeneration import Degeneration, Judgement
+    from evalharness.diagnosis import Split
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.options import ScoreOptions
     from evalharness.problems import ProblemSet
-    from evalharness.records import Completion, Execution, Finding, LossPoint, NotTestable, Problem, RuledOut
+    from evalharness.records import (
+        Completion,
+        DegenerationRate,
+        Execution,
+        Finding,
+        LossPoint,
+        NotTestable,
+        Problem,
+        RuledOut,
+    )
 
 Attention = Literal["causal", "leaks", "prefix", "not_testable"]
 Group = tuple[str, DecodingName]
@@ -26,7 +35,10 @@ Group = tuple[str, DecodingName]
 
 @dataclass(slots=True)
 class Work:
-    """One score under way: what it is about, and what was found up to now."""
+    """One score under way: what it is about, and what was found up to now.
+
+    ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
+    """
 
     checkpoint: Checkpoint
     manifest: Manifest
@@ -34,14 +46,13 @@ class Work:
     sets: list[ProblemSet]
     watcher: Watcher
     log: list[LossPoint]
-    data: list[TokenRow]
+    train: Split | None
+    validation: Split | None
     attention: Attention = "not_testable"
     isolation: str = "not run"
     isolation_lacks: tuple[str, ...] = ()
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))
-    findings: list[Finding] = field(default_factory=list)
-    ruled_out: list[RuledOut] = field(default_factory=list)
-    not_testable: list[NotTestable] = field(default_factory=list)
+    leak: Finding | RuledOut | NotTestable | None = None
     incomplete: list[str] = field(default_factory=list)
 
     @property
@@ -52,8 +63,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What the checkpoint did: the three tuples of a group are about the same completions, in the same order."""
+    """What the checkpoint did: the three tuples of a group are about the same completions, in the same order.
+
+    ``executions`` is empty where nothing was run; ``rates`` are by decoding, over all problem sets.
+    """
 
     completions: Mapping[Group, tuple[Completion, ...]]
     executions: Mapping[Group, tuple[Execution, ...]]
     analyses: Mapping[Group, tuple[Degeneration, ...]]
+    rates: Mapping[str, DegenerationRate]
+    judgement: Judgement

@@ -12,25 +12,21 @@ from evalharness.records import Completion, Execution, Interval, ProblemSetInfo,
 
 if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration
+    from evalharness.diagnosis import Diagnosis, PassageToken
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Behaviour, Work
-    from evalharness.records import DegenerationRate, Loss
+    from evalharness.records import Loss
     from evalharness.report import Evidence
     from evalharness.store import RunFolder
 
 
-def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -> Scorecard:
+def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Diagnosis, loss: Loss) -> Scorecard:
     """Put everything that was found into one record."""
-    from evalharness.degeneration import checkpoint_verdict
-
     pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
     outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
     for (name, decoding), executions in behaviour.executions.items():
         pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k, work.options.seed)
         outcomes[name][decoding] = cards.outcomes(executions)
-    rates = _degeneration_rates(work, behaviour)
-    shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
-    judgement = checkpoint_verdict(shares.get("greedy"), shares.get("sampled"))
     return Scorecard(
         checkpoint=work.checkpoint.info,
         protocol=_protocol(work, settings),
@@ -38,27 +34,14 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, loss: Loss) -
         pass_at_k=pass_at_k,
         outcomes=outcomes,
         programs=work.programs,
-        degeneration=rates,
-        verdict=judgement.verdict,
-        verdict_reason=judgement.reason,
-        findings=tuple(work.findings),
-        ruled_out=tuple(work.ruled_out),
-        not_testable=tuple(work.not_testable),
+        degeneration=behaviour.rates,
+        verdict=behaviour.judgement.verdict,
+        verdict_reason=behaviour.judgement.reason,
+        findings=diagnosis.findings,
+        ruled_out=diagnosis.ruled_out,
+        not_testable=diagnosis.not_testable,
         incomplete=tuple(work.incomplete),
     )
-
-
-def _degeneration_rates(work: Work, behaviour: Behaviour) -> dict[str, DegenerationRate]:
-    """The share of degenerate completions by decoding, over all problem sets."""
-    rates = {}
-    for decoding in ("greedy", "sampled"):
-        groups = [group for group in behaviour.completions if group[1] == decoding]
-        completions = [c for group in groups for c in behaviour.completions[group]]
-        analyses = [a for group in groups for a in behaviour.analyses[group]]
-        rate = cards.degeneration_rate(completions, analyses, work.options.seed)
-        if rate is not None:
-            rates[str(decoding)] = rate
-    return rates
 
 
 def _protocol(work: Work, settings: Settings) -> Protocol:
@@ -83,7 +66,9 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
     )
 
 
-def write(work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour) -> None:
+def write(
+    work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour, passage: tuple[PassageToken, ...]
+) -> None:
     """Write what the checkpoint wrote, what came of it, the figures, the report, and last the scorecard."""
     from evalharness import report
 
@@ -93,7 +78,7 @@ def write(work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour) 
         folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
         analyses = behaviour.analyses[name, decoding]
         folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
-    evidence = _evidence(work, behaviour)
+    evidence = _evidence(work, behaviour, passage)
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
         folder.write(name, svg)
@@ -101,8 +86,9 @@ def write(work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour) 
     folder.write("scorecard.json", cards.to_json(card))
 
 
-def _evidence(work: Work, behaviour: Behaviour) -> Evidence:
-    from evalharness.report import Evidence, Scored
+def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...]) -> Evidence:
+    from evalharness.diagnosis import CATALOGUE
+    from evalharness.report import Evidence, Read, Scored
 
     problems = work.problems
     scored: dict[str, list[Scored]] = {s.name: [] for s in work.sets}
@@ -113,6 +99,8 @@ def _evidence(work: Work, behaviour: Behaviour) -> Evidence:
         scored={name: tuple(items) for name, items in scored.items()},
         log=tuple(work.log),
         token_text=lambda token_id: work.checkpoint.tokenizer.decode([token_id]),
+        passage=tuple(Read(token.text, token.parallel_nats, token.honest_nats) for token in passage),
+        questions={probe.name: probe.question for probe in CATALOGUE},
     )
 
 

@@ -1,28 +1,36 @@
 """From a scorecard to what people read: the card on the terminal, the report in Markdown, and its figures."""
 
 from evalharness.report.card import Card, card_lines, render_card
-from evalharness.report.evidence import Evidence, Scored
+from evalharness.report.diagnosis import diagnosis_lines, loss_lines
+from evalharness.report.evidence import Evidence, Read, Scored
 from evalharness.report.figures import (
     entropy_at_onset_figure,
     entropy_figure,
+    loss_by_class_figure,
     losses_figure,
     onsets_figure,
     pass_at_1_figure,
 )
 from evalharness.report.markdown import render
+from evalharness.report.passage import passage_figure
 from evalharness.report.score_figures import figures_of
 
 __all__ = [
     "Card",
     "Evidence",
+    "Read",
     "Scored",
     "card_lines",
+    "diagnosis_lines",
     "entropy_at_onset_figure",
     "entropy_figure",
     "figures_of",
+    "loss_by_class_figure",
+    "loss_lines",
     "losses_figure",
     "onsets_figure",
     "pass_at_1_figure",
+    "passage_figure",
     "render",
     "render_card",
 ]

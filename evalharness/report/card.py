@@ -130,23 +130,18 @@ def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 
 def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
-    if scorecard.findings:
-        first, *others = scorecard.findings
+    findings = scorecard.findings
+    if not findings or findings[0].severity != "cause":
+        cleared = ", ".join(cleared.probe for cleared in scorecard.ruled_out)
+        untested = ", ".join(untested.probe for untested in scorecard.not_testable)
+        parts = ["none found", *([f"ruled out: {cleared}"] if cleared else [])]
+        yield from _entry("cause", "; ".join([*parts, *([f"not testable: {untested}"] if untested else [])]), width)
+    if findings:
+        first, *others = findings
         yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
         if others:
             named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
             yield from _entry("", f"and in the report: {named}", width, "dim")
-        return
-    cleared = ", ".join(cleared.probe for cleared in scorecard.ruled_out)
-    untested = ", ".join(untested.probe for untested in scorecard.not_testable)
-    text = "; ".join(
-        [
-            "none found",
-            *([f"ruled out: {cleared}"] if cleared else []),
-            *([f"not testable: {untested}"] if untested else []),
-        ]
-    )
-    yield from _entry("cause", text, width)
 
 
 def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from evalharness.records import NOT_BEGUN
@@ -28,12 +28,29 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """One token of a passage of data, and its loss (nats) with the whole row in the input and with its prefix alone.
+
+    Both losses are None for a token that is nobody's target.
+    """
+
+    text: str
+    parallel_nats: float | None
+    honest_nats: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """All completions by problem set, the logged losses, and what a token id is as text."""
+    """All completions by problem set, the logged losses, what a token id is as text, and a passage read both ways.
+
+    ``questions`` is what each probe of the catalogue asks, in the order in which they are asked.
+    """
 
     scored: Mapping[str, tuple[Scored, ...]]
     log: tuple[LossPoint, ...]
     token_text: Callable[[int], str]
+    passage: tuple[Read, ...] = ()
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     def all_scored(self) -> Iterator[Scored]:
         """Every completion of every problem set."""

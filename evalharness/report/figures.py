@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalharness.report.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.wording import KINDS, counted, nats, percent_interval
+from evalharness.report.wording import KINDS, counted, nats, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from evalharness.records import Interval, LossPoint
+    from evalharness.records import Interval, LossPoint, PartLoss
     from evalharness.report.canvas import Canvas
 
 MIN_COMPLETIONS = 5
@@ -62,6 +62,36 @@ def losses_figure(
             axes.vlines(step, *sorted((recomputed.estimate, honest.estimate)), color=RED, linestyle=":", linewidth=1.4)
         _loss_axis(axes, values)
         if axes.get_legend_handles_labels()[0]:
+            drawn.figure.legend(loc="outside lower center", ncols=2)
+    return drawn.svg
+
+
+def loss_by_class_figure(parts: Sequence[PartLoss]) -> bytes:
+    """Draw the loss (nats a token) of each part of the targets with its interval, after training and before it."""
+    with canvas(1.7 + 0.5 * len(parts)) as drawn:
+        axes = drawn.axes("The loss by class of token", "loss (nats a token), with 95 % interval", "")
+        before = [(y, part.before_nats) for y, part in enumerate(parts) if part.before_nats is not None]
+        after = [(y, part.after_nats) for y, part in enumerate(parts)]
+        for points, offset, colour, marker, label in (
+            (before, -0.13, GREY, "s", "before this training"),
+            (after, 0.13 if before else 0.0, BLUE, "o", "this checkpoint"),
+        ):
+            for i, (y, interval) in enumerate(points):
+                axes.hlines(y + offset, interval.low, interval.high, color=colour, linewidth=2.2)
+                axes.plot(
+                    interval.estimate, y + offset, marker, color=colour, markersize=7, label=label if i == 0 else None
+                )
+        for y, part in enumerate(parts):
+            note = f"{percent(part.share_of_targets.estimate)} of targets"
+            if part.share_of_fall is not None:
+                note += f"\n{percent(part.share_of_fall.estimate)} of the fall"
+            axes.annotate(note, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+        axes.set_yticks(range(len(parts)), [drawable(part.name) for part in parts])
+        axes.set_ylim(len(parts) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0, pad=9)
+        if before:
             drawn.figure.legend(loc="outside lower center", ncols=2)
     return drawn.svg
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from evalharness.report import degeneration, measures, sections
+from evalharness.report import degeneration, diagnosis, measures, sections
 from evalharness.report.behaviour import behaviour
 from evalharness.report.escaping import code, prose
 from evalharness.report.wording import DECODINGS, checkpoint_name
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 ALT_TEXTS = {
     "losses": "Logged losses over training steps, with the recomputed and the honest loss at the scored step",
+    "loss_by_class": "The loss of each class of token, with intervals, before this training and after it",
+    "passage": "One row of data twice, coloured by the loss of its tokens: with the whole row as input, and without",
     "pass_at_1": "pass@1 with its interval for each problem set, greedy and sampled",
     "onsets": "At which token loops begin, by kind",
     "entropy": "Entropy of the model's predictions along completions, degenerate ones apart",
@@ -43,6 +45,7 @@ def render(scorecard: Scorecard, evidence: Evidence, figures: Mapping[str, str])
             card=scorecard,
             sections=sections,
             degeneration=degeneration,
+            diagnosis=diagnosis,
             evidence=evidence,
             measures=measures.measures(evidence),
             figures=figures,

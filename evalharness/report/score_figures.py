@@ -9,10 +9,12 @@ from evalharness.report.figures import (
     MIN_COMPLETIONS,
     entropy_at_onset_figure,
     entropy_figure,
+    loss_by_class_figure,
     losses_figure,
     onsets_figure,
     pass_at_1_figure,
 )
+from evalharness.report.passage import passage_figure
 from evalharness.report.wording import DECODINGS
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, by
             "losses",
             losses_figure(evidence.log, step=step, recomputed=loss.recomputed_nats, honest=loss.honest_nats),
         )
+    if loss.by_class:
+        yield "loss_by_class", loss_by_class_figure(loss.by_class)
+    if evidence.passage:
+        yield "passage", passage_figure(evidence.passage)
     rows = pass_at_1_rows(scorecard)
     if rows:
         yield "pass_at_1", pass_at_1_figure(rows)

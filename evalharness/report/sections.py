@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import Verdict
-from evalharness.report.escaping import code, code_cell, prose, shortened, table
+from evalharness.report.escaping import code_cell, prose, shortened, table
 from evalharness.report.wording import (
     DECODINGS,
     degeneration_interval,
@@ -143,11 +143,6 @@ def evidence(measured: Mapping[str, Any]) -> str:
     return table(["Measured", "Value"], rows, frozenset({1})) if rows else ""
 
 
-def evidence_in_line(measured: Mapping[str, Any]) -> str:
-    """Return the same as one line: ``trials 24, threshold_nats 0.0001``."""
-    return ", ".join(f"{code(key)} {_value(value)}" for key, value in measured.items())
-
-
 def protocol(settings: Protocol, programs: Programs) -> str:
     """Return the table of everything that was held fixed, and what was run under it."""
     sets = [
@@ -212,12 +207,18 @@ def _losses_in_words(loss: Loss) -> str:
     return f"{', '.join(parts) or 'none known'}."
 
 
+def has_cause(scorecard: Scorecard) -> bool:
+    """Whether a probe found a cause, and not only what contributes."""
+    return any(finding.severity == "cause" for finding in scorecard.findings)
+
+
 def _cause_in_words(scorecard: Scorecard) -> str:
-    if scorecard.findings:
-        first = scorecard.findings[0]
-        return f"**{first.severity.capitalize()}**: {prose(first.claim)}"
+    first = next(iter(scorecard.findings), None)
+    if first is not None and first.severity == "cause":
+        return f"**Cause**: {prose(first.claim)}"
     tested = len(scorecard.ruled_out)
-    return f"**Cause**: none found; {tested} {'was' if tested == 1 else 'were'} tested and ruled out."
+    none = f"**Cause**: none found; {tested} {'was' if tested == 1 else 'were'} tested and ruled out."
+    return none if first is None else f"{none} {first.severity.capitalize()}: {prose(first.claim)}"
 
 
 def _loss_cells(interval: Interval | None) -> list[str]:

@@ -24,18 +24,28 @@ def mean_over_rows(values_by_row: Mapping[int, Sequence[float]], *, seed: int) -
     ``low`` and ``high`` are then infinite. Raises ``ValueError`` without values.
     """
     rows = [values for values in values_by_row.values() if len(values)]
-    if not rows:
+    return ratio_over_rows([float(sum(values)) for values in rows], [float(len(values)) for values in rows], seed=seed)
+
+
+def ratio_over_rows(
+    parts: Sequence[float], wholes: Sequence[float], *, seed: int, resamples: int = RESAMPLES
+) -> Interval:
+    """Return ``sum(parts) / sum(wholes)``, one of each a row, with a 95 % percentile interval over resampled rows.
+
+    As for :func:`mean_over_rows`; parts may be of either sign. A resample whose wholes sum to nothing says nothing and
+    is left out. Raises ``ValueError`` where the wholes sum to zero.
+    """
+    sums, counts = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
+    if not counts.sum():
         raise ValueError("no values: nothing has no mean")
-    sums = np.array([sum(values) for values in rows])
-    counts = np.array([len(values) for values in rows], dtype=np.float64)
     estimate = float(sums.sum() / counts.sum())
-    if len(rows) == 1:
+    if len(counts) == 1:
         return Interval(estimate, -np.inf, np.inf)
     generator = np.random.default_rng(seed)
-    parts = []
-    for _ in range(RESAMPLES // AT_ONCE):
-        drawn = generator.integers(0, len(rows), size=(AT_ONCE, len(rows)))
-        parts.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
-    means = np.concatenate(parts)
-    low, high = np.quantile(means, [0.025, 0.975])
+    ratios = []
+    for begin in range(0, resamples, AT_ONCE):
+        drawn = generator.integers(0, len(counts), size=(min(AT_ONCE, resamples - begin), len(counts)))
+        of_parts, of_wholes = sums[drawn].sum(axis=1), counts[drawn].sum(axis=1)
+        ratios.append(of_parts[of_wholes != 0] / of_wholes[of_wholes != 0])
+    low, high = np.quantile(np.concatenate(ratios), [0.025, 0.975])
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate))

@@ -1,9 +1,14 @@
+import gzip
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evalharness.diagnosis import DataRow, read_rows, tokenize
+from evalharness.diagnosis import DataRow, data_files, read_rows, tokenize
+from evalharness.diagnosis.data_files import stretches_of
 from evalharness.errors import EvalHarnessError
 
 
@@ -111,3 +116,133 @@ def test_rows_are_cut_to_the_context_and_those_without_a_target_drop_out():
 def test_a_row_that_the_vocabulary_lacks_is_one_line_with_its_number():
     with pytest.raises(EvalHarnessError, match="data row 2: the character '☠' is not in the vocabulary"):
         ids_of([DataRow("a", "b"), DataRow("a", "☠")])
+
+
+def test_without_the_row_that_the_vocabulary_lacks_the_others_go_on_and_it_is_said():
+    said = []
+    assert ids_of([DataRow("a", "b"), DataRow("a", "☠"), DataRow("☠", "b")], say=said.append) == [([97, 98], 1)]
+    assert len(said) == 1
+    assert "2 of 3 data rows can't be encoded" in said[0]
+    assert "data row 2: the character '☠'" in said[0]
+    with pytest.raises(EvalHarnessError, match=r"data row 1: .* is this the tokenizer of this data"):
+        ids_of([DataRow("a", "☠")], say=said.append)
+
+
+@pytest.mark.parametrize("key", ["text", "content"])
+def test_a_json_list_is_rows_too(tmp_path, key):
+    file = tmp_path / "d.json"
+    file.write_text(json.dumps([{key: "a"}, {"prompt": "p", "completion": "c"}], indent=1), encoding="utf-8")
+    assert read_rows(file) == [DataRow("", "a"), DataRow("p", "c")]
+    file.write_text(json.dumps([{"text": "a"}, {"a": 1}]), encoding="utf-8")
+    with pytest.raises(EvalHarnessError, match="row 2 has the keys a; expected prompt and completion, or text"):
+        read_rows(file)
+
+
+def test_compressed_lines_are_read(tmp_path):
+    file = tmp_path / "d.jsonl.gz"
+    file.write_bytes(gzip.compress(b'{"text": "a"}\n'))
+    assert read_rows(file) == [DataRow("", "a")]
+
+
+TURNS = [
+    {"role": "system", "content": "s"},
+    {"role": "user", "content": "q"},
+    {"role": "assistant", "content": "a"},
+    {"role": "user", "content": [{"type": "text", "text": "r"}]},
+    {"role": "assistant", "content": "b"},
+]
+SHARED = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+
+
+def test_each_answer_of_the_assistant_is_a_completion_after_all_that_was_said(tmp_path):
+    said = []
+    file = write(tmp_path / "d.jsonl", json.dumps({"messages": TURNS}))
+    assert read_rows(file, say=said.append) == [
+        DataRow("system:\ns\nuser:\nq\nassistant:\n", "a\n"),
+        DataRow("system:\ns\nuser:\nq\nassistant:\na\nuser:\nr\nassistant:\n", "b\n"),
+    ]
+    assert said == [
+        "d.jsonl: 1 conversations with 2 answers of the assistant, rendered role by line, for want of a template"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "keys"),
+    [
+        ({"conversations": SHARED}, ()),
+        ({"dialog": SHARED}, ("dialog",)),
+        ({"prompt": SHARED[:1], "completion": SHARED[1:]}, ()),
+    ],
+)
+def test_conversations_go_by_several_names(tmp_path, row, keys):
+    assert read_rows(write(tmp_path / "d.jsonl", json.dumps(row)), *keys) == [DataRow("user:\nq\nassistant:\n", "a\n")]
+
+
+def test_a_chat_template_renders_and_writes_its_own_begin_token(tmp_path):
+    def render(turns, answer_follows):
+        return "^" + "".join(f"<{t['role'][0]}>{t['content']};" for t in turns) + ("<a>" if answer_follows else "")
+
+    file = write(tmp_path / "d.jsonl", json.dumps({"messages": SHARED}))
+    (row,) = read_rows(file, render=render)
+    assert (row.prompt, row.completion) == ("^<u>q;<a>", "a;")
+    assert ids_of([row], begin=(1,))[0][0] == [ord(c) for c in "^<u>q;<a>a;"]
+
+
+def test_a_conversation_that_the_template_refuses_is_left_out_and_said(tmp_path):
+    def render(turns, answer_follows):
+        if turns[0]["role"] == "system":
+            raise ValueError("no system turn\nhere")
+        return str(len(turns))
+
+    said = []
+    file = write(tmp_path / "d.jsonl", json.dumps({"messages": TURNS}), json.dumps({"conversations": SHARED}))
+    assert len(read_rows(file, render=render, say=said.append)) == 1
+    assert said[0] == "d.jsonl: the chat template refuses 1 of 2 conversations: line 1: no system turn"
+    with pytest.raises(EvalHarnessError, match="no data rows in it: line 1: no system turn"):
+        read_rows(write(tmp_path / "e.jsonl", json.dumps({"messages": TURNS})), render=render)
+
+
+def test_running_text_is_cut_into_contexts_and_none_is_called_cut(tmp_path):
+    file = tmp_path / "d.txt"
+    file.write_text("abc\n\ndefgh", encoding="utf-8")
+    rows = read_rows(file)
+    assert rows == [DataRow("", "abc\n\ndefgh", running=True)]
+    encoded = tokenize(rows, Characters(), context_length=5, begin=(1,), count_prompt=True)
+    assert ["".join(map(chr, row.ids[1:])) for row in encoded] == ["abc\n", "\ndef", "gh"]
+    assert all(row.ids[0] == 1 and not row.was_cut and row.row == 0 for row in encoded)
+
+
+@given(st.lists(st.sampled_from(["a" * 9000, "b\n", "\n\n", " \n", "\n \n\n", "c"]), max_size=12).map("".join))
+def test_stretches_of_a_text_are_the_text(text):
+    assert "".join(stretches_of(text)) == text
+    assert all(stretch for stretch in stretches_of(text))
+
+
+def test_of_a_large_file_a_part_is_read_evenly_and_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_files, "MOST_ROWS", 10)
+    said = []
+    file = write(tmp_path / "d.jsonl", *(json.dumps({"text": str(i)}) for i in range(100)))
+    assert [row.completion for row in read_rows(file, say=said.append)] == [str(i) for i in range(0, 100, 10)]
+    assert said == ["d.jsonl: 10 of 100 rows are read, evenly drawn from the whole file"]
+    monkeypatch.setattr(data_files, "MOST_BYTES", 70)
+    assert len(read_rows(file)) == 5
+
+
+def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path, monkeypatch):
+    file = tmp_path / "d.parquet"
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(EvalHarnessError, match=r"parquet files need pyarrow, .* pip install 'evalharness"):
+        read_rows(file)
+    monkeypatch.undo()
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = {"prompt": ["p", "q"], "completion": ["c", "d"]}
+    parquet.write_table(pyarrow.table(table), file)
+    assert read_rows(file) == [DataRow("p", "c"), DataRow("q", "d")]
+    parquet.write_table(pyarrow.table({"messages": [SHARED]}), file)
+    assert read_rows(file) == [DataRow("user:\nq\nassistant:\n", "a\n")]
+    file.write_bytes(b"no parquet")
+    with pytest.raises(EvalHarnessError, match="can't be read as parquet"):
+        read_rows(file)
+    with pytest.raises(EvalHarnessError, match=r"can't be read as data rows: .*No such file"):
+        read_rows(tmp_path / "none.parquet")

@@ -1,0 +1,139 @@
+"""What the model writes when it is asked in one way or in another: the same problems, greedy, compared in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.degeneration import Written, analyse_all
+from evalharness.statistics import sign_test, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Interval, Problem, StopReason
+
+PROBLEMS = 20
+"""Problems that are asked in several ways: ten that change all one way are significant (p = 0.002), and the cost of a
+way stays at ``PROBLEMS * NEW_TOKENS`` steps."""
+NEW_TOKENS = 64
+"""Long enough for a loop to be told from content, short enough for a bounded cost."""
+P_VALUE = 0.01
+"""Of the exact test of pairs, shared by all ways that are tried (Bonferroni)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A problem as ids of its prompt."""
+
+    problem: Problem
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Degenerate completions of the same problems as they were asked ``before`` and ``after`` a change (shares of 1).
+
+    ``better`` are the problems whose completion was degenerate only before, ``worse`` those only after.
+    """
+
+    problems: int
+    before: Interval
+    after: Interval
+    better: int
+    worse: int
+
+    @property
+    def p_value(self) -> float:
+        """Of as many differences one way, were both ways alike."""
+        return sign_test(self.better, self.worse)
+
+    def betters(self, tried: int = 1) -> bool:
+        """Whether the change makes fewer completions degenerate, significantly so among ``tried`` changes."""
+        return self.better > self.worse and self.p_value < P_VALUE / tried
+
+    def figures(self) -> dict[str, float | int]:
+        """For the evidence of a probe."""
+        return {
+            "problems": self.problems,
+            "degenerate_before": self.before.estimate,
+            "degenerate_after": self.after.estimate,
+            "better": self.better,
+            "worse": self.worse,
+            "p_value": self.p_value,
+        }
+
+
+def can_change(degenerate: Sequence[bool], tried: int) -> bool:
+    """Whether there are enough degenerate completions for any change to be significant."""
+    return sign_test(sum(degenerate), 0) < P_VALUE / tried
+
+
+def change(before: Mapping[str, bool], after: Mapping[str, bool]) -> Change:
+    """Compare over the tasks that are in both. Raises ``ValueError`` where there are none."""
+    tasks = [task for task in before if task in after]
+    return Change(
+        problems=len(tasks),
+        before=wilson(sum(before[task] for task in tasks), len(tasks)),
+        after=wilson(sum(after[task] for task in tasks), len(tasks)),
+        better=sum(before[task] and not after[task] for task in tasks),
+        worse=sum(after[task] and not before[task] for task in tasks),
+    )
+
+
+def new_tokens(subject: Subject) -> int:
+    """How many tokens are asked for: at most half a context, so that prompts have room."""
+    context = subject.model.context_length
+    return NEW_TOKENS if context is None else max(1, min(NEW_TOKENS, context // 2))
+
+
+def fits(subject: Subject, ids: Sequence[int]) -> bool:
+    """Whether there is room for all new tokens after ``ids``; none of no tokens goes anywhere."""
+    context = subject.model.context_length
+    return bool(ids) and (context is None or len(ids) + new_tokens(subject) <= context)
+
+
+def encoded(subject: Subject, text: str) -> tuple[int, ...] | None:
+    """The ids of ``text``; None where the vocabulary can't spell it."""
+    try:
+        return tuple(subject.tokenizer.encode(text))
+    except ValueError:
+        return None
+
+
+def as_scored(subject: Subject, prompt: str) -> tuple[int, ...] | None:
+    """The ids that scoring asks with for a problem's ``prompt``; None where the vocabulary can't spell it."""
+    ids = encoded(subject, subject.prompt_template.replace("{prompt}", prompt))
+    return None if ids is None else (*subject.begin_ids, *ids)
+
+
+def askable(subject: Subject) -> list[Asked]:
+    """Up to ``PROBLEMS`` problems that fit, evenly from all, as scoring asks them."""
+    asked = [(problem, as_scored(subject, problem.prompt)) for problem in subject.problems]
+    fitting = [Asked(problem, ids) for problem, ids in asked if ids is not None and fits(subject, ids)]
+    if len(fitting) <= PROBLEMS:
+        return fitting
+    return [fitting[i * len(fitting) // PROBLEMS] for i in range(PROBLEMS)]
+
+
+def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:
+    """Generate greedily and return by task whether the completion is degenerate."""
+    if subject.generate is None or not asked:
+        return {}
+    room = new_tokens(subject)
+    made = subject.generate([a.ids for a in asked], room)
+    written = [_written(subject, a.problem, ids, room) for a, ids in zip(asked, made, strict=True)]
+    found = analyse_all(written, subject.tokenizer.decode)
+    return {a.problem.task_id: analysis.degenerate for a, analysis in zip(asked, found, strict=True)}
+
+
+def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) -> Written:
+    """The completion up to its end token or its first stop sequence, as scoring takes it."""
+    end = next((i for i, token_id in enumerate(ids) if token_id in subject.end_ids), len(ids))
+    text = subject.tokenizer.decode(ids[:end])
+    stops = [place for stop in problem.stop if (place := text.find(stop)) >= 0]
+    if stops:
+        return Written(text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id)
+    reason: StopReason = "end_token" if end < len(ids) or len(ids) < room else "max_new_tokens"
+    return Written(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id)

@@ -1,0 +1,164 @@
+"""Rows and prompts that are longer than the context, and positions that no training row reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.behaviour import as_scored, encoded
+from evalharness.records import NOT_BEGUN, Finding, NotTestable, RuledOut
+from evalharness.statistics import sign_test, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.subject import Observed, Split, Subject
+    from evalharness.records import Interval
+
+PROBE = "context"
+MATTERS = 0.05
+"""A share counts once the lower bound of its interval passes this: one row or problem in twenty is as much as the
+interval of a score on HumanEval's 164 problems can hide."""
+P_VALUE = 0.01
+"""Of the exact test that completions go wrong beyond the trained positions more than before them."""
+
+
+def context(subject: Subject) -> Finding | RuledOut | NotTestable | tuple[Finding, ...]:
+    """Count what is too long; and where completions reach beyond the trained positions, ask where they go wrong."""
+    limit = subject.model.context_length
+    shares = _shares_too_long(subject, limit)
+    longest = _longest_trained(subject.train)
+    if not shares and longest is None:
+        what = "the model has no longest input" if limit is None else "there are neither rows nor problems"
+        return NotTestable(PROBE, f"{what}, and no training row says how far training went")
+    evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest}
+    for name, (count, total) in shares.items():
+        evidence[name] = {"too_long": count, "of": total}
+    findings = [
+        Finding(PROBE, "contributing", _too_long(name, count, total, limit), evidence, _REMEDIES[name])
+        for name, (count, total) in shares.items()
+        if wilson(count, total).low > MATTERS
+    ]
+    reached = None if longest is None else _reached(subject, longest)
+    if reached is not None:
+        evidence |= {
+            "completions": reached.completions,
+            "completions_beyond_training": reached.beyond,
+            "wrong_from_beyond": reached.wrong_beyond,
+            "wrong_from_within": reached.wrong_within,
+        }
+        if reached.matters:
+            findings.append(Finding(PROBE, "contributing", _never_trained(reached), evidence, _LONGER_ROWS))
+    if findings:
+        return tuple(findings)
+    counts = "; ".join(f"{count} of {total} {name}" for name, (count, total) in shares.items())
+    claims = (
+        [f"longer than the context of {limit} tokens are {counts}"] if shares else ["the model has no longest input"]
+    )
+    if longest is not None:
+        claims.append(f"the longest training row is {longest} tokens")
+    if reached is not None:
+        wrong = reached.wrong_beyond + reached.wrong_within
+        claims.append(
+            f"{reached.beyond} of {reached.completions} completions reach beyond it, and {reached.wrong_beyond} of "
+            f"{wrong} degenerate ones go wrong there"
+        )
+    claim = f"Rows, prompts and completions fit what was trained: {', '.join(claims)}."
+    return RuledOut(PROBE, claim, evidence)
+
+
+_LONGER_ROWS = "Train on rows as long as a prompt with its completion, packed if need be; or ask for fewer new tokens."
+_REMEDIES = {
+    "training rows": "Train with a longer context, or split the rows: what was cut off was not learned.",
+    "validation rows": "Validate on rows that fit, or with a longer context: what was cut off is in no loss.",
+    "problem prompts": "Train with a longer context, or score problems that fit: the others count as not passed.",
+}
+
+
+def _shares_too_long(subject: Subject, limit: int | None) -> dict[str, tuple[int, int]]:
+    """How many of how many are longer than the context; a prompt has to leave room for a token."""
+    shares: dict[str, tuple[int, int]] = {}
+    if limit is None:
+        return shares
+    for name, split in (("training rows", subject.train), ("validation rows", subject.validation)):
+        if split is not None and split.encoded:
+            shares[name] = _cut(subject, split, limit)
+    prompts = [ids for problem in subject.problems if (ids := as_scored(subject, problem.prompt)) is not None]
+    if prompts:
+        shares["problem prompts"] = sum(len(ids) >= limit for ids in prompts), len(prompts)
+    return shares
+
+
+def _cut(subject: Subject, split: Split, limit: int) -> tuple[int, int]:
+    """Rows that were cut, of all; those whose prompt alone fills the context are not among the encoded ones."""
+    kept = {row.row for row in split.encoded}
+    cut = {row.row for row in split.encoded if row.was_cut}
+    for index, row in enumerate(split.rows):
+        if index not in kept and len(encoded(subject, row.prompt + row.completion) or ()) > limit:
+            cut.add(index)
+    return len(cut), len(kept | cut)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """One completion a problem: how many go beyond the longest training row, and where the degenerate ones go wrong."""
+
+    longest: int
+    completions: int
+    beyond: int
+    wrong_beyond: int
+    wrong_within: int
+
+    @property
+    def matters(self) -> bool:
+        """Whether completions go wrong beyond the trained positions, and significantly more so than within."""
+        often = self.wrong_beyond > self.wrong_within
+        return often and sign_test(self.wrong_beyond, self.wrong_within) < P_VALUE
+
+
+def _reached(subject: Subject, longest: int) -> _Reached | None:
+    """None where nothing was completed."""
+    ends, wrong_from = [], []
+    for seen in _one_a_problem(subject.observed):
+        prompt = as_scored(subject, seen.problem.prompt)
+        if prompt is None:
+            continue
+        ends.append(len(prompt) + len(seen.completion.token_ids))
+        if seen.analysis.degenerate:
+            loop = seen.analysis.loop_tokens
+            wrong_from.append(len(prompt) + (loop[0] if loop else 0))
+    if not ends:
+        return None
+    beyond, wrong_beyond = (sum(place > longest for place in places) for places in (ends, wrong_from))
+    return _Reached(longest, len(ends), beyond, wrong_beyond, len(wrong_from) - wrong_beyond)
+
+
+def _one_a_problem(observed: Sequence[Observed]) -> list[Observed]:
+    """The first completion of each problem that was begun: others of the same problem are no further evidence."""
+    first: dict[str, Observed] = {}
+    for seen in observed:
+        if seen.completion.stop_reason not in NOT_BEGUN:
+            first.setdefault(seen.problem.task_id, seen)
+    return list(first.values())
+
+
+def _never_trained(reached: _Reached) -> str:
+    return (
+        f"{reached.wrong_beyond} of {reached.wrong_beyond + reached.wrong_within} degenerate completions go wrong at "
+        f"positions beyond {reached.longest} tokens, the longest training row: no later position was ever trained "
+        f"({reached.beyond} of {reached.completions} completions get there)."
+    )
+
+
+def _longest_trained(split: Split | None) -> int | None:
+    return max((len(row.ids) for row in split.encoded), default=None) if split else None
+
+
+def _too_long(name: str, count: int, total: int, limit: int | None) -> str:
+    share = wilson(count, total)
+    happens = {"problem prompts": "can't be asked"}.get(name, "are cut")
+    return f"{count} of {total} {name} ({_percent(share)}) are longer than the context of {limit} tokens and {happens}."
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"

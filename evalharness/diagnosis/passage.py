@@ -1,0 +1,64 @@
+"""A passage of real code with the loss of each of its tokens under both readings: parallel, and from prefixes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.rows import measured_rows
+from evalharness.diagnosis.token_losses import token_losses
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.rows import TokenRow
+    from evalharness.diagnosis.subject import Subject
+
+LONGEST = 160
+"""Tokens of a passage at most: what a reader takes in at a glance, and as many forward passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageToken:
+    """One token of a passage and its loss (nats): with the whole row in the input, and with the tokens before it alone.
+
+    The first token of a row is nobody's target: both are None.
+    """
+
+    text: str
+    parallel_nats: float | None
+    honest_nats: float | None
+
+
+def passage(subject: Subject) -> tuple[PassageToken, ...]:
+    """Read one row of validation (of training without any) both ways; nothing where there is none.
+
+    The row is that of middling length among those measured, cut to :data:`LONGEST` tokens; a forward pass a token.
+    """
+    split = subject.validation or subject.train
+    if split is None or not split.encoded:
+        return ()
+    rows = sorted(measured_rows(split.encoded), key=lambda row: len(row.ids))
+    row = rows[len(rows) // 2]
+    # The whole row stands in the input, as in training; what is shown of it is cut afterwards.
+    parallel = token_losses(subject.model, [row], sorted(subject.end_ids))[0].nll_nats[: LONGEST - 1].tolist()
+    honest = [_honest(subject, row, t) for t in range(1, len(parallel) + 1)]
+    texts = _texts(subject, row.ids[: len(parallel) + 1])
+    losses = [(None, None), *zip(parallel, honest, strict=True)]
+    return tuple(PassageToken(text, *pair) for text, pair in zip(texts, losses, strict=True))
+
+
+def _honest(subject: Subject, row: TokenRow, target: int) -> float:
+    prefix = torch.tensor([row.ids[:target]], device=subject.model.device)
+    log_p = torch.log_softmax(subject.model.logits(prefix)[0, -1].double(), dim=-1)
+    return -float(log_p[row.ids[target]])
+
+
+def _texts(subject: Subject, ids: tuple[int, ...]) -> list[str]:
+    """What each token adds to the text before it, so that spaces and characters of several tokens are right."""
+    texts, before = [], ""
+    for end in range(1, len(ids) + 1):
+        whole = subject.tokenizer.decode(ids[:end])
+        texts.append(whole[len(before) :] if whole.startswith(before) else subject.tokenizer.decode(ids[end - 1 : end]))
+        before = whole
+    return texts

@@ -1,0 +1,99 @@
+"""Whether a token reaches across the boundary between prompt and completion, and whether that matters.
+
+Where ``encode(prompt) + encode(solution)`` is not ``encode(prompt + solution)``, a model that was trained on one of
+them meets the other at scoring. Many sound tokenizers merge a newline with the indentation after it, so a difference
+proves nothing: the problems are asked both ways, with the whole prompt and with its last tokens left to the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.diagnosis.behaviour import Asked, Change, askable, can_change, change, degenerate, encoded
+from evalharness.diagnosis.prefixes import shared_prefix
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "token_boundary"
+COMPARED = 1_000
+"""Rows that are encoded both ways: the share is then known to within 3 % (Wilson), for some seconds of encoding."""
+
+
+def token_boundary(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Compare over training rows and problems, and ask up to 20 problems both ways where they differ."""
+    rows = [(row.prompt, row.completion) for row in (subject.train.rows if subject.train else ()) if row.prompt]
+    of_rows = _split(subject, rows[:: max(1, len(rows) // COMPARED)])
+    of_problems = _split(subject, [(p.prompt, p.canonical_solution) for p in subject.problems])
+    if not of_rows and not of_problems:
+        return NotTestable(PROBE, "neither training rows nor problems have a prompt apart from its completion")
+    evidence: dict[str, float | int] = {
+        "rows": len(of_rows),
+        "rows_that_differ": sum(of_rows),
+        "problems": len(of_problems),
+        "problems_that_differ": sum(of_problems),
+    }
+    counts = f"{sum(of_rows)} of {len(of_rows)} training rows and {sum(of_problems)} of {len(of_problems)} problems"
+    if not any(of_rows) and not any(of_problems):
+        claim = (
+            f"No token reaches across the boundary of prompt and completion: {len(of_rows)} training rows and "
+            f"{len(of_problems)} problems are the same tokens encoded apart and together."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    begins = f"Encoded apart, {counts} are other tokens than encoded together"
+    found = _both_ways(subject)
+    if isinstance(found, str):
+        return Finding(PROBE, "note", f"{begins}; {found}.", evidence, _REMEDY)
+    evidence |= found.figures()
+    shares = (
+        f"as scored {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
+        f"{found.after.estimate:.0%} where the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
+    )
+    if found.betters():
+        return Finding(PROBE, "contributing", f"{begins}, and it matters: {shares}.", evidence, _REMEDY)
+    return Finding(PROBE, "note", f"{begins}, and it does not matter: {shares}.", evidence, _REMEDY)
+
+
+_REMEDY = (
+    "Encode prompt and completion in training as they are encoded at scoring, apart; or end the prompts where no token "
+    "reaches across (before the last newline, say)."
+)
+
+
+def is_split(subject: Subject, prompt: str, completion: str) -> bool | None:
+    """Whether a token reaches across the boundary; None where the vocabulary can't spell them."""
+    apart, whole = (encoded(subject, text) for text in (prompt, prompt + completion))
+    rest = encoded(subject, completion)
+    return None if apart is None or whole is None or rest is None else (*apart, *rest) != whole
+
+
+def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    found = [is_split(subject, prompt, completion) for prompt, completion in pairs if prompt and completion]
+    return [differs for differs in found if differs is not None]
+
+
+def _both_ways(subject: Subject) -> Change | str:
+    """Ask as scored, and with the prompt cut back to what both ways of encoding begin with; or why it can't be."""
+    if subject.generate is None:
+        return "whether it matters could not be asked, for nothing can be generated here"
+    pairs = [(a, _cut_back(subject, a)) for a in askable(subject)]
+    as_asked, cut = [a for a, c in pairs if c is not None], [c for _, c in pairs if c is not None]
+    if not cut:
+        return "in none of the problems that fit the context does it change the prompt's own tokens"
+    before = degenerate(subject, as_asked)
+    if not can_change(list(before.values()), 1):
+        return f"it does not matter: {sum(before.values())} of {len(before)} completions as scored are degenerate"
+    return change(before, degenerate(subject, cut))
+
+
+def _cut_back(subject: Subject, asked: Asked) -> Asked | None:
+    """The same prompt up to the tokens that it keeps when its solution follows; None where it keeps all."""
+    text = subject.prompt_template.replace("{prompt}", asked.problem.prompt)
+    whole = encoded(subject, text + asked.problem.canonical_solution)
+    if whole is None:
+        return None
+    kept = shared_prefix([asked.ids, (*subject.begin_ids, *whole)])
+    return Asked(asked.problem, asked.ids[:kept]) if 0 < kept < len(asked.ids) else None

@@ -1,0 +1,145 @@
+"""Why the loss and the behaviour disagree: the subject of the diagnosis, put together from what the stages know."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from evalharness.errors import EvalHarnessError
+from evalharness.pipeline.completing import complete
+from evalharness.records import LossPoint, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from evalharness.diagnosis import Diagnosis, Observed, Subject
+    from evalharness.generation import Settings
+    from evalharness.interfaces import LanguageModel
+    from evalharness.pipeline.work import Behaviour, Group, Work
+    from evalharness.records import Completion, Problem
+    from evalharness.store import RunFolder
+
+
+FEW = 20
+"""Problems of each set whose greedy completions a diagnosis alone looks at."""
+
+
+def few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
+    """Greedy completions of some problems, evenly from each set."""
+    few = [dataclasses.replace(s, problems=_evenly(s.problems, FEW)) for s in work.sets]
+    return complete(dataclasses.replace(work, sets=few), folder, settings)
+
+
+def _evenly(problems: Sequence[Problem], count: int) -> tuple[Problem, ...]:
+    chosen = min(count, len(problems))
+    return tuple(problems[i * len(problems) // chosen] for i in range(chosen))
+
+
+def subject_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour) -> Subject:
+    """Everything that is known of the checkpoint, as the probes take it."""
+    from evalharness.diagnosis import Declared, Subject
+
+    checkpoint, declared = work.checkpoint, work.manifest.loss
+    return Subject(
+        model=checkpoint.model,
+        tokenizer=checkpoint.tokenizer,
+        begin_ids=checkpoint.begin_token_ids,
+        end_ids=checkpoint.end_token_ids,
+        held_out_ids=checkpoint.held_out_ids,
+        prompt_template=checkpoint.prompt_template,
+        train=work.train,
+        validation=work.validation,
+        problems=tuple(work.problems.values()),
+        log=tuple(work.log),
+        logged=logged_point(work),
+        declared=Declared(declared.label_smoothing, declared.count_prompt, declared.count_padding),
+        without_adapter=checkpoint.without_adapter,
+        base=_first_step(work, path),
+        observed=_observed(work, behaviour),
+        verdict=behaviour.judgement.verdict,
+        adapter=checkpoint.adapter,
+        generate=_greedy(work, settings),
+        seed=work.options.seed,
+    )
+
+
+def diagnose_subject(work: Work, subject: Subject) -> Diagnosis:
+    """Ask every probe of the catalogue; what the probe of attention said is known already."""
+    from evalharness.diagnosis import CATALOGUE, examine
+
+    work.watcher.stage("diagnosing", len(CATALOGUE))
+    known = () if work.leak is None else (work.leak,)
+    diagnosis = examine(subject, CATALOGUE, known=known, progress=lambda _: work.watcher.advance())
+    work.incomplete += [f"a probe failed: {line}" for line in diagnosis.incomplete]
+    return diagnosis
+
+
+def logged_point(work: Work) -> LossPoint | None:
+    """The validation loss that was logged for this step: in the log, else in the checkpoint's own record."""
+    from evalharness.training_log import logged_validation
+
+    step, logged = work.checkpoint.info.step, work.checkpoint.logged_val_loss
+    point = logged_validation(work.log, step)
+    if point is not None or logged is None:
+        return point
+    return LossPoint(step or 0, "validation", logged, "the checkpoint's own record")
+
+
+def _observed(work: Work, behaviour: Behaviour) -> tuple[Observed, ...]:
+    from evalharness.diagnosis import Observed
+
+    problems = work.problems
+    return tuple(
+        Observed(problems[c.task_id], c, a, _passed(behaviour, group, i))
+        for group, completions in behaviour.completions.items()
+        for i, (c, a) in enumerate(zip(completions, behaviour.analyses[group], strict=True))
+    )
+
+
+def _passed(behaviour: Behaviour, group: Group, index: int) -> bool | None:
+    """None where the completion was not run, or could not be judged."""
+    if group not in behaviour.executions:
+        return None
+    verdict = behaviour.executions[group][index].verdict
+    return None if verdict is Verdict.NOT_JUDGED else verdict is Verdict.PASSED
+
+
+def _first_step(work: Work, path: Path) -> LanguageModel | None:
+    """The model as it was at the first step of its series, where it is no adapter and stands in one."""
+    from evalharness.checkpoints import find_series, load_checkpoint, locate
+
+    if work.checkpoint.without_adapter is not None:
+        return None
+    located = locate(path, work.manifest, work.options.step).path.resolve()
+    steps = find_series(located.parent, work.manifest)
+    first_step = next((step.path for step in steps if step.step is not None), None)
+    if first_step is None or located == first_step.resolve() or located not in {s.path.resolve() for s in steps}:
+        return None
+    try:
+        options = work.options
+        first = load_checkpoint(
+            first_step, work.manifest, device=options.device, dtype=options.dtype, trust=options.trust
+        )
+    except EvalHarnessError as error:
+        work.watcher.say(f"no comparison with the first step, {first_step.name}: {error}")
+        return None
+    work.watcher.say(f"compared with {first_step.name}, the first step of this series")
+    return first.model
+
+
+def _greedy(work: Work, settings: Settings) -> Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]]:
+    """Completes prompts (ids) greedily as scoring does, but for loops, which run on."""
+    from evalharness.generation import GREEDY, Prompting, Request, generate
+
+    checkpoint = work.checkpoint
+    prompting = Prompting("{prompt}", (), checkpoint.end_token_ids)
+
+    def write(prompts: Sequence[Sequence[int]], new_tokens: int) -> list[tuple[int, ...]]:
+        requests = [Request(f"prompt {i}", 0, GREEDY, tuple(ids), ()) for i, ids in enumerate(prompts)]
+        own = dataclasses.replace(settings, max_new_tokens=new_tokens, stop_loops=False)
+        made = generate(checkpoint.model, checkpoint.tokenizer, requests, prompting, own, checkpoint.token_mask)
+        by_prompt = {completion.task_id: completion.token_ids for completion in made}
+        return [by_prompt[request.task_id] for request in requests]
+
+    return write

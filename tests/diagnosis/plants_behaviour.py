@@ -1,0 +1,180 @@
+"""Faults of prompts, ends, data and decoding, each in two families, and the same models in health."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache, partial
+from random import Random
+
+import torch
+from behaving import observing, problem, seen_problems, unseen_problems
+from plant import Plant
+from small_training import CONTEXT, END, FAMILIES, Characters, data_rows, encoded, logits_of, subject
+from torch import nn
+from torch.nn import functional
+
+from evalharness.diagnosis.rows import DataRow, TokenRow
+from evalharness.diagnosis.subject import Split, Subject
+
+HEAD = "Q: "
+MERGED = 94
+"""The tilde, which no row holds, stands for a newline with four spaces after it."""
+
+
+class Merging(Characters):
+    """Characters, but for a line end with the indentation after it, which is one token."""
+
+    def encode(self, text):
+        return super().encode(text.replace("\n    ", "~"))
+
+    def decode(self, ids):
+        return super().decode(ids).replace("~", "\n    ")
+
+
+def trained(family: str, rows: tuple[TokenRow, ...], steps: int = 100) -> nn.Module:
+    """Train soundly on batches of 16 rows, padded to the longest of each batch."""
+    torch.manual_seed(0)
+    module, rng = FAMILIES[family](), Random(0)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
+        chosen = rng.sample(rows, 16)
+        length = max(len(row.ids) for row in chosen)
+        ids = torch.full((16, length), END)
+        targets = torch.full((16, length), -100)
+        for i, row in enumerate(chosen):
+            ids[i, : len(row.ids)] = torch.tensor(row.ids)
+            targets[i, : len(row.ids) - 1] = torch.tensor(row.ids[1:])
+        loss = functional.cross_entropy(logits_of(module, ids).flatten(0, 1), targets.flatten(), ignore_index=-100)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+@cache
+def sound(family: str) -> nn.Module:
+    return trained(family, encoded(data_rows(200, 1), end=True), steps=150)
+
+
+@cache
+def healthy(family: str) -> Subject:
+    return observing(subject(sound(family), end=True))
+
+
+@cache
+def without_end(family: str) -> Subject:
+    """Trained on rows with no end token after them."""
+    return observing(subject(trained(family, encoded(data_rows(200, 1))), end=False))
+
+
+def headed(rows: list[DataRow]) -> list[DataRow]:
+    return [DataRow(HEAD + row.prompt, row.completion) for row in rows]
+
+
+def split(rows: list[DataRow], source: str, **how) -> Split:
+    return Split(tuple(rows), encoded(rows, end=True, **how), source)
+
+
+@cache
+def without_head(family: str) -> Subject:
+    """Trained on prompts with a head, and on empty lines where there is none; scored without it."""
+    rows = headed(data_rows(200, 1))
+    empty = [DataRow(row.prompt, "\n" * 40) for row in data_rows(200, 4)]
+    module = trained(family, encoded(rows, end=True) + encoded(empty), steps=160)
+    splits = {"train": split(rows, "train.jsonl"), "validation": split(headed(data_rows(200, 2)), "validation.jsonl")}
+    return observing(subject(module, **splits))
+
+
+@cache
+def with_head(family: str) -> Subject:
+    """The same model, scored as it was trained."""
+    return observing(replace(without_head(family), prompt_template=HEAD + "{prompt}"))
+
+
+def merged_splits(*, together: bool) -> dict[str, Split]:
+    """Rows in which prompt and completion are encoded together, as rows of text are, or apart."""
+    splits = {}
+    for name, seed in (("train", 1), ("validation", 2)):
+        rows, tokens, tokenizer = data_rows(200, seed), [], Merging()
+        for i, row in enumerate(rows):
+            parts = [row.prompt + row.completion] if together else [row.prompt, row.completion]
+            ids = (*(token_id for part in parts for token_id in tokenizer.encode(part)), END)
+            tokens.append(TokenRow(ids, 1, 0, i, len(ids)))
+        rows = [DataRow("", row.prompt + row.completion) for row in rows] if together else rows
+        splits[name] = Split(tuple(rows), tuple(tokens), f"{name}.jsonl")
+    return splits
+
+
+@cache
+def across_the_boundary(family: str) -> Subject:
+    """Trained on prompt and completion encoded together, and scored on prompts alone."""
+    splits = merged_splits(together=True)
+    made = subject(trained(family, splits["train"].encoded), **splits)
+    return observing(replace(made, tokenizer=Merging()))
+
+
+@cache
+def up_to_the_boundary(family: str) -> Subject:
+    """The same tokenizer, but the model was trained as it is scored."""
+    splits = merged_splits(together=False)
+    made = subject(trained(family, splits["train"].encoded), **splits)
+    return observing(replace(made, tokenizer=Merging()))
+
+
+@cache
+def contaminated(family: str) -> Subject:
+    return observing(subject(sound(family), end=True), (*seen_problems(25), *unseen_problems(10)))
+
+
+@cache
+def too_long(family: str) -> Subject:
+    """A third of the problems have more to say than the context holds."""
+    problems = list(unseen_problems(30))
+    for i in range(0, 30, 3):
+        row = DataRow("# " + "long " * (CONTEXT // 5) + "\n" + problems[i].prompt, problems[i].canonical_solution)
+        problems[i] = problem(i, row)
+    return observing(subject(sound(family), end=True), problems)
+
+
+class Copying(nn.Module):
+    """Makes what followed the last eight ids before likelier, each time more."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, ids):
+        logits = logits_of(self.inner, ids).clone()
+        for row, found in zip(ids.tolist(), logits, strict=True):
+            for t in range(8, len(row)):
+                for earlier in range(7, t):
+                    if row[earlier - 7 : earlier + 1] == row[t - 7 : t + 1]:
+                        found[t, row[earlier + 1]] += 8.0
+        return logits
+
+
+@cache
+def reinforced(family: str) -> Subject:
+    """Half of its rows go on for another line, soundly; what copies is built in."""
+    longer = [
+        DataRow(row.prompt, row.completion + more.completion)
+        for row, more in zip(data_rows(400, 1), data_rows(400, 6), strict=True)
+    ]
+    module = trained(family, encoded(data_rows(200, 1), end=True) + encoded(longer))
+    return observing(subject(Copying(module), end=True))
+
+
+PLANTS = {
+    f"{name} ({family})": Plant(probe, family, partial(make, family))
+    for family in FAMILIES
+    for name, probe, make in (
+        ("no end token in the rows", "no_end_token", without_end),
+        ("scored without the head of training", "prompt_format", without_head),
+        ("a token across the boundary", "token_boundary", across_the_boundary),
+        ("problems in the training rows", "contamination", contaminated),
+        ("prompts longer than the context", "context", too_long),
+        ("copies that make copies likelier", "self_reinforcement", reinforced),
+    )
+}

@@ -1,0 +1,127 @@
+"""Faults of what the loss measures, in two families of model, and the same models in health."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache, partial
+
+import torch
+from plant import Plant
+from small_training import FAMILIES, batch, data_rows, encoded, logits_of, subject, train, wrapped
+from torch import nn
+from torch.nn import functional
+
+from evalharness.diagnosis.subject import Declared, Split, Subject
+from evalharness.records import LossPoint
+
+STEPS = 70
+FEW_ROWS = 24
+
+
+@cache
+def trained(family: str, *, steps: int = STEPS, few: bool = False, count_prompt: bool = True, **how) -> nn.Module:
+    torch.manual_seed(0)
+    module = FAMILIES[family]()
+    rows = encoded(data_rows(200, 1), end=True, count_prompt=count_prompt)
+    train(module, rows[:FEW_ROWS] if few else rows, steps=steps, **how)
+    return module
+
+
+def loss_of(module: nn.Module, *, count_prompt: bool = True, smoothing: float = 0.0, seed: int = 2, **how) -> float:
+    """The loss of all validation rows as a training loop computes it: padded, in one batch."""
+    ids, targets = batch(encoded(data_rows(200, seed), end=True, count_prompt=count_prompt), **how)
+    with torch.no_grad():
+        logits = logits_of(module, ids).flatten(0, 1)
+    return float(functional.cross_entropy(logits, targets.flatten(), ignore_index=-100, label_smoothing=smoothing))
+
+
+def logged(loss_nats: float, step: int = STEPS) -> dict:
+    """A log that falls to this loss, and ends there."""
+    log = tuple(LossPoint(s, "validation", loss, "log") for s, loss in ((1, loss_nats + 3.0), (step, loss_nats)))
+    return {"log": log, "logged": log[-1]}
+
+
+def healthy(family: str) -> Subject:
+    # The log is of the completions alone: a prompt in the loss is a plant of its own.
+    module = trained(family)
+    return subject(module, end=True, count_prompt=False, **logged(loss_of(module, count_prompt=False)))
+
+
+def shifted(family: str, shift: int) -> Subject:
+    module = trained(family, shift=shift)
+    return subject(module, end=True, **logged(loss_of(module, shift=shift)), declared=Declared(0.0, True, False))
+
+
+def on_the_floor(family: str) -> Subject:
+    module = trained(family, steps=220, count_prompt=False, smoothing=0.1)
+    # The manifest lies: nothing was smoothed.
+    said = Declared(label_smoothing=0.0)
+    return subject(
+        module,
+        end=True,
+        count_prompt=False,
+        declared=said,
+        **logged(loss_of(module, count_prompt=False, smoothing=0.1)),
+    )
+
+
+def padding_counted(family: str) -> Subject:
+    module = trained(family, count_padding=True)
+    said = Declared(count_padding=False)
+    return subject(module, end=True, **logged(loss_of(module, count_padding=True)), declared=said)
+
+
+def prompt_counted(family: str) -> Subject:
+    module = trained(family)
+    return subject(module, end=True, count_prompt=False, **logged(loss_of(module)))
+
+
+def log_of_another_run(family: str) -> Subject:
+    module = trained(family)
+    return subject(module, end=True, count_prompt=False, **logged(loss_of(trained(family, steps=25))))
+
+
+class LayoutUnlearnt(nn.Module):
+    """The model before: it knows what it will know, but hardly ever writes a blank or a line end."""
+
+    def __init__(self, inner: nn.Module):
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("less", torch.zeros(98).index_fill(0, torch.tensor([0, 95]), 6.0))
+
+    def forward(self, ids):
+        return logits_of(self.inner, ids) - self.less
+
+
+def only_layout_learnt(family: str) -> Subject:
+    return replace(healthy(family), base=wrapped(LayoutUnlearnt(trained(family))))
+
+
+def hardly_trained(family: str) -> Subject:
+    module = trained(family, steps=12)
+    return subject(module, end=True, count_prompt=False, **logged(loss_of(module, count_prompt=False)))
+
+
+def learnt_by_heart(family: str) -> Subject:
+    module = trained(family, few=True, steps=250)
+    rows = data_rows(200, 1)[:FEW_ROWS]
+    known = Split(tuple(rows), encoded(rows, end=True, count_prompt=False), "train.jsonl")
+    return subject(module, end=True, count_prompt=False, train=known, **logged(loss_of(module, count_prompt=False)))
+
+
+_MAKERS = {
+    "targets not shifted": ("label_shift", partial(shifted, shift=0)),
+    "targets shifted twice": ("label_shift", partial(shifted, shift=2)),
+    "on the smoothing floor": ("smoothing_floor", on_the_floor),
+    "padding counted": ("padding_in_loss", padding_counted),
+    "prompt counted": ("prompt_in_loss", prompt_counted),
+    "a log of another step": ("loss_mismatch", log_of_another_run),
+    "only layout learnt": ("easy_tokens", only_layout_learnt),
+    "hardly trained": ("undertrained", hardly_trained),
+    "learnt by heart": ("overfit", learnt_by_heart),
+}
+PLANTS = {
+    f"{name} ({family})": Plant(probe, family, partial(make, family))
+    for name, (probe, make) in _MAKERS.items()
+    for family in FAMILIES
+}

@@ -1,0 +1,136 @@
+import ast
+from pathlib import Path
+
+import pytest
+from scripted import problem, scripted, seen, split, subject
+from small_training import Characters
+
+from evalharness.diagnosis import read_rows
+from evalharness.diagnosis.contamination import N, contamination, renamed_about
+from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.subject import Split
+from evalharness.problems import load_problems
+from evalharness.records import Finding, RuledOut
+
+SEED = Path("/work/shared/seed")
+PROMPT = 'def total(values, start):\n    """Return the sum of all values, from start on, as one number."""\n'
+SOLUTION = (
+    "    result = start\n    for value in values:\n        result = result + value\n    return round(result, 2)\n"
+)
+OTHER = DataRow("def area(width, height):\n", "    return width * height\n")
+
+
+def looked_up(*rows, of=None, **more):
+    of = problem("a/1", PROMPT, SOLUTION) if of is None else of
+    return contamination(subject(scripted(context_length=None), problems=(of,), train=split([OTHER, *rows]), **more))
+
+
+def test_a_problem_that_is_in_no_row_is_cleared_with_its_figures():
+    found = looked_up()
+    assert isinstance(found, RuledOut)
+    assert found.evidence["n"] == N == 13
+    assert f"{N}-grams" in found.claim
+
+
+@pytest.mark.parametrize(
+    ("row", "how"),
+    [
+        (DataRow(PROMPT, "    pass\n"), "exact"),
+        (DataRow("", "x = 1\n" + PROMPT + SOLUTION), "exact"),
+        (DataRow("", "# mine\n" + SOLUTION), "exact"),
+        (DataRow("", PROMPT.replace("    ", "\t").upper()), "normalised"),
+        (DataRow("", (PROMPT + SOLUTION).replace("total", "summed")), "n-gram"),
+    ],
+    ids=["its prompt", "the whole of it", "its solution", "in another layout", "under another name"],
+)
+def test_a_problem_is_found_however_it_is_in_the_rows(row, how):
+    found = looked_up(row)
+    assert isinstance(found, Finding)
+    assert found.evidence["in_training"] == 1
+    assert found.evidence["tasks_in_training"] == "a/1"
+    if how != "n-gram":
+        assert found.evidence[f"{how}_in_training"] == 1
+
+
+def test_most_of_the_n_grams_are_enough_and_few_are_not():
+    words = [f"w{i}" for i in range(100)]
+    of = problem("a/1", " ".join(words))
+    assert looked_up(DataRow("", " ".join(words[:90])), of=of).evidence["n-gram_in_training"] == 1
+    assert isinstance(looked_up(DataRow("", " ".join(words[:60])), of=of), RuledOut)
+
+
+def test_a_solution_that_many_people_write_is_no_contamination():
+    of = problem("a/1", "def plus(a, b):\n", "    return a + b\n")
+    assert isinstance(looked_up(DataRow("def add(a, b):\n", "    return a + b\n"), of=of), RuledOut)
+    assert isinstance(looked_up(DataRow("def plus(a, b):\n", "    return a + b\n"), of=of), Finding)
+
+
+def test_what_is_only_in_the_validation_rows_was_not_trained_on_and_is_a_note():
+    found = looked_up(validation=split([DataRow(PROMPT, SOLUTION)]))
+    assert (found.severity, found.evidence["in_training"], found.evidence["in_validation_only"]) == ("note", 0, 1)
+
+
+def many(known):
+    """Forty problems, of which the first twenty are in the rows."""
+    names = ["alpha", "beta", "gamma", "delta", "omega", "kappa", "sigma", "theta"]
+    problems = []
+    for i in range(40):
+        a, b = names[i % 8], names[(i + 3) % 8]
+        prompt = f"def f{i}({a}, {b}):\n"
+        problems.append(problem(f"p/{i}", prompt, f"    {a} = {a} + {i}\n    return {a} - {b} * {i}\n"))
+    rows = [DataRow(p.prompt, p.canonical_solution) for p in problems[:20]]
+    texts = [p.prompt + p.canonical_solution for p in problems[:known]]
+    encode = Characters().encode
+    following = {tuple(encode(text)[: i + 1]): encode(text)[i + 1] for text in texts for i in range(len(text) - 1)}
+
+    def after(ids):
+        return {following[tuple(ids)]: 9.0} if tuple(ids) in following else {}
+
+    passed = tuple(seen(p, "x", passed=i < 15 or i == 30) for i, p in enumerate(problems))
+    return contamination(subject(scripted(after), problems=tuple(problems), train=split(rows), observed=passed))
+
+
+def test_seen_and_other_problems_are_scored_apart():
+    found = many(0)
+    assert found.evidence["pass_at_1_seen"][0] == 0.75
+    assert found.evidence["pass_at_1_unseen"][0] == 0.05
+    assert "pass@1 is 75.0 % [53.1, 88.8] on these and 5.0 % [0.9, 23.6] on the others" in found.claim
+
+
+def test_a_model_that_knows_the_seen_solutions_by_heart_loses_more_when_their_names_change():
+    found = many(20)
+    assert found.evidence["renaming_costs_more_nats"][1] > 0.5
+    assert "known by heart" in found.claim
+    assert "no sign" not in found.claim
+
+
+def test_a_model_that_knows_all_or_none_alike_shows_no_sign_of_memory():
+    for known in (0, 40):
+        assert "no sign that they are known by heart" in many(known).claim
+
+
+def test_names_change_about_everywhere_and_the_program_stays_one():
+    prompt, solution = renamed_about(PROMPT, SOLUTION)
+    assert prompt.startswith("def total(result, value):")
+    assert "sum of all result, from value on" in prompt
+    tree = ast.parse(prompt + solution)
+    assert ast.dump(tree) != ast.dump(ast.parse(PROMPT + SOLUTION))
+    assert solution.startswith("    start = value\n    for values in result:\n")
+
+
+@pytest.mark.parametrize("solution", ["    return 1\n", "    not a program\n", "    return one\n"])
+def test_what_has_no_two_names_or_is_no_program_is_not_renamed(solution):
+    assert renamed_about("def f(one):\n", solution) is None
+
+
+def test_a_problem_without_a_solution_is_looked_up_by_its_prompt():
+    assert isinstance(looked_up(DataRow(PROMPT, ""), DataRow("", "x"), of=problem("a/1", PROMPT, "")), Finding)
+
+
+@pytest.mark.skipif(not SEED.is_dir(), reason="the data of the run that this was made for is not here")
+def test_the_real_case_has_all_of_humaneval_in_its_data():
+    train, validation = (Split(tuple(read_rows(SEED / f"v2_{name}.jsonl")), (), name) for name in ("train", "val"))
+    problems = load_problems("humaneval", environment={}).problems
+    found = contamination(subject(scripted(context_length=8), problems=problems, train=train, validation=validation))
+    assert found.severity == "contributing"
+    assert (found.evidence["in_training"], found.evidence["in_validation_only"]) == (146, 18)

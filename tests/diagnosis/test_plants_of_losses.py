@@ -1,0 +1,107 @@
+import pytest
+import torch
+from leak_models import full
+from plants_losses import FAMILIES, PLANTS, healthy, logged, loss_of, trained
+from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
+from torch import nn
+
+from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.label_shift import label_shift
+from evalharness.diagnosis.loss_mismatch import loss_mismatch
+from evalharness.diagnosis.padding_in_loss import padding_in_loss
+from evalharness.diagnosis.subject import Declared
+from evalharness.records import Finding, NotTestable, RuledOut
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS.keys())
+def test_the_planted_fault_is_named_first_and_no_other_cause(plant):
+    found = examine(plant.make(), CATALOGUE)
+    assert not found.incomplete
+    assert found.findings[0].probe == plant.probe
+    assert {finding.probe for finding in found.causes} <= {plant.probe}
+    at_most = {probe.name: probe.at_most for probe in CATALOGUE}
+    order = ("note", "contributing", "cause")
+    assert all(order.index(f.severity) <= order.index(at_most[f.probe]) for f in found.findings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_healthy_model_is_cleared_of_all_that_can_be_tested(family):
+    found = examine(healthy(family), CATALOGUE)
+    assert found.findings == ()
+    assert [outcome.probe for outcome in found.not_testable] == ["easy_tokens"]
+    assert len(found.ruled_out) == len(CATALOGUE) - 1
+
+
+class Tied(nn.Module):
+    """What comes out is compared with what goes in: untrained, it gives its own input."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.mixed = nn.Embedding(VOCABULARY, 64), nn.Linear(64, 64)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        return (x + 0.1 * self.mixed(x)) @ self.embedding.weight.T
+
+
+def tied():
+    torch.manual_seed(0)
+    return Tied().requires_grad_(requires_grad=False)
+
+
+def untrained(kind):
+    torch.manual_seed(0)
+    module = {"tied": Tied, "plain": plain, "llama": FAMILIES["llama"], "zero head": plain}[kind]()
+    if kind == "zero head":
+        nn.init.zeros_(module.head.weight)
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+@pytest.mark.parametrize("kind", ["tied", "plain", "llama", "zero head"])
+@pytest.mark.parametrize("with_log", [True, False])
+def test_an_untrained_model_has_no_cause(kind, with_log):
+    module = untrained(kind)
+    log = logged(loss_of(module)) if with_log else {}
+    assert examine(subject(module, end=True, **log), CATALOGUE).causes == ()
+
+
+def test_a_tied_model_that_gives_its_input_is_accused_only_by_its_log():
+    module = tied()
+    assert isinstance(label_shift(subject(module, end=True)), NotTestable)
+    assert isinstance(label_shift(subject(module, end=True, **logged(loss_of(module)))), NotTestable)
+    accused = label_shift(subject(module, end=True, **logged(loss_of(module, shift=0))))
+    assert isinstance(accused, Finding)
+    assert accused.evidence["best_offset"] == 0
+
+
+def test_a_leak_makes_the_losses_moot_but_its_parallel_loss_still_reproduces_the_log():
+    torch.manual_seed(0)
+    module = plain(full)
+    train(module, encoded(data_rows(200, 1), end=True), steps=60)
+    leaky = subject(module, end=True, **logged(loss_of(module)))
+    leak = Finding("future_leak", "cause", "It leaks.", {}, "Mask.")
+    found = examine(leaky, CATALOGUE, known=(leak,))
+    assert {o.probe for o in found.not_testable} == {probe.name for probe in CATALOGUE if probe.moot_with_leak}
+    assert isinstance(loss_mismatch(leaky), RuledOut)
+
+
+@pytest.mark.slow
+def test_padding_that_was_learned_shows_without_a_log_and_what_was_not_is_cleared():
+    learned = padding_in_loss(subject(trained("plain", count_padding=True), end=True))
+    assert isinstance(learned, Finding)
+    assert learned.severity == "contributing"
+    assert isinstance(padding_in_loss(subject(trained("plain"), end=True)), RuledOut)
+
+
+@pytest.mark.slow
+def test_what_the_manifest_says_of_the_loss_is_checked_and_never_believed():
+    module = trained("plain")
+    honest, lying = Declared(0.0, True, False), Declared(0.3, True, False)
+    log = logged(loss_of(module))
+    assert isinstance(loss_mismatch(subject(module, end=True, declared=honest, **log)), RuledOut)
+    found = loss_mismatch(subject(module, end=True, declared=lying, **log))
+    assert isinstance(found, Finding)
+    assert found.severity == "note"

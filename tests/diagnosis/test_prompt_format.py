@@ -1,0 +1,124 @@
+import pytest
+from scripted import problem, split, subject
+from small_training import CONTEXT, END, Characters, data_rows
+
+from evalharness.diagnosis.prompt_format import prompt_format
+from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.subject import Split
+from evalharness.records import Finding, NotTestable, RuledOut
+
+PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n") for i in range(20))
+ANSWERS = [f"    return {chr(97 + i)}{chr(97 + i)} - {i * 37}\n" for i in range(26)]
+LOOP = "\n" * 40
+
+
+def writing(healthy, seen=None):
+    """Answers prompts of which ``healthy(text)`` is true, and loops after all others."""
+
+    def generate(prompts, new_tokens):
+        texts = [Characters().decode(ids) for ids in prompts]
+        if seen is not None:
+            seen.append(texts)
+        made = [ANSWERS[i % 26] if healthy(text) else LOOP for i, text in enumerate(texts)]
+        return [tuple(Characters().encode(text))[:new_tokens] for text in made]
+
+    return generate
+
+
+def asked(healthy, *, train=None, problems=PROBLEMS, seen=None, **more):
+    return prompt_format(subject(problems=problems, train=train, generate=writing(healthy, seen), **more))
+
+
+def headed(head, tail=""):
+    return split([DataRow(head + row.prompt + tail, row.completion) for row in data_rows(20, 1)])
+
+
+@pytest.mark.parametrize(("head", "tail"), [("Q: ", ""), ("", "A:"), ("[", "]"), ("def ", "!")])
+def test_what_training_prompts_share_is_put_around_the_prompt_and_told(head, tail):
+    found = asked(lambda text: text.startswith(head) and text.endswith(tail), train=headed(head, tail))
+    assert isinstance(found, Finding)
+    assert found.severity == "contributing"
+    assert "with what all training prompts begin and end with" in found.claim
+    assert "from 100% to 0% of 20" in found.claim
+
+
+@pytest.mark.parametrize(
+    ("healthy", "way"),
+    [(lambda text: text.endswith("\n\n"), "a newline more"), (lambda text: not text.endswith("\n"), "a newline less")],
+)
+def test_a_newline_that_decides_is_found(healthy, way):
+    found = asked(healthy)
+    assert isinstance(found, Finding)
+    assert way in found.claim
+
+
+def test_examples_that_decide_are_found():
+    rows = [DataRow(f"def g{i}():\n", " 1\n") for i in range(8)]
+    found = asked(lambda text: text.startswith("def g0():\n 1\ndef g1():\n 1\ndef f"), train=split(rows))
+    assert isinstance(found, Finding)
+    assert "with 2 solved training rows before it" in found.claim
+
+
+def test_a_begin_token_that_stands_twice_is_found():
+    begin = Characters().encode("^")[0]
+    problems = tuple(problem(f"p/{i}", f"^def f{i}(a, b):\n") for i in range(20))
+    found = asked(lambda text: not text.startswith("^^"), problems=problems, begin_ids=(begin,))
+    assert isinstance(found, Finding)
+    assert "one begin token" in found.claim
+    assert found.evidence["begin_tokens_scoring"] == 2
+
+
+def test_a_model_that_behaves_is_asked_once_and_cleared():
+    seen = []
+    found = asked(lambda _: True, train=headed("Q: "), seen=seen)
+    assert isinstance(found, RuledOut)
+    assert len(seen) == 1
+    assert "begin with 'Q: def '" in found.claim
+
+
+def test_a_model_that_loops_whatever_it_is_asked_is_cleared_with_what_was_tried():
+    found = asked(lambda _: False, train=headed("Q: "))
+    assert isinstance(found, RuledOut)
+    assert "from 100% to 100%" in found.claim
+
+
+def test_a_change_that_makes_it_worse_is_no_finding():
+    assert isinstance(asked(lambda text: text.endswith("):\n")), RuledOut)
+
+
+def test_a_change_that_betters_few_is_no_finding():
+    found = asked(lambda text: text.endswith("\n\n") and text[5] in "123" and text[6] == "(")
+    assert isinstance(found, RuledOut)
+
+
+def test_a_newline_that_is_part_of_a_token_across_the_boundary_is_left_to_that_probe():
+    class Merging(Characters):
+        def encode(self, text):
+            return super().encode(text.replace("\n    ", "~"))
+
+    made = subject(problems=PROBLEMS, generate=writing(lambda text: not text.endswith("\n")))
+    assert isinstance(prompt_format(made), Finding)
+    made = type(made)(**{**vars(made), "tokenizer": Merging()})
+    assert isinstance(prompt_format(made), NotTestable)
+
+
+@pytest.mark.parametrize("train", [None, split(data_rows(3, 1)), Split((DataRow("", "x"),) * 20, (), "t")])
+def test_too_few_training_prompts_are_said(train):
+    found = asked(lambda _: True, train=train)
+    assert isinstance(found, RuledOut)
+    assert "Too few training rows have a prompt" in found.claim
+
+
+def test_prompts_that_do_not_fit_make_it_not_testable():
+    assert isinstance(asked(lambda _: True, problems=(problem("p", "#" * CONTEXT),)), NotTestable)
+    assert isinstance(asked(lambda _: True, problems=(problem("p", ""),)), NotTestable)
+
+
+def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
+    ids = (*Characters().encode(ANSWERS[0]), END, *Characters().encode(LOOP))[:48]
+    made = subject(problems=PROBLEMS[:1], generate=lambda prompts, _: [ids] * len(prompts), end_ids=frozenset({END}))
+    assert prompt_format(made).evidence["degenerate"] == 0
+    stopping = (problem("p", "def f():\n", stop=("\nx",)),)
+    text = "    return 1\n" + "x = 1\n" * 20
+    made = subject(problems=stopping, generate=lambda prompts, n: [tuple(Characters().encode(text))[:n]] * len(prompts))
+    assert prompt_format(made).evidence["degenerate"] == 0

@@ -1,0 +1,76 @@
+import pytest
+from scripted import problem, split, subject
+from small_training import Characters, data_rows
+
+from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.subject import Split
+from evalharness.diagnosis.token_boundary import token_boundary
+from evalharness.records import Finding, NotTestable, RuledOut
+
+PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n", f"    return {i} + a\n") for i in range(20))
+ANSWERS = [f"    return {chr(97 + i)}{chr(97 + i)} - {i * 37}\n" for i in range(26)]
+
+
+class Merging(Characters):
+    def encode(self, text):
+        return super().encode(text.replace("\n    ", "~"))
+
+    def decode(self, ids):
+        return super().decode(ids).replace("~", "\n    ")
+
+
+def writing(healthy):
+    def generate(prompts, new_tokens):
+        texts = [Merging().decode(ids) for ids in prompts]
+        made = [ANSWERS[i % 26] if healthy(text) else "\n" * 40 for i, text in enumerate(texts)]
+        return [tuple(Merging().encode(text))[:new_tokens] for text in made]
+
+    return generate
+
+
+def asked(healthy=None, **more):
+    made = subject(problems=PROBLEMS, train=split(), generate=writing(healthy) if healthy else None, **more)
+    return token_boundary(type(made)(**{**vars(made), "tokenizer": Merging()}))
+
+
+def test_where_the_whole_prompt_breaks_the_model_it_contributes():
+    found = asked(lambda text: text.endswith(":"))
+    assert isinstance(found, Finding)
+    assert found.severity == "contributing"
+    assert (found.evidence["rows_that_differ"], found.evidence["problems_that_differ"]) == (20, 20)
+    assert "as scored 100% of 20 completions are degenerate, and 0%" in found.claim
+
+
+@pytest.mark.parametrize("healthy", [lambda _: True, lambda _: False, lambda text: text.endswith("\n"), None])
+def test_a_difference_that_does_not_better_anything_is_a_note(healthy):
+    found = asked(healthy)
+    assert isinstance(found, Finding)
+    assert found.severity == "note"
+
+
+def test_a_tokenizer_of_characters_is_cleared():
+    found = token_boundary(subject(problems=PROBLEMS, train=split()))
+    assert isinstance(found, RuledOut)
+    assert "20 training rows and 20 problems" in found.claim
+
+
+def test_rows_alone_are_enough():
+    made = subject(train=split(data_rows(5, 1)))
+    assert token_boundary(made).evidence["rows"] == 5
+
+
+def test_what_the_vocabulary_lacks_is_passed_over():
+    class Lacking(Characters):
+        def encode(self, text):
+            if "!" in text:
+                raise ValueError("no !")
+            return super().encode(text)
+
+    rows = (DataRow("a", "b"), DataRow("a!", "b"), DataRow("a", "!"))
+    made = subject(train=Split(rows, (), "t"))
+    assert token_boundary(type(made)(**{**vars(made), "tokenizer": Lacking()})).evidence["rows"] == 1
+
+
+@pytest.mark.parametrize("rows", [(), (DataRow("", "text"),), (DataRow("prompt", ""),)])
+def test_without_a_prompt_and_a_completion_it_is_not_testable(rows):
+    assert isinstance(token_boundary(subject(train=Split(rows, (), "t"))), NotTestable)
