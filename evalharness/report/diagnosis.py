@@ -16,7 +16,7 @@ CONVENTIONS_SHOWN = 6
 """Of the conventions that reproduce a logged loss so many are named, the nearest first."""
 
 
-def tested(
+def hypotheses(
     findings: Sequence[Finding],
     ruled_out: Sequence[RuledOut],
     not_testable: Sequence[NotTestable],
@@ -72,7 +72,8 @@ def conventions(loss: Loss) -> str:
     return (
         f"Of {loss.conventions} ways to compute the loss of these rows, {len(loss.reproduced_by)} give the logged "
         f"{logged} within their intervals (among many, one fits by chance): {shown}"
-        f"{f'; and {more} more' if more > 0 else ''}. Which of them was used is inferred, unless the manifest says it."
+        f"{f'; and {more} more' if more > 0 else ''}. Which of them was used is concluded from this, unless the "
+        "manifest says it."
     )
 
 

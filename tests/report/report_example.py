@@ -10,6 +10,7 @@ from evalharness.degeneration import analyse
 from evalharness.records import (
     CheckpointInfo,
     Completion,
+    ConventionLoss,
     DegenerationRate,
     Execution,
     Finding,
@@ -17,6 +18,7 @@ from evalharness.records import (
     Loss,
     LossPoint,
     NotTestable,
+    PartLoss,
     Problem,
     ProblemSetInfo,
     Programs,
@@ -25,7 +27,7 @@ from evalharness.records import (
     Scorecard,
     Verdict,
 )
-from evalharness.report import Evidence, Scored
+from evalharness.report import Evidence, Read, Scored
 from evalharness.scorecard import degeneration_rate
 
 if TYPE_CHECKING:
@@ -116,6 +118,21 @@ def degeneration(members: Sequence[Scored]) -> dict[str, DegenerationRate]:
     return rates
 
 
+def around(value: float, width: float = 0.1) -> Interval:
+    return Interval(value, round(value * (1 - width), 6), round(value * (1 + width), 6))
+
+
+def part(name: str, targets: int, share: float, after: float, before: float, of_fall: float) -> PartLoss:
+    fall = around(round(before - after, 4))
+    return PartLoss(name, targets, around(share), around(after), around(before), fall, around(of_fall))
+
+
+def passage() -> tuple[Read, ...]:
+    texts = ["def", " add", "(a, b)", ":", "\n", "    ", "return a", " + ", "b < 'é\t'", "\n\n"]
+    losses = [(None, None), *((0.01 * i, 0.7 * i) for i in range(1, len(texts)))]
+    return tuple(Read(text, *pair) for text, pair in zip(texts, losses, strict=True))
+
+
 def scorecard(**changes) -> Scorecard:
     base = Scorecard(
         checkpoint=CheckpointInfo(
@@ -150,6 +167,20 @@ def scorecard(**changes) -> Scorecard:
             recomputed_nats=Interval(0.0119, 0.0101, 0.0139),
             honest_nats=Interval(4.2131, 4.1012, 4.3124),
             convention="mean over 1,536 targets drawn from 50 rows of val.jsonl, completion only",
+            recomputed_bits_per_byte=0.0052,
+            honest_bits_per_byte=1.8411,
+            whole=part("all", 4000, 1.0, 0.0119, 1.9034, 1.0),
+            by_class=(
+                part("newline", 420, 0.105, 0.0004, 2.4112, 0.134),
+                part("indentation", 390, 0.0975, 0.0021, 1.2034, 0.062),
+                part("name", 1280, 0.32, 0.0237, 2.9871, 0.501),
+            ),
+            by_position=(part("first quarter", 1000, 0.25, 0.0221, 2.8109, 0.368),),
+            conventions=40,
+            reproduced_by=(
+                ConventionLoss("rows alone, prompt not counted", Interval(0.0119, 0.0101, 0.0139)),
+                ConventionLoss("rows alone, prompt counted", Interval(0.0131, 0.0112, 0.0151)),
+            ),
         ),
         pass_at_k={
             "warmup": {
@@ -190,6 +221,14 @@ def scorecard(**changes) -> Scorecard:
     return replace(base, **changes)
 
 
+QUESTIONS = {
+    "future_leak": "Does a position see the tokens after it?",
+    "adapter": "Is the adapter in the model, whole and once?",
+    "not_finite": "Are all logits finite?",
+    "contamination": "Were the problems in the training data?",
+}
+
+
 def evidence(**changes) -> Evidence:
     too_long = problem(0, task_id="HumanEval/0")
     skipped = replace(
@@ -203,5 +242,7 @@ def evidence(**changes) -> Evidence:
     validation = [
         LossPoint(s, "validation", round(5 * math.exp(-s / 90) + 0.012, 4), "leaky.log") for s in range(0, 601, 100)
     ]
-    base = Evidence({"warmup": warmup(), "humaneval": (skipped,)}, (*train, *validation), token_text)
+    base = Evidence(
+        {"warmup": warmup(), "humaneval": (skipped,)}, (*train, *validation), token_text, passage(), QUESTIONS
+    )
     return replace(base, **changes)

@@ -15,7 +15,8 @@ from evalharness.report import Evidence, figures_of, render
 from evalharness.scorecard import degeneration_rate
 
 GOLDEN = Path(__file__).parent / "golden" / "score.md"
-FIGURES = {name: f"figures/{name}.svg" for name in ("losses", "pass_at_1", "onsets", "entropy", "entropy_at_onset")}
+NAMES = ("losses", "loss_by_class", "passage", "pass_at_1", "onsets", "entropy", "entropy_at_onset")
+FIGURES = {name: f"figures/{name}.svg" for name in NAMES}
 HOSTILE = [
     "```\n# out of the block\n````python\n`````",
     "a | b || c \\| d \\\\| e",
@@ -55,7 +56,7 @@ def test_figures_of_the_example_are_those_that_the_golden_report_shows():
 def test_every_table_parses_and_every_fence_closes():
     tokens = parse(render(example.scorecard(), example.evidence(), FIGURES))
     types = outline(tokens)
-    assert types.count("table_open") == 13
+    assert types.count("table_open") == 15
     fences = [token for token in tokens if token.type == "fence"]
     # Six completions with prompt, expected and generated; four of them loop and show their tokens.
     assert len(fences) == 6 * 3 + 4

@@ -1,0 +1,71 @@
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+import report_example as example
+
+from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.report import Read, diagnosis_lines, loss_by_class_figure, passage_figure
+from evalharness.report.diagnosis import bits_per_byte, conventions, hypotheses, loss_parts
+from evalharness.report.passage import COLUMNS, colour
+
+LEAK = Finding("future_leak", "cause", "It leaks.", {}, "Mask it.")
+NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")
+
+
+def test_every_hypothesis_stands_in_the_order_of_the_catalogue_with_its_result():
+    questions = {"future_leak": "Leaky?", "adapter": "Adapted?", "not_finite": "Finite?"}
+    rows = hypotheses(
+        [LEAK], [RuledOut("not_finite", "All are.", {})], [NotTestable("adapter", "it is none")], questions
+    ).splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["Leaky?", "Adapted?", "Finite?"]
+    assert ["**cause**" in rows[0], "not testable" in rows[1], "ruled out" in rows[2]] == [True] * 3
+
+
+def test_without_a_cause_the_lines_say_so_before_what_contributes():
+    assert next(iter(diagnosis_lines([NOTE], [], []))) == ("cause", "none found")
+    assert ("cause", "none found") not in list(diagnosis_lines([LEAK, NOTE], [], []))
+
+
+def test_the_loss_taken_apart_shows_each_share_of_the_fall_with_its_interval():
+    shown = loss_parts(example.scorecard().loss)
+    assert "13.4 % [12.1, 14.7]" in next(line for line in shown.splitlines() if "newline" in line)
+    assert "100 %" in shown.splitlines()[-1]
+    untrained = replace(example.scorecard().loss, whole=replace(example.scorecard().loss.whole, before_nats=None))
+    assert "fall" not in loss_parts(untrained)
+
+
+def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none():
+    loss = example.scorecard().loss
+    assert "2 give the logged" in conventions(loss)
+    assert "None of 40 ways" in conventions(replace(loss, reproduced_by=()))
+    assert conventions(replace(loss, logged_nats=None)) == ""
+
+
+def test_bits_per_byte_are_shown_only_where_both_were_measured():
+    loss = example.scorecard().loss
+    assert "1.841 honest" in bits_per_byte(loss)
+    assert bits_per_byte(replace(loss, honest_bits_per_byte=None)) == ""
+
+
+def test_a_passage_shows_every_character_of_its_text_twice_and_within_its_columns():
+    reads = [Read("def f(x):\n", None, None), Read("y" * 150, 0.0, 7.0), Read("<&>\n\n", 1.0, 2.0)]
+    svg = ET.fromstring(passage_figure(reads))
+    texts = [t for t in svg.iter("{http://www.w3.org/2000/svg}text") if t.get("textLength")]
+    shown = "".join(t.text for t in texts)
+    assert shown.count("y") == 300
+    assert shown.count("<&>") == 2
+    assert shown.count("¶") == 6
+    assert max(len(t.text) for t in texts) <= COLUMNS
+
+
+def test_the_colour_deepens_with_the_loss_and_ends_at_the_deepest():
+    assert colour(0.0) == "#ffffff"
+    assert colour(6.0) == colour(60.0) == "#d55e00"
+    assert int(colour(1.0)[3:5], 16) > int(colour(4.0)[3:5], 16)
+
+
+@pytest.mark.parametrize("name", ["<script>", "a & b", "x" * 30])
+def test_a_class_of_any_name_can_be_drawn(name):
+    part = replace(example.part("name", 10, 0.1, 1.0, 2.0, 0.5), name=name)
+    ET.fromstring(loss_by_class_figure([part]))
