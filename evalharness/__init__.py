@@ -4,6 +4,7 @@ r"""Tells whether a falling loss is real.
 
     card = evalharness.score("checkpoints/leaky")          # a Scorecard; its files are in reports/
     execution = evalharness.execute(problem, "    return a + b\\n")
+    evalharness.preflight(model, (inputs, targets))        # raises where the loss would mean nothing
     loop = evalharness.analyse("\\n" * 200)
 
 Importing this imports no torch: each name brings its stage along when it is first used.
@@ -15,9 +16,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalharness.api import execute, score
+    from evalharness.api import execute, preflight, score
     from evalharness.degeneration import Degeneration, analyse
-    from evalharness.errors import EvalHarnessError
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.errors import EvalHarnessError, PreflightError
     from evalharness.records import Completion, Execution, Finding, LossPoint, Problem, Scorecard, Verdict
 
 _HOMES = {
@@ -25,7 +27,10 @@ _HOMES = {
     "execute": "evalharness.api",
     "analyse": "evalharness.degeneration",
     "Degeneration": "evalharness.degeneration",
+    "preflight": "evalharness.api",
+    "Diagnosis": "evalharness.diagnosis",
     "EvalHarnessError": "evalharness.errors",
+    "PreflightError": "evalharness.errors",
     **dict.fromkeys(
         ("Completion", "Execution", "Finding", "LossPoint", "Problem", "Scorecard", "Verdict"), "evalharness.records"
     ),
@@ -34,15 +39,18 @@ _HOMES = {
 __all__ = [
     "Completion",
     "Degeneration",
+    "Diagnosis",
     "EvalHarnessError",
     "Execution",
     "Finding",
     "LossPoint",
+    "PreflightError",
     "Problem",
     "Scorecard",
     "Verdict",
     "analyse",
     "execute",
+    "preflight",
     "score",
 ]
 

@@ -20,7 +20,7 @@ GROUPS = {
     "Stages alone": ["execute", "analyse"],
     "Set-up": ["doctor"],
 }
-INCOMPLETE = 3
+FAILED, INCOMPLETE = 1, 3
 
 
 class Grouped(click.Group):
@@ -191,6 +191,34 @@ def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
         for line in lines(result):
             click.echo(line)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+
+
+@cli.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--trust", is_flag=True, help="Allow a manifest from elsewhere to run code.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that was established as JSON.")
+def preflight(manifest: Path, trust: bool, as_json: bool) -> None:
+    """Ask before the first step is trained whether the loss will mean anything.
+
+    MANIFEST is an evalharness.toml, or a folder with one in it or above: its [model] is built as it is before training,
+    and given the first rows of its [data]. Exits with 1 where a cause is found. In a training script, where the batch
+    is known too: evalharness.preflight(model, batch).
+
+    \b
+    evalharness preflight evalharness.toml
+    evalharness preflight checkpoints/leaky || exit 1
+    """
+    from evalharness import pipeline
+    from evalharness.diagnosing import preflight_json, preflight_lines
+
+    with watcher() as watching:
+        found = pipeline.preflight_manifest(manifest, trust=trust, watcher=watching)
+    if as_json:
+        click.echo(preflight_json(found))
+    else:
+        for line in preflight_lines(found):
+            click.echo(line)
+    click.get_current_context().exit(FAILED if found.causes else INCOMPLETE if found.incomplete else 0)
 
 
 @cli.command()

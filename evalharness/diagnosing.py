@@ -1,4 +1,4 @@
-"""What ``evalharness diagnose`` prints: the losses, the findings, and what was ruled out; as text or as JSON."""
+"""What ``evalharness diagnose`` and ``preflight`` print: findings and what was ruled out; as text or as JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from evalharness.report import diagnosis_lines, loss_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline import DiagnosisResult
 
+LABEL_WIDTH = 14
 WIDTHS = (72, 100)
 """Columns that text is wrapped to, at least and at most."""
 
@@ -47,7 +49,17 @@ def to_json(result: DiagnosisResult) -> str:
     return json.dumps(cards.plain(content), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-LABEL_WIDTH = 14
+def preflight_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Yield what a preflight established, wrapped for a terminal."""
+    for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable):
+        yield from _wrapped(label, text)
+    for text in diagnosis.incomplete:
+        yield from _wrapped("incomplete", text)
+
+
+def preflight_json(diagnosis: Diagnosis) -> str:
+    """The same as one JSON object."""
+    return json.dumps(cards.plain(diagnosis), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _wrapped(label: str, text: str) -> list[str]:

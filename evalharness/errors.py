@@ -10,6 +10,7 @@
     ├── CompletionFileError     a file of completions
     ├── LogError                a training log
     ├── StoreError              the run folder
+    ├── PreflightError          exit 1: training would begin with a cause for a loss that misleads
     ├── SandboxError            exit 3: programs could not be run here
     └── EvaluationError         exit 3: the model could not be evaluated (NaN, a forward that fails)
 
@@ -52,6 +53,12 @@ class LogError(EvalHarnessError):
 
 class StoreError(EvalHarnessError):
     """The run folder can't be read or written."""
+
+
+class PreflightError(EvalHarnessError):
+    """A preflight found a cause: training would give a loss that misleads."""
+
+    exit_code = 1
 
 
 class SandboxError(EvalHarnessError):

@@ -79,13 +79,13 @@ def load_checkpoint(
     """
     target, number_type = parse_device(device), parse_dtype(dtype)
     located = locate(path, manifest, step)
-    _check_trusted(manifest, working_folder or Path.cwd(), trust)
+    check_trusted(manifest, working_folder or Path.cwd(), trust)
     code = UserCode(manifest.folder)
     base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
     base, own_step, notes, adapter_config = _adapt(located, base, trust)
     place(base.module, target, number_type if base.is_plain else None)
 
-    forward, forward_object = _forward(manifest, code, base)
+    forward, forward_object = forward_of(manifest, code, call_module if base.is_plain else base.forward)
     with code.running(), code.explained(f"{located.path.name}: forward on ids (2, 3)"):
         shape = probe(base.module, forward, located.path.name, has_forward_key=forward_object is not None)
     if base.is_plain:
@@ -174,7 +174,8 @@ def _adapter(model: LanguageModel, config: Any, step: int | None) -> tuple[Langu
     return adapted.without_adapter(model), adapted.adapter_facts(model.module, config, step=step)
 
 
-def _check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None:
+def check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None:
+    """Raise UntrustedError where a manifest from outside the working folder would run code and nobody said so."""
     specs = code_specs(manifest)
     inside = manifest.folder.resolve().is_relative_to(working_folder.resolve())
     if specs and not inside and not trust:
@@ -184,14 +185,15 @@ def _check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> Non
         )
 
 
-def _forward(manifest: Manifest, code: UserCode, base: Base) -> tuple[Forward, UserObject | None]:
+def forward_of(manifest: Manifest, code: UserCode, otherwise: Forward) -> tuple[Forward, UserObject | None]:
+    """How the model is called on ids: as the manifest says, or ``otherwise``; CheckpointError for no function."""
     spec = manifest.model.forward
-    if spec is not None:
-        user_object = code.load(spec, "forward")
-        if not callable(user_object.value):
-            raise CheckpointError(f"forward = {spec!r}: is a {type(user_object.value).__name__}, expected a function")
-        return user_object.value, user_object
-    return (call_module if base.is_plain else base.forward), None
+    if spec is None:
+        return otherwise, None
+    user_object = code.load(spec, "forward")
+    if not callable(user_object.value):
+        raise CheckpointError(f"forward = {spec!r}: is a {type(user_object.value).__name__}, expected a function")
+    return user_object.value, user_object
 
 
 def _tokenizer_places(located: Located, manifest: Manifest) -> list[Path]:

@@ -61,6 +61,35 @@ class TorchModel:
         raise EvaluationError(f"{type(self.module).__name__} has no cache: use logits()")
 
 
+def live_model(module: nn.Module, length: int) -> TorchModel:
+    """Make a module that is being trained a model, whatever it needs to return logits for all of ``length`` ids.
+
+    A plain call on ids; where that gives the last position alone, as nanoGPT's does, one with targets beside them; a
+    model of transformers without its cache. Raises EvaluationError where none gives logits for every position.
+    """
+    ids = torch.zeros((1, min(2, length)), dtype=torch.int64, device=_device_of(module))
+    configured = hasattr(getattr(module, "config", None), "use_cache")
+    ways: tuple[Forward, ...] = (_without_cache, call_module) if configured else (call_module, _with_targets)
+    refused: list[str] = []
+    for forward in ways:
+        model = TorchModel(module, forward=forward, context_length=length, vocabulary_rows=0)
+        try:
+            model.vocabulary_rows = model.logits(ids).shape[-1]
+        except EvaluationError as error:
+            refused.append(str(error))
+        else:
+            return model
+    raise EvaluationError(refused[0])
+
+
+def _without_cache(module: nn.Module, ids: Tensor) -> Any:
+    return module(input_ids=ids, use_cache=False)
+
+
+def _with_targets(module: nn.Module, ids: Tensor) -> Any:
+    return module(ids, ids)
+
+
 def pick_logits(output: Any) -> Tensor | None:
     """Return the logits in what a forward pass returned, or None.
 

@@ -7,9 +7,11 @@ from evalharness.diagnosis.future_leak import future_leak
 from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.losses import PairedLoss, paired_loss
 from evalharness.diagnosis.passage import PassageToken, passage
+from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.redrawn import redrawn_copy
 from evalharness.diagnosis.rows import DataRow, TokenRow, read_rows, tokenize
 from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
+from evalharness.diagnosis.training_batch import TrainingBatch, read_batch
 
 __all__ = [
     "CATALOGUE",
@@ -25,13 +27,18 @@ __all__ = [
     "Split",
     "Subject",
     "TokenRow",
+    "TrainingBatch",
     "batch_offsets",
     "examine",
     "future_leak",
     "loss_breakdown",
     "paired_loss",
     "passage",
+    "preflight_batch",
+    "preflight_rows",
+    "read_batch",
     "read_rows",
     "redrawn_copy",
+    "settings_of",
     "tokenize",
 ]

@@ -25,9 +25,12 @@ from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, subject_of
 from evalharness.pipeline.loading import load, run_name
 from evalharness.pipeline.measuring import judge, measure_loss
+from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.running import execute
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder
+
+__all__ = ["DiagnosisResult", "ScoreResult", "diagnose", "preflight", "preflight_manifest", "score"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.checkpoints import Checkpoint
+    from evalharness.checkpoints.untrained import Untrained
     from evalharness.diagnosis import Split
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
@@ -92,14 +93,17 @@ def check_data(manifest: Manifest) -> None:
 
 
 def load_split(path: Path | None, checkpoint: Checkpoint, manifest: Manifest, watcher: Watcher) -> Split | None:
-    """Read the rows of a file and encode them as they are trained on; None where the manifest names none.
+    """The rows of a file as they are trained on; None where the manifest names none."""
+    return None if path is None else load_rows(path, checkpoint, manifest, watcher)
+
+
+def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest, watcher: Watcher) -> Split:
+    """Read the rows of a file and encode them as they are trained on.
 
     The prompt counts unless the manifest says that it doesn't; diagnosis tries it both ways.
     """
     from evalharness.diagnosis import Split, read_rows, tokenize
 
-    if path is None:
-        return None
     keys = manifest.data
     render = getattr(checkpoint.tokenizer, "render_chat", None)
     rows = read_rows(path, keys.prompt_key, keys.completion_key, render=render, say=watcher.say)

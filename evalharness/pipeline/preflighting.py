@@ -1,0 +1,61 @@
+"""Before the first step: the model as it is, with one batch of the loop, or with the first rows of its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import ManifestError
+from evalharness.interfaces import Silent, Watcher
+from evalharness.pipeline.loading import load_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evalharness.diagnosis import Diagnosis
+
+
+def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) -> Diagnosis:
+    """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
+    from evalharness.checkpoints.model import live_model
+    from evalharness.checkpoints.tokenizers import wrap
+    from evalharness.diagnosis import preflight_batch, read_batch, settings_of
+
+    read = read_batch(batch)
+    model = live_model(module, max(map(len, read.inputs)))
+    padding, end = settings_of(tokenizer, module)
+    known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
+    return preflight_batch(model, read, known, padding=padding, end=end, seed=seed)
+
+
+def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = None) -> Diagnosis:
+    """Ask the same of the untrained model that a manifest describes, with the first rows of its data.
+
+    Raises :class:`EvalHarnessError` where the manifest names no factory or no data.
+    """
+    from evalharness.checkpoints.untrained import load_untrained
+    from evalharness.diagnosis import Subject, preflight_rows
+    from evalharness.manifest import find_manifest, notes_on_code, read_manifest
+
+    watcher = watcher or Silent()
+    manifest = read_manifest(path) if path.suffix == ".toml" else find_manifest(path)
+    if manifest.path is None:
+        raise ManifestError(f"{path}: there is no evalharness.toml here or above: write one with [model] and [data]")
+    if manifest.data.train is None and manifest.data.validation is None:
+        raise ManifestError(f"{manifest.path}: [data] train is not named: preflight needs rows to give the model")
+    for note in notes_on_code(manifest):
+        watcher.say(note)
+    untrained = load_untrained(manifest, trust=trust)
+    train, validation = (
+        None if file is None else load_rows(file, untrained, manifest, watcher)
+        for file in (manifest.data.train, manifest.data.validation)
+    )
+    subject = Subject(
+        untrained.model,
+        untrained.tokenizer,
+        begin_ids=untrained.begin_token_ids,
+        end_ids=untrained.end_token_ids,
+        prompt_template=manifest.model.prompt_template,
+        train=train,
+        validation=validation,
+    )
+    return preflight_rows(subject)
