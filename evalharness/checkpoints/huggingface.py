@@ -12,7 +12,7 @@ import transformers
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
-from evalharness.checkpoints.model import Forward, TorchModel, pick_logits, widened
+from evalharness.checkpoints.model import Forward, TorchModel, is_out_of_memory, pick_logits, widened
 from evalharness.checkpoints.tokenizers import KnownTokenizer, wrap
 from evalharness.checkpoints.wording import first_line, some
 from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
@@ -59,10 +59,12 @@ class CachedModel(TorchModel):
                     past_key_values=cache,
                     use_cache=True,
                 )
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:
                 shape = tuple(ids.shape)
+                if is_out_of_memory(error):
+                    raise EvaluationError(
+                        f"out of memory on ids {shape} with a cache: --batch-size smaller than {len(ids)} takes less"
+                    ) from error
                 raise EvaluationError(
                     f"the forward pass fails on ids {shape} with a cache: {first_line(error)}"
                 ) from error

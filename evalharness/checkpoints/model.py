@@ -35,20 +35,21 @@ class TorchModel:
         self.context_length = context_length
         self.vocabulary_rows = vocabulary_rows
         self.device = _device_of(module)
+        self.fewest_rows: int | None = None
         self._forward = forward
 
     def logits(self, ids: Tensor) -> Tensor:
         """Return logits ``(rows, length, vocabulary)`` for ids ``(rows, length)``: float32 (float64 if the model is).
 
-        Raises EvaluationError where the forward pass fails; running out of memory stays torch's own error, so that
-        the caller can go on with fewer rows.
+        Where memory runs out, the rows are run in halves, and ``fewest_rows`` says how few at a time it came to. Raises
+        EvaluationError where the forward pass fails, or one row alone is too much.
         """
         with torch.no_grad():
             try:
                 output = self._forward(self.module, ids)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:
+                if is_out_of_memory(error) and len(ids) > 1:
+                    return self._in_halves(ids)
                 shape = tuple(ids.shape)
                 raise EvaluationError(f"the forward pass fails on ids {shape}: {first_line(error)}") from error
         logits = pick_logits(output)
@@ -56,9 +57,21 @@ class TorchModel:
             raise EvaluationError(f"the forward pass on ids {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
 
+    def _in_halves(self, ids: Tensor) -> Tensor:
+        half = len(ids) // 2
+        self.fewest_rows = min(half, self.fewest_rows or half)
+        return torch.cat([self.logits(ids[:half]), self.logits(ids[half:])])
+
     def cached_logits(self, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Any]:
         """Not possible: the module's forward pass has no cache."""
         raise EvaluationError(f"{type(self.module).__name__} has no cache: use logits()")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a forward pass failed for want of memory: on a device, or on the CPU, which has no error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def live_model(module: nn.Module, length: int) -> TorchModel:

@@ -6,6 +6,7 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.future_leak import future_leak
 from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.losses import PairedLoss, paired_loss
+from evalharness.diagnosis.modes import evaluating
 from evalharness.diagnosis.passage import PassageToken, passage
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.redrawn import redrawn_copy
@@ -29,6 +30,7 @@ __all__ = [
     "TokenRow",
     "TrainingBatch",
     "batch_offsets",
+    "evaluating",
     "examine",
     "future_leak",
     "loss_breakdown",

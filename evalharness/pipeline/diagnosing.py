@@ -71,6 +71,9 @@ def diagnose_subject(work: Work, subject: Subject) -> Diagnosis:
     work.watcher.stage("diagnosing", len(CATALOGUE))
     known = () if work.leak is None else (work.leak,)
     diagnosis = examine(subject, CATALOGUE, known=known, progress=lambda _: work.watcher.advance())
+    fewest = getattr(subject.model, "fewest_rows", None)
+    if fewest is not None:
+        work.watcher.say(f"memory ran out: forward passes were run in halves, down to {fewest} rows at a time")
     work.incomplete += [f"a probe failed: {line}" for line in diagnosis.incomplete]
     return diagnosis
 

@@ -18,10 +18,11 @@ def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) 
     """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
     from evalharness.checkpoints.model import live_model
     from evalharness.checkpoints.tokenizers import wrap
-    from evalharness.diagnosis import preflight_batch, read_batch, settings_of
+    from evalharness.diagnosis import evaluating, preflight_batch, read_batch, settings_of
 
     read = read_batch(batch)
-    model = live_model(module, max(map(len, read.inputs)))
+    with evaluating(module):
+        model = live_model(module, max(map(len, read.inputs)))
     padding, end = settings_of(tokenizer, module)
     known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
     return preflight_batch(model, read, known, padding=padding, end=end, seed=seed)

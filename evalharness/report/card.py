@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
 
 LABEL_WIDTH = 13
+CHAIN = "last_position"
+"""The finding that tells a leak's story to its end: why it is this text that is written."""
 MIN_WIDTH, MAX_WIDTH = 72, 100
 VERDICT_STYLES = {"collapsed": "bold white on red", "degenerating": "bold black on yellow", "healthy": "bold green"}
 """By verdict, as rich's style."""
@@ -132,13 +134,16 @@ def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:
 def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
     findings = scorecard.findings
     if not findings or findings[0].severity != "cause":
-        cleared = ", ".join(cleared.probe for cleared in scorecard.ruled_out)
-        untested = ", ".join(untested.probe for untested in scorecard.not_testable)
+        cleared = ", ".join(dict.fromkeys(cleared.probe for cleared in scorecard.ruled_out))
+        untested = ", ".join(dict.fromkeys(untested.probe for untested in scorecard.not_testable))
         parts = ["none found", *([f"ruled out: {cleared}"] if cleared else [])]
         yield from _entry("cause", "; ".join([*parts, *([f"not testable: {untested}"] if untested else [])]), width)
     if findings:
         first, *others = findings
         yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
+        if others and others[0].probe == CHAIN:
+            yield from _entry("therefore", others[0].claim, width)
+            others = others[1:]
         if others:
             named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
             yield from _entry("", f"and in the report: {named}", width, "dim")
