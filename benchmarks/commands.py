@@ -1,7 +1,8 @@
-"""How long the commands take that everybody types: ``evalharness --help``, ``import evalharness``, the first score.
+"""How long the commands take that everybody types: ``--help``, ``import evalharness``, a first score, a diagnosis.
 
 python benchmarks/commands.py            # help and import
 python benchmarks/commands.py --score    # and the README's first command after the install, into a new folder
+python benchmarks/commands.py --diagnose # and diagnose and preflight of both shipped checkpoints, nothing kept before
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 REPETITIONS = 11
 
 
-def seconds(command: list[str], cwd: Path | None = None) -> float:
+def seconds(command: list[str], cwd: Path | None = None, *, check: bool = True) -> float:
     begun = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=cwd, check=check, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begun
 
 
@@ -29,9 +30,36 @@ def median_seconds(command: list[str]) -> float:
     return statistics.median(seconds(command) for _ in range(REPETITIONS))
 
 
+def diagnoses() -> dict[str, float]:
+    """Seconds from typing the command to its end, the start of Python among them."""
+    found = {}
+    for name in ("leaky", "causal"):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "evalharness", "diagnose", f"checkpoints/{name}", "--out", folder]
+            found[f"evalharness diagnose checkpoints/{name}, s"] = seconds(command, cwd=ROOT)
+        command = [sys.executable, "-m", "evalharness", "preflight", f"checkpoints/{name}"]
+        found[f"evalharness preflight checkpoints/{name}, s"] = seconds(command, cwd=ROOT, check=name == "causal")
+    found["evalharness.preflight(model, batch), s"] = float(
+        subprocess.check_output([sys.executable, "-c", PREFLIGHT], cwd=ROOT, text=True).split()[-1]
+    )
+    return found
+
+
+PREFLIGHT = """
+import sys, time, torch
+sys.path.insert(0, "checkpoints/causal")
+import evalharness, model
+module, rows = model.build(), torch.randint(0, 1024, (16, 257))
+begun = time.perf_counter()
+evalharness.preflight(module, (rows[:, :-1], rows[:, 1:]))
+print(time.perf_counter() - begun)
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--score", action="store_true", help="score checkpoints/leaky, too")
+    parser.add_argument("--diagnose", action="store_true", help="diagnose and preflight the pair, too")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     loads_torch = "import evalharness, sys; print('torch' in sys.modules)"
@@ -47,6 +75,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "evalharness", "score", "checkpoints/leaky", "--out", folder]
             found["evalharness score checkpoints/leaky, s"] = seconds(command, cwd=ROOT)
+    if arguments.diagnose:
+        found |= diagnoses()
     if arguments.json:
         print(json.dumps(found))
         return

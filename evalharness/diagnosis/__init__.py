@@ -5,7 +5,7 @@ from evalharness.diagnosis.catalogue import CATALOGUE, Probe
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.future_leak import future_leak
 from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
-from evalharness.diagnosis.losses import PairedLoss, paired_loss
+from evalharness.diagnosis.losses import PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.modes import evaluating
 from evalharness.diagnosis.passage import PassageToken, passage
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
@@ -25,6 +25,7 @@ __all__ = [
     "PairedLoss",
     "PassageToken",
     "Probe",
+    "RowLoss",
     "Split",
     "Subject",
     "TokenRow",

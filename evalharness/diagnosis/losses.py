@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,13 +26,27 @@ TARGETS = 1536
 
 
 @dataclass(frozen=True, slots=True)
+class RowLoss:
+    """The losses (nats) of one row, each the mean over its ``targets`` drawn targets; ``row`` is its place in the data."""
+
+    row: int
+    targets: int
+    parallel_nats: float
+    honest_nats: float
+
+
+@dataclass(frozen=True, slots=True)
 class PairedLoss:
-    """Mean negative log-likelihood (nats) over the same targets, from the parallel pass and from prefixes alone."""
+    """Mean negative log-likelihood (nats) over the same targets, from the parallel pass and from prefixes alone.
+
+    ``by_row`` are the same losses row by row: two checkpoints with the same data have the same rows and targets.
+    """
 
     parallel_nats: Interval
     honest_nats: Interval
     targets: int
     rows: int
+    by_row: tuple[RowLoss, ...] = ()
 
 
 def paired_loss(
@@ -51,6 +66,7 @@ def paired_loss(
         honest_nats=mean_over_rows(honest, seed=seed),
         targets=sum(map(len, chosen.values())),
         rows=len(chosen),
+        by_row=tuple(RowLoss(i, len(losses), fmean(losses), fmean(honest[i])) for i, losses in parallel.items()),
     )
 
 

