@@ -76,9 +76,9 @@ def columns(keys: Iterable[str]) -> Columns | None:
     return Columns(step, _first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS), losses)
 
 
-def unread_losses(keys: Iterable[str]) -> list[str]:
-    """Validation losses of a data set by name: there may be several, and none is *the* validation loss."""
-    return [key for key in keys if _OTHER_LOSS.match(plain_name(key)) and split_of(key) is None]
+def is_named_validation(key: str) -> bool:
+    """Whether it is the loss of a validation set by name, such as ``eval_wiki_loss``."""
+    return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
 
 
 def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LossPoint]:
@@ -103,14 +103,21 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value.strip("*` \t").replace(",", "") if isinstance(value, str) else value)
+        return float(value)
     except (ValueError, OverflowError):
+        return _dressed(value) if isinstance(value, str) else None
+
+
+def _dressed(value: str) -> float | None:
+    try:
+        return float(value.strip("*` \t").replace(",", ""))
+    except ValueError:
         return None
 
 
 def seconds(value: object) -> float | None:
     """A moment in seconds since 1970: of seconds or milliseconds since then, or of a date; None for what is neither."""
-    since = number(value)
+    since = value if type(value) is float else number(value)
     if since is not None:
         since = since / 1000 if since >= NEWEST_S else since
         return since if OLDEST_S <= since < NEWEST_S else None

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from evalharness.training_log.columns import columns, points, unread_losses
+from evalharness.training_log.columns import columns, points
+from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ def recognises(head: Sequence[str]) -> bool:
 def read(log: OpenLog) -> Iterator[LossPoint]:
     """Yield the losses; a torn last line, of a log that is being written, is left out."""
     plans: dict[tuple[str, ...], Any] = {}
-    source, unread = log.name, set[str]()
+    source = log.name
     for number, line in enumerate(log.lines(), 1):
         row = _row(line)
         if row is None:
@@ -33,12 +34,10 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         keys = tuple(row)
         if keys not in plans:
             plans[keys] = columns(keys)
-            unread.update(unread_losses(keys))
         plan = plans[keys]
         if plan is not None:
             yield from points(row, plan, f"{source}:{number}")
-    if unread:
-        log.notes.append(f"losses of validation data by name are not read: {', '.join(sorted(unread))}")
+    note_unread(log, (key for keys in plans for key in keys))
 
 
 def _row(line: str) -> dict[str, Any] | None:

@@ -95,7 +95,7 @@ def _split(before: str) -> Split | None:
     if joint.isalnum():
         return None
     words = before.replace("_", " ").replace("/", " ").split()
-    last = words[-1].strip("'\".-") if words else ""
+    last = words[-1].strip("'\".-{[(,;:") if words else ""
     if "best" in words[-2:]:
         return None
     return SPLITS.get(last) or (None if joint in JOINTS and joint else "train")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evalharness.training_log.columns import Columns, columns, points, unread_losses
+from evalharness.training_log.columns import Columns, columns, points
+from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         cells = [cell.strip() for cell in BAR.split(line.strip().strip("|"))] if "|" in line else []
         if cells and RULE.fullmatch(line):
             header, of = above, columns(above)
-            log.notes.extend(f"a loss of validation data by name is not read: {key}" for key in unread_losses(above))
+            note_unread(log, above)
         elif not cells:
             of = None
         elif of is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import number, seconds
+from evalharness.training_log.columns import number
 from evalharness.training_log.opened import TORN
 from evalharness.training_log.tables import split_of_file
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.opened import OpenLog
 
 FORM = "MLflow metric"
-LINE = re.compile(r"(\d{10,}) (\S+) (-?\d+)")
+LINE = re.compile(r"(\d{10,}) (\S+) (-?\d+)\s*$")
 
 
 def recognises(head: Sequence[str]) -> bool:
@@ -31,8 +31,11 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     if split is None:
         raise LogError(f"{log.path}: an MLflow metric that is no loss by its name (expected train_loss, val_loss, …)")
     for at, line in enumerate(log.lines(), 1):
-        found = LINE.fullmatch(line.rstrip())
+        found = LINE.match(line)
+        if found is None:
+            continue
+        time, value, step = found.groups()
         if not line.endswith("\n"):
             log.notes.append(TORN)
-        elif found and (loss := number(found[2])) is not None:
-            yield LossPoint(int(found[3]), split, loss, f"{log.name}:{at}", None, seconds(found[1]))
+        elif (loss := number(value)) is not None:
+            yield LossPoint(int(step), split, loss, f"{log.name}:{at}", None, int(time) / 1000)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from evalharness.errors import LogError
+from evalharness.training_log.columns import is_named_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 HEAD_LINES = 60
@@ -63,3 +64,9 @@ class OpenLog:
 
 TORN = "the last line has no end, so its last number may be cut off: left out"
 """The note of readers that left such a number out."""
+
+
+def note_unread(log: OpenLog, keys: Iterable[str]) -> None:
+    """Note losses that are of a validation set by name: there may be several, and none is *the* validation loss."""
+    if unread := sorted(filter(is_named_validation, set(keys))):
+        log.notes.append(f"losses of validation sets by name are not read: {', '.join(unread)}")

@@ -7,6 +7,7 @@ or ``tag``, or in the file's name.
 from __future__ import annotations
 
 import csv
+from functools import cache
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
@@ -21,12 +22,11 @@ from evalharness.training_log.columns import (
     plain_name,
     points,
     split_of,
-    unread_losses,
 )
-from evalharness.training_log.opened import TORN
+from evalharness.training_log.opened import TORN, note_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalharness.records import LossPoint, Split
     from evalharness.training_log.opened import OpenLog
@@ -44,43 +44,52 @@ def recognises(head: Sequence[str]) -> bool:
 
 
 def read(log: OpenLog) -> Iterator[LossPoint]:
-    """Yield the losses; cells may be empty, and a last row that is not whole is left out."""
-    lines = _whole(log)
+    """Yield the losses; cells may be empty, and a last cell that may be cut off is left out."""
+    lines, source = _whole(log), log.name
     above, first = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (1, ""))
     rows = csv.reader(lines, delimiter=_delimiter(first))
     header = next(csv.reader([first], delimiter=_delimiter(first)), [])
-    metric = next((h for h in header if plain_name(h) in METRICS), None)
-    wide = columns(header)
-    log.notes.extend(f"a loss of validation data by name is not read: {key}" for key in unread_losses(header))
-    named = metric is not None or wide is None
+    note_unread(log, header)
+    plan = _plan(log, header)
     try:
         for cells in rows:
             row = dict(zip(header, cells, strict=False))
-            of = _long(header, row[metric] if metric in row else _name_of(log)) if named else wide
-            if of is not None:
-                yield from points(row, of, f"{log.name}:{above + rows.line_num}")
+            if of := plan(row):
+                yield from points(row, of, f"{source}:{above + rows.line_num}")
     except csv.Error as error:
         raise LogError(f"{log.path}: line {above + rows.line_num}: not CSV: {error}") from error
 
 
-def _long(header: Sequence[str], metric: str) -> Columns | None:
-    """The columns of a row that is one value of ``metric``; None where that is no loss."""
-    split = split_of(metric)
-    names = {plain_name(h): h for h in header}
+def _plan(log: OpenLog, header: Sequence[str]) -> Callable[[Mapping[str, str]], Columns | None]:
+    """What the columns of a row hold: in a long table that differs from row to row."""
+    names = {plain_name(name): name for name in header}
+    metric = next((names[name] for name in METRICS if name in names), None)
+    wide = columns(header)
+    if metric is None or VALUE not in names:
+        whole = wide or _long(names, split_of_file(log))
+        return lambda _row: whole
+
+    @cache
+    def of_metric(name: str) -> Columns | None:
+        return _long(names, split_of(name))
+
+    return lambda row: of_metric(row.get(metric, ""))
+
+
+def _long(names: Mapping[str, str], split: Split | None) -> Columns | None:
+    """The columns of a row that has one value; None where that is no loss."""
     step, epoch, time = (next((names[n] for n in known if n in names), None) for known in (STEPS, EPOCHS, TIMES))
     if split is None or step is None or VALUE not in names:
         return None
     return Columns(step, epoch, time, None, ((split, (names[VALUE],)),))
 
 
-def _name_of(log: OpenLog) -> str:
-    """The metric that a file is named after: TensorBoard's exports are ``run-NAME-tag-train_loss.csv``."""
-    return log.path.stem.rsplit("tag-", 1)[-1]
-
-
 def split_of_file(log: OpenLog) -> Split | None:
-    """The split whose loss a file is named after, with its folder's name or without: ``train/loss``, ``val_loss``."""
-    name = _name_of(log)
+    """The split whose loss a file is named after, with its folder's name or without: ``train/loss``, ``val_loss``.
+
+    TensorBoard's exports are named ``run-NAME-tag-train_loss.csv``.
+    """
+    name = log.path.name.removesuffix(".csv").rsplit("tag-", 1)[-1]
     return split_of(f"{log.path.parent.name}_{name}") or split_of(name)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import EPOCHS, plain_name, split_of, unread_losses
+from evalharness.training_log.columns import EPOCHS, plain_name, split_of
+from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +39,16 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     """
     epochs: dict[int, float] = {}
     found: list[LossPoint] = []
-    unread: set[str] = set()
+    tags: set[str] = set()
     for event in _events(log):
         for value in event.summary.value:
+            tags.add(value.tag)
             if plain_name(value.tag) in EPOCHS:
                 epochs[event.step] = _scalar(value)
             elif split := split_of(value.tag):
                 source = f"{log.name}:{value.tag}"
                 found.append(LossPoint(event.step, split, _scalar(value), source, None, event.wall_time))
-            else:
-                unread.update(unread_losses([value.tag]))
-    if unread:
-        log.notes.append(f"losses of validation data by name are not read: {', '.join(sorted(unread))}")
+    note_unread(log, tags)
     for p in found:
         yield LossPoint(p.step, p.split, p.loss_nats, p.source, epochs.get(p.step), p.time_s)
 

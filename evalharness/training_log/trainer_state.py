@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
-from evalharness.training_log.columns import columns, points, unread_losses
+from evalharness.training_log.columns import columns, points
+from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ FORM = "trainer_state.json"
 
 
 def recognises(head: Sequence[str]) -> bool:
-    """Whether it begins as one object that has a history, or all of whose first keys are a trainer's."""
+    """Whether it begins as an object with a history."""
     return bool(head) and head[0].startswith("{") and any('"log_history"' in line for line in head)
 
 
@@ -30,11 +31,8 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         raise LogError(f"{log.path}: not a trainer state: {error!r}") from error
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
         raise LogError(f"{log.path}: not a trainer state: log_history is no list of rows")
-    unread: set[str] = set()
     for number, row in enumerate(history):
         kept = {key: value for key, value in row.items() if key != "train_loss"}
-        unread.update(unread_losses(kept))
         if plan := columns(kept):
             yield from points(kept, plan, f"{log.name}:log_history[{number}]")
-    if unread:
-        log.notes.append(f"losses of validation data by name are not read: {', '.join(sorted(unread))}")
+    note_unread(log, (key for row in history for key in row))
