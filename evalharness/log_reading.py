@@ -102,7 +102,12 @@ _WRITTEN: Mapping[str, Any] = {"epoch": "{:.4g}".format, "time_s": _moment}
 
 
 def _sources(points: Mapping[Split, LossPoint]) -> str:
-    return ", ".join(dict.fromkeys(point.source for point in points.values()))
+    """``train.log:4, 5``: each file once, with its lines or tags."""
+    files: dict[str, list[str]] = {}
+    for source in dict.fromkeys(point.source for point in points.values()):
+        file, _, place = source.partition(":")
+        files.setdefault(file, []).append(place)
+    return "; ".join(f"{file}:{', '.join(places)}" for file, places in files.items())
 
 
 def _some(steps: Mapping[int, Mapping[Split, LossPoint]], best: int | None) -> list[int]:
