@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Everyday": ["score", "diagnose", "preflight"],
-    "Stages alone": ["execute", "analyse"],
+    "Stages alone": ["execute", "analyse", "log"],
     "Set-up": ["doctor"],
 }
 FAILED, INCOMPLETE = 1, 3
@@ -306,6 +306,39 @@ def analyse(
     for line in result.json_lines() if as_json else result.lines():
         click.echo(line)
     result.raise_faults()
+
+
+@cli.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--all", "whole", is_flag=True, help="Show every step, however many there are.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each loss.")
+def log(files: tuple[Path, ...], whole: bool, as_json: bool) -> None:
+    """Show the losses that training logged.
+
+    FILE is what a training loop printed, JSONL, a trainer_state.json, a CSV of Lightning, W&B, MLflow or TensorBoard, a
+    metric file of MLflow, a document with a table of losses, or an event file of TensorBoard; or a folder in which logs
+    lie under their usual names. Several are one run, a file for each restart: of what is logged twice the later counts.
+
+    \b
+    evalharness log checkpoints/causal/train.log
+    evalharness log runs/first.log runs/restarted.log --all
+    evalharness log runs/tuned --json > losses.jsonl
+    """
+    from evalharness.log_reading import read_losses
+
+    with watcher() as watching:
+        losses = read_losses(files, watching)
+    if as_json:
+        for line in losses.json_lines():
+            click.echo(line)
+    else:
+        _print(losses.table(whole=whole))
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(table)
 
 
 @cli.command()

@@ -22,6 +22,7 @@ NOT_BEGUN: frozenset[StopReason] = frozenset({"prompt_too_long", "prompt_not_enc
 ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"})
 """The reasons of completions that the model ended."""
 Severity = Literal["cause", "contributing", "note"]
+Split = Literal["train", "validation"]
 CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
 
 
@@ -90,12 +91,18 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """One logged loss. ``source`` is the file and line that it was read from."""
+    """One logged loss, NaN and infinity included. ``source`` is the file and line that it was read from.
+
+    ``epoch`` may be a fraction; ``time_s`` counts from 1970, UTC where the log names no zone. Both are None where the
+    log does not tell.
+    """
 
     step: int
-    split: Literal["train", "validation"]
+    split: Split
     loss_nats: float
     source: str
+    epoch: float | None = None
+    time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

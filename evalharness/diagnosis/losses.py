@@ -27,7 +27,7 @@ TARGETS = 1536
 
 @dataclass(frozen=True, slots=True)
 class RowLoss:
-    """The losses (nats) of one row, each the mean over its ``targets`` drawn targets; ``row`` is its place in the data."""
+    """The losses (nats) of one row, means over its ``targets`` drawn targets; ``row`` is its place in the data."""
 
     row: int
     targets: int

@@ -30,7 +30,7 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     sets = load_problem_sets(options)
-    log = read_logs(path, manifest)
+    log = list(training_log(path, manifest, watcher))
     check_data(manifest)
     checkpoint = load_model(path, manifest, options, watcher)
     train, validation = (
@@ -74,15 +74,31 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     return sets
 
 
-def read_logs(path: Path, manifest: Manifest) -> list[LossPoint]:
-    """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it."""
-    from evalharness.training_log import find_logs, read_log
+def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[LossPoint, ...]:
+    """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it; none is no fault.
 
-    files = list(manifest.log.path)
-    if not files:
-        start = path if path.is_dir() else path.parent
-        files = find_logs(start) or find_logs(start.parent)
-    return [point for file in files for point in read_log(file)]
+    Raises :class:`LogError` where one that the manifest names can't be read.
+    """
+    from evalharness.errors import LogError
+    from evalharness.training_log import find_logs, read_folder, read_logs
+
+    start = path if path.is_dir() else path.parent
+    try:
+        if manifest.log.path:
+            log = read_logs(manifest.log.path)
+        else:
+            folder = next((folder for folder in (start, start.parent) if find_logs(folder)), None)
+            if folder is None:
+                return ()
+            log = read_folder(folder)
+    except LogError as error:
+        if manifest.log.path:
+            raise
+        watcher.say(f"no training log: {error}")
+        return ()
+    for note in log.notes:
+        watcher.say(note)
+    return log.points
 
 
 def check_data(manifest: Manifest) -> None:

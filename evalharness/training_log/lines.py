@@ -3,30 +3,99 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from evalharness.records import LossPoint
+from evalharness.errors import LogError
+from evalharness.records import LossPoint, Split
+from evalharness.training_log.columns import seconds
+from evalharness.training_log.opened import TORN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-STEP = re.compile(r"\b(?:step|iter|iteration)\s*[:=]?\s*(\d+)", re.IGNORECASE)
-# A loss that is called the best so far is one that was logged before.
-LOSS = re.compile(
-    r"\b(best[ _])?(?:(train|training|val|valid|validation|eval)[ _])?loss\s*[:=]?\s*"
-    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf|nan)\b",
-    re.IGNORECASE,
-)
+    from evalharness.training_log.opened import OpenLog
+
+FORM = "lines of a training loop"
+# All are sought in lower case, and the loss by the word itself: a pattern that ignores case, or begins with what may
+# stand before that word, is tried at every character and takes seconds in a million lines.
+STEP = re.compile(r"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\[?(\d{1,3}(?:,\d{3})+(?!\d)|\d+)")
+EPOCH = re.compile(r"\bepoch\b['\"]?\s*[:=]?\s*\[?(\d+(?:\.\d+)?)")
+TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
+LOSS = re.compile(r"loss\b['\"]?\s*[:=]?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?![.\d])")
+JOINTS = "_/.-"
+LONGEST_BEFORE = len("best validation loss")
+SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev"), "validation"),
+}
+MEAN_OF_RUN = "train_runtime"
+"""On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
 
 
-def read(text: str, source: str) -> Iterator[LossPoint]:
-    """Yield the losses; a line without a step has that of the line before."""
-    step = 0
-    for number, line in enumerate(text.split("\n"), 1):
+def recognises(_head: Sequence[str]) -> bool:
+    """Whatever else a file is, it may have such lines."""
+    return True
+
+
+def read(log: OpenLog) -> Iterator[LossPoint]:
+    """Yield the losses; a line without a step has that of the line before, or 0 where none came yet.
+
+    Raises :class:`LogError` where there are several losses and never a step.
+    """
+    step: int | None = None
+    unplaced: list[LossPoint] = []
+    source = log.name
+    for at, line in enumerate(map(str.lower, log.lines()), 1):
         if found := STEP.search(line):
-            step = int(found[1])
-        for found in LOSS.finditer(line):
-            best, split, loss = found.groups()
-            if best is None:
-                training = split is None or split.lower().startswith("train")
-                yield LossPoint(step, "train" if training else "validation", float(loss), f"{source}:{number}")
+            if step is None:
+                yield from unplaced
+            step = int(found[1].replace(",", ""))
+        for split, loss in _losses(line, log):
+            epoch = EPOCH.search(line) if "epoch" in line else None
+            time = TIME.match(line)
+            point = LossPoint(
+                step or 0,
+                split,
+                loss,
+                f"{source}:{at}",
+                float(epoch[1]) if epoch else None,
+                seconds(time[1].upper()) if time else None,
+            )
+            if step is None:
+                unplaced.append(point)
+            else:
+                yield point
+    if step is None:
+        if len({point.split for point in unplaced}) < len(unplaced):
+            raise LogError(f"{log.path}: {len(unplaced)} losses, and no line names a step")
+        yield from unplaced
+
+
+def _losses(line: str, log: OpenLog) -> Iterator[tuple[Split, float]]:
+    for found in LOSS.finditer(line):
+        start, end = found.span()
+        # What stands before the last bar differs from line to line, what stands after it does not.
+        split = _split(line[line.rfind("|", 0, start) + 1 : start][-LONGEST_BEFORE:])
+        if split is None or MEAN_OF_RUN in line:
+            continue
+        if end == len(line):
+            log.notes.append(TORN)
+        else:
+            yield split, float(found[1])
+
+
+@lru_cache(maxsize=1_000)
+def _split(before: str) -> Split | None:
+    """The split that the words before ``loss`` name; None where it is another loss, such as ``aux_loss``.
+
+    A loss that is called the best so far is one that was logged before.
+    """
+    joint = before[-1:]
+    if joint.isalnum():
+        return None
+    words = before.replace("_", " ").replace("/", " ").split()
+    last = words[-1].strip("'\".-{[(,;:") if words else ""
+    if "best" in words[-2:]:
+        return None
+    return SPLITS.get(last) or (None if joint in JOINTS and joint else "train")

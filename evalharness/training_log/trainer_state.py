@@ -6,21 +6,33 @@ import json
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
-from evalharness.training_log import jsonl
+from evalharness.training_log.columns import columns, points
+from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalharness.records import LossPoint
+    from evalharness.training_log.opened import OpenLog
+
+FORM = "trainer_state.json"
 
 
-def read(text: str, source: str) -> Iterator[LossPoint]:
+def recognises(head: Sequence[str]) -> bool:
+    """Whether it begins as an object with a history."""
+    return bool(head) and head[0].startswith("{") and any('"log_history"' in line for line in head)
+
+
+def read(log: OpenLog) -> Iterator[LossPoint]:
     """Yield the losses of ``log_history``; the closing row's ``train_loss`` is the mean of the run and no point."""
     try:
-        history = json.loads(text)["log_history"]
-    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
-        raise LogError(f"{source}: not a trainer state: {error!r}") from error
+        history = json.loads("".join(log.lines()))["log_history"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise LogError(f"{log.path}: not a trainer state: {error!r}") from error
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-        raise LogError(f"{source}: not a trainer state: log_history is no list of rows")
+        raise LogError(f"{log.path}: not a trainer state: log_history is no list of rows")
     for number, row in enumerate(history):
-        yield from jsonl.points({k: v for k, v in row.items() if k != "train_loss"}, f"{source}:log_history[{number}]")
+        kept = {key: value for key, value in row.items() if key != "train_loss"}
+        if plan := columns(kept):
+            yield from points(kept, plan, f"{log.name}:log_history[{number}]")
+    note_unread(log, (key for row in history for key in row))

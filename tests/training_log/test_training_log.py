@@ -3,17 +3,13 @@ import math
 from pathlib import Path
 
 import pytest
+from log_files import notes, read
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log import find_logs, logged_validation, read_log
+from evalharness.training_log import find_logs, logged_validation, read_log, read_logs
 
 SEED_LOG = Path("../shared/seed/v1_log.jsonl")
-
-
-def read(tmp_path: Path, name: str, text: str) -> list[tuple[int, str, float]]:
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    return [(p.step, p.split, p.loss_nats) for p in read_log(tmp_path / name)]
 
 
 LINES = """\
@@ -53,11 +49,85 @@ def test_the_source_is_file_and_line(tmp_path):
     assert read_log(tmp_path / "train.log") == [LossPoint(3, "train", 1.0, "train.log:3")]
 
 
+FORMS_OF_LINES = """\
+2025-12-10 12:00:00,500 INFO epoch 3 global_step=1,250 train/loss=2.5 aux_loss: 7.0 closs 8
+Iteration [1300/5000], Training Loss: 1e1, Validation Loss = .5
+{'loss': 2.25, 'grad_norm': 1.0, 'learning_rate': 0.1, 'epoch': 0.25}
+{'eval_loss': 2.0, 'eval_runtime': 0.5, 'epoch': 0.25}
+{'train_runtime': 9.1, 'train_loss': 3.0, 'epoch': 1.0}
+no loss of 3 was seen; best val loss: 1.0
+"""
+
+
+def test_lines_are_read_as_other_loops_print_them_and_the_mean_of_a_run_is_no_point(tmp_path):
+    assert read(tmp_path, "out.txt", FORMS_OF_LINES) == [
+        (1250, "train", 2.5),
+        (1300, "train", 10.0),
+        (1300, "validation", 0.5),
+        (1300, "train", 2.25),
+        (1300, "validation", 2.0),
+    ]
+    first, *_, evaluated = read_log(tmp_path / "out.txt")
+    assert (first.epoch, first.time_s) == (3.0, 1765368000.5)
+    assert (evaluated.epoch, evaluated.time_s) == (0.25, None)
+
+
+def test_a_number_that_may_be_cut_off_is_left_out_and_told_of(tmp_path):
+    torn = "Step 1 | Loss: 2.5\nStep 2 | Loss: 2.2"
+    assert read(tmp_path, "train.log", torn) == [(1, "train", 2.5)]
+    assert notes(tmp_path, "train.log", torn) == (
+        "train.log: the last line has no end, so its last number may be cut off: left out",
+    )
+    assert read(tmp_path, "train.log", torn + " | LR: 1e")[1] == (2, "train", 2.2)
+
+
+def test_losses_before_the_first_step_are_of_step_0_and_many_without_any_step_are_refused(tmp_path):
+    assert read(tmp_path, "train.log", "Val Loss: 9.0\nStep 5 | Loss: 2.5\n")[0] == (0, "validation", 9.0)
+    assert read(tmp_path, "train.log", "Val Loss: 9.0\n") == [(0, "validation", 9.0)]
+    with pytest.raises(LogError, match="2 losses, and no line names a step"):
+        read(tmp_path, "train.log", "Loss: 9.0\nLoss: 8.0\n")
+
+
+def test_what_a_windows_shell_wrote_is_read(tmp_path):
+    (tmp_path / "train.log").write_text("Step 1 | Loss: 2.5\r\n", encoding="utf-16", newline="")
+    assert [p.loss_nats for p in read_log(tmp_path / "train.log")] == [2.5]
+
+
+def test_the_form_is_told_by_the_content_whatever_the_name(tmp_path):
+    assert read(tmp_path, "train.log", 'starting\n{"step": 1, "loss": 2.5}\n') == [(1, "train", 2.5)]
+    assert read(tmp_path, "log.jsonl", "Step 1 | Loss: 2.5\n") == [(1, "train", 2.5)]
+    assert read(tmp_path, "state", '{\n "log_history": [\n  {"step": 1, "loss": 2.5}]}') == [(1, "train", 2.5)]
+
+
+def test_a_form_that_is_not_known_says_which_were_tried(tmp_path):
+    with pytest.raises(LogError) as raised:
+        read(tmp_path, "a.log", '{"step": 1, "accuracy": 2}\n')
+    assert str(raised.value) == (
+        f"{tmp_path / 'a.log'}: no losses found in it as JSONL rows, lines of a training loop; it does not begin as "
+        "trainer_state.json, MLflow metric, Markdown table, CSV, TensorBoard events"
+    )
+
+
+def test_an_empty_log_is_one_line(tmp_path):
+    for text in ("", "\n\n"):
+        with pytest.raises(LogError, match="is empty"):
+            read(tmp_path, "train.log", text)
+
+
+def test_a_binary_file_is_no_log(tmp_path):
+    (tmp_path / "model.pt").write_bytes(bytes(range(256)) * 100)
+    with pytest.raises(LogError, match="no losses found"):
+        read_log(tmp_path / "model.pt")
+
+
 JSONL = [
     {"step": 100, "timestamp": 1.7e9, "train_loss": 8.28, "train_ppl": 3944.3, "lr": 1e-5, "grad_norm": 1.9},
     {"step": 500, "timestamp": 1.7e9, "train_loss": 4.37},
     {"step": 500, "timestamp": 1.7e9, "val_loss": 3.8, "val_ppl": 45.1},
     {"_step": 600, "eval_loss": 3.5, "loss": 3.6},
+    {"step": 650, "loss": 3.25, "split": "val"},
+    {"step": 650, "loss": 9.25, "split": "test"},
+    {"_step": 7, "train/global_step": 660, "train/loss": "3.125", "_timestamp": 1.7e9},
     {"step": 700, "train_loss": None, "val_loss": True},
     {"train_loss": 1.0},
     {"step": True, "train_loss": 1.0},
@@ -72,6 +142,8 @@ def test_rows_of_jsonl_are_read_with_the_same_step_in_both_kinds(tmp_path):
         (500, "validation", 3.8),
         (600, "train", 3.6),
         (600, "validation", 3.5),
+        (650, "validation", 3.25),
+        (660, "train", 3.125),
     ]
 
 
@@ -93,6 +165,37 @@ def test_the_mean_of_the_run_in_a_trainer_state_is_no_point(tmp_path):
         (10, "train", 2.5),
         (10, "validation", 2.4),
     ]
+
+
+def test_what_a_real_trainer_writes_is_read(tmp_path):
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(2))
+
+        def forward(self, x, labels=None):
+            return {"loss": ((x * self.weight).sum(-1) - labels).pow(2).mean(), "logits": x}
+
+    rows = [{"x": torch.tensor([1.0, i]), "labels": torch.tensor(0.5)} for i in range(8)]
+    arguments = TrainingArguments(
+        tmp_path, max_steps=4, logging_steps=2, eval_strategy="steps", eval_steps=2, save_steps=4,
+        per_device_train_batch_size=4, report_to="none", use_cpu=True, disable_tqdm=True,
+    )  # fmt: skip
+    trainer = Trainer(Model(), arguments, train_dataset=rows, eval_dataset=rows)
+    trainer.train()
+    (path,) = find_logs(tmp_path)
+    log = read_logs([path])
+    assert [(p.step, p.split, p.epoch) for p in log.points] == [
+        (2, "train", 1.0),
+        (2, "validation", 1.0),
+        (4, "train", 2.0),
+        (4, "validation", 2.0),
+    ]
+    logged = [row.get("loss", row.get("eval_loss")) for row in trainer.state.log_history]
+    assert [p.loss_nats for p in log.points] == [loss for loss in logged if loss is not None]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"log_history": 3}', '{"log_history": [3]}'])
@@ -137,4 +240,4 @@ def test_a_real_log_is_read_whole():
     assert len(points) == len(rows)
     assert [p.loss_nats for p in points] == [row.get("train_loss", row.get("val_loss")) for row in rows]
     assert {p.split for p in points} == {"train", "validation"}
-    assert points[0] == LossPoint(100, "train", 8.280032386779785, "v1_log.jsonl:1")
+    assert points[0] == LossPoint(100, "train", 8.280032386779785, "v1_log.jsonl:1", None, 1765344275.491224)

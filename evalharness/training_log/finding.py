@@ -1,0 +1,84 @@
+"""Where training leaves its logs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalharness.training_log import tensorboard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAMES = (
+    "trainer_state.json",
+    "train.log",
+    "train.jsonl.log",
+    "log.jsonl",
+    "train_log.jsonl",
+    "log.txt",
+    "training.log",
+    "metrics.jsonl",
+)
+EVENT_FOLDERS = ("", "runs", "logs", "tensorboard", "tb_logs", "lightning_logs")
+DEEPEST = 3
+"""A Hugging Face trainer writes events to ``runs/DATE_HOST/``, Lightning to ``lightning_logs/version_0/``."""
+
+
+def find_logs(folder: Path) -> list[Path]:
+    """Logs under their usual names in ``folder``, a file for each restart (``train.log``, ``train_2.log``) in order.
+
+    Where there is none: the trainer state of the last ``checkpoint-N``, else Lightning's ``metrics.csv``, else
+    TensorBoard's event files, if TensorBoard is installed. The same run in another form is not read a second time.
+    """
+    for find in (_named, _last_trainer_state, _lightning, _events):
+        if found := list(find(folder)):
+            return found
+    return []
+
+
+def _named(folder: Path) -> Iterator[Path]:
+    for name in NAMES:
+        stem, dot, suffix = name.partition(".")
+        restart = re.compile(rf"{stem}[._-]?(?:restart|resume|part|run)?[._-]?(\d+){re.escape(dot + suffix)}")
+        if (folder / name).is_file():
+            yield folder / name
+        numbered = {int(found[1]): file for file in _files(folder) if (found := restart.fullmatch(file.name))}
+        yield from (numbered[number] for number in sorted(numbered))
+
+
+def _last_trainer_state(folder: Path) -> Iterator[Path]:
+    """Each checkpoint's state has the history up to there."""
+    yield from _last(folder, "checkpoint-*/trainer_state.json")
+
+
+def _lightning(folder: Path) -> Iterator[Path]:
+    """A version is a run of its own."""
+    if (folder / "metrics.csv").is_file():
+        yield folder / "metrics.csv"
+    else:
+        yield from _last(folder, "lightning_logs/version_*/metrics.csv")
+
+
+def _events(folder: Path) -> Iterator[Path]:
+    if not tensorboard.can_read():
+        return
+    for name in EVENT_FOLDERS:
+        levels = ["*/" * deep for deep in range(1 if not name else DEEPEST)]
+        found = [p for level in levels for p in (folder / name).glob(f"{level}*{tensorboard.MARK}*") if p.is_file()]
+        if found:
+            yield from sorted(found, key=lambda path: _numbers(path.name))
+            return
+
+
+def _last(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern), key=lambda path: _numbers(path.parent.name))[-1:]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def _numbers(name: str) -> tuple[list[int], str]:
+    return [int(number) for number in re.findall(r"\d+", name)], name

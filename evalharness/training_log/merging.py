@@ -1,0 +1,108 @@
+"""Several stretches of one run, each begun by a restart, as one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalharness.records import LossPoint, Split
+
+_PLACE = attrgetter("step", "split")
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What was logged without the steps going backwards. ``last`` is the last step of each split."""
+
+    first: int
+    points: list[LossPoint] = field(default_factory=list)
+    last: dict[Split, int] = field(default_factory=dict)
+
+    def add(self, point: LossPoint) -> None:
+        self.first = min(self.first, point.step)
+        self.points.append(point)
+        self.last[point.split] = point.step
+
+
+def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[str]]:
+    """Return the losses of all logs by step, one a step and split, and notes on what was resolved.
+
+    Where the steps of a split go backwards, and where a file begins, a stretch begins: a restart. It repeats the steps
+    from its first to its last of each split, and what earlier stretches have there is left out; what they have beyond
+    is kept, for the checkpoints of those steps are still theirs. Files count in the order of their times where all have
+    some, else in the order that they are given in.
+    """
+    notes: list[str] = []
+    if len(logs) == 1 and _rises(logs[0]):
+        return sorted(logs[0], key=_PLACE), notes
+    stretches = [stretch for log in _in_order(logs) for stretch in _stretches(log, notes)]
+    chosen: dict[tuple[int, Split], LossPoint] = {}
+    repeated: dict[Split, list[tuple[int, int]]] = {"train": [], "validation": []}
+    left_out, beyond, earliest = 0, list[int](), None
+    for stretch in reversed(stretches):
+        own: dict[tuple[int, Split], LossPoint] = {}
+        for point in stretch.points:
+            if any(low <= point.step <= high for low, high in repeated[point.split]):
+                left_out += 1
+            else:
+                own[point.step, point.split] = point
+        if earliest is not None:
+            beyond += [step for step, split in own if repeated[split] and step > earliest]
+        chosen |= own
+        earliest = stretch.first if earliest is None else min(earliest, stretch.first)
+        for split, last in stretch.last.items():
+            repeated[split] = _with_range(repeated[split], stretch.first, last)
+    if left_out:
+        notes.append(f"{left_out:,} losses were logged again after a restart: the later ones count")
+    if beyond:
+        notes.append(
+            f"steps {min(beyond):,} to {max(beyond):,} have losses from before a restart that did not repeat them"
+        )
+    return sorted(chosen.values(), key=_PLACE), notes
+
+
+def _rises(log: Sequence[LossPoint]) -> bool:
+    """Whether each split's steps only rise: nothing is to be resolved, and a million losses need not be looked up."""
+    last = {"train": -math.inf, "validation": -math.inf}
+    for point in log:
+        if point.step <= last[point.split]:
+            return False
+        last[point.split] = point.step
+    return True
+
+
+def _in_order(logs: Sequence[Sequence[LossPoint]]) -> Sequence[Sequence[LossPoint]]:
+    begun = [next((point.time_s for point in log if point.time_s is not None), None) for log in logs]
+    times = [time for time in begun if time is not None]
+    if len(times) < len(logs):
+        return logs
+    return [log for _, log in sorted(zip(times, logs, strict=True), key=lambda pair: pair[0])]
+
+
+def _stretches(log: Sequence[LossPoint], notes: list[str]) -> Iterator[_Stretch]:
+    if not log:
+        return
+    stretch, backwards = _Stretch(log[0].step), list[str]()
+    for point in log:
+        last = stretch.last.get(point.split)
+        if last is not None and point.step < last:
+            backwards.append(f"from {last:,} to {point.step:,} at {point.source}")
+            yield stretch
+            stretch = _Stretch(point.step)
+        stretch.add(point)
+    if backwards:
+        times = "once" if len(backwards) == 1 else f"{len(backwards):,} times, first"
+        notes.append(f"steps go backwards {times} {backwards[0]}: taken as a restart")
+    yield stretch
+
+
+def _with_range(ranges: list[tuple[int, int]], low: int, high: int) -> list[tuple[int, int]]:
+    """The ranges and one more, joined where they overlap, so that they stay few."""
+    apart = [(a, b) for a, b in ranges if b < low or high < a]
+    joined = [(a, b) for a, b in ranges if not (b < low or high < a)]
+    return [*apart, (min([low, *(a for a, _ in joined)]), max([high, *(b for _, b in joined)]))]

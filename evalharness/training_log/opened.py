@@ -1,0 +1,72 @@
+"""A log's lines, one at a time: logs may be larger than memory likes, and may still be written."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from evalharness.errors import LogError
+from evalharness.training_log.columns import is_named_validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+HEAD_LINES = 60
+"""So many lines tell a log's form: banners and arguments that are printed first are shorter."""
+HEAD_CHARACTERS = 65_536
+"""No line of a head is read further: a trainer state may be one line."""
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """One log. Readers take ``lines`` and add to ``notes`` what a user has to know of how it was read."""
+
+    path: Path
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The file's name, as sources have it."""
+        return self.path.name
+
+    def head(self) -> Sequence[str]:
+        """The first lines that are not blank, without their ends."""
+        with self._opened() as file:
+            lines = itertools.islice(iter(lambda: file.readline(HEAD_CHARACTERS), ""), HEAD_LINES)
+            return [line.strip() for line in lines if line.strip()]
+
+    def lines(self) -> Iterator[str]:
+        r"""Every line with its end; the last has none where the log is being written, or ends without one.
+
+        Lines end with ``\n`` alone, so that their numbers are those that editors show; a progress bar's ``\r`` does not
+        end one.
+        """
+        with self._opened() as file:
+            yield from file
+
+    @contextmanager
+    def _opened(self) -> Iterator[TextIO]:
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(4)
+            # Windows shells write UTF-16 where output is sent to a file.
+            encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
+            with self.path.open(encoding=encoding, errors="replace", newline="\n") as text:
+                yield text
+        except OSError as error:
+            raise LogError(f"{self.path}: can't be read: {error.strerror}") from error
+
+
+TORN = "the last line has no end, so its last number may be cut off: left out"
+"""The note of readers that left such a number out."""
+
+
+def note_unread(log: OpenLog, keys: Iterable[str]) -> None:
+    """Note losses that are of a validation set by name: there may be several, and none is *the* validation loss."""
+    if unread := sorted(filter(is_named_validation, set(keys))):
+        log.notes.append(f"losses of validation sets by name are not read: {', '.join(unread)}")

@@ -1,0 +1,76 @@
+"""TensorBoard's event files, read by TensorBoard's own reader (``pip install 'evalharness[tensorboard]'``)."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import LogError
+from evalharness.records import LossPoint
+from evalharness.training_log.columns import EPOCHS, plain_name, split_of
+from evalharness.training_log.opened import note_unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.training_log.opened import OpenLog
+
+FORM = "TensorBoard events"
+MARK = "tfevents"
+FRAME_BYTES = 16
+"""What a record takes beside its content: its length, and a checksum of each (TFRecord)."""
+
+
+def is_event_file(name: str) -> bool:
+    """Whether a file of this name is one: TensorBoard itself goes by that alone."""
+    return MARK in name
+
+
+def can_read() -> bool:
+    """Whether TensorBoard is installed."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def read(log: OpenLog) -> Iterator[LossPoint]:
+    """Yield the scalars that are losses, ``simple_value`` or tensors, with the epoch that is logged at the same step.
+
+    Reading ends at a record that is not whole, as TensorBoard's does; the note says how much comes after it. Raises
+    :class:`LogError` where TensorBoard is not installed.
+    """
+    epochs: dict[int, float] = {}
+    found: list[LossPoint] = []
+    tags: set[str] = set()
+    for event in _events(log):
+        for value in event.summary.value:
+            tags.add(value.tag)
+            if plain_name(value.tag) in EPOCHS:
+                epochs[event.step] = _scalar(value)
+            elif split := split_of(value.tag):
+                source = f"{log.name}:{value.tag}"
+                found.append(LossPoint(event.step, split, _scalar(value), source, None, event.wall_time))
+    note_unread(log, tags)
+    for p in found:
+        yield LossPoint(p.step, p.split, p.loss_nats, p.source, epochs.get(p.step), p.time_s)
+
+
+def _events(log: OpenLog) -> Iterator[Any]:
+    if not can_read():
+        raise LogError(f"{log.path}: TensorBoard's event files need it: pip install 'evalharness[tensorboard]'")
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # noqa: PLC0415 - optional
+    from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415 - optional
+
+    read_bytes = 0
+    for record in RawEventFileLoader(str(log.path)).Load():
+        read_bytes += len(record) + FRAME_BYTES
+        yield Event.FromString(record)
+    rest = log.path.stat().st_size - read_bytes
+    if rest:
+        log.notes.append(f"the last {rest:,} bytes are no whole record (being written, or damaged): not read")
+
+
+def _scalar(value: Any) -> float:
+    if value.HasField("tensor"):
+        from tensorboard.util import tensor_util  # noqa: PLC0415 - optional
+
+        return float(tensor_util.make_ndarray(value.tensor).item())
+    return float(value.simple_value)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evalharness.cli import cli
+from evalharness.errors import LogError
+from evalharness.interfaces import Silent
+from evalharness.log_reading import ROWS, read_losses
+from evalharness.training_log import read_log
+
+SEED_LOG = Path("../shared/seed/v1_log.jsonl")
+
+
+def log_of(tmp_path: Path, steps: int, *, every: int = 50) -> Path:
+    """A log in the form of a real one: a training loss each step, and a validation loss at some of them."""
+    rows: list[dict[str, float]] = []
+    for step in range(100, 100 * steps + 1, 100):
+        rows.append({"step": step, "timestamp": 1.7e9 + step, "train_loss": 3.0 - step / 1e6, "lr": 1e-5})
+        if step % (100 * every) == 0:
+            rows.append({"step": step, "timestamp": 1.7e9 + step, "val_loss": 3.5 - step / 1e6, "val_ppl": 9.0})
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def shown(*arguments: object) -> str:
+    result = CliRunner().invoke(cli, ["log", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_table_has_a_row_for_each_step_and_marks_the_best(tmp_path):
+    lines = shown(log_of(tmp_path, 4, every=2)).splitlines()
+    assert lines[0].split() == ["step", "time_s", "train", "validation", "read", "from"]
+    assert lines[2].split()[:6] == ["200", "2023-11-14", "22:16:40", "2.9998", "3.4998", "log.jsonl:2,"]
+    assert [line.endswith("(best)") for line in map(str.rstrip, lines[1:])].index(True) == 3
+
+
+def test_a_long_log_is_shown_in_part_and_whole_where_that_is_asked_for(tmp_path):
+    path = log_of(tmp_path, 500)
+    part = shown(path).splitlines()
+    assert len(part) <= ROWS + 2
+    assert part[-1].strip() == "11 of 500 steps; --all shows them all"
+    assert sum("3.4" in line for line in part) == 10, "every validation loss is among them"
+    assert len(shown(path, "--all").splitlines()) == 501
+
+
+def test_json_is_read_as_the_losses_that_it_was_made_from(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_text("Step 1 | epoch 2 | Loss: 2.5\n [EVAL] Val Loss: nan\nStep 2 | Loss: inf\n")
+    again = tmp_path / "again.jsonl"
+    again.write_text(shown(path, "--json"))
+    assert all(json.loads(line, parse_constant=pytest.fail) for line in again.read_text().splitlines())
+    first, second, third = read_log(again)
+    assert (first.step, first.split, first.loss_nats, first.epoch) == (1, "train", 2.5, 2.0)
+    assert (second.step, second.split, math.isnan(second.loss_nats)) == (1, "validation", True)
+    assert (third.step, third.loss_nats) == (2, math.inf)
+
+
+def test_how_it_was_read_is_said_on_stderr(tmp_path):
+    first, second = tmp_path / "a.log", tmp_path / "b.log"
+    first.write_text("Step 1 | Loss: 2.5\nStep 2 | Loss: 9\n")
+    second.write_text("Step 2 | Loss: nan\n")
+    said = CliRunner().invoke(cli, ["log", str(first), str(second)]).stderr.splitlines()
+    assert said == [
+        f"{first}: 2 losses, read as lines of a training loop",
+        f"{second}: 1 losses, read as lines of a training loop",
+        "1 losses were logged again after a restart: the later ones count",
+        "1 losses are NaN or infinite, the first at step 2 (b.log:1)",
+    ]
+
+
+def test_small_losses_are_seen(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_text("Step 1 | Val Loss: 4.9e-7\nStep 2 | Val Loss: 0\n")
+    assert "4.9e-07" in shown(path)
+    assert "0.0000" in shown(path)
+
+
+def test_a_folder_is_looked_through_and_stands_alone(tmp_path):
+    path = log_of(tmp_path, 3)
+    assert len(read_losses([tmp_path], Silent()).log.points) == 3
+    with pytest.raises(LogError, match="a folder is a run of its own"):
+        read_losses([tmp_path, path], Silent())
+
+
+def test_a_real_log_is_shown(tmp_path):
+    if not SEED_LOG.is_file():
+        pytest.skip(f"needs {SEED_LOG}, which lies beside the repository only where it is developed")
+    copy = shutil.copy(SEED_LOG, tmp_path)
+    assert shown(copy).splitlines()[-1].strip() == "39 of 500 steps; --all shows them all"
+    assert len(shown(copy, "--json").splitlines()) == 600
