@@ -33,7 +33,8 @@ class Checkpoint:
     ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
     probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
     the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
-    and ``adapter`` what is known of that; None where the checkpoint is no adapter.
+    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``files`` are all that it was made
+    of: weights, configurations, code, tokenizer.
     """
 
     model: LanguageModel
@@ -50,6 +51,7 @@ class Checkpoint:
     logged_val_loss: float | None = None
     without_adapter: LanguageModel | None = None
     adapter: AdapterFacts | None = None
+    files: tuple[Path, ...] = ()
 
     @property
     def token_mask(self) -> Tensor:
@@ -131,7 +133,22 @@ def load_checkpoint(
         logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
         without_adapter=without_adapter,
         adapter=adapter,
+        files=_files(manifest, located, base, sources, places),
     )
+
+
+def _files(
+    manifest: Manifest, located: Located, base: Base, sources: list[Path], places: list[Path]
+) -> tuple[Path, ...]:
+    """Everything that was read, or would have been had it been there under its usual name."""
+    settings = manifest.model
+    named = [path for path in (manifest.path, settings.config) if path is not None]
+    if settings.tokenizer is not None:
+        places = [manifest.folder / settings.tokenizer]
+    own = [located.path] if located.path.is_file() else list(located.path.iterdir())
+    beside = [file for place in places for file in (place.glob("*token*") if place.is_dir() else [place])]
+    every = (*named, *base.files, *sources, *own, *beside)
+    return tuple(sorted({file.resolve() for file in every if file.is_file()}))
 
 
 def _load_base(

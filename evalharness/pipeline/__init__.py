@@ -27,6 +27,8 @@ from evalharness.pipeline.loading import load, run_name
 from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.running import execute
+from evalharness.pipeline.stamps import NAME as STAMP
+from evalharness.pipeline.stamps import stamp
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder
 
@@ -81,6 +83,8 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
         loss, by_row = measure_loss(work, subject)
         card = assemble(work, settings, behaviour, diagnosis, loss)
         write(work, folder, card, behaviour, by_row, passage(subject))
+        if not card.incomplete:
+            folder.write(STAMP, stamp(work))
         return ScoreResult(card, folder.path)
 
 

@@ -85,6 +85,7 @@ def write(
         folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
     folder.write_rows("losses/validation.jsonl", map(cards.plain, by_row))
     evidence = _evidence(work, behaviour, passage)
+    folder.write_rows("examples.jsonl", map(cards.plain, report.examples(evidence.scored, evidence.token_text)))
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
         folder.write(name, svg)

@@ -1,5 +1,6 @@
 """From a scorecard to what people read: the card on the terminal, the report in Markdown, and its figures."""
 
+from evalharness.report.behaviour import Block, Shown, examples
 from evalharness.report.card import Card, card_lines, render_card
 from evalharness.report.diagnosis import diagnosis_lines, loss_lines
 from evalharness.report.evidence import Evidence, Read, Scored
@@ -16,14 +17,17 @@ from evalharness.report.passage import passage_figure
 from evalharness.report.score_figures import figures_of
 
 __all__ = [
+    "Block",
     "Card",
     "Evidence",
     "Read",
     "Scored",
+    "Shown",
     "card_lines",
     "diagnosis_lines",
     "entropy_at_onset_figure",
     "entropy_figure",
+    "examples",
     "figures_of",
     "loss_by_class_figure",
     "loss_lines",

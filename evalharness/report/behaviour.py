@@ -76,6 +76,13 @@ def behaviour(scored: Mapping[str, Sequence[Scored]], token_text: Callable[[int]
     )
 
 
+def examples(scored: Mapping[str, Sequence[Scored]], token_text: Callable[[int], str]) -> list[Shown]:
+    """Lay out the two worst completions and the first that passes: what the report of a whole run shows of a step."""
+    everything = [item for members in scored.values() for item in members]
+    passing = [(why, item) for why, item in choose(everything) if why == "passes"]
+    return [_lay_out(why, item, token_text) for why, item in [*(("", item) for item in worst(scored)[:2]), *passing]]
+
+
 def text_block(text: str, language: str = "python") -> Block:
     """Return ``text`` as a block; line ends are shown where there is nothing else to see, and what is long is cut."""
     blank = bool(text) and not text.strip()

@@ -1,0 +1,125 @@
+"""A whole training run: every checkpoint of a series scored alike, and the report over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import CheckpointError, EvalHarnessError
+from evalharness.interfaces import Silent, Watcher
+from evalharness.options import resolve
+from evalharness.pipeline.stamps import is_fresh
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from evalharness.checkpoints import SeriesStep
+    from evalharness.manifest import Manifest
+    from evalharness.records import Scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which steps of a series: all, every so many-th, the last so many, or those named. The last step is always in."""
+
+    every: int | None = None
+    last: int | None = None
+    steps: tuple[int, ...] | None = None
+
+    def of(self, found: Sequence[SeriesStep]) -> list[SeriesStep]:
+        """Pick from the steps of a series. Raises CheckpointError for a step that it does not have."""
+        if self.steps is not None:
+            missing = sorted(set(self.steps) - {step.step for step in found})
+            if missing:
+                there = ", ".join(str(step.step) for step in found)
+                raise CheckpointError(f"--steps {missing[0]}: the series has no such step; it has {there}")
+            return [step for step in found if step.step in self.steps]
+        chosen = list(found)
+        if self.last is not None:
+            chosen = chosen[-self.last :]
+        if self.every is not None:
+            chosen = chosen[:: -self.every][::-1]
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """One checkpoint that could not be scored, and why."""
+
+    step: int
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The folder of a run, its scorecards by step, and what failed; ``kept`` were there from before and still hold."""
+
+    folder: Path
+    scorecards: Mapping[int, Scorecard]
+    failures: tuple[StepFailure, ...]
+    kept: frozenset[int]
+    report: Path | None
+
+
+def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Watcher | None = None) -> RunResult:
+    """Score the steps of a series, each as :func:`evalharness.pipeline.score` does, and write the run's report.
+
+    Problems, decoding and seeds are equal for all, so every comparison is paired. A step whose score still holds is not
+    scored again, one that fails is reported and the others go on. Raises :class:`EvalHarnessError` where there is no
+    series or nothing can be asked for at all.
+    """
+    from evalharness.manifest import find_manifest
+    from evalharness.pipeline import score
+    from evalharness.pipeline.run_report import write_run_report
+
+    watcher = watcher or Silent()
+    manifest = find_manifest(path)
+    options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
+    steps = choice.of(steps_of(path, manifest))
+    folder = options.out / path.resolve().name
+    found: dict[int, Scorecard] = {}
+    failures: list[StepFailure] = []
+    kept: set[int] = set()
+    for number, step in enumerate(steps, 1):
+        assert step.step is not None  # noqa: S101 - steps_of gives no other
+        own = folder / f"step_{step.step}"
+        if is_fresh(own, options) and (held := _held(own)) is not None:
+            found[step.step] = held
+            kept.add(step.step)
+            continue
+        watcher.say(f"step {step.step} ({number} of {len(steps)}): {step.path.name}")
+        try:
+            found[step.step] = score(path, {**asked, "step": step.step}, watcher).scorecard
+        except EvalHarnessError as error:
+            watcher.say(f"step {step.step} could not be scored: {error}")
+            failures.append(StepFailure(step.step, step.path, str(error)))
+    report = write_run_report(folder, manifest, path, found, failures, watcher, options) if found else None
+    return RunResult(folder, found, tuple(failures), frozenset(kept), report)
+
+
+def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:
+    """The numbered steps of a series, one a step. Raises CheckpointError where there are none."""
+    from evalharness.checkpoints import find_series
+
+    if not path.is_dir():
+        raise CheckpointError(f"{path}: no such folder; run takes the folder of a series, score takes one checkpoint")
+    numbered = {step.step: step for step in reversed(find_series(path, manifest)) if step.step is not None}
+    if not numbered:
+        raise CheckpointError(
+            f"{path}: no checkpoints with a step in their names (step_500, checkpoint-500, ckpt_500.pt); "
+            "score takes one checkpoint"
+        )
+    return [numbered[step] for step in sorted(numbered)]
+
+
+def _held(folder: Path) -> Scorecard | None:
+    """The scorecard that is there; None where it is of another version or broken."""
+    from evalharness import scorecard as cards
+    from evalharness.errors import StoreError
+
+    try:
+        return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
+    except (OSError, StoreError):
+        return None
