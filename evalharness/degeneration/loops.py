@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from evalharness.degeneration.batches import Symbols as _Symbols
 from evalharness.degeneration.batches import as_symbols, chunks
+from evalharness.degeneration.grouping import order_of_equals
 
 __all__ = ["MAX_CHARACTER_PERIOD", "MAX_TOKEN_PERIOD", "Repetition", "as_symbols", "find_loops", "find_loops_in"]
 
@@ -154,7 +155,7 @@ def _mixed(values: _Hashes) -> _Hashes:
 def _distances_to_next(hashes: _Hashes, positions: _Positions) -> _Positions:
     """How far on the same stretch stands next, for each of the ascending ``positions``; 0 where it never does."""
     values = hashes[positions]
-    order = np.argsort(values, kind="stable")
+    order = order_of_equals(values)
     same = values[order[1:]] == values[order[:-1]]
     earlier, later = order[:-1][same], order[1:][same]
     distances = np.zeros(len(positions), dtype=np.int64)
