@@ -24,13 +24,18 @@ _SPREADING = np.uint64(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio (Knuth 1973, section 6.4). It is odd, so that no two products are equal."""
 
 
-def order_of_equals(hashes: _Values) -> npt.NDArray[np.int64]:
-    """Return the indices of ``hashes`` such that equal ones stand side by side, the earlier of them first."""
+def order_of_equals(hashes: _Values) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the indices of ``hashes`` such that equal ones stand side by side, the earlier of them first.
+
+    And for each of them but the first, whether its value is that of the one before it.
+    """
     order, buckets = _in_buckets(hashes)
     in_order = hashes[order]
     for first, end in buckets:
-        order[first:end] = order[first:end][np.argsort(in_order[first:end], kind="stable")]
-    return order
+        within = np.argsort(in_order[first:end], kind="stable")
+        order[first:end] = order[first:end][within]
+        in_order[first:end] = in_order[first:end][within]
+    return order, in_order[1:] == in_order[:-1]
 
 
 def count_different(values: _Values) -> int:
@@ -45,15 +50,10 @@ def count_different(values: _Values) -> int:
 
 def ranks(values: npt.NDArray[np.int64] | _Values) -> tuple[_Values, int]:
     """Return for each of ``values`` the number of the different one that it is, from 0 on, and how many there are."""
-    spread = values.view(np.uint64) * _SPREADING
-    order = order_of_equals(spread)
-    in_order = spread[order]
-    is_new = np.ones(len(values), dtype=np.bool_)
-    is_new[1:] = in_order[1:] != in_order[:-1]
-    numbers = np.cumsum(is_new)
-    found = np.empty(len(values), dtype=np.uint64)
-    found[order] = numbers - 1
-    return found, int(numbers[-1]) if len(numbers) else 0
+    order, same = order_of_equals(values.view(np.uint64) * _SPREADING)
+    found = np.zeros(len(values), dtype=np.uint64)
+    found[order[1:]] = np.cumsum(~same)
+    return found, min(1, len(values)) + int(np.count_nonzero(~same))
 
 
 def _in_buckets(hashes: _Values) -> tuple[npt.NDArray[np.int64], Iterator[tuple[int, int]]]:

@@ -147,16 +147,17 @@ def _doubled(hashes: _Hashes, width: int) -> _Hashes:
 
 def _mixed(values: _Hashes) -> _Hashes:
     """The finaliser of splitmix64 (Steele, Lea and Flood 2014): a plain polynomial has systematic collisions."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed = values ^ (values >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _distances_to_next(hashes: _Hashes, positions: _Positions) -> _Positions:
     """How far on the same stretch stands next, for each of the ascending ``positions``; 0 where it never does."""
-    values = hashes[positions]
-    order = order_of_equals(values)
-    same = values[order[1:]] == values[order[:-1]]
+    order, same = order_of_equals(hashes[positions])
     earlier, later = order[:-1][same], order[1:][same]
     distances = np.zeros(len(positions), dtype=np.int64)
     distances[earlier] = positions[later] - positions[earlier]
