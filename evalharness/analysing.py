@@ -73,11 +73,11 @@ class Summary:
         return {"completions": self.completions, "degenerate": cards.plain(self.share), "kinds": dict(self.kinds)}
 
     def __str__(self) -> str:
-        share, kinds = self.share, ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
-        return (
-            f"{self.degenerate} of {self.completions} completions are degenerate: {100 * share.estimate:.1f} % "
-            f"[{100 * share.low:.1f}, {100 * share.high:.1f}]" + (f" ({kinds})" if kinds else "")
-        )
+        from evalharness.report.wording import percent_interval
+
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
+        share = percent_interval(self.share) + (f" ({kinds})" if kinds else "")
+        return f"{self.degenerate} of {self.completions} completions are degenerate: {share}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evalharness.degeneration.grouping import count_different, ranks
+from evalharness.degeneration.grouping import count_different, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,12 +101,12 @@ def seq_reps(sequences: Sequence[Sequence[int] | Symbols | str]) -> list[tuple[f
 
 def ngram_names(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:
     """For n = 1 to 4, yield a number for each n-gram that no other n-gram has, by where it begins."""
-    elements, base = ranks(symbols)
+    elements, base = numbered(symbols)
     named, names = elements, base
     for n in range(1, MAX_NGRAM + 1):
         if n > 1:
             if names * base >= 1 << 64:
-                named, names = ranks(named)
+                named, names = numbered(named)
             named, names = named[: max(0, len(elements) - n + 1)] * np.uint64(base) + elements[n - 1 :], names * base
         yield named
 

@@ -48,12 +48,19 @@ def count_different(values: _Values) -> int:
     return min(1, len(spread)) + int(np.count_nonzero(spread[1:] != spread[:-1]))
 
 
-def ranks(values: npt.NDArray[np.int64] | _Values) -> tuple[_Values, int]:
-    """Return for each of ``values`` the number of the different one that it is, from 0 on, and how many there are."""
+def numbered(values: npt.NDArray[np.int64] | _Values) -> tuple[_Values, int]:
+    """Return a number for each of ``values``, from 0 on in the order in which different ones first appear.
+
+    And how many different ones there are.
+    """
     order, same = order_of_equals(values.view(np.uint64) * _SPREADING)
-    found = np.zeros(len(values), dtype=np.uint64)
-    found[order[1:]] = np.cumsum(~same)
-    return found, min(1, len(values)) + int(np.count_nonzero(~same))
+    groups = np.flatnonzero(np.concatenate((np.ones(min(1, len(values)), dtype=np.bool_), ~same)))
+    firsts = order[groups]
+    is_first = np.zeros(len(values), dtype=np.bool_)
+    is_first[firsts] = True
+    found = np.empty(len(values), dtype=np.uint64)
+    found[order] = np.repeat((np.cumsum(is_first) - 1)[firsts], np.diff(groups, append=len(values)))
+    return found, len(groups)
 
 
 def _in_buckets(hashes: _Values) -> tuple[npt.NDArray[np.int64], Iterator[tuple[int, int]]]:

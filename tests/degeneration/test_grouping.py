@@ -34,11 +34,11 @@ def test_the_different_ones_are_counted(values):
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2), max_size=60))
-def test_values_have_one_rank_where_they_are_equal_and_ranks_have_no_gaps(values):
-    ranks, count = grouping.ranks(np.array(values, dtype=np.int64))
-    assert count == len(set(values))
-    assert set(ranks.tolist()) == set(range(count))
-    assert len(set(zip(values, ranks.tolist(), strict=True))) == count
+def test_values_are_numbered_in_the_order_in_which_they_appear(values):
+    numbers, count = grouping.numbered(np.array(values, dtype=np.int64))
+    different = list(dict.fromkeys(values))
+    assert count == len(different)
+    assert [different[number] for number in numbers] == values
 
 
 def test_a_hundred_thousand_values_fill_more_buckets_than_one():
