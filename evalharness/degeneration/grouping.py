@@ -1,7 +1,7 @@
 """Equal values side by side, in time linear in how many there are, which sorting them is not.
 
 By their top bits the values are put into buckets (numpy sorts 16-bit numbers by radix), and only within a bucket of
-about ``BUCKET_VALUES`` they are compared. Many equal values make one large bucket, and are in order already.
+about ``BUCKET_VALUES`` they are compared. Many equal values make one large bucket, and that is in order already.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ def order_of_equals(hashes: _Values) -> tuple[npt.NDArray[np.int64], npt.NDArray
     order, buckets = _in_buckets(hashes)
     in_order = hashes[order]
     for first, end in buckets:
+        # A bucket that is much too large is nearly always one value many times.
+        if end - first > 4 * BUCKET_VALUES and np.all(in_order[first:end] == in_order[first]):
+            continue
         within = np.argsort(in_order[first:end], kind="stable")
         order[first:end] = order[first:end][within]
         in_order[first:end] = in_order[first:end][within]
