@@ -27,7 +27,7 @@ def speed(out: Path) -> tuple[str, dict[str, Any]]:
         completions.append(np.concatenate((draw.integers(0, 8_000, 256 if i % 2 else 20), tail))[:256].tolist())
     rate = max(4_000 * 256 / _seconds(completions) for _ in range(3))
     times = {
-        name: [min(_seconds([_sequence(draw, n, period)]) for _ in range(3)) for n in LENGTHS]
+        name: [min(_seconds([_sequence(draw, n, period)]) for _ in range(5)) for n in LENGTHS]
         for name, period in {"random": 0, "period 7": 7, "period 200": 200}.items()
     }
     _draw(times, out / "calibration_speed.svg")

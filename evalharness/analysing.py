@@ -51,11 +51,15 @@ class Analysed:
             "period": found.period,
             "copies": found.copies,
             "onset": found.onset,
+            "length": loop.length if loop else None,
             "share": found.share,
             "start_character": loop.start_character if loop else None,
             "end_character": loop.end_character if loop else None,
             "ran_to_limit": found.ran_to_limit,
+            "after_answer": found.after_answer,
             "evidence": found.evidence,
+            "validity": cards.plain(found.validity),
+            "measures": cards.plain(found.measures),
         }
 
 
