@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BUCKET_VALUES = 512
 """Values in a bucket: sorting 256 to 2,048 of them costs the same to within a tenth, for each value."""
 MAX_BUCKET_BITS = 16
+"""What numpy sorts by radix; from 33 million values on the buckets grow."""
 
 _Values = npt.NDArray[np.uint64]
 _SPREADING = np.uint64(0x9E3779B97F4A7C15)
