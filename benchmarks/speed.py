@@ -35,7 +35,7 @@ def speed(out: Path) -> tuple[str, dict[str, Any]]:
     worst = {"newlines": _analysed("\n" * LONGEST), "random letters": _analysed(_letters(draw))}
     said = ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items())
     text = (
-        f"## Speed\n\nExact loops, runs and seq-rep of 4,000 completions of 256 tokens, half of them looping, on one core: "
+        f"## Speed\n\nExact loops, runs and seq-rep of 4,000 completions of 256 tokens, half of them looping, on one core, in CPU time: "
         f"{rate / 1e6:.1f} million tokens a second. Time grows with the length to the power of (1 is linear, from 10,000 "
         f"tokens on): {said}. All of the analysis of one completion of 10 MB: {worst['newlines']:.1f} s of newlines, "
         f"{worst['random letters']:.1f} s of random letters.\n\n![time against length](calibration_speed.svg)"
