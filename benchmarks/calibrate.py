@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - the sentences of the result read best whole
 """What the detector of degeneration gets wrong: on reference code, and on loops that were planted.
 
-    python benchmarks/calibrate.py [--functions N] [--plants N] [--seed N] [--out reports] [--no-speed]
+    python benchmarks/calibrate.py [--functions N] [--plants N] [--negatives N] [--seed N] [--out reports] [--no-speed]
 
 Writes OUT/calibration.md, OUT/calibration.json with every rate, false positive and miss, and OUT/calibration_speed.svg.
 """
@@ -75,7 +75,7 @@ def main() -> None:
     functions = references(asked.functions, asked.seed)
     calibration = [f for f in functions if not f.held_out]
     held_out = [f for f in functions if f.held_out]
-    negatives = hard_negatives()
+    negatives = hard_negatives(asked.negatives)
     code = [f.text for f in held_out if "\n" in f.text and len(f.text) > 200]
     planted = plants(code, asked.plants, asked.seed)
     with ProcessPoolExecutor() as pool:
@@ -123,6 +123,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--functions", type=int, default=1_500, help="most functions of one corpus")
     parser.add_argument("--plants", type=int, default=200, help="planted loops of each kind, exact and noisy each")
+    parser.add_argument("--negatives", type=int, default=160, help="repetitions in the largest hard negatives")
     parser.add_argument("--seed", type=int, default=2, help="0 is the one that thresholds were tried on")
     parser.add_argument("--out", default="reports")
     parser.add_argument("--no-speed", dest="speed", action="store_false")

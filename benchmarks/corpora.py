@@ -18,6 +18,7 @@ import random
 import sysconfig
 import textwrap
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,8 @@ def references(per_corpus: int, seed: int) -> list[Reference]:
     stdlib = Path(sysconfig.get_path("stdlib"))
     files = [path for path in stdlib.rglob("*.py") if "site-packages" not in path.parts]
     found = [
-        *_of_problems("HumanEval", {t: p["canonical_solution"] for t, p in read_problems().items()}, seed),
-        *_of_problems("MBPP", _mbpp(), seed),
+        *_of_problems("HumanEval", {t: p["canonical_solution"] for t, p in read_problems().items()}, per_corpus, seed),
+        *_of_problems("MBPP", _mbpp(), per_corpus, seed),
         *_of_files("standard library", stdlib, [f for f in files if not _is_test(f, stdlib)], per_corpus, seed),
         *_of_files("its tests", stdlib, [f for f in files if _is_test(f, stdlib)], per_corpus, seed),
     ]
@@ -76,8 +77,8 @@ def _mbpp() -> dict[str, str]:
     return {f"MBPP/{row['task_id']}": row["code"] for row in rows}
 
 
-def _of_problems(corpus: str, solutions: dict[str, str], seed: int) -> Iterator[Reference]:
-    for task_id, text in solutions.items():
+def _of_problems(corpus: str, solutions: dict[str, str], wanted: int, seed: int) -> Iterator[Reference]:
+    for task_id, text in islice(solutions.items(), wanted):
         yield Reference(corpus, task_id, task_id, text, _held_out(task_id, seed))
 
 
@@ -119,10 +120,13 @@ def _held_out(name: str, seed: int) -> bool:
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()[0] % 2 == 1
 
 
-def hard_negatives() -> list[Reference]:
-    """Sound code that repeats itself, each in several sizes: what fools a ratio. None of it is calibrated on."""
+SIZES = (8, 12, 20, 40, 80, 160)
+
+
+def hard_negatives(largest: int) -> list[Reference]:
+    """Sound code that repeats itself, in each size up to ``largest``: what fools a ratio. None of it is calibrated on."""
     found = []
-    for size in (8, 12, 20, 40, 80, 160):
+    for size in (size for size in SIZES if size <= largest):
         for name, text in _repetitive(size):
             ast.parse(text)
             found.append(Reference("hard negatives", name, f"{name}, {size}", text, held_out=True))

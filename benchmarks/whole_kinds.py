@@ -54,7 +54,7 @@ class Tried:
 
 def section(functions: Sequence[Reference], of_each: int, seed: int) -> tuple[str, list[dict[str, Any]]]:
     """The part of the result on these kinds, and its figures."""
-    groups = sound([f for f in functions if f.corpus in UNSEEN], seed)
+    groups = sound([f for f in functions if f.corpus in UNSEEN], max(1, of_each // 4), seed)
     plants = planted(functions, of_each, seed)
     wrong = [
         [one.group, f"{one.of:,}", Count(one.degenerate, one.of).with_interval(), _named(one.kinds)] for one in groups
@@ -86,8 +86,8 @@ def _named(kinds: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "–"
 
 
-def sound(functions: Sequence[Reference], seed: int) -> list[Tried]:
-    """Sound completions with their prompts, sets of sound answers, and prose: none of it is degenerate."""
+def sound(functions: Sequence[Reference], checkpoints: int, seed: int) -> list[Tried]:
+    """Sound completions with their prompts, the answers of ``checkpoints``, and prose: none of it is degenerate."""
     asked = [pair for f in functions if (pair := _prompt_and_body(f.text)) is not None]
     draw = random.Random(seed)
     whole = [Written(body, prompt=prompt) for prompt, body in asked]
@@ -99,7 +99,7 @@ def sound(functions: Sequence[Reference], seed: int) -> list[Tried]:
     prose = [Written(text[:CUT_CHARACTERS], stop_reason="end_token") for f in functions if (text := _docstring(f.text))]
     answers = [
         [Written(body, prompt=prompt, task_id=str(i)) for i, (prompt, body) in enumerate(draw.sample(asked, PROBLEMS))]
-        for _ in range(50)
+        for _ in range(checkpoints)
     ]
     return [
         _tried("bodies of functions, with signature and docstring as their prompt", [[one] for one in whole]),

@@ -51,11 +51,15 @@ class Analysed:
             "period": found.period,
             "copies": found.copies,
             "onset": found.onset,
+            "length": loop.length if loop else None,
             "share": found.share,
             "start_character": loop.start_character if loop else None,
             "end_character": loop.end_character if loop else None,
             "ran_to_limit": found.ran_to_limit,
+            "after_answer": found.after_answer,
             "evidence": found.evidence,
+            "validity": cards.plain(found.validity),
+            "measures": cards.plain(found.measures),
         }
 
 
@@ -73,11 +77,11 @@ class Summary:
         return {"completions": self.completions, "degenerate": cards.plain(self.share), "kinds": dict(self.kinds)}
 
     def __str__(self) -> str:
-        share, kinds = self.share, ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
-        return (
-            f"{self.degenerate} of {self.completions} completions are degenerate: {100 * share.estimate:.1f} % "
-            f"[{100 * share.low:.1f}, {100 * share.high:.1f}]" + (f" ({kinds})" if kinds else "")
-        )
+        from evalharness.report.wording import percent_interval
+
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
+        share = percent_interval(self.share) + (f" ({kinds})" if kinds else "")
+        return f"{self.degenerate} of {self.completions} completions are degenerate: {share}"
 
 
 @dataclass(frozen=True, slots=True)

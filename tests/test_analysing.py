@@ -156,6 +156,12 @@ def test_an_empty_text_and_one_token_are_results(tmp_path, text, kind):
 def test_json_has_a_row_for_each_completion_and_the_summary_last(tmp_path):
     file = write(tmp_path, [{"id": "a", "text": LOOP}, {"id": "b", "text": SOUND}])
     rows = [json.loads(line) for line in analyse_files([file]).json_lines()]
+    measures = rows[0].pop("measures")
+    assert (measures["unit"], measures["longest_newline_run"], measures["ratios"]["repeated_lines"]) == (
+        "character",
+        1,
+        pytest.approx(59 / 60),
+    )
     assert rows[0] == {
         "task_id": "a",
         "completion_id": 0,
@@ -165,10 +171,13 @@ def test_json_has_a_row_for_each_completion_and_the_summary_last(tmp_path):
         "period": 10,
         "copies": 60,
         "onset": 0,
+        "length": 600,
         "share": 1.0,
         "start_character": 0,
         "end_character": 600,
         "ran_to_limit": True,
+        "after_answer": False,
+        "validity": {"alone": True, "with_prompt": None},
         "evidence": "line '    x = 1\\n' repeated 60 times from character 0 to the end",
     }
     assert rows[1]["unit"] is rows[1]["start_character"] is rows[1]["kind"] is None

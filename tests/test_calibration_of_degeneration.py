@@ -10,12 +10,16 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_a_small_calibration_finds_planted_loops_and_leaves_real_code_alone(tmp_path):
-    command = [sys.executable, "benchmarks/calibrate.py", "--functions", "60", "--plants", "12", "--no-speed"]
+    sizes = ["--functions", "40", "--plants", "8", "--negatives", "20"]
+    command = [sys.executable, "benchmarks/calibrate.py", *sizes, "--no-speed"]
     subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=900)
     result = json.loads((tmp_path / "calibration.json").read_text(encoding="utf-8"))
-    assert result["functions"]["held out"] > 500
-    for condition in ("end not known", "ended by the model", "cut at a limit", "by tokens", "by tokens, cut"):
-        assert len([f for f in result["false positives"][condition] if f["corpus"] != "hard negatives"]) <= 2
+    assert result["functions"]["held out"] > 300
+    assert result["functions"]["hard negatives"] == 66
+    for condition in ("end not known", "ended by the model", "by tokens"):
+        assert len(result["false positives"][condition]) <= 1
+    for condition in ("cut at a limit", "by tokens, cut"):
+        assert len([f for f in result["false positives"][condition] if f["corpus"] != "hard negatives"]) <= 1
     rows = [row for row in result["planted rates"] if not row["noisy"]]
     assert len(rows) == 21
     for row in rows:

@@ -32,7 +32,8 @@ def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: boo
     token_ids = _numbers(entry, row, "token_ids", (int,))
     entropy = _numbers(entry, row, "token_entropy_nats", (int, float))
     if token_ids is not None and not all(0 <= token_id <= LARGEST_ID for token_id in token_ids):
-        raise entry.error(f"has the token id {next(i for i in token_ids if not 0 <= i <= LARGEST_ID)}")
+        wrong = next(i for i in token_ids if not 0 <= i <= LARGEST_ID)
+        raise entry.error(f"has the token id {wrong}, expected one from 0 to {LARGEST_ID}")
     if entropy is not None and token_ids is not None and len(entropy) != len(token_ids):
         raise entry.error(f"has {len(token_ids)} token_ids and {len(entropy)} token_entropy_nats")
     number = row.get("completion_id")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from evalharness.degeneration.echo import find_echo
 from evalharness.degeneration.gibberish import find_gibberish
-from evalharness.degeneration.measures import Measures, measure
+from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
-from evalharness.degeneration.significance import ExactLoops, Loop, best_loop, exact_loops, ran_to_limit
+from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
 from evalharness.degeneration.validity import Validity, is_finished_answer, validity
 from evalharness.degeneration.written import Written
 
@@ -94,19 +94,21 @@ def analyse_all(
 ) -> tuple[Degeneration, ...]:
     """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
     exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
-    alike = same_answers(completions)
-    return tuple(
-        _analyse(written, decode, loops, same) for written, loops, same in zip(completions, exact, alike, strict=True)
-    )
+    loops = [
+        best_loop(written.text, written.token_ids, decode, written.stop_reason, found)
+        for written, found in zip(completions, exact, strict=True)
+    ]
+    spans = [_tokens_of(loop, written) for loop, written in zip(loops, completions, strict=True)]
+    measured = measure_all(completions, spans)
+    same = same_answers(completions)
+    return tuple(_judged(*one) for one in zip(completions, loops, spans, measured, same, strict=True))
 
 
-def _analyse(
-    written: Written, decode: Callable[[Sequence[int]], str] | None, exact: ExactLoops, same: int
+def _judged(
+    written: Written, loop: Loop | None, loop_tokens: tuple[int, int] | None, measures: Measures, same: int
 ) -> Degeneration:
     text, stop_reason = written.text, written.stop_reason
-    loop = best_loop(text, written.token_ids, decode, stop_reason, exact)
     kind, evidence = (loop.kind, _loop_in_words(loop)) if loop else _without_loop(written, same)
-    loop_tokens = _tokens_of(loop, written)
     return Degeneration(
         degenerate=kind is not None,
         kind=kind,
@@ -115,7 +117,7 @@ def _analyse(
         loop_tokens=loop_tokens,
         after_answer=is_finished_answer(_before(loop, text), written.prompt) if loop else None,
         validity=validity(text, written.prompt),
-        measures=measure(text, written.token_ids, written.token_entropy_nats, loop_tokens),
+        measures=measures,
         stop_reason=stop_reason,
         ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
     )

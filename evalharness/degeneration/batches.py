@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.degeneration.grouping import count_different, numbered
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -99,15 +101,13 @@ def seq_reps(sequences: Sequence[Sequence[int] | Symbols | str]) -> list[tuple[f
 
 def ngram_names(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:
     """For n = 1 to 4, yield a number for each n-gram that no other n-gram has, by where it begins."""
-    values, inverse = np.unique(symbols, return_inverse=True)
-    ranks = inverse.astype(np.uint64)
-    base, named, names = len(values), ranks, len(values)
+    elements, base = numbered(symbols)
+    named, names = elements, base
     for n in range(1, MAX_NGRAM + 1):
         if n > 1:
             if names * base >= 1 << 64:
-                distinct, inverse = np.unique(named, return_inverse=True)
-                named, names = inverse.astype(np.uint64), len(distinct)
-            named, names = named[: max(0, len(ranks) - n + 1)] * np.uint64(base) + ranks[n - 1 :], names * base
+                named, names = numbered(named)
+            named, names = named[: max(0, len(elements) - n + 1)] * np.uint64(base) + elements[n - 1 :], names * base
         yield named
 
 
@@ -118,6 +118,5 @@ def _repeated(chunk: Chunk, named: npt.NDArray[np.uint64]) -> npt.NDArray[np.flo
     for i, (start, length) in enumerate(zip(chunk.starts.tolist(), chunk.lengths.tolist(), strict=True)):
         count = length - n + 1
         if count > 0:
-            ordered = np.sort(named[start : start + count])
-            ratios[i] = 1.0 - (1 + np.count_nonzero(ordered[1:] != ordered[:-1])) / count
+            ratios[i] = 1.0 - count_different(named[start : start + count]) / count
     return ratios

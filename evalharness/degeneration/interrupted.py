@@ -42,8 +42,12 @@ _VOTING = (2, 4, 8)
 """Elements that vote for a period by the distance to where they stand next. Short ones survive more changed elements
 (0.95**4 = 0.81 of the pairs are whole twice), long ones are less often the same within one copy."""
 _MIN_VOTES = 12
+"""Of five copies in 48 elements 38 stand next one copy on, and of stretches of eight 0.44 (0.95**16) are whole twice:
+about 17."""
 _VOTED = 4
 _CANDIDATES = 6
+"""Distances of each width, and periods of all, that are gone on with. The period's multiples are among the first; more
+would only cost time."""
 
 _LINKED = 3
 _UNLINKED_COSTS = 0.75
@@ -53,6 +57,7 @@ each that does not costs ``_UNLINKED_COSTS``, and the sum is this share of the l
 saves aligning. One changed element in twenty leaves 0.75."""
 
 _GUESSED_FROM = 32
+"""Elements that a copy is first guessed from, at least: one interruption does not make a copy of one element."""
 LONGEST = 8_192
 """Elements that are searched, from the end back: aligning costs some 100 µs an element, and what runs into the limit
 is at the end."""

@@ -8,8 +8,8 @@ How: for a power of two ``k``, every stretch of ``k`` elements gets a hash, made
 a run whose primitive period ``p`` is at most ``k``, the next place where the same ``k`` elements stand is exactly ``p``
 further on (a nearer one would make the period a power of something shorter: Fine and Wilf 1965). So a run is a stretch
 of positions that all have the same distance to their next occurrence, and the primitive period is that distance. Each
-doubling of ``k`` looks only at positions whose shorter stretch came back, so ordinary code is done after one sort:
-O(n log n) altogether.
+doubling of ``k`` looks only at positions whose shorter stretch came back, so ordinary code is done after the first, and
+there are only so many up to the longest period: linear time altogether (see :mod:`evalharness.degeneration.grouping`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from evalharness.degeneration.batches import Symbols as _Symbols
 from evalharness.degeneration.batches import as_symbols, chunks
+from evalharness.degeneration.grouping import order_of_equals
 
 __all__ = ["MAX_CHARACTER_PERIOD", "MAX_TOKEN_PERIOD", "Repetition", "as_symbols", "find_loops", "find_loops_in"]
 
@@ -146,16 +147,17 @@ def _doubled(hashes: _Hashes, width: int) -> _Hashes:
 
 def _mixed(values: _Hashes) -> _Hashes:
     """The finaliser of splitmix64 (Steele, Lea and Flood 2014): a plain polynomial has systematic collisions."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed = values ^ (values >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _distances_to_next(hashes: _Hashes, positions: _Positions) -> _Positions:
     """How far on the same stretch stands next, for each of the ascending ``positions``; 0 where it never does."""
-    values = hashes[positions]
-    order = np.argsort(values, kind="stable")
-    same = values[order[1:]] == values[order[:-1]]
+    order, same = order_of_equals(hashes[positions])
     earlier, later = order[:-1][same], order[1:][same]
     distances = np.zeros(len(positions), dtype=np.int64)
     distances[earlier] = positions[later] - positions[earlier]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from evalharness.degeneration.batches import as_symbols, longest_runs, seq_reps
-from evalharness.degeneration.ratios import Ratios, ratios
+from evalharness.degeneration.ratios import Ratios, ratios_of_all
+from evalharness.degeneration.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,17 +68,33 @@ def measure(
 
     ``loop_tokens`` are the first token of its loop and the one after its last.
     """
-    sequence: Sequence[int] | str = text if token_ids is None else token_ids
-    return Measures(
-        unit="character" if token_ids is None else "token",
-        longest_token_run=longest_runs([sequence])[0],
-        longest_newline_run=longest_newline_run(text),
-        whitespace_share=whitespace_share(text),
-        text_entropy_nats=text_entropy_nats(sequence),
-        seq_rep=seq_reps([sequence])[0],
-        ratios=ratios(text),
-        predictions=predictions(() if token_entropy_nats is None else token_entropy_nats, loop_tokens),
-    )
+    return measure_all([Written(text, token_ids, token_entropy_nats)], [loop_tokens])[0]
+
+
+def measure_all(completions: Sequence[Written], loop_tokens: Sequence[tuple[int, int] | None]) -> list[Measures]:
+    """Return what :func:`measure` says of each of ``completions``, faster than one by one."""
+    sequences = [written.text if written.token_ids is None else written.token_ids for written in completions]
+    return [
+        Measures(
+            unit="character" if written.token_ids is None else "token",
+            longest_token_run=run,
+            longest_newline_run=longest_newline_run(written.text),
+            whitespace_share=whitespace_share(written.text),
+            text_entropy_nats=text_entropy_nats(sequence),
+            seq_rep=repeated,
+            ratios=of_text,
+            predictions=predictions(() if written.token_entropy_nats is None else written.token_entropy_nats, loop),
+        )
+        for written, sequence, run, repeated, of_text, loop in zip(
+            completions,
+            sequences,
+            longest_runs(sequences),
+            seq_reps(sequences),
+            ratios_of_all([written.text for written in completions]),
+            loop_tokens,
+            strict=True,
+        )
+    ]
 
 
 def predictions(entropies_nats: Sequence[float], loop_tokens: tuple[int, int] | None = None) -> Predictions | None:

@@ -27,6 +27,18 @@ STEADY = 0.8
 spoils two steps."""
 FEW_NAMES = 0.34
 """Most different values among the copies of a name, as a share of the copies: each comes back twice or more."""
+FEW_VALUES = 3
+"""So many values are few in any case: in ``MIN_LINES`` lines each of three comes back more than twice on average."""
+MAX_VARYING = 2
+"""Names that may vary in a line: what varies everywhere is a table of data."""
+STEADY_GROWTH = 0.5
+"""Share of the steps by which copies grow that have to be the same: less than ``STEADY``, for what is put in may be a
+name that is a letter longer, or a number that gets another digit."""
+GROWN_CHARACTERS = 8
+"""A copy is at most twice as long as the one before, and so many characters more: that much the first pieces add to a
+line that is still short."""
+PASSED_OVER = 10
+"""One odd line, and one more in so many, may stand among the copies: twice one in twenty."""
 
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d]\w*|\d+")
@@ -115,7 +127,7 @@ def _stretches(lines: Sequence[_Line], shape: Callable[[str], str]) -> Iterator[
             if shapes[at] is not None and shapes[at] == shapes[first]:
                 members.append(at)
                 last = at
-            elif at - last > 1 or at - first + 1 - len(members) > 1 + len(members) // 10:
+            elif at - last > 1 or at - first + 1 - len(members) > 1 + len(members) // PASSED_OVER:
                 break
         if len(members) >= MIN_LINES and shapes[first] is not None:
             yield [lines[at] for at in members]
@@ -147,8 +159,8 @@ def _few_names(stretch: Sequence[_Line]) -> NearLoop | None:
     """Lines that are the same but for names (and numbers) that keep coming back."""
     words = [_WORD.findall(line.text) for line in stretch]
     varying = [values for values in zip(*words, strict=True) if len(set(values)) > 1]
-    # What varies everywhere is a table of data, not one line said again.
-    if not 1 <= len(varying) <= 2 or max(len(set(values)) for values in varying) > max(3, FEW_NAMES * len(stretch)):
+    few = max(FEW_VALUES, FEW_NAMES * len(stretch))
+    if not 1 <= len(varying) <= MAX_VARYING or max(len(set(values)) for values in varying) > few:
         return None
     if all(Counter(values).most_common(1)[0][1] >= STEADY * len(stretch) for values in varying):
         return None  # one line with interruptions
@@ -168,7 +180,7 @@ def _growing(lines: Sequence[_Line]) -> Iterator[Sequence[_Line]]:
 
 
 def _grows(shorter: str, longer: str) -> bool:
-    if not len(shorter) < len(longer) <= min(MAX_LINE_CHARACTERS, 2 * len(shorter) + 8):
+    if not len(shorter) < len(longer) <= min(MAX_LINE_CHARACTERS, 2 * len(shorter) + GROWN_CHARACTERS):
         return False
     same = next((i for i, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     return longer.endswith(shorter[same:])
@@ -178,7 +190,7 @@ def _grown(stretch: Sequence[_Line]) -> NearLoop | None:
     """Lines that grow by about as much each time."""
     steps = Counter(len(later.text) - len(earlier.text) for earlier, later in pairwise(stretch))
     steady = steps.most_common(1)[0][1] / (len(stretch) - 1)
-    return _loop(stretch, 1.0, predictable=True) if steady >= 0.5 else None
+    return _loop(stretch, 1.0, predictable=True) if steady >= STEADY_GROWTH else None
 
 
 def _loop(stretch: Sequence[_Line], agreement: float, *, predictable: bool) -> NearLoop:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalharness.degeneration.batches import Symbols, ngram_names, seq_reps
 from evalharness.degeneration.lexemes import ELEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ class Ratios:
     al. 2021, table A1; rep-line of arXiv 2504.12608 is 100 times it), and ``repeated_line_characters``: the share of
     all characters that is in those lines.
     ``top_ngram_characters``, n = 2 to 4: share of the characters that lie in the commonest n-gram (Rae et al. 2021,
-    table A1), each counted once where copies overlap.
+    table A1), each counted once where copies overlap; of equally common ones it is the one whose first element appears
+    first.
     """
 
     seq_rep: tuple[float, float, float, float]
@@ -42,10 +47,24 @@ class Ratios:
 
 def ratios(text: str) -> Ratios:
     """Return all ratios of ``text``."""
-    elements = ELEMENT.findall(text)
+    return ratios_of_all([text])[0]
+
+
+def ratios_of_all(texts: Sequence[str]) -> list[Ratios]:
+    """Return what :func:`ratios` says of each of ``texts``, faster than one by one."""
+    elements = [ELEMENT.findall(text) for text in texts]
+    symbols = [_numbered(of_text) for of_text in elements]
+    return [_ratios(*one) for one in zip(texts, elements, symbols, seq_reps(symbols), strict=True)]
+
+
+def _numbered(elements: Sequence[str]) -> Symbols:
     names: dict[str, int] = {}
-    symbols = np.array([names.setdefault(element, len(names)) for element in elements], dtype=np.int64)
-    (repeated,) = seq_reps([symbols])
+    return np.array([names.setdefault(element, len(names)) for element in elements], dtype=np.int64)
+
+
+def _ratios(
+    text: str, elements: Sequence[str], symbols: Symbols, repeated: tuple[float, float, float, float]
+) -> Ratios:
     lines, characters = _repeated_lines(text)
     return Ratios(
         seq_rep=repeated,

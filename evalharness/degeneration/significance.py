@@ -150,10 +150,13 @@ def _interrupted(
     decode: Callable[[Sequence[int]], str] | None,
     stop_reason: StopReason | None,
 ) -> list[Loop]:
-    """The best loop with interruptions that counts, and is no code: nearly equal statements are tests and tables."""
-    code = code_until(text)
+    """The best loop with interruptions that counts and is no code, else that of two words in ever new numbers.
+
+    Nearly equal statements are tests and tables.
+    """
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
+    code = code_until(text)
     for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
         for loop in loops:
             layout = is_layout(text, *loop.span, copy=loop.text)

@@ -18,6 +18,7 @@ from evalharness.report.wording import (
     nats_interval,
     of_all,
     percent,
+    percent_bounds,
     percent_interval,
 )
 
@@ -95,7 +96,7 @@ def loss_meaning(loss: Loss) -> str:
 def pass_at_k(scorecard: Scorecard) -> str:
     """Return the table of pass@k, one row for each problem set, decoding and k."""
     rows = [
-        [prose(name), decoding, k, percent(share.estimate), f"[{100 * share.low:.1f}, {100 * share.high:.1f}]", passed]
+        [prose(name), decoding, k, percent(share.estimate), percent_bounds(share), passed]
         for name, decoding, k, share in _shares(scorecard)
         for passed in [of_all(scorecard.outcomes.get(name, {}).get(decoding, {}))]
     ]

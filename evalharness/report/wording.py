@@ -39,7 +39,12 @@ def percent(share: float) -> str:
 
 def percent_interval(interval: Interval) -> str:
     """Return a share with its interval as ``"0.0 % [0.0, 2.3]"``."""
-    return f"{percent(interval.estimate)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return f"{percent(interval.estimate)} {percent_bounds(interval)}"
+
+
+def percent_bounds(interval: Interval) -> str:
+    """Return the interval of a share alone."""
+    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 def counted(count: int, thing: str) -> str:
