@@ -1,0 +1,106 @@
+"""What is known of a training run beside its scores: data, model, method and schedule, from the files themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from evalharness.manifest import Manifest
+    from evalharness.records import LossPoint
+
+NOT_RECORDED = "not recorded"
+Fact = tuple[str, str, str]
+"""Section, name and value: ``("Data", "Train", "2,000 rows (train.jsonl)")``."""
+
+
+def facts_of(manifest: Manifest, checkpoint: Path, log: Sequence[LossPoint]) -> list[Fact]:
+    """Read from the manifest, the files of a checkpoint and the log what a report says under "Approach"."""
+    return [*_data(manifest), *_model(manifest), *_method(checkpoint), *_training(checkpoint, log)]
+
+
+def _data(manifest: Manifest) -> Iterator[Fact]:
+    data = manifest.data
+    for name, path in (("Train", data.train), ("Validation", data.validation)):
+        yield "Data", name, NOT_RECORDED if path is None else _rows(path)
+    keys = [key for key in (data.prompt_key, data.completion_key) if key]
+    yield "Data", "Keys", ", ".join(keys) if keys else "as found in the rows"
+    said = {"count_prompt": manifest.loss.count_prompt, "count_padding": manifest.loss.count_padding}
+    said |= {"label_smoothing": manifest.loss.label_smoothing}
+    known = [f"{name} = {str(value).lower()}" for name, value in said.items() if value is not None]
+    yield "Data", "Loss, as the manifest says", ", ".join(known) or NOT_RECORDED
+
+
+def _rows(path: Path) -> str:
+    if path.suffix not in {".jsonl", ".ndjson"}:
+        return path.name
+    with path.open("rb") as file:
+        return f"{sum(bool(line.strip()) for line in file):,} rows ({path.name})"
+
+
+def _model(manifest: Manifest) -> Iterator[Fact]:
+    model = manifest.model
+    yield "Model", "Code", model.factory or "of transformers"
+    if model.args:
+        yield "Model", "Arguments", ", ".join(f"{name} = {value}" for name, value in model.args.items())
+    yield "Model", "Base weights", NOT_RECORDED if model.weights is None else model.weights.name
+    yield "Model", "Tokenizer", model.tokenizer or "beside the weights"
+
+
+def _method(checkpoint: Path) -> Iterator[Fact]:
+    config = _json(checkpoint / "adapter_config.json") if checkpoint.is_dir() else {}
+    if not config:
+        yield "Method", "Trained", "all weights, as far as the files tell"
+        return
+    yield "Method", "Adapter", str(config.get("peft_type", "PEFT"))
+    names = {"r": "Rank", "lora_alpha": "Alpha", "lora_dropout": "Dropout", "target_modules": "Target modules"}
+    for key, name in names.items():
+        value = config.get(key)
+        listed = ", ".join(sorted(map(str, value))) if isinstance(value, list) else str(value)
+        yield "Method", name, NOT_RECORDED if value is None else listed
+    trained = _parameters(checkpoint / "adapter_model.safetensors")
+    yield "Method", "Trained parameters", NOT_RECORDED if trained is None else f"{trained:,}"
+
+
+def _training(checkpoint: Path, log: Sequence[LossPoint]) -> Iterator[Fact]:
+    state = _json(checkpoint / "trainer_state.json") if checkpoint.is_dir() else {}
+    yield "Training", "Steps logged", f"{max(p.step for p in log):,}" if log else NOT_RECORDED
+    epochs = [p.epoch for p in log if p.epoch is not None]
+    yield "Training", "Epochs", f"{max(epochs):g}" if epochs else NOT_RECORDED
+    times = [p.time_s for p in log if p.time_s is not None]
+    yield "Training", "Duration", _duration(max(times) - min(times)) if len(times) > 1 else NOT_RECORDED
+    rates = [row["learning_rate"] for row in state.get("log_history", []) if "learning_rate" in row]
+    yield "Training", "Highest learning rate", f"{max(rates):.3g}" if rates else NOT_RECORDED
+    yield "Training", "Batch size", str(state.get("train_batch_size", NOT_RECORDED))
+    validated = [p.step for p in log if p.split == "validation"]
+    yield "Training", "Validated", f"{len(validated):,} times" if validated else NOT_RECORDED
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parameters(path: Path) -> int | None:
+    """How many numbers a safetensors file holds, from its header alone."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,117 @@
+"""The report of a whole run: the records that it is made of, and the document that is made of them alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness import scorecard as cards
+from evalharness.errors import StoreError
+from evalharness.frames import LOG_NAME, load_run
+from evalharness.pipeline.run_facts import Fact, facts_of
+from evalharness.store import RunFolder, json_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.interfaces import Watcher
+    from evalharness.manifest import Manifest
+    from evalharness.records import LossPoint
+
+NAME = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """``run.json``: what a run's report holds beside the scores of its steps.
+
+    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "Approach".
+    """
+
+    name: str
+    path: str
+    failures: tuple[tuple[int, str], ...]
+    facts: tuple[Fact, ...]
+
+
+def keep_records(
+    folder: Path, path: Path, manifest: Manifest, last: Path, failures: Sequence[tuple[int, str]], watcher: Watcher
+) -> bool:
+    """Write ``run.json`` and ``log.jsonl``; False where they were there and are the same. ``last`` is the last step."""
+    from evalharness.pipeline.loading import training_log
+
+    log = training_log(path, manifest, watcher)
+    record = RunRecord(folder.name, str(path), tuple(failures), tuple(facts_of(manifest, last, log)))
+    texts = {
+        NAME: json.dumps(cards.plain(record), indent=2, ensure_ascii=False) + "\n",
+        LOG_NAME: "".join(json_line(_with_null(point)) for point in log),
+    }
+    if all(_same(folder / name, text) for name, text in texts.items()):
+        return False
+    with RunFolder(folder) as held:
+        for name, text in texts.items():
+            held.write(name, text)
+    return True
+
+
+def write_run_report(folder: Path) -> Path:
+    """Write ``report.md`` and its figures from the records in ``folder`` alone; the same records, the same bytes.
+
+    Raises :class:`StoreError` where there are none.
+    """
+    from evalharness import report
+
+    run = report.Run(load_run(folder), read_record(folder), _earlier(folder), _examples(folder))
+    figures = report.run_figures(run.frames)
+    with RunFolder(folder) as held:
+        for name, svg in figures.items():
+            held.write(name, svg)
+        return held.write("report.md", report.render_run(run, {Path(name).stem: name for name in figures}))
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read ``run.json``; where there is none, an empty one, for scores that were made one by one."""
+    try:
+        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        facts = tuple((str(a), str(b), str(c)) for a, b, c in held["facts"])
+        failures = tuple((int(step), str(reason)) for step, reason in held["failures"])
+        return RunRecord(held["name"], held["path"], failures, facts)
+    except FileNotFoundError:
+        return RunRecord(folder.name, str(folder), (), ())
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder / NAME}: broken: {error}") from error
+
+
+def _with_null(point: LossPoint) -> dict[str, Any]:
+    """JSON has no NaN; null stands for every loss that is not finite."""
+    row: dict[str, Any] = cards.plain(point)
+    return row
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _examples(folder: Path) -> tuple[dict[str, Any], ...]:
+    """The laid-out completions of the last step."""
+    steps = sorted(folder.glob("step_*/examples.jsonl"), key=lambda path: int(path.parent.name.removeprefix("step_")))
+    if not steps:
+        return ()
+    return tuple(json.loads(line) for line in steps[-1].read_text(encoding="utf-8").split("\n") if line)
+
+
+def _earlier(folder: Path) -> tuple[dict[str, Any], ...]:
+    """The last scorecard of each other run beside this one, as plain rows; those of other versions are left out."""
+    rows = []
+    for path in sorted(folder.parent.glob(f"*/{NAME}")):
+        if path.parent == folder:
+            continue
+        try:
+            frames = load_run(path.parent)
+        except StoreError:
+            continue
+        step = max(frames.scorecards)
+        rows.append({"name": path.parent.name, "step": step, "card": frames.scorecards[step], "frames": frames})
+    return tuple(rows)

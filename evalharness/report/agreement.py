@@ -1,0 +1,113 @@
+"""How far the losses of a run and its behaviour agree: from the frames of a run to the statistics of the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalharness.statistics import correlate, discordance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from evalharness.frames import RunFrames
+    from evalharness.statistics import Agreement, Discordance
+
+LOSSES = {
+    "logged, training": "the last one logged up to the step",
+    "logged, validation": "logged at the step",
+    "recomputed": "of the parallel pass",
+    "honest": "from prefixes alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One loss against one measure of behaviour. Behaviour is a share of 1 where more is better."""
+
+    loss: str
+    behaviour: str
+    agreement: Agreement
+
+
+def agreements(frames: RunFrames, seed: int = 0) -> list[Pair]:
+    """Correlate every loss with every measure of behaviour over the steps that have both."""
+    losses = losses_by_step(frames)
+    return [
+        Pair(loss, name, correlate(matrix.to_numpy(), column.to_numpy(), seed=seed))
+        for name, measured in behaviours(frames).items()
+        for loss in losses.columns
+        for column in [losses[loss].reindex(measured.index).dropna()]
+        for matrix in [measured.loc[column.index]]
+        if len(column)
+    ]
+
+
+def discordances(frames: RunFrames, seed: int = 0) -> dict[str, Discordance]:
+    """By measure of behaviour, how often the recomputed loss improved by more than its error and behaviour did not."""
+    rows = frames.row_losses.pivot_table(index="step", columns="row", values="parallel_nats").dropna(axis=1)
+    targets = frames.row_losses.drop_duplicates("row").set_index("row")["targets"]
+    found = {}
+    for name, measured in behaviours(frames).items():
+        steps = [step for step in measured.index if step in rows.index]
+        if len(steps) > 1 and rows.shape[1]:
+            found[name] = discordance(
+                steps,
+                rows.loc[steps].to_numpy(),
+                measured.loc[steps].to_numpy(),
+                targets=targets.loc[rows.columns].to_list(),
+                seed=seed,
+            )
+    return found
+
+
+def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
+    """By measure, the share of each problem at each step: ``(steps, problems)``, problems that every step has.
+
+    What passes, by problem set and decoding; what is not degenerate, by decoding over all sets.
+    """
+    completions, found = frames.completions, {}
+    for (name, decoding), of_set in completions.groupby(["problems", "decoding"], sort=True):
+        found[f"{name} {decoding} pass@1"] = _by_problem(of_set.dropna(subset=["passed"]), "passed")
+    for decoding, of_all in completions.groupby("decoding", sort=True):
+        begun = of_all.dropna(subset=["degenerate"])
+        begun = begun[~begun["stop_reason"].isin(["prompt_too_long", "prompt_not_encodable"])]
+        sound = begun.assign(sound=~begun["degenerate"].astype(bool))
+        found[f"{decoding} not degenerate"] = _by_problem(sound, "sound")
+    return {name: measured for name, measured in found.items() if measured.size}
+
+
+def losses_by_step(frames: RunFrames) -> pd.DataFrame:
+    """The losses (nats) of each scored step, a column a loss (see :data:`LOSSES`); NaN where one is not known."""
+    import pandas as pd  # noqa: PLC0415 - only the report of a run needs frames
+
+    steps = frames.checkpoints["step"].to_list()
+    held = frames.checkpoints.set_index("step")
+    columns = {
+        "logged, training": [_last(frames.losses, "train", step) for step in steps],
+        "logged, validation": held["logged_nats"].to_list(),
+        "recomputed": held["recomputed_nats"].to_list(),
+        "honest": held["honest_nats"].to_list(),
+    }
+    found = pd.DataFrame(columns, index=steps, dtype=float)
+    return found.dropna(axis=1, how="all")
+
+
+def _last(losses: pd.DataFrame, split: str, step: int) -> float:
+    of_split = losses[(losses["split"] == split) & (losses["step"] <= step)].dropna(subset=["loss_nats"])
+    return float(of_split["loss_nats"].iloc[-1]) if len(of_split) else np.nan
+
+
+def _by_problem(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    shares = rows.assign(value=rows[column].astype(float))
+    return shares.pivot_table(index="step", columns="task_id", values="value", aggfunc="mean").dropna(axis=1)
+
+
+def steps_of(frames: RunFrames) -> Iterator[tuple[int, str]]:
+    """Each step with its verdict."""
+    for row in frames.checkpoints.itertuples():
+        yield int(row.step), str(row.verdict)
