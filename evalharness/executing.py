@@ -117,7 +117,7 @@ def execute_file(
         completions=len(jobs),
         problems=len({job.task_id for job in jobs}),
         of_problems=len(problem_set.problems),
-        pass_at_k=cards.pass_at_k(ordered, ks, seed=0),
+        pass_at_k=cards.pass_at_k(ordered, ks),
         outcomes=cards.outcomes(ordered),
         isolation=str(box.isolation),
         isolation_lacks=box.isolation.lacks,

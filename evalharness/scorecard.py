@@ -30,11 +30,12 @@ UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
 
 
-def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], seed: int) -> dict[str, Interval]:
+def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], _seed: int = 0) -> dict[str, Interval]:
     """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
 
     A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such
-    completions has fewer of them, and one with nothing else drops out.
+    completions has fewer of them, and one with nothing else drops out. The seed counts for nothing: the intervals are
+    by formula.
     """
     judged: dict[str, list[bool]] = defaultdict(list)
     for execution in executions:
@@ -42,7 +43,7 @@ def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], seed: int) -> 
             judged[execution.task_id].append(execution.verdict is Verdict.PASSED)
     counts = [(len(passed), sum(passed)) for passed in judged.values()]
     fewest = min((n for n, _ in counts), default=0)
-    return {str(k): pass_at_k_interval(counts, k, seed) for k in sorted(set(ks)) if k <= fewest}
+    return {str(k): pass_at_k_interval(counts, k) for k in sorted(set(ks)) if k <= fewest}
 
 
 def outcomes(executions: Iterable[Execution]) -> dict[str, int]:

@@ -1,13 +1,36 @@
-"""pass@k and intervals over problems. Pure: numbers in, numbers out."""
+"""pass@k, intervals over problems, two checkpoints compared, loss against behaviour. Pure: numbers in, numbers out."""
 
-from evalharness.statistics.intervals import bootstrap_over_problems, pass_at_k_interval, share_interval, wilson
+from evalharness.statistics.comparison import (
+    Comparison,
+    compare_pass_at_k,
+    compare_shares,
+    has_fallen,
+    paired_difference,
+)
+from evalharness.statistics.correlation import Agreement, Correlation, correlate
+from evalharness.statistics.discordance import Change, Discordance, discordance
+from evalharness.statistics.exact import exact_share, mean_of_shares, wilson
+from evalharness.statistics.intervals import bootstrap_over_problems, pass_at_k_interval, share_interval
 from evalharness.statistics.means import mean_over_rows, ratio_over_rows
 from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
 
 __all__ = [
+    "Agreement",
+    "Change",
+    "Comparison",
+    "Correlation",
+    "Discordance",
     "bootstrap_over_problems",
+    "compare_pass_at_k",
+    "compare_shares",
+    "correlate",
+    "discordance",
+    "exact_share",
+    "has_fallen",
+    "mean_of_shares",
     "mean_over_rows",
+    "paired_difference",
     "pass_at_k",
     "pass_at_k_interval",
     "ratio_over_rows",

@@ -1,45 +1,27 @@
-"""95 % intervals of shares, always over problems: completions of one problem are not independent of each other."""
+"""95 % intervals of shares, always over problems: completions of one problem are not independent of each other.
+
+How often they cover the truth, and how wide they are: ``benchmarks/intervals.py``.
+"""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
-from evalharness.records import Interval
+from evalharness.statistics.exact import around, mean_of_shares, wilson
 from evalharness.statistics.pass_at_k import pass_at_k
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalharness.records import Interval
+
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 # A resample is one row of counts; so many at a time keep the working memory at some tens of MB for any problem set.
 _RESAMPLES_AT_ONCE = 1_000
-
-
-def wilson(successes: float, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return the score interval of a binomial share (Wilson 1927; Brown, Cai and DasGupta 2001, section 3.1.1).
-
-    ``successes`` may be fractional, where ``n`` problems each contribute a share. At 0 and at ``n`` the bound on that
-    side is exactly 0 or 1. Raises ``ValueError`` unless ``0 <= successes <= n``, ``n >= 1`` and ``0 < confidence < 1``.
-    """
-    if n < 1:
-        raise ValueError(f"a share of {n} problems has no interval")
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} of {n}: expected from 0 to {n}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence}: expected between 0 and 1")
-    z = float(ndtri(0.5 + confidence / 2))
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return _around(share, low, high)
 
 
 def bootstrap_over_problems(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int) -> Interval:
@@ -52,16 +34,14 @@ def bootstrap_over_problems(values: Sequence[float], *, resamples: int = RESAMPL
     return _bootstrap_ratio(np.asarray(values, dtype=np.float64), np.ones(len(values)), resamples, seed)
 
 
-def pass_at_k_interval(counts: Sequence[tuple[int, int]], k: int, seed: int) -> Interval:
+def pass_at_k_interval(counts: Sequence[tuple[int, int]], k: int) -> Interval:
     """Return the mean pass@k over problems with its interval; ``counts`` is ``(n, c)`` for each problem.
 
-    Wilson where each problem has one completion and ``k`` is 1, else a bootstrap over problems. Raises ``ValueError``
-    as :func:`pass_at_k` does, and without problems.
+    The exact interval where each problem passes or doesn't (one completion a problem, or as many as ``k``), else that
+    of :func:`mean_of_shares`. Raises ``ValueError`` as :func:`pass_at_k` does, and without problems.
     """
     values = [pass_at_k(n, c, k) for n, c in counts]
-    if values and k == 1 and all(n == 1 for n, _ in counts):
-        return wilson(sum(c for _, c in counts), len(counts))
-    return bootstrap_over_problems(values, seed=seed)
+    return mean_of_shares(values, completions=sum(n for n, _ in counts))
 
 
 def share_interval(flags_by_problem: Mapping[str, Sequence[bool]], seed: int) -> Interval:
@@ -97,7 +77,7 @@ def _bootstrap_ratio(
     resampled = _resampled_ratios(parts, wholes, resamples, np.random.default_rng(seed))
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
-    return _around(estimate, float(low), float(high))
+    return around(estimate, float(low), float(high))
 
 
 def _resampled_ratios(
@@ -116,8 +96,3 @@ def _resampled_ratios(
         sums = drawn @ kinds
         ratios.append(sums[:, 0] / sums[:, 1])
     return np.concatenate(ratios)
-
-
-def _around(estimate: float, low: float, high: float) -> Interval:
-    """An interval inside 0 to 1 that contains its estimate, whatever the rounding."""
-    return Interval(estimate, max(0.0, min(low, estimate)), min(1.0, max(high, estimate)))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.statistics import bootstrap_over_problems, pass_at_k_interval, share_interval, wilson
+from evalharness.statistics import bootstrap_over_problems, exact_share, pass_at_k_interval, share_interval, wilson
 
 counts_of_shares = st.integers(1, 2_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 flags = st.dictionaries(st.text(max_size=3), st.lists(st.booleans(), max_size=5), min_size=1, max_size=12).filter(
@@ -89,26 +89,26 @@ def test_bootstrap_refuses_no_resamples():
         bootstrap_over_problems([0.0, 1.0], resamples=0, seed=0)
 
 
-def test_one_completion_a_problem_has_the_wilson_interval():
-    assert pass_at_k_interval([(1, 1)] * 3 + [(1, 0)] * 61, 1, seed=0) == wilson(3, 64)
+def test_one_completion_a_problem_has_the_exact_interval_and_shares_of_completions_wilsons():
+    assert pass_at_k_interval([(1, 1)] * 3 + [(1, 0)] * 61, 1) == exact_share(3, 64)
     assert share_interval({"a": [True], "b": [False], "c": [False]}, seed=0) == wilson(1, 3)
 
 
-def test_several_completions_a_problem_are_bootstrapped_over_problems():
-    counts = [(4, 4)] * 10 + [(4, 0)] * 10
-    interval = pass_at_k_interval(counts, 1, seed=0)
-    assert interval == bootstrap_over_problems([1.0] * 10 + [0.0] * 10, seed=0)
-    # Forty of eighty completions would have a Wilson interval of half that width, and a wrong one.
-    assert interval.high - interval.low > 1.5 * (wilson(40, 80).high - wilson(40, 80).low)
+def test_several_completions_a_problem_that_all_agree_are_no_more_than_one():
+    interval = pass_at_k_interval([(4, 4)] * 10 + [(4, 0)] * 10, 1)
+    assert interval == exact_share(10, 20)
+    # Forty of eighty completions would have an interval of half that width, and a wrong one.
+    assert interval.high - interval.low > 1.5 * (exact_share(40, 80).high - exact_share(40, 80).low)
 
 
-def test_pass_at_k_of_nothing_solved_has_the_binomial_bound_over_problems():
-    assert pass_at_k_interval([(4, 0)] * 164, 4, seed=0) == wilson(0, 164)
+def test_pass_at_k_of_as_many_completions_as_k_has_the_exact_interval_over_problems():
+    assert pass_at_k_interval([(4, 1)] * 5 + [(4, 0)] * 15, 4) == exact_share(5, 20)
+    assert pass_at_k_interval([(4, 0)] * 164, 4) == exact_share(0, 164)
 
 
 def test_no_problems_is_refused():
     with pytest.raises(ValueError, match="no problems"):
-        pass_at_k_interval([], 1, seed=0)
+        pass_at_k_interval([], 1)
     with pytest.raises(ValueError, match="no problems"):
         share_interval({"a": []}, seed=0)
 

@@ -1,0 +1,108 @@
+"""How far behaviour and loss go together along the steps of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from evalharness.records import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Matrix = npt.NDArray[np.float64]
+
+RESAMPLES = 2_000
+MIN_POINTS = 5
+"""Of four points in any order, one order in twelve is perfect: a rank correlation says nothing there."""
+_RESAMPLES_AT_ONCE = 500
+_UNDEFINED_ALLOWED = 0.05
+"""Where more resamples than these have no correlation at all, the others are no fair picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """A rank correlation over ``points`` steps (or changes between steps), -1 to 1; None with the ``reason`` why not.
+
+    The interval says how far the choice of problems moves it. It does not say what other steps of the same run, or
+    another run, would have shown: steps follow from each other, so no p-value is given and none follows from it.
+    """
+
+    rho: Interval | None
+    points: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Loss against one measure of behaviour: on the levels, and on the changes from step to step.
+
+    Two series that both only drift agree on their levels whatever they are; the changes tell whether they move
+    together. ``left_out`` counts the steps whose loss is NaN or infinite.
+    """
+
+    levels: Correlation
+    changes: Correlation
+    left_out: int
+
+
+def correlate(behaviour: Sequence[Sequence[float]] | Matrix, losses: Sequence[float], *, seed: int) -> Agreement:
+    """Return Spearman's rank correlation (1904) of behaviour and loss over the steps of a run, in their order.
+
+    ``behaviour`` has shape ``(steps, problems)``: what each problem's share was at each step; ``losses`` one value in
+    nats a step. Ranks are means where values are equal. The 95 % intervals are percentiles over resampled problems
+    (Efron and Tibshirani 1993, section 13.3), the same for all steps, so that each resample is a run over other
+    problems. Raises ``ValueError`` where the shapes don't fit or there are no problems.
+    """
+    levels, nats = np.asarray(behaviour, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    if levels.ndim != 2 or levels.shape[0] != len(nats) or not levels.shape[1]:
+        raise ValueError(f"behaviour of shape {levels.shape} and {len(nats)} losses: expected a row of problems a step")
+    finite = np.isfinite(nats)
+    levels, nats = levels[finite], nats[finite]
+    return Agreement(
+        levels=_correlation(levels, nats, seed),
+        changes=_correlation(np.diff(levels, axis=0), np.diff(nats), seed),
+        left_out=int(np.sum(~finite)),
+    )
+
+
+def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
+    points = len(losses)
+    if points < MIN_POINTS:
+        return Correlation(None, points, f"{points} points: a rank correlation needs {MIN_POINTS} at least")
+    if np.ptp(losses) == 0:
+        return Correlation(None, points, "the loss is the same at all of them")
+    estimate = float(spearman(behaviour.mean(axis=1)[None], losses)[0])
+    if np.isnan(estimate):
+        return Correlation(None, points, "the behaviour is the same at all of them")
+    found = np.concatenate([spearman(means, losses) for means in resampled_means(behaviour, seed)])
+    defined = found[~np.isnan(found)]
+    if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(found):
+        return Correlation(None, points, "the behaviour differs in too few problems")
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Correlation(Interval(estimate, min(float(low), estimate), max(float(high), estimate)), points)
+
+
+def resampled_means(values: Matrix, seed: int) -> Iterator[Matrix]:
+    """Yield the means over :data:`RESAMPLES` resamples of the columns, in parts of shape ``(resamples, rows)``."""
+    rng, columns = np.random.default_rng(seed), values.shape[1]
+    for first in range(0, RESAMPLES, _RESAMPLES_AT_ONCE):
+        size = min(_RESAMPLES_AT_ONCE, RESAMPLES - first)
+        drawn = rng.multinomial(columns, np.full(columns, 1 / columns), size=size)
+        # To a billionth, so that equal means are equal whatever order their sums were taken in: ranks hang on that.
+        yield np.round(drawn @ values.T / columns, 9)
+
+
+def spearman(series: Matrix, losses: Matrix) -> Matrix:
+    """Return the rank correlation of each row of ``series`` with ``losses``; NaN where either is constant."""
+    ranks = rankdata(np.round(series, 9), axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    of_losses = rankdata(losses)
+    of_losses = of_losses - of_losses.mean()
+    scale = np.sqrt((ranks**2).sum(axis=1) * (of_losses**2).sum())
+    found: Matrix = np.divide(ranks @ of_losses, scale, out=np.full(len(ranks), np.nan), where=scale > 0)
+    return found
