@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score", "diagnose", "preflight"],
+    "Everyday": ["score", "run", "report", "diagnose", "preflight"],
     "Stages alone": ["execute", "analyse", "log"],
     "Set-up": ["doctor"],
 }
@@ -111,7 +111,6 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
         _sandbox_option(),
         _packages_option(),
         click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
-        click.option("--step", type=int, help="The step of a series.  [the best, else the last]"),
         click.option("--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"),
         click.option(
             "--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."
@@ -124,6 +123,7 @@ def _score_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @cli.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--step", type=int, help="The step of a series.  [the best, else the last]")
 @_score_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard instead of the card.")
 def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
@@ -155,6 +155,59 @@ def _print_card(card: Any, report_path: Path) -> None:
     from evalharness import report
 
     Console(highlight=False).print(report.render_card(card, report_path), soft_wrap=True)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--every", type=click.IntRange(1), help="Only every so many-th checkpoint, counted back from the last.")
+@click.option("--last", type=click.IntRange(1), help="Only the last so many checkpoints.")
+@click.option("--steps", type=Numbers(), help="Only these steps.")
+@_score_options
+def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, **asked: Any) -> None:
+    """Score every checkpoint of a training run, and write the report over all of them.
+
+    FOLDER is that of a series: step_500, checkpoint-500, ckpt_500.pt and their like. Problems, decoding and seeds are
+    the same for all. A step whose score still holds is not scored again; one that can't be scored is reported, and the
+    others go on. Interrupted or killed, the same command goes on where it stopped.
+
+    \b
+    evalharness run checkpoints/leaky
+    evalharness run runs/tuned --every 2 --problems warmup
+    evalharness run runs/tuned --steps 1000,2000
+    """
+    from evalharness import pipeline
+    from evalharness.running_text import run_lines
+
+    with watcher() as watching:
+        result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching)
+    for line in run_lines(result):
+        click.echo(line)
+    faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
+    click.get_current_context().exit(INCOMPLETE if faulty else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--plain", is_flag=True, help="Show the report here, as text.")
+def report(folder: Path, plain: bool) -> None:
+    """Write a run's report anew from what was measured, without a model.
+
+    FOLDER is one below reports/, of a run or of a step, whose report is only shown.
+
+    \b
+    evalharness report reports/leaky
+    evalharness report reports/leaky --plain | less
+    """
+    from evalharness import pipeline
+
+    path = pipeline.renew_report(folder)
+    if not plain:
+        click.echo(path)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(path.read_text(encoding="utf-8")))
 
 
 @cli.command()

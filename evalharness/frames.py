@@ -78,6 +78,12 @@ def load_run(folder: Path) -> RunFrames:
     return RunFrames(folder=folder, scorecards=scorecards, folders=folders, checkpoints=checkpoints, **frames)
 
 
+def last_scorecard(folder: Path) -> tuple[int, Scorecard]:
+    """The last step of a run and its scorecard, without anything else of it. Raises as :func:`load_run` does."""
+    step, path = max(_step_folders(folder).items())
+    return step, _scorecard(path)
+
+
 def _step_folders(folder: Path) -> dict[int, Path]:
     own = folder / "scorecard.json"
     if own.is_file():

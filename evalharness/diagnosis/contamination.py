@@ -160,7 +160,7 @@ def _pass_rates(subject: Subject, trained: dict[str, How], evidence: dict[str, A
     for is_seen, name in ((True, "seen"), (False, "unseen")):
         by_task = [(len(flags), sum(flags)) for flags in counts[is_seen].values()]
         if by_task:
-            rates[is_seen] = pass_at_k_interval(by_task, 1, subject.seed)
+            rates[is_seen] = pass_at_k_interval(by_task, 1)
             rate = rates[is_seen]
             evidence[f"pass_at_1_{name}"] = [rate.estimate, rate.low, rate.high]
     if not rates:

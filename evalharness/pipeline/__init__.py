@@ -10,6 +10,8 @@
     diagnosing  why they disagree, where they do
     writing     the scorecard and the files
 
+    series      the same for every checkpoint of a run, and run_report over all of them
+
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
 """
 
@@ -26,13 +28,26 @@ from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, s
 from evalharness.pipeline.loading import load, run_name
 from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
+from evalharness.pipeline.run_report import renew_report
 from evalharness.pipeline.running import execute
+from evalharness.pipeline.series import Choice, RunResult, run_series
 from evalharness.pipeline.stamps import NAME as STAMP
 from evalharness.pipeline.stamps import stamp
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder
 
-__all__ = ["DiagnosisResult", "ScoreResult", "diagnose", "preflight", "preflight_manifest", "score"]
+__all__ = [
+    "Choice",
+    "DiagnosisResult",
+    "RunResult",
+    "ScoreResult",
+    "diagnose",
+    "preflight",
+    "preflight_manifest",
+    "renew_report",
+    "run_series",
+    "score",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

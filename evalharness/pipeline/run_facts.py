@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,7 @@ def _data(manifest: Manifest) -> Iterator[Fact]:
         yield "Data", name, NOT_RECORDED if path is None else _rows(path)
     keys = [key for key in (data.prompt_key, data.completion_key) if key]
     yield "Data", "Keys", ", ".join(keys) if keys else "as found in the rows"
-    said = {"count_prompt": manifest.loss.count_prompt, "count_padding": manifest.loss.count_padding}
-    said |= {"label_smoothing": manifest.loss.label_smoothing}
+    said = dataclasses.asdict(manifest.loss)
     known = [f"{name} = {str(value).lower()}" for name, value in said.items() if value is not None]
     yield "Data", "Loss, as the manifest says", ", ".join(known) or NOT_RECORDED
 
@@ -101,6 +101,6 @@ def _parameters(path: Path) -> int | None:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+            return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118 - no mapping
     except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
 from evalharness.errors import StoreError
-from evalharness.frames import LOG_NAME, load_run
+from evalharness.frames import LOG_NAME, last_scorecard, load_run
 from evalharness.pipeline.run_facts import Fact, facts_of
 from evalharness.store import RunFolder, json_line
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.records import LossPoint
+    from evalharness.report import OtherRun, Shown
 
 NAME = "run.json"
 
@@ -27,13 +29,15 @@ NAME = "run.json"
 class RunRecord:
     """``run.json``: what a run's report holds beside the scores of its steps.
 
-    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "Approach".
+    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "Approach";
+    ``questions`` what each probe asks, in their order.
     """
 
     name: str
     path: str
     failures: tuple[tuple[int, str], ...]
     facts: tuple[Fact, ...]
+    questions: tuple[tuple[str, str], ...]
 
 
 def keep_records(
@@ -43,7 +47,7 @@ def keep_records(
     from evalharness.pipeline.loading import training_log
 
     log = training_log(path, manifest, watcher)
-    record = RunRecord(folder.name, str(path), tuple(failures), tuple(facts_of(manifest, last, log)))
+    record = RunRecord(folder.name, str(path), tuple(failures), tuple(facts_of(manifest, last, log)), _questions())
     texts = {
         NAME: json.dumps(cards.plain(record), indent=2, ensure_ascii=False) + "\n",
         LOG_NAME: "".join(json_line(_with_null(point)) for point in log),
@@ -63,12 +67,35 @@ def write_run_report(folder: Path) -> Path:
     """
     from evalharness import report
 
-    run = report.Run(load_run(folder), read_record(folder), _earlier(folder), _examples(folder))
+    record = read_record(folder)
+    run = report.Run(
+        frames=load_run(folder),
+        name=record.name,
+        path=record.path,
+        facts=record.facts,
+        failures=record.failures,
+        others=_others(folder),
+        examples=_examples(folder),
+        questions=dict(record.questions),
+    )
     figures = report.run_figures(run.frames)
     with RunFolder(folder) as held:
         for name, svg in figures.items():
             held.write(name, svg)
         return held.write("report.md", report.render_run(run, {Path(name).stem: name for name in figures}))
+
+
+def renew_report(folder: Path) -> Path:
+    """Write a run's report anew and return its path; of a single step the path of the report that is there.
+
+    Raises :class:`StoreError` where there is neither.
+    """
+    if not (folder / "scorecard.json").is_file():
+        return write_run_report(folder)
+    path = folder / "report.md"
+    if not path.is_file():
+        raise StoreError(f"{path}: no such file; evalharness score writes it")
+    return path
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -77,9 +104,10 @@ def read_record(folder: Path) -> RunRecord:
         held = json.loads((folder / NAME).read_text(encoding="utf-8"))
         facts = tuple((str(a), str(b), str(c)) for a, b, c in held["facts"])
         failures = tuple((int(step), str(reason)) for step, reason in held["failures"])
-        return RunRecord(held["name"], held["path"], failures, facts)
+        questions = tuple((str(a), str(b)) for a, b in held["questions"])
+        return RunRecord(held["name"], held["path"], failures, facts, questions)
     except FileNotFoundError:
-        return RunRecord(folder.name, str(folder), (), ())
+        return RunRecord(folder.name, str(folder), (), (), ())
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / NAME}: broken: {error}") from error
 
@@ -94,24 +122,30 @@ def _same(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
-def _examples(folder: Path) -> tuple[dict[str, Any], ...]:
+def _examples(folder: Path) -> tuple[Shown, ...]:
     """The laid-out completions of the last step."""
+    from evalharness.report import shown_from
+
     steps = sorted(folder.glob("step_*/examples.jsonl"), key=lambda path: int(path.parent.name.removeprefix("step_")))
     if not steps:
         return ()
-    return tuple(json.loads(line) for line in steps[-1].read_text(encoding="utf-8").split("\n") if line)
+    return tuple(shown_from(json.loads(line)) for line in steps[-1].read_text(encoding="utf-8").split("\n") if line)
 
 
-def _earlier(folder: Path) -> tuple[dict[str, Any], ...]:
-    """The last scorecard of each other run beside this one, as plain rows; those of other versions are left out."""
-    rows = []
+def _others(folder: Path) -> tuple[OtherRun, ...]:
+    """The last scorecard of each other run beside this one; those of other versions are left out."""
+    from evalharness.report import OtherRun
+
+    found = []
     for path in sorted(folder.parent.glob(f"*/{NAME}")):
-        if path.parent == folder:
-            continue
-        try:
-            frames = load_run(path.parent)
-        except StoreError:
-            continue
-        step = max(frames.scorecards)
-        rows.append({"name": path.parent.name, "step": step, "card": frames.scorecards[step], "frames": frames})
-    return tuple(rows)
+        if path.parent != folder:
+            with contextlib.suppress(StoreError):
+                step, card = last_scorecard(path.parent)
+                found.append(OtherRun(path.parent.name, step, card))
+    return tuple(found)
+
+
+def _questions() -> tuple[tuple[str, str], ...]:
+    from evalharness.diagnosis import CATALOGUE
+
+    return tuple((probe.name, probe.question) for probe in CATALOGUE)

@@ -72,7 +72,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     """
     from evalharness.manifest import find_manifest
     from evalharness.pipeline import score
-    from evalharness.pipeline.run_report import write_run_report
+    from evalharness.pipeline.run_report import keep_records, write_run_report
 
     watcher = watcher or Silent()
     manifest = find_manifest(path)
@@ -95,7 +95,12 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
         except EvalHarnessError as error:
             watcher.say(f"step {step.step} could not be scored: {error}")
             failures.append(StepFailure(step.step, step.path, str(error)))
-    report = write_run_report(folder, manifest, path, found, failures, watcher, options) if found else None
+    if not found:
+        return RunResult(folder, found, tuple(failures), frozenset(kept), None)
+    told = [(failure.step, failure.reason) for failure in failures]
+    report = folder / "report.md"
+    if keep_records(folder, path, manifest, steps[-1].path, told, watcher) or len(kept) < len(found):
+        report = write_run_report(folder)
     return RunResult(folder, found, tuple(failures), frozenset(kept), report)
 
 

@@ -14,13 +14,18 @@ from evalharness.report.figures import (
 )
 from evalharness.report.markdown import render
 from evalharness.report.passage import passage_figure
+from evalharness.report.run import OtherRun, Run, render_run, shown_from
+from evalharness.report.run_figures import run_figures
 from evalharness.report.score_figures import figures_of
+from evalharness.report.wording import step_line
 
 __all__ = [
     "Block",
     "Card",
     "Evidence",
+    "OtherRun",
     "Read",
+    "Run",
     "Scored",
     "Shown",
     "card_lines",
@@ -37,4 +42,8 @@ __all__ = [
     "passage_figure",
     "render",
     "render_card",
+    "render_run",
+    "run_figures",
+    "shown_from",
+    "step_line",
 ]

@@ -11,7 +11,7 @@ from evalharness.records import Interval
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalharness.records import CheckpointInfo, DegenerationRate, KindRate, Loss
+    from evalharness.records import CheckpointInfo, DegenerationRate, KindRate, Loss, Scorecard
 
 DECODINGS = ("greedy", "sampled")
 KINDS = {
@@ -111,6 +111,24 @@ def kinds_by_count(rate: DegenerationRate) -> str:
 def short_reason(reason: str) -> str:
     """Return the reason of a verdict without what it says in brackets."""
     return re.sub(r"\s*\([^()]*\)", "", reason)
+
+
+def step_line(card: Scorecard) -> str:
+    """Return one checkpoint in one line: verdict, losses, the best pass@1, what is degenerate, and the first cause."""
+    loss = card.loss
+    passed = [by_k["1"] for sets in card.pass_at_k.values() for by_k in sets.values() if "1" in by_k]
+    best = max(passed, key=lambda share: share.estimate, default=None)
+    rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
+    cause = next((finding.probe for finding in card.findings if finding.severity == "cause"), None)
+    parts = [
+        f"{card.verdict:<12}",
+        "" if loss.logged_nats is None else f"logged {nats(loss.logged_nats)}",
+        "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
+        "" if best is None else f"pass@1 {percent(best.estimate)}",
+        "" if rate is None else f"degenerate {percent(rate.rate)}",
+        f"cause {cause}" if cause else "no cause",
+    ]
+    return "  ".join(part for part in parts if part)
 
 
 def checkpoint_name(checkpoint: CheckpointInfo) -> str:
