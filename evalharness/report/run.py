@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.report import diagnosis, sections
 from evalharness.report.agreement import Pair, agreements, discordances, losses_by_step
 from evalharness.report.behaviour import Block, Shown
-from evalharness.report.escaping import code, code_cell, prose, table
+from evalharness.report.escaping import code, prose, table
 from evalharness.report.markdown import environment
 from evalharness.report.wording import (
     DECODINGS,
@@ -38,7 +38,6 @@ SPIKE = 1.5
 goes well it moves by some percent."""
 STEPS_SHOWN = 40
 """Rows of a table by step; of more steps the first and the last of these are shown."""
-MISSING = "not recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +133,10 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     """The approach by section, each a table."""
     found: dict[str, list[list[str]]] = {}
     for section, name, value in run.facts:
-        found.setdefault(section, []).append([prose(name), prose(value) if value == MISSING else code_cell(value)])
+        found.setdefault(section, []).append([prose(name), prose(value)])
     card = run.last.checkpoint
     found.setdefault("Model", []).extend([["Kind", prose(card.kind)], ["Parameters", f"{card.parameters:,}"]])
-    return [(section, table(["", ""], rows)) for section, rows in found.items()]
+    return [(section, table(["What", "As read"], rows)) for section, rows in found.items()]
 
 
 def _validation(frames: RunFrames) -> pd.DataFrame:
@@ -189,7 +188,8 @@ def _loss_summary(run: Run) -> Iterator[str]:
         finite = points.dropna(subset=["loss_nats"]).sort_values("step", kind="stable")
         odd = len(points) - len(finite)
         if len(finite) < 2:
-            yield f"{name} loss: {'not logged' if not len(points) else f'{len(points)} logged'}."
+            said = "not logged" if not len(points) else f"{len(points)} logged"
+            yield f"{name} loss: {said}{f', {odd} of them NaN or infinite' if odd else ''}."
             continue
         values = finite["loss_nats"].to_list()
         best = finite.loc[finite["loss_nats"].idxmin()]
@@ -271,12 +271,20 @@ def _rho(found: Correlation) -> str:
 
 def _agreement_notes(pairs: Sequence[Pair]) -> list[str]:
     """Why there is no correlation where there is none, each reason once with what it holds for."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, list[str]]] = {}
     for pair in pairs:
         levels = pair.agreement.levels
         if levels.rho is None and pair.agreement.changes.rho is None:
-            reasons.setdefault(levels.reason or "", []).append(f"{pair.loss} against {pair.behaviour}")
-    return [f"{prose(reason)} ({prose('; '.join(names))})" for reason, names in reasons.items()]
+            reasons.setdefault(levels.reason or "", {}).setdefault(pair.behaviour, []).append(pair.loss)
+    every = {pair.loss for pair in pairs}
+    return [
+        f"{prose(reason)}: {'; '.join(prose(name) + _against(losses, every) for name, losses in found.items())}"
+        for reason, found in reasons.items()
+    ]
+
+
+def _against(losses: Sequence[str], every: set[str]) -> str:
+    return "" if set(losses) == every else f" against the loss {prose(' and '.join(losses))}"
 
 
 def _discordance_table(found: Mapping[str, Discordance]) -> str:
