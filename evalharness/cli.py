@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score", "run", "report", "diagnose", "preflight"],
+    "Everyday": ["score", "run", "compare", "report", "diagnose", "preflight"],
     "Stages alone": ["execute", "analyse", "log"],
     "Set-up": ["doctor"],
 }
@@ -184,6 +184,31 @@ def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...
         click.echo(line)
     faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
     click.get_current_context().exit(INCOMPLETE if faulty else 0)
+
+
+@cli.command()
+@click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_score_options
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(paths: tuple[Path, ...], as_json: bool, **asked: Any) -> None:
+    """Compare checkpoints on the same problems, paired: what changed, and whether by chance.
+
+    A and B are scorecards, folders of scores, folders of runs (their last step counts), or checkpoints, which are scored
+    now if they were not. With more than two the first is compared with each of the others.
+
+    \b
+    evalharness compare reports/leaky reports/causal
+    evalharness compare reports/tuned/step_1000 reports/tuned/step_4000 --json
+    evalharness compare old.pt new.pt --problems warmup
+    """
+    from evalharness import pipeline
+    from evalharness.comparing import as_json_text, as_markdown
+
+    if len(paths) < 2:
+        raise click.UsageError("compare takes two or more: evalharness compare A B")
+    with watcher() as watching:
+        found = pipeline.compare(paths, asked, watching)
+    click.echo(as_json_text(found) if as_json else as_markdown(found), nl=False)
 
 
 @cli.command()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.attention import probe_attention
+from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, subject_of
 from evalharness.pipeline.loading import load, run_name
@@ -38,9 +39,11 @@ from evalharness.store import RunFolder
 
 __all__ = [
     "Choice",
+    "Compared",
     "DiagnosisResult",
     "RunResult",
     "ScoreResult",
+    "compare",
     "diagnose",
     "preflight",
     "preflight_manifest",
