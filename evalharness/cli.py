@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score", "run", "compare", "report", "diagnose", "preflight"],
+    "Everyday": ["score", "run", "watch", "compare", "report", "diagnose", "preflight"],
     "Stages alone": ["execute", "analyse", "log"],
     "Set-up": ["doctor"],
 }
@@ -184,6 +184,39 @@ def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...
         click.echo(line)
     faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
     click.get_current_context().exit(INCOMPLETE if faulty else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds without a change after which a checkpoint counts as written.",
+)
+@click.option(
+    "--idle", "idle_s", type=click.FloatRange(0), help="End after so many seconds without a new checkpoint.  [never]"
+)
+@_score_options
+def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> None:
+    """Score each checkpoint as training writes it, one line each, and keep the run's report up to date.
+
+    FOLDER is the one that training writes its checkpoints to. Ctrl-C ends it with everything kept; started again, it
+    goes on with what is new.
+
+    \b
+    evalharness watch runs/tuned --problems warmup --samples 2
+    evalharness watch runs/tuned --idle 3600
+    """
+    from evalharness import pipeline
+    from evalharness.running_text import step_lines
+
+    with watcher() as watching:
+        for result in pipeline.watch(folder, asked, watching, settle_s=settle_s, idle_s=idle_s):
+            for line in step_lines(result):
+                click.echo(line)
 
 
 @cli.command()

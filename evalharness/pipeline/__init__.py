@@ -10,6 +10,7 @@
     diagnosing  why they disagree, where they do
     writing     the scorecard and the files
 
+    watching    the same while training writes
     series      the same for every checkpoint of a run, and run_report over all of them
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
@@ -34,6 +35,7 @@ from evalharness.pipeline.running import execute
 from evalharness.pipeline.series import Choice, RunResult, run_series
 from evalharness.pipeline.stamps import NAME as STAMP
 from evalharness.pipeline.stamps import stamp
+from evalharness.pipeline.watching import watch
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder
 
@@ -50,6 +52,7 @@ __all__ = [
     "renew_report",
     "run_series",
     "score",
+    "watch",
 ]
 
 if TYPE_CHECKING:
