@@ -1,6 +1,6 @@
 """How often a check against a baseline cries wolf, and how often it sees a fall of 10 points.
 
-python benchmarks/baseline.py            # writes reports/baseline.md in a minute or two
+python benchmarks/baseline.py            # writes reports/baseline.md in some minutes
 
 The check is `evalharness.statistics.has_fallen`: paired by problem, significant, and beyond a tolerance. No model is
 run: problems differ in their chance to be solved, as in benchmarks/intervals.py, and what is drawn from it is judged.
