@@ -103,10 +103,10 @@ def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LossPoi
 
 
 def number(value: object) -> float | None:
-    """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none."""
-    if type(value) is float:
+    """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none, as true and false are."""
+    if isinstance(value, float):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if value == "" or isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     try:
         return float(value)
