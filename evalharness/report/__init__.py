@@ -15,8 +15,9 @@ from evalharness.report.figures import (
 )
 from evalharness.report.markdown import render
 from evalharness.report.passage import passage_figure
-from evalharness.report.run import OtherRun, Run, render_run, shown_from
+from evalharness.report.run import render_run
 from evalharness.report.run_figures import run_figures
+from evalharness.report.run_records import OtherRun, Run, shown_from
 from evalharness.report.score_figures import figures_of
 from evalharness.report.wording import checkpoint_name, step_line
 
