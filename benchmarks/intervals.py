@@ -320,7 +320,9 @@ time, at 20, 60, 164 and 500 problems, down to a true rate of 1 %. *At worst* is
 figures are of {trials.usual:,} trials a case (standard error {error:.1f} points), those of the bootstraps of \
 {trials.resampling:,} ({slow_error:.1f} points, {resamples:,} resamples). The least of some hundred such figures lies \
 up to three errors below the truth by chance alone, so where an interval in use was less than {near:.1f} points above \
-the aim, the case was simulated again with {trials.again:,} other trials ({again_error:.2f} points), and those count."""
+the aim, the case was simulated again with {trials.again:,} other trials ({again_error:.2f} points), and those count; \
+the others' worst cases were not, so they are somewhat too low. The intervals in use were chosen among some ten each \
+on the same kinds of problems, with other seeds: no kind was held out."""
 ONE_COMPLETION = """\
 Also any pass@k of as many completions as k. No simulation: the sum over all outcomes, at 1,961 true rates from 1 to \
 99 %."""

@@ -96,10 +96,6 @@ def convert(
     card = _scorecard(asked, problem_set, behaviour, judgements)
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
-        scored_of([problem_set.name], {p.task_id: p for p in problem_set.problems}, behaviour),
-        (),
-        lambda token_id: f"<{token_id}>",
-    )
     with RunFolder(out / asked.name / ("final" if step is None else f"step_{step}")) as folder:
         write_score(folder, card, behaviour, evidence)
         return card, folder.path
