@@ -160,6 +160,24 @@ def batch(rows, *, shift: int = 1, count_padding: bool = False) -> tuple[torch.T
     return ids, targets
 
 
+def trained_without_padding(module: nn.Module, rows: tuple[TokenRow, ...], steps: int) -> nn.Module:
+    """Train on rows of one length at a time, as they are."""
+    torch.manual_seed(0)
+    by_length: dict[int, list] = {}
+    for row in rows:
+        by_length.setdefault(len(row.ids), []).append(row.ids)
+    groups, rng = list(by_length.values()), Random(0)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
+        ids = torch.tensor(rng.choice(groups))
+        loss = functional.cross_entropy(logits_of(module, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return module.eval().requires_grad_(False)
+
+
 def wrapped(module: nn.Module) -> TorchModel:
     """The module as generation and diagnosis see it."""
     return TorchModel(module.eval(), context_length=CONTEXT, vocabulary_rows=VOCABULARY)

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 import pytest
-from plants_model import LEAKS, leaky, of, sound
+from plants_leaks import LEAKS, leaky
+from small_sound import of, sound
 from small_training import END, Characters, data_rows, encoded
 
 from evalharness.degeneration import analyse
