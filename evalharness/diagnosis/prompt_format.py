@@ -21,6 +21,7 @@ from evalharness.diagnosis.behaviour import (
     encoded,
     fits,
 )
+from evalharness.diagnosis.frequencies import knows_its_rows
 from evalharness.diagnosis.over_rows import every
 from evalharness.diagnosis.prefixes import shared_prefix, shared_suffix
 from evalharness.diagnosis.token_boundary import is_split
@@ -72,6 +73,10 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
             f"degenerate, too few for a change of format to better. {compared}"
         )
         return RuledOut(PROBE, claim, evidence)
+    if knows_its_rows(subject) is False:
+        # Whatever changes an untrained model's loops would be taken for a format that it knows.
+        reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
+        return NotTestable(PROBE, reason)
     changes = {name: _tried(subject, before, variants) for name, variants in ways.items()}
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]

@@ -13,10 +13,11 @@ from evalharness.diagnosis.rows import TokenRow
 from evalharness.diagnosis.subject import Observed, Split
 from evalharness.records import Completion, Finding, NotTestable, Problem, RuledOut
 
+pytestmark = pytest.mark.xdist_group("matrix")
 LINE_END = 95
 
 
-def known_leak(family="plain", **more):
+def known_leak(family="llama", **more):
     return replace(leaky(family), leaks=True, **more)
 
 
@@ -30,9 +31,8 @@ def observed(*completions, stop_reason="max_new_tokens"):
     return tuple(made)
 
 
-@pytest.mark.parametrize("family", ["plain", "llama"])
-def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end(family):
-    found = examine(leaky(family), CATALOGUE)
+def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end():
+    found = examine(leaky("llama"), CATALOGUE)
     assert found.findings[0].probe == "future_leak"
     chain = next(f for f in found.findings if f.probe == "last_position")
     assert chain.severity == "contributing"

@@ -18,7 +18,7 @@ from evalharness.diagnosis.examination import examine
 FULL = bool(os.environ.get("EVALHARNESS_FULL"))
 pytestmark = pytest.mark.xdist_group("matrix")
 
-ALWAYS = ["transformers: XLNetLMHeadModel", "plain: no mask, and rows that end in one token"]
+ALWAYS = ["transformers: XLNetLMHeadModel", "llama: no mask, and rows that end in one token"]
 SOUND_ALWAYS = [
     "of characters, without a cache", "with a cache, llama", "bfloat16", "an adapter, plain", "overfit, llama",
     "large sums in single precision", "a padded vocabulary", "untrained, its projections zero", "untrained",

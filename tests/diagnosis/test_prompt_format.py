@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 import pytest
-from scripted import problem, split, subject
+from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
 from evalharness.diagnosis.prompt_format import prompt_format
@@ -26,7 +28,8 @@ def writing(healthy, seen=None):
 
 
 def asked(healthy, *, train=None, problems=PROBLEMS, seen=None, **more):
-    return prompt_format(subject(problems=problems, train=train, generate=writing(healthy, seen), **more))
+    model = None if train is None else scripted(follower(train.encoded))
+    return prompt_format(subject(model, problems=problems, train=train, generate=writing(healthy, seen), **more))
 
 
 def headed(head, tail=""):
@@ -98,7 +101,7 @@ def test_a_newline_that_is_part_of_a_token_across_the_boundary_is_left_to_that_p
 
     made = subject(problems=PROBLEMS, generate=writing(lambda text: not text.endswith("\n")))
     assert isinstance(prompt_format(made), Finding)
-    made = type(made)(**{**vars(made), "tokenizer": Merging()})
+    made = replace(made, tokenizer=Merging())
     assert isinstance(prompt_format(made), NotTestable)
 
 
@@ -122,3 +125,10 @@ def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
     text = "    return 1\n" + "x = 1\n" * 20
     made = subject(problems=stopping, generate=lambda prompts, n: [tuple(Characters().encode(text))[:n]] * len(prompts))
     assert prompt_format(made).evidence["degenerate"] == 0
+
+
+def test_a_model_that_knows_nothing_knows_no_format_either():
+    made = subject(problems=PROBLEMS, train=headed("Q: "), generate=writing(lambda text: text.startswith("Q: ")))
+    found = prompt_format(made)
+    assert isinstance(found, NotTestable)
+    assert "no better than the frequency of tokens" in found.reason
