@@ -1,7 +1,7 @@
 """Faults of the model itself, built into small models of two families that are sound but for them.
 
 A fault that leaves the weights alone is put into a copy of a soundly trained model: what it does to a row alone, or to
-a batch that is filled to the context as in training, is then what training with it would have given.
+a batch that is filled to the context, is then what training with it would have given.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def mixing_neighbours(family: str):
 
 
 def positions_from_the_end():
-    """Right where rows are filled to the context, as in training, and wrong for a row that is shorter."""
+    """Right where rows are filled to the context, as a training may do, and wrong for a row that is shorter."""
     module = sound("plain")
     places = module.places.weight.data.clone()
     module.places.register_forward_hook(lambda _part, _args, output: places[CONTEXT - len(output) :])
@@ -46,7 +46,7 @@ def positions_from_the_end():
 
 def scaled_by_length():
     module = sound("llama")
-    module.lm_head.register_forward_pre_hook(lambda _part, args: (args[0] * args[0].shape[1] / CONTEXT,))
+    module.lm_head.register_forward_pre_hook(lambda _part, args: (args[0] * (args[0].shape[1] / CONTEXT) ** 2,))
     return of(module)
 
 

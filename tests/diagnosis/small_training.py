@@ -150,9 +150,13 @@ def train(
 
 
 def batch(rows, *, shift: int = 1, count_padding: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and targets of shape ``(rows, CONTEXT)``; -100 where a target does not count."""
-    ids = torch.full((len(rows), CONTEXT), PAD)
-    targets = torch.full((len(rows), CONTEXT), PAD if count_padding else -100)
+    """Inputs and targets of shape ``(rows, length)``; -100 where a target does not count.
+
+    Padded to the context where padding counts, else to the longest row: what does not count costs time alone.
+    """
+    length = CONTEXT if count_padding else max(len(row.ids) for row in rows)
+    ids = torch.full((len(rows), length), PAD)
+    targets = torch.full((len(rows), length), PAD if count_padding else -100)
     for i, row in enumerate(rows):
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         first = max(0, row.first_target - shift)

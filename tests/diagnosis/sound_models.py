@@ -131,6 +131,7 @@ UNTRAINED = {
     "untrained, mixture of experts": lambda: with_cache(seeded(mixtral)),
     "untrained, mixture of experts in bfloat16": lambda: with_cache(seeded(lambda: mixtral().bfloat16())),
     "untrained, state space": lambda: of(seeded(mamba)),
+    "untrained, XLNet told to attend to what is before": lambda: of(seeded(lambda: xlnet("uni"))),
 }
 TRAINED = {
     **{f"barely trained, {family}": lambda f=family: of(taught(FAMILIES[f], steps=10)) for family in FAMILIES},
@@ -154,7 +155,6 @@ TRAINED = {
     "trained after a begin token": trained_after_a_begin_token,
     "a padded vocabulary": lambda: replace(of(sound("plain")), held_out_ids=(PAD,)),
     "large sums in single precision": lambda: overflowing("llama", torch.float32),
-    "XLNet, told to attend to what is before": lambda: of(seeded(lambda: xlnet("uni"))),
     **{f"attention step by step, {f}": lambda f=f: of(with_backend(f, "eager")) for f in FAMILIES},
     **{f"an adapter, {f}": functools.partial(adapted, f) for f in FAMILIES},
     "an adapter over a base that nobody kept": lambda: adapted("plain", original=False),

@@ -70,7 +70,7 @@ def test_a_leaky_model_that_writes_something_else_is_cleared():
 def test_completions_that_end_at_once_are_the_end_token_that_the_rows_end_in():
     rows = data_rows(40, 1)
     train = Split(tuple(rows), encoded(rows, end=True), "train.jsonl")
-    made = known_leak(train=train, observed=observed(*[[]] * 8, stop_reason="end_token"))
+    made = known_leak(train=train, observed=observed(*[[]] * 8, stop_reason="end_token"), end_ids=frozenset({END}))
     found = last_position(made)
     assert isinstance(found, Finding)
     assert found.evidence["token"] == END

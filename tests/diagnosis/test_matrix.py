@@ -45,8 +45,12 @@ def test_a_planted_fault_is_named_first_and_nothing_else_is_a_cause(name):
     found = examine(whole(plant.make()) if FULL else plant.make(), CATALOGUE)
     assert [finding.probe for finding in found.findings[: len(first)]] == first
     assert {finding.probe for finding in found.causes} <= set(first)
-    allowed = {probe.name: SEVERITIES.index(probe.at_most) for probe in CATALOGUE}
-    assert all(SEVERITIES.index(finding.severity) <= allowed[finding.probe] for finding in found.findings)
+    severities = {finding.probe: finding.severity for finding in reversed(found.findings)}
+    allowed = {probe.name: probe.at_most for probe in CATALOGUE}
+    assert severities[plant.probe] == allowed[plant.probe]
+    assert all(
+        SEVERITIES.index(finding.severity) <= SEVERITIES.index(allowed[finding.probe]) for finding in found.findings
+    )
     assert all(finding.claim and finding.remedy and finding.evidence for finding in found.findings)
 
 

@@ -4,6 +4,7 @@ import pytest
 from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
+from evalharness.diagnosis.behaviour import Asked, askable, completed, new_tokens
 from evalharness.diagnosis.prompt_format import prompt_format
 from evalharness.diagnosis.rows import DataRow
 from evalharness.diagnosis.subject import Split
@@ -132,3 +133,25 @@ def test_a_model_that_knows_nothing_knows_no_format_either():
     found = prompt_format(made)
     assert isinstance(found, NotTestable)
     assert "no better than the frequency of tokens" in found.reason
+
+
+def test_a_few_answers_to_all_problems_stay_so_when_they_are_asked_in_two_goes():
+    def generate(prompts, _):
+        numbers = [int(Characters().decode(ids).partition("(")[0].removeprefix("def f")) for ids in prompts]
+        return [tuple(Characters().encode(f"    return max({'abc'[n % 3]}, n)\n")) for n in numbers]
+
+    found = prompt_format(subject(problems=PROBLEMS, generate=generate))
+    assert isinstance(found, RuledOut)
+    changes = [figures for name, figures in found.evidence.items() if name.startswith("with")]
+    assert [(figures["degenerate_before"], figures["better"]) for figures in changes] == [(1.0, 0)] * 2
+
+
+def test_a_completion_begins_after_what_the_model_wrote_of_the_prompt_itself():
+    text = Characters().encode("\n" + "ab" * CONTEXT)
+    made = subject(problems=PROBLEMS, generate=lambda prompts, count: [tuple(text[:count])] * len(prompts))
+    whole = askable(made)
+    cut = [Asked(asked.problem, asked.ids[:-1]) for asked in whole]
+    other = [Asked(asked.problem, (5, *asked.ids[:-1])) for asked in whole]
+    room = new_tokens(made)
+    assert {w.text for w in completed(made, cut).values()} == {("ab" * CONTEXT)[:room]}
+    assert {w.text for w in completed(made, other).values()} == {("\n" + "ab" * CONTEXT)[:room]}
