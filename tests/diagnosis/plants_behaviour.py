@@ -119,10 +119,12 @@ class Copying(nn.Module):
     def forward(self, ids):
         logits = logits_of(self.inner, ids).clone()
         for row, found in zip(ids.tolist(), logits, strict=True):
-            for t in range(8, len(row)):
-                for earlier in range(7, t):
-                    if row[earlier - 7 : earlier + 1] == row[t - 7 : t + 1]:
-                        found[t, row[earlier + 1]] += 8.0
+            before: dict[tuple[int, ...], list[int]] = {}
+            for t in range(7, len(row)):
+                followed = before.setdefault(tuple(row[t - 7 : t + 1]), [])
+                for earlier in followed:
+                    found[t, row[earlier + 1]] += 8.0
+                followed.append(t)
         return logits
 
 

@@ -27,11 +27,13 @@ from small_training import (
     trained_without_padding,
 )
 from torch import nn
+from whole import whole
 
 from evalharness.diagnosis.rows import DataRow
 from evalharness.diagnosis.subject import Split
 
-STEPS = 480
+STEPS = 240
+LINE_ENDS = 6
 
 
 def beyond_a_distance(length):
@@ -126,12 +128,12 @@ class _TwoBackends(type(Plain().layers[0])):
 
 @functools.cache
 def pieces(seed: int, count: int = 600) -> Split:
-    """Rows of all lengths, pieces of a text, with a line end after each: only that is predicted from what is before."""
+    """Rows of all lengths, pieces of a text, with line ends after each: only the last one has no answer in its input."""
     rng, texts = Random(seed), []
-    whole = "".join(row.prompt + row.completion for row in data_rows(count, seed))
+    text = "".join(row.prompt + row.completion for row in data_rows(200, seed)).replace("\n", " ")
     for _ in range(count):
-        begin, length = rng.randrange(len(whole) - CONTEXT), rng.randrange(3, CONTEXT)
-        texts.append(DataRow("", whole[begin : begin + length] + "\n"))
+        begin, length = rng.randrange(len(text) - CONTEXT), rng.randrange(3, CONTEXT - LINE_ENDS)
+        texts.append(DataRow("", text[begin : begin + length] + "\n" * rng.randint(1, LINE_ENDS)))
     return Split(tuple(texts), encoded(texts), f"pieces {seed}")
 
 
@@ -147,6 +149,11 @@ def leaky(family: str, **more):
     given = {"train": pieces(1), "validation": pieces(2), "generate": functools.partial(greedy, module), **more}
     # No end token is known: the rows have none, and that is no fault of this plant.
     return replace(subject(module, **given), end_ids=frozenset())
+
+
+def writing(family: str):
+    """The same, and what it was seen to write."""
+    return whole(leaky(family))
 
 
 def greedy(module: nn.Module, prompts, count: int):
@@ -202,7 +209,7 @@ PLANTS = {
     **{f"{family}: no mask": Plant("future_leak", family, functools.partial(leaky, family)) for family in FAMILIES},
     **{
         f"{family}: no mask, and rows that end in one token": Plant(
-            "last_position", family, functools.partial(leaky, family), behind="future_leak"
+            "last_position", family, functools.partial(writing, family), behind="future_leak"
         )
         for family in FAMILIES
     },

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from plants_leaks import LEAKS, leaky
+from plants_leaks import LEAKS, leaky, writing
 from small_sound import of, sound
 from small_training import END, Characters, data_rows, encoded
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("matrix")
 LINE_END = 95
 
 
-def known_leak(family="llama", **more):
+def known_leak(family="plain", **more):
     return replace(leaky(family), leaks=True, **more)
 
 
@@ -32,7 +32,7 @@ def observed(*completions, stop_reason="max_new_tokens"):
 
 
 def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end():
-    found = examine(leaky("llama"), CATALOGUE)
+    found = examine(writing("plain"), CATALOGUE)
     assert found.findings[0].probe == "future_leak"
     chain = next(f for f in found.findings if f.probe == "last_position")
     assert chain.severity == "contributing"
