@@ -155,8 +155,8 @@ def _report(plants: Sequence[Examined], sound: Sequence[Examined], seconds: floa
         "\n\n".join(
             [
                 "# The matrix of planted faults",
-                f"Made by `python benchmarks/matrix.py` in {seconds / 60:.0f} minutes, training included, in one process of {THREADS} thread. Python {platform.python_version()}, {versions}.",
-                f"All {len(CATALOGUE)} probes of the catalogue were asked about each of {len(plants)} models with a fault built in and {len(sound)} models with none. The faults are in two families of model, a plain module (*plain*) and a small Hugging Face Llama (*llama*), and where a form asks for it in others. No fault is declared: a probe sees the model, its tokenizer, rows, a log, problems and what the model wrote for them.",
+                f"Made by `python benchmarks/matrix.py` in {seconds / 60:.0f} minutes, training included, in one process of one thread. Python {platform.python_version()}, {versions}.",
+                f"All {len(CATALOGUE)} probes of the catalogue were asked about each of {len(plants)} models with a fault built in and {len(sound)} models with none. The faults are in two families of model, a plain module (*plain*) and a small Hugging Face Llama (*llama*), and where a form asks for it in others. No fault is declared: a probe sees the model, its tokenizer, rows, a log, problems and what the model wrote for them. Probes were mended on these very models, so the shares say that nothing is left to mend here, and not how often a probe errs elsewhere.",
                 _summary(plants, sound) + "\n\nBehind each share its 95 % interval (Wilson).",
                 "## By probe\n\nHow often each probe's fault was planted and found first; and how often the probe named something in a model in which its fault was not planted. Such a finding may well be true of that model: a model that was trained for seconds is undertrained, whatever else was done to it. None of them is a cause, unless the table says so.",
                 _by_probe(plants, sound),

@@ -128,7 +128,7 @@ class _TwoBackends(type(Plain().layers[0])):
 
 @functools.cache
 def pieces(seed: int, count: int = 600) -> Split:
-    """Rows of all lengths, pieces of a text, with line ends after each: only the last one has no answer in its input."""
+    """Rows of all lengths, pieces of a text, with line ends after each: only the last has no answer in its input."""
     rng, texts = Random(seed), []
     text = "".join(row.prompt + row.completion for row in data_rows(200, seed)).replace("\n", " ")
     for _ in range(count):

@@ -25,8 +25,7 @@ LLAMA = {
 }  # fmt: skip
 SOUND_ALWAYS = [
     "of characters, without a cache", "with a cache, llama", "bfloat16", "an adapter, plain", "overfit, plain",
-    "a padded vocabulary", "untrained, its projections zero",
-    "untrained, one that prefers a token",
+    "a padded vocabulary", "untrained, its projections zero", "untrained, one that prefers a token",
 ]  # fmt: skip
 SEVERITIES = ["note", "contributing", "cause"]
 
