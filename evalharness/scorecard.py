@@ -30,7 +30,7 @@ UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
 
 
-def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], _seed: int = 0) -> dict[str, Interval]:
+def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, Interval]:
     """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
 
     A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such

@@ -26,7 +26,7 @@ from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.completing import complete
-from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, subject_of
+from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
 from evalharness.pipeline.loading import load, run_name
 from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
@@ -120,8 +120,8 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     path = Path(path)
     work = load(path, {**asked, "samples": 0}, watcher or Silent())
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
-        settings = probe_attention(work)
-        behaviour = judge(work, few_completions(work, folder, settings), {})
+        settings, completions = what_it_writes(work, folder)
+        behaviour = judge(work, completions, {})
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
         loss, _ = measure_loss(work, subject)

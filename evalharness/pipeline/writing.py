@@ -27,7 +27,7 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Di
     pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
     outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
     for (name, decoding), executions in behaviour.executions.items():
-        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k, work.options.seed)
+        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k)
         outcomes[name][decoding] = cards.outcomes(executions)
     return Scorecard(
         checkpoint=work.checkpoint.info,
