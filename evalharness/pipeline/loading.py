@@ -80,14 +80,13 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     Raises :class:`LogError` where one that the manifest names can't be read.
     """
     from evalharness.errors import LogError
-    from evalharness.training_log import find_logs, read_folder, read_logs
+    from evalharness.training_log import read_folder, read_logs
 
-    start = path if path.is_dir() else path.parent
     try:
         if manifest.log.path:
             log = read_logs(manifest.log.path)
         else:
-            folder = next((folder for folder in (start, start.parent) if find_logs(folder)), None)
+            folder = _folder_of_logs(path)
             if folder is None:
                 return ()
             log = read_folder(folder)
@@ -99,6 +98,22 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     for note in log.notes:
         watcher.say(note)
     return log.points
+
+
+def log_files(path: Path, manifest: Manifest) -> tuple[Path, ...]:
+    """The files that :func:`training_log` reads."""
+    from evalharness.training_log import find_logs
+
+    folder = None if manifest.log.path else _folder_of_logs(path)
+    return manifest.log.path if folder is None else tuple(find_logs(folder))
+
+
+def _folder_of_logs(path: Path) -> Path | None:
+    """The checkpoint's folder or the one above it, whichever has logs."""
+    from evalharness.training_log import find_logs
+
+    start = path if path.is_dir() else path.parent
+    return next((folder for folder in (start, start.parent) if find_logs(folder)), None)
 
 
 def check_data(manifest: Manifest) -> None:
