@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,3 +86,33 @@ PROBLEMS = [
         [("add", "a + b", 5, 14), ("mul", "a * b", 6, 49), ("sub", "a - b", -1, 0)]
     )
 ]
+
+
+def make_model_folder(above: Path) -> Path:
+    """The same in a folder of one's own choice, for tests that share one."""
+    import torch
+
+    folder = above / "mine"
+    folder.mkdir()
+    (folder / "my_model.py").write_text(MODEL)
+    (folder / "evalharness.toml").write_text(MANIFEST)
+    scope: dict = {}
+    exec(compile(MODEL, "my_model.py", "exec"), scope)
+    torch.manual_seed(0)
+    torch.save(scope["build"]().state_dict(), folder / "model.pt")
+    rows = [{"prompt": p["prompt"], "completion": p["canonical_solution"]} for p in PROBLEMS]
+    (folder / "val.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "train.log").write_text("Step 10/20 | Loss: 4.5\n  [EVAL] Step 20 | Val Loss: 4.4\n")
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    return folder
+
+
+def runner(folder: Path) -> Run:
+    """Run the command ``evalharness`` in this folder."""
+
+    def run_command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "evalharness", *map(str, arguments)]
+        options = {"cwd": folder, "text": True, "capture_output": True, "timeout": 240, **more}
+        return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
+
+    return run_command

@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import make_model_folder, runner
-from small_folder import ROOT, Run
+from small_folder import ROOT, Run, make_model_folder, runner
 
 import evalharness
 from evalharness.pipeline import Choice, run_series
