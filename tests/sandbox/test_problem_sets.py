@@ -108,7 +108,7 @@ def busy_machine():
 @pytest.mark.slow
 @pytest.mark.usefixtures("busy_machine")
 def test_a_loaded_machine_gives_the_same_verdicts(humaneval):
-    times = 5 if FULL else 2
+    times = 5 if FULL else 1
     jobs = [Job(p.task_id, n, p, p.canonical_solution) for n in range(times) for p in humaneval]
     with Sandbox(deduplicate=False) as sandbox:
         executions = list(sandbox.run(jobs))
