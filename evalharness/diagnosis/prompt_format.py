@@ -41,9 +41,9 @@ FEWEST_ROWS = 8
 """What fewer prompts have in common says nothing of a format."""
 EXAMPLES = 2
 """Solved rows that are put before a prompt, where the context has room for them."""
-FIRST = 8
+FIRST = 6
 """Problems that a change is tried on first; it is given up where none of them becomes better. One that betters half of
-all problems is given up so once in 256 times (0.5^8), and one that betters none costs two fifths."""
+all problems is given up so once in 64 times (0.5^6), and one that betters none costs a third."""
 COMMONLY = 0.5
 """A change is tried where it changes the prompts of more than half of the problems."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 NEW_TOKENS = 64
+BATCH = 32
 FEW = 20
 """Problems of each set whose greedy completions a diagnosis alone looks at."""
 
@@ -153,7 +154,11 @@ def _greedy(work: Work, settings: Settings) -> Callable[[Sequence[Sequence[int]]
 
     def write(prompts: Sequence[Sequence[int]], new_tokens: int) -> list[tuple[int, ...]]:
         requests = [Request(f"prompt {i}", 0, GREEDY, tuple(ids), ()) for i, ids in enumerate(prompts)]
-        own = dataclasses.replace(settings, max_new_tokens=new_tokens, stop_loops=False)
+        # In batches of one size whatever was asked for, and nothing settled in double precision: shares are compared,
+        # not tokens, and the same call gives the same ones.
+        own = dataclasses.replace(
+            settings, max_new_tokens=new_tokens, stop_loops=False, batch_size=BATCH, noise_nats=0.0
+        )
         made = generate(checkpoint.model, checkpoint.tokenizer, requests, prompting, own, checkpoint.token_mask)
         by_prompt = {completion.task_id: completion.token_ids for completion in made}
         return [by_prompt[request.task_id] for request in requests]
