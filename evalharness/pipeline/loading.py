@@ -80,14 +80,13 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     Raises :class:`LogError` where one that the manifest names can't be read.
     """
     from evalharness.errors import LogError
-    from evalharness.training_log import find_logs, read_folder, read_logs
+    from evalharness.training_log import read_folder, read_logs
 
-    start = path if path.is_dir() else path.parent
     try:
         if manifest.log.path:
             log = read_logs(manifest.log.path)
         else:
-            folder = next((folder for folder in (start, start.parent) if find_logs(folder)), None)
+            folder = _folder_of_logs(path)
             if folder is None:
                 return ()
             log = read_folder(folder)
@@ -99,6 +98,23 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     for note in log.notes:
         watcher.say(note)
     return log.points
+
+
+def log_files(path: Path, manifest: Manifest) -> tuple[Path, ...]:
+    """The files that :func:`training_log` reads."""
+    from evalharness.training_log import find_logs
+
+    if manifest.log.path:
+        return manifest.log.path
+    folder = _folder_of_logs(path)
+    return () if folder is None else tuple(find_logs(folder))
+
+
+def _folder_of_logs(path: Path) -> Path | None:
+    from evalharness.training_log import find_logs
+
+    start = path if path.is_dir() else path.parent
+    return next((folder for folder in (start, start.parent) if find_logs(folder)), None)
 
 
 def check_data(manifest: Manifest) -> None:
@@ -136,12 +152,17 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
 
 def run_name(path: Path, work: Work) -> str:
     """``<run>/<step>``: the series' folder and the step, or the checkpoint's own name where it stands alone."""
+    step = work.checkpoint.info.step
+    return f"{series_name(path, work.manifest, work.options.step)}/{'final' if step is None else f'step_{step}'}"
+
+
+def series_name(path: Path, manifest: Manifest, step: int | None) -> str:
+    """The first half of :func:`run_name`, which is known without loading the checkpoint."""
     from evalharness.checkpoints import find_series, locate
 
-    located = locate(path, work.manifest, work.options.step).path.resolve()
+    located = locate(path, manifest, step).path.resolve()
     folder = path.resolve()
     if folder == located:
-        in_series = any(step.path.resolve() == located for step in find_series(located.parent, work.manifest))
+        in_series = any(step.path.resolve() == located for step in find_series(located.parent, manifest))
         folder = located.parent if in_series else located
-    step = work.checkpoint.info.step
-    return f"{folder.stem if folder.is_file() else folder.name}/{'final' if step is None else f'step_{step}'}"
+    return folder.stem if folder.is_file() else folder.name
