@@ -64,7 +64,9 @@ def to_json(baseline: Baseline) -> str:
         "checkpoint": baseline.checkpoint,
         "protocol": baseline.protocol,
         "passed": {
-            name: {decoding: {task: f"{c} of {n}" for task, (n, c) in counts.items()} for decoding, counts in by.items()}
+            name: {
+                decoding: {task: f"{c} of {n}" for task, (n, c) in counts.items()} for decoding, counts in by.items()
+            }
             for name, by in baseline.passed.items()
         },
     }

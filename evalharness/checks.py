@@ -1,7 +1,7 @@
 """What a checkpoint can be held to, each a pure function of its scorecard.
 
-``passed`` means that it was tested and holds. What could not be tested is ``not_evaluated``, and never passes; where the
-data or the baseline that it needs are not there it is ``skipped``, which a gate counts as not evaluated.
+``passed`` means that it was tested and holds. What could not be tested is ``not_evaluated``, and never passes; where
+the data or the baseline that it needs are not there it is ``skipped``, which a gate counts as not evaluated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.degeneration.verdict import COLLAPSED_SAMPLED_SHARE
 from evalharness.records import Interval
-from evalharness.statistics import has_fallen, wilson
+from evalharness.statistics import exact_share, has_fallen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 Outcome = Literal["passed", "failed", "skipped", "not_evaluated"]
 JudgeBy = Literal["point", "bound"]
-PASS_RATE = "pass_rate_not_below_baseline"
+BASELINE_CHECK = "pass_rate_not_below_baseline"
 
 ENDS_BY_ITSELF_SHARE = 0.5
-"""A model that was taught where an answer ends stops by itself nearly always (the shipped causal one: 96 %), one that was
-not hardly ever (the leaky one: 0 %); in between nothing is known to lie, and half is halfway."""
+"""A model that was taught where an answer ends stops by itself nearly always (the shipped causal one: 96 %), one that
+was not hardly ever (the leaky one: 0 %); in between nothing is known to lie, and half is halfway."""
 
 LEVEL = 0.05
 """One false alarm in twenty comparisons of equal checkpoints, the custom in the field."""
@@ -101,7 +101,7 @@ CHECKS: dict[str, Callable[[Scorecard], CheckResult]] = {
     "ends_by_itself": ends_by_itself,
     "not_contaminated": not_contaminated,
 }
-NAMES = (*CHECKS, PASS_RATE)
+NAMES = (*CHECKS, BASELINE_CHECK)
 """Every check by its name; that of the pass rate takes a baseline, too."""
 
 
@@ -113,9 +113,9 @@ def pass_rate_not_below_baseline(
     ``comparison`` has the baseline first, paired by problem; None where there is no baseline.
     """
     if comparison is None:
-        return CheckResult(PASS_RATE, "skipped", "there is no baseline")
+        return CheckResult(BASELINE_CHECK, "skipped", "there is no baseline")
     if card.incomplete:
-        return CheckResult(PASS_RATE, "not_evaluated", "; ".join(card.incomplete))
+        return CheckResult(BASELINE_CHECK, "not_evaluated", "; ".join(card.incomplete))
     change = comparison.difference
     reason = (
         f"pass@1 {_percent(comparison.first)} in the baseline, {_percent(comparison.second)} now, over "
@@ -123,7 +123,7 @@ def pass_rate_not_below_baseline(
         f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}], p {comparison.p_fall:.2g} of a fall by chance "
         f"(level {level:g}, tolerance {100 * tolerance:g} points)"
     )
-    return _result(PASS_RATE, not has_fallen(comparison, level=level, tolerance=tolerance), reason)
+    return _result(BASELINE_CHECK, not has_fallen(comparison, level=level, tolerance=tolerance), reason)
 
 
 def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") -> CheckResult:
@@ -132,14 +132,16 @@ def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") ->
     judged = sum(sum(of_set.values()) - of_set.get("not_judged", 0) for of_set in counts)
     if not judged:
         return CheckResult("min_pass_at_1", "not_evaluated", "no greedy completion was judged")
-    share = wilson(sum(of_set.get("passed", 0) for of_set in counts), judged)
+    share = exact_share(sum(of_set.get("passed", 0) for of_set in counts), judged)
     value = share.estimate if judge_by == "point" else share.low
-    reason = f"greedy pass@1 {_percent(share)} over {judged} problems, asked for {_whole(least)}{_by(judge_by, 'lower')}"
+    reason = (
+        f"greedy pass@1 {_percent(share)} over {judged} problems, {_whole(least)}{_by(judge_by, "lower")} asked"
+    )
     return _result("min_pass_at_1", value >= least, reason)
 
 
 def max_loop_rate(card: Scorecard, most: float, judge_by: JudgeBy = "point") -> CheckResult:
-    """The share of sampled completions that are degenerate in any way is at most ``most``: its point, or upper bound."""
+    """The share of sampled completions that are degenerate in any way is at most ``most``: its point, or bound."""
     rate = card.degeneration.get("sampled")
     if rate is None:
         return CheckResult("max_loop_rate", "not_evaluated", "no sampled completion was begun")

@@ -261,10 +261,10 @@ def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
 @_score_options
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_json: bool, **asked: Any) -> None:
-    """Hold a checkpoint to what is asked of it, in CI: exits with 0, with 1 where something does not hold, and with 3
-    where something could not be evaluated, which never passes.
+    """Hold a checkpoint to what is asked of it, in CI.
 
-    Scores it as score does, unless that was done and nothing has changed since. What it is held to comes from here,
+    Exits with 0 where all of it holds, with 1 where something does not, and with 3 where something could not be
+    evaluated, which never passes. Scores it as score does, unless that was done and nothing has changed since. What it is held to comes from here,
     then from EVALHARNESS_* in the environment, then from [gate] in evalharness.toml and in pyproject.toml. Appends to
     $GITHUB_STEP_SUMMARY where that is set.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.manifest import GateSettings, ScoreSettings, expected_of
+from evalharness.manifest import GateSettings, ScoreSettings, expected_of, problems_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,14 +36,19 @@ def from_environment(settings: type, environment: Mapping[str, str]) -> dict[str
     return parsed(settings, {name: text for name, text in texts.items() if text}, variable)
 
 
-def parsed(settings: type, texts: Mapping[str, str], label: Callable[[str], str]) -> dict[str, Any]:
-    """Read texts by the types of the settings; ``label`` is what a setting is called in an error."""
-    types = types_of(settings)
+def parsed(
+    settings: type, texts: Mapping[str, str], label: Callable[[str], str], folder: Path | None = None
+) -> dict[str, Any]:
+    """Read texts by the types of the settings; ``label`` is what a setting is called in an error.
+
+    Paths are relative to ``folder``, the working folder unless another is given.
+    """
+    types, folder = types_of(settings), folder or Path.cwd()
     values: dict[str, Any] = {}
     faults = []
     for name, text in texts.items():
         try:
-            values[name] = _value(text.strip(), types[name])
+            values[name] = _value(name, text.strip(), types[name], folder)
         except (ValueError, KeyError):
             faults.append(f"{label(name)}={text!r} is not {expected_of(types[name])}")
     if faults:
@@ -63,12 +68,14 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in sorted(names)}
 
 
-def _value(text: str, kind: str) -> Any:
+def _value(name: str, text: str, kind: str, folder: Path) -> Any:
     if kind.startswith("tuple"):
         parts = tuple(part.strip() for part in text.split(",") if part.strip())
+        if name == "problems":
+            return tuple(problems_from(folder, part) for part in parts)
         return tuple(int(part) for part in parts) if "int" in kind else parts
     if kind == "Path":
-        return Path(text).expanduser().absolute()
+        return folder / Path(text).expanduser()
     if kind == "bool":
         return _TRUTHS[text.lower()]
     return {"int": int, "float": float}.get(kind, str)(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from evalharness.errors import StoreError
 from evalharness.report import render_card
@@ -59,22 +59,22 @@ def to_junit(gate: GateResult) -> str:
     failed = sum(result.outcome == "failed" for result in cases)
     errors = sum(result.outcome in {"skipped", "not_evaluated"} for result in cases) + bool(gate.incomplete)
     counts = {"tests": str(len(cases) + bool(gate.incomplete)), "failures": str(failed), "errors": str(errors)}
-    root = ElementTree.Element("testsuites", counts)
-    suite = ElementTree.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
-    properties = ElementTree.SubElement(suite, "properties")
+    root = ET.Element("testsuites", counts)
+    suite = ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
+    properties = ET.SubElement(suite, "properties")
     for name, value in properties_of(gate.scored):
-        ElementTree.SubElement(properties, "property", {"name": name, "value": _xml(value)})
+        ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
     for result in cases:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": result.name})
+        case = ET.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": result.name})
         if result.outcome != "passed":
             element = "failure" if result.outcome == "failed" else "error"
-            content = ElementTree.SubElement(case, element, {"message": _xml(result.reason)})
+            content = ET.SubElement(case, element, {"message": _xml(result.reason)})
             content.text = _xml(failure_text(result, gate.scored))
     if gate.incomplete:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": "complete"})
-        ElementTree.SubElement(case, "error", {"message": _xml("; ".join(gate.incomplete))})
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+        case = ET.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": "complete"})
+        ET.SubElement(case, "error", {"message": _xml("; ".join(gate.incomplete))})
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def to_markdown(gate: GateResult) -> str:
@@ -113,11 +113,27 @@ def failure_text(result: CheckResult, scored: ScoreResult) -> str:
     card = scored.scorecard
     verb = {"failed": "does not hold", "not_evaluated": "could not be evaluated", "skipped": "could not be evaluated"}
     parts = [
-        f"{result.name} {verb.get(result.outcome, 'holds')} of {card.checkpoint.path}: {visible(result.reason)}",
-        str(render_card(card, scored.folder / "report.md")),
+        f"{result.name} {verb.get(result.outcome, 'holds')} for {card.checkpoint.path}: {visible(result.reason)}",
+        card_text(scored),
     ]
     shown = worst_completion(scored.folder)
     return "\n\n".join([*parts, *([f"the worst completion, {shown}"] if shown else [])])
+
+
+def card_text(scored: ScoreResult) -> str:
+    """The card of a scored checkpoint as plain text."""
+    return str(render_card(scored.scorecard, scored.folder / "report.md"))
+
+
+def summary_line(scored: ScoreResult) -> str:
+    """A checkpoint, its verdict and its figures on one line."""
+    card = scored.scorecard
+    greedy = {name: by_decoding.get("greedy", {}).get("1") for name, by_decoding in card.pass_at_k.items()}
+    figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
+    figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
+    missing = [f"incomplete: {line}" for line in card.incomplete[:1]]
+    words = [card.verdict.upper(), *figures, *missing, str(scored.folder / "report.md")]
+    return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 
 
 def worst_completion(folder: Path) -> str:

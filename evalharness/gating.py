@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from evalharness import baseline as baselines
 from evalharness.checks import (
+    BASELINE_CHECK,
     CHECKS,
     LEVEL,
     NAMES,
-    PASS_RATE,
     TOLERANCE,
     CheckResult,
     JudgeBy,
@@ -68,7 +68,7 @@ class GateOptions:
     def names(self) -> tuple[str, ...]:
         """The named checks that are asked for; a baseline that is given is one to be held to."""
         named = [*(["no_mode_collapse"] if self.no_collapse else []), *self.checks]
-        named += [PASS_RATE] if self.baseline is not None else []
+        named += [BASELINE_CHECK] if self.baseline is not None else []
         return tuple(dict.fromkeys(named))
 
     @property
@@ -121,23 +121,17 @@ def hold_to(scored: ScoreResult, options: GateOptions, baseline: Baseline | None
 
 def run_check(name: str, scored: ScoreResult, options: GateOptions, baseline: Baseline | None) -> CheckResult:
     """Run one check by its name."""
-    if name != PASS_RATE:
+    if name != BASELINE_CHECK:
         return CHECKS[name](scored.scorecard)
     comparison = None
     if baseline is not None and options.baseline is not None:
         now = baselines.baseline_of(scored.scorecard, scored.folder)
         comparison = baselines.compare(options.baseline, baseline, now)
-    return pass_rate_not_below_baseline(
-        scored.scorecard, comparison, level=options.level, tolerance=options.tolerance
-    )
+    return pass_rate_not_below_baseline(scored.scorecard, comparison, level=options.level, tolerance=options.tolerance)
 
 
 def save_baseline(scored: ScoreResult, path: Path) -> None:
     """Write the baseline of a score. Raises :class:`EvaluationError` for an incomplete one."""
-
-
     if scored.scorecard.incomplete:
         raise EvaluationError(f"{path}: not written: the score is incomplete: {'; '.join(scored.scorecard.incomplete)}")
     write_file(path, baselines.to_json(baselines.baseline_of(scored.scorecard, scored.folder)))
-
-

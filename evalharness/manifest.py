@@ -1,9 +1,9 @@
 """``evalharness.toml`` or ``[tool.evalharness]``: what the user says about a checkpoint, as frozen settings.
 
 The nearest manifest beside the checkpoint or above it wins; in one folder ``evalharness.toml`` wins over
-``pyproject.toml``. What its ``[score]`` and ``[gate]`` leave out, which is about a project rather than a checkpoint, comes
-from the project's ``pyproject.toml``: the nearest above the checkpoint, else above the working folder. Every path is
-relative to the file that names it and is absolute in the settings.
+``pyproject.toml``. What its ``[score]`` and ``[gate]`` leave out, which is about a project more than a checkpoint, is
+read from the ``pyproject.toml`` of the project: the nearest above the checkpoint, else above the working folder. Every
+path is relative to the file that names it and is absolute in the settings.
 """
 
 from __future__ import annotations
@@ -329,7 +329,7 @@ def _prepare(key: str, value: Any, expected: str, folder: Path) -> Any:
         if "Path" in expected:
             return tuple(_resolve(item, folder) for item in items)
         if key == "problems":
-            return tuple(_resolve_problem(item, folder) for item in items)
+            return tuple(problems_from(folder, item) for item in items)
         return items
     return _resolve(value, folder) if expected == "Path" else value
 
@@ -338,7 +338,8 @@ def _resolve(value: Any, folder: Path) -> Any:
     return folder / Path(value).expanduser() if isinstance(value, str) else value
 
 
-def _resolve_problem(value: Any, folder: Path) -> Any:
+def problems_from(folder: Path, value: Any) -> Any:
+    """A set of problems as a folder's file names it: a path, relative to the folder, becomes absolute."""
     is_path = isinstance(value, str) and ("/" in value or value.endswith(".jsonl"))
     return str(_resolve(value, folder)) if is_path else value
 

@@ -76,7 +76,7 @@ def write_file(target: Path, content: str | bytes) -> Path:
 
 
 def append_file(target: Path, text: str, *, largest_bytes: int) -> bool:
-    """Append a text to a file, unless that would grow beyond ``largest_bytes``; say whether it was. Raises StoreError."""
+    """Append to a file, unless that would grow beyond ``largest_bytes``; say whether it was done. Raises StoreError."""
     data = text.encode("utf-8", "replace")
     try:
         if len(data) + (target.stat().st_size if target.exists() else 0) > largest_bytes:

@@ -42,6 +42,7 @@ __all__ = [
     "DiagnosisResult",
     "RunResult",
     "ScoreResult",
+    "checkpoint_at",
     "diagnose",
     "preflight",
     "preflight_manifest",
@@ -123,6 +124,13 @@ def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | No
         return kept
     with turn(options.out / series_name(path, manifest, options.step) / ".turn.lock"):
         return _kept(path, manifest, options) or score(path, asked, watcher)
+
+
+def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Path:
+    """The one checkpoint that a path means, told without loading it. Raises CheckpointError where there is none."""
+    from evalharness.checkpoints import locate
+
+    return locate(path, manifest, step).path
 
 
 def _kept(path: Path, manifest: Manifest, options: ScoreOptions) -> ScoreResult | None:
