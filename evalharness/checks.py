@@ -134,9 +134,7 @@ def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") ->
         return CheckResult("min_pass_at_1", "not_evaluated", "no greedy completion was judged")
     share = exact_share(sum(of_set.get("passed", 0) for of_set in counts), judged)
     value = share.estimate if judge_by == "point" else share.low
-    reason = (
-        f"greedy pass@1 {_percent(share)} over {judged} problems, {_whole(least)}{_by(judge_by, "lower")} asked"
-    )
+    reason = f"greedy pass@1 {_percent(share)} over {judged} problems, {_whole(least)}{_by(judge_by, 'lower')} asked"
     return _result("min_pass_at_1", value >= least, reason)
 
 

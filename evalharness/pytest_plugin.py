@@ -99,11 +99,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Put the card beside the assertion of a user's own test that failed."""
+    """Put the card beside the assertion of a user's own test that failed; name the check that was skipped."""
     report = yield
-    if report.failed and item.stash.get(CARDS, []):
+    ready_made = item.get_closest_marker(_MARK) is not None
+    if report.failed and not ready_made:
         told = str(report.longrepr)
-        report.sections += [("evalharness", card) for card in item.stash[CARDS] if card not in told]
+        report.sections += [("evalharness", card) for card in item.stash.get(CARDS, []) if card not in told]
+    if report.skipped and ready_made and isinstance(report.longrepr, tuple):
+        report.longrepr = (item.nodeid.split("::")[0], None, report.longrepr[2])
     return report
 
 

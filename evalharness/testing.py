@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -14,7 +15,7 @@ from evalharness import checks as known_checks
 from evalharness import gate_output, pipeline
 from evalharness.baseline import Baseline, read_baseline
 from evalharness.environment import parsed, variable
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import BaselineError, EvalHarnessError
 from evalharness.gating import resolve_gate, run_check, save_baseline
 from evalharness.manifest import GateSettings, ScoreSettings, find_manifest, problems_from
 from evalharness.options import ScoreOptions, resolve
@@ -63,7 +64,7 @@ class CheckpointCheck(pytest.Item):
 def collected(session: pytest.Session) -> Iterator[CheckpointChecks]:
     """A collector for each checkpoint that is asked for."""
     for path in _asked_checkpoints(session.config):
-        name = _from(session.config.rootpath, path)
+        name = _from(_home(session.config), path)
         yield CheckpointChecks.from_parent(session, name=path.name, nodeid=name, path=path)
 
 
@@ -101,12 +102,10 @@ def _gate_options(config: pytest.Config, path: Path) -> GateOptions:
 def scored(config: pytest.Config, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Scored:
     """Score a checkpoint once for the session; tell the running test of it. Fails the test where that can't be done."""
     __tracebackhide__ = True
-    absolute = config.rootpath / path
-    try:
-        asked = _asked(config) | _settings_of_a_test(settings, config.rootpath)
+    absolute = _home(config) / path
+    with _failing():
+        asked = _asked(config) | _settings_of_a_test(settings, _home(config))
         result = _once(config, absolute, asked)
-    except EvalHarnessError as error:
-        pytest.fail(f"evalharness: {error}", pytrace=False)
     _tell(config, result)
     return result
 
@@ -120,7 +119,7 @@ def check(
     if unknown:
         pytest.fail(f"evalharness: no check {', '.join(unknown)}, there are {', '.join(known_checks.NAMES)}", False)
     for name in names or known_checks.NAMES:
-        judge(config, config.rootpath / path, name, settings, skips=bool(names), passes_over=not names)
+        judge(config, _home(config) / path, name, settings, skips=bool(names), passes_over=not names)
 
 
 def judge(
@@ -137,23 +136,30 @@ def judge(
     own = {key: value for key, value in settings.items() if key in _COMPARED}
     found = scored(config, path, {key: value for key, value in settings.items() if key not in _COMPARED})
     if own.get("baseline") is not None:
-        own["baseline"] = config.rootpath / own["baseline"]
-    try:
+        own["baseline"] = _home(config) / own["baseline"]
+    with _failing(f"{name}: "):
         options = resolve_gate(_said(config, GateSettings, HELD_TO) | own, find_manifest(path).gate)
         if name == known_checks.BASELINE_CHECK and _updates(config) and options.baseline is not None:
             save_baseline(found, options.baseline)
-            pytest.fail(
-                f"evalharness: {options.baseline} is written anew: read the change, commit it, run again", False
-            )
+            raise BaselineError(f"{options.baseline} is written anew: read the change, commit it, and run this again")
         result = run_check(name, found, options, _baseline(name, options))
-    except EvalHarnessError as error:
-        pytest.fail(f"evalharness: {name}: {error}", pytrace=False)
     if result.outcome == "skipped" and (skips or passes_over):
         if skips:
             pytest.skip(f"{name}: {_why_skipped(result, options)}")
         return
     if result.outcome != "passed":
         pytest.fail(gate_output.failure_text(result, found), pytrace=False)
+
+
+@contextlib.contextmanager
+def _failing(about: str = "") -> Iterator[None]:
+    """Turn an error of evalharness into a failed test of one line, without a traceback."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except EvalHarnessError as error:
+        # Not chained, for pytest shows every exception of a chain.
+        raise pytest.fail.Exception(f"evalharness: {about}{error}", pytrace=False) from None
 
 
 def _baseline(name: str, options: GateOptions) -> Baseline | None:
@@ -176,7 +182,7 @@ def _once(config: pytest.Config, path: Path, asked: Mapping[str, Any]) -> Scored
     if asked.get("out") is None and given:
         key = hashlib.sha256(repr(sorted(given.items())).encode()).hexdigest()[:8]
         options = dataclasses.replace(options, out=options.out / "checks" / key)
-    out = config.rootpath / options.out
+    out = _home(config) / options.out
     done = config.stash.setdefault(_DONE, {})
     key = f"{path.resolve()} {options} {out}"
     if key not in done:
@@ -206,8 +212,16 @@ def _asked_checkpoints(config: pytest.Config) -> list[Path]:
     """Options are relative to where pytest was started, ini values to its root folder."""
     given = config.getoption("evalharness_checkpoint")
     if given:
-        return [config.invocation_params.dir / path for path in given]
-    return [config.rootpath / path for path in config.getini("evalharness_checkpoint")]
+        return [Path(os.path.normpath(config.invocation_params.dir / path)) for path in given]
+    return [Path(os.path.normpath(_home(config) / path)) for path in config.getini("evalharness_checkpoint")]
+
+
+def _home(config: pytest.Config) -> Path:
+    """Where relative paths of tests and ini values start, and where reports go.
+
+    Not pytest's root folder, which is moved by a path that an option has as its value.
+    """
+    return config.inipath.parent if config.inipath is not None else config.invocation_params.dir
 
 
 def _asked(config: pytest.Config) -> dict[str, Any]:
@@ -226,7 +240,7 @@ def _said(config: pytest.Config, settings: type, names: Mapping[str, str]) -> di
     read = parsed(
         settings, options, lambda name: f"--evalharness-{name.replace('_', '-')}", config.invocation_params.dir
     )
-    return read | parsed(settings, ini, lambda name: f"evalharness_{name}", config.rootpath)
+    return read | parsed(settings, ini, lambda name: f"evalharness_{name}", _home(config))
 
 
 def _settings_of_a_test(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
