@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from small_folder import MANIFEST, MODEL, PROBLEMS, Run
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:
