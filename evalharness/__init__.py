@@ -5,6 +5,7 @@ r"""Tells whether a falling loss is real.
     card = evalharness.score("checkpoints/leaky")          # a Scorecard; its files are in reports/
     execution = evalharness.execute(problem, "    return a + b\\n")
     evalharness.preflight(model, (inputs, targets))        # raises where the loss would mean nothing
+    frames = evalharness.load_run("reports/leaky")         # a whole run as pandas frames
     loop = evalharness.analyse("\\n" * 200)
 
 Importing this imports no torch: each name brings its stage along when it is first used.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration, analyse
     from evalharness.diagnosis import Diagnosis
     from evalharness.errors import EvalHarnessError, PreflightError
+    from evalharness.frames import load_run
     from evalharness.records import Completion, Execution, Finding, LossPoint, Problem, Scorecard, Verdict
 
 _HOMES = {
@@ -31,6 +33,7 @@ _HOMES = {
     "Diagnosis": "evalharness.diagnosis",
     "EvalHarnessError": "evalharness.errors",
     "PreflightError": "evalharness.errors",
+    "load_run": "evalharness.frames",
     **dict.fromkeys(
         ("Completion", "Execution", "Finding", "LossPoint", "Problem", "Scorecard", "Verdict"), "evalharness.records"
     ),
@@ -50,6 +53,7 @@ __all__ = [
     "Verdict",
     "analyse",
     "execute",
+    "load_run",
     "preflight",
     "score",
 ]

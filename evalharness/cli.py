@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score", "run", "gate", "report", "diagnose", "preflight"],
-    "Stages alone": ["execute", "analyse", "log"],
+    "Everyday": ["score", "run", "watch", "compare", "gate", "report", "diagnose", "preflight"],
+    "Stages alone": ["execute", "analyse", "log", "convert"],
     "Set-up": ["doctor"],
 }
 FAILED, INCOMPLETE = 1, 3
@@ -184,6 +184,64 @@ def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...
         click.echo(line)
     faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
     click.get_current_context().exit(INCOMPLETE if faulty else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds without a change after which a checkpoint counts as written.",
+)
+@click.option(
+    "--idle", "idle_s", type=click.FloatRange(0), help="End after so many seconds without a new checkpoint.  [never]"
+)
+@_score_options
+def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> None:
+    """Score each checkpoint as training writes it, one line each, and keep the run's report up to date.
+
+    FOLDER is the one that training writes its checkpoints to. Ctrl-C ends it with everything kept; started again, it
+    goes on with what is new.
+
+    \b
+    evalharness watch runs/tuned --problems warmup --samples 2
+    evalharness watch runs/tuned --idle 3600
+    """
+    from evalharness import pipeline
+    from evalharness.running_text import step_lines
+
+    with watcher() as watching:
+        for result in pipeline.watch(folder, asked, watching, settle_s=settle_s, idle_s=idle_s):
+            for line in step_lines(result):
+                click.echo(line)
+
+
+@cli.command()
+@click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_score_options
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(paths: tuple[Path, ...], as_json: bool, **asked: Any) -> None:
+    """Compare checkpoints on the same problems, paired: what changed, and whether by chance.
+
+    A and B are scorecards, folders of scores, folders of runs (their last step counts), or checkpoints, which are scored
+    now if they were not. With more than two the first is compared with each of the others.
+
+    \b
+    evalharness compare reports/leaky reports/causal
+    evalharness compare reports/tuned/step_1000 reports/tuned/step_4000 --json
+    evalharness compare old.pt new.pt --problems warmup
+    """
+    from evalharness import pipeline
+    from evalharness.comparing import as_json_text, as_markdown
+
+    if len(paths) < 2:
+        raise click.UsageError("compare takes two or more: evalharness compare A B")
+    with watcher() as watching:
+        found = pipeline.compare(paths, asked, watching)
+    click.echo(as_json_text(found) if as_json else as_markdown(found), nl=False)
 
 
 @cli.command()
@@ -428,6 +486,64 @@ def _print(table: Any) -> None:
     from rich.console import Console
 
     Console(highlight=False).print(table)
+
+
+@cli.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
+@click.option("--name", help="What the run is called.  [the first file's name]")
+@click.option("--step", type=int, help="The training step that the completions are of.")
+@click.option("--temperature", type=click.FloatRange(0), help="That they were sampled with.  [not recorded]")
+@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--key", help="The key of the text, if not one of the usual.")
+@click.option("--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="Where reports go.")
+@click.option("--workers", type=click.IntRange(1), help="Programs run at a time.  [one for each core]")
+@_sandbox_option()
+@_packages_option()
+@click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
+def convert(
+    files: tuple[Path, ...],
+    problems: str,
+    name: str | None,
+    step: int | None,
+    temperature: float | None,
+    k: tuple[int, ...],
+    key: str | None,
+    out: Path,
+    workers: int | None,
+    sandbox: SandboxLevel | None,
+    packages: tuple[str, ...] | None,
+    mbpp: Path | None,
+) -> None:
+    """Make a run folder, with its report, of completions that another tool wrote.
+
+    FILE is one of human-eval, EvalPlus, bigcode or lm-evaluation-harness, as for execute. Every completion is judged
+    here; what results the file has are not taken over. Steps of one --name make a run: evalharness report renews it.
+
+    \b
+    evalharness convert samples.jsonl
+    evalharness convert generations_humaneval.json --name starcoder --step 1000 --temperature 0.2
+    """
+    from evalharness.converting import convert as convert_files
+
+    with watcher() as watching:
+        card, folder = convert_files(
+            files,
+            problems,
+            out,
+            name=name,
+            step=step,
+            temperature=temperature,
+            ks=k,
+            key=key,
+            workers=workers,
+            sandbox=sandbox or "auto",
+            packages=packages or (),
+            mbpp=mbpp,
+            watcher=watching,
+        )
+    _print_card(card, folder / "report.md")
+    click.get_current_context().exit(INCOMPLETE if card.incomplete else 0)
 
 
 @cli.command()

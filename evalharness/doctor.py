@@ -165,7 +165,7 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
         "manifest": str(manifest.path or "none"),
         "kind": loaded.info.kind,
         "step": "unknown" if loaded.info.step is None else str(loaded.info.step),
-        "parameters": f"{loaded.info.parameters:,}",
+        "parameters": f"{loaded.info.parameters or 0:,}",
         "tokenizer": f"{loaded.tokenizer.vocab_size} tokens, {len(loaded.held_out_ids)} rows without a token",
         "context": "unknown" if loaded.context_length is None else f"{loaded.context_length} tokens",
         "cache": "yes" if loaded.model.supports_cache else "no",

@@ -100,7 +100,7 @@ def execute_file(
     watcher = watcher or Silent()
     written = read_completions(file, key).completions
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
-    jobs = _jobs(file, written, Tasks(problem_set.problems))
+    jobs = jobs_of(file, written, Tasks(problem_set.problems))
     executions: dict[tuple[str, int], Execution] = {}
     with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
         watcher.stage("calibrating", 1)
@@ -125,7 +125,7 @@ def execute_file(
     )
 
 
-def _jobs(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
+def jobs_of(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
     """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
     seen: Counter[str] = Counter()
     jobs = []

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
@@ -26,7 +27,6 @@ from evalharness.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pandas as pd
 
@@ -57,13 +57,14 @@ class RunFrames:
     row_losses: pd.DataFrame
 
 
-def load_run(folder: Path) -> RunFrames:
+def load_run(folder: Path | str) -> RunFrames:
     """Read the folder of a run, or that of one scored checkpoint (whose step is 0 where it has none).
 
     Raises :class:`StoreError` where there is no scorecard that this version reads.
     """
     import pandas as pd  # noqa: PLC0415 - whoever wants no frames need not wait for it
 
+    folder = Path(folder)
     folders = _step_folders(folder)
     scorecards = {step: _scorecard(path) for step, path in folders.items()}
     rows = {

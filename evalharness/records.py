@@ -15,8 +15,16 @@ SCHEMA_VERSION = 4
 
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
-    "end_token", "stop_sequence", "loop", "max_new_tokens", "context_full", "prompt_too_long", "prompt_not_encodable"
+    "end_token",
+    "stop_sequence",
+    "loop",
+    "max_new_tokens",
+    "context_full",
+    "prompt_too_long",
+    "prompt_not_encodable",
+    "not_recorded",
 ]
+"""Why a completion ended. ``not_recorded``: another tool wrote it and does not tell."""
 NOT_BEGUN: frozenset[StopReason] = frozenset({"prompt_too_long", "prompt_not_encodable"})
 """The reasons of completions that the model never saw the prompt of."""
 ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"})
@@ -144,12 +152,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """Which checkpoint was scored. ``fingerprint`` covers weights, adapter, code, arguments and tokenizer."""
+    """Which checkpoint was scored. ``fingerprint`` covers weights, adapter, code, arguments and tokenizer.
+
+    ``parameters`` is None where the completions came from elsewhere and the model was never seen.
+    """
 
     path: str
     fingerprint: str
     step: int | None
-    parameters: int
+    parameters: int | None
     kind: str
     notes: tuple[str, ...] = ()
 
@@ -168,16 +179,17 @@ class Protocol:
     """Everything that was held fixed: two scorecards compare only where this agrees.
 
     ``isolation`` is the sandbox's level and what it consists of, ``isolation_lacks`` what it does not hold off,
-    ``packages`` what programs may import beside the standard library.
+    ``packages`` what programs may import beside the standard library. What another tool held fixed and does not tell is
+    None.
     """
 
     problems: tuple[ProblemSetInfo, ...]
     samples: int
-    temperature: float
+    temperature: float | None
     top_p: float
     top_k: int
     seed: int
-    max_new_tokens: int
+    max_new_tokens: int | None
     stop_loops: bool
     attention: Literal["causal", "leaks", "prefix", "not_testable"]
     exact_lengths: bool

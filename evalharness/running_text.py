@@ -1,4 +1,4 @@
-"""What ``evalharness run`` prints: one line a step, and where the report is."""
+"""What ``evalharness run`` and ``watch`` print: one line a step, and where the report is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 def run_lines(result: RunResult) -> Iterator[str]:
     """Yield a line for each step, those that failed among them, and the path of the report."""
+    yield from step_lines(result)
+    if result.report is not None:
+        yield f"report   {result.report}"
+
+
+def step_lines(result: RunResult) -> Iterator[str]:
+    """Yield a line for each step, those that failed among them."""
     failed = {failure.step: failure.reason for failure in result.failures}
     for step in sorted({*result.scorecards, *failed}):
         if step in failed:
@@ -21,5 +28,3 @@ def run_lines(result: RunResult) -> Iterator[str]:
         else:
             kept = "  (kept)" if step in result.kept else ""
             yield f"step {step:<8,} {step_line(result.scorecards[step])}{kept}"
-    if result.report is not None:
-        yield f"report   {result.report}"

@@ -30,7 +30,7 @@ UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
 
 
-def pass_at_k(executions: Sequence[Execution], ks: Iterable[int], _seed: int = 0) -> dict[str, Interval]:
+def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, Interval]:
     """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
 
     A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such
@@ -59,6 +59,7 @@ def degeneration_rate(
     begun = [(c, a) for c, a in zip(completions, analyses, strict=True) if c.stop_reason not in NOT_BEGUN]
     if not begun:
         return None
+    told = all(completion.stop_reason != "not_recorded" for completion, _ in begun)
     whole = _share(begun, lambda analysis: analysis.degenerate, seed)
     kinds = {str(analysis.kind) for _, analysis in begun if analysis.degenerate}
     return DegenerationRate(
@@ -67,7 +68,7 @@ def degeneration_rate(
         high=whole.high,
         completions=len(begun),
         kinds={kind: _kind_rate(begun, kind, seed) for kind in sorted(kinds)},
-        shares={name: _share(begun, has, seed) for name, has in SHARES.items()},
+        shares={name: _share(begun, has, seed) for name, has in SHARES.items() if told or name not in ABOUT_ENDS},
         mutual_information=_mutual_information(begun, seed),
     )
 
@@ -79,6 +80,8 @@ SHARES: dict[str, Callable[[Degeneration], bool]] = {
     "loop_ran_to_limit": lambda analysis: analysis.ran_to_limit,
     "loop_after_answer": lambda analysis: bool(analysis.after_answer),
 }
+ABOUT_ENDS = frozenset({"ended_by_itself", "loop_ran_to_limit"})
+"""Not known of completions that another tool wrote without saying why they ended."""
 _Begun = Sequence[tuple[Completion, "Degeneration"]]
 
 

@@ -16,9 +16,14 @@ pytest_plugins = ["pytester"]
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:
     """A folder with a user's own module, its weights, data, log and problems; the model is random and seeded."""
+    return make_model_folder(tmp_path)
+
+
+def make_model_folder(above: Path) -> Path:
+    """The same in a folder of one's own choice, for tests that share one."""
     import torch
 
-    folder = tmp_path / "mine"
+    folder = above / "mine"
     folder.mkdir()
     (folder / "my_model.py").write_text(MODEL)
     (folder / "evalharness.toml").write_text(MANIFEST)
@@ -36,10 +41,15 @@ def model_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(model_folder: Path) -> Run:
     """Run the command ``evalharness`` in the folder above the model's, as a user would."""
+    return runner(model_folder.parent)
+
+
+def runner(folder: Path) -> Run:
+    """Run the command ``evalharness`` in this folder."""
 
     def run_command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "evalharness", *map(str, arguments)]
-        options = {"cwd": model_folder.parent, "text": True, "capture_output": True, "timeout": 240, **more}
+        options = {"cwd": folder, "text": True, "capture_output": True, "timeout": 240, **more}
         return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
 
     return run_command

@@ -107,3 +107,15 @@ def test_data_that_can_not_be_used_gets_one_clear_line(run: Run, model_folder: P
     done = run("preflight", "mine")
     assert done.returncode == 2
     assert says in done.stderr.splitlines()[-1]
+
+
+def test_a_model_of_nan_is_diagnosed_as_such_and_the_diagnosis_is_incomplete(run: Run, model_folder: Path):
+    import torch
+
+    weights = torch.load(model_folder / "model.pt")
+    torch.save({name: value * float("nan") for name, value in weights.items()}, model_folder / "model.pt")
+    done = run("diagnose", "mine/model.pt", *FEW, "--json")
+    assert done.returncode == 3, done.stderr
+    found = json.loads(done.stdout)
+    assert [f["probe"] for f in found["findings"] if f["severity"] == "cause"] == ["not_finite"]
+    assert "nothing could be generated" in found["incomplete"][0]

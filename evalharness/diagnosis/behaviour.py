@@ -119,13 +119,38 @@ def askable(subject: Subject) -> list[Asked]:
 
 def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:
     """Generate greedily and return by task whether the completion is degenerate."""
+    return judged(subject, completed(subject, asked))
+
+
+def judged(subject: Subject, written: Mapping[str, Written]) -> dict[str, bool]:
+    """By task whether the completion is degenerate; one answer to many problems is told only from all of them."""
+    found = analyse_all(list(written.values()), subject.tokenizer.decode)
+    return {task: analysis.degenerate for task, analysis in zip(written, found, strict=True)}
+
+
+def completed(subject: Subject, asked: Sequence[Asked]) -> dict[str, Written]:
+    """Generate greedily, by task.
+
+    Where the prompt was cut and the model writes what was cut off, its completion begins after that, and has as many
+    tokens as without the cut: else a loop would seem to go because there is less of it.
+    """
     if subject.generate is None or not asked:
         return {}
     room = new_tokens(subject)
-    made = subject.generate([a.ids for a in asked], room)
-    written = [_written(subject, a.problem, ids, room) for a, ids in zip(asked, made, strict=True)]
-    found = analyse_all(written, subject.tokenizer.decode)
-    return {a.problem.task_id: analysis.degenerate for a, analysis in zip(asked, found, strict=True)}
+    missing = [_cut_off(subject, a) for a in asked]
+    made = subject.generate([a.ids for a in asked], room + max(map(len, missing)))
+    return {
+        a.problem.task_id: _written(
+            subject, a.problem, ids[len(cut) :][:room] if ids[: len(cut)] == cut else ids[:room], room
+        )
+        for a, ids, cut in zip(asked, made, missing, strict=True)
+    }
+
+
+def _cut_off(subject: Subject, asked: Asked) -> tuple[int, ...]:
+    """What the prompt as scored has after these ids; nothing where it does not begin with them."""
+    scored = as_scored(subject, asked.problem.prompt) or ()
+    return scored[len(asked.ids) :] if scored[: len(asked.ids)] == asked.ids else ()
 
 
 def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) -> Written:

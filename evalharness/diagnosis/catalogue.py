@@ -1,8 +1,8 @@
 """The catalogue of what can be wrong, in the order in which it is asked, with what each probe needs and costs.
 
 A probe takes a :class:`Subject` and returns what it established: findings, what it ruled out, or why it could not tell;
-each with its figures. To add one: write its file, put it in this table, and plant its fault in
-``tests/diagnosis/plants``.
+each with its figures. To add one: write its file, put it in this table, plant its fault in two families of model
+(``tests/diagnosis/plants.py``), and run ``benchmarks/matrix.py``.
 """
 
 from __future__ import annotations

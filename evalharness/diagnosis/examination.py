@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def _asked(subject: Subject, probe: Probe) -> tuple[Outcome, ...] | str:
         return (NotTestable(probe.name, "moot: the losses are measured with the answer in the input (future_leak)"),)
     try:
         found = probe.run(subject)
+    except EvaluationError as error:
+        # The model's fault and not the probe's: it returns NaN, or its forward pass fails. `not_finite` tells of that.
+        return (NotTestable(probe.name, str(error)),)
     except Exception as error:  # noqa: BLE001 - whatever one probe trips over, the others go on
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return found if isinstance(found, tuple) else (found,)

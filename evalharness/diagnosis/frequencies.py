@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalharness.diagnosis.over_rows import counted_nll, mean, too_few
 from evalharness.diagnosis.rows import measured_rows
 
 if TYPE_CHECKING:
@@ -89,3 +90,13 @@ def fair_frequencies(subject: Subject) -> tuple[Frequencies, slice]:
     if len(rest) >= len(measured):
         return Frequencies(rest, vocabulary), slice(None)
     return Frequencies(measured[::2], vocabulary), slice(1, None, 2)
+
+
+def knows_its_rows(subject: Subject) -> bool | None:
+    """Whether the model is better at the rows than the frequency of tokens is, for certain; None with too few rows."""
+    frequencies, scored = fair_frequencies(subject)
+    losses = subject.validation_losses[scored]
+    if too_few(losses):
+        return None
+    gains = [frequencies.unigram_losses(row.row) - counted_nll(row) for row in losses]
+    return mean(gains, subject.seed).low > 0

@@ -17,18 +17,21 @@ from evalharness.diagnosis.behaviour import (
     askable,
     can_change,
     change,
-    degenerate,
+    completed,
     encoded,
     fits,
+    judged,
 )
+from evalharness.diagnosis.frequencies import knows_its_rows
 from evalharness.diagnosis.over_rows import every
 from evalharness.diagnosis.prefixes import shared_prefix, shared_suffix
 from evalharness.diagnosis.token_boundary import is_split
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from evalharness.degeneration import Written
     from evalharness.diagnosis.subject import Subject
 
 PROBE = "prompt_format"
@@ -63,7 +66,8 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
         return NotTestable(PROBE, "no problem's prompt fits the context with room for a completion")
     frame = _frame(subject)
     ways = _ways(subject, asked, frame)
-    before = degenerate(subject, asked)
+    written = completed(subject, asked)
+    before = judged(subject, written)
     evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
     compared = _compared(frame, evidence)
     if not can_change(list(before.values()), max(1, len(ways))):
@@ -72,7 +76,11 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
             f"degenerate, too few for a change of format to better. {compared}"
         )
         return RuledOut(PROBE, claim, evidence)
-    changes = {name: _tried(subject, before, variants) for name, variants in ways.items()}
+    if knows_its_rows(subject) is False:
+        # Whatever changes an untrained model's loops would be taken for a format that it knows.
+        reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
+        return NotTestable(PROBE, reason)
+    changes = {name: _tried(subject, before, written, variants) for name, variants in ways.items()}
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]
     if not changes:
@@ -178,13 +186,18 @@ def _begun_once(subject: Subject, asked: Asked, frame: _Frame | None) -> tuple[i
     return (subject.begin_ids[0], *asked.ids[count:])
 
 
-def _tried(subject: Subject, before: dict[str, bool], variants: Sequence[Asked]) -> Change:
+def _tried(
+    subject: Subject, before: Mapping[str, bool], written: Mapping[str, Written], variants: Sequence[Asked]
+) -> Change:
     """Ask the first few, and the others where any of these became better."""
     first = every(len(variants), FIRST)
-    after = degenerate(subject, [variants[i] for i in first])
-    if change(before, after).better:
-        after |= degenerate(subject, [variant for i, variant in enumerate(variants) if i not in first])
-    return change(before, after)
+    after = completed(subject, [variants[i] for i in first])
+    found = change(before, judged(subject, after))
+    if not found.better:
+        return found
+    after |= completed(subject, [variant for i, variant in enumerate(variants) if i not in first])
+    # The same problems on both sides: that answers are all the same depends on which are looked at together.
+    return change(judged(subject, {task: written[task] for task in after}), judged(subject, after))
 
 
 def _evidence(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.errors import EvaluationError
 from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
 
@@ -53,6 +54,8 @@ def logit_noise(model: LanguageModel, rows: list[list[int]], *, padded: bool) ->
         for seen, known in zip(way, exact, strict=True):
             # An id that the model itself holds out has -infinity both times.
             moved = max(moved, float(torch.where(seen == known, 0.0, (seen - known).abs()).max()))
+            if not bool(seen.isfinite().any()):
+                raise EvaluationError("the model returns NaN or infinity for every token")
             largest = max(largest, float(seen[seen.isfinite()].abs().max()))
     return max(MARGIN * moved, 8 * torch.finfo(torch.float32).eps * largest)
 

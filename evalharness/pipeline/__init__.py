@@ -10,6 +10,7 @@
     diagnosing  why they disagree, where they do
     writing     the scorecard and the files
 
+    watching    the same while training writes
     series      the same for every checkpoint of a run, and run_report over all of them
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
@@ -24,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from evalharness.interfaces import Silent, Watcher
 from evalharness.options import resolve
 from evalharness.pipeline.attention import probe_attention
+from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.completing import complete
-from evalharness.pipeline.diagnosing import diagnose_subject, few_completions, subject_of
+from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
 from evalharness.pipeline.loading import load, run_name, series_name
 from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
@@ -34,15 +36,18 @@ from evalharness.pipeline.running import execute
 from evalharness.pipeline.series import Choice, RunResult, run_series
 from evalharness.pipeline.stamps import NAME as STAMP
 from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
+from evalharness.pipeline.watching import watch
 from evalharness.pipeline.writing import assemble, write
 from evalharness.store import RunFolder, turn
 
 __all__ = [
     "Choice",
+    "Compared",
     "DiagnosisResult",
     "RunResult",
     "ScoreResult",
     "checkpoint_at",
+    "compare",
     "diagnose",
     "preflight",
     "preflight_manifest",
@@ -50,6 +55,7 @@ __all__ = [
     "run_series",
     "score",
     "score_once",
+    "watch",
 ]
 
 if TYPE_CHECKING:
@@ -150,8 +156,8 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     path = Path(path)
     work = load(path, {**asked, "samples": 0}, watcher or Silent())
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
-        settings = probe_attention(work)
-        behaviour = judge(work, few_completions(work, folder, settings), {})
+        settings, completions = what_it_writes(work, folder)
+        behaviour = judge(work, completions, {})
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
         loss, _ = measure_loss(work, subject)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ def _asked(work: Work, rows: list[list[int]]) -> Finding | RuledOut | NotTestabl
     if work.manifest.model.attention == "prefix":
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
         return NotTestable("future_leak", reason)
-    return future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
+    try:
+        return future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
+    except EvaluationError as error:
+        return NotTestable("future_leak", str(error))
 
 
 def _attention(work: Work) -> Attention:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, EvaluationError
+from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.records import LossPoint, Verdict
 
@@ -21,12 +22,24 @@ if TYPE_CHECKING:
     from evalharness.store import RunFolder
 
 
+NEW_TOKENS = 64
 FEW = 20
 """Problems of each set whose greedy completions a diagnosis alone looks at."""
 
 
-def few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
-    """Greedy completions of some problems, evenly from each set."""
+def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group, tuple[Completion, ...]]]:
+    """How the model is run, and greedy completions of some problems of each set; none where it can't write."""
+    from evalharness.generation import Settings
+
+    try:
+        settings = probe_attention(work)
+        return settings, _few_completions(work, folder, settings)
+    except EvaluationError as error:
+        work.incomplete.append(f"nothing could be generated: {error}")
+        return Settings(NEW_TOKENS), {}
+
+
+def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
     few = [dataclasses.replace(s, problems=_evenly(s.problems, FEW)) for s in work.sets]
     return complete(dataclasses.replace(work, sets=few), folder, settings)
 

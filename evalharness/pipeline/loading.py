@@ -53,7 +53,7 @@ def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: W
     for note in checkpoint.info.notes:
         if note not in code_notes:
             watcher.say(note)
-    millions = checkpoint.info.parameters / 1e6
+    millions = (checkpoint.info.parameters or 0) / 1e6
     watcher.say(f"{checkpoint.info.kind}, {millions:.2f}M parameters, {checkpoint.dtype} on {checkpoint.device}")
     return checkpoint
 
@@ -104,13 +104,12 @@ def log_files(path: Path, manifest: Manifest) -> tuple[Path, ...]:
     """The files that :func:`training_log` reads."""
     from evalharness.training_log import find_logs
 
-    if manifest.log.path:
-        return manifest.log.path
-    folder = _folder_of_logs(path)
-    return () if folder is None else tuple(find_logs(folder))
+    folder = None if manifest.log.path else _folder_of_logs(path)
+    return manifest.log.path if folder is None else tuple(find_logs(folder))
 
 
 def _folder_of_logs(path: Path) -> Path | None:
+    """The checkpoint's folder or the one above it, whichever has logs."""
     from evalharness.training_log import find_logs
 
     start = path if path.is_dir() else path.parent

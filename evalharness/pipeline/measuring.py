@@ -24,10 +24,19 @@ def judge(
     executions: Mapping[Group, tuple[Execution, ...]],
 ) -> Behaviour:
     """Measure the degeneration of every completion, and judge the checkpoint by it."""
+    return judged(completions, executions, _analysed(work, completions), work.options.seed)
+
+
+def judged(
+    completions: Mapping[Group, tuple[Completion, ...]],
+    executions: Mapping[Group, tuple[Execution, ...]],
+    analyses: Mapping[Group, tuple[Degeneration, ...]],
+    seed: int,
+) -> Behaviour:
+    """The rates of degeneration, by decoding over all problem sets, and the verdict on them."""
     from evalharness.degeneration import checkpoint_verdict
 
-    analyses = _analysed(work, completions)
-    rates = _degeneration_rates(work, completions, analyses)
+    rates = _degeneration_rates(completions, analyses, seed)
     shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
     judgement = checkpoint_verdict(shares.get("greedy"), shares.get("sampled"))
     return Behaviour(completions, executions, analyses, rates, judgement)
@@ -50,16 +59,13 @@ def _analysed(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -
 
 
 def _degeneration_rates(
-    work: Work,
-    completions: Mapping[Group, tuple[Completion, ...]],
-    analyses: Mapping[Group, tuple[Degeneration, ...]],
+    completions: Mapping[Group, tuple[Completion, ...]], analyses: Mapping[Group, tuple[Degeneration, ...]], seed: int
 ) -> dict[str, DegenerationRate]:
-    """The share of degenerate completions by decoding, over all problem sets."""
     rates = {}
     for decoding in ("greedy", "sampled"):
         groups = [group for group in completions if group[1] == decoding]
         written = [c for group in groups for c in completions[group]]
-        rate = cards.degeneration_rate(written, [a for g in groups for a in analyses[g]], work.options.seed)
+        rate = cards.degeneration_rate(written, [a for g in groups for a in analyses[g]], seed)
         if rate is not None:
             rates[str(decoding)] = rate
     return rates

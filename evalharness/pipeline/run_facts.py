@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +19,15 @@ Fact = tuple[str, str, str]
 """Section, name and value: ``("Data", "Train", "2,000 rows (train.jsonl)")``."""
 
 
-def facts_of(manifest: Manifest, checkpoint: Path, log: Sequence[LossPoint]) -> list[Fact]:
-    """Read from the manifest, the files of a checkpoint and the log what a report says under "Approach"."""
-    return [*_data(manifest), *_model(manifest), *_method(checkpoint), *_training(checkpoint, log)]
+_RATE = re.compile(r"\b(?:lr|learning[_ ]rate)\W{1,4}(\d+\.?\d*(?:e[-+]?\d+)?)", re.IGNORECASE)
+"""``LR: 1.00e-04`` in a line, ``"lr": 0.0001`` in JSON."""
+MOST_BYTES = 32 * 2**20
+"""Of a log so much is searched for learning rates: warm-up and peak stand early."""
+
+
+def facts_of(manifest: Manifest, checkpoint: Path, log: Sequence[LossPoint], files: Sequence[Path]) -> list[Fact]:
+    """Read from the manifest, a checkpoint's files, the log and its ``files`` what a report says under "Approach"."""
+    return [*_data(manifest), *_model(manifest), *_method(checkpoint), *_training(checkpoint, log, files)]
 
 
 def _data(manifest: Manifest) -> Iterator[Fact]:
@@ -65,7 +72,7 @@ def _method(checkpoint: Path) -> Iterator[Fact]:
     yield "Method", "Trained parameters", NOT_RECORDED if trained is None else f"{trained:,}"
 
 
-def _training(checkpoint: Path, log: Sequence[LossPoint]) -> Iterator[Fact]:
+def _training(checkpoint: Path, log: Sequence[LossPoint], files: Sequence[Path]) -> Iterator[Fact]:
     state = _json(checkpoint / "trainer_state.json") if checkpoint.is_dir() else {}
     yield "Training", "Steps logged", f"{max(p.step for p in log):,}" if log else NOT_RECORDED
     epochs = [p.epoch for p in log if p.epoch is not None]
@@ -73,10 +80,21 @@ def _training(checkpoint: Path, log: Sequence[LossPoint]) -> Iterator[Fact]:
     times = [p.time_s for p in log if p.time_s is not None]
     yield "Training", "Duration", _duration(max(times) - min(times)) if len(times) > 1 else NOT_RECORDED
     rates = [row["learning_rate"] for row in state.get("log_history", []) if "learning_rate" in row]
+    rates += [rate for file in files for rate in _rates(file)]
     yield "Training", "Highest learning rate", f"{max(rates):.3g}" if rates else NOT_RECORDED
     yield "Training", "Batch size", str(state.get("train_batch_size", NOT_RECORDED))
     validated = [p.step for p in log if p.split == "validation"]
     yield "Training", "Validated", f"{len(validated):,} times" if validated else NOT_RECORDED
+
+
+def _rates(path: Path) -> list[float]:
+    """The learning rates that a log of text names."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [float(rate) for rate in _RATE.findall(text)]
 
 
 def _duration(seconds: float) -> str:

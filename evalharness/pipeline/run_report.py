@@ -44,10 +44,11 @@ def keep_records(
     folder: Path, path: Path, manifest: Manifest, last: Path, failures: Sequence[tuple[int, str]], watcher: Watcher
 ) -> bool:
     """Write ``run.json`` and ``log.jsonl``; False where they were there and are the same. ``last`` is the last step."""
-    from evalharness.pipeline.loading import training_log
+    from evalharness.pipeline.loading import log_files, training_log
 
     log = training_log(path, manifest, watcher)
-    record = RunRecord(folder.name, str(path), tuple(failures), tuple(facts_of(manifest, last, log)), _questions())
+    facts = tuple(facts_of(manifest, last, log, log_files(path, manifest)))
+    record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
     texts = {
         NAME: json.dumps(cards.plain(record), indent=2, ensure_ascii=False) + "\n",
         LOG_NAME: "".join(json_line(_with_null(point)) for point in log),

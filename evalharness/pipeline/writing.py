@@ -11,12 +11,14 @@ from evalharness import scorecard as cards
 from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis import Diagnosis, PassageToken, RowLoss
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Behaviour, Work
-    from evalharness.records import Loss
-    from evalharness.report import Evidence
+    from evalharness.records import Loss, Problem
+    from evalharness.report import Evidence, Scored
     from evalharness.store import RunFolder
 
 
@@ -25,7 +27,7 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Di
     pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
     outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
     for (name, decoding), executions in behaviour.executions.items():
-        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k, work.options.seed)
+        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k)
         outcomes[name][decoding] = cards.outcomes(executions)
     return Scorecard(
         checkpoint=work.checkpoint.info,
@@ -74,7 +76,13 @@ def write(
     by_row: tuple[RowLoss, ...],
     passage: tuple[PassageToken, ...],
 ) -> None:
-    """Write what the checkpoint wrote, what came of it, the figures, the report, and last the scorecard."""
+    """Write everything that a score leaves."""
+    folder.write_rows("losses/validation.jsonl", map(cards.plain, by_row))
+    write_score(folder, card, behaviour, _evidence(work, behaviour, passage))
+
+
+def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, evidence: Evidence) -> None:
+    """Write what the model wrote, what came of it, the figures, the report, and last the scorecard."""
     from evalharness import report
 
     for (name, decoding), completions in behaviour.completions.items():
@@ -83,8 +91,6 @@ def write(
         folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
         analyses = behaviour.analyses[name, decoding]
         folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
-    folder.write_rows("losses/validation.jsonl", map(cards.plain, by_row))
-    evidence = _evidence(work, behaviour, passage)
     folder.write_rows("examples.jsonl", map(cards.plain, report.examples(evidence.scored, evidence.token_text)))
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
@@ -95,20 +101,28 @@ def write(
 
 def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...]) -> Evidence:
     from evalharness.diagnosis import CATALOGUE
-    from evalharness.report import Evidence, Read, Scored
+    from evalharness.report import Evidence, Read
 
-    problems = work.problems
-    scored: dict[str, list[Scored]] = {s.name: [] for s in work.sets}
-    for group, completions in behaviour.completions.items():
-        for c, e, a in zip(completions, behaviour.executions[group], behaviour.analyses[group], strict=True):
-            scored[group[0]].append(Scored(problems[c.task_id], c, e, a))
     return Evidence(
-        scored={name: tuple(items) for name, items in scored.items()},
+        scored=scored_of([s.name for s in work.sets], work.problems, behaviour),
         log=tuple(work.log),
         token_text=lambda token_id: work.checkpoint.tokenizer.decode([token_id]),
         passage=tuple(Read(token.text, token.parallel_nats, token.honest_nats) for token in passage),
         questions={probe.name: probe.question for probe in CATALOGUE},
     )
+
+
+def scored_of(
+    names: Iterable[str], problems: Mapping[str, Problem], behaviour: Behaviour
+) -> dict[str, tuple[Scored, ...]]:
+    """Everything that was scored, by problem set."""
+    from evalharness.report import Scored
+
+    scored: dict[str, list[Scored]] = {name: [] for name in names}
+    for group, completions in behaviour.completions.items():
+        for c, e, a in zip(completions, behaviour.executions[group], behaviour.analyses[group], strict=True):
+            scored[group[0]].append(Scored(problems[c.task_id], c, e, a))
+    return {name: tuple(items) for name, items in scored.items()}
 
 
 def _completion_row(completion: Completion) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from evalharness.report.behaviour import Block, Shown, examples
 from evalharness.report.card import Card, card_lines, render_card
+from evalharness.report.comparison import comparison_record, render_comparison
 from evalharness.report.diagnosis import diagnosis_lines, loss_lines
 from evalharness.report.evidence import Evidence, Read, Scored
 from evalharness.report.figures import (
@@ -14,10 +15,11 @@ from evalharness.report.figures import (
 )
 from evalharness.report.markdown import render
 from evalharness.report.passage import passage_figure
-from evalharness.report.run import OtherRun, Run, render_run, shown_from
+from evalharness.report.run import render_run
 from evalharness.report.run_figures import run_figures
+from evalharness.report.run_records import OtherRun, Run, shown_from
 from evalharness.report.score_figures import figures_of
-from evalharness.report.wording import step_line
+from evalharness.report.wording import checkpoint_name, step_line
 
 __all__ = [
     "Block",
@@ -29,6 +31,8 @@ __all__ = [
     "Scored",
     "Shown",
     "card_lines",
+    "checkpoint_name",
+    "comparison_record",
     "diagnosis_lines",
     "entropy_at_onset_figure",
     "entropy_figure",
@@ -42,6 +46,7 @@ __all__ = [
     "passage_figure",
     "render",
     "render_card",
+    "render_comparison",
     "render_run",
     "run_figures",
     "shown_from",

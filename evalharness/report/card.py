@@ -83,7 +83,8 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
 def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     checkpoint = scorecard.checkpoint
     name = one_line(checkpoint_name(checkpoint))
-    yield (("bold", name), ("", f"  {checkpoint.parameters:,} parameters"), ("dim", f"  {one_line(checkpoint.path)}"))
+    size = "" if checkpoint.parameters is None else f"  {checkpoint.parameters:,} parameters"
+    yield (("bold", name), ("", size), ("dim", f"  {one_line(checkpoint.path)}"))
     verdict, reason = scorecard.verdict, short_reason(scorecard.verdict_reason)
     (label, (_, first)), *others = _entry("verdict", f"{verdict.upper()}  {reason}", width)
     yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])

@@ -60,7 +60,7 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
         columns = [name for name in held.columns if name.endswith("_pass_at_1")]
         for column, colour in zip(columns, SHADES, strict=False):
             _with_bounds(below, held, column, colour, column.removesuffix("_pass_at_1").replace("_", ", ") + ", pass@1")
-        for decoding, colour in (("greedy", INK), ("sampled", RED)):
+        for decoding, colour in (("greedy", INK), ("sampled", "#cc79a7")):
             if f"degenerate_{decoding}" in held:
                 _with_bounds(below, held, f"degenerate_{decoding}", colour, f"degenerate, {decoding}", dash="--")
         below.set_ylabel("completions (%), 95 % interval")
@@ -92,7 +92,9 @@ def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
         if found is None:
             return drawn.svg
         loss, behaviour, x, y = found
-        axes.set_xlabel(f"{loss} loss (nats a token), lower is better to the left")
+        axes.set_xlabel(
+            f"{'validation loss as logged' if loss.startswith('logged') else 'recomputed loss'} (nats a token)"
+        )
         axes.set_ylabel(f"{behaviour} (%)")
         axes.plot(x, y, color=GREY, linewidth=1.2, zorder=1)
         axes.scatter(x, y, c=np.arange(len(x)), cmap="viridis", s=46, zorder=3)

@@ -47,6 +47,11 @@ def percent_bounds(interval: Interval) -> str:
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
+def number(value: int | None) -> str:
+    """Return ``"1,200"``, or that it is not recorded."""
+    return "not recorded" if value is None else f"{value:,}"
+
+
 def counted(count: int, thing: str) -> str:
     """Return ``"1 token"``, ``"1,200 tokens"``."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 LEVEL = 0.05
 POWER = 0.8
 FLIPS = 10_000
-_FLIPS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,7 @@ class Comparison:
     """A share under two checkpoints, over the ``problems`` that both have. ``difference`` is the second less the first.
 
     ``gained`` and ``lost`` name the problems whose share rose and fell. ``p_value`` is two-sided, ``p_fall`` that of a
-    fall alone. ``detectable`` is the least difference that such data would have shown at 5 % in 80 of 100 cases; None
-    where they are too few for any. ``unpaired`` counts the problems that only one of the two has.
+    fall alone. ``unpaired`` counts the problems that only one of the two has.
     """
 
     problems: int
@@ -45,7 +43,13 @@ class Comparison:
     test: Literal["exact McNemar", "sign flips"]
     p_value: float
     p_fall: float
-    detectable: float | None
+
+    @property
+    def detectable(self) -> float | None:
+        """The least difference that such data would have shown at 5 % in 80 of 100 cases; None where none at all."""
+        if self.test == "exact McNemar":
+            return detectable_by_mcnemar(self.problems, len(self.gained) + len(self.lost))
+        return detectable(self.difference)
 
 
 def compare_pass_at_k(
@@ -65,7 +69,6 @@ def compare_pass_at_k(
     n_a, n_b = (sum(counts[task][0] for task in tasks) for counts in (first, second))
     gained = tuple(task for task, x, y in zip(tasks, a, b, strict=True) if y > x)
     lost = tuple(task for task, x, y in zip(tasks, a, b, strict=True) if y < x)
-    difference = paired_difference(a, b)
     whole = bool(np.all(np.isin(a, (0, 1)) & np.isin(b, (0, 1))))
     p_value, p_fall = mcnemar(len(gained), len(lost)) if whole else sign_flips(b - a, seed=seed)
     return Comparison(
@@ -73,13 +76,12 @@ def compare_pass_at_k(
         unpaired=len(first) + len(second) - 2 * len(tasks),
         first=mean_of_shares(a, completions=n_a),
         second=mean_of_shares(b, completions=n_b),
-        difference=difference,
+        difference=paired_difference(a, b),
         gained=gained,
         lost=lost,
         test="exact McNemar" if whole else "sign flips",
         p_value=p_value,
         p_fall=p_fall,
-        detectable=detectable_by_mcnemar(len(tasks), len(gained) + len(lost)) if whole else detectable(difference),
     )
 
 
@@ -139,17 +141,16 @@ def sign_flips(differences: Sequence[float] | Shares, *, seed: int) -> tuple[flo
     with those of :data:`FLIPS` random choices of signs, of which it counts as one (Phipson and Smyth 2010). For
     differences of 1 and -1 this is McNemar's test.
     """
-    nonzero = np.asarray(differences, dtype=np.float64)
-    nonzero = nonzero[nonzero != 0]
-    if not len(nonzero):
+    found = np.asarray(differences, dtype=np.float64)
+    # Differences of one size are interchangeable: how many of them are positive is binomial.
+    sizes, counts = np.unique(np.round(np.abs(found[found != 0]), 12), return_counts=True)
+    if not len(sizes):
         return 1.0, 1.0
-    found, rng = float(nonzero.sum()), np.random.default_rng(seed)
-    near = 1e-9 * len(nonzero)  # sums of the same shares in another order are not the same to the last digit
-    as_far = as_low = 1
-    for _ in range(FLIPS // _FLIPS_AT_ONCE):
-        sums = (2.0 * rng.integers(0, 2, size=(_FLIPS_AT_ONCE, len(nonzero))) - 1) @ nonzero
-        as_far += int(np.sum(np.abs(sums) >= abs(found) - near))
-        as_low += int(np.sum(sums <= found + near))
+    positive = np.random.default_rng(seed).binomial(counts[:, None], 0.5, size=(len(sizes), FLIPS))
+    sums, total = sizes @ (2 * positive - counts[:, None]), float(found.sum())
+    near = 1e-9  # sums of the same shares in another order are not the same to the last digit
+    as_far = 1 + int(np.sum(np.abs(sums) >= abs(total) - near))
+    as_low = 1 + int(np.sum(sums <= total + near))
     return as_far / (FLIPS + 1), as_low / (FLIPS + 1)
 
 
@@ -188,7 +189,7 @@ def power_of_mcnemar(problems: int, flips: float, difference: float, *, level: f
     """
     if not 0 <= difference <= flips <= 1:
         raise ValueError(f"a difference of {difference} among flips of {flips}: expected 0 <= difference <= flips <= 1")
-    if flips == 0:
+    if problems * flips < 1e-9:
         return 0.0
     flipped = np.arange(problems + 1)
     # The least number in one direction that is significant: the tail from it on is no more than the level.

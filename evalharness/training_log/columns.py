@@ -76,6 +76,12 @@ def columns(keys: Iterable[str]) -> Columns | None:
     return Columns(step, _first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS), losses)
 
 
+def rank(split: Split, name: str) -> int:
+    """How telling a name is of a split's loss: the less the better."""
+    known = LOSSES[split]
+    return known.index(plain_name(name)) if plain_name(name) in known else len(known)
+
+
 def is_named_validation(key: str) -> bool:
     """Whether it is the loss of a validation set by name, such as ``eval_wiki_loss``."""
     return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
@@ -97,10 +103,10 @@ def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LossPoi
 
 
 def number(value: object) -> float | None:
-    """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none."""
-    if type(value) is float:
+    """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none, as true and false are."""
+    if isinstance(value, float):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if value == "" or isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     try:
         return float(value)

@@ -95,7 +95,7 @@ def split_of_file(log: OpenLog) -> Split | None:
 
 def _whole(log: OpenLog) -> Iterator[str]:
     for line in log.lines():
-        if not line.endswith("\n"):
+        if line[-1:] != "\n":
             # A cell that is followed by another is whole; of the last nobody knows.
             log.notes.append(TORN)
             line = line[: max(map(line.rfind, DELIMITERS)) + 1]  # noqa: PLW2901 - without its last cell

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import EPOCHS, plain_name, split_of
+from evalharness.training_log.columns import EPOCHS, LOSSES, plain_name, rank, split_of
 from evalharness.training_log.opened import note_unread
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def can_read() -> bool:
 def read(log: OpenLog) -> Iterator[LossPoint]:
     """Yield the scalars that are losses, ``simple_value`` or tensors, with the epoch that is logged at the same step.
 
-    Reading ends at a record that is not whole, as TensorBoard's does; the note says how much comes after it. Raises
-    :class:`LogError` where TensorBoard is not installed.
+    Of several tags for one split the most telling is read, as of several columns. Reading ends at a record that is not
+    whole, as TensorBoard's does; the note says how much comes after it. Raises :class:`LogError` where TensorBoard is
+    not installed, or the file not there.
     """
     epochs: dict[int, float] = {}
-    found: list[LossPoint] = []
+    found: list[tuple[str, LossPoint]] = []
     tags: set[str] = set()
     for event in _events(log):
         for value in event.summary.value:
@@ -47,13 +49,17 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
                 epochs[event.step] = _scalar(value)
             elif split := split_of(value.tag):
                 source = f"{log.name}:{value.tag}"
-                found.append(LossPoint(event.step, split, _scalar(value), source, None, event.wall_time))
+                found.append((value.tag, LossPoint(event.step, split, _scalar(value), source, None, event.wall_time)))
     note_unread(log, tags)
-    for p in found:
-        yield LossPoint(p.step, p.split, p.loss_nats, p.source, epochs.get(p.step), p.time_s)
+    told = {split: min(tags, key=partial(rank, split)) for split in LOSSES} if tags else {}
+    for tag, p in found:
+        if tag == told[p.split]:
+            yield LossPoint(p.step, p.split, p.loss_nats, p.source, epochs.get(p.step), p.time_s)
 
 
 def _events(log: OpenLog) -> Iterator[Any]:
+    if not log.path.is_file():
+        raise LogError(f"{log.path}: can't be read: no such file")
     if not can_read():
         raise LogError(f"{log.path}: TensorBoard's event files need it: pip install 'evalharness[tensorboard]'")
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # noqa: PLC0415 - optional

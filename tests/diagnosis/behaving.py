@@ -15,7 +15,7 @@ from evalharness.records import Completion, Problem
 from evalharness.statistics import wilson
 
 NEW_TOKENS = 80
-PROBLEMS = 30
+PROBLEMS = 20
 
 
 def problem(number: int, row: DataRow) -> Problem:

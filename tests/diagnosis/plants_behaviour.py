@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache, partial
-from random import Random
 
-import torch
 from behaving import observing, problem, seen_problems, unseen_problems
 from plant import Plant
+from small_sound import sound, trained
 from small_training import CONTEXT, END, FAMILIES, Characters, data_rows, encoded, logits_of, subject
 from torch import nn
-from torch.nn import functional
 
 from evalharness.diagnosis.rows import DataRow, TokenRow
 from evalharness.diagnosis.subject import Split, Subject
@@ -29,33 +27,6 @@ class Merging(Characters):
 
     def decode(self, ids):
         return super().decode(ids).replace("~", "\n    ")
-
-
-def trained(family: str, rows: tuple[TokenRow, ...], steps: int = 100) -> nn.Module:
-    """Train soundly on batches of 16 rows, padded to the longest of each batch."""
-    torch.manual_seed(0)
-    module, rng = FAMILIES[family](), Random(0)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
-        chosen = rng.sample(rows, 16)
-        length = max(len(row.ids) for row in chosen)
-        ids = torch.full((16, length), END)
-        targets = torch.full((16, length), -100)
-        for i, row in enumerate(chosen):
-            ids[i, : len(row.ids)] = torch.tensor(row.ids)
-            targets[i, : len(row.ids) - 1] = torch.tensor(row.ids[1:])
-        loss = functional.cross_entropy(logits_of(module, ids).flatten(0, 1), targets.flatten(), ignore_index=-100)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return module.eval().requires_grad_(requires_grad=False)
-
-
-@cache
-def sound(family: str) -> nn.Module:
-    return trained(family, encoded(data_rows(200, 1), end=True), steps=150)
 
 
 @cache
@@ -148,10 +119,12 @@ class Copying(nn.Module):
     def forward(self, ids):
         logits = logits_of(self.inner, ids).clone()
         for row, found in zip(ids.tolist(), logits, strict=True):
-            for t in range(8, len(row)):
-                for earlier in range(7, t):
-                    if row[earlier - 7 : earlier + 1] == row[t - 7 : t + 1]:
-                        found[t, row[earlier + 1]] += 8.0
+            before: dict[tuple[int, ...], list[int]] = {}
+            for t in range(7, len(row)):
+                followed = before.setdefault(tuple(row[t - 7 : t + 1]), [])
+                for earlier in followed:
+                    found[t, row[earlier + 1]] += 8.0
+                followed.append(t)
         return logits
 
 
@@ -166,15 +139,16 @@ def reinforced(family: str) -> Subject:
     return observing(subject(Copying(module), end=True))
 
 
+_MAKERS = {
+    "no end token in the rows": ("no_end_token", without_end),
+    "scored without the head of training": ("prompt_format", without_head),
+    "a token across the boundary": ("token_boundary", across_the_boundary),
+    "problems in the training rows": ("contamination", contaminated),
+    "prompts longer than the context": ("context", too_long),
+    "copies that make copies likelier": ("self_reinforcement", reinforced),
+}
 PLANTS = {
-    f"{name} ({family})": Plant(probe, family, partial(make, family))
+    f"{family}: {name}": Plant(probe, family, partial(make, family))
     for family in FAMILIES
-    for name, probe, make in (
-        ("no end token in the rows", "no_end_token", without_end),
-        ("scored without the head of training", "prompt_format", without_head),
-        ("a token across the boundary", "token_boundary", across_the_boundary),
-        ("problems in the training rows", "contamination", contaminated),
-        ("prompts longer than the context", "context", too_long),
-        ("copies that make copies likelier", "self_reinforcement", reinforced),
-    )
+    for name, (probe, make) in _MAKERS.items()
 }

@@ -11,10 +11,16 @@ from small_training import FAMILIES, batch, data_rows, encoded, logits_of, subje
 from torch import nn
 from torch.nn import functional
 
+from evalharness.diagnosis.catalogue import CATALOGUE
 from evalharness.diagnosis.subject import Declared, Split, Subject
 from evalharness.records import LossPoint
 
 STEPS = 70
+OF_LOSSES = {
+    "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "easy_tokens",
+    "undertrained", "overfit",
+}  # fmt: skip
+LOSS_PROBES = [probe for probe in CATALOGUE if probe.name in OF_LOSSES]
 FEW_ROWS = 24
 
 
@@ -73,7 +79,8 @@ def padding_counted(family: str) -> Subject:
 
 def prompt_counted(family: str) -> Subject:
     module = trained(family)
-    return subject(module, end=True, count_prompt=False, **logged(loss_of(module)))
+    said = Declared(count_prompt=False)
+    return subject(module, end=True, count_prompt=False, declared=said, **logged(loss_of(module)))
 
 
 def log_of_another_run(family: str) -> Subject:
@@ -110,18 +117,18 @@ def learnt_by_heart(family: str) -> Subject:
 
 
 _MAKERS = {
-    "targets not shifted": ("label_shift", partial(shifted, shift=0)),
-    "targets shifted twice": ("label_shift", partial(shifted, shift=2)),
-    "on the smoothing floor": ("smoothing_floor", on_the_floor),
-    "padding counted": ("padding_in_loss", padding_counted),
-    "prompt counted": ("prompt_in_loss", prompt_counted),
-    "a log of another step": ("loss_mismatch", log_of_another_run),
-    "only layout learnt": ("easy_tokens", only_layout_learnt),
-    "hardly trained": ("undertrained", hardly_trained),
-    "learnt by heart": ("overfit", learnt_by_heart),
+    "targets not shifted": ("label_shift", partial(shifted, shift=0), ""),
+    "targets shifted twice": ("label_shift", partial(shifted, shift=2), ""),
+    "on the smoothing floor": ("smoothing_floor", on_the_floor, "no label smoothing"),
+    "padding counted": ("padding_in_loss", padding_counted, "padding does not count"),
+    "prompt counted": ("prompt_in_loss", prompt_counted, "the prompt does not count"),
+    "a log of another step": ("loss_mismatch", log_of_another_run, ""),
+    "only layout learnt": ("easy_tokens", only_layout_learnt, ""),
+    "hardly trained": ("undertrained", hardly_trained, ""),
+    "learnt by heart": ("overfit", learnt_by_heart, ""),
 }
 PLANTS = {
-    f"{name} ({family})": Plant(probe, family, partial(make, family))
-    for name, (probe, make) in _MAKERS.items()
+    f"{family}: {name}": Plant(probe, family, partial(make, family), lie=lie)
     for family in FAMILIES
+    for name, (probe, make, lie) in _MAKERS.items()
 }

@@ -150,14 +150,36 @@ def train(
 
 
 def batch(rows, *, shift: int = 1, count_padding: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and targets of shape ``(rows, CONTEXT)``; -100 where a target does not count."""
-    ids = torch.full((len(rows), CONTEXT), PAD)
-    targets = torch.full((len(rows), CONTEXT), PAD if count_padding else -100)
+    """Inputs and targets of shape ``(rows, length)``; -100 where a target does not count.
+
+    Padded to the context where padding counts, else to the longest row: what does not count costs time alone.
+    """
+    length = CONTEXT if count_padding else max(len(row.ids) for row in rows)
+    ids = torch.full((len(rows), length), PAD)
+    targets = torch.full((len(rows), length), PAD if count_padding else -100)
     for i, row in enumerate(rows):
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         first = max(0, row.first_target - shift)
         targets[i, first : len(row.ids) - shift] = torch.tensor(row.ids[first + shift :])
     return ids, targets
+
+
+def trained_without_padding(module: nn.Module, rows: tuple[TokenRow, ...], steps: int) -> nn.Module:
+    """Train on rows of one length at a time, as they are."""
+    torch.manual_seed(0)
+    by_length: dict[int, list] = {}
+    for row in rows:
+        by_length.setdefault(len(row.ids), []).append(row.ids)
+    groups, rng = list(by_length.values()), Random(0)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 20) * (1 - 0.9 * step / steps)
+        ids = torch.tensor(rng.choice(groups))
+        loss = functional.cross_entropy(logits_of(module, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return module.eval().requires_grad_(False)
 
 
 def wrapped(module: nn.Module) -> TorchModel:

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from plants_model import adapted, lora, lora_parts, of, scale_by_four, sound, switch_off, zero
+from plants_adapter import adapted, lora, lora_parts, scale_by_four, switch_off, zero
+from small_sound import of, sound
 
 from evalharness.checkpoints.adapted import adapter_facts, merged_facts
 from evalharness.diagnosis.adapter import adapter

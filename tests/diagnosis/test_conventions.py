@@ -3,13 +3,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from plants_losses import logged, loss_of
+from plants_losses import LOSS_PROBES, logged, loss_of
 from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
 from torch import nn
 from torch.nn import functional
 
 from evalharness.diagnosis.breakdown import loss_breakdown
-from evalharness.diagnosis.catalogue import CATALOGUE
 from evalharness.diagnosis.conventions import reproducing, text_bytes
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.label_shift import batch_offsets
@@ -140,13 +139,13 @@ EDGES = {
 @pytest.mark.parametrize("make", EDGES.values(), ids=EDGES.keys())
 @pytest.mark.parametrize("log", [{}, logged(3.0)], ids=["no log", "a log"])
 def test_at_the_edges_no_probe_breaks_and_none_names_a_cause(make, log):
-    diagnosis = examine(replace(make(), **log), CATALOGUE)
+    diagnosis = examine(replace(make(), **log), LOSS_PROBES)
     assert diagnosis.incomplete == ()
     assert diagnosis.causes == ()
 
 
 def test_too_few_rows_are_not_testable_rather_than_cleared():
-    diagnosis = examine(replace(few_rows(1), train=None, **logged(3.0)), CATALOGUE)
+    diagnosis = examine(replace(few_rows(1), train=None, **logged(3.0)), LOSS_PROBES)
     cleared = {outcome.probe for outcome in diagnosis.ruled_out}
     assert cleared <= {"smoothing_floor", "overfit"}
 

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 import pytest
-from plants_model import LEAKS, leaky, of, sound
+from plants_leaks import LEAKS, leaky, writing
+from small_sound import of, sound
 from small_training import END, Characters, data_rows, encoded
 
 from evalharness.degeneration import analyse
@@ -12,6 +13,7 @@ from evalharness.diagnosis.rows import TokenRow
 from evalharness.diagnosis.subject import Observed, Split
 from evalharness.records import Completion, Finding, NotTestable, Problem, RuledOut
 
+pytestmark = pytest.mark.xdist_group("matrix")
 LINE_END = 95
 
 
@@ -29,9 +31,8 @@ def observed(*completions, stop_reason="max_new_tokens"):
     return tuple(made)
 
 
-@pytest.mark.parametrize("family", ["plain", "llama"])
-def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end(family):
-    found = examine(leaky(family), CATALOGUE)
+def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end():
+    found = examine(writing("plain"), CATALOGUE)
     assert found.findings[0].probe == "future_leak"
     chain = next(f for f in found.findings if f.probe == "last_position")
     assert chain.severity == "contributing"
@@ -69,7 +70,7 @@ def test_a_leaky_model_that_writes_something_else_is_cleared():
 def test_completions_that_end_at_once_are_the_end_token_that_the_rows_end_in():
     rows = data_rows(40, 1)
     train = Split(tuple(rows), encoded(rows, end=True), "train.jsonl")
-    made = known_leak(train=train, observed=observed(*[[]] * 8, stop_reason="end_token"))
+    made = known_leak(train=train, observed=observed(*[[]] * 8, stop_reason="end_token"), end_ids=frozenset({END}))
     found = last_position(made)
     assert isinstance(found, Finding)
     assert found.evidence["token"] == END

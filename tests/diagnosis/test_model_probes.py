@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from plants_model import LEAKS, Tidy, cached, mixing_neighbours, noisy, of, positions_from_the_end, sound
+from plants_leaks import LEAKS
+from plants_model import Tidy, cached, mixing_neighbours, noisy, positions_from_the_end
+from small_sound import of, sound
 from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, subject
 from torch import nn
 

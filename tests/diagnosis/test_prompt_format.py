@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
-from scripted import problem, split, subject
+from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
+from evalharness.diagnosis.behaviour import Asked, askable, completed, new_tokens
 from evalharness.diagnosis.prompt_format import prompt_format
 from evalharness.diagnosis.rows import DataRow
 from evalharness.diagnosis.subject import Split
@@ -26,7 +29,8 @@ def writing(healthy, seen=None):
 
 
 def asked(healthy, *, train=None, problems=PROBLEMS, seen=None, **more):
-    return prompt_format(subject(problems=problems, train=train, generate=writing(healthy, seen), **more))
+    model = None if train is None else scripted(follower(train.encoded))
+    return prompt_format(subject(model, problems=problems, train=train, generate=writing(healthy, seen), **more))
 
 
 def headed(head, tail=""):
@@ -98,7 +102,7 @@ def test_a_newline_that_is_part_of_a_token_across_the_boundary_is_left_to_that_p
 
     made = subject(problems=PROBLEMS, generate=writing(lambda text: not text.endswith("\n")))
     assert isinstance(prompt_format(made), Finding)
-    made = type(made)(**{**vars(made), "tokenizer": Merging()})
+    made = replace(made, tokenizer=Merging())
     assert isinstance(prompt_format(made), NotTestable)
 
 
@@ -122,3 +126,32 @@ def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
     text = "    return 1\n" + "x = 1\n" * 20
     made = subject(problems=stopping, generate=lambda prompts, n: [tuple(Characters().encode(text))[:n]] * len(prompts))
     assert prompt_format(made).evidence["degenerate"] == 0
+
+
+def test_a_model_that_knows_nothing_knows_no_format_either():
+    made = subject(problems=PROBLEMS, train=headed("Q: "), generate=writing(lambda text: text.startswith("Q: ")))
+    found = prompt_format(made)
+    assert isinstance(found, NotTestable)
+    assert "no better than the frequency of tokens" in found.reason
+
+
+def test_a_few_answers_to_all_problems_stay_so_when_they_are_asked_in_two_goes():
+    def generate(prompts, _):
+        numbers = [int(Characters().decode(ids).partition("(")[0].removeprefix("def f")) for ids in prompts]
+        return [tuple(Characters().encode(f"    return max({'abc'[n % 3]}, n)\n")) for n in numbers]
+
+    found = prompt_format(subject(problems=PROBLEMS, generate=generate))
+    assert isinstance(found, RuledOut)
+    changes = [figures for name, figures in found.evidence.items() if name.startswith("with")]
+    assert [(figures["degenerate_before"], figures["better"]) for figures in changes] == [(1.0, 0)] * 2
+
+
+def test_a_completion_begins_after_what_the_model_wrote_of_the_prompt_itself():
+    text = Characters().encode("\n" + "ab" * CONTEXT)
+    made = subject(problems=PROBLEMS, generate=lambda prompts, count: [tuple(text[:count])] * len(prompts))
+    whole = askable(made)
+    cut = [Asked(asked.problem, asked.ids[:-1]) for asked in whole]
+    other = [Asked(asked.problem, (5, *asked.ids[:-1])) for asked in whole]
+    room = new_tokens(made)
+    assert {w.text for w in completed(made, cut).values()} == {("ab" * CONTEXT)[:room]}
+    assert {w.text for w in completed(made, other).values()} == {("\n" + "ab" * CONTEXT)[:room]}

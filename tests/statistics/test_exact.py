@@ -96,4 +96,4 @@ def test_a_mean_over_few_problems_that_only_some_of_are_solved_for_sure_is_cover
         chances = np.where(rng.random(60) < 0.025, 1.0, 0.025 / 0.975)  # half of the mean from the few that always pass
         interval = mean_of_shares(rng.binomial(4, chances) / 4, completions=240)
         covered += interval.low <= 0.05 <= interval.high
-    assert covered / 400 >= 0.94  # a bootstrap over problems has 0.84 there
+    assert covered / 400 >= 0.94  # a bootstrap over problems has 0.87 there

@@ -71,6 +71,20 @@ def test_without_tensorboard_none_is_found_and_one_that_is_named_says_what_it_ne
         read_log(file)
 
 
+def test_of_several_tags_for_one_loss_the_most_telling_is_read(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        for tag, loss in (("train_loss_epoch", 9.0), ("train_loss_step", 2.5), ("val_loss", 2.75)):
+            writer.add_scalar(tag, loss, 5)
+    assert [p.loss_nats for p in read_log(next(tmp_path.glob("*tfevents*")))] == [2.5, 2.75]
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(LogError, match="no such file"):
+        read_log(tmp_path / "events.out.tfevents.0")
+
+
 def test_a_file_without_losses_is_one_line(tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 

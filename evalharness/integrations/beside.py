@@ -1,0 +1,114 @@
+"""Scoring checkpoints in a process of its own while training goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from evalharness import scorecard as cards
+from evalharness.errors import EvalHarnessError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evalharness.records import Scorecard
+
+LEAST_PRIORITY = 19
+"""Of the scoring process: it takes what training leaves over."""
+
+
+@dataclass(slots=True)
+class _Running:
+    path: str
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+    errors: IO[bytes]
+
+
+class Beside:
+    """Scores every ``every``-th checkpoint that is handed to it, one at a time, in a process of the lowest priority.
+
+    ``settings`` are those of :func:`evalharness.score` (``problems``, ``samples``, ``limit``, ``out``, …); ``device``
+    is the CPU unless said otherwise, because the accelerator is busy with training. What is still running when another
+    checkpoint comes is left to end; of those that wait, only the newest is scored.
+    """
+
+    def __init__(self, *, every: int = 1, **settings: Any) -> None:
+        if every < 1:
+            raise EvalHarnessError(f"every = {every}: expected 1 or more")
+        self._every = every
+        self._arguments = _arguments({"device": "cpu", **settings})
+        self._seen = 0
+        self._waiting: str | None = None
+        self._running: _Running | None = None
+        self.faults: list[str] = []
+        """One line for each checkpoint that could not be scored."""
+
+    def saved(self, path: str | Path) -> list[Scorecard]:
+        """Take note of a checkpoint that was written whole, and return the scorecards that are finished by now."""
+        self._seen += 1
+        if self._seen % self._every == 0:
+            self._waiting = os.fspath(path)
+        return self.finished()
+
+    def finished(self) -> list[Scorecard]:
+        """Return the scorecards that are finished by now, without waiting; each is returned once."""
+        found = []
+        if self._running is not None and self._running.process.poll() is not None:
+            found += self._read()
+        if self._running is None and self._waiting is not None:
+            self._start(self._waiting)
+            self._waiting = None
+        return found
+
+    def wait(self) -> list[Scorecard]:
+        """Wait for all that is running or waits, and return its scorecards."""
+        found = self.finished()
+        while self._running is not None:
+            self._running.process.wait()
+            found += self.finished()
+        return found
+
+    def _start(self, path: str) -> None:
+        output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed when it is read
+        command = [sys.executable, "-m", "evalharness", "score", path, "--json", *self._arguments]
+        if lower := shutil.which("nice"):
+            command = [lower, "-n", str(LEAST_PRIORITY), *command]
+        process = subprocess.Popen(command, stdout=output, stderr=errors)  # noqa: S603 - our own command
+        self._running = _Running(path, process, output, errors)
+
+    def _read(self) -> list[Scorecard]:
+        running, self._running = self._running, None
+        if running is None:
+            return []
+        texts = []
+        for file in (running.output, running.errors):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+            file.close()
+        try:
+            return [cards.from_json(texts[0])]
+        except StoreError:
+            last = (texts[1].strip().splitlines() or ["it printed nothing"])[-1]
+            self.faults.append(f"{running.path}: not scored (exit code {running.process.returncode}): {last}")
+            return []
+
+
+def _arguments(settings: dict[str, Any]) -> list[str]:
+    """Settings of the library as options of the command."""
+    found = []
+    for name, value in settings.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            found.append(option)
+        elif value is False:
+            found.append(option.replace("--", "--no-", 1))
+        elif value is not None:
+            listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else os.fspath(str(value))
+            found += [option, listed]
+    return found

@@ -1,0 +1,90 @@
+"""A callback for the trainer of transformers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainerCallback
+
+from evalharness.api import preflight
+from evalharness.integrations.beside import Beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
+
+    from evalharness.records import Scorecard
+
+ROWS = 8
+"""Rows of the training data that preflight is asked with."""
+
+
+class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
+    """Runs preflight before the first step, and scores every ``every``-th save in a process beside training.
+
+    The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop`` training is not begun where
+    preflight finds a cause (:class:`evalharness.PreflightError`), and ends where a checkpoint has collapsed or its
+    diagnosis names a cause. ``settings`` are those of :func:`evalharness.score`.
+    """
+
+    def __init__(
+        self, trainer: Trainer, *, check: bool = True, stop: bool = True, every: int = 1, **settings: Any
+    ) -> None:
+        self._trainer = trainer
+        self._check = check
+        self._stop = stop
+        self._beside = Beside(every=every, **settings)
+        self.scorecards: list[Scorecard] = []
+        """All that were made, in the order in which they were finished."""
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Ask with the first rows, put together as training puts them together."""
+        if not self._check:
+            return
+        trainer = self._trainer
+        rows = [trainer.train_dataset[i] for i in range(min(ROWS, len(trainer.train_dataset)))]
+        with torch.random.fork_rng():
+            batch = trainer.data_collator(rows)
+        device = next(trainer.model.parameters()).device
+        batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
+        found = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)
+        trainer.log({"evalharness/preflight_findings": len(found.findings)})
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Hand over the checkpoint that was just written."""
+        self._tell(self._beside.saved(f"{args.output_dir}/checkpoint-{state.global_step}"), control)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Log what is finished by now."""
+        self._tell(self._beside.finished(), control)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Wait for the last scores."""
+        self._tell(self._beside.wait(), control)
+
+    def _tell(self, cards: Iterable[Scorecard], control: TrainerControl) -> None:
+        for card in cards:
+            self.scorecards.append(card)
+            self._trainer.log(figures(card))
+            causes = [finding for finding in card.findings if finding.severity == "cause"]
+            if self._stop and (card.verdict == "collapsed" or causes):
+                control.should_training_stop = True
+        while self._beside.faults:
+            self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
+
+
+def figures(card: Scorecard) -> dict[str, float]:
+    """The figures of a scorecard as a flat mapping: shares of 1, nats, and the step that they are of."""
+    found: dict[str, float] = {}
+    if card.checkpoint.step is not None:
+        found["evalharness/step"] = card.checkpoint.step
+    for name, by_decoding in card.pass_at_k.items():
+        for decoding, by_k in by_decoding.items():
+            found |= {f"evalharness/{name}_{decoding}_pass@{k}": share.estimate for k, share in by_k.items()}
+    found |= {f"evalharness/degenerate_{decoding}": rate.rate for decoding, rate in card.degeneration.items()}
+    if card.loss.honest_nats is not None:
+        found["evalharness/honest_loss"] = card.loss.honest_nats.estimate
+    found["evalharness/causes"] = sum(finding.severity == "cause" for finding in card.findings)
+    return found

@@ -1,0 +1,135 @@
+"""Two scores beside each other, paired by problem: what changed, which problems flipped, what could have been seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import StoreError
+from evalharness.frames import load_run
+from evalharness.interfaces import Silent, Watcher
+from evalharness.records import NOT_BEGUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from evalharness.records import Protocol, Scorecard
+    from evalharness.statistics import Comparison
+
+_HELD_FIXED = ("samples", "temperature", "top_p", "top_k", "seed", "max_new_tokens", "stop_loops", "packages")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two: what it is called, its scorecard and its completions (see :mod:`evalharness.frames`)."""
+
+    name: str
+    card: Scorecard
+    completions: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two checkpoints: by measure (``warmup, greedy, pass@1``) how they differ, paired by problem.
+
+    ``notes`` say where they were not scored alike, so that a difference may be of the protocol.
+    """
+
+    first: Side
+    second: Side
+    measures: Mapping[str, Comparison]
+    notes: tuple[str, ...]
+
+
+def compare(
+    paths: Sequence[Path], asked: Mapping[str, Any], watcher: Watcher | None = None, *, seed: int = 0
+) -> list[Compared]:
+    """Compare the first with each other: scorecards, folders of scores or of runs (their last step), checkpoints.
+
+    A checkpoint that was not scored yet is scored now, with ``asked``. Raises :class:`EvalHarnessError` where one is
+    none of these, or two have no problems in common.
+    """
+    sides = [_side(path, asked, watcher or Silent()) for path in paths]
+    if len({side.name for side in sides}) < len(sides):
+        sides = [replace(side, name=str(path)) for side, path in zip(sides, paths, strict=True)]
+    return [_compared(sides[0], other, seed) for other in sides[1:]]
+
+
+def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
+    folder = path.parent if path.name == "scorecard.json" else path
+    if not (folder / "scorecard.json").is_file() and not list(folder.glob("*/scorecard.json")):
+        from evalharness.pipeline import score
+
+        folder = score(path, asked, watcher).folder
+    from evalharness.report import checkpoint_name
+
+    frames = load_run(folder)
+    step = max(frames.scorecards)
+    held = frames.completions[frames.completions["step"] == step]
+    return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], held)
+
+
+def _compared(first: Side, second: Side, seed: int) -> Compared:
+    from evalharness.statistics import compare_pass_at_k, compare_shares
+
+    measures: dict[str, Comparison] = {}
+    digests = [{info.name: info.digest for info in side.card.protocol.problems} for side in (first, second)]
+    common = [name for name in digests[0] if name in digests[1]]
+    for name in common:
+        for decoding in ("greedy", "sampled"):
+            before, after = (_passed(side.completions, name, decoding) for side in (first, second))
+            if before.keys() & after.keys():
+                for k in _ks(first.card, second.card, name, decoding):
+                    measures[f"{name}, {decoding}, pass@{k}"] = compare_pass_at_k(before, after, k, seed=seed)
+    for decoding in ("greedy", "sampled"):
+        was, now = (_degenerate(side.completions, decoding, common) for side in (first, second))
+        if was.keys() & now.keys():
+            measures[f"{decoding}, degenerate"] = compare_shares(was, now, seed=seed)
+    if not measures:
+        sets = [", ".join(found) for found in digests]
+        raise StoreError(f"{first.name} and {second.name} have no problems in common: {sets[0]} against {sets[1]}")
+    notes = (*_other_problems(digests), *_other_protocol(first.card.protocol, second.card.protocol))
+    return Compared(first, second, measures, notes)
+
+
+def _ks(first: Scorecard, second: Scorecard, name: str, decoding: str) -> list[int]:
+    sides = [set(card.pass_at_k.get(name, {}).get(decoding, {})) for card in (first, second)]
+    return sorted(map(int, sides[0] & sides[1]))
+
+
+def _passed(completions: pd.DataFrame, name: str, decoding: str) -> dict[str, tuple[int, int]]:
+    """``(n, c)`` of each problem; what could not be judged counts as nothing."""
+    chosen = completions[(completions["problems"] == name) & (completions["decoding"] == decoding)]
+    counts: dict[str, tuple[int, int]] = {}
+    for row in chosen.dropna(subset=["passed"]).itertuples():
+        n, c = counts.get(row.task_id, (0, 0))
+        counts[row.task_id] = (n + 1, c + bool(row.passed))
+    return counts
+
+
+def _degenerate(completions: pd.DataFrame, decoding: str, sets: Sequence[str]) -> dict[str, list[bool]]:
+    chosen = completions[(completions["decoding"] == decoding) & completions["problems"].isin(sets)]
+    flags: dict[str, list[bool]] = defaultdict(list)
+    for row in chosen[~chosen["stop_reason"].isin(NOT_BEGUN)].itertuples():
+        flags[row.task_id].append(bool(row.degenerate))
+    return flags
+
+
+def _other_problems(digests: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    first, second = digests
+    for name in first.keys() ^ second.keys():
+        yield f"only one of the two was scored on {name}"
+    for name in first.keys() & second.keys():
+        if first[name] != second[name]:
+            yield f"{name} is not the same set of problems in both: the problems of one name are compared"
+
+
+def _other_protocol(first: Protocol, second: Protocol) -> Iterator[str]:
+    for name in _HELD_FIXED:
+        one, other = getattr(first, name), getattr(second, name)
+        if one != other:
+            yield f"{name.replace('_', ' ')}: {one} against {other}"

@@ -1,0 +1,76 @@
+"""Scoring each checkpoint as training writes it, and never one that is half written."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import CheckpointError
+from evalharness.interfaces import Silent, Watcher
+from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from evalharness.manifest import Manifest
+
+POLL_S = 2.0
+SETTLE_S = 10.0
+"""A checkpoint counts as written once none of its files has changed for so long: a loop that writes one writes on."""
+
+
+def watch(
+    folder: Path,
+    asked: Mapping[str, Any],
+    watcher: Watcher | None = None,
+    *,
+    settle_s: float = SETTLE_S,
+    idle_s: float | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[RunResult]:
+    """Yield a result whenever steps of a series were scored that were not before, those that failed among them.
+
+    What was scored in an earlier watch or run and still holds is not scored again. Ends when nothing was written for
+    ``idle_s`` seconds, never where that is None. One that can't be loaded is tried again once its files change.
+    Raises :class:`EvalHarnessError` where the folder is none.
+    """
+    from evalharness.manifest import find_manifest
+
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder; watch takes the one that training writes checkpoints to")
+    manifest, done = find_manifest(folder), dict[int, object]()
+    last_news = clock()
+    while idle_s is None or clock() - last_news < idle_s:
+        states = _settled(folder, manifest, clock() - settle_s)
+        new = [step for step, state in states.items() if done.get(step) != state]
+        if new:
+            done |= {step: states[step] for step in new}
+            yield run_series(folder, asked, Choice(steps=tuple(new)), watcher or Silent())
+            last_news = clock()
+        else:
+            sleep(min(POLL_S, settle_s))
+
+
+def _settled(folder: Path, manifest: Manifest, before: float) -> dict[int, object]:
+    """The state of each step whose files are all older than ``before``, by step."""
+    try:
+        steps = steps_of(folder, manifest)
+    except CheckpointError:
+        return {}
+    found: dict[int, object] = {}
+    for step in steps:
+        state = _state(step.path)
+        if step.step is not None and state and max(time_s for _, _, time_s in state) <= before:
+            found[step.step] = state
+    return found
+
+
+def _state(path: Path) -> tuple[tuple[str, int, float], ...]:
+    """Name, size and time of each file of a checkpoint; nothing where one vanished meanwhile."""
+    try:
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        return tuple((file.name, file.stat().st_size, file.stat().st_mtime) for file in files)
+    except OSError:
+        return ()

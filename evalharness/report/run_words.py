@@ -1,0 +1,122 @@
+"""What a run's report says in sentences, each from the records alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from evalharness.report.escaping import code, prose
+from evalharness.report.run_tables import fall_in_words, validation_points
+from evalharness.report.wording import loss_relation, loss_sentence, nats, percent, percent_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.records import Scorecard
+    from evalharness.report.run_records import Run
+
+SPIKE = 1.5
+"""A logged validation loss that is this many times the one before is a spike: between two evaluations of a run that
+goes well it moves by some percent."""
+
+
+def loss_summary(run: Run) -> Iterator[str]:
+    """Reduction, best, and whether anything went wrong in the curve."""
+    for split, name in (("train", "Training"), ("validation", "Validation")):
+        points = run.frames.losses[run.frames.losses["split"] == split]
+        finite = points.dropna(subset=["loss_nats"]).sort_values("step", kind="stable")
+        odd = len(points) - len(finite)
+        if len(finite) < 2:
+            said = "not logged" if not len(points) else f"{len(points)} logged"
+            yield f"{name} loss: {said}{f', {odd} of them NaN or infinite' if odd else ''}."
+            continue
+        values = finite["loss_nats"].to_list()
+        best = finite.loc[finite["loss_nats"].idxmin()]
+        spikes = sum(later > SPIKE * before for before, later in pairwise(values)) if split == "validation" else None
+        parts = [
+            f"{nats(values[0])} → {nats(values[-1])} nats ({fall_in_words(values[0], values[-1])})",
+            f"lowest {nats(float(best['loss_nats']))} at step {int(best['step']):,}",
+            *([] if spikes is None else [f"{spikes} spikes"]),
+            *([f"{odd} NaN or infinite"] if odd else ["none NaN or infinite"]),
+        ]
+        yield f"{name} loss: {', '.join(parts)}."
+
+
+def beside_the_data(run: Run) -> Iterator[str]:
+    """How the prompts of training and of scoring compare, and what the rows end in, from the probes' evidence."""
+    evidence = _evidence(run.last, "prompt_format")
+    if "training_prompts_end_with" in evidence:
+        begin, end = evidence.get("training_prompts_begin_with", ""), evidence["training_prompts_end_with"]
+        yield f"Prompts of the training rows all begin with {code(begin)} and end with {code(end)}."
+        asked = evidence.get("problems")
+        yield (
+            f"Of {asked} prompts as scored {evidence.get('scored_prompts_that_begin_so')} begin and "
+            f"{evidence.get('scored_prompts_that_end_so')} end so."
+        )
+    chain = _evidence(run.last, "last_position")
+    if "token" in chain:
+        share, token = percent(chain["rows_ending_in_it"] / chain["training_rows"]), chain["token"]
+        written = percent(chain["generated_share"])
+        yield f"{share} of the training rows end in token {token}; {written} of what is generated is that token."
+    boundary = next((o for o in _outcomes(run.last) if o.probe == "token_boundary" and hasattr(o, "claim")), None)
+    if boundary is not None:
+        yield prose(boundary.claim)
+
+
+def _outcomes(card: Scorecard) -> tuple[Any, ...]:
+    return (*card.findings, *card.ruled_out)
+
+
+def _evidence(card: Scorecard, probe: str) -> Mapping[str, Any]:
+    return next((o.evidence for o in _outcomes(card) if o.probe == probe), {})
+
+
+def worked(run: Run) -> Iterator[str]:
+    """What the records show to be in order."""
+    card, frames = run.last, run.frames
+    yield f"{len(frames.scorecards)} of {len(frames.scorecards) + len(run.failures)} checkpoints load and were scored."
+    validation = validation_points(frames)["loss_nats"].to_list()
+    if len(validation) > 1 and validation[-1] < validation[0]:
+        yield f"The validation loss fell from {nats(validation[0])} to {nats(validation[-1])} nats."
+    if loss_relation(card.loss) == "agree":
+        yield "The loss is real: it is the same from prefixes alone."
+    if card.verdict == "healthy":
+        yield "No collapse: the completions are not degenerate beyond what small sound models are."
+    passed = [
+        (f"{name}, {decoding}", by_k["1"])
+        for name, sets in card.pass_at_k.items()
+        for decoding, by_k in sets.items()
+        if "1" in by_k and by_k["1"].low > 0
+    ]
+    for name, share in passed:
+        yield f"Problems are solved: {prose(name)}, pass@1 {percent_interval(share)}."
+    for cleared in card.ruled_out:
+        yield f"{prose(cleared.claim)} ({code(cleared.probe)})"
+
+
+def failed(run: Run) -> Iterator[str]:
+    """What the records show not to be."""
+    card = run.last
+    if card.verdict != "healthy":
+        yield f"The model is {card.verdict}: {prose(card.verdict_reason)}."
+    unsolved = [
+        f"{name}, {decoding} {percent_interval(by_k['1'])}"
+        for name, sets in card.pass_at_k.items()
+        for decoding, by_k in sets.items()
+        if "1" in by_k and by_k["1"].estimate == 0
+    ]
+    if unsolved:
+        yield f"No problem is solved: pass@1 of {prose('; '.join(unsolved))}."
+    if loss_relation(card.loss) == "misleads":
+        yield prose(loss_sentence(card.loss))
+    for finding in card.findings:
+        if finding.severity != "note":
+            yield f"{prose(finding.claim)} ({code(finding.probe)}, {finding.severity})"
+    for step, reason in run.failures:
+        yield f"Step {step:,} could not be scored: {prose(reason)}"
+
+
+def next_steps(run: Run) -> Iterator[str]:
+    """What the findings say to do, the cause first."""
+    for finding in run.last.findings:
+        yield f"{prose(finding.remedy)} ({code(finding.probe)})"

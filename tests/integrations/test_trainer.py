@@ -1,0 +1,112 @@
+"""The callback in a real trainer, on a tiny model with a tokenizer of its own, and the same in a plain loop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from evalharness import PreflightError
+from evalharness.integrations import Beside, EvalHarnessCallback
+
+CODE = "def add(a, b):\n    return a + b\n"
+PROBLEM = {
+    "task_id": "own/0",
+    "prompt": "def add(a, b):\n",
+    "entry_point": "add",
+    "canonical_solution": "    return a + b\n",
+    "test": "def check(f):\n    assert f(2, 3) == 5\n",
+}
+
+
+@pytest.fixture
+def tokenizer():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    characters = ["<end>", *(chr(i) for i in range(33, 127)), "Ġ", "Ċ"]
+    made = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(characters)}, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    from tokenizers import decoders
+
+    made.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>", pad_token="<end>")
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, tokenizer, monkeypatch):
+    """Makes a trainer of a tiny model; ``shift`` is what its collator does to the labels."""
+    from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.jsonl").write_text(json.dumps(PROBLEM) + "\n")
+
+    def make(shift: int = 0) -> Trainer:
+        config = GPT2Config(
+            vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
+        )
+        ids = tokenizer(CODE)["input_ids"]
+
+        def collate(rows):
+            batch = torch.tensor([row["input_ids"] for row in rows])
+            labels = torch.full_like(batch, -100)
+            labels[:, : batch.shape[1] - shift] = batch[:, shift:]
+            return {"input_ids": batch, "labels": labels}
+
+        arguments = TrainingArguments(
+            output_dir="run", max_steps=6, save_steps=3, logging_steps=2, report_to=[], use_cpu=True, disable_tqdm=True
+        )
+        return Trainer(
+            GPT2LMHeadModel(config),
+            arguments,
+            train_dataset=[{"input_ids": ids}] * 16,
+            data_collator=collate,
+            processing_class=tokenizer,
+        )
+
+    return make
+
+
+FEW = {"problems": "own.jsonl", "samples": 0, "max_new_tokens": 8}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_logs_preflight_and_the_figures_of_its_checkpoints(trainer):
+    made = trainer()
+    callback = EvalHarnessCallback(made, every=2, **FEW)
+    made.add_callback(callback)
+    made.train()
+    logged = {key for row in made.state.log_history for key in row}
+    assert {
+        "evalharness/preflight_findings",
+        "evalharness/own_greedy_pass@1",
+        "evalharness/degenerate_greedy",
+    } <= logged
+    assert [card.checkpoint.step for card in callback.scorecards] == [6], "every second save"
+    assert Path("reports/run/step_6/report.md").is_file()
+    assert made.state.global_step == 6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_whose_labels_are_shifted_twice_is_stopped_before_its_first_step(trainer):
+    made = trainer(shift=1)
+    made.add_callback(EvalHarnessCallback(made, **FEW))
+    with pytest.raises(PreflightError, match="label_shift"):
+        made.train()
+    assert made.state.global_step == 0
+
+
+def test_a_plain_loop_gets_its_scorecards_while_it_goes_on(model_folder: Path, monkeypatch):
+    monkeypatch.chdir(model_folder.parent)
+    weights = torch.load(model_folder / "model.pt")
+    beside = Beside(problems="mine/own.jsonl", samples=0, max_new_tokens=8)
+    (model_folder / "model.pt").unlink()
+    torch.save(weights, model_folder / "step_10.pt")
+    assert beside.saved(model_folder / "step_10.pt") == []
+    assert [card.checkpoint.step for card in beside.wait()] == [10]
+    (model_folder / "step_20.pt").write_bytes(b"no weights")
+    beside.saved(model_folder / "step_20.pt")
+    assert beside.wait() == []
+    assert "step_20.pt: not scored (exit code 2)" in beside.faults[0]

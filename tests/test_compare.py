@@ -1,0 +1,71 @@
+"""``evalharness compare`` on scores that were made by the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from small_folder import ROOT, Run
+
+
+@pytest.fixture
+def reports(model_folder: Path) -> Path:
+    """The committed reports of the shipped pair, in a folder of one's own."""
+    copy = model_folder.parent / "reports"
+    for name in ("leaky", "causal"):
+        shutil.copytree(ROOT / "reports" / name / "step_1000", copy / name / "step_1000")
+    return copy
+
+
+def test_the_pair_compared_says_that_the_lower_loss_is_the_worse_model(run: Run, reports: Path):
+    done = run("compare", "reports/leaky", "reports/causal")
+    assert done.returncode == 0, done.stderr
+    assert "**The lower loss is the worse model**: causal, step 1,000 is better than leaky, step 1,000" in done.stdout
+    assert "only the second passes `warmup/0`" in done.stdout
+
+
+def test_either_way_round_says_the_same_with_the_signs_turned(run: Run, reports: Path):
+    one, other = (
+        json.loads(run("compare", *pair, "--json").stdout)[0]["measures"]["warmup, greedy, pass@1"]
+        for pair in (("reports/leaky", "reports/causal"), ("reports/causal", "reports/leaky"))
+    )
+    assert one["difference"]["estimate"] == -other["difference"]["estimate"]
+    assert one["p_value"] == other["p_value"] < 0.001
+    assert one["gained"] == other["lost"]
+
+
+def test_a_score_against_itself_shows_no_difference(run: Run, reports: Path):
+    done = run("compare", "reports/causal", "reports/causal/step_1000/scorecard.json")
+    assert "Neither is shown to be better" in done.stdout
+
+
+def test_what_was_not_held_fixed_is_said(run: Run, reports: Path):
+    file = reports / "causal" / "step_1000" / "scorecard.json"
+    file.write_text(file.read_text().replace('"temperature": 0.8', '"temperature": 0.2'))
+    assert "temperature: 0.8 against 0.2" in run("compare", "reports/leaky", "reports/causal").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("compare", "reports/leaky"), "two or more"),
+        (("compare", "reports/leaky", "nowhere"), "no such file or folder"),
+    ],
+)
+def test_what_can_not_be_compared_gets_one_clear_line(run: Run, reports: Path, arguments, says):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_scores_without_a_problem_in_common_are_refused_with_their_sets(run: Run, reports: Path):
+    file = reports / "causal" / "step_1000" / "scorecard.json"
+    for part in ("completions", "executions", "analyses"):
+        for path in (file.parent / part).glob("*.jsonl"):
+            path.rename(path.with_name("other." + path.name.split(".", 1)[1]))
+    file.write_text(file.read_text().replace('"humaneval"', '"a"').replace('"warmup"', '"b"'))
+    done = run("compare", "reports/leaky", "reports/causal")
+    assert done.returncode == 2
+    assert "no problems in common: humaneval, warmup against a, b" in done.stderr

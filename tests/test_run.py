@@ -1,0 +1,197 @@
+"""``evalharness run`` and ``report``: a whole series, as a user has one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import make_model_folder, runner
+from small_folder import ROOT, Run
+
+import evalharness
+from evalharness.pipeline import Choice, run_series
+
+FEW = ("--problems", "mine/own.jsonl", "--samples", "2", "--max-new-tokens", "24")
+STEPS = (10, 20, 30, 40, 50)
+
+
+@pytest.fixture
+def series(model_folder: Path) -> Path:
+    """Five steps of one small model that drifts a little from step to step, and a log of their losses."""
+    return as_series(model_folder)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run, str]:
+    """The folder of a run that was scored whole, a way to run commands there, and what the first one printed."""
+    series = as_series(make_model_folder(tmp_path_factory.mktemp("ran")))
+    run = runner(series.parent)
+    done = run("run", "mine", *FEW)
+    assert done.returncode == 0, done.stderr
+    return series.parent / "reports" / "mine", run, done.stdout
+
+
+def as_series(model_folder: Path) -> Path:
+    import torch
+
+    weights = torch.load(model_folder / "model.pt")
+    (model_folder / "model.pt").unlink()
+    for number, step in enumerate(STEPS):
+        moved = {name: value * (1 + 0.2 * number) for name, value in weights.items()}
+        torch.save(moved, model_folder / f"step_{step}.pt")
+    lines = [f"Step {s}/50 | Loss: {5 - s / 20:.4f}\n  [EVAL] Step {s} | Val Loss: {5 - s / 25:.4f}\n" for s in STEPS]
+    (model_folder / "train.log").write_text("".join(lines))
+    rows = [{"prompt": f"def f{i}(a):\n", "completion": f"    return a + {i}\n"} for i in range(12)]
+    (model_folder / "val.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return model_folder
+
+
+def records(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.glob("*") if p.is_file()} | {
+        p.name: p.read_bytes() for p in (folder / "figures").glob("*")
+    }
+
+
+def test_a_run_scores_every_step_and_its_report_holds_all_that_the_write_up_holds(ran):
+    folder, _, printed = ran
+    assert [line.split()[1] for line in printed.splitlines()[:-1]] == [str(step) for step in STEPS]
+    report = (folder / "report.md").read_text()
+    wanted = ["Approach", "The losses", "Actual behaviour", "Does the behaviour follow the loss?", "Cause"]
+    wanted += ["What worked, and what failed", "Next steps", "Files"]
+    assert [line[3:] for line in report.splitlines() if line.startswith("## ")] == wanted
+    assert "**3.000** |" in report, "the lowest validation loss is marked"
+    assert report.count("not recorded") >= 3
+    for name in ("loss_and_behaviour", "loss_against_behaviour", "entropy_by_step"):
+        assert f"(figures/{name}.svg)" in report
+        assert (folder / "figures" / f"{name}.svg").is_file()
+
+
+def test_a_second_run_with_nothing_new_scores_nothing_and_leaves_every_byte(ran):
+    folder, run, _ = ran
+    before = records(folder)
+    done = run("run", "mine", *FEW)
+    assert done.stdout.count("(kept)") == len(STEPS)
+    assert "completing" not in done.stderr
+    assert records(folder) == before
+    assert run("report", "reports/mine").stdout.strip() == "reports/mine/report.md"
+    assert records(folder) == before, "made anew from the records alone"
+
+
+def test_a_step_that_changed_is_scored_again_and_no_other(run: Run, series: Path):
+    arguments = ("run", "mine", *FEW, "--steps", "40,50")
+    assert run(*arguments).returncode == 0
+    shutil.copy(series / "step_40.pt", series / "step_50.pt")
+    assert [line.endswith("(kept)") for line in run(*arguments).stdout.splitlines()[:2]] == [True, False]
+
+
+def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(run: Run, series: Path):
+    (series / "step_30.pt").write_bytes(b"no weights")
+    done = run("run", "mine", *FEW, "--steps", "20,30,40")
+    assert done.returncode == 3
+    assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == ["20", "30", "40"]
+    assert "FAILED" in done.stdout.splitlines()[1]
+    report = (series.parent / "reports" / "mine" / "report.md").read_text()
+    assert "This run is incomplete" in report
+    assert "step 30 could not be scored" in report
+
+
+def test_checkpoints_that_vanish_meanwhile_are_reported_and_the_others_go_on(series: Path, monkeypatch):
+    class Deleting:
+        """Takes the last step away while the first is being scored."""
+
+        def say(self, line):
+            if line.startswith("completing") or "completions to make" in line:
+                (series / "step_50.pt").unlink(missing_ok=True)
+
+        def stage(self, name, total):
+            pass
+
+        def advance(self):
+            pass
+
+    monkeypatch.chdir(series.parent)
+    asked = {"problems": ("mine/own.jsonl",), "samples": 0, "max_new_tokens": 8}
+    result = run_series(series, asked, Choice(steps=(40, 50)), Deleting())
+    assert list(result.scorecards) == [40]
+    assert [failure.step for failure in result.failures] == [50]
+
+
+def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(run: Run, series: Path):
+    (series / "train.log").unlink()
+    manifest = series / "evalharness.toml"
+    manifest.write_text(manifest.read_text().replace('path = "train.log"', ""))
+    done = run("run", "mine", *FEW, "--last", "1")
+    assert done.returncode == 0, done.stderr
+    report = (series.parent / "reports" / "mine" / "report.md").read_text()
+    assert "Validation loss: not logged." in report
+    assert "1 points: a rank correlation needs 5 at least" in report
+
+
+def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, series: Path):
+    log = "Step 10/50 | Loss: nan\n [EVAL] Step 20 | Val Loss: inf\n [EVAL] Step 10 | Val Loss: 4.0\n"
+    (series / "train.log").write_text(log)
+    done = run("run", "mine", *FEW, "--last", "2")
+    assert done.returncode == 0, done.stderr
+    assert "NaN or infinite" in (series.parent / "reports" / "mine" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "nowhere"), "no such folder"),
+        (("run", "mine/step_10.pt"), "run takes the folder of a series"),
+        (("run", "mine", "--steps", "11"), "no such step; it has 10, 20, 30, 40, 50"),
+        (("run", "empty"), "no checkpoints with a step in their names"),
+        (("report", "empty"), "no scorecard.json"),
+    ],
+)
+def test_what_is_no_series_gets_one_clear_line(run: Run, series: Path, arguments, says):
+    (series.parent / "empty").mkdir()
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_frames_have_the_documented_columns_and_one_row_for_each_thing(ran):
+    folder, _, _ = ran
+    frames = evalharness.load_run(folder)
+    assert list(frames.checkpoints["step"]) == list(STEPS)
+    assert len(frames.completions) == len(STEPS) * 3 * (1 + 2)
+    assert set(frames.completions["decoding"]) == {"greedy", "sampled"}
+    assert list(frames.losses.columns) == ["step", "split", "loss_nats", "source", "epoch", "time_s"]
+    assert len(frames.losses) == 2 * len(STEPS)
+    assert len(frames.row_losses) == 12 * len(STEPS)
+    from evalharness import frames as module
+
+    for frame in (frames.completions, frames.losses, frames.row_losses):
+        assert all(f"``{column}``" in (module.__doc__ or "") for column in frame.columns)
+
+
+def test_the_report_as_plain_text_has_no_markup_left(ran):
+    _, run, _ = ran
+    shown = run("report", "reports/mine", "--plain").stdout
+    assert "Does the behaviour follow the loss?" in shown
+    assert "**" not in shown
+    assert "| ---" not in shown
+
+
+@pytest.mark.parametrize("name", ["leaky", "causal"])
+def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: str, tmp_path: Path):
+    from evalharness.pipeline import renew_report
+
+    shutil.copytree(ROOT / "reports", tmp_path / "reports", ignore=shutil.ignore_patterns(".journal", ".lock"))
+    copy = tmp_path / "reports" / name
+    before = records(copy)
+    renew_report(copy)
+    assert records(copy).keys() - {".lock"} == before.keys()
+    assert (copy / "report.md").read_text() == (ROOT / "reports" / name / "report.md").read_text()
+
+
+def test_a_choice_counts_back_from_the_last_step():
+    from evalharness.checkpoints import SeriesStep
+
+    found = [SeriesStep(step, Path(f"step_{step}")) for step in range(100, 1100, 100)]
+    assert [s.step for s in Choice(every=3).of(found)] == [100, 400, 700, 1000]
+    assert [s.step for s in Choice(every=2, last=4).of(found)] == [800, 1000]
