@@ -26,8 +26,7 @@ from evalharness.statistics import compare_pass_at_k
 
 
 def committed(name: str) -> Scorecard:
-    (file,) = (ROOT / "reports" / name).glob("*/scorecard.json")
-    return scorecard.from_json(file.read_text(encoding="utf-8"))
+    return scorecard.from_json((ROOT / "reports" / name / "step_1000/scorecard.json").read_text(encoding="utf-8"))
 
 
 LEAKY, CAUSAL = committed("leaky"), committed("causal")
