@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.options import SandboxLevel
 
 GROUPS = {
-    "Everyday": ["score", "run", "watch", "compare", "report", "diagnose", "preflight"],
+    "Everyday": ["score", "run", "watch", "compare", "gate", "report", "diagnose", "preflight"],
     "Stages alone": ["execute", "analyse", "log", "convert"],
     "Set-up": ["doctor"],
 }
@@ -302,6 +302,42 @@ def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
         for line in lines(result):
             click.echo(line)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--no-collapse", is_flag=True, default=None, help="Closed where the checkpoint has collapsed.")
+@click.option("--checks", type=Names(), metavar="NAME,…", help="Checks of the pytest plugin, such as loss_is_honest.")
+@click.option("--min-pass-at-1", type=float, metavar="SHARE", help="Least greedy pass@1, over the problems together.")
+@click.option("--max-loop-rate", type=float, metavar="SHARE", help="Most sampled completions that may be degenerate.")
+@click.option("--judge-by", type=click.Choice(["point", "bound"]), help="Estimate, or bound for sure.  [point]")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Closed where pass@1 fell below this file's.")
+@click.option("--level", type=float, help="Level of that comparison: its rate of false alarms.  [0.05]")
+@click.option("--tolerance", type=float, help="A fall that is let pass, as a share of 1.  [0.02]")
+@click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit's XML.")
+@_score_options
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_json: bool, **asked: Any) -> None:
+    """Hold a checkpoint to what is asked of it, in CI.
+
+    Exits with 0 where all of it holds, with 1 where something does not, and with 3 where something could not be
+    evaluated, which never passes. Scores it as score does, unless that was done and nothing has changed since. What it is held to comes from here,
+    then from EVALHARNESS_* in the environment, then from [gate] in evalharness.toml and in pyproject.toml. Appends to
+    $GITHUB_STEP_SUMMARY where that is set.
+
+    \b
+    evalharness gate checkpoints/causal --no-collapse --min-pass-at-1 0.05 --max-loop-rate 0.1
+    evalharness gate runs/tuned --problems warmup --save-baseline tests/baseline.json
+    evalharness gate runs/tuned --problems warmup --baseline tests/baseline.json --junit gate.xml
+    """
+    from evalharness.gate_command import run_gate
+
+    with watcher() as watching:
+        result = run_gate(checkpoint, asked, watching, save_baseline=save_baseline, junit=junit)
+    for line in result.output(as_json=as_json):
+        click.echo(line)
+    click.get_current_context().exit(result.exit_code)
 
 
 @cli.command()

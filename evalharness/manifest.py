@@ -1,7 +1,9 @@
 """``evalharness.toml`` or ``[tool.evalharness]``: what the user says about a checkpoint, as frozen settings.
 
 The nearest manifest beside the checkpoint or above it wins; in one folder ``evalharness.toml`` wins over
-``pyproject.toml``. Every path is relative to the file that names it and is absolute in the settings.
+``pyproject.toml``. What its ``[score]`` and ``[gate]`` leave out, which is about a project more than a checkpoint, is
+read from the ``pyproject.toml`` of the project: the nearest above the checkpoint, else above the working folder. Every
+path is relative to the file that names it and is absolute in the settings.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from evalharness.errors import ManifestError
 
-MANIFEST_NAME = "evalharness.toml"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANIFEST_NAME, PROJECT_NAME = "evalharness.toml", "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,25 @@ class ScoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    """``[gate]``: what a checkpoint is held to by ``evalharness gate`` and the pytest plugin. None is "not said"."""
+
+    no_collapse: bool | None = None
+    checks: tuple[str, ...] | None = None
+    min_pass_at_1: float | None = None
+    max_loop_rate: float | None = None
+    judge_by: Literal["point", "bound"] | None = None
+    baseline: Path | None = None
+    level: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """All settings. ``path`` is the file that they come from, None where there is none; ``folder`` is where it lies."""
+    """All settings. ``path`` is the file that they come from, None where there is none; ``folder`` is where it lies.
+
+    ``origins`` names the file of each setting of ``[score]`` and ``[gate]`` that is said, by ``"score.samples"``.
+    """
 
     path: Path | None
     folder: Path
@@ -103,6 +125,8 @@ class Manifest:
     loss: LossSettings = field(default_factory=LossSettings)
     log: LogSettings = field(default_factory=LogSettings)
     score: ScoreSettings = field(default_factory=ScoreSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+    origins: Mapping[str, Path] = field(default_factory=dict)
 
 
 CODE_SPEC = re.compile(r"(?P<module>.+\.py|[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_][\w.]*)")
@@ -138,7 +162,9 @@ SECTIONS: dict[str, type] = {
     "loss": LossSettings,
     "log": LogSettings,
     "score": ScoreSettings,
+    "gate": GateSettings,
 }
+_OF_THE_PROJECT = ("score", "gate")
 
 _EXPECTED = {
     "bool": "true or false",
@@ -149,6 +175,7 @@ _EXPECTED = {
     "str | int": "a token's name or id",
     "Path": "a path",
     "Literal['causal', 'prefix']": "'causal' or 'prefix'",
+    "Literal['point', 'bound']": "'point' or 'bound'",
     "tuple[Path, ...]": "a path or a list of paths",
     "tuple[int, ...]": "a whole number or a list of them",
     "tuple[str, ...]": "a text or a list of texts",
@@ -156,7 +183,7 @@ _EXPECTED = {
 }
 
 # Lowest and highest value, both allowed.
-_RANGES: dict[tuple[str, str], tuple[float, float]] = {
+RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("model", "context_length"): (1, float("inf")),
     ("loss", "label_smoothing"): (0.0, 1.0),
     ("score", "samples"): (0, float("inf")),
@@ -168,22 +195,25 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("score", "max_new_tokens"): (1, float("inf")),
     ("score", "batch_size"): (1, float("inf")),
     ("score", "workers"): (1, float("inf")),
+    ("gate", "min_pass_at_1"): (0.0, 1.0),
+    ("gate", "max_loop_rate"): (0.0, 1.0),
+    ("gate", "level"): (0.0, 1.0),
+    ("gate", "tolerance"): (0.0, 1.0),
 }
 
 
 def find_manifest(checkpoint_path: Path | str) -> Manifest:
-    """Return the nearest manifest beside the checkpoint or above it, or an empty one.
+    """Return the nearest manifest beside the checkpoint or above it, or an empty one, completed by the project's.
 
-    Raises ManifestError where the nearest one is malformed.
+    Raises ManifestError where one that is read is malformed.
     """
     start = _start_folder(Path(checkpoint_path))
-    for folder in (start, *start.parents):
-        own, project = folder / MANIFEST_NAME, folder / "pyproject.toml"
-        if own.is_file():
-            return read_manifest(own)
-        if project.is_file() and _is_ours(project):
-            return read_manifest(project)
-    return Manifest(path=None, folder=start)
+    found = _nearest_file(start, MANIFEST_NAME, PROJECT_NAME)
+    manifest = Manifest(path=None, folder=start) if found is None else read_manifest(found)
+    if found is not None and found.name == PROJECT_NAME:
+        return manifest
+    project = _nearest_file(start, PROJECT_NAME) or _nearest_file(Path.cwd(), PROJECT_NAME)
+    return manifest if project is None else _completed(manifest, read_manifest(project))
 
 
 def read_manifest(path: Path | str) -> Manifest:
@@ -194,7 +224,7 @@ def read_manifest(path: Path | str) -> Manifest:
     path = Path(path).absolute()
     document = _read_toml(path)
     prefix = ""
-    if path.name == "pyproject.toml":
+    if path.name == PROJECT_NAME:
         document, prefix = document.get("tool", {}).get("evalharness", {}), "tool.evalharness."
         if not isinstance(document, dict):
             raise ManifestError(f"{path}: [tool] evalharness is {document!r}, expected the table [tool.evalharness]")
@@ -209,7 +239,32 @@ def read_manifest(path: Path | str) -> Manifest:
             settings[section] = _parse_section(section, raw, path.parent, f"[{prefix}{section}]", faults)
     if faults:
         raise ManifestError(f"{path}: {'; '.join(faults)}")
-    return Manifest(path=path, folder=path.parent, **settings)
+    return Manifest(path=path, folder=path.parent, **settings, origins=_origins(path, settings))
+
+
+def _nearest_file(start: Path, *names: str) -> Path | None:
+    """The nearest file of these names in a folder or above it; in one folder the first name counts."""
+    files = (folder / name for folder in (start, *start.parents) for name in names)
+    return next((file for file in files if file.is_file() and (file.name != PROJECT_NAME or _is_ours(file))), None)
+
+
+def _completed(manifest: Manifest, project: Manifest) -> Manifest:
+    """The manifest with what the project's file says of scoring and gating, where it says nothing itself."""
+    sections = {}
+    for name in _OF_THE_PROJECT:
+        own, other = getattr(manifest, name), getattr(project, name)
+        missing = [item.name for item in dataclasses.fields(own) if getattr(own, item.name) is None]
+        sections[name] = dataclasses.replace(own, **{key: getattr(other, key) for key in missing})
+    return dataclasses.replace(manifest, **sections, origins={**project.origins, **manifest.origins})
+
+
+def _origins(path: Path, settings: dict[str, Any]) -> dict[str, Path]:
+    return {
+        f"{section}.{item.name}": path
+        for section in _OF_THE_PROJECT
+        for item in dataclasses.fields(SECTIONS[section])
+        if getattr(settings.get(section), item.name, None) is not None
+    }
 
 
 def _start_folder(path: Path) -> Path:
@@ -251,7 +306,7 @@ def _parse_section(section: str, raw: dict[str, Any], folder: Path, label: str, 
             if key not in fields:
                 faults.append(f"{label} {key} is unknown{_nearest(key, fields)}")
             else:
-                faults.append(f"{label} {key}: {raw[key]!r} is not {_expected(fields[key])}")
+                faults.append(f"{label} {key}: {raw[key]!r} is not {expected_of(fields[key])}")
         return None
     faults.extend(f"{label} {fault}" for fault in _faults_of_values(section, settings, raw))
     return settings
@@ -274,7 +329,7 @@ def _prepare(key: str, value: Any, expected: str, folder: Path) -> Any:
         if "Path" in expected:
             return tuple(_resolve(item, folder) for item in items)
         if key == "problems":
-            return tuple(_resolve_problem(item, folder) for item in items)
+            return tuple(problems_from(folder, item) for item in items)
         return items
     return _resolve(value, folder) if expected == "Path" else value
 
@@ -283,14 +338,15 @@ def _resolve(value: Any, folder: Path) -> Any:
     return folder / Path(value).expanduser() if isinstance(value, str) else value
 
 
-def _resolve_problem(value: Any, folder: Path) -> Any:
+def problems_from(folder: Path, value: Any) -> Any:
+    """A set of problems as a folder's file names it: a path, relative to the folder, becomes absolute."""
     is_path = isinstance(value, str) and ("/" in value or value.endswith(".jsonl"))
     return str(_resolve(value, folder)) if is_path else value
 
 
 def _faults_of_values(section: str, settings: Any, raw: dict[str, Any]) -> list[str]:
     faults = []
-    for (owner, key), (low, high) in _RANGES.items():
+    for (owner, key), (low, high) in RANGES.items():
         value = getattr(settings, key) if owner == section else None
         values = value if isinstance(value, tuple) else () if value is None else (value,)
         if not all(low <= item <= high for item in values):
@@ -304,7 +360,8 @@ def _faults_of_values(section: str, settings: Any, raw: dict[str, Any]) -> list[
     return faults
 
 
-def _expected(annotation: str) -> str:
+def expected_of(annotation: str) -> str:
+    """What a value of a type has to be, in words."""
     return _EXPECTED.get(annotation.replace('"', "'"), annotation)
 
 

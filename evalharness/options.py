@@ -1,18 +1,19 @@
-"""What one score is asked to do: the command line over the manifest over the defaults."""
+"""What one score is asked to do: the command line over the environment over the manifest over the defaults."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from evalharness.environment import from_environment
 from evalharness.errors import EvalHarnessError
+from evalharness.manifest import ScoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from evalharness.manifest import ScoreSettings
 
 SandboxLevel = Literal["auto", "A", "B", "C", "none"]
 """How programs are isolated: the best that holds on the machine, one level alone, or not at all."""
@@ -69,12 +70,15 @@ _LIMITS: dict[str, tuple[Any, str]] = {
 }
 
 
-def resolve(asked: Mapping[str, Any], manifest: ScoreSettings) -> ScoreOptions:
-    """Lay ``asked`` (values that are None are "not said") over the manifest's ``[score]`` over the defaults.
+def resolve(
+    asked: Mapping[str, Any], manifest: ScoreSettings, environment: Mapping[str, str] | None = None
+) -> ScoreOptions:
+    """Lay ``asked`` (values that are None are "not said") over ``EVALHARNESS_*`` over ``[score]`` over the defaults.
 
-    Raises :class:`EvalHarnessError` for values out of range, all of them in one line.
+    ``environment`` is the process's own unless another is given. Raises :class:`EvalHarnessError` for values that are
+    out of range or can't be read, all of them in one line.
     """
-    names = {field.name for field in dataclasses.fields(ScoreOptions)}
-    values = {f.name: getattr(manifest, f.name) for f in dataclasses.fields(manifest) if f.name in names}
-    values = {**values, **{k: v for k, v in asked.items() if v is not None}}
-    return ScoreOptions(**{k: v for k, v in values.items() if v is not None})
+    said = from_environment(ScoreSettings, os.environ if environment is None else environment)
+    written = {item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest)}
+    values = {**written, **said, **{name: value for name, value in asked.items() if value is not None}}
+    return ScoreOptions(**{name: value for name, value in values.items() if value is not None})

@@ -49,26 +49,58 @@ class RunFolder:
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a whole file in one step; a reader sees the old one or the new one. Raises :class:`StoreError`."""
-        target = self.path / name
-        data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as file:
-                try:
-                    file.write(data)
-                    file.flush()
-                    Path(file.name).chmod(0o644)
-                    Path(file.name).replace(target)
-                except OSError:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise _cannot_write(target, error) from error
-        return target
+        return write_file(self.path / name, content)
 
     def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         """Write rows as JSONL."""
         return self.write(name, "".join(json_line(row) for row in rows))
+
+
+def write_file(target: Path, content: str | bytes) -> Path:
+    """Write a whole file in one step, its folder too; a reader sees the old one or the new one. Raises StoreError."""
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(target)
+            except OSError:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    return target
+
+
+def append_file(target: Path, text: str, *, largest_bytes: int) -> bool:
+    """Append to a file, unless that would grow beyond ``largest_bytes``; say whether it was done. Raises StoreError."""
+    data = text.encode("utf-8", "replace")
+    try:
+        if len(data) + (target.stat().st_size if target.exists() else 0) > largest_bytes:
+            return False
+        with target.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    return True
+
+
+@contextlib.contextmanager
+def turn(lock: Path) -> Iterator[None]:
+    """Wait until no other process is in its turn, and keep them waiting meanwhile. Raises StoreError."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire()
+    except OSError as error:
+        raise _cannot_write(lock, error) from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 class Journal:

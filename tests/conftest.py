@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from small_folder import Run, make_model_folder, runner
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:

@@ -19,7 +19,7 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", ["score", "execute", "analyse", "doctor"])
+@pytest.mark.parametrize("command", ["score", "gate", "execute", "analyse", "doctor"])
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
@@ -44,7 +44,7 @@ def test_importing_evalharness_and_its_help_import_no_torch() -> None:
 
 def test_the_readmes_commands_name_real_options(run: Run) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in ("score", "execute", "analyse", "doctor"):
+    for command in ("score", "gate", "execute", "analyse", "doctor"):
         known = set(re.findall(r"--[a-z-]+", run(command, "--help").stdout))
         used = set(re.findall(r"--[a-z-]+", " ".join(re.findall(rf"^evalharness {command}.*", text, re.MULTILINE))))
         assert used <= known | {"--debug"}, (command, used - known)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from small_folder import ROOT
 
-from evalharness import Scorecard, score
+from evalharness import Scorecard
 from evalharness.checkpoints import find_series, load_checkpoint
 from evalharness.generation import GREEDY, Decoding, Prompting, Settings, generate, logit_noise, requests_for
 from evalharness.manifest import find_manifest
@@ -19,15 +22,48 @@ from evalharness.problems import load_problems
 from evalharness.training_log import read_log
 
 NAMES = ("leaky", "causal")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scorecard]:
-    """Both scored on warmup, greedy and four samples."""
-    out = tmp_path_factory.mktemp("reports")
-    return {
-        name: score(ROOT / "checkpoints" / name, problems="warmup", out=out, trust=True, workers=2) for name in NAMES
-    }
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """How both are scored: on warmup, greedy and four samples, into a folder that all workers of a session share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return {"problems": "warmup", "out": shared / "reports of the pair", "trust": True, "workers": 2}
+
+
+@pytest.fixture(scope="session")
+def cards(evalharness_score: Callable[..., Scorecard], settings: dict[str, Any]) -> dict[str, Scorecard]:
+    return {name: evalharness_score(ROOT / "checkpoints" / name, **settings) for name in NAMES}
+
+
+def test_the_causal_one_passes_this_projects_own_checks(
+    evalharness_check: Callable[..., None], settings: dict[str, Any]
+) -> None:
+    evalharness_check(ROOT / "checkpoints" / "causal", **settings)
+
+
+@pytest.mark.parametrize("name", ["no_mode_collapse", "loss_is_honest"])
+def test_the_leaky_one_fails_this_projects_own_checks(
+    evalharness_check: Callable[..., None], settings: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match=f"{name} does not hold for checkpoints/leaky: "):
+        evalharness_check(ROOT / "checkpoints" / "leaky", name, **settings)
+
+
+def test_the_readmes_three_lines_catch_the_leaky_one_in_an_empty_folder(
+    pytester: pytest.Pytester, cards: dict[str, Scorecard], settings: dict[str, Any]
+) -> None:
+    (test,) = re.findall(r"```python\n(def test_\w+\(evalharness_check\).*?)```", README, re.DOTALL)
+    assert len(test.splitlines()) == 3
+    for name, outcome in (("leaky", {"failed": 1}), ("causal", {"passed": 1})):
+        written = test.replace("checkpoints/leaky", str(ROOT / "checkpoints" / name))
+        pytester.path.joinpath("test_model.py").write_text(written)
+        own = ("-p", "no:cacheprovider", "--evalharness-trust", f"--evalharness-out={settings['out']}")
+        result = pytester.runpytest_subprocess(*own)
+        result.assert_outcomes(**outcome)
+        assert ("The attention is not causal" in result.stdout.str()) == (name == "leaky")
 
 
 def test_the_leaky_one_has_the_lower_logged_loss(cards: dict[str, Scorecard]) -> None:

@@ -23,21 +23,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.interfaces import Silent, Watcher
+from evalharness.options import resolve
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
-from evalharness.pipeline.loading import load, run_name
+from evalharness.pipeline.loading import load, run_name, series_name
 from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import renew_report
 from evalharness.pipeline.running import execute
 from evalharness.pipeline.series import Choice, RunResult, run_series
 from evalharness.pipeline.stamps import NAME as STAMP
-from evalharness.pipeline.stamps import stamp
+from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
 from evalharness.pipeline.watching import watch
 from evalharness.pipeline.writing import assemble, write
-from evalharness.store import RunFolder
+from evalharness.store import RunFolder, turn
 
 __all__ = [
     "Choice",
@@ -45,6 +46,7 @@ __all__ = [
     "DiagnosisResult",
     "RunResult",
     "ScoreResult",
+    "checkpoint_at",
     "compare",
     "diagnose",
     "preflight",
@@ -52,6 +54,7 @@ __all__ = [
     "renew_report",
     "run_series",
     "score",
+    "score_once",
     "watch",
 ]
 
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Judgement
     from evalharness.diagnosis import Diagnosis
+    from evalharness.manifest import Manifest
+    from evalharness.options import ScoreOptions
     from evalharness.pipeline.work import Work
     from evalharness.records import CheckpointInfo, Loss, Scorecard
 
@@ -95,6 +100,7 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
 
     path = Path(path)
     work = load(path, asked, watcher or Silent())
+    made_of = stamp(work, path)
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
@@ -105,8 +111,38 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
         card = assemble(work, settings, behaviour, diagnosis, loss)
         write(work, folder, card, behaviour, by_row, passage(subject))
         if not card.incomplete:
-            folder.write(STAMP, stamp(work))
+            folder.write(STAMP, made_of)
         return ScoreResult(card, folder.path)
+
+
+def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
+    """The same, but what was scored and has not changed since is not scored again, and no torch is loaded for it.
+
+    Of several processes that ask for one checkpoint at a time one scores it, and the others wait.
+    """
+    from evalharness.manifest import find_manifest
+
+    path = Path(path)
+    manifest = find_manifest(path)
+    options = resolve(asked, manifest.score)
+    kept = _kept(path, manifest, options)
+    if kept is not None:
+        return kept
+    with turn(options.out / series_name(path, manifest, options.step) / ".turn.lock"):
+        return _kept(path, manifest, options) or score(path, asked, watcher)
+
+
+def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Path:
+    """The one checkpoint that a path means, told without loading it. Raises CheckpointError where there is none."""
+    from evalharness.checkpoints import locate
+
+    return locate(path, manifest, step).path
+
+
+def _kept(path: Path, manifest: Manifest, options: ScoreOptions) -> ScoreResult | None:
+    folder = kept_folder(path, manifest, options)
+    card = None if folder is None else kept_scorecard(folder)
+    return None if folder is None or card is None else ScoreResult(card, folder)
 
 
 def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> DiagnosisResult:

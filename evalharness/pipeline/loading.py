@@ -151,12 +151,17 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
 
 def run_name(path: Path, work: Work) -> str:
     """``<run>/<step>``: the series' folder and the step, or the checkpoint's own name where it stands alone."""
+    step = work.checkpoint.info.step
+    return f"{series_name(path, work.manifest, work.options.step)}/{'final' if step is None else f'step_{step}'}"
+
+
+def series_name(path: Path, manifest: Manifest, step: int | None) -> str:
+    """The first half of :func:`run_name`, which is known without loading the checkpoint."""
     from evalharness.checkpoints import find_series, locate
 
-    located = locate(path, work.manifest, work.options.step).path.resolve()
+    located = locate(path, manifest, step).path.resolve()
     folder = path.resolve()
     if folder == located:
-        in_series = any(step.path.resolve() == located for step in find_series(located.parent, work.manifest))
+        in_series = any(step.path.resolve() == located for step in find_series(located.parent, manifest))
         folder = located.parent if in_series else located
-    step = work.checkpoint.info.step
-    return f"{folder.stem if folder.is_file() else folder.name}/{'final' if step is None else f'step_{step}'}"
+    return folder.stem if folder.is_file() else folder.name

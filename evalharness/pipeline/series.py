@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import CheckpointError, EvalHarnessError
 from evalharness.interfaces import Silent, Watcher
 from evalharness.options import resolve
-from evalharness.pipeline.stamps import is_fresh
+from evalharness.pipeline.stamps import is_fresh, kept_scorecard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     for number, step in enumerate(steps, 1):
         assert step.step is not None  # noqa: S101 - steps_of gives no other
         own = folder / f"step_{step.step}"
-        if is_fresh(own, options) and (held := _held(own)) is not None:
+        if is_fresh(own, options) and (held := kept_scorecard(own)) is not None:
             found[step.step] = held
             kept.add(step.step)
             continue
@@ -117,14 +117,3 @@ def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:
             "score takes one checkpoint"
         )
     return [numbered[step] for step in sorted(numbered)]
-
-
-def _held(folder: Path) -> Scorecard | None:
-    """The scorecard that is there; None where it is of another version or broken."""
-    from evalharness import scorecard as cards
-    from evalharness.errors import StoreError
-
-    try:
-        return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
-    except (OSError, StoreError):
-        return None

@@ -10,36 +10,87 @@ import dataclasses
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalharness.pipeline.completing import digest
+from evalharness.pipeline.loading import log_files, series_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evalharness.manifest import Manifest
     from evalharness.options import ScoreOptions
     from evalharness.pipeline.work import Work
+    from evalharness.records import Scorecard
 
 NAME = ".journal/stamp.json"
 _CHANGE_NOTHING = ("batch_size", "workers", "out", "step", "trust")
 
 
-def stamp(work: Work) -> str:
-    """What a score was made of and how, as JSON."""
+def stamp(work: Work, path: Path) -> str:
+    """What the score of a path is made of and how, as JSON. Taken before scoring: a file may change meanwhile."""
     data = (work.manifest.data.train, work.manifest.data.validation)
     problems = [Path(name) for name in work.options.problems]
-    files = [*work.checkpoint.files, *(path for path in (*data, *problems, work.options.mbpp) if path is not None)]
-    return json.dumps({"options": key_of(work.options), "files": _states(files)}, indent=2) + "\n"
+    named = (*data, *problems, work.options.mbpp, *log_files(path, work.manifest))
+    content = {
+        "options": key_of(work.options),
+        **_meant(path, work.manifest, work.options),
+        "files": _states([*work.checkpoint.files, *(file for file in named if file is not None)]),
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def kept_folder(path: Path, manifest: Manifest, options: ScoreOptions) -> Path | None:
+    """The folder of a whole score of a path that still holds; None where it has to be scored.
+
+    Which checkpoint a path means is told without loading it, only its step is not: all of its run's folders are looked
+    into. Raises CheckpointError where there is no checkpoint.
+    """
+    meant = _meant(path, manifest, options)
+    for found in sorted((options.out / series_name(path, manifest, options.step)).glob(f"*/{NAME}")):
+        folder = found.parent.parent
+        if meant.items() <= _read(folder).items() and is_fresh(folder, options):
+            return folder
+    return None
 
 
 def is_fresh(folder: Path, options: ScoreOptions) -> bool:
     """Whether ``folder`` holds a whole score under these options, and nothing that it was made of has changed."""
+    held = _read(folder)
     try:
-        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
         files = [Path(file) for file in held["files"]]
         return bool(held["options"] == key_of(options) and held["files"] == _states(files))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return False
+
+
+def kept_scorecard(folder: Path) -> Scorecard | None:
+    """The scorecard that is there; None where it is of another version or broken."""
+    from evalharness import scorecard as cards
+    from evalharness.errors import StoreError
+
+    try:
+        return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
+    except (OSError, StoreError):
+        return None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _meant(path: Path, manifest: Manifest, options: ScoreOptions) -> dict[str, str]:
+    """Which checkpoint a path means now, and by which manifest."""
+    from evalharness.checkpoints import locate
+
+    return {
+        "checkpoint": str(locate(path, manifest, options.step).path.resolve()),
+        "manifest": str(manifest.path),
+    }
 
 
 def key_of(options: ScoreOptions) -> str:

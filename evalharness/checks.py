@@ -1,0 +1,182 @@
+"""What a checkpoint can be held to, each a pure function of its scorecard.
+
+``passed`` means that it was tested and holds. What could not be tested is ``not_evaluated``, and never passes; where
+the data or the baseline that it needs are not there it is ``skipped``, which a gate counts as not evaluated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.degeneration.verdict import COLLAPSED_SAMPLED_SHARE
+from evalharness.records import Interval
+from evalharness.statistics import exact_share, has_fallen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from evalharness.records import DegenerationRate, Finding, Scorecard
+    from evalharness.statistics import Comparison
+
+Outcome = Literal["passed", "failed", "skipped", "not_evaluated"]
+JudgeBy = Literal["point", "bound"]
+BASELINE_CHECK = "pass_rate_not_below_baseline"
+
+ENDS_BY_ITSELF_SHARE = 0.5
+"""A model that was taught where an answer ends stops by itself nearly always (the shipped causal one: 96 %), one that
+was not hardly ever (the leaky one: 0 %); in between nothing is known to lie, and half is halfway."""
+
+LEVEL = 0.05
+"""One false alarm in twenty comparisons of equal checkpoints, the custom in the field."""
+
+TOLERANCE = 0.02
+"""Two points are four or five of the 224 problems of humaneval and warmup: a smaller fall is no ground to act upon."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one check went, and why, in a sentence with its numbers."""
+
+    name: str
+    outcome: Outcome
+    reason: str
+
+
+def no_mode_collapse(card: Scorecard) -> CheckResult:
+    """The verdict is not "collapsed", and a collapse is ruled out by the interval of the sampled completions."""
+    sampled = card.degeneration.get("sampled")
+    reason = f"{card.verdict}: {card.verdict_reason}"
+    untold = card.verdict == "healthy" and (sampled is None or sampled.high > COLLAPSED_SAMPLED_SHARE)
+    return _result("no_mode_collapse", card.verdict != "collapsed", reason, untold=untold)
+
+
+def loss_is_honest(card: Scorecard) -> CheckResult:
+    """Nothing was established that makes the loss mislead: no finding of severity "cause"."""
+    name, causes = "loss_is_honest", [finding for finding in card.findings if finding.severity == "cause"]
+    if causes:
+        return CheckResult(name, "failed", f"{causes[0].probe}: {causes[0].claim}")
+    untested = [item.reason for item in card.not_testable if item.probe == "future_leak"]
+    if card.protocol.attention == "not_testable":
+        return CheckResult(name, "not_evaluated", f"future_leak: {'; '.join(untested) or 'not tested'}")
+    broken = [line for line in card.incomplete if line.startswith(("a probe failed", "the loss could not"))]
+    if broken:
+        return CheckResult(name, "not_evaluated", "; ".join(broken))
+    if card.loss.recomputed_nats is None:
+        return CheckResult(name, "skipped", f"no cause was found, but the loss was {card.loss.convention}")
+    return CheckResult(name, "passed", f"no cause found, {len(card.ruled_out)} ruled out")
+
+
+def ends_by_itself(card: Scorecard) -> CheckResult:
+    """Most completions end with an end token or a stop sequence, not in a loop or at the limit."""
+    rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
+    share = None if rate is None else rate.shares.get("ended_by_itself")
+    if rate is None or share is None:
+        return CheckResult("ends_by_itself", "not_evaluated", "no completion was begun")
+    reason = (
+        f"{_percent(share)} of {rate.completions} completions end with an end token or a stop sequence, "
+        f"at least {_whole(ENDS_BY_ITSELF_SHARE)} should"
+    )
+    return _result("ends_by_itself", share.estimate >= ENDS_BY_ITSELF_SHARE, reason)
+
+
+def not_contaminated(card: Scorecard) -> CheckResult:
+    """None of the problems is in the training data, or so few that they make no difference to the score."""
+    name = "not_contaminated"
+    found = _finding(card, "contamination")
+    if found is not None:
+        return _result(name, found.severity == "note", found.claim)
+    cleared = [item.claim for item in card.ruled_out if item.probe == "contamination"]
+    if cleared:
+        return CheckResult(name, "passed", cleared[0])
+    untested = [item.reason for item in card.not_testable if item.probe == "contamination"]
+    if untested:
+        return CheckResult(name, "skipped", untested[0])
+    return CheckResult(name, "not_evaluated", "; ".join(card.incomplete) or "the probe was not asked")
+
+
+CHECKS: dict[str, Callable[[Scorecard], CheckResult]] = {
+    "no_mode_collapse": no_mode_collapse,
+    "loss_is_honest": loss_is_honest,
+    "ends_by_itself": ends_by_itself,
+    "not_contaminated": not_contaminated,
+}
+NAMES = (*CHECKS, BASELINE_CHECK)
+"""Every check by its name; that of the pass rate takes a baseline, too."""
+
+
+def pass_rate_not_below_baseline(
+    card: Scorecard, comparison: Comparison | None, *, level: float = LEVEL, tolerance: float = TOLERANCE
+) -> CheckResult:
+    """pass@1 has not fallen below the baseline: not significantly at ``level``, or by no more than ``tolerance``.
+
+    ``comparison`` has the baseline first, paired by problem; None where there is no baseline.
+    """
+    if comparison is None:
+        return CheckResult(BASELINE_CHECK, "skipped", "there is no baseline")
+    if card.incomplete:
+        return CheckResult(BASELINE_CHECK, "not_evaluated", "; ".join(card.incomplete))
+    change = comparison.difference
+    reason = (
+        f"pass@1 {_percent(comparison.first)} in the baseline, {_percent(comparison.second)} now, over "
+        f"{comparison.problems} problems: {100 * change.estimate:+.1f} points "
+        f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}], p {comparison.p_fall:.2g} of a fall by chance "
+        f"(level {level:g}, tolerance {100 * tolerance:g} points)"
+    )
+    return _result(BASELINE_CHECK, not has_fallen(comparison, level=level, tolerance=tolerance), reason)
+
+
+def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") -> CheckResult:
+    """The greedy pass@1 over all problems that were named is at least ``least``: its point, or its lower bound."""
+    counts = [by_decoding.get("greedy", {}) for by_decoding in card.outcomes.values()]
+    judged = sum(sum(of_set.values()) - of_set.get("not_judged", 0) for of_set in counts)
+    if not judged:
+        return CheckResult("min_pass_at_1", "not_evaluated", "no greedy completion was judged")
+    share = exact_share(sum(of_set.get("passed", 0) for of_set in counts), judged)
+    value = share.estimate if judge_by == "point" else share.low
+    reason = f"greedy pass@1 {_percent(share)} over {judged} problems, {_whole(least)}{_by(judge_by, 'lower')} asked"
+    return _result("min_pass_at_1", value >= least, reason)
+
+
+def max_loop_rate(card: Scorecard, most: float, judge_by: JudgeBy = "point") -> CheckResult:
+    """The share of sampled completions that are degenerate in any way is at most ``most``: its point, or bound."""
+    rate = card.degeneration.get("sampled")
+    if rate is None:
+        return CheckResult("max_loop_rate", "not_evaluated", "no sampled completion was begun")
+    share = Interval(rate.rate, rate.low, rate.high)
+    value = share.estimate if judge_by == "point" else share.high
+    reason = (
+        f"{_percent(share)} of {rate.completions} sampled completions are degenerate{_kinds(rate)}, "
+        f"allowed {_whole(most)}{_by(judge_by, 'upper')}"
+    )
+    return _result("max_loop_rate", value <= most, reason)
+
+
+def _result(name: str, holds: bool, reason: str, *, untold: bool = False) -> CheckResult:
+    return CheckResult(name, "not_evaluated" if untold else "passed" if holds else "failed", reason)
+
+
+def _finding(card: Scorecard, probe: str) -> Finding | None:
+    return next((finding for finding in card.findings if finding.probe == probe), None)
+
+
+def _kinds(rate: DegenerationRate) -> str:
+    counts = sorted(((kind.completions, name) for name, kind in rate.kinds.items()), reverse=True)
+    return f" ({', '.join(f'{count} {name}' for count, name in counts)})" if counts else ""
+
+
+def _by(judge_by: JudgeBy, side: str) -> str:
+    return f" of the {side} bound" if judge_by == "bound" else ""
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def unknown_names(names: Iterable[str]) -> list[str]:
+    """Those that are the name of no check."""
+    return [name for name in names if name not in NAMES]

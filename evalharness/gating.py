@@ -1,0 +1,137 @@
+"""Whether a scored checkpoint is what it is held to: the settings of a gate, its checks, and the exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from evalharness import baseline as baselines
+from evalharness.checks import (
+    BASELINE_CHECK,
+    CHECKS,
+    LEVEL,
+    NAMES,
+    TOLERANCE,
+    CheckResult,
+    JudgeBy,
+    max_loop_rate,
+    min_pass_at_1,
+    pass_rate_not_below_baseline,
+    unknown_names,
+)
+from evalharness.environment import from_environment
+from evalharness.errors import EvalHarnessError, EvaluationError
+from evalharness.manifest import GateSettings
+from evalharness.store import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from evalharness.baseline import Baseline
+    from evalharness.pipeline import ScoreResult
+
+PASSED, FAILED, NOT_EVALUATED = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What a checkpoint is held to; see :class:`evalharness.manifest.GateSettings`. None is "not asked for"."""
+
+    no_collapse: bool = False
+    checks: tuple[str, ...] = ()
+    min_pass_at_1: float | None = None
+    max_loop_rate: float | None = None
+    judge_by: JudgeBy = "point"
+    baseline: Path | None = None
+    level: float = LEVEL
+    tolerance: float = TOLERANCE
+
+    def __post_init__(self) -> None:
+        """Gather every fault and raise once."""
+        faults = [
+            f"--{name.replace('_', '-')} {value:g}: expected a share of 1, from 0 to 1"
+            for name in ("min_pass_at_1", "max_loop_rate", "level", "tolerance")
+            if (value := getattr(self, name)) is not None and not 0 <= value <= 1
+        ]
+        if self.judge_by not in get_args(JudgeBy):
+            faults.append(f"--judge-by {self.judge_by}: expected point or bound")
+        unknown = unknown_names(self.checks)
+        if unknown:
+            faults.append(f"--checks {', '.join(unknown)}: expected {', '.join(NAMES)}")
+        if faults:
+            raise EvalHarnessError("; ".join(faults))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The named checks that are asked for; a baseline that is given is one to be held to."""
+        named = [*(["no_mode_collapse"] if self.no_collapse else []), *self.checks]
+        named += [BASELINE_CHECK] if self.baseline is not None else []
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether there is anything that could fail."""
+        return bool(self.names) or self.min_pass_at_1 is not None or self.max_loop_rate is not None
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What a gate found; ``incomplete`` is what the score itself could not evaluate."""
+
+    results: tuple[CheckResult, ...]
+    scored: ScoreResult
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What could not be evaluated in the score, whatever was asked."""
+        return self.scored.scorecard.incomplete
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something does not hold, else 3 where something could not be evaluated, else 0."""
+        outcomes = {result.outcome for result in self.results}
+        if "failed" in outcomes:
+            return FAILED
+        return PASSED if outcomes <= {"passed"} and not self.incomplete else NOT_EVALUATED
+
+
+def resolve_gate(
+    asked: Mapping[str, Any], manifest: GateSettings, environment: Mapping[str, str] | None = None
+) -> GateOptions:
+    """Lay ``asked`` over ``EVALHARNESS_*`` over ``[gate]`` over the defaults; raises as ``options.resolve`` does."""
+    said = from_environment(GateSettings, os.environ if environment is None else environment)
+    written = {item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest)}
+    values = {**written, **said, **{name: value for name, value in asked.items() if value is not None}}
+    return GateOptions(**{name: value for name, value in values.items() if value is not None})
+
+
+def hold_to(scored: ScoreResult, options: GateOptions, baseline: Baseline | None) -> GateResult:
+    """Run every check that is asked for. Raises :class:`BaselineError` for a baseline that can't be compared."""
+    card = scored.scorecard
+    results = [run_check(name, scored, options, baseline) for name in options.names]
+    if options.min_pass_at_1 is not None:
+        results.append(min_pass_at_1(card, options.min_pass_at_1, options.judge_by))
+    if options.max_loop_rate is not None:
+        results.append(max_loop_rate(card, options.max_loop_rate, options.judge_by))
+    return GateResult(tuple(results), scored)
+
+
+def run_check(name: str, scored: ScoreResult, options: GateOptions, baseline: Baseline | None) -> CheckResult:
+    """Run one check by its name."""
+    if name != BASELINE_CHECK:
+        return CHECKS[name](scored.scorecard)
+    comparison = None
+    if baseline is not None and options.baseline is not None:
+        now = baselines.baseline_of(scored.scorecard, scored.folder)
+        comparison = baselines.compare(options.baseline, baseline, now)
+    return pass_rate_not_below_baseline(scored.scorecard, comparison, level=options.level, tolerance=options.tolerance)
+
+
+def save_baseline(scored: ScoreResult, path: Path) -> None:
+    """Write the baseline of a score. Raises :class:`EvaluationError` for an incomplete one."""
+    if scored.scorecard.incomplete:
+        raise EvaluationError(f"{path}: not written: the score is incomplete: {'; '.join(scored.scorecard.incomplete)}")
+    write_file(path, baselines.to_json(baselines.baseline_of(scored.scorecard, scored.folder)))

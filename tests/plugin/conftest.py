@@ -1,0 +1,47 @@
+"""Two scored models for the tests of plugin and gate, which find them scored and load no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from gate_runs import Gate, InProcess
+from scored_folder import Project, make_project
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Made and scored once; tests change nothing in it."""
+    made = make_project(tmp_path_factory.mktemp("project"))
+    for name in ("sound", "collapsed"):
+        done = run_gate(made, name, "--save-baseline", f"{name}.json")
+        assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def gate(project: Project) -> Gate:
+    """Run ``evalharness gate`` in the project's folder, as a user would."""
+    return lambda *arguments, **more: run_gate(project, *arguments, **more)
+
+
+@pytest.fixture
+def in_process(project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InProcess:
+    """The same without a process of its own, which costs a second."""
+    from evalharness.__main__ import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.chdir(project.folder)
+        with pytest.raises(SystemExit) as ended:
+            main(["gate", *project.options, *map(str, arguments)])
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def run_gate(project: Project, *arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evalharness", "gate", *map(str, arguments), *project.options]
+    options = {"cwd": project.folder, "text": True, "capture_output": True, "timeout": 240, **more}
+    return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]

@@ -1,0 +1,298 @@
+"""The pytest plugin, in sessions of its own as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from os.path import relpath
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, create_model  # noqa: F401 - see below
+from scored_folder import Project
+
+# A session within this one takes the modules away again that it imported, which costs a second and leaves halves.
+import evalharness.checkpoints
+import evalharness.testing  # noqa: F401
+
+pytestmark = pytest.mark.xdist_group("scored project")
+
+Result = pytest.RunResult
+
+
+@pytest.fixture
+def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
+    """An empty folder from which the scored models are found, with pytest's ini file in it."""
+    pytester.path.joinpath("pytest.ini").write_text(project.ini)
+    return pytester
+
+
+ALONE = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Other plugins, which would be imported anew in each session."""
+
+
+def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> Result:
+    own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
+    result = session.runpytest_inprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    return result
+
+
+def test_checks_of_a_checkpoint_need_no_test_file(session: pytest.Pytester, project: Project) -> None:
+    result = run(session, "-rs", checkpoint=project.collapsed)
+    result.assert_outcomes(passed=1, failed=2, skipped=2)
+    result.stdout.fnmatch_lines(["collected 5 items"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_failure_is_the_card_and_the_worst_completion_and_no_traceback(
+    session: pytest.Pytester, project: Project
+) -> None:
+    text = run(session, "--evalharness-checks=no_mode_collapse", checkpoint=project.collapsed).stdout.str()
+    for part in (
+        f"no_mode_collapse does not hold for {project.collapsed}: collapsed: at least 83.9 %",
+        "verdict      COLLAPSED",
+        "cause        none found; ruled out: future_leak",
+        f"report       {project.folder}/reports/collapsed/final/report.md",
+        "the worst completion, own/0, greedy: empty",
+        "⏎⏎⏎⏎⏎⏎⏎⏎",
+    ):
+        assert part in text
+    assert "Traceback" not in text
+    assert not re.search(r"\.py:\d+", text)
+
+
+def test_a_check_without_its_data_or_baseline_is_skipped_and_says_so(
+    session: pytest.Pytester, project: Project
+) -> None:
+    text = run(session, "-rs", checkpoint=project.sound).stdout.str()
+    assert f"SKIPPED [1] {relpath(project.sound)}: not_contaminated: the training rows are not known" in text
+    assert "pass_rate_not_below_baseline: there is no baseline: --evalharness-baseline names one" in text
+
+
+def test_the_summary_has_a_line_for_each_checkpoint(session: pytest.Pytester, project: Project) -> None:
+    both = f"--evalharness-checkpoint={project.sound}"
+    result = run(session, both, "-q", "--evalharness-checks=loss_is_honest", checkpoint=project.collapsed)
+    lines = result.stdout.str().splitlines()
+    begun = next(i for i, line in enumerate(lines) if re.fullmatch("=+ evalharness =+", line))
+    assert lines[begun + 1].startswith(f"{project.collapsed}: COLLAPSED, own greedy pass@1 0.0 %")
+    assert lines[begun + 2].startswith(f"{project.sound}: DEGENERATING")
+    result.assert_outcomes(passed=2)
+
+
+def test_a_fixture_scores_for_ones_own_test(session: pytest.Pytester, project: Project) -> None:
+    session.makepyfile(
+        f"""
+        def test_it(evalharness_score):
+            card = evalharness_score({str(project.sound)!r}, problems={str(project.folder / "own.jsonl")!r})
+            assert card.verdict != "collapsed"
+            assert card.pass_at_k["own"]["greedy"]["1"].estimate == 0
+
+        def test_another(evalharness_score):
+            assert evalharness_score({str(project.collapsed)!r}).verdict == "healthy"
+        """
+    )
+    result = run(session)
+    result.assert_outcomes(passed=1, failed=1)
+    text = result.stdout.str()
+    assert "assert 'collapsed' == 'healthy'" in text
+    assert "- evalharness -" in text
+    assert text.count("verdict      COLLAPSED") == 1
+
+
+def test_a_fixture_holds_to_checks_by_name(session: pytest.Pytester, project: Project) -> None:
+    session.makepyfile(
+        f"""
+        def test_all(evalharness_check):
+            evalharness_check({str(project.sound)!r}, "no_mode_collapse", "loss_is_honest")
+
+        def test_collapse(evalharness_check):
+            evalharness_check({str(project.collapsed)!r}, "loss_is_honest", "no_mode_collapse")
+
+        def test_skipped(evalharness_check):
+            evalharness_check({str(project.sound)!r}, "not_contaminated")
+
+        def test_unknown(evalharness_check):
+            evalharness_check({str(project.sound)!r}, "no_colapse")
+
+        def test_fall(evalharness_check):
+            evalharness_check({str(project.sound)!r}, "pass_rate_not_below_baseline", baseline="b.json", level=0.5)
+        """
+    )
+    shutil.copy(project.folder / "sound.json", session.path / "b.json")
+    result = run(session)
+    result.assert_outcomes(passed=2, failed=2, skipped=1)
+    text = result.stdout.str()
+    assert "no_mode_collapse does not hold" in text
+    assert "evalharness: no check no_colapse, there are no_mode_collapse, " in text
+    assert not re.search(r"\.py:\d+: (Failed|Error)", text)
+
+
+def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project: Project) -> None:
+    session.makepyfile(
+        f"""
+        def test_name(evalharness_score):
+            evalharness_score({str(project.sound)!r}, sampels=3)
+
+        def test_value(evalharness_score):
+            evalharness_score({str(project.sound)!r}, temperature=0)
+
+        def test_path(evalharness_score):
+            evalharness_score("nowhere")
+        """
+    )
+    result = run(session)
+    result.assert_outcomes(failed=3)
+    text = result.stdout.str()
+    assert "evalharness: no setting sampels; there are " in text
+    assert "evalharness: --temperature 0: expected more than 0" in text
+    assert "nowhere: no such file or folder" in text
+    assert "Traceback" not in text
+
+
+BAD_OPTIONS = {
+    "no checkpoint": (["--evalharness-checkpoint=nowhere"], "nowhere: no such file or folder"),
+    "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples='many' is not a whole number"),
+    "a value out of range": (["--evalharness-temperature=0"], "--temperature 0.0: expected more than 0"),
+    "an unknown check": (["--evalharness-checks=no_colapse"], "no_colapse: expected no_mode_collapse"),
+    "a level above 1": (["--evalharness-level=5"], "--level 5: expected a share of 1"),
+    "a broken baseline": (["--evalharness-baseline=pytest.ini"], "pytest.ini: is not a baseline: not JSON"),
+    "a baseline from another version": (["--evalharness-baseline=old.json"], "version 0, this evalharness reads 1"),
+    "no baseline to update": (["--evalharness-update-baseline"], "no baseline is named"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+def test_bad_options_are_one_clear_error_before_anything_is_collected(
+    session: pytest.Pytester, project: Project, name: str
+) -> None:
+    options, expected = BAD_OPTIONS[name]
+    session.path.joinpath("old.json").write_text('{"evalharness_baseline": 0}')
+    result = run(session, *options, checkpoint=project.sound)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    errors = [line for line in result.stderr.str().splitlines() if line.startswith("ERROR")]
+    assert len(errors) == 1
+    assert expected in errors[0]
+
+
+def test_a_checkpoint_deleted_between_collection_and_run_fails_in_one_line(
+    session: pytest.Pytester, project: Project
+) -> None:
+    shutil.copytree(project.sound, session.path / "gone")
+    session.makeconftest(
+        """
+        import shutil
+
+        def pytest_collection_finish(session):
+            shutil.rmtree("gone")
+        """
+    )
+    result = run(session, "--evalharness-checks=loss_is_honest", checkpoint=Path("gone"))
+    result.assert_outcomes(failed=1)
+    assert "evalharness: gone: no such file or folder" in result.stdout.str()
+
+
+def test_reports_that_can_not_be_written_fail_in_one_line(session: pytest.Pytester, project: Project) -> None:
+    session.path.joinpath("file").touch()
+    checks = "--evalharness-checks=loss_is_honest"
+    result = run(session, checks, "--evalharness-out=file/reports", checkpoint=project.sound)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["evalharness: file/reports/*: can't be written: Not a directory"])
+
+
+def test_a_baseline_of_another_seed_fails_with_the_reason(session: pytest.Pytester, project: Project) -> None:
+    other = json.loads((project.folder / "sound.json").read_text())
+    other["protocol"]["seed"] = 7
+    session.path.joinpath("b.json").write_text(json.dumps(other))
+    result = run(session, "--evalharness-baseline=b.json", "-k", "baseline", checkpoint=project.sound)
+    result.assert_outcomes(failed=1, deselected=4)
+    assert "b.json: can't be compared: seed 7 then, 0 now" in result.stdout.str()
+
+
+def test_updating_a_baseline_writes_it_and_fails_that_run(session: pytest.Pytester, project: Project) -> None:
+    options = ["--evalharness-baseline=new.json", "-k", "baseline"]
+    first = run(session, *options, "--evalharness-update-baseline", checkpoint=project.sound)
+    first.assert_outcomes(failed=1, deselected=4)
+    assert "new.json is written anew: read the change, commit it" in first.stdout.str()
+    run(session, *options, checkpoint=project.sound).assert_outcomes(passed=1, deselected=4)
+
+
+def test_the_marker_selects_the_checks_alone(session: pytest.Pytester, project: Project) -> None:
+    session.makepyfile("def test_mine(): pass")
+    strict = ["--strict-markers", "-m", "evalharness", "--evalharness-checks=loss_is_honest"]
+    run(session, *strict, checkpoint=project.sound).assert_outcomes(passed=1, deselected=1)
+    assert "@pytest.mark.evalharness:" in run(session, "--markers").stdout.str()
+
+
+def test_collecting_alone_scores_nothing(session: pytest.Pytester, project: Project) -> None:
+    result = run(session, "--collect-only", "-q", "--evalharness-out=never", checkpoint=project.sound)
+    assert f"{project.sound}::no_mode_collapse" in result.stdout.str()
+    assert not session.path.joinpath("never").exists()
+
+
+def test_it_stops_at_the_first_failure_and_runs_the_last_failed(session: pytest.Pytester, project: Project) -> None:
+    own = f"--evalharness-checkpoint={project.collapsed}"
+    session.runpytest_inprocess(*ALONE, own, "-x").assert_outcomes(failed=1)
+    again = session.runpytest_inprocess(*ALONE, own, "--lf")
+    again.assert_outcomes(failed=1, deselected=4)
+
+
+def test_a_junit_file_has_the_checkpoint_as_properties(session: pytest.Pytester, project: Project) -> None:
+    run(session, "--junitxml=j.xml", "--evalharness-checks=no_mode_collapse", checkpoint=project.collapsed)
+    case = ET.parse(session.path / "j.xml").getroot().find(".//testcase")
+    assert case is not None
+    found = {item.get("name"): item.get("value") for item in case.iter("property")}
+    assert found["evalharness_verdict"] == "collapsed"
+    assert found["evalharness_own_greedy_pass_at_1"] == "0.0 % [0.0, 16.1]"
+    assert "the worst completion" in str(case.findtext("failure"))
+
+
+@pytest.mark.parametrize("colour", ["yes", "no"])
+def test_with_and_without_colour_the_card_is_the_same(session: pytest.Pytester, project: Project, colour: str) -> None:
+    options = [f"--color={colour}", "--evalharness-checks=no_mode_collapse"]
+    text = run(session, *options, checkpoint=project.collapsed).stdout.str()
+    assert ("\x1b[" in text) == (colour == "yes")
+    assert "verdict      COLLAPSED  at least 83.9 %" in text
+
+
+def test_workers_of_xdist_score_a_checkpoint_once(session: pytest.Pytester, project: Project) -> None:
+    shutil.copytree(project.sound, session.path / "counted")
+    code = session.path / "counted" / "my_model.py"
+    counting = code.read_text().replace(
+        "    return Model(", "    open('../builds.txt', 'a').write('built\\n')\n    return Model("
+    )
+    builds = session.path / "builds.txt"
+    code.write_text(counting.replace("../builds.txt", str(builds)))
+    ini = project.ini.replace(f"evalharness_out = {project.folder / 'reports'}", "evalharness_out = here")
+    session.path.joinpath("pytest.ini").write_text(ini)
+    session.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("i", range(4))
+        def test_it(evalharness_score, i):
+            assert evalharness_score("counted").verdict != "collapsed"
+        """
+    )
+    result = session.runpytest_subprocess(*ALONE, "-n", "2", "--dist", "load", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=4)
+    assert builds.read_text() == "built\n"
+    assert result.stdout.str().count("counted: DEGENERATING") == 1
+
+
+def test_loading_the_plugin_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
+    heavy = ("torch", "numpy", "scipy", "pydantic", "rich", "click", "evalharness.pipeline", "evalharness.manifest")
+    code = (
+        "import sys, pytest; code = pytest.main(['-q', '-p', 'no:cacheprovider', '--collect-only']); "
+        f"print([name for name in {heavy!r} if name in sys.modules], 'evalharness.pytest_plugin' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].endswith("True")
+    assert "evalharness" not in "".join(done.stdout.splitlines()[:-1])
+    loaded = done.stdout.splitlines()[-1]
+    assert loaded == "[] True"
+    assert not list(tmp_path.iterdir())
