@@ -37,7 +37,7 @@ ALONE = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 
 def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> Result:
     own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
-    result = session.runpytest_inprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
+    result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     return result
 
@@ -236,8 +236,8 @@ def test_collecting_alone_scores_nothing(session: pytest.Pytester, project: Proj
 
 def test_it_stops_at_the_first_failure_and_runs_the_last_failed(session: pytest.Pytester, project: Project) -> None:
     own = f"--evalharness-checkpoint={project.collapsed}"
-    session.runpytest_inprocess(*ALONE, own, "-x").assert_outcomes(failed=1)
-    again = session.runpytest_inprocess(*ALONE, own, "--lf")
+    session.runpytest_subprocess(*ALONE, own, "-x").assert_outcomes(failed=1)
+    again = session.runpytest_subprocess(*ALONE, own, "--lf")
     again.assert_outcomes(failed=1, deselected=4)
 
 
