@@ -130,20 +130,19 @@ def test_pass_at_k_is_over_problems_and_only_for_k_that_each_has():
         [execution("a", Verdict.PASSED, 0), execution("a", Verdict.FAILED, 1)]
         + [execution("b", Verdict.FAILED, i) for i in range(2)],
         [4, 2, 1, 1],
-        0,
     )
     assert {k: v.estimate for k, v in found.items()} == {"1": 0.25, "2": 0.5}
 
 
 def test_a_prompt_that_did_not_fit_counts_as_not_passed_and_what_was_not_judged_as_nothing():
     verdicts = {"a": Verdict.PASSED, "b": Verdict.PROMPT_TOO_LONG, "c": Verdict.NOT_JUDGED}
-    found = cards.pass_at_k([execution(task, verdict) for task, verdict in verdicts.items()], [1], 0)
+    found = cards.pass_at_k([execution(task, verdict) for task, verdict in verdicts.items()], [1])
     assert found["1"].estimate == 0.5
 
 
 def test_without_executions_there_is_no_pass_at_k():
-    assert cards.pass_at_k([], [1], 0) == {}
-    assert cards.pass_at_k([execution("a", Verdict.NOT_JUDGED)], [1], 0) == {}
+    assert cards.pass_at_k([], [1]) == {}
+    assert cards.pass_at_k([execution("a", Verdict.NOT_JUDGED)], [1]) == {}
 
 
 def test_outcomes_are_counted_in_the_order_of_the_verdicts():
