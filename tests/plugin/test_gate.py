@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from gate_runs import Gate, InProcess
 from scored_folder import Project
-from test_checks import CAUSAL, replace
+from test_named_checks import CAUSAL, replace
 
 from evalharness import gate_output
 from evalharness.checks import no_mode_collapse
