@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.degeneration.verdict import COLLAPSED_SAMPLED_SHARE
 from evalharness.records import Interval
+from evalharness.report.wording import percent_interval
 from evalharness.statistics import exact_share, has_fallen
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def no_mode_collapse(card: Scorecard) -> CheckResult:
 
 def loss_is_honest(card: Scorecard) -> CheckResult:
     """Nothing was established that makes the loss mislead: no finding of severity "cause"."""
-    name, causes = "loss_is_honest", [finding for finding in card.findings if finding.severity == "cause"]
-    if causes:
-        return CheckResult(name, "failed", f"{causes[0].probe}: {causes[0].claim}")
+    name = "loss_is_honest"
+    if card.cause is not None:
+        return CheckResult(name, "failed", f"{card.cause.probe}: {card.cause.claim}")
     untested = [item.reason for item in card.not_testable if item.probe == "future_leak"]
     if card.protocol.attention == "not_testable":
         return CheckResult(name, "not_evaluated", f"future_leak: {'; '.join(untested) or 'not tested'}")
@@ -74,7 +75,7 @@ def ends_by_itself(card: Scorecard) -> CheckResult:
     if rate is None or share is None:
         return CheckResult("ends_by_itself", "not_evaluated", "no completion was begun")
     reason = (
-        f"{_percent(share)} of {rate.completions} completions end with an end token or a stop sequence, "
+        f"{percent_interval(share)} of {rate.completions} completions end with an end token or a stop sequence, "
         f"at least {_whole(ENDS_BY_ITSELF_SHARE)} should"
     )
     return _result("ends_by_itself", share.estimate >= ENDS_BY_ITSELF_SHARE, reason)
@@ -118,7 +119,7 @@ def pass_rate_not_below_baseline(
         return CheckResult(BASELINE_CHECK, "not_evaluated", "; ".join(card.incomplete))
     change = comparison.difference
     reason = (
-        f"pass@1 {_percent(comparison.first)} in the baseline, {_percent(comparison.second)} now, over "
+        f"pass@1 {percent_interval(comparison.first)} in the baseline, {percent_interval(comparison.second)} now, over "
         f"{comparison.problems} problems: {100 * change.estimate:+.1f} points "
         f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}], p {comparison.p_fall:.2g} of a fall by chance "
         f"(level {level:g}, tolerance {100 * tolerance:g} points)"
@@ -134,7 +135,9 @@ def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") ->
         return CheckResult("min_pass_at_1", "not_evaluated", "no greedy completion was judged")
     share = exact_share(sum(of_set.get("passed", 0) for of_set in counts), judged)
     value = share.estimate if judge_by == "point" else share.low
-    reason = f"greedy pass@1 {_percent(share)} over {judged} problems, {_whole(least)}{_by(judge_by, 'lower')} asked"
+    reason = (
+        f"greedy pass@1 {percent_interval(share)} over {judged} problems, {_whole(least)}{_by(judge_by, 'lower')} asked"
+    )
     return _result("min_pass_at_1", value >= least, reason)
 
 
@@ -146,7 +149,7 @@ def max_loop_rate(card: Scorecard, most: float, judge_by: JudgeBy = "point") -> 
     share = Interval(rate.rate, rate.low, rate.high)
     value = share.estimate if judge_by == "point" else share.high
     reason = (
-        f"{_percent(share)} of {rate.completions} sampled completions are degenerate{_kinds(rate)}, "
+        f"{percent_interval(share)} of {rate.completions} sampled completions are degenerate{_kinds(rate)}, "
         f"allowed {_whole(most)}{_by(judge_by, 'upper')}"
     )
     return _result("max_loop_rate", value <= most, reason)
@@ -167,10 +170,6 @@ def _kinds(rate: DegenerationRate) -> str:
 
 def _by(judge_by: JudgeBy, side: str) -> str:
     return f" of the {side} bound" if judge_by == "bound" else ""
-
-
-def _percent(share: Interval) -> str:
-    return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
 def _whole(share: float) -> str:

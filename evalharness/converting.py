@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import platform
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING
 from evalharness import scorecard as cards
 from evalharness.completion_files import completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks
-from evalharness.executing import jobs_of
+from evalharness.executing import jobs_of, judge_jobs, numbered
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.measuring import judged
-from evalharness.pipeline.running import listed
+from evalharness.pipeline.running import what_lacks
 from evalharness.pipeline.writing import scored_of, write_score
 from evalharness.records import (
     CheckpointInfo,
@@ -29,7 +28,6 @@ from evalharness.records import (
     Programs,
     Protocol,
     Scorecard,
-    Verdict,
 )
 from evalharness.store import RunFolder
 
@@ -39,10 +37,10 @@ if TYPE_CHECKING:
 
     from evalharness.completion_files import WrittenCompletion
     from evalharness.degeneration import Degeneration
+    from evalharness.executing import Judged
     from evalharness.options import SandboxLevel
     from evalharness.pipeline.work import Behaviour
     from evalharness.problems import ProblemSet
-    from evalharness.records import Execution
     from evalharness.sandbox import Job
 
 NOT_SEEN = "the model was not seen: its completions were converted from another tool's files"
@@ -73,7 +71,6 @@ def convert(
     from evalharness.problems import load_problems
     from evalharness.report import Evidence
 
-    watcher = watcher or Silent()
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
     tasks = Tasks(problem_set.problems)
     jobs: list[Job] = []
@@ -83,12 +80,12 @@ def convert(
         found = read_completions(file, key).completions
         written += found
         jobs += jobs_of(file, found, tasks)
-    jobs = _numbered(jobs)
+    jobs = numbered(jobs)
     most = max(Counter(job.task_id for job in jobs).values())
     decoding: DecodingName = "sampled" if most > 1 or temperature else "greedy"
     group = (problem_set.name, decoding)
     completions = tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
-    judgements = _judged(jobs, problem_set, watcher, workers=workers, sandbox=sandbox, packages=packages)
+    judgements = judge_jobs(jobs, problem_set, watcher or Silent(), workers=workers, sandbox=sandbox, packages=packages)
     behaviour = judged(
         {group: completions}, {group: judgements.executions}, {group: _analysed(jobs, completions)}, seed=0
     )
@@ -112,25 +109,6 @@ class _Asked:
     files: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgements:
-    executions: tuple[Execution, ...]
-    isolation: str
-    lacks: tuple[str, ...]
-    cpu_limit_s: float
-    incomplete: tuple[str, ...]
-
-
-def _numbered(jobs: Sequence[Job]) -> list[Job]:
-    """Completions of several files, numbered by task."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for job in jobs:
-        numbered.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
-        seen[job.task_id] += 1
-    return numbered
-
-
 def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) -> Completion:
     """The completion alone: a tool that writes whole programs has the prompt before it."""
     text = job.text.removeprefix(job.problem.prompt) if job.whole else job.text
@@ -143,37 +121,6 @@ def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) ->
         decoding=decoding,
         token_entropy_nats=written.token_entropy_nats or (),
     )
-
-
-def _judged(
-    jobs: Sequence[Job],
-    problem_set: ProblemSet,
-    watcher: Watcher,
-    *,
-    workers: int | None,
-    sandbox: SandboxLevel,
-    packages: tuple[str, ...],
-) -> _Judgements:
-    from evalharness.problems import yardsticks
-    from evalharness.sandbox import YARDSTICKS, Sandbox
-
-    executions: dict[tuple[str, int], Execution] = {}
-    with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
-        watcher.stage("calibrating", 1)
-        asked = {job.task_id for job in jobs}
-        calibration = box.calibrate([p for p in problem_set.problems if p.task_id in asked], yardsticks(YARDSTICKS))
-        watcher.stage("running", len(jobs))
-        for execution in box.run(jobs):
-            executions[execution.task_id, execution.completion_id] = execution
-            watcher.advance()
-        incomplete = []
-        if calibration.faults:
-            incomplete.append(f"problems whose own canonical solution fails: {listed(calibration.faults)}")
-        unjudged = [e for e in executions.values() if e.verdict is Verdict.NOT_JUDGED]
-        if unjudged:
-            incomplete.append(f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}")
-        ordered = tuple(executions[job.task_id, job.completion_id] for job in jobs)
-        return _Judgements(ordered, str(box.isolation), box.isolation.lacks, calibration.cpu_s, tuple(incomplete))
 
 
 def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[Degeneration, ...]:
@@ -197,7 +144,7 @@ def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[D
     )
 
 
-def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, found: _Judgements) -> Scorecard:
+def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, found: Judged) -> Scorecard:
     from evalharness.diagnosis import CATALOGUE
 
     ((group, completions),) = behaviour.completions.items()
@@ -227,7 +174,7 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
             device="not recorded",
             dtype="not recorded",
             isolation=found.isolation,
-            isolation_lacks=found.lacks,
+            isolation_lacks=found.isolation_lacks,
             packages=asked.packages,
             versions={"evalharness": version("evalharness"), "python": platform.python_version()},
         ),
@@ -241,7 +188,7 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
         findings=(),
         ruled_out=(),
         not_testable=tuple(NotTestable(probe.name, NOT_SEEN) for probe in CATALOGUE),
-        incomplete=found.incomplete,
+        incomplete=tuple(what_lacks(found.unsolved, executions)),
     )
 
 

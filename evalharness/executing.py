@@ -19,10 +19,11 @@ from evalharness.records import Execution, Interval, Verdict
 from evalharness.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.options import SandboxLevel
+    from evalharness.problems import ProblemSet
     from evalharness.sandbox import Job
 
 ANSWERS = frozenset({"lm-evaluation-harness", "inspect_ai"})
@@ -94,13 +95,51 @@ def execute_file(
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written.
     """
-    from evalharness.problems import load_problems, yardsticks
-    from evalharness.sandbox import YARDSTICKS, Sandbox
+    from evalharness.problems import load_problems
 
-    watcher = watcher or Silent()
     written = read_completions(file, key).completions
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
     jobs = jobs_of(file, written, Tasks(problem_set.problems))
+    judged = judge_jobs(jobs, problem_set, watcher or Silent(), workers=workers, sandbox=sandbox, packages=packages)
+    ordered = judged.executions
+    results = _write_results(file, written, jobs, ordered)
+    return ExecutedFile(
+        results=results,
+        completions=len(jobs),
+        problems=len({job.task_id for job in jobs}),
+        of_problems=len(problem_set.problems),
+        pass_at_k=cards.pass_at_k(ordered, ks),
+        outcomes=cards.outcomes(ordered),
+        isolation=judged.isolation,
+        isolation_lacks=judged.isolation_lacks,
+        unsolved=judged.unsolved,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of jobs, in their order. ``unsolved`` names problems whose canonical solution does not pass here."""
+
+    executions: tuple[Execution, ...]
+    isolation: str
+    isolation_lacks: tuple[str, ...]
+    cpu_limit_s: float
+    unsolved: tuple[str, ...]
+
+
+def judge_jobs(
+    jobs: Sequence[Job],
+    problem_set: ProblemSet,
+    watcher: Watcher,
+    *,
+    workers: int | None,
+    sandbox: SandboxLevel,
+    packages: tuple[str, ...],
+) -> Judged:
+    """Run all jobs in one sandbox, after it was calibrated on the problems that they are of."""
+    from evalharness.problems import yardsticks
+    from evalharness.sandbox import YARDSTICKS, Sandbox
+
     executions: dict[tuple[str, int], Execution] = {}
     with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
         watcher.stage("calibrating", 1)
@@ -110,30 +149,28 @@ def execute_file(
         for execution in box.run(jobs):
             executions[execution.task_id, execution.completion_id] = execution
             watcher.advance()
-    ordered = [executions[job.task_id, job.completion_id] for job in jobs]
-    results = _write_results(file, written, jobs, ordered)
-    return ExecutedFile(
-        results=results,
-        completions=len(jobs),
-        problems=len({job.task_id for job in jobs}),
-        of_problems=len(problem_set.problems),
-        pass_at_k=cards.pass_at_k(ordered, ks),
-        outcomes=cards.outcomes(ordered),
+    return Judged(
+        executions=tuple(executions[job.task_id, job.completion_id] for job in jobs),
         isolation=str(box.isolation),
         isolation_lacks=box.isolation.lacks,
+        cpu_limit_s=calibration.cpu_s,
         unsolved=calibration.faults,
     )
 
 
 def jobs_of(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
     """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
+    return numbered(_job(file, completion, tasks) for completion in written)
+
+
+def numbered(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs with the completions of each task numbered in their order, whatever numbers they had."""
     seen: Counter[str] = Counter()
-    jobs = []
-    for completion in written:
-        job = _job(file, completion, tasks)
-        jobs.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
+    found = []
+    for job in jobs:
+        found.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
         seen[job.task_id] += 1
-    return jobs
+    return found
 
 
 def _job(file: Path, completion: WrittenCompletion, tasks: Tasks) -> Job:

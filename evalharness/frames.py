@@ -153,11 +153,10 @@ def _by_completion(file: Path) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def _checkpoint(step: int, card: Scorecard) -> dict[str, Any]:
-    causes = [finding.probe for finding in card.findings if finding.severity == "cause"]
     row: dict[str, Any] = {
         "step": step,
         "verdict": card.verdict,
-        "cause": causes[0] if causes else None,
+        "cause": None if card.cause is None else card.cause.probe,
         "logged_nats": card.loss.logged_nats,
     }
     row |= _bounds("recomputed_nats", card.loss.recomputed_nats) | _bounds("honest_nats", card.loss.honest_nats)

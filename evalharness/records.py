@@ -329,3 +329,13 @@ class Scorecard:
     not_testable: tuple[NotTestable, ...]
     incomplete: tuple[str, ...]
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    @property
+    def causes(self) -> tuple[Finding, ...]:
+        """The findings that are a cause, the one that explains most first."""
+        return tuple(finding for finding in self.findings if finding.severity == "cause")
+
+    @property
+    def cause(self) -> Finding | None:
+        """The first of them, None where no cause was found."""
+        return next(iter(self.causes), None)

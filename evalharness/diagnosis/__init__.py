@@ -7,6 +7,7 @@ from evalharness.diagnosis.future_leak import future_leak
 from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.losses import PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.modes import evaluating
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.diagnosis.passage import PassageToken, passage
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.redrawn import redrawn_copy
@@ -32,6 +33,7 @@ __all__ = [
     "TrainingBatch",
     "batch_offsets",
     "evaluating",
+    "evenly",
     "examine",
     "future_leak",
     "loss_breakdown",

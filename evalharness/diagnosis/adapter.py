@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.comparing import change
-from evalharness.diagnosis.inputs import real_inputs, spread
+from evalharness.diagnosis.inputs import real_inputs
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
 
@@ -102,7 +103,7 @@ def _effect(subject: Subject) -> list[Outcome]:
     without = subject.without_adapter
     if without is None:
         return [NotTestable(PROBE, "the model can't be run without its adapter: whether it does anything is not known")]
-    inputs = spread(real_inputs(subject), ROWS)
+    inputs = evenly(real_inputs(subject), ROWS)
     if not inputs:
         return [NotTestable(PROBE, "there are no real inputs to compare the model with and without its adapter on")]
     moved, noise, divergences = 0.0, 0.0, {}

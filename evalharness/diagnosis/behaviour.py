@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration import Written, analyse_all
+from evalharness.diagnosis.inputs import spelled
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.statistics import sign_test, wilson
 
 if TYPE_CHECKING:
@@ -96,10 +98,8 @@ def fits(subject: Subject, ids: Sequence[int]) -> bool:
 
 def encoded(subject: Subject, text: str) -> tuple[int, ...] | None:
     """The ids of ``text``; None where the vocabulary can't spell it."""
-    try:
-        return tuple(subject.tokenizer.encode(text))
-    except ValueError:
-        return None
+    ids = spelled(subject.tokenizer, text)
+    return None if ids is None else tuple(ids)
 
 
 def as_scored(subject: Subject, prompt: str) -> tuple[int, ...] | None:
@@ -112,9 +112,7 @@ def askable(subject: Subject) -> list[Asked]:
     """Up to ``PROBLEMS`` problems that fit, evenly from all, as scoring asks them."""
     asked = [(problem, as_scored(subject, problem.prompt)) for problem in subject.problems]
     fitting = [Asked(problem, ids) for problem, ids in asked if ids is not None and fits(subject, ids)]
-    if len(fitting) <= PROBLEMS:
-        return fitting
-    return [fitting[i * len(fitting) // PROBLEMS] for i in range(PROBLEMS)]
+    return list(evenly(fitting, PROBLEMS))
 
 
 def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:

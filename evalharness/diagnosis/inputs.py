@@ -42,13 +42,6 @@ def spelled(tokenizer: Tokenizer, text: str) -> list[int] | None:
         return None
 
 
-def spread(rows: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-    """``count`` of ``rows``, evenly from all of them."""
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[i * len(rows) // count] for i in range(count)]
-
-
 def of_one_length(rows: Sequence[tuple[int, ...]], count: int, length: int) -> list[tuple[int, ...]]:
     """``count`` rows of ``length`` ids: each begins with another of ``rows`` and goes on with those after it."""
     made = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.conversations import answers, by_role_and_line, turns_of
 from evalharness.diagnosis.data_files import is_plain_text, read_records
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
@@ -185,10 +186,8 @@ def tokenize(
 
 
 def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
-    """``MEASURED_ROWS`` of ``rows``, evenly from all of them: neighbours are often alike."""
-    if len(rows) <= MEASURED_ROWS:
-        return tuple(rows)
-    return tuple(rows[i * len(rows) // MEASURED_ROWS] for i in range(MEASURED_ROWS))
+    """The rows that losses are measured on."""
+    return evenly(rows, MEASURED_ROWS)
 
 
 def _pieces(prompt: list[int], completion: list[int], length: int | None) -> Iterator[tuple[tuple[int, ...], int]]:

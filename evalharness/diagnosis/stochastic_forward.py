@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.comparing import compare
-from evalharness.diagnosis.inputs import NO_INPUTS, awake, real_inputs, spread
+from evalharness.diagnosis.inputs import NO_INPUTS, awake, real_inputs
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def stochastic_forward(subject: Subject) -> Finding | RuledOut | NotTestable:
     inputs = real_inputs(subject)
     if not inputs:
         return NotTestable(PROBE, NO_INPUTS)
-    rows, device = spread(inputs, ROWS), subject.model.device
+    rows, device = evenly(inputs, ROWS), subject.model.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # Noise is to give the same evidence each time that it is asked for, and to leave no trace.
         torch.manual_seed(subject.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.label_shift import IGNORED, batch_offsets
@@ -258,8 +258,3 @@ def _splits(batch: TrainingBatch) -> Iterator[tuple[tuple[int, ...], int]]:
         head = len(list(takewhile(lambda t: t == IGNORED, targets)))
         if 0 < head < len(ids):
             yield ids, head + batch.right_offset
-
-
-def is_constant(rows: Sequence[Sequence[int]]) -> bool:
-    """Whether no row holds two different ids, so that nothing can be changed for another."""
-    return not any(a != b for row in rows for a, b in pairwise(row))

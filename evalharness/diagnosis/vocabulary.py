@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.inputs import real_inputs, spelled, spread
+from evalharness.diagnosis.inputs import real_inputs, spelled
+from evalharness.diagnosis.over_rows import evenly
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, wilson
 
@@ -144,7 +145,7 @@ def _small_rows(subject: Subject) -> Outcome | None:
 def _mass(subject: Subject) -> Outcome | None:
     """The probability of ids that no token has."""
     held_out = list(subject.held_out_ids)
-    inputs = spread(real_inputs(subject), ROWS)
+    inputs = evenly(real_inputs(subject), ROWS)
     if not held_out or not inputs:
         return None
     masses: dict[int, Sequence[float]] = {}

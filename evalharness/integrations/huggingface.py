@@ -68,8 +68,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         for card in cards:
             self.scorecards.append(card)
             self._trainer.log(figures(card))
-            causes = [finding for finding in card.findings if finding.severity == "cause"]
-            if self._stop and (card.verdict == "collapsed" or causes):
+            if self._stop and (card.verdict == "collapsed" or card.causes):
                 control.should_training_stop = True
         while self._beside.faults:
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
@@ -86,5 +85,5 @@ def figures(card: Scorecard) -> dict[str, float]:
     found |= {f"evalharness/degenerate_{decoding}": rate.rate for decoding, rate in card.degeneration.items()}
     if card.loss.honest_nats is not None:
         found["evalharness/honest_loss"] = card.loss.honest_nats.estimate
-    found["evalharness/causes"] = sum(finding.severity == "cause" for finding in card.findings)
+    found["evalharness/causes"] = len(card.causes)
     return found

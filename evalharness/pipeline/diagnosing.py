@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalharness.generation import Settings
     from evalharness.interfaces import LanguageModel
     from evalharness.pipeline.work import Behaviour, Group, Work
-    from evalharness.records import Completion, Problem
+    from evalharness.records import Completion
     from evalharness.store import RunFolder
 
 
@@ -41,13 +41,10 @@ def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group,
 
 
 def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
-    few = [dataclasses.replace(s, problems=_evenly(s.problems, FEW)) for s in work.sets]
+    from evalharness.diagnosis import evenly
+
+    few = [dataclasses.replace(s, problems=evenly(s.problems, FEW)) for s in work.sets]
     return complete(dataclasses.replace(work, sets=few), folder, settings)
-
-
-def _evenly(problems: Sequence[Problem], count: int) -> tuple[Problem, ...]:
-    chosen = min(count, len(problems))
-    return tuple(problems[i * len(problems) // chosen] for i in range(chosen))
 
 
 def subject_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour) -> Subject:

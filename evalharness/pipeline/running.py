@@ -10,7 +10,7 @@ from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.pipeline.work import Group, Work
     from evalharness.sandbox import Job, Sandbox
@@ -38,9 +38,7 @@ def execute(
                 done[group, execution.task_id, execution.completion_id] = execution
                 work.watcher.advance()
     _note_programs(work, completions)
-    unjudged = [execution for execution in done.values() if execution.verdict is Verdict.NOT_JUDGED]
-    if unjudged:
-        work.incomplete.append(f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}")
+    work.incomplete += what_lacks((), done.values())
     return {g: tuple(done[g, c.task_id, c.completion_id] for c in members) for g, members in completions.items()}
 
 
@@ -54,8 +52,14 @@ def _calibrate(work: Work, sandbox: Sandbox) -> None:
     calibration = sandbox.calibrate(problems, yardsticks(YARDSTICKS))
     work.isolation, work.isolation_lacks = str(sandbox.isolation), sandbox.isolation.lacks
     work.programs = dataclasses.replace(work.programs, cpu_limit_s=calibration.cpu_s)
-    if calibration.faults:
-        work.incomplete.append(f"problems whose own canonical solution fails: {listed(calibration.faults)}")
+    work.incomplete += what_lacks(calibration.faults, ())
+
+
+def what_lacks(unsolved: Sequence[str], executions: Iterable[Execution]) -> list[str]:
+    """A line for each thing that makes a judgement incomplete: problems whose own solution fails, what isn't judged."""
+    unjudged = [execution for execution in executions if execution.verdict is Verdict.NOT_JUDGED]
+    lines = [f"problems whose own canonical solution fails: {listed(unsolved)}"] if unsolved else []
+    return lines + ([f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}"] if unjudged else [])
 
 
 def listed(faults: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def stamp(work: Work, path: Path) -> str:
     content = {
         "options": key_of(work.options),
         **_meant(path, work.manifest, work.options),
-        "files": _states([*work.checkpoint.files, *(file for file in named if file is not None)]),
+        "files": states_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
     }
     return json.dumps(content, indent=2) + "\n"
 
@@ -59,7 +59,7 @@ def is_fresh(folder: Path, options: ScoreOptions) -> bool:
     held = _read(folder)
     try:
         files = [Path(file) for file in held["files"]]
-        return bool(held["options"] == key_of(options) and held["files"] == _states(files))
+        return bool(held["options"] == key_of(options) and held["files"] == states_of(files))
     except (OSError, KeyError, TypeError):
         return False
 
@@ -100,7 +100,7 @@ def key_of(options: ScoreOptions) -> str:
     return digest({"options": {name: str(value) for name, value in asked.items()}, "versions": versions})
 
 
-def _states(files: Iterable[Path]) -> dict[str, list[int]]:
+def states_of(files: Iterable[Path]) -> dict[str, list[int]]:
     """Size and time of each file that is there."""
     states = {}
     for file in sorted({file.resolve() for file in files if file.is_file()}):

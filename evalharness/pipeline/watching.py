@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import CheckpointError
 from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
+from evalharness.pipeline.stamps import states_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,15 +63,14 @@ def _settled(folder: Path, manifest: Manifest, before: float) -> dict[int, objec
     found: dict[int, object] = {}
     for step in steps:
         state = _state(step.path)
-        if step.step is not None and state and max(time_s for _, _, time_s in state) <= before:
+        if step.step is not None and state and max(time_ns for _, time_ns in state.values()) <= 1e9 * before:
             found[step.step] = state
     return found
 
 
-def _state(path: Path) -> tuple[tuple[str, int, float], ...]:
-    """Name, size and time of each file of a checkpoint; nothing where one vanished meanwhile."""
+def _state(path: Path) -> dict[str, list[int]]:
+    """Size and time of each file of a checkpoint; nothing where one vanished meanwhile."""
     try:
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        return tuple((file.name, file.stat().st_size, file.stat().st_mtime) for file in files)
+        return states_of([path] if path.is_file() else path.rglob("*"))
     except OSError:
-        return ()
+        return {}

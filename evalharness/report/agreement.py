@@ -10,19 +10,10 @@ import numpy as np
 from evalharness.statistics import correlate, discordance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
     from evalharness.frames import RunFrames
     from evalharness.statistics import Agreement, Discordance
-
-LOSSES = {
-    "logged, training": "the last one logged up to the step",
-    "logged, validation": "logged at the step",
-    "recomputed": "of the parallel pass",
-    "honest": "from prefixes alone",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +73,11 @@ def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
 
 
 def losses_by_step(frames: RunFrames) -> pd.DataFrame:
-    """The losses (nats) of each scored step, a column a loss (see :data:`LOSSES`); NaN where one is not known."""
+    """The losses (nats) of each scored step, a column a loss; NaN where one is not known.
+
+    Of training the last one that was logged up to the step, of validation the one at it; recomputed is that of the
+    parallel pass, honest that of prefixes alone.
+    """
     import pandas as pd  # noqa: PLC0415 - only the report of a run needs frames
 
     steps = frames.checkpoints["step"].to_list()
@@ -105,9 +100,3 @@ def _last(losses: pd.DataFrame, split: str, step: int) -> float:
 def _by_problem(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     shares = rows.assign(value=rows[column].astype(float))
     return shares.pivot_table(index="step", columns="task_id", values="value", aggfunc="mean").dropna(axis=1)
-
-
-def steps_of(frames: RunFrames) -> Iterator[tuple[int, str]]:
-    """Each step with its verdict."""
-    for row in frames.checkpoints.itertuples():
-        yield int(row.step), str(row.verdict)

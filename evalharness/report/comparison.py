@@ -79,8 +79,7 @@ def _nats(interval: Interval | None) -> str:
 
 
 def _cause(card: Scorecard) -> str:
-    first = next((finding for finding in card.findings if finding.severity == "cause"), None)
-    return "none found" if first is None else code(first.probe)
+    return "none found" if card.cause is None else code(card.cause.probe)
 
 
 def _measures(names: tuple[str, str], measures: Mapping[str, Comparison]) -> str:

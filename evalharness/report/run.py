@@ -58,8 +58,8 @@ def _headline(run: Run) -> Iterator[str]:
         first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
         fell = f"validation {nats(first)} → {nats(last)} nats ({run_tables.fall_in_words(first, last)}). "
     yield f"**Loss**: {fell}{loss_sentence(card.loss)}"
-    cause = next((f for f in card.findings if f.severity == "cause"), None)
-    yield f"**Cause**: {prose(cause.claim) if cause else f'none found; {len(card.ruled_out)} tests ruled others out.'}"
+    none = f"none found; {len(card.ruled_out)} tests ruled others out."
+    yield f"**Cause**: {prose(card.cause.claim) if card.cause else none}"
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

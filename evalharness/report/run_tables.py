@@ -97,7 +97,6 @@ def behaviour_table(run: Run) -> str:
     for step in _few(sorted(cards)):
         card = cards[step]
         rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
-        cause = next((f.probe for f in card.findings if f.severity == "cause"), None)
         rows.append(
             [
                 f"{step:,}",
@@ -108,7 +107,7 @@ def behaviour_table(run: Run) -> str:
                     for d in decodings
                 ),
                 prose(kinds_by_count(rate)) if rate is not None and rate.kinds else "–",
-                code(cause) if cause else "none found",
+                code(card.cause.probe) if card.cause else "none found",
             ]
         )
     return table(header, rows, frozenset({0, *range(2, 2 + len(columns) + len(decodings))}))
@@ -203,7 +202,6 @@ def other_runs(run: Run) -> str:
 def _other(item: OtherRun, own: bool) -> list[str]:
     card = item.card
     passed = [by_k["1"] for sets in card.pass_at_k.values() for by_k in sets.values() if "1" in by_k]
-    cause = next((f.probe for f in card.findings if f.severity == "cause"), None)
     sampled = card.degeneration.get("sampled")
     return [
         f"**{prose(item.name)}**" if own else prose(item.name),
@@ -213,5 +211,5 @@ def _other(item: OtherRun, own: bool) -> list[str]:
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
         _share(max(passed, key=lambda share: share.estimate, default=None)),
         _share(None if sampled is None else degeneration_interval(sampled)),
-        code(cause) if cause else "none found",
+        code(card.cause.probe) if card.cause else "none found",
     ]

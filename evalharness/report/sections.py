@@ -212,7 +212,7 @@ def _losses_in_words(loss: Loss) -> str:
 
 def has_cause(scorecard: Scorecard) -> bool:
     """Whether a probe found a cause, and not only what contributes."""
-    return any(finding.severity == "cause" for finding in scorecard.findings)
+    return scorecard.cause is not None
 
 
 def _cause_in_words(scorecard: Scorecard) -> str:

@@ -124,14 +124,13 @@ def step_line(card: Scorecard) -> str:
     passed = [by_k["1"] for sets in card.pass_at_k.values() for by_k in sets.values() if "1" in by_k]
     best = max(passed, key=lambda share: share.estimate, default=None)
     rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
-    cause = next((finding.probe for finding in card.findings if finding.severity == "cause"), None)
     parts = [
         f"{card.verdict:<12}",
         "" if loss.logged_nats is None else f"logged {nats(loss.logged_nats)}",
         "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
         "" if best is None else f"pass@1 {percent(best.estimate)}",
         "" if rate is None else f"degenerate {percent(rate.rate)}",
-        f"cause {cause}" if cause else "no cause",
+        f"cause {card.cause.probe}" if card.cause else "no cause",
     ]
     return "  ".join(part for part in parts if part)
 

@@ -13,7 +13,7 @@ from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems
 from evalharness.records import Finding, RuledOut
 
-SEED = Path("/work/shared/seed")
+SEED = Path(__file__).parents[3] / "shared" / "seed"
 PROMPT = 'def total(values, start):\n    """Return the sum of all values, from start on, as one number."""\n'
 SOLUTION = (
     "    result = start\n    for value in values:\n        result = result + value\n    return round(result, 2)\n"
