@@ -21,6 +21,7 @@ from evalharness.diagnosis.behaviour import (
     encoded,
     fits,
     judged,
+    new_tokens,
 )
 from evalharness.diagnosis.frequencies import knows_its_rows
 from evalharness.diagnosis.over_rows import every
@@ -72,8 +73,9 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
     compared = _compared(frame, evidence)
     if not can_change(list(before.values()), max(1, len(ways))):
         claim = (
-            f"The prompts as scored suit the model: {sum(before.values())} of {len(before)} greedy completions are "
-            f"degenerate, too few for a change of format to better. {compared}"
+            f"The prompts as scored suit the model: {sum(before.values())} of {len(before)} greedy completions of "
+            f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: too few for a change to better. "
+            f"{compared}"
         )
         return RuledOut(PROBE, claim, evidence)
     if knows_its_rows(subject) is False:

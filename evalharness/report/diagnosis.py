@@ -95,6 +95,8 @@ def loss_lines(loss: Loss) -> Iterator[str]:
         *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} honest"]),
     ]
     yield f"{', '.join(parts)}. {loss_sentence(loss)}"
+    if loss.recomputed_nats is not None:
+        yield f"Recomputed and honest: {loss.convention}. Probes measure fewer rows, and all their targets."
 
 
 def diagnosis_lines(
