@@ -18,7 +18,7 @@ The stages are imported inside the functions, so that ``evalharness --help`` and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,10 @@ def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Pa
 def _kept(path: Path, manifest: Manifest, options: ScoreOptions) -> ScoreResult | None:
     folder = kept_folder(path, manifest, options)
     card = None if folder is None else kept_scorecard(folder)
-    return None if folder is None or card is None else ScoreResult(card, folder)
+    if folder is None or card is None:
+        return None
+    # Called what it is called now: the same checkpoint may have been scored under another path to it.
+    return ScoreResult(replace(card, checkpoint=replace(card.checkpoint, path=str(path))), folder)
 
 
 def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> DiagnosisResult:
