@@ -92,13 +92,14 @@ class Crew:
         self.seats = [Seat(number) for number in range(workers)]
         self.seats[0].worker = first
         self.again: deque[Task] = deque()
+        self.alone: deque[Task] = deque()  # run again when nothing else runs
         self._ground = ground
         self._level = level
 
     @property
     def busy(self) -> bool:
         """Whether anything is still to end."""
-        return bool(self.again) or any(seat.tasks for seat in self.seats)
+        return bool(self.again or self.alone) or any(seat.tasks for seat in self.seats)
 
     @property
     def has_room(self) -> bool:
@@ -126,9 +127,12 @@ class Crew:
 
         All of it is looked at before the caller sees any: a caller who takes their time is not the programs' doing.
         """
+        ended: list[tuple[Task, Execution]] = []
+        if self.alone and not self.again and not any(seat.tasks for seat in self.seats):
+            ended.extend(self._hand_over(self.seats[0], self.alone.popleft()))
         at_work = {worker.fileno(): (seat, worker) for seat, worker in self._at_work()}
         ready = readable(list(at_work), _TICK_S) if at_work else set()
-        ended = [each for fd in ready for each in self._hear(*at_work[fd])]
+        ended.extend(each for fd in ready for each in self._hear(*at_work[fd]))
         for fd, (seat, worker) in at_work.items():
             if fd not in ready and seat.is_overdue(worker):
                 task = seat.tasks.popleft()
@@ -140,6 +144,7 @@ class Crew:
     def abandon(self) -> None:
         """Forget every task; whoever has one is killed."""
         self.again.clear()
+        self.alone.clear()
         for seat in self.seats:
             if seat.tasks:
                 seat.tasks.clear()
@@ -191,6 +196,9 @@ class Crew:
             if verdicts.was_killed_from_outside(reply) and not task.losses:
                 task.losses += 1
                 self.again.append(task)
+            elif verdicts.was_refused_a_thread(reply) and not task.losses:
+                task.losses += 1
+                self.alone.append(task)
             else:
                 yield task, verdicts.execution(task.job, reply, task.limits)
             if reply["judge_memory_kib"] > _MOST_MEMORY_OF_JUDGE_KIB:

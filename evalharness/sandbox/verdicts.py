@@ -56,6 +56,11 @@ def was_killed_from_outside(reply: Mapping[str, Any]) -> bool:
     return bool(reply.get("verdict") == "signal" and reply["exit_code"] == -signal.SIGKILL)
 
 
+def was_refused_a_thread(reply: Mapping[str, Any]) -> bool:
+    """Whether threads ran out, which on level C a neighbour can cause: the kernel counts them by user."""
+    return bool(reply.get("verdict") == "failed" and "can't start new thread" in reply["detail"])
+
+
 def clean(text: str) -> str:
     """One short line that is safe to print: no terminal escapes, no control characters, no change of direction."""
     text = _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()

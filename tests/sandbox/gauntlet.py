@@ -2137,6 +2137,25 @@ def add(a, b):
         together=True,
         not_at={"C": "Landlock does not keep anyone from asking whether a file of this user is there"},
     ),
+    Pair(
+        "every thread, while it runs",
+        """
+        import _thread, contextlib, time
+        _thread.stack_size(32768)
+        lock = _thread.allocate_lock(); lock.acquire()
+        with contextlib.suppress(RuntimeError):
+            for n in range(3000): _thread.start_new_thread(lock.acquire, ())
+        time.sleep(1)
+        return a + b
+        """,
+        """
+        import threading, time
+        time.sleep(0.5)
+        for _ in range(3): threading.Thread(target=time.sleep, args=(600,)).start()
+        return a + b
+        """,
+        together=True,
+    ),
 ]
 
 

@@ -56,17 +56,18 @@ def humaneval() -> list[Problem]:
 
 
 @cache
-def free_uid() -> int:
-    """A number that no user has and no process runs as."""
+def free_uid(run: str = "") -> int:
+    """A number that no user has and no process runs as; two runs at a time, which share threads by user, have two."""
     taken = {user.pw_uid for user in pwd.getpwall()}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             taken.add(entry.stat().st_uid)
-    return next(uid for uid in range(61_234, 65_000) if uid not in taken)
+    start = 61_234 + (1000 * RUNS.index(run) if run else 0)
+    return next(uid for uid in range(start, start + 1000) if uid not in taken)
 
 
-def as_another() -> dict:
-    return {"user": free_uid(), "group": free_uid(), "extra_groups": []} if IS_ROOT else {}
+def as_another(run: str = "") -> dict:
+    return {"user": free_uid(run), "group": free_uid(run), "extra_groups": []} if IS_ROOT else {}
 
 
 @cache
@@ -95,7 +96,7 @@ def ground():
         place = folder / run.replace(" ", "-")
         place.mkdir()
         if run.startswith("user") and IS_ROOT:
-            os.chown(place, free_uid(), free_uid())
+            os.chown(place, free_uid(run), free_uid(run))
     yield folder
     shutil.rmtree(folder)
 
@@ -124,7 +125,7 @@ def _run(run: str, ground: Path) -> list[dict] | str:
         text=True,
         timeout=300,
         check=False,
-        **(as_another() if user == "user" else {}),
+        **(as_another(run) if user == "user" else {}),
     )
     if done.returncode != 0:
         return f"error: {done.stderr}"
