@@ -104,6 +104,7 @@ Each problem's chance is less by the same factor. Kinds of problems: {alike} (*a
 
 def report(pairs: int, seed: int) -> str:
     sizes = {name: len(load_problems(name, environment={}).problems) for name in SETS}
+    sizes["both"] = sum(sizes.values())  # as a gate over the default problems checks them: in one test
     quiet, alarms = section(sizes, 0.0, pairs, seed)
     seen, _ = section(sizes, FALL, pairs, seed + 1)
     worst = max(alarms, key=lambda count: count.hits)

@@ -38,8 +38,8 @@ def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[st
     some, else in the order that they are given in.
     """
     notes: list[str] = []
-    if len(logs) == 1 and _rises(logs[0]):
-        return sorted(logs[0], key=_PLACE), notes
+    if len(logs) == 1 and _is_in_order(logs[0]):
+        return list(logs[0]), notes
     stretches = [stretch for log in _in_order(logs) for stretch in _stretches(log, notes)]
     chosen: dict[tuple[int, Split], LossPoint] = {}
     repeated: dict[Split, list[tuple[int, int]]] = {"train": [], "validation": []}
@@ -66,13 +66,13 @@ def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[st
     return sorted(chosen.values(), key=_PLACE), notes
 
 
-def _rises(log: Sequence[LossPoint]) -> bool:
-    """Whether each split's steps only rise: nothing is to be resolved, and a million losses need not be looked up."""
-    last = {"train": -math.inf, "validation": -math.inf}
+def _is_in_order(log: Sequence[LossPoint]) -> bool:
+    """Whether each loss comes after the one before it: nothing is to be resolved, nor a million losses looked up."""
+    step, split = -math.inf, ""
     for point in log:
-        if point.step <= last[point.split]:
+        if point.step < step or (point.step == step and point.split <= split):
             return False
-        last[point.split] = point.step
+        step, split = point.step, point.split
     return True
 
 
