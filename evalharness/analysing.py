@@ -126,7 +126,8 @@ class AnalysedFiles:
             name = f"{file.file}: " if self.are_several else ""
             for found in file.completions:
                 if found.degeneration.degenerate:
-                    yield _printable(f"{name}{found.task_id} ({found.completion_id}): {found.degeneration.evidence}")
+                    place = f"{name}{found.task_id} (completion {found.completion_id})"
+                    yield _printable(f"{place}: {found.degeneration.evidence}")
             yield _printable("; ".join((f"{name}{file.summary}", f"read as {_listed(file.forms)}", *file.notes)))
         if self.are_several:
             yield f"all files: {self.overall}"

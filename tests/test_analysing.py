@@ -197,7 +197,7 @@ def test_several_files_have_a_summary_each_and_one_over_all(tmp_path):
         (str(second), 3, {"bigcode-evaluation-harness": 3}),
     ]
     lines = list(result.lines())
-    assert lines[0].startswith(f"{first}: a (0): line ")
+    assert lines[0].startswith(f"{first}: a (completion 0): line ")
     assert [line.split(" completions")[0] for line in lines[1:]] == [
         f"{first}: 1 of 1",
         f"{second}: 0 of 3",

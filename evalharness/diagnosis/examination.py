@@ -47,6 +47,15 @@ class Diagnosis:
         """The findings that are a cause."""
         return tuple(finding for finding in self.findings if finding.severity == "cause")
 
+    def __str__(self) -> str:
+        """A line for each thing: findings first, then what was ruled out, then what could not be tested."""
+        return "\n".join([
+            *(f"{finding.severity}, {finding.probe}: {finding.claim}" for finding in self.findings),
+            *(f"ruled out, {cleared.probe}: {cleared.claim}" for cleared in self.ruled_out),
+            *(f"not testable, {unknown.probe}: {unknown.reason}" for unknown in self.not_testable),
+            *(f"failed, {line}" for line in self.incomplete),
+        ])  # fmt: skip
+
 
 def examine(
     subject: Subject,

@@ -65,7 +65,8 @@ def overfit(subject: Subject) -> Outcome:
         told.append(f"the logged validation loss ends at {points[-1].loss_nats:.4g} nats, where it is lowest or nearly")
     wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
     if not wide and risen is None:
-        return RuledOut(PROBE, f"Training and validation don't part: {'; '.join(told)}.", evidence)
+        claim = f"Training and validation don't part as overfitting has them part: {'; '.join(told)}."
+        return RuledOut(PROBE, claim, evidence)
     remedy = "Take the checkpoint with the lowest validation loss, and more data, fewer passes over it or more dropout."
     return Finding(PROBE, "contributing", f"Training and validation part: {'; '.join(told)}.", evidence, remedy)
 

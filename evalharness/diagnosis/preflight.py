@@ -25,13 +25,14 @@ from evalharness.diagnosis.training_batch import (
     prompt_of,
     shift_of,
 )
+from evalharness.interfaces import Silent
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.catalogue import Outcome, Probe
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.interfaces import LanguageModel, Tokenizer, Watcher
 
 ROWS = 16
 """Rows of a batch that the model is run on."""
@@ -72,20 +73,24 @@ def preflight_batch(
     return _examined(subject, OF_A_BATCH, known)
 
 
-def preflight_rows(subject: Subject) -> Diagnosis:
+def preflight_rows(subject: Subject, watcher: Watcher) -> Diagnosis:
     """Ask everything that rows of data and an untrained model can answer; the loop's own batch is not known."""
     reason = "the loop's own batch is not known: evalharness.preflight(model, batch) in the script tells"
     unknown = ("label_shift", "padding_in_loss", "prompt_in_loss", "no_end_token")
-    return _examined(subject, OF_ROWS, [NotTestable(probe, reason) for probe in unknown])
+    return _examined(subject, OF_ROWS, [NotTestable(probe, reason) for probe in unknown], watcher)
 
 
-def _examined(subject: Subject, names: Sequence[str], known: Sequence[Outcome]) -> Diagnosis:
+def _examined(
+    subject: Subject, names: Sequence[str], known: Sequence[Outcome], watcher: Watcher | None = None
+) -> Diagnosis:
     module = subject.model.module
     rows = [row.ids for split in (subject.train,) if split for row in split.encoded[:ROWS]]
+    catalogue: list[Probe] = [probe for probe in CATALOGUE if probe.name in names]
+    watcher = watcher or Silent()
+    watcher.stage("preflight", len(catalogue))
     with evaluating(module):
         leak = _leak(subject.model, rows, subject.seed)
-        catalogue: list[Probe] = [probe for probe in CATALOGUE if probe.name in names]
-        found = examine(subject, catalogue, known=(leak,))
+        found = examine(subject, catalogue, known=(leak,), progress=lambda _: watcher.advance())
     return ordered([*known, *found.findings, *found.ruled_out, *found.not_testable], CATALOGUE, found.incomplete)
 
 

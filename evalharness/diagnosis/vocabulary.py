@@ -131,8 +131,8 @@ def _small_rows(subject: Subject) -> Outcome | None:
     evidence = {"rows": len(norms), "small_rows": len(small), "used_small_rows": len(used), "median_norm": median}
     if not used and len(small) <= max(1, FEW_ROWS * len(norms)):
         claim = (
-            f"The rows of the embedding are trained: {len(small)} of {len(norms)} have a norm below a tenth of the "
-            f"median ({median:.3g}), and none of {len(inputs)} real inputs uses one."
+            f"No row of the embedding in use looks untrained: {len(small)} of {len(norms)} have a norm below a "
+            f"tenth of the median ({median:.3g}), and none of {len(inputs)} real inputs uses one."
         )
         return RuledOut(PROBE, claim, evidence)
     claim = (

@@ -59,4 +59,4 @@ def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = Non
         train=train,
         validation=validation,
     )
-    return preflight_rows(subject)
+    return preflight_rows(subject, watcher)

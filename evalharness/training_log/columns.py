@@ -104,21 +104,14 @@ def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LossPoi
 
 def number(value: object) -> float | None:
     """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none, as true and false are."""
-    if isinstance(value, str):
-        if not value:
-            return None
-        try:
-            return float(value)
-        except ValueError:
-            return _dressed(value)
     if isinstance(value, float):
         return value
-    if isinstance(value, bool) or not isinstance(value, int):
+    if value == "" or isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     try:
         return float(value)
-    except OverflowError:
-        return None
+    except (ValueError, OverflowError):
+        return _dressed(value) if isinstance(value, str) else None
 
 
 def _dressed(value: str) -> float | None:

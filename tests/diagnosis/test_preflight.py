@@ -57,6 +57,13 @@ def test_a_model_that_sees_the_future_is_stopped_before_its_first_step(mask):
         evalharness.preflight(Decoder(causal, mask), pair(length=100))
 
 
+def test_a_diagnosis_prints_as_lines_with_what_was_found_first():
+    first, *others = str(asked(Decoder(full), pair(length=100))).splitlines()
+    assert first.startswith("cause, future_leak: The attention is not causal")
+    assert any(line.startswith("ruled out, not_finite: ") for line in others)
+    assert any(line.startswith("not testable, ") for line in others)
+
+
 @pytest.mark.parametrize("make", [lambda: Decoder(causal), lambda: Decoder(sliding_window), Recurrent])
 def test_a_sound_model_is_let_through_with_everything_that_was_ruled_out(make):
     found = evalharness.preflight(make(), pair())
