@@ -29,13 +29,15 @@ class ModelSettings:
     """``[model]``: how the weights become a model, and what the model expects around a prompt.
 
     ``args`` are the factory's keyword arguments; ``config`` is a JSON or TOML file that is handed to it as one dict.
-    ``tokenizer`` stays text: a path, a hub name or code, told apart where it is loaded.
+    ``tokenizer`` stays text: a path, a hub name or code, told apart where it is loaded. ``merged_adapter`` is the PEFT
+    adapter that the checkpoint is said to have in its weights, once, over the base that ``weights`` names.
     """
 
     factory: str | None = None
     args: dict[str, Any] = field(default_factory=dict)
     config: Path | None = None
     weights: Path | None = None
+    merged_adapter: Path | None = None
     tokenizer: str | None = None
     context_length: int | None = None
     begin_token: str | int | None = None

@@ -85,6 +85,7 @@ def load_checkpoint(
     code = UserCode(manifest.folder)
     base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
     base, own_step, notes, adapter_config = _adapt(located, base, trust)
+    merged, merged_files = _merged(located, base, own_step, manifest, code, working_folder or Path.cwd(), trust=trust)
     place(base.module, target, number_type if base.is_plain else None)
 
     forward, forward_object = forward_of(manifest, code, call_module if base.is_plain else base.forward)
@@ -132,13 +133,13 @@ def load_checkpoint(
         dtype=_dtype_of(base.module),
         logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
         without_adapter=without_adapter,
-        adapter=adapter,
-        files=_files(manifest, located, base, sources, places),
+        adapter=adapter or merged,
+        files=_files(manifest, located, (*base.files, *merged_files), sources, places),
     )
 
 
 def _files(
-    manifest: Manifest, located: Located, base: Base, sources: list[Path], places: list[Path]
+    manifest: Manifest, located: Located, weights: tuple[Path, ...], sources: list[Path], places: list[Path]
 ) -> tuple[Path, ...]:
     """Everything that was read, or would have been had it been there under its usual name."""
     settings = manifest.model
@@ -147,7 +148,7 @@ def _files(
         places = [manifest.folder / settings.tokenizer]
     own = [located.path] if located.path.is_file() else list(located.path.iterdir())
     beside = [file for place in places for file in (place.glob("*token*") if place.is_dir() else [place])]
-    every = (*named, *base.files, *sources, *own, *beside)
+    every = (*named, *weights, *sources, *own, *beside)
     return tuple(sorted({file.resolve() for file in every if file.is_file()}))
 
 
@@ -189,6 +190,32 @@ def _adapter(model: LanguageModel, config: Any, step: int | None) -> tuple[Langu
     from evalharness.checkpoints import adapted  # noqa: PLC0415 - peft takes seconds to import
 
     return adapted.without_adapter(model), adapted.adapter_facts(model.module, config, step=step)
+
+
+def _merged(
+    located: Located,
+    base: Base,
+    step: int | None,
+    manifest: Manifest,
+    code: UserCode,
+    working_folder: Path,
+    *,
+    trust: bool,
+) -> tuple[AdapterFacts | None, tuple[Path, ...]]:
+    """What is known of the adapter that the manifest says is merged into the weights, and the files that tell it.
+
+    Both models are in memory until it has been asked how often the adapter is in the one.
+    """
+    folder = manifest.model.merged_adapter
+    if folder is None or located.kind == "adapter":
+        return None, ()
+    from evalharness.checkpoints import adapted, adapters  # noqa: PLC0415 - peft takes seconds to import
+
+    adapter = adapters.read_adapter(folder, trust=trust)
+    before = find_base(folder, manifest, code, None, working_folder, trust=trust)
+    states = (dict(module.state_dict()) for module in (base.module, before.module))
+    facts = adapted.merged_facts(*states, adapter.state, adapter.config, step=step)
+    return facts, (adapter.config_file, adapter.weights_file, *before.files)
 
 
 def check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None:

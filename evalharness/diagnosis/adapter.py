@@ -177,7 +177,7 @@ def _times(facts: AdapterFacts) -> Outcome:
     if not found:
         reason = (
             "whether the adapter is in the weights once or twice can't be told: the weights that it was trained over "
-            "are not known"
+            "are not known; for a merged checkpoint [model] merged_adapter and weights name them"
         )
         return NotTestable(PROBE, reason)
     middle = median(t.times for t in found)

@@ -11,7 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from evalharness.diagnosis import Subject
+from evalharness.diagnosis.adapter import adapter as examined
 from evalharness.errors import CheckpointError
+from evalharness.records import Finding, RuledOut
 
 IDS = torch.tensor([[3, 4, 5, 6]])
 
@@ -195,3 +198,21 @@ def test_an_adapter_takes_the_dtype_of_its_base(project, adapter, dtype):
     checkpoint = project.load("lora_step200", dtype=dtype)
     assert checkpoint.dtype == ("float32" if dtype == "auto" else dtype)
     assert torch.isfinite(checkpoint.model.logits(IDS)).all()
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_merged_checkpoint_tells_how_often_its_adapter_is_in_it(project, make_module, adapter, times):
+    whole = {name: tensor.clone() for name, tensor in make_module().state_dict().items()}
+    tuned = peft.PeftModel.from_pretrained(make_module(), str(adapter)).merge_and_unload().state_dict()
+    merged = {name: tensor + times * (tuned[name] - tensor) for name, tensor in whole.items()}
+    torch.save(merged, project.folder / "merged.pt")
+    project.manifest('factory = "models.py:build"\nweights = "base.safetensors"\nmerged_adapter = "lora_step200"')
+    checkpoint = project.load("merged.pt")
+    assert checkpoint.without_adapter is None
+    assert adapter / "adapter_model.safetensors" in checkpoint.files
+    outcomes = examined(Subject(checkpoint.model, checkpoint.tokenizer, adapter=checkpoint.adapter))
+    found = [outcome.claim for outcome in outcomes if isinstance(outcome, Finding)]
+    assert len(found) == (times != 1)
+    assert all({0: "not at all", 2: "twice"}[times] in claim for claim in found)
+    cleared = " ".join(outcome.claim for outcome in outcomes if isinstance(outcome, RuledOut))
+    assert ("in the weights once" in cleared) == (times == 1)
