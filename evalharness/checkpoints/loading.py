@@ -213,8 +213,9 @@ def _merged(
 
     adapter = adapters.read_adapter(folder, trust=trust)
     before = find_base(folder, manifest, code, None, working_folder, trust=trust)
-    states = (dict(module.state_dict()) for module in (base.module, before.module))
-    facts = adapted.merged_facts(*states, adapter.state, adapter.config, step=step)
+    facts = adapted.merged_facts(
+        base.module.state_dict(), before.module.state_dict(), adapter.state, adapter.config, step=step
+    )
     return facts, (adapter.config_file, adapter.weights_file, *before.files)
 
 
