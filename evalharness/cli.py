@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.cli_options import Names, Numbers, options_of_score
 from evalharness.progress import watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from evalharness.options import SandboxLevel
 
 GROUPS = {
@@ -34,36 +33,6 @@ class Grouped(click.Group):
                 formatter.write_dl([(n, c.get_short_help_str(200)) for n, c in commands if c is not None])
 
 
-class Numbers(click.ParamType[tuple[int, ...]]):
-    """Whole numbers separated by commas."""
-
-    name = "N,N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Parse ``1,4``."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if not numbers or min(numbers) < 1:
-            self.fail(f"{value!r}: expected whole numbers from 1 on, such as 1,4", param, ctx)
-        return numbers
-
-
-class Names(click.ParamType[tuple[str, ...]]):
-    """Names or paths separated by commas."""
-
-    name = "NAME|PATH,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Parse ``humaneval,warmup``."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(part.strip() for part in str(value).split(",") if part.strip())
-
-
 @click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="evalharness")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
@@ -77,54 +46,10 @@ def cli(debug: bool) -> None:
     """
 
 
-def _sandbox_option() -> Callable[..., Any]:
-    return click.option(
-        "--sandbox",
-        type=click.Choice(["auto", "A", "B", "C", "none"]),
-        help="Isolation of programs: the best that holds here, one level alone, or none (your rights!).  [auto]",
-    )
-
-
-def _packages_option() -> Callable[..., Any]:
-    return click.option(
-        "--packages", type=Names(), metavar="NAME,…", help="Packages that programs may import, such as numpy.  [none]"
-    )
-
-
-def _score_options(command: Callable[..., None]) -> Callable[..., None]:
-    options = [
-        click.option(
-            "--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]"
-        ),
-        click.option("--samples", type=int, help="Sampled completions for each problem, beside a greedy one.  [4]"),
-        click.option("--temperature", type=float, help="Temperature of the sampled ones.  [0.8]"),
-        click.option("--top-p", type=float, help="Sample from the smallest set of tokens with this mass.  [1.0]"),
-        click.option("--top-k", type=int, help="Sample from so many most probable tokens; 0: all.  [0]"),
-        click.option("--k", type=Numbers(), help="The k of pass@k.  [1,4]"),
-        click.option("--limit", type=int, help="Only the first so many problems of each set."),
-        click.option("--max-new-tokens", type=int, help="Longest completion.  [room for 800 characters]"),
-        click.option("--batch-size", type=int, help="Rows of a forward pass; never changes a completion.  [32]"),
-        click.option("--device", help="cpu, cuda, cuda:1, mps.  [auto]"),
-        click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]"),
-        click.option("--seed", type=int, help="Seed of the sampled completions and of the intervals.  [0]"),
-        click.option("--workers", type=int, help="Programs run at a time.  [one for each core]"),
-        _sandbox_option(),
-        _packages_option(),
-        click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
-        click.option("--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"),
-        click.option(
-            "--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @cli.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--step", type=int, help="The step of a series.  [the best, else the last]")
-@_score_options
+@options_of_score()
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard instead of the card.")
 def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
     """Score a checkpoint: what it does, whether it collapsed, and why its loss misleads.
@@ -162,7 +87,7 @@ def _print_card(card: Any, report_path: Path) -> None:
 @click.option("--every", type=click.IntRange(1), help="Only every so many-th checkpoint, counted back from the last.")
 @click.option("--last", type=click.IntRange(1), help="Only the last so many checkpoints.")
 @click.option("--steps", type=Numbers(), help="Only these steps.")
-@_score_options
+@options_of_score()
 def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, **asked: Any) -> None:
     """Score every checkpoint of a training run, and write the report over all of them.
 
@@ -199,7 +124,7 @@ def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...
 @click.option(
     "--idle", "idle_s", type=click.FloatRange(0), help="End after so many seconds without a new checkpoint.  [never]"
 )
-@_score_options
+@options_of_score()
 def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> None:
     """Score each checkpoint as training writes it, one line each, and keep the run's report up to date.
 
@@ -221,7 +146,7 @@ def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> 
 
 @cli.command()
 @click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_score_options
+@options_of_score()
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(paths: tuple[Path, ...], as_json: bool, **asked: Any) -> None:
     """Compare checkpoints on the same problems, paired: what changed, and whether by chance.
@@ -270,15 +195,8 @@ def report(folder: Path, plain: bool) -> None:
 
 @cli.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]")
 @click.option("--step", type=int, help="The step of a series.  [the best, else the last]")
-@click.option("--device", help="cpu, cuda, cuda:1, mps.  [auto]")
-@click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]")
-@click.option("--batch-size", type=int, help="Rows of a forward pass when completing.  [32]")
-@click.option("--max-new-tokens", type=int, help="Longest completion.  [room for 800 characters]")
-@click.option("--seed", type=int, help="Seed of what is drawn.  [0]")
-@click.option("--out", type=click.Path(path_type=Path), help="Where reports go; completions are kept there.  [reports]")
-@click.option("--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code.")
+@options_of_score("problems", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was established as JSON.")
 def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
     """Establish why a checkpoint's loss and behaviour disagree: the cause, with what was tested and ruled out.
@@ -316,7 +234,7 @@ def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
 @click.option("--tolerance", type=float, help="A fall that is let pass, as a share of 1.  [0.02]")
 @click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit's XML.")
-@_score_options
+@options_of_score()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_json: bool, **asked: Any) -> None:
     """Hold a checkpoint to what is asked of it, in CI.
@@ -374,8 +292,7 @@ def preflight(manifest: Path, trust: bool, as_json: bool) -> None:
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", help="The key of the text, if not one of the usual.")
 @click.option("--workers", type=click.IntRange(1), help="Programs run at a time.  [one for each core]")
-@_sandbox_option()
-@_packages_option()
+@options_of_score("sandbox", "packages")
 @click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
 def execute(
@@ -498,8 +415,7 @@ def _print(table: Any) -> None:
 @click.option("--key", help="The key of the text, if not one of the usual.")
 @click.option("--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="Where reports go.")
 @click.option("--workers", type=click.IntRange(1), help="Programs run at a time.  [one for each core]")
-@_sandbox_option()
-@_packages_option()
+@options_of_score("sandbox", "packages")
 @click.option("--mbpp", type=click.Path(path_type=Path), help="Where mbpp.jsonl is.")
 def convert(
     files: tuple[Path, ...],
