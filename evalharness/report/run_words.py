@@ -76,7 +76,7 @@ def worked(run: Run) -> Iterator[str]:
     card, frames = run.last, run.frames
     yield f"{len(frames.scorecards)} of {len(frames.scorecards) + len(run.failures)} checkpoints load and were scored."
     validation = validation_points(frames)["loss_nats"].to_list()
-    if len(validation) > 1 and validation[-1] < validation[0]:
+    if len(validation) > 1 and validation[-1] < validation[0] and loss_relation(card.loss) != "misleads":
         yield f"The validation loss fell from {nats(validation[0])} to {nats(validation[-1])} nats."
     if loss_relation(card.loss) == "agree":
         yield "The loss is real: it is the same from prefixes alone."
@@ -90,8 +90,10 @@ def worked(run: Run) -> Iterator[str]:
     ]
     for name, share in passed:
         yield f"Problems are solved: {prose(name)}, pass@1 {percent_interval(share)}."
-    for cleared in card.ruled_out:
-        yield f"{prose(cleared.claim)} ({code(cleared.probe)})"
+    found = {finding.probe for finding in card.findings}
+    cleared = [code(name) for name in dict.fromkeys(o.probe for o in card.ruled_out) if name not in found]
+    if cleared:
+        yield f"Tested, and nothing found, as the table above says in full: {', '.join(cleared)}."
 
 
 def failed(run: Run) -> Iterator[str]:
