@@ -85,6 +85,19 @@ def test_a_step_that_changed_is_scored_again_and_no_other(run: Run, series: Path
     assert [line.endswith("(kept)") for line in run(*arguments).stdout.splitlines()[:2]] == [True, False]
 
 
+def test_a_log_that_grows_beyond_a_step_leaves_its_score_and_one_that_changes_before_it_does_not(
+    run: Run, series: Path
+):
+    arguments = ("run", "mine", *FEW, "--steps", "20,40")
+    assert run(*arguments).returncode == 0
+    with (series / "train.log").open("a") as file:
+        file.write("Step 60/60 | Loss: 2.0\n  [EVAL] Step 60 | Val Loss: 2.5\n")
+    assert run(*arguments).stdout.count("(kept)") == 2
+    log = (series / "train.log").read_text()
+    (series / "train.log").write_text(log.replace("Step 30 | Val Loss: 3.8", "Step 30 | Val Loss: 3.1"))
+    assert [line.endswith("(kept)") for line in run(*arguments).stdout.splitlines()[:2]] == [True, False]
+
+
 def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(run: Run, series: Path):
     (series / "step_30.pt").write_bytes(b"no weights")
     done = run("run", "mine", *FEW, "--steps", "20,30,40")

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from evalharness.checkpoints.sidecars import Sidecar, sidecar_of
-from evalharness.checkpoints.wording import first_line, some
+from evalharness.checkpoints.wording import first_line, first_sentence, some
 from evalharness.errors import CheckpointError, UntrustedError
 
 if TYPE_CHECKING:
@@ -98,15 +98,15 @@ def _torch_load(path: Path, trust: bool) -> Any:
     mapped = zipfile.is_zipfile(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        if match := _GLOBAL.search(str(error)):
+    except Exception as error:
+        asked = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        if asked is not None:
             raise UntrustedError(
-                f"{path}: loading it would run code: it asks for {match.group(1)}, expected only tensors and plain "
+                f"{path}: loading it would run code: it asks for {asked.group(1)}, expected only tensors and plain "
                 "values; --trust allows it"
             ) from error
-        raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {first_line(error)}") from error
-    except Exception as error:
-        raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {first_line(error)}") from error
+        said = first_sentence(error)
+        raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {said}") from error
 
 
 def _unwrap(path: Path, saved: Any) -> tuple[dict[str, Tensor], Sidecar]:

@@ -18,6 +18,11 @@ def first_line(error: BaseException) -> str:
     return text if len(text) <= _LINE_LIMIT else text[:_LINE_LIMIT] + "…"
 
 
+def first_sentence(error: BaseException) -> str:
+    """Return the same up to the end of its first sentence: what follows is advice for whoever calls torch."""
+    return first_line(error).split(". ")[0].rstrip(".")
+
+
 def some(names: Iterable[str], shown: int = 3) -> str:
     """Return the count and the first few names: ``5 (a, b, c, …)``."""
     names = list(names)

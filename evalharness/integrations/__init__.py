@@ -8,6 +8,7 @@ In a loop of one's own, whose checkpoints are scored in a process beside it::
 
     beside = Beside(problems="warmup")           # before the loop
     for card in beside.saved("runs/step_500.pt"): print(card.verdict)    # after each save: what is finished by now
+    for card in beside.wait(): print(card.verdict)                       # at the end: the last ones
 """
 
 from __future__ import annotations

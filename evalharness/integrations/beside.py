@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
+import weakref
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -35,7 +38,9 @@ class Beside:
 
     ``settings`` are those of :func:`evalharness.score` (``problems``, ``samples``, ``limit``, ``out``, …); ``device``
     is the CPU unless said otherwise, because the accelerator is busy with training. What is still running when another
-    checkpoint comes is left to end; of those that wait, only the newest is scored.
+    checkpoint comes is left to end; of those that wait, only the newest is scored: ``evalharness run`` on their folder
+    scores the others, and makes the run's report. What can't be scored is warned of, and so is what a script leaves
+    unscored that ends without :meth:`wait`.
     """
 
     def __init__(self, *, every: int = 1, **settings: Any) -> None:
@@ -47,7 +52,8 @@ class Beside:
         self._waiting: str | None = None
         self._running: _Running | None = None
         self.faults: list[str] = []
-        """One line for each checkpoint that could not be scored."""
+        """One line for each checkpoint that could not be scored; each is warned of, too."""
+        atexit.register(_say_what_is_left, weakref.ref(self))
 
     def saved(self, path: str | Path) -> list[Scorecard]:
         """Take note of a checkpoint that was written whole, and return the scorecards that are finished by now."""
@@ -95,8 +101,25 @@ class Beside:
             return [cards.from_json(texts[0])]
         except StoreError:
             last = (texts[1].strip().splitlines() or ["it printed nothing"])[-1]
-            self.faults.append(f"{running.path}: not scored (exit code {running.process.returncode}): {last}")
+            fault = f"{running.path}: not scored (exit code {running.process.returncode}): {last}"
+            self.faults.append(fault)
+            warnings.warn(fault, stacklevel=2)
             return []
+
+    def left(self) -> list[str]:
+        """The paths of the checkpoints that are being scored, or wait for it."""
+        return [*([self._running.path] if self._running else []), *([self._waiting] if self._waiting else [])]
+
+
+def _say_what_is_left(beside: weakref.ref[Beside]) -> None:
+    """A training script may end before the scores do: nobody would ever see them."""
+    found = beside()
+    if found is not None and (left := found.left()):
+        print(  # noqa: T201 - the interpreter ends: there is nobody else to tell
+            f"evalharness: {', '.join(left)} had not been scored when the script ended: call wait() at its end, or "
+            "run evalharness run on the folder",
+            file=sys.stderr,
+        )
 
 
 def _arguments(settings: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalharness.checkpoints.untrained import Untrained
     from evalharness.diagnosis import Split
     from evalharness.interfaces import Watcher
-    from evalharness.manifest import Manifest
+    from evalharness.manifest import LogSettings, Manifest
     from evalharness.problems import ProblemSet
     from evalharness.records import LossPoint
 
@@ -30,12 +30,13 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     sets = load_problem_sets(options)
-    log = list(training_log(path, manifest, watcher))
+    logged = training_log(path, manifest.log, watcher)
     check_data(manifest)
     checkpoint = load_model(path, manifest, options, watcher)
     train, validation = (
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
     )
+    log = list(up_to(checkpoint.info.step, logged))
     return Work(checkpoint, manifest, options, sets, watcher, log, train, validation)
 
 
@@ -74,7 +75,7 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     return sets
 
 
-def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[LossPoint, ...]:
+def training_log(path: Path, settings: LogSettings, watcher: Watcher) -> tuple[LossPoint, ...]:
     """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it; none is no fault.
 
     Raises :class:`LogError` where one that the manifest names can't be read.
@@ -83,15 +84,15 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     from evalharness.training_log import read_folder, read_logs
 
     try:
-        if manifest.log.path:
-            log = read_logs(manifest.log.path)
+        if settings.path:
+            log = read_logs(settings.path)
         else:
             folder = _folder_of_logs(path)
             if folder is None:
                 return ()
             log = read_folder(folder)
     except LogError as error:
-        if manifest.log.path:
+        if settings.path:
             raise
         watcher.say(f"no training log: {error}")
         return ()
@@ -100,12 +101,21 @@ def training_log(path: Path, manifest: Manifest, watcher: Watcher) -> tuple[Loss
     return log.points
 
 
-def log_files(path: Path, manifest: Manifest) -> tuple[Path, ...]:
+def up_to(step: int | None, points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
+    """The losses that were logged by the time of a checkpoint: what came after says nothing of it.
+
+    All of them where its step isn't known, or counts otherwise than the log does: where none is logged up to it.
+    """
+    until = points if step is None else tuple(point for point in points if point.step <= step)
+    return until or points
+
+
+def log_files(path: Path, settings: LogSettings) -> tuple[Path, ...]:
     """The files that :func:`training_log` reads."""
     from evalharness.training_log import find_logs
 
-    folder = None if manifest.log.path else _folder_of_logs(path)
-    return manifest.log.path if folder is None else tuple(find_logs(folder))
+    folder = None if settings.path else _folder_of_logs(path)
+    return settings.path if folder is None else tuple(find_logs(folder))
 
 
 def _folder_of_logs(path: Path) -> Path | None:

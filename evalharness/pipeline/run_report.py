@@ -46,8 +46,8 @@ def keep_records(
     """Write ``run.json`` and ``log.jsonl``; False where they were there and are the same. ``last`` is the last step."""
     from evalharness.pipeline.loading import log_files, training_log
 
-    log = training_log(path, manifest, watcher)
-    facts = tuple(facts_of(manifest, last, log, log_files(path, manifest)))
+    log = training_log(path, manifest.log, watcher)
+    facts = tuple(facts_of(manifest, last, log, log_files(path, manifest.log)))
     record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
     texts = {
         NAME: json.dumps(cards.plain(record), indent=2, ensure_ascii=False) + "\n",

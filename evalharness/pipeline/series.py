@@ -85,7 +85,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     for number, step in enumerate(steps, 1):
         assert step.step is not None  # noqa: S101 - steps_of gives no other
         own = folder / f"step_{step.step}"
-        if is_fresh(own, options) and (held := kept_scorecard(own)) is not None:
+        if is_fresh(own, path, manifest, options) and (held := kept_scorecard(own)) is not None:
             found[step.step] = held
             kept.add(step.step)
             continue

@@ -1,27 +1,31 @@
 """Whether a scored step is as it would be scored now, told without loading torch or reading a weight.
 
 What was read is known by the sizes and times of its files, as ``make`` knows it; a file that was changed and has its
-size and time as before is not noticed. What is scored again goes by the digests of contents.
+size and time as before is not noticed. What is scored again goes by the digests of contents. A training log grows with
+every step: of it what counts is the losses up to the step that was scored.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalharness.errors import LogError
+from evalharness.interfaces import Silent
 from evalharness.pipeline.completing import digest
-from evalharness.pipeline.loading import log_files, series_name
+from evalharness.pipeline.loading import log_files, series_name, training_log, up_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.manifest import Manifest
+    from evalharness.manifest import LogSettings, Manifest
     from evalharness.options import ScoreOptions
     from evalharness.pipeline.work import Work
-    from evalharness.records import Scorecard
+    from evalharness.records import LossPoint, Scorecard
 
 NAME = ".journal/stamp.json"
 _CHANGE_NOTHING = ("batch_size", "workers", "out", "step", "trust")
@@ -31,10 +35,13 @@ def stamp(work: Work, path: Path) -> str:
     """What the score of a path is made of and how, as JSON. Taken before scoring: a file may change meanwhile."""
     data = (work.manifest.data.train, work.manifest.data.validation)
     problems = [Path(name) for name in work.options.problems]
-    named = (*data, *problems, work.options.mbpp, *log_files(path, work.manifest))
+    named = (*data, *problems, work.options.mbpp)
     content = {
         "options": key_of(work.options),
         **_meant(path, work.manifest, work.options),
+        "step": work.checkpoint.info.step,
+        "log": _digest_of_losses(work.log),
+        "log_files": states_of(log_files(path, work.manifest.log)),
         "files": states_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
     }
     return json.dumps(content, indent=2) + "\n"
@@ -49,19 +56,36 @@ def kept_folder(path: Path, manifest: Manifest, options: ScoreOptions) -> Path |
     meant = _meant(path, manifest, options)
     for found in sorted((options.out / series_name(path, manifest, options.step)).glob(f"*/{NAME}")):
         folder = found.parent.parent
-        if meant.items() <= _read(folder).items() and is_fresh(folder, options):
+        if meant.items() <= _read(folder).items() and is_fresh(folder, path, manifest, options):
             return folder
     return None
 
 
-def is_fresh(folder: Path, options: ScoreOptions) -> bool:
+def is_fresh(folder: Path, path: Path, manifest: Manifest, options: ScoreOptions) -> bool:
     """Whether ``folder`` holds a whole score under these options, and nothing that it was made of has changed."""
     held = _read(folder)
     try:
         files = [Path(file) for file in held["files"]]
-        return bool(held["options"] == key_of(options) and held["files"] == states_of(files))
-    except (OSError, KeyError, TypeError):
+        return bool(
+            held["options"] == key_of(options)
+            and held["files"] == states_of(files)
+            and (
+                held["log_files"] == (states := states_of(log_files(path, manifest.log)))
+                or held["log"] == _digest_of_losses(up_to(held["step"], _losses(path, manifest.log, str(states))))
+            )
+        )
+    except (OSError, KeyError, TypeError, LogError):
         return False
+
+
+@lru_cache(maxsize=1)
+def _losses(path: Path, settings: LogSettings, _states: str) -> tuple[LossPoint, ...]:
+    """The losses that are logged now, read once for all steps of a run."""
+    return training_log(path, settings, Silent())
+
+
+def _digest_of_losses(points: Iterable[LossPoint]) -> str:
+    return digest([(point.step, point.split, str(point.loss_nats)) for point in points])
 
 
 def kept_scorecard(folder: Path) -> Scorecard | None:

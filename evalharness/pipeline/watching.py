@@ -41,6 +41,9 @@ def watch(
 
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; watch takes the one that training writes checkpoints to")
+    watcher = watcher or Silent()
+    until = "until Ctrl-C" if idle_s is None else f"until nothing new comes for {idle_s:g} s"
+    watcher.say(f"watching {folder} {until}; what does not change for {settle_s:g} s is taken as written")
     manifest, done = find_manifest(folder), dict[int, object]()
     last_news = clock()
     while idle_s is None or clock() - last_news < idle_s:
@@ -48,7 +51,7 @@ def watch(
         new = [step for step, state in states.items() if done.get(step) != state]
         if new:
             done |= {step: states[step] for step in new}
-            yield run_series(folder, asked, Choice(steps=tuple(new)), watcher or Silent())
+            yield run_series(folder, asked, Choice(steps=tuple(new)), watcher)
             last_news = clock()
         else:
             sleep(min(POLL_S, settle_s))

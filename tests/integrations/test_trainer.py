@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,5 +110,15 @@ def test_a_plain_loop_gets_its_scorecards_while_it_goes_on(model_folder: Path, m
     assert [card.checkpoint.step for card in beside.wait()] == [10]
     (model_folder / "step_20.pt").write_bytes(b"no weights")
     beside.saved(model_folder / "step_20.pt")
-    assert beside.wait() == []
+    with pytest.warns(UserWarning, match=r"step_20\.pt: not scored \(exit code 2\)"):
+        assert beside.wait() == []
     assert "step_20.pt: not scored (exit code 2)" in beside.faults[0]
+
+
+def test_a_script_that_ends_before_its_scores_says_so(model_folder: Path):
+    (model_folder / "model.pt").rename(model_folder / "step_10.pt")
+    script = "from evalharness.integrations import Beside\nbeside = Beside(limit=1)\nbeside.saved('mine/step_10.pt')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=model_folder.parent, capture_output=True, text=True, check=True
+    )
+    assert "mine/step_10.pt had not been scored when the script ended: call wait()" in done.stderr
