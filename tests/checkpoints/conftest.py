@@ -186,7 +186,9 @@ def save_adapter(project: Project, make_module: Callable[..., Any]) -> Callable[
         if not (project.folder / "base.safetensors").exists():
             kept = {key: value for key, value in base.state_dict().items() if key != "head.weight"}
             save_file(kept, project.folder / "base.safetensors")
-        adapted = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["qkv", "out_proj"]))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            adapted = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["qkv", "out_proj"]))
         if trained:
             generator = torch.Generator().manual_seed(seed)
             for key, value in adapted.named_parameters():
