@@ -42,11 +42,14 @@ def loss_mismatch(subject: Subject) -> Outcome:
     if not all(item.is_far_from(logged.loss_nats) for item in conventions if item.plausible):
         return RuledOut(
             PROBE,
-            f"No convention of {len(conventions)} gives {said} exactly, but some come near enough for a log over other "
-            f"rows; {ours}.",
+            f"None of {len(conventions)} conventions gives {said} exactly, but some are as near as other rows of the "
+            f"same kind would be; {ours}.",
             evidence,
         )
-    claim = f"No convention that this model can have been trained by gives {said}: {ours}. The log is another's"
+    claim = (
+        f"No convention that this model can have been trained by gives {said}: {ours}. The log is another's, or the "
+        "model is not built here as it was trained"
+    )
     unlikely = reproducing(conventions, logged.loss_nats, plausible=False)
     evidence["reproduced_implausibly_by"] = [item.convention.words for item in unlikely[:LISTED]]
     if unlikely:
@@ -57,7 +60,10 @@ def loss_mismatch(subject: Subject) -> Outcome:
         steps = ", ".join(str(point.step) for point in elsewhere[:3])
         claim += f" The same log has a loss like this checkpoint's at step {steps}."
         evidence["like_this_at_step"] = elsewhere[0].step
-    remedy = "Look for the step, run, data or precision that the log was written for; trust the recomputed loss."
+    remedy = (
+        "Look for the step, run, data or precision that the log was written for, and whether the factory builds the "
+        "model that was trained (its mask, scales and tokenizer); trust the recomputed loss."
+    )
     return Finding(PROBE, "contributing", claim, evidence, remedy)
 
 

@@ -84,7 +84,8 @@ def _examined(
     subject: Subject, names: Sequence[str], known: Sequence[Outcome], watcher: Watcher | None = None
 ) -> Diagnosis:
     module = subject.model.module
-    rows = [row.ids for split in (subject.train,) if split for row in split.encoded[:ROWS]]
+    split = subject.train or subject.validation
+    rows = [row.ids for row in split.encoded[:ROWS]] if split else []
     catalogue: list[Probe] = [probe for probe in CATALOGUE if probe.name in names]
     watcher = watcher or Silent()
     watcher.stage("preflight", len(catalogue))

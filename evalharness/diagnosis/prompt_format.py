@@ -74,8 +74,8 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
     if not can_change(list(before.values()), max(1, len(ways))):
         claim = (
             f"The prompts as scored suit the model: {sum(before.values())} of {len(before)} greedy completions of "
-            f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: too few for a change to better. "
-            f"{compared}"
+            f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: so few that no change could make "
+            f"significantly fewer so. {compared}"
         )
         return RuledOut(PROBE, claim, evidence)
     if knows_its_rows(subject) is False:
@@ -89,7 +89,10 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
         return NotTestable(PROBE, f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate")
     if not betters:
         tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
-        claim = f"No small change of the prompt makes significantly fewer completions degenerate ({tried}). {compared}"
+        claim = (
+            f"No small change of the prompt makes significantly fewer of {len(before)} greedy completions of "
+            f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
+        )
         return RuledOut(PROBE, claim, evidence)
     best = min(betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
     claim = (

@@ -95,9 +95,9 @@ def self_reinforcement(subject: Subject) -> Finding | RuledOut | NotTestable:
         **_free_running(subject),
     }
     figures = (
-        f"the next copy of a line has probability {curve.means[0]:.2f} after one copy and {last.estimate:.2f} "
-        f"[{last.low:.2f}, {last.high:.2f}] after {curve.copies}, where {reference[-1]:.2f} is what copies are "
-        f"evidence for ({len(curve.lines)} lines)"
+        f"shown a line once the model gives a second one like it probability {curve.means[0]:.2f}, shown it "
+        f"{curve.copies} times {last.estimate:.2f} [{last.low:.2f}, {last.high:.2f}] to one more, and so many copies "
+        f"justify {reference[-1]:.2f} ({len(curve.lines)} lines)"
     )
     if not (curve.rises and last.low > reference[-1]):
         return RuledOut(PROBE, f"Copies do not make copies likelier than they should: {figures}.", evidence)

@@ -38,9 +38,14 @@ def token_boundary(subject: Subject) -> Finding | RuledOut | NotTestable:
     }
     counts = f"{sum(of_rows)} of {len(of_rows)} training rows and {sum(of_problems)} of {len(of_problems)} problems"
     if not any(of_rows) and not any(of_problems):
+        compared = [
+            f"all {len(found)} {name}"
+            for name, found in (("training rows", of_rows), ("problems", of_problems))
+            if found
+        ]
         claim = (
-            f"No token reaches across the boundary of prompt and completion: {len(of_rows)} training rows and "
-            f"{len(of_problems)} problems are the same tokens encoded apart and together."
+            f"No token reaches across the boundary of prompt and completion: {' and '.join(compared)} are the same "
+            "tokens encoded apart and together."
         )
         return RuledOut(PROBE, claim, evidence)
     begins = f"Encoded apart, {counts} are other tokens than encoded together"

@@ -44,6 +44,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     Raises :class:`LogError` where there are several losses and never a step.
     """
     step: int | None = None
+    evaluated: int | None = None
     unplaced: list[LossPoint] = []
     source = log.name
     for at, line in enumerate(map(str.lower, log.lines()), 1):
@@ -51,7 +52,13 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
             if step is None:
                 yield from unplaced
             step = int(found[1].replace(",", ""))
-        for split, loss in _losses(line, log):
+        losses = list(_losses(line, log)) if "loss" in line else ()
+        if len(losses) > 1:
+            evaluated = step
+        elif losses and found and losses[0][0] == "train" and step == evaluated:
+            # An evaluation of both splits, as nanoGPT's, is over many batches; this line is of one of that step.
+            continue
+        for split, loss in losses:
             epoch = EPOCH.search(line) if "epoch" in line else None
             time = TIME.match(line)
             point = LossPoint(

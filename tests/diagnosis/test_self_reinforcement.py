@@ -52,7 +52,7 @@ def test_another_finding_keeps_it_from_being_named(severity):
     found = asked(outcomes=(CLEARED, Finding("overfit", severity, "c", {}, "r")))
     assert isinstance(found, NotTestable)
     assert "found was overfit" in found.reason
-    assert "after 8" in found.reason
+    assert "shown it 8 times" in found.reason
 
 
 def test_a_note_explains_nothing():

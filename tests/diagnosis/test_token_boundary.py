@@ -51,7 +51,7 @@ def test_a_difference_that_does_not_better_anything_is_a_note(healthy):
 def test_a_tokenizer_of_characters_is_cleared():
     found = token_boundary(subject(problems=PROBLEMS, train=split()))
     assert isinstance(found, RuledOut)
-    assert "20 training rows and 20 problems" in found.claim
+    assert "all 20 training rows and all 20 problems" in found.claim
 
 
 def test_rows_alone_are_enough():
