@@ -75,6 +75,23 @@ def to_json(baseline: Baseline) -> str:
 
 def read_baseline(path: Path) -> Baseline:
     """Read a file that :func:`to_json` made. Raises :class:`BaselineError`, one line, where it is none."""
+    content = _content(path)
+    broken = f"{path}: is a broken baseline"
+    try:
+        baseline = _read(content)
+        missing = [name for name in _HELD_EQUAL if name not in baseline.protocol]
+        faults = [f"it lacks {', '.join(missing)}"] if missing else _lacking(baseline)
+    except KeyError as error:
+        raise BaselineError(f"{broken}: it lacks {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BaselineError(f"{broken}: a value in it is not as evalharness writes it") from error
+    if faults:
+        raise BaselineError(f"{broken}: {'; '.join(faults)}")
+    return baseline
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The file's object, of this version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -87,31 +104,48 @@ def read_baseline(path: Path) -> Baseline:
     if version is None:
         raise BaselineError(f"{path}: is not a baseline: it has no {_VERSION_KEY!r}")
     if version != VERSION:
-        raise BaselineError(f"{path}: is a baseline of version {version}, this evalharness reads {VERSION}; renew it")
-    try:
-        passed = {
-            name: {decoding: {task: _parsed(text) for task, text in counts.items()} for decoding, counts in by.items()}
-            for name, by in content["passed"].items()
-        }
-        problems = [(item["name"], item["problems"], item["digest"]) for item in content["protocol"]["problems"]]
-        missing = [name for name in _HELD_EQUAL if name not in content["protocol"]]
-        if not problems or missing or "path" not in content["checkpoint"]:
-            raise BaselineError(f"{path}: is a broken baseline: it lacks {', '.join(missing) or 'its problems'}")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{path}: is a broken baseline: {type(error).__name__} {error}") from error
+        raise BaselineError(f"{path}: is a baseline of version {version!r}, this evalharness reads {VERSION}; renew it")
+    return dict(content)
+
+
+def _read(content: Mapping[str, Any]) -> Baseline:
+    passed = {
+        name: {decoding: {task: _parsed(text) for task, text in counts.items()} for decoding, counts in by.items()}
+        for name, by in content["passed"].items()
+    }
+    _ = content["checkpoint"]["path"]
     return Baseline(content["checkpoint"], content["protocol"], passed)
 
 
-def differences(baseline: Baseline, now: Baseline) -> list[str]:
-    """What keeps two from being compared, each with both values; empty where nothing does."""
-    then_sets, now_sets = (_sets(b) for b in (baseline, now))
+def _lacking(baseline: Baseline) -> list[str]:
+    """Which problem sets have not as many results as problems: a comparison would be of those that are left."""
+    decodings = ("greedy", "sampled") if baseline.protocol["samples"] else ("greedy",)
+    found = {
+        f"{name} has {decoding} results of {len(baseline.passed.get(name, {}).get(decoding, {}))} of {count} problems"
+        for name, (count, _) in _sets(baseline.protocol).items()
+        for decoding in decodings
+        if len(baseline.passed.get(name, {}).get(decoding, {})) != count
+    }
+    return sorted(found) if _sets(baseline.protocol) else ["it lacks its problems"]
+
+
+def differences(baseline: Baseline, protocol: Mapping[str, Any]) -> list[str]:
+    """What keeps a score under ``protocol`` from being compared, each with both values; empty where nothing does."""
+    then_sets, now_sets = _sets(baseline.protocol), _sets(protocol)
     found = [] if then_sets == now_sets else [_of_problems(then_sets, now_sets)]
     found += [
-        f"{name} {baseline.protocol[name]} then, {now.protocol[name]} now"
+        f"{name} {baseline.protocol[name]} then, {protocol[name]} now"
         for name in _HELD_EQUAL
-        if baseline.protocol[name] != now.protocol[name]
+        if baseline.protocol[name] != protocol[name]
     ]
     return found
+
+
+def refuse(path: Path, baseline: Baseline, protocol: Mapping[str, Any]) -> None:
+    """Raise :class:`BaselineError` where what is scored under ``protocol`` can't be compared with a baseline."""
+    reasons = differences(baseline, protocol)
+    if reasons:
+        raise BaselineError(f"{path}: can't be compared: {'; '.join(reasons)}")
 
 
 def compare(path: Path, baseline: Baseline, now: Baseline) -> Comparison:
@@ -120,15 +154,19 @@ def compare(path: Path, baseline: Baseline, now: Baseline) -> Comparison:
     One test over all problem sets, so that the rate of false alarms is that of one test. Raises :class:`BaselineError`
     where the baseline at ``path`` is of other problems, another decoding or another seed.
     """
-    reasons = differences(baseline, now)
-    if reasons:
-        raise BaselineError(f"{path}: can't be compared: {'; '.join(reasons)}")
+    refuse(path, baseline, now.protocol)
     decoding = "sampled" if now.protocol["samples"] else "greedy"
     then_counts, now_counts = (_pooled(b, decoding) for b in (baseline, now))
     try:
         return compare_pass_at_k(then_counts, now_counts, 1, seed=now.protocol["seed"])
     except ValueError as error:
         raise BaselineError(f"{path}: can't be compared: {error}") from error
+
+
+def solved(baseline: Baseline) -> int:
+    """How many problems it passes, at least once, of those that :func:`compare` compares."""
+    decoding = "sampled" if baseline.protocol["samples"] else "greedy"
+    return sum(passed > 0 for _, passed in _pooled(baseline, decoding).values())
 
 
 def _counts(file: Path) -> Counts:
@@ -154,8 +192,8 @@ def _parsed(text: str) -> tuple[int, int]:
     return completions, passed
 
 
-def _sets(baseline: Baseline) -> dict[str, tuple[int, str]]:
-    return {item["name"]: (item["problems"], item["digest"]) for item in baseline.protocol["problems"]}
+def _sets(protocol: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    return {item["name"]: (item["problems"], item["digest"]) for item in protocol["problems"]}
 
 
 def _of_problems(then: dict[str, tuple[int, str]], now: dict[str, tuple[int, str]]) -> str:

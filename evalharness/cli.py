@@ -249,10 +249,17 @@ def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_js
     evalharness gate runs/tuned --problems warmup --save-baseline tests/baseline.json
     evalharness gate runs/tuned --problems warmup --baseline tests/baseline.json --junit gate.xml
     """
+    from evalharness.errors import EvalHarnessError
     from evalharness.gate_command import run_gate
+    from evalharness.gate_output import error_to_json
 
-    with watcher() as watching:
-        result = run_gate(checkpoint, asked, watching, save_baseline=save_baseline, junit=junit)
+    try:
+        with watcher() as watching:
+            result = run_gate(checkpoint, asked, watching, save_baseline=save_baseline, junit=junit)
+    except EvalHarnessError as error:
+        if as_json:
+            click.echo(error_to_json(checkpoint, error))
+        raise
     for line in result.output(as_json=as_json):
         click.echo(line)
     click.get_current_context().exit(result.exit_code)

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness import gate_output, pipeline
 from evalharness.baseline import read_baseline
-from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.gating import GateResult, hold_to, resolve_gate
+from evalharness.errors import BaselineError, EvalHarnessError, StoreError
+from evalharness.gating import GateResult, hold_to, refuse_early, resolve_gate
 from evalharness.gating import save_baseline as write_baseline
 from evalharness.manifest import GateSettings, find_manifest
+from evalharness.options import resolve
 from evalharness.store import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalharness.baseline import Baseline
     from evalharness.interfaces import Watcher
+    from evalharness.options import ScoreOptions
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
@@ -43,6 +46,8 @@ class GateRun:
             return
         if self.saved is not None:
             yield f"baseline written to {self.saved}: commit it"
+            if self.gate.scored.scorecard.verdict == "collapsed":
+                yield "this checkpoint has collapsed: what is held to its baseline is held to little"
         if self.gate.results or self.gate.incomplete:
             yield from gate_output.lines(self.gate)
 
@@ -61,29 +66,65 @@ def run_gate(
     Raises :class:`EvalHarnessError`, for what can be told before scoring without scoring.
     """
     environment = os.environ if environment is None else environment
+    manifest = find_manifest(checkpoint)
     gate_names = {item.name for item in dataclasses.fields(GateSettings)}
-    held_to = {name: value for name, value in asked.items() if name in gate_names}
-    options = resolve_gate(held_to, find_manifest(checkpoint).gate, environment)
-    if save_baseline is not None and options.baseline is not None and _same(save_baseline, options.baseline):
-        options = dataclasses.replace(options, baseline=None)  # it is renewed, not held to
+    options = resolve_gate({k: v for k, v in asked.items() if k in gate_names}, manifest.gate, environment)
+    for_score = {k: v for k, v in asked.items() if k not in gate_names}
     if not options.asks_for_something and save_baseline is None:
         raise EvalHarnessError(
             "the checkpoint is held to nothing: give --no-collapse, --checks, --min-pass-at-1, --max-loop-rate or "
             "--baseline, or [gate] in evalharness.toml; --save-baseline writes a baseline"
         )
-    baseline = None if options.baseline is None else read_baseline(options.baseline)
+    baseline = _baseline(options.baseline, save_baseline, resolve(for_score, manifest.score, environment), watcher)
+    if baseline is None:
+        options = dataclasses.replace(options, baseline=None)
     for target in (save_baseline, junit):
         _check_writable(target)
-    scored = pipeline.score_once(checkpoint, {k: v for k, v in asked.items() if k not in gate_names}, watcher)
-    result = hold_to(scored, options, baseline)
+    summary = environment.get(SUMMARY_VARIABLE)
+    try:
+        scored = pipeline.score_once(checkpoint, for_score, watcher)
+        result = hold_to(scored, options, baseline)
+    except EvalHarnessError as error:
+        _tell(junit, gate_output.error_to_junit(checkpoint, error))
+        _add(summary, gate_output.error_to_markdown(checkpoint, error), watcher)
+        raise
     if save_baseline is not None:
         write_baseline(scored, save_baseline)
-    if junit is not None:
-        write_file(junit, gate_output.to_junit(result))
-    summary = environment.get(SUMMARY_VARIABLE)
-    if summary and (fault := gate_output.append_summary(result, Path(summary))):
-        watcher.say(fault)
+    _tell(junit, gate_output.to_junit(result))
+    _add(summary, gate_output.to_markdown(result), watcher)
     return GateRun(result, save_baseline)
+
+
+def _baseline(path: Path | None, renewed: Path | None, options: ScoreOptions, watcher: Watcher) -> Baseline | None:
+    """The baseline to be held to, refused before the minutes of a score where it can't be compared.
+
+    One that is to be renewed is held to all the same, as far as it is there and can be.
+    """
+    if path is None:
+        return None
+    is_renewed = renewed is not None and _same(renewed, path)
+    if is_renewed and not path.exists():
+        return None
+    try:
+        baseline = read_baseline(path)
+        refuse_early(path, baseline, options)
+    except BaselineError as error:
+        if not is_renewed:
+            raise
+        watcher.say(f"{error}: renewed without being held to it")
+        return None
+    return baseline
+
+
+def _tell(junit: Path | None, xml: str) -> None:
+    if junit is not None:
+        write_file(junit, xml)
+
+
+def _add(summary: str | None, section: str, watcher: Watcher) -> None:
+    """Append to the step's summary, where there is one."""
+    if summary and (fault := gate_output.append_summary(section, Path(summary))):
+        watcher.say(fault)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from evalharness.checks import no_mode_collapse
 from evalharness.errors import StoreError
 from evalharness.report import render_card
 from evalharness.report.escaping import fenced, prose, visible
@@ -34,6 +35,10 @@ def lines(gate: GateResult) -> Iterator[str]:
     for line in gate.incomplete:
         yield f"{'INCOMPLETE':<14}{visible(line)}"
     yield f"{_CLOSED[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
+    if gate.exit_code == 1:
+        yield f"\n{card_text(gate.scored)}"
+        if shown := worst_completion(gate.scored.folder):
+            yield f"\nthe worst completion, {shown}"
 
 
 def to_json(gate: GateResult) -> str:
@@ -90,17 +95,39 @@ def to_markdown(gate: GateResult) -> str:
     ]
     shown = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
     parts += [f"The worst completion:\n\n{fenced(shown)}"] if shown else []
-    return "\n\n".join(parts) + "\n\n"
+    return "\n" + "\n\n".join(parts) + "\n\n"  # begins on a line of its own whatever is there already
 
 
-def append_summary(gate: GateResult, target: Path) -> str | None:
-    """Append the section to a step's summary, without the card where it would be too much; what was wrong, or None.
+def error_to_junit(checkpoint: Path, error: Exception) -> str:
+    """JUnit's XML where nothing could be evaluated at all: one ``testcase``, which is an error."""
+    counts = {"tests": "1", "failures": "0", "errors": "1"}
+    root = ET.Element("testsuites", counts)
+    suite = ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
+    case = ET.SubElement(suite, "testcase", {"classname": _xml(str(checkpoint)), "name": "evaluated"})
+    ET.SubElement(case, "error", {"message": _xml(str(error))})
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def error_to_json(checkpoint: Path, error: Exception) -> str:
+    """The same as one JSON object."""
+    content = {"checkpoint": str(checkpoint), "passed": False, "error": str(error)}
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def error_to_markdown(checkpoint: Path, error: Exception) -> str:
+    """The same as a section for GitHub's step summary."""
+    return f"\n## evalharness gate: {prose(str(checkpoint))}\n\n{_CLOSED[3]}: {prose(str(error))}\n\n"
+
+
+def append_summary(section: str, target: Path) -> str | None:
+    """Append a section to a step's summary, or its heading and outcome where all of it is too much; what was wrong.
 
     The summary was not asked for on the command line, so what is wrong with it does not change how a gate ends.
     """
-    short = f"## evalharness gate\n\n{_CLOSED[gate.exit_code]}\n\n"
+    heading, outcome, *_ = section.strip().split("\n\n")
     try:
-        for text in (to_markdown(gate), short):
+        for text in (section, f"\n{heading}\n\n{outcome}\n\n"):
             if append_file(target, text, largest_bytes=SUMMARY_BYTES):
                 return None
     except StoreError as error:
@@ -132,7 +159,8 @@ def summary_line(scored: ScoreResult) -> str:
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
     missing = [f"incomplete: {line}" for line in card.incomplete[:1]]
-    words = [card.verdict.upper(), *figures, *missing, str(scored.folder / "report.md")]
+    told = "" if no_mode_collapse(card).outcome != "not_evaluated" else " as far as so few completions tell"
+    words = [card.verdict.upper() + told, *figures, *missing, str(scored.folder / "report.md")]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 
 

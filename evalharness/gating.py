@@ -27,13 +27,21 @@ from evalharness.manifest import GateSettings
 from evalharness.store import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from evalharness.baseline import Baseline
+    from evalharness.options import ScoreOptions
     from evalharness.pipeline import ScoreResult
 
 PASSED, FAILED, NOT_EVALUATED = 0, 1, 3
+_CAN_FAIL: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "min_pass_at_1": (lambda share: 0 < share <= 1, "a share of 1, above 0: no checkpoint passes less than none"),
+    "max_loop_rate": (lambda share: 0 <= share < 1, "a share of 1, below 1: no checkpoint has more than all"),
+    "level": (lambda level: 0.0001 <= level <= 0.5, "from 0.0001 to 0.5: at less nothing is ever significant"),
+    "tolerance": (lambda share: 0 <= share < 1, "a share of 1, below 1: no checkpoint falls by more than all"),
+}
+"""What a gate can be asked, and why not more: a condition that can't fail is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,9 @@ class GateOptions:
     def __post_init__(self) -> None:
         """Gather every fault and raise once."""
         faults = [
-            f"--{name.replace('_', '-')} {value:g}: expected a share of 1, from 0 to 1"
-            for name in ("min_pass_at_1", "max_loop_rate", "level", "tolerance")
-            if (value := getattr(self, name)) is not None and not 0 <= value <= 1
+            f"--{name.replace('_', '-')} {value:g}: expected {expected}"
+            for name, (holds, expected) in _CAN_FAIL.items()
+            if (value := getattr(self, name)) is not None and not holds(value)
         ]
         if self.judge_by not in get_args(JudgeBy):
             faults.append(f"--judge-by {self.judge_by}: expected point or bound")
@@ -127,7 +135,24 @@ def run_check(name: str, scored: ScoreResult, options: GateOptions, baseline: Ba
     if baseline is not None and options.baseline is not None:
         now = baselines.baseline_of(scored.scorecard, scored.folder)
         comparison = baselines.compare(options.baseline, baseline, now)
+        solved = baselines.solved(baseline)
+        if 0.5**solved > options.level:
+            reason = (
+                f"the baseline passes {solved} problems: even a loss of them all would be no fall that is significant "
+                f"at {options.level:g}"
+            )
+            return CheckResult(BASELINE_CHECK, "not_evaluated", reason)
     return pass_rate_not_below_baseline(scored.scorecard, comparison, level=options.level, tolerance=options.tolerance)
+
+
+def refuse_early(path: Path, baseline: Baseline, options: ScoreOptions) -> None:
+    """Raise BaselineError for what can be told before the minutes of a score: other problems, decoding or seed."""
+    from evalharness.pipeline.loading import load_problem_sets  # noqa: PLC0415 - imports the problem sets
+
+    now = dataclasses.asdict(options)
+    sets = [{"name": s.name, "problems": len(s.problems), "digest": s.digest} for s in load_problem_sets(options)]
+    known = {name: now[name] for name in baseline.protocol if now.get(name) is not None}
+    baselines.refuse(path, baseline, {**baseline.protocol, **known, "problems": sets})
 
 
 def save_baseline(scored: ScoreResult, path: Path) -> None:

@@ -66,10 +66,10 @@ def test_another_seed_or_decoding_is_refused_with_both_values(causal, name, valu
 def test_other_problems_are_refused_by_their_names_or_their_content(causal):
     sets = causal.protocol["problems"]
     fewer = replace(causal, protocol={**causal.protocol, "problems": sets[1:]})
-    assert differences(fewer, causal) == ["problems warmup (60) then, humaneval (164), warmup (60) now"]
+    assert differences(fewer, causal.protocol) == ["problems warmup (60) then, humaneval (164), warmup (60) now"]
     changed = [*sets[:1], {**sets[1], "digest": "0"}]
     other = replace(causal, protocol={**causal.protocol, "problems": changed})
-    assert differences(other, causal) == ["the problems of warmup have changed"]
+    assert differences(other, causal.protocol) == ["the problems of warmup have changed"]
 
 
 BROKEN = {
@@ -98,6 +98,15 @@ def test_counts_that_can_not_be_are_refused(causal, tmp_path, count):
     content["passed"]["warmup"]["greedy"]["warmup/0"] = count
     (tmp_path / "b.json").write_text(json.dumps(content))
     with pytest.raises(BaselineError, match="broken baseline"):
+        read_baseline(tmp_path / "b.json")
+
+
+def test_one_that_lacks_results_is_refused_and_not_compared_over_what_is_left(causal, tmp_path):
+    content = json.loads(to_json(causal))
+    rows = content["passed"]["warmup"]["sampled"]
+    content["passed"]["warmup"]["sampled"] = dict(list(rows.items())[:1])
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    with pytest.raises(BaselineError, match="warmup has sampled results of 1 of 60 problems"):
         read_baseline(tmp_path / "b.json")
 
 

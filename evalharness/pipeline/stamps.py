@@ -1,13 +1,14 @@
 """Whether a scored step is as it would be scored now, told without loading torch or reading a weight.
 
-What was read is known by the sizes and times of its files, as ``make`` knows it; a file that was changed and has its
-size and time as before is not noticed. What is scored again goes by the digests of contents. A training log grows with
-every step: of it what counts is the losses up to the step that was scored.
+What was read is known by the sizes and times of its files and by a sample of their contents, the whole of small ones: a
+file that was changed and has all of these as before is not noticed. What is scored again goes by the whole. A training
+log grows with every step: of it what counts is the losses up to the step that was scored.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from functools import lru_cache
 from importlib.metadata import version
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from evalharness.records import LossPoint, Scorecard
 
 NAME = ".journal/stamp.json"
+_WHOLE_BYTES, _BLOCKS, _BLOCK_BYTES = 1 << 20, 64, 1 << 12
+"""A file of up to a mebibyte is read whole, of a larger one so many blocks."""
 _CHANGE_NOTHING = ("batch_size", "workers", "out", "step", "trust")
 
 
@@ -42,7 +45,7 @@ def stamp(work: Work, path: Path) -> str:
         "step": work.checkpoint.info.step,
         "log": _digest_of_losses(work.log),
         "log_files": states_of(log_files(path, work.manifest.log)),
-        "files": states_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
+        "files": contents_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
     }
     return json.dumps(content, indent=2) + "\n"
 
@@ -68,7 +71,7 @@ def is_fresh(folder: Path, path: Path, manifest: Manifest, options: ScoreOptions
         files = [Path(file) for file in held["files"]]
         return bool(
             held["options"] == key_of(options)
-            and held["files"] == states_of(files)
+            and held["files"] == contents_of(files)
             and (
                 held["log_files"] == (states := states_of(log_files(path, manifest.log)))
                 or held["log"] == _digest_of_losses(up_to(held["step"], _losses(path, manifest.log, str(states))))
@@ -122,6 +125,23 @@ def key_of(options: ScoreOptions) -> str:
     asked = {name: value for name, value in dataclasses.asdict(options).items() if name not in _CHANGE_NOTHING}
     versions = {name: version(name) for name in ("evalharness", "torch")}
     return digest({"options": {name: str(value) for name, value in asked.items()}, "versions": versions})
+
+
+def contents_of(files: Iterable[Path]) -> dict[str, list[int | str]]:
+    """Size, time and a digest of a sample of the content of each file that is there."""
+    return {name: [*state, _sampled(Path(name), state[0])] for name, state in states_of(files).items()}
+
+
+def _sampled(file: Path, size: int) -> str:
+    """The sha256, in hex, of a small file, or of blocks all over a large one: training changes every one of them."""
+    with file.open("rb") as opened:
+        if size <= _WHOLE_BYTES:
+            return hashlib.sha256(opened.read()).hexdigest()
+        found = hashlib.sha256()
+        for number in range(_BLOCKS):
+            opened.seek(number * (size - _BLOCK_BYTES) // (_BLOCKS - 1))
+            found.update(opened.read(_BLOCK_BYTES))
+        return found.hexdigest()
 
 
 def states_of(files: Iterable[Path]) -> dict[str, list[int]]:

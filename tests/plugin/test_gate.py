@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import xml.etree.ElementTree as ET
@@ -26,12 +27,11 @@ pytestmark = pytest.mark.xdist_group("scored project")
 
 
 def test_what_holds_exits_with_0(gate: Gate) -> None:
-    done = gate("sound", "--no-collapse", "--max-loop-rate", "0.1", "--min-pass-at-1", "0", "--baseline", "sound.json")
+    done = gate("sound", "--no-collapse", "--max-loop-rate", "0.1", "--checks", "loss_is_honest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()[:-1]] == [
         ["ok", "no_mode_collapse:"],
-        ["ok", "pass_rate_not_below_baseline:"],
-        ["ok", "min_pass_at_1:"],
+        ["ok", "loss_is_honest:"],
         ["ok", "max_loop_rate:"],
     ]
     assert done.stdout.splitlines()[-1] == "the gate is open; report: reports/sound/final/report.md"
@@ -54,9 +54,24 @@ def test_a_model_that_returns_nan_exits_with_3(gate: Gate, project: Project, tmp
     code = (tmp_path / "nan" / "my_model.py").read_text()
     last = "return self.head(x.transpose(1, 2))"
     (tmp_path / "nan" / "my_model.py").write_text(code.replace(last, f"{last} * float('nan')"))
-    done = gate(tmp_path / "nan", "--no-collapse", "--trust", "--limit", "1", "--out", tmp_path / "out")
+    done = gate(
+        tmp_path / "nan",
+        "--no-collapse",
+        "--trust",
+        "--limit",
+        "1",
+        "--out",
+        tmp_path / "out",
+        "--json",
+        "--junit",
+        tmp_path / "nan.xml",
+    )
     assert done.returncode == 3
     assert "NaN" in done.stderr.splitlines()[-1]
+    error = ET.parse(tmp_path / "nan.xml").getroot().find("testsuite/testcase/error")
+    assert error is not None
+    assert "NaN" in error.attrib["message"]
+    assert json.loads(done.stdout)["passed"] is False
 
 
 def test_a_wrong_command_line_exits_with_2(gate: Gate) -> None:
@@ -119,7 +134,7 @@ def test_settings_come_from_the_environment_and_the_project_too(
 ) -> None:
     monkeypatch.setenv("EVALHARNESS_MAX_LOOP_RATE", "0.5")
     assert in_process("collapsed")[0] == 1
-    assert in_process("collapsed", "--max-loop-rate", "1")[0] == 0
+    assert in_process("sound", "--max-loop-rate", "0.9")[0] == 0
     monkeypatch.delenv("EVALHARNESS_MAX_LOOP_RATE")
     (project.folder / "pyproject.toml").write_text("[tool.evalharness.gate]\nno_collapse = true\n")
     try:
@@ -137,7 +152,43 @@ def test_a_fall_below_the_baseline_closes_the_gate(in_process: InProcess, projec
     assert code == 1
     assert "pass@1 100.0 % [83.9, 100.0] in the baseline, 0.0 % [0.0, 16.1] now" in out
     assert "-100.0 points" in out
-    assert in_process("sound", "--baseline", tmp_path / "better.json", "--tolerance", "1")[0] == 0
+    assert in_process("sound", "--baseline", tmp_path / "better.json", "--tolerance", "0.999")[0] == 1
+    better["passed"]["own"]["sampled"] = {**passed, **dict.fromkeys(list(passed)[:4], "1 of 1")}
+    (tmp_path / "few.json").write_text(json.dumps(better))
+    code, out, _ = in_process("sound", "--baseline", tmp_path / "few.json")
+    assert (code, "even a loss of them all would be no fall" in out) == (3, True)
+
+
+def test_a_baseline_is_held_to_before_it_is_renewed(in_process: InProcess, project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    assert in_process("collapsed", "--save-baseline", path, "--baseline", path)[0] == 0, "the first of its kind"
+    better = json.loads(path.read_text())
+    better["passed"]["own"]["sampled"] = dict.fromkeys(better["passed"]["own"]["sampled"], "1 of 1")
+    path.write_text(json.dumps(better))
+    code, out, _ = in_process("collapsed", "--save-baseline", path, "--baseline", path)
+    assert (code, "-100.0 points" in out, "this checkpoint has collapsed" in out) == (1, True, True)
+    assert "1 of 1" not in path.read_text()
+
+
+CAN_NOT_FAIL = {"--min-pass-at-1": "0", "--max-loop-rate": "1", "--tolerance": "1", "--level": "1e-9"}
+
+
+@pytest.mark.parametrize("option", CAN_NOT_FAIL.items())
+def test_a_condition_that_can_not_fail_is_refused(in_process: InProcess, option: tuple[str, str]) -> None:
+    code, _, err = in_process("sound", "--no-collapse", *option)
+    assert (code, option[0] in err) == (2, True)
+
+
+def test_a_checkpoint_that_changed_is_noticed_where_its_size_and_time_did_not(project: Project, tmp_path: Path) -> None:
+    folder = shutil.copytree(project.folder, tmp_path / "project")
+    file = folder / "sound/model.pt"
+    before, kept = file.stat(), stamps.contents_of([file])
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert stamps.states_of([file]) == {str(file): [before.st_size, before.st_mtime_ns]}
+    assert stamps.contents_of([file]) != kept
 
 
 def test_a_baseline_of_other_settings_is_refused_with_the_reason(
@@ -210,7 +261,7 @@ def test_a_step_summary_is_appended_without_images(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     in_process("collapsed", "--no-collapse", "--checks", "loss_is_honest")
     text = summary.read_text()
-    assert text.startswith("# before\n## evalharness gate: collapsed\n\nthe gate is closed")
+    assert text.startswith("# before\n\n## evalharness gate: collapsed\n\nthe gate is closed")
     assert "| FAILED | no_mode_collapse |" in text
     assert "COLLAPSED" in text
     assert "The worst completion:" in text
