@@ -79,7 +79,7 @@ def write_run_report(folder: Path) -> Path:
         examples=_examples(folder),
         questions=dict(record.questions),
     )
-    figures = report.run_figures(run.frames)
+    figures = report.figures_of_run(run.frames)
     with RunFolder(folder) as held:
         for name, svg in figures.items():
             held.write(name, svg)
