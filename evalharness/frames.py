@@ -2,8 +2,9 @@
 
 ``completions``: ``step``, ``problems`` (the set), ``decoding``, ``task_id``, ``completion_id``, ``text``, ``tokens``
 (their number, NaN where another tool did not write them), ``stop_reason``, ``verdict``, ``passed`` (None where it could
-not be judged), ``degenerate``, ``kind`` (None without degeneration), ``loop_onset`` (the first token of the loop, NaN without one), ``entropy_nats`` (of the
-predictions, mean over the tokens), ``token_entropy_nats`` (the same token by token), ``parses`` (as Python).
+not be judged), ``degenerate``, ``kind`` (None without degeneration), ``loop_onset`` (the first token of the loop, NaN
+without one), ``entropy_nats`` (of the predictions, mean over the tokens), ``token_entropy_nats`` (the same token by
+token), ``parses`` (as Python).
 
 ``checkpoints``: ``step``, ``verdict``, ``cause`` (the probe of the first cause, None without one), ``logged_nats``,
 ``recomputed_nats`` and ``honest_nats``, ``degenerate_greedy`` and ``degenerate_sampled``, and ``pass_at_<k>`` of each

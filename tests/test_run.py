@@ -125,7 +125,7 @@ def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(r
     assert done.returncode == 0, done.stderr
     report = (series.parent / "reports" / "mine" / "report.md").read_text()
     assert "Validation loss: not logged." in report
-    assert "1 points: a rank correlation needs 5 at least" in report
+    assert "1 point: a rank correlation needs 5 at least" in report
 
 
 def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, series: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -80,6 +80,7 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - only the report of a run needs frames
 
+    frames = frames.numbered() if len(frames.checkpoints) > 1 else frames
     steps = frames.checkpoints["step"].to_list()
     held = frames.checkpoints.set_index("step")
     columns = {
@@ -92,7 +93,7 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     return found.dropna(axis=1, how="all")
 
 
-def logged_points(frames: RunFrames, split: Literal["train", "validation"]) -> pd.DataFrame:
+def logged_points(frames: RunFrames, split: str) -> pd.DataFrame:
     """The finite losses of one split as they were logged, by step: columns ``step``, ``loss_nats``, ``source``.
 
     Where the training logs have no validation loss of a scored step, the one that its scorecard has from elsewhere (the
@@ -111,6 +112,11 @@ def logged_points(frames: RunFrames, split: Literal["train", "validation"]) -> p
         ]
     # Of one step the last one that was logged stays the last: the order is stable.
     return pd.DataFrame(rows, columns=["step", "loss_nats", "source"]).sort_values("step", kind="stable")
+
+
+def no_losses(frames: RunFrames) -> bool:
+    """Whether there is no loss at all, neither logged nor measured."""
+    return not frames.losses["loss_nats"].notna().any() and losses_by_step(frames).empty
 
 
 def decoding_of_kinds(frames: RunFrames) -> str:

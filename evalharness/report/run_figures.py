@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalharness.records import NOT_BEGUN
-from evalharness.report.agreement import decoding_of_kinds, logged_points, losses_by_step
+from evalharness.report.agreement import decoding_of_kinds, logged_points, losses_by_step, no_losses
 from evalharness.report.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, canvas, drawable
 from evalharness.report.figures import quartiles_by_position
 
@@ -84,7 +84,7 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
     Without any loss there is the lower part alone.
     """
     frames = frames.numbered()
-    losses = _has_losses(frames)
+    losses = not no_losses(frames)
     with canvas(6.2 if losses else 3.6) as drawn:
         *above, below = drawn.figure.subplots(1 + losses, 1, sharex=True, squeeze=False)[:, 0]
         for axes in above:
@@ -94,10 +94,6 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
         for axes in (*above, below):
             _legend(axes)
     return drawn.svg
-
-
-def _has_losses(frames: RunFrames) -> bool:
-    return bool(frames.losses["loss_nats"].notna().any()) or not losses_by_step(frames).empty
 
 
 def _draw_losses(axes: Axes, frames: RunFrames) -> None:
