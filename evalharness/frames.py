@@ -15,8 +15,8 @@ nats.
 
 ``row_losses``: ``step``, ``row``, ``targets``, ``parallel_nats``, ``honest_nats``: the measured losses row by row.
 
-A score whose step is not recorded (the folder ``final``) has the step :data:`NO_STEP`. The figures of all this are
-functions of :mod:`evalharness.report.run_figures`.
+A score whose step is not recorded (the folder ``final``) has the step -1, :data:`~evalharness.records.NO_STEP`. The
+figures of all this are functions of :mod:`evalharness.report.run_figures`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
 from evalharness.errors import StoreError
+from evalharness.records import NO_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 LOG_NAME = "log.jsonl"
 """The losses of a run's training logs, as they were read when its report was written."""
-NO_STEP = -1
-"""Stands for a step that is not recorded: it is the number of no step, so that it can't be taken for one."""
 _COLUMNS = {
     "completions": (
         *("step", "problems", "decoding", "task_id", "completion_id", "text", "tokens", "stop_reason", "verdict"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.frames import NO_STEP
+from evalharness.records import NO_STEP
 from evalharness.report.behaviour import Block, Shown
 from evalharness.report.wording import was_seen
 
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def last_step(self) -> int:
-        """The last scored step; :data:`~evalharness.frames.NO_STEP` only where no other was scored."""
+        """The last scored step; :data:`~evalharness.records.NO_STEP` only where no other was scored."""
         return max(self.frames.scorecards)
 
     @property
@@ -71,7 +71,7 @@ def step_name(step: int) -> str:
 
 def at_step(step: int) -> str:
     """Return ``"step 1,000"``, or that it is of no recorded step."""
-    return "the step that is not recorded" if step == NO_STEP else f"step {step:,}"
+    return "a step that is not recorded" if step == NO_STEP else f"step {step:,}"
 
 
 def shown_from(row: Mapping[str, Any]) -> Shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from evalharness.frames import NO_STEP
+from evalharness.records import NO_STEP
 from evalharness.report.agreement import Pair, decoding_of_kinds, logged_points, losses_by_step, no_losses
 from evalharness.report.escaping import code, prose, table
 from evalharness.report.run_records import OtherRun, Run, step_name

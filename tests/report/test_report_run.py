@@ -6,8 +6,7 @@ import pytest
 import report_example
 import run_example as example
 
-from evalharness.frames import NO_STEP
-from evalharness.records import DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
+from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
 from evalharness.report import render_run
 from evalharness.report.run_tables import agreement_notes, agreement_table
 from evalharness.report.run_words import loss_sources

@@ -9,8 +9,7 @@ import pytest
 import run_example as example
 
 from evalharness.degeneration import Kind
-from evalharness.frames import NO_STEP
-from evalharness.records import LossPoint
+from evalharness.records import NO_STEP, LossPoint
 from evalharness.report import run_figures
 from evalharness.scorecard import plain
 
