@@ -24,5 +24,8 @@ def as_markdown(found: Sequence[Compared]) -> str:
 
 def as_json_text(found: Sequence[Compared]) -> str:
     """A list with one object a comparison."""
-    rows = [comparison_record((c.first.name, c.second.name), c.measures, c.notes) for c in found]
+    rows = [
+        comparison_record((c.first.name, c.second.name), (c.first.card, c.second.card), c.measures, c.notes)
+        for c in found
+    ]
     return json.dumps(cards.plain(rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

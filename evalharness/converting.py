@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from evalharness.problems import ProblemSet
     from evalharness.sandbox import Job
 
-NOT_SEEN = "the model was not seen: its completions were converted from another tool's files"
+NOT_SEEN = "the model was not seen, only completions of it in another tool's files"
 
 
 def convert(
@@ -153,7 +153,7 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
     texts = {(c.task_id, c.text) for c in completions}
     return Scorecard(
         checkpoint=CheckpointInfo(
-            path=", ".join(file.name for file in asked.files),
+            path=asked.name,
             fingerprint=_digest(asked.files),
             step=asked.step,
             parameters=None,

@@ -1,9 +1,10 @@
 """A run folder as pandas frames, for notebooks and for the reports: one row a completion, a checkpoint, a logged loss.
 
 ``completions``: ``step``, ``problems`` (the set), ``decoding``, ``task_id``, ``completion_id``, ``text``, ``tokens``
-(their number), ``stop_reason``, ``verdict``, ``passed`` (None where it could not be judged), ``degenerate``, ``kind``
-(None without degeneration), ``loop_onset`` (the first token of the loop, NaN without one), ``entropy_nats`` (of the
-predictions, mean over the tokens), ``token_entropy_nats`` (the same token by token), ``parses`` (as Python).
+(their number, NaN where another tool did not write them), ``stop_reason``, ``verdict``, ``passed`` (None where it could
+not be judged), ``degenerate``, ``kind`` (None without degeneration), ``loop_onset`` (the first token of the loop, NaN
+without one), ``entropy_nats`` (of the predictions, mean over the tokens), ``token_entropy_nats`` (the same token by
+token), ``parses`` (as Python).
 
 ``checkpoints``: ``step``, ``verdict``, ``cause`` (the probe of the first cause, None without one), ``logged_nats``,
 ``recomputed_nats`` and ``honest_nats``, ``degenerate_greedy`` and ``degenerate_sampled``, and ``pass_at_<k>`` of each
@@ -13,17 +14,21 @@ nats.
 ``losses``: ``step``, ``split`` (train or validation), ``loss_nats``, ``source``, ``epoch``, ``time_s``.
 
 ``row_losses``: ``step``, ``row``, ``targets``, ``parallel_nats``, ``honest_nats``: the measured losses row by row.
+
+A score whose step is not recorded (the folder ``final``) has the step -1, :data:`~evalharness.records.NO_STEP`. The
+figures of all this are functions of :mod:`evalharness.report.run_figures`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import scorecard as cards
 from evalharness.errors import StoreError
+from evalharness.records import NO_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +49,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunFrames:
     """A run folder as frames (see the module), and its scorecards and their folders by step."""
 
@@ -56,9 +61,26 @@ class RunFrames:
     losses: pd.DataFrame
     row_losses: pd.DataFrame
 
+    def __repr__(self) -> str:
+        """The run's name, its steps, and the rows of each frame: the scorecards alone would fill many screens."""
+        steps = ", ".join("not recorded" if step == NO_STEP else f"{step:,}" for step in self.scorecards)
+        rows = ", ".join(f"{len(getattr(self, name)):,} {name}" for name in ("checkpoints", *_COLUMNS))
+        return f"<run {self.folder.name}: steps {steps}; rows: {rows}>"
+
+    def numbered(self) -> RunFrames:
+        """The same without the score whose step is not recorded, which has no place in an order of steps."""
+        return replace(
+            self,
+            scorecards={step: card for step, card in self.scorecards.items() if step != NO_STEP},
+            folders={step: path for step, path in self.folders.items() if step != NO_STEP},
+            completions=self.completions[self.completions["step"] != NO_STEP],
+            checkpoints=self.checkpoints[self.checkpoints["step"] != NO_STEP],
+            row_losses=self.row_losses[self.row_losses["step"] != NO_STEP],
+        )
+
 
 def load_run(folder: Path | str) -> RunFrames:
-    """Read the folder of a run, or that of one scored checkpoint (whose step is 0 where it has none).
+    """Read the folder of a run, or that of one scored checkpoint.
 
     Raises :class:`StoreError` where there is no scorecard that this version reads.
     """
@@ -88,8 +110,8 @@ def last_scorecard(folder: Path) -> tuple[int, Scorecard]:
 def _step_folders(folder: Path) -> dict[int, Path]:
     own = folder / "scorecard.json"
     if own.is_file():
-        return {_scorecard(folder).checkpoint.step or 0: folder}
-    named = [path.parent for path in folder.glob("*/scorecard.json")]
+        return {_recorded_step(folder): folder}
+    named = sorted(path.parent for path in folder.glob("*/scorecard.json"))
     steps = {_step_of(path): path for path in named}
     if not steps:
         raise StoreError(f"{folder}: no scorecard.json in it or in its folders: evalharness run or score makes them")
@@ -98,7 +120,12 @@ def _step_folders(folder: Path) -> dict[int, Path]:
 
 def _step_of(folder: Path) -> int:
     number = folder.name.removeprefix("step_")
-    return int(number) if number.isdigit() else _scorecard(folder).checkpoint.step or 0
+    return int(number) if number.isdigit() else _recorded_step(folder)
+
+
+def _recorded_step(folder: Path) -> int:
+    step = _scorecard(folder).checkpoint.step
+    return NO_STEP if step is None else step
 
 
 def _scorecard(folder: Path) -> Scorecard:
@@ -135,7 +162,7 @@ def _completions(step: int, folder: Path) -> Iterator[dict[str, Any]]:
                 "task_id": row["task_id"],
                 "completion_id": row["completion_id"],
                 "text": row["completion"],
-                "tokens": len(row["token_ids"]),
+                "tokens": len(row["token_ids"]) if row["token_ids"] or not row["completion"] else None,
                 "stop_reason": row["stop_reason"],
                 "verdict": execution.get("verdict"),
                 "passed": None if execution.get("verdict") in {None, "not_judged"} else execution["passed"],

@@ -25,6 +25,8 @@ StopReason = Literal[
     "not_recorded",
 ]
 """Why a completion ended. ``not_recorded``: another tool wrote it and does not tell."""
+NO_STEP = -1
+"""Stands in frames for a step that is not recorded: it is the number of no step, so that it can't be taken for one."""
 NOT_BEGUN: frozenset[StopReason] = frozenset({"prompt_too_long", "prompt_not_encodable"})
 """The reasons of completions that the model never saw the prompt of."""
 ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"})

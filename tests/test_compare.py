@@ -26,6 +26,28 @@ def test_the_pair_compared_says_that_the_lower_loss_is_the_worse_model(run: Run,
     assert "only the second passes `warmup/0`" in done.stdout
 
 
+def test_the_comparison_as_json_has_all_that_the_document_says(run: Run, reports: Path):
+    (found,) = json.loads(run("compare", "reports/leaky", "reports/causal", "--json").stdout)
+    assert "and the loss of leaky, step 1,000 is not real (future_leak)" in found["headline"]
+    assert found["better"] == "causal, step 1,000"
+    leaky, causal = found["scores"]
+    assert (leaky["verdict"], leaky["cause"], leaky["loss_relation"]) == ("collapsed", "future_leak", "misleads")
+    assert (causal["logged_nats"], causal["cause"], causal["loss_relation"]) == (0.645, None, "agree")
+    tests = {name: measure["test"] for name, measure in found["measures"].items()}
+    assert tests["warmup, greedy, pass@1"] == tests["warmup, sampled, pass@4"] == "exact McNemar"
+    assert tests["warmup, sampled, pass@1"] == tests["sampled, degenerate"] == "sign flips"
+    assert 0 < found["measures"]["warmup, greedy, pass@1"]["detectable"] < 1
+
+
+def test_a_share_of_degenerate_completions_has_the_interval_that_its_own_report_gives(run: Run, reports: Path):
+    (found,) = json.loads(run("compare", "reports/leaky", "reports/causal", "--json").stdout)
+    for side, name in (("first", "leaky"), ("second", "causal")):
+        card = json.loads((reports / name / "step_1000" / "scorecard.json").read_text())
+        for decoding, rate in card["degeneration"].items():
+            compared = found["measures"][f"{decoding}, degenerate"][side]
+            assert [compared[end] for end in ("low", "high")] == [rate[end] for end in ("low", "high")]
+
+
 def test_either_way_round_says_the_same_with_the_signs_turned(run: Run, reports: Path):
     one, other = (
         json.loads(run("compare", *pair, "--json").stdout)[0]["measures"]["warmup, greedy, pass@1"]

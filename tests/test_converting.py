@@ -83,6 +83,34 @@ def test_steps_of_one_name_make_a_run_that_is_reported_and_compared(run: Run, mo
     assert json.loads(compared.stdout)[0]["measures"]["own, greedy, pass@1"]["gained"] == ["own/0"]
 
 
+def test_completions_with_and_without_a_step_make_a_report_that_claims_no_model_and_no_step(run, model_folder: Path):
+    write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS])
+    for step in ((), ("--step", 10), ("--step", 20)):
+        done = run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs", "--k", "1", *step)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "theirs, step 20"
+    folder = model_folder.parent / "reports" / "theirs"
+    assert (folder / "step_10" / "report.md").read_text().startswith("# theirs, step 10: ")
+    done = run("report", "reports/theirs")
+    assert done.stderr == ""
+    report = (folder / "report.md").read_text()
+    listed = [line.split("`")[1] for line in report.rpartition("## Files")[2].strip().splitlines()]
+    assert {"final/report.md", "step_10/report.md", "step_20/report.md"} <= set(listed)
+    assert all((folder / name).is_file() for name in listed)
+    assert "tokens not recorded" in report
+    assert "0 tokens" not in report
+    for own in (folder / "final", folder / "step_10"):
+        of_step = (own / "report.md").read_text()
+        assert "Nothing was tested: the model was not seen" in of_step
+        listed = [line.split("`")[1] for line in of_step.rpartition("## Files")[2].strip().splitlines()]
+        assert all((own / name).is_file() for name in listed)
+    import evalharness
+
+    frames = evalharness.load_run(folder)
+    assert frames.completions["tokens"].isna().all()
+    assert list(frames.numbered().scorecards) == [10, 20]
+
+
 def test_what_is_written_is_read_and_judged_by_human_evals_own_tool(run: Run, model_folder: Path, tmp_path: Path):
     write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS])
     assert run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs").returncode == 0

@@ -138,7 +138,7 @@ def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(r
     assert done.returncode == 0, done.stderr
     report = (series.parent / "reports" / "mine" / "report.md").read_text()
     assert "Validation loss: not logged." in report
-    assert "1 points: a rank correlation needs 5 at least" in report
+    assert "1 point: a rank correlation needs 5 at least" in report
 
 
 def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, series: Path):
@@ -207,3 +207,9 @@ def test_a_choice_counts_back_from_the_last_step():
     found = [SeriesStep(step, Path(f"step_{step}")) for step in range(100, 1100, 100)]
     assert [s.step for s in Choice(every=3).of(found)] == [100, 400, 700, 1000]
     assert [s.step for s in Choice(every=2, last=4).of(found)] == [800, 1000]
+
+
+def test_a_run_is_shown_by_its_name_its_steps_and_its_rows():
+    shown = repr(evalharness.load_run(ROOT / "reports" / "causal"))
+    assert "causal: steps 200, 400, 600, 800, 1,000" in shown
+    assert len(shown) < 200

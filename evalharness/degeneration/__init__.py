@@ -10,7 +10,7 @@ from evalharness.degeneration.ratios import Ratios
 from evalharness.degeneration.significance import Loop
 from evalharness.degeneration.tail import TailLoop
 from evalharness.degeneration.validity import Validity
-from evalharness.degeneration.verdict import Judgement, checkpoint_verdict
+from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, rules_out_collapse
 from evalharness.degeneration.written import Written
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "kind_of",
     "longest_runs",
     "measure",
+    "rules_out_collapse",
     "seq_reps",
 ]

@@ -44,6 +44,14 @@ def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> Jud
     return Judgement("healthy", _healthy_because(greedy, sampled))
 
 
+def rules_out_collapse(sampled: Interval | None) -> bool:
+    """Whether the sampled completions, by the interval of their degenerate share, are enough to rule a collapse out.
+
+    Where they are not, ``healthy`` says only that nothing was shown.
+    """
+    return sampled is not None and sampled.high <= COLLAPSED_SAMPLED_SHARE
+
+
 def _passes(share: Interval, decoding: str, threshold: float) -> str:
     return (
         f"at least {_percent(share.low)} of the {decoding} completions are degenerate (the lower end of the 95 % "

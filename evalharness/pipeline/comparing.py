@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.frames import load_run
 from evalharness.interfaces import Silent, Watcher
-from evalharness.records import NOT_BEGUN
+from evalharness.records import NOT_BEGUN, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +89,9 @@ def _compared(first: Side, second: Side, seed: int) -> Compared:
     for decoding in ("greedy", "sampled"):
         was, now = (_degenerate(side.completions, decoding, common) for side in (first, second))
         if was.keys() & now.keys():
-            measures[f"{decoding}, degenerate"] = compare_shares(was, now, seed=seed)
+            found = compare_shares(was, now, seed=seed)
+            whole = was.keys() == now.keys() and digests[0].keys() == digests[1].keys()
+            measures[f"{decoding}, degenerate"] = _as_scored(found, first, second, decoding) if whole else found
     if not measures:
         sets = [", ".join(found) for found in digests]
         raise StoreError(f"{first.name} and {second.name} have no problems in common: {sets[0]} against {sets[1]}")
@@ -117,6 +120,22 @@ def _degenerate(completions: pd.DataFrame, decoding: str, sets: Sequence[str]) -
     for row in chosen[~chosen["stop_reason"].isin(NOT_BEGUN)].itertuples():
         flags[row.task_id].append(bool(row.degenerate))
     return flags
+
+
+def _as_scored(found: Comparison, first: Side, second: Side, decoding: str) -> Comparison:
+    """With the shares as the two's own reports give them, so that one share has one interval everywhere.
+
+    Where a problem has more completions than another the compared share, in which each problem counts alike, is another
+    than the reported one, and stays.
+    """
+    rates = [side.card.degeneration.get(decoding) for side in (first, second)]
+    as_reported = [
+        compared
+        if rate is None or not isclose(rate.rate, compared.estimate, abs_tol=1e-9)
+        else Interval(compared.estimate, rate.low, rate.high)
+        for rate, compared in zip(rates, (found.first, found.second), strict=True)
+    ]
+    return replace(found, first=as_reported[0], second=as_reported[1])
 
 
 def _other_problems(digests: Sequence[Mapping[str, str]]) -> Iterator[str]:

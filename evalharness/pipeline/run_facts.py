@@ -74,7 +74,7 @@ def _method(checkpoint: Path) -> Iterator[Fact]:
 
 def _training(checkpoint: Path, log: Sequence[LossPoint], files: Sequence[Path]) -> Iterator[Fact]:
     state = _json(checkpoint / "trainer_state.json") if checkpoint.is_dir() else {}
-    yield "Training", "Steps logged", f"{max(p.step for p in log):,}" if log else NOT_RECORDED
+    yield "Training", "Last step logged", f"{max(p.step for p in log):,}" if log else NOT_RECORDED
     epochs = [p.epoch for p in log if p.epoch is not None]
     yield "Training", "Epochs", f"{max(epochs):g}" if epochs else NOT_RECORDED
     times = [p.time_s for p in log if p.time_s is not None]

@@ -15,8 +15,9 @@ from evalharness.pipeline.run_facts import Fact, facts_of
 from evalharness.store import RunFolder, json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from evalharness.frames import RunFrames
     from evalharness.interfaces import Watcher
     from evalharness.manifest import Manifest
     from evalharness.records import LossPoint
@@ -68,18 +69,19 @@ def write_run_report(folder: Path) -> Path:
     """
     from evalharness import report
 
-    record = read_record(folder)
+    record, frames = read_record(folder), load_run(folder)
     run = report.Run(
-        frames=load_run(folder),
+        frames=frames,
         name=record.name,
         path=record.path,
         facts=record.facts,
         failures=record.failures,
         others=_others(folder),
-        examples=_examples(folder),
+        examples=_examples(frames.folders[max(frames.scorecards)]),
         questions=dict(record.questions),
+        files=tuple(_files(frames)),
     )
-    figures = report.run_figures(run.frames)
+    figures = report.figures_of_run(run.frames)
     with RunFolder(folder) as held:
         for name, svg in figures.items():
             held.write(name, svg)
@@ -108,7 +110,7 @@ def read_record(folder: Path) -> RunRecord:
         questions = tuple((str(a), str(b)) for a, b in held["questions"])
         return RunRecord(held["name"], held["path"], failures, facts, questions)
     except FileNotFoundError:
-        return RunRecord(folder.name, str(folder), (), (), ())
+        return RunRecord(folder.name, str(folder), (), (), _questions())
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / NAME}: broken: {error}") from error
 
@@ -123,14 +125,24 @@ def _same(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
-def _examples(folder: Path) -> tuple[Shown, ...]:
-    """The laid-out completions of the last step."""
+def _examples(step: Path) -> tuple[Shown, ...]:
+    """The laid-out completions of the step in this folder."""
     from evalharness.report import shown_from
 
-    steps = sorted(folder.glob("step_*/examples.jsonl"), key=lambda path: int(path.parent.name.removeprefix("step_")))
-    if not steps:
+    file = step / "examples.jsonl"
+    if not file.is_file():
         return ()
-    return tuple(shown_from(json.loads(line)) for line in steps[-1].read_text(encoding="utf-8").split("\n") if line)
+    return tuple(shown_from(json.loads(line)) for line in file.read_text(encoding="utf-8").split("\n") if line)
+
+
+def _files(frames: RunFrames) -> Iterator[tuple[str, str]]:
+    """The files of the run that are there, relative to its report, each with what it is."""
+    told = [(f"{path.name}/report.md", "the report of this step") for _, path in sorted(frames.folders.items())]
+    told += [
+        (NAME, "what is known of the run beside its scores"),
+        (LOG_NAME, "the losses as they were read from the training logs"),
+    ]
+    return ((name, what) for name, what in told if (frames.folder / name).is_file())
 
 
 def _others(folder: Path) -> tuple[OtherRun, ...]:

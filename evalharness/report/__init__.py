@@ -16,7 +16,13 @@ from evalharness.report.figures import (
 from evalharness.report.markdown import render
 from evalharness.report.passage import passage_figure
 from evalharness.report.run import render_run
-from evalharness.report.run_figures import run_figures
+from evalharness.report.run_figures import (
+    entropy_by_step_figure,
+    figures_of_run,
+    kinds_by_step_figure,
+    loss_against_behaviour_figure,
+    loss_and_behaviour_figure,
+)
 from evalharness.report.run_records import OtherRun, Run, shown_from
 from evalharness.report.score_figures import figures_of
 from evalharness.report.wording import checkpoint_name, step_line
@@ -35,9 +41,14 @@ __all__ = [
     "comparison_record",
     "diagnosis_lines",
     "entropy_at_onset_figure",
+    "entropy_by_step_figure",
     "entropy_figure",
     "examples",
     "figures_of",
+    "figures_of_run",
+    "kinds_by_step_figure",
+    "loss_against_behaviour_figure",
+    "loss_and_behaviour_figure",
     "loss_by_class_figure",
     "loss_lines",
     "losses_figure",
@@ -48,7 +59,6 @@ __all__ = [
     "render_card",
     "render_comparison",
     "render_run",
-    "run_figures",
     "shown_from",
     "step_line",
 ]

@@ -61,7 +61,7 @@ def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
 
     What passes, by problem set and decoding; what is not degenerate, by decoding over all sets.
     """
-    completions, found = frames.completions, {}
+    completions, found = frames.numbered().completions, {}
     for (name, decoding), of_set in completions.groupby(["problems", "decoding"], sort=True):
         found[f"{name} {decoding} pass@1"] = _by_problem(of_set.dropna(subset=["passed"]), "passed")
     for decoding, of_all in completions.groupby("decoding", sort=True):
@@ -80,6 +80,7 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - only the report of a run needs frames
 
+    frames = frames.numbered() if len(frames.checkpoints) > 1 else frames
     steps = frames.checkpoints["step"].to_list()
     held = frames.checkpoints.set_index("step")
     columns = {
@@ -90,6 +91,37 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     }
     found = pd.DataFrame(columns, index=steps, dtype=float)
     return found.dropna(axis=1, how="all")
+
+
+def logged_points(frames: RunFrames, split: str) -> pd.DataFrame:
+    """The finite losses of one split as they were logged, by step: columns ``step``, ``loss_nats``, ``source``.
+
+    Where the training logs have no validation loss of a scored step, the one that its scorecard has from elsewhere (the
+    checkpoint's own file) stands in.
+    """
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    found = frames.losses[frames.losses["split"] == split][["step", "loss_nats", "source"]]
+    rows = [tuple(row) for row in found.dropna(subset=["loss_nats"]).itertuples(index=False)]
+    if split == "validation":
+        told = {step for step, _, _ in rows}
+        rows += [
+            (step, card.loss.logged_nats, card.loss.logged_source)
+            for step, card in frames.numbered().scorecards.items()
+            if step not in told and card.loss.logged_nats is not None
+        ]
+    # Of one step the last one that was logged stays the last: the order is stable.
+    return pd.DataFrame(rows, columns=["step", "loss_nats", "source"]).sort_values("step", kind="stable")
+
+
+def no_losses(frames: RunFrames) -> bool:
+    """Whether there is no loss at all, neither logged nor measured."""
+    return not frames.losses["loss_nats"].notna().any() and losses_by_step(frames).empty
+
+
+def decoding_of_kinds(frames: RunFrames) -> str:
+    """The decoding whose kinds of degeneration are shown: sampled where there are such completions, else greedy."""
+    return "sampled" if (frames.completions["decoding"] == "sampled").any() else "greedy"
 
 
 def _last(losses: pd.DataFrame, split: str, step: int) -> float:

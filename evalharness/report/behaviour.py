@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalharness.degeneration import Degeneration
+    from evalharness.records import Completion
     from evalharness.report.evidence import Scored
 
 MAX_CHARACTERS = 800
@@ -130,13 +131,24 @@ def _lay_out(why: str, scored: Scored, token_text: Callable[[int], str]) -> Show
         tokens=token_lines(scored, token_text),
         facts="; ".join(
             [
-                f"{counted(len(completion.token_ids), 'token')}, {counted(len(completion.text), 'character')}",
-                f"stopped by {code(completion.stop_reason)}",
+                f"{_tokens(completion)}, {counted(len(completion.text), 'character')}",
+                _stopped(completion),
                 *_loop_facts(scored.analysis),
                 f"verdict {code(execution.verdict)}{_detail(execution.detail)}",
             ]
         ),
     )
+
+
+def _tokens(completion: Completion) -> str:
+    known = completion.token_ids or not completion.text
+    return counted(len(completion.token_ids), "token") if known else "tokens not recorded"
+
+
+def _stopped(completion: Completion) -> str:
+    if completion.stop_reason == "not_recorded":
+        return "why it ended is not recorded"
+    return f"stopped by {code(completion.stop_reason)}"
 
 
 def _name(scored: Scored) -> str:

@@ -13,14 +13,15 @@ from evalharness.report.wording import (
     degenerate_of_all,
     degeneration_interval,
     kinds_by_count,
+    loss_meaning_of,
     loss_relation,
-    loss_sentence,
     nats,
     nats_interval,
     not_begun,
     of_all,
     percent_interval,
     short_reason,
+    was_diagnosed,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     checkpoint = scorecard.checkpoint
     name = one_line(checkpoint_name(checkpoint))
     size = "" if checkpoint.parameters is None else f"  {checkpoint.parameters:,} parameters"
-    yield (("bold", name), ("", size), ("dim", f"  {one_line(checkpoint.path)}"))
+    path = one_line(checkpoint.path)
+    yield (("bold", name), ("", size), ("dim", "" if name.startswith(path) else f"  {path}"))
     verdict, reason = scorecard.verdict, short_reason(scorecard.verdict_reason)
     (label, (_, first)), *others = _entry("verdict", f"{verdict.upper()}  {reason}", width)
     yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])
@@ -101,7 +103,7 @@ def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:
     yield from _entry("loss (nats)", ", ".join(parts), width)
     relation = loss_relation(loss)
     style = {"agree": "green", "not_measured": "dim"}.get(relation, "bold red")
-    yield from _entry("", loss_sentence(loss), width, style)
+    yield from _entry("", loss_meaning_of(scorecard), width, style)
 
 
 def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
@@ -137,6 +139,10 @@ def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
     if not findings or findings[0].severity != "cause":
         cleared = ", ".join(dict.fromkeys(cleared.probe for cleared in scorecard.ruled_out))
         untested = ", ".join(dict.fromkeys(untested.probe for untested in scorecard.not_testable))
+        if not was_diagnosed(scorecard):
+            reasons = "; ".join(dict.fromkeys(item.reason for item in scorecard.not_testable))
+            yield from _entry("cause", f"not looked for{f': {reasons}' if reasons else ''}", width)
+            return
         parts = ["none found", *([f"ruled out: {cleared}"] if cleared else [])]
         yield from _entry("cause", "; ".join([*parts, *([f"not testable: {untested}"] if untested else [])]), width)
     if findings:

@@ -1,11 +1,13 @@
-"""Two checkpoints beside each other, as Markdown that reads well in a terminal, too."""
+"""Two checkpoints beside each other, as Markdown that reads well in a terminal, too, and as a record for JSON."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report.escaping import code, prose, table
-from evalharness.report.wording import nats, percent_interval
+from evalharness.report.run_tables import cause_cell
+from evalharness.report.wording import loss_relation, nats, nats_interval, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -13,23 +15,37 @@ if TYPE_CHECKING:
     from evalharness.records import Interval, Scorecard
     from evalharness.statistics import Comparison
 
+    Pair = tuple[Scorecard, Scorecard]
+    Names = tuple[str, str]
+    Measures = Mapping[str, Comparison]
+
 SHOWN = 12
 """Problems that are named of those that flipped; how many there are is always said."""
 LEVEL = 0.05
 LEGEND = (
-    "Paired by problem. Intervals at 95 %; p: McNemar's exact test for one completion a problem, else sign flips. "
-    "Detectable: the least difference that these problems would have shown at 5 % in 80 of 100 cases."
+    "Paired by problem. Intervals at 95 %; p is two-sided, by the test beside it: McNemar's exact one where each "
+    "problem's share is 0 or 1 in both, else sign flips. Flipped: the problems whose share rose and fell, with several "
+    "completions a problem by however little; of degeneration down is good. Detectable: the least difference (points) "
+    "that as many problems would have shown at 5 % in 80 of 100 cases, with as many flips as there were."
 )
 
 
-def render_comparison(
-    names: tuple[str, str],
-    cards: tuple[Scorecard, Scorecard],
-    measures: Mapping[str, Comparison],
-    notes: Sequence[str],
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a comparison comes to, as plain text: the ``lead``, and the ``rest`` with its grounds, after a colon.
+
+    ``better`` is the place of the better one, 0 or 1; None where neither is shown to be.
+    """
+
+    lead: str
+    rest: str
+    better: int | None
+
+
+def render_comparison(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> str:
     """Return the document: the sentence, the losses, every measure with its difference, the problems that flipped."""
-    lines = [f"# {prose(names[0])} against {prose(names[1])}", "", _sentence(names, cards, measures), ""]
+    said = headline(names, cards, measures)
+    lines = [f"# {prose(names[0])} against {prose(names[1])}", "", f"**{prose(said.lead)}**: {prose(said.rest)}", ""]
     lines += [_losses(names, cards), "", _measures(names, measures), ""]
     lines += [LEGEND, ""]
     lines += [f"- {line}" for line in _flips(measures)]
@@ -38,51 +54,71 @@ def render_comparison(
     return "\n".join(lines) + "\n"
 
 
-def _sentence(names: tuple[str, str], cards: tuple[Scorecard, Scorecard], measures: Mapping[str, Comparison]) -> str:
-    """What the losses say, and what the behaviour says."""
-    better = _better(measures)
-    if better is None:
-        return "Neither is shown to be better: no measure differs by more than chance."
+def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
+    """Say which is better, on what that rests, what the losses said, and whose loss is not real."""
+    votes = {name: vote for name, found in measures.items() if (vote := _vote(name, found)) is not None}
+    of_each = [[name for name, vote in votes.items() if vote == side] for side in (0, 1)]
+    unreal = _not_real(names, cards)
+    if not votes or all(of_each):
+        grounds = [f"{name} is better by {'; '.join(of)}" for name, of in zip(names, of_each, strict=True) if of]
+        why = ", ".join(grounds) or "no measure differs by more than chance"
+        return Headline("Neither is shown to be better", f"{why}{unreal}.", None)
+    better = 0 if of_each[0] else 1
     winner, loser = names[better], names[1 - better]
-    losses = [card.loss.logged_nats for card in cards]
-    if losses[0] is None or losses[1] is None or losses[0] == losses[1]:
-        return f"**{prose(winner)} is the better model.**"
-    lower = 0 if losses[0] < losses[1] else 1
-    figures = f"{nats(losses[better] or 0.0)} nats logged against {nats(losses[1 - better] or 0.0)}"
-    if lower != better:
-        return f"**The lower loss is the worse model**: {prose(winner)} is better than {prose(loser)} ({figures})."
-    return f"**The lower loss is the better model**: {prose(winner)} is better than {prose(loser)} ({figures})."
+    won, lost = (cards[i].loss.logged_nats for i in (better, 1 - better))
+    if won is None or lost is None or won == lost:
+        return Headline(f"{winner} is the better model", f"{_grounds(of_each[better])}{unreal}.", better)
+    return Headline(
+        f"The lower loss is the {'better' if won < lost else 'worse'} model",
+        f"{winner} is better than {loser} ({nats(won)} nats logged against {nats(lost)}){unreal}. "
+        f"It is better {_grounds(of_each[better])}.",
+        better,
+    )
 
 
-def _better(measures: Mapping[str, Comparison]) -> int | None:
-    """Which is better on the measures that differ by more than chance; None where none does, or they disagree."""
-    votes = set()
-    for name, found in measures.items():
-        if found.p_value <= LEVEL and found.difference.estimate:
-            rose = found.difference.estimate > 0
-            votes.add(int(rose != name.endswith("degenerate")))
-    return votes.pop() if len(votes) == 1 else None
+def _vote(name: str, found: Comparison) -> int | None:
+    """Which of the two a measure says is better; None where it differs by no more than chance."""
+    if found.p_value > LEVEL or not found.difference.estimate:
+        return None
+    return int((found.difference.estimate > 0) != _of_degeneration(name))
 
 
-def _losses(names: tuple[str, str], cards: tuple[Scorecard, Scorecard]) -> str:
+def _of_degeneration(name: str) -> bool:
+    return name.endswith("degenerate")
+
+
+def _grounds(measures: Sequence[str]) -> str:
+    """What "better" rests on."""
+    if all(map(_of_degeneration, measures)):
+        return f"by degeneration alone ({'; '.join(measures)}), for no pass rate differs by more than chance"
+    return f"by {'; '.join(measures)}"
+
+
+def _not_real(names: Names, cards: Pair) -> str:
+    """Whose loss is not real, with the cause; nothing where neither's is known to be."""
+    found = [
+        f"the loss of {name} is not real{f' ({card.cause.probe})' if card.cause else ''}"
+        for name, card in zip(names, cards, strict=True)
+        if loss_relation(card.loss) == "misleads"
+    ]
+    return f", and {' and '.join(found)}" if found else ""
+
+
+def _losses(names: Names, cards: Pair) -> str:
     rows = [
         ["Logged loss (nats)", *("–" if c.loss.logged_nats is None else nats(c.loss.logged_nats) for c in cards)],
         ["Honest loss (nats)", *(_nats(card.loss.honest_nats) for card in cards)],
         ["Verdict", *(card.verdict for card in cards)],
-        ["Cause", *(_cause(card) for card in cards)],
+        ["Cause", *(cause_cell(card) for card in cards)],
     ]
     return table(["", *map(prose, names)], rows)
 
 
 def _nats(interval: Interval | None) -> str:
-    return "–" if interval is None else f"{nats(interval.estimate)} [{nats(interval.low)}, {nats(interval.high)}]"
+    return "–" if interval is None else nats_interval(interval)
 
 
-def _cause(card: Scorecard) -> str:
-    return "none found" if card.cause is None else code(card.cause.probe)
-
-
-def _measures(names: tuple[str, str], measures: Mapping[str, Comparison]) -> str:
+def _measures(names: Names, measures: Measures) -> str:
     rows = [
         [
             prose(name),
@@ -91,13 +127,14 @@ def _measures(names: tuple[str, str], measures: Mapping[str, Comparison]) -> str
             percent_interval(found.second),
             _points(found.difference),
             _p(found.p_value),
+            found.test.removeprefix("exact "),
             "–" if found.detectable is None else f"{100 * found.detectable:.1f}",
             f"{len(found.gained)} up, {len(found.lost)} down",
         ]
         for name, found in measures.items()
     ]
-    header = ["Measure", "Problems", *map(prose, names), "Difference (points)", "p", "Detectable", "Flipped"]
-    return table(header, rows, frozenset({1, 2, 3, 4, 5, 6}))
+    header = ["Measure", "Problems", *map(prose, names), "Difference (points)", "p", "Test", "Detectable", "Flipped"]
+    return table(header, rows, frozenset({1, 2, 3, 4, 5, 7}))
 
 
 def _points(difference: Interval) -> str:
@@ -108,7 +145,7 @@ def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
 
 
-def _flips(measures: Mapping[str, Comparison]) -> Iterator[str]:
+def _flips(measures: Measures) -> Iterator[str]:
     for name, found in measures.items():
         if name.endswith("greedy, pass@1"):
             for direction, tasks in (("only the second passes", found.gained), ("only the first passes", found.lost)):
@@ -118,8 +155,35 @@ def _flips(measures: Mapping[str, Comparison]) -> Iterator[str]:
                     yield f"{prose(name)}: {direction} {shown}{more}"
 
 
-def comparison_record(
-    names: tuple[str, str], measures: Mapping[str, Comparison], notes: Sequence[str]
-) -> dict[str, Any]:
-    """Return the same as one object for JSON."""
-    return {"first": names[0], "second": names[1], "measures": dict(measures), "notes": list(notes)}
+def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> dict[str, Any]:
+    """Return the same as one object for JSON, with intervals as records.
+
+    ``better`` is the better one's name, None where neither is shown to be. ``scores`` has of the first and the second
+    the step, the losses, what they say of each other (``agree``, ``misleads``, ``differ`` or ``not_measured``), the
+    verdict and the probe of the cause. A measure has the fields of :class:`~evalharness.statistics.Comparison`, whose
+    ``test`` is the one its p-values are of, and ``detectable``.
+    """
+    said = headline(names, cards, measures)
+    return {
+        "first": names[0],
+        "second": names[1],
+        "headline": f"{said.lead}: {said.rest}",
+        "better": None if said.better is None else names[said.better],
+        "scores": [_score(name, card) for name, card in zip(names, cards, strict=True)],
+        "measures": {name: asdict(found) | {"detectable": found.detectable} for name, found in measures.items()},
+        "notes": list(notes),
+    }
+
+
+def _score(name: str, card: Scorecard) -> dict[str, Any]:
+    return {
+        "name": name,
+        "step": card.checkpoint.step,
+        "logged_nats": card.loss.logged_nats,
+        "recomputed_nats": card.loss.recomputed_nats,
+        "honest_nats": card.loss.honest_nats,
+        "loss_relation": loss_relation(card.loss),
+        "verdict": card.verdict,
+        "verdict_reason": card.verdict_reason,
+        "cause": None if card.cause is None else card.cause.probe,
+    }

@@ -22,7 +22,13 @@ def hypotheses(
     not_testable: Sequence[NotTestable],
     questions: Mapping[str, str],
 ) -> str:
-    """Return the table of every hypothesis with its test and result, in the order in which they are asked."""
+    """Return the table of every hypothesis with its test and result, in the order in which they are asked.
+
+    Where none was tested, and all for one reason, a sentence says it.
+    """
+    reasons = {item.reason for item in not_testable}
+    if not findings and not ruled_out and len(reasons) <= 1:
+        return f"Nothing was tested{''.join(f': {prose(reason)}' for reason in reasons)}."
     found = [(f.probe, f"**{f.severity}**", f.claim) for f in findings]
     cleared = [(r.probe, "ruled out", r.claim) for r in ruled_out]
     untested = [(n.probe, "not testable", n.reason) for n in not_testable]

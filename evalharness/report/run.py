@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.report import diagnosis, run_tables, run_words, sections
-from evalharness.report.agreement import agreements, discordances
+from evalharness.report.agreement import agreements, decoding_of_kinds, discordances, logged_points
 from evalharness.report.escaping import prose, table
 from evalharness.report.markdown import environment
-from evalharness.report.wording import loss_sentence, nats, number
+from evalharness.report.run_records import at_step
+from evalharness.report.wording import loss_meaning_of, nats, no_cause_in_words, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +29,12 @@ def render_run(run: Run, figures: Mapping[str, str]) -> str:
         loss_table=run_tables.loss_table(run),
         loss_summary=list(run_words.loss_summary(run)),
         behaviour_table=run_tables.behaviour_table(run),
+        loss_sources=run_words.loss_sources(run),
         agreement=run_tables.agreement_table(agreed),
         agreement_notes=run_tables.agreement_notes(agreed),
         discordance=run_tables.discordance_table(discordant),
         steps=run_tables.step_table(discordant),
+        not_compared=run_words.not_compared(run),
         format=list(run_words.beside_the_data(run)),
         others=run_tables.other_runs(run),
         worked=list(run_words.worked(run)),
@@ -40,7 +43,10 @@ def render_run(run: Run, figures: Mapping[str, str]) -> str:
         figures=figures,
         sections=sections,
         diagnosis=diagnosis,
-        files=_files(run, figures),
+        files=[*run.files, *((path, "figure") for _, path in sorted(figures.items()))],
+        at_step=at_step,
+        of_kinds=decoding_of_kinds(run.frames),
+        last_folder=run.frames.folders[run.last_step].name,
     )
 
 
@@ -48,18 +54,15 @@ def _headline(run: Run) -> Iterator[str]:
     """The verdict in three lines: what the model does, what the loss is worth, and why."""
     card, verdicts = run.last, [c.verdict for c in run.frames.scorecards.values()]
     same = sum(verdict == card.verdict for verdict in verdicts)
-    yield (
-        f"**{card.verdict.upper()}** at step {run.last_step:,}, as at {same} of {len(verdicts)} scored steps: "
-        f"{prose(card.verdict_reason)}."
-    )
-    validation = run_tables.validation_points(run.frames)
+    beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
+    yield f"{sections.verdict_in_words(card, card.verdict.upper(), f' at {at_step(run.last_step)}{beside}')}."
+    validation = logged_points(run.frames, "validation")
     fell = ""
     if len(validation) > 1:
         first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
         fell = f"validation {nats(first)} → {nats(last)} nats ({run_tables.fall_in_words(first, last)}). "
-    yield f"**Loss**: {fell}{loss_sentence(card.loss)}"
-    none = f"none found; {len(card.ruled_out)} tests ruled others out."
-    yield f"**Cause**: {prose(card.cause.claim) if card.cause else none}"
+    yield f"**Loss**: {fell}{loss_meaning_of(card)}"
+    yield f"**Cause**: {prose(card.cause.claim) if card.cause else no_cause_in_words(card)}"
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
@@ -70,12 +73,3 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     card = run.last.checkpoint
     found.setdefault("Model", []).extend([["Kind", prose(card.kind)], ["Parameters", number(card.parameters)]])
     return [(section, table(["What", "As read"], rows)) for section, rows in found.items()]
-
-
-def _files(run: Run, figures: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [
-        *((f"step_{step}/report.md", "the report of this step") for step in sorted(run.frames.scorecards)),
-        ("run.json", "what is known of the run beside its scores"),
-        ("log.jsonl", "the losses as they were read from the training logs"),
-        *((path, "figure") for _, path in sorted(figures.items())),
-    ]

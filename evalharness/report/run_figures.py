@@ -1,15 +1,20 @@
-"""The figures of a run, each a function of its frames (:func:`evalharness.load_run`) that returns an SVG."""
+"""The figures of a run, each a function of its frames (:func:`evalharness.load_run`) that returns an SVG.
+
+All of them: :func:`loss_and_behaviour_figure`, :func:`loss_against_behaviour_figure`, :func:`kinds_by_step_figure`,
+:func:`entropy_by_step_figure`; :func:`figures_of_run` returns those that there is data for. A score whose step is not
+recorded has no place on an axis of steps and is left out of them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness.report.agreement import losses_by_step
+from evalharness.records import NOT_BEGUN
+from evalharness.report.agreement import decoding_of_kinds, logged_points, losses_by_step, no_losses
 from evalharness.report.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, canvas, drawable
 from evalharness.report.figures import quartiles_by_position
-from evalharness.report.wording import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,60 +24,112 @@ if TYPE_CHECKING:
 
     from evalharness.frames import RunFrames
 
+__all__ = [
+    "entropy_by_step_figure",
+    "figures_of_run",
+    "kinds_by_step_figure",
+    "loss_against_behaviour_figure",
+    "loss_and_behaviour_figure",
+]
+
 FOLDER = "figures"
-SHADES = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#56b4e9", "#f0e442", GREY, INK)
+PINK, SKY, YELLOW = "#cc79a7", "#56b4e9", "#f0e442"
+SET_SHADES = (BLUE, GREEN, ORANGE, INK)
+SHADES = (BLUE, ORANGE, GREEN, RED, PINK, SKY, YELLOW, GREY, INK)
+KIND_STYLES = {
+    "newline": (BLUE, ""),
+    "whitespace": (SKY, ""),
+    "token": (ORANGE, ""),
+    "phrase": (GREEN, ""),
+    "line": (RED, ""),
+    "block": (PINK, ""),
+    "near": (YELLOW, ""),
+    "empty": (GREY, ""),
+    "echo": (INK, ""),
+    "same_answer": (BLUE, "////"),
+    "gibberish": (ORANGE, "xxxx"),
+}
+"""Colour and hatch of each kind, the same in every figure: there are more kinds than colours that can be told apart."""
+DECODING_STYLES: dict[str, dict[str, Any]] = {
+    "greedy": {"marker": "s", "markersize": 8.0, "markerfacecolor": "none", "linestyle": "--"},
+    "sampled": {"marker": "o", "markersize": 3.5, "linestyle": "-"},
+}
+"""Where the two are equal, the circle lies in the hollow square."""
 FEWEST_STEPS = 2
 STEPS_DRAWN = 5
 """Lines of a figure that can be told apart: of more steps the first, the last and some between are drawn."""
 
 
-def run_figures(frames: RunFrames) -> dict[str, bytes]:
+def figures_of_run(frames: RunFrames) -> dict[str, bytes]:
     """Return the figures that there is data for, as SVG by the path that they take beside the report."""
     return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(frames)}
 
 
 def _figures(frames: RunFrames) -> Iterator[tuple[str, bytes]]:
-    if len(frames.checkpoints) >= FEWEST_STEPS:
+    numbered = frames.numbered()
+    if len(numbered.checkpoints) >= FEWEST_STEPS:
         yield "loss_and_behaviour", loss_and_behaviour_figure(frames)
-        if _path_columns(frames) is not None:
+        if _path_columns(numbered) is not None:
             yield "loss_against_behaviour", loss_against_behaviour_figure(frames)
-    if frames.completions["kind"].notna().any():
+    of_kinds = _of_the_table(numbered)
+    if of_kinds["kind"].notna().any():
         yield "kinds_by_step", kinds_by_step_figure(frames)
-    if any(map(len, frames.completions["token_entropy_nats"])):
+    if any(map(len, numbered.completions["token_entropy_nats"])):
         yield "entropy_by_step", entropy_by_step_figure(frames)
 
 
 def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
-    """Draw the losses (nats) above and the behaviour (%) below over the same steps, measured ones with intervals."""
-    held = frames.checkpoints
-    with canvas(6.2) as drawn:
-        above, below = drawn.figure.subplots(2, 1, sharex=True)
-        above.set_title("Loss, and what the model does")
-        for split, colour in (("train", GREY), ("validation", BLUE)):
-            points = frames.losses[frames.losses["split"] == split].dropna(subset=["loss_nats"])
-            if len(points):
-                name = "training" if split == "train" else "validation"
-                above.plot(points["step"], points["loss_nats"], color=colour, label=f"logged, {name}", linewidth=1.5)
-        _with_bounds(above, held, "recomputed_nats", ORANGE, "recomputed", scale=1.0)
-        _with_bounds(above, held, "honest_nats", RED, "honest", scale=1.0)
-        above.set_ylabel("loss (nats a token)")
-        above.set_ylim(bottom=0)
-        columns = [name for name in held.columns if name.endswith("_pass_at_1")]
-        for column, colour in zip(columns, SHADES, strict=False):
-            _with_bounds(below, held, column, colour, column.removesuffix("_pass_at_1").replace("_", ", ") + ", pass@1")
-        for decoding, colour in (("greedy", INK), ("sampled", "#cc79a7")):
-            if f"degenerate_{decoding}" in held:
-                _with_bounds(below, held, f"degenerate_{decoding}", colour, f"degenerate, {decoding}", dash="--")
-        below.set_ylabel("completions (%), 95 % interval")
-        below.set_ylim(-2, 102)
-        below.set_xlabel("training step")
-        for axes in (above, below):
-            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    """Draw the losses (nats) above and the behaviour (%) below over the same steps, measured ones with intervals.
+
+    Without any loss there is the lower part alone.
+    """
+    frames = frames.numbered()
+    losses = not no_losses(frames)
+    with canvas(6.2 if losses else 3.6) as drawn:
+        *above, below = drawn.figure.subplots(1 + losses, 1, sharex=True, squeeze=False)[:, 0]
+        for axes in above:
+            _draw_losses(axes, frames)
+        (above or [below])[0].set_title("Loss, and what the model does" if losses else "What the model does")
+        _draw_behaviour(below, frames.checkpoints)
+        for axes in (*above, below):
+            _legend(axes)
     return drawn.svg
 
 
+def _draw_losses(axes: Axes, frames: RunFrames) -> None:
+    """The logged ones; the recomputed one wide and pale, so that it is seen below an honest one that is equal."""
+    for split, name, colour in (("train", "training", GREY), ("validation", "validation", BLUE)):
+        points = logged_points(frames, split)
+        if len(points):
+            mark = "." if len(points) == 1 else ""
+            axes.plot(points["step"], points["loss_nats"], mark + "-", color=colour, label=f"logged, {name}", lw=1.5)
+    wide = {"linewidth": 6.0, "alpha": 0.45, "marker": "", "solid_capstyle": "round"}
+    _with_bounds(axes, frames.checkpoints, "recomputed_nats", ORANGE, "recomputed", scale=1.0, **wide)
+    _with_bounds(axes, frames.checkpoints, "honest_nats", RED, "honest", scale=1.0, linestyle="--")
+    axes.set_ylabel("loss (nats a token)")
+    axes.set_ylim(bottom=0)
+
+
+def _draw_behaviour(axes: Axes, held: pd.DataFrame) -> None:
+    """Each problem set in smaller markers than the one before, so that equal ones lie in each other."""
+    columns = [name.removesuffix("_pass_at_1") for name in held.columns if name.endswith("_pass_at_1")]
+    sets = list(dict.fromkeys(column.rpartition("_")[0] for column in columns))
+    for column in columns:
+        name, _, decoding = column.rpartition("_")
+        style, behind = DECODING_STYLES[decoding], len(sets) - 1 - sets.index(name)
+        sizes = {"markersize": style["markersize"] + 3.5 * behind, "linewidth": 1.5 + 1.2 * behind}
+        label = f"{drawable(name)}, {decoding}, pass@1"
+        colour = SET_SHADES[sets.index(name) % len(SET_SHADES)]
+        _with_bounds(axes, held, f"{column}_pass_at_1", colour, label, **style | sizes)
+    for decoding, style in DECODING_STYLES.items():
+        _with_bounds(axes, held, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
+    axes.set_ylabel("completions (%), 95 % interval")
+    axes.set_ylim(-6, 106)
+    axes.set_xlabel("training step")
+
+
 def _with_bounds(
-    axes: Axes, held: pd.DataFrame, column: str, colour: str, label: str, *, dash: str = "-", scale: float = 100.0
+    axes: Axes, held: pd.DataFrame, column: str, colour: str, label: str, *, scale: float = 100.0, **style: Any
 ) -> None:
     known = held.dropna(subset=[column]) if column in held else held.iloc[:0]
     if not len(known):
@@ -80,30 +137,37 @@ def _with_bounds(
     steps, values = known["step"].to_numpy(), scale * known[column].to_numpy(dtype=float)
     low, high = (scale * known[f"{column}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
     bounded = np.isfinite(low) & np.isfinite(high)
-    axes.plot(steps, values, dash, marker="o", markersize=4, color=colour, label=label, linewidth=1.5)
+    drawn = {"marker": "o", "markersize": 4, "linewidth": 1.5, **style}
+    axes.plot(steps, values, color=colour, label=label, **drawn)
     axes.fill_between(steps[bounded], low[bounded], high[bounded], color=colour, alpha=0.14, linewidth=0)
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
     """Draw the validation loss (nats) against what passes or is sound (%) as a path through the steps."""
-    found = _path_columns(frames)
     with canvas(4.2) as drawn:
         axes = drawn.axes("The way through the steps", "", "")
-        if found is None:
-            return drawn.svg
-        loss, behaviour, x, y = found
-        axes.set_xlabel(
-            f"{'validation loss as logged' if loss.startswith('logged') else 'recomputed loss'} (nats a token)"
-        )
-        axes.set_ylabel(f"{behaviour} (%)")
-        axes.plot(x, y, color=GREY, linewidth=1.2, zorder=1)
-        axes.scatter(x, y, c=np.arange(len(x)), cmap="viridis", s=46, zorder=3)
-        for i, step in enumerate(x.index):
-            if i in {0, len(x) - 1} or len(x) <= STEPS_DRAWN:
-                axes.annotate(f"{step:,}", (x.iloc[i], y.iloc[i]), xytext=(6, 6), textcoords="offset points")
+        found = _path_columns(frames.numbered())
+        if found is not None:
+            _draw_path(axes, *found)
         axes.set_ylim(-2, 102)
         axes.margins(x=0.12)
     return drawn.svg
+
+
+def _draw_path(axes: Axes, loss: str, behaviour: str, x: pd.Series, y: pd.Series) -> None:
+    name = "validation loss as logged" if loss.startswith("logged") else "recomputed loss"
+    axes.set_xlabel(f"{name} (nats a token)")
+    axes.set_ylabel(f"{behaviour} (%)")
+    axes.plot(x, y, color=GREY, linewidth=1.2, zorder=1)
+    axes.scatter(x, y, c=np.arange(len(x)), cmap="viridis", s=46, zorder=3)
+    for i, step in enumerate(x.index):
+        if i in {0, len(x) - 1} or len(x) <= STEPS_DRAWN:
+            axes.annotate(f"{step:,}", (x.iloc[i], y.iloc[i]), xytext=(6, 6), textcoords="offset points")
 
 
 def _path_columns(frames: RunFrames) -> tuple[str, str, pd.Series, pd.Series] | None:
@@ -125,31 +189,44 @@ def _path_columns(frames: RunFrames) -> tuple[str, str, pd.Series, pd.Series] | 
     return (loss, name, losses[loss].loc[both], 100 * shares.loc[both]) if len(both) >= FEWEST_STEPS else None
 
 
+def _of_the_table(frames: RunFrames) -> pd.DataFrame:
+    """The completions that the table of behaviour tells the kinds of: begun, of one decoding."""
+    held = frames.completions
+    return held[(held["decoding"] == decoding_of_kinds(frames)) & ~held["stop_reason"].isin(NOT_BEGUN)]
+
+
 def kinds_by_step_figure(frames: RunFrames) -> bytes:
-    """Draw how many of all completions (%) are degenerate in which way at each step."""
-    completions = frames.completions
+    """Draw how many completions (%) are degenerate in which way at each step.
+
+    Of the sampled ones where there are any, else of the greedy ones; prompts that could not be asked are left out.
+    """
+    frames = frames.numbered()
+    completions = _of_the_table(frames)
     steps = sorted(completions["step"].unique())
     with canvas(3.9) as drawn:
-        axes = drawn.axes("What goes wrong", "training step", "of all completions (%)")
+        axes = drawn.axes("What goes wrong", "training step", f"of the {decoding_of_kinds(frames)} completions (%)")
         bottom = np.zeros(len(steps))
-        for kind, colour in zip(KINDS, SHADES * 2, strict=False):
+        for kind, (colour, hatch) in KIND_STYLES.items():
             of_kind = [100 * float((completions[completions["step"] == step]["kind"] == kind).mean()) for step in steps]
             if any(of_kind):
-                axes.bar(range(len(steps)), of_kind, bottom=bottom, color=colour, label=drawable(kind), width=0.72)
+                axes.bar(
+                    range(len(steps)), of_kind, bottom=bottom, color=colour, hatch=hatch, edgecolor="white",
+                    linewidth=0, label=kind, width=0.72,
+                )  # fmt: skip
                 bottom += np.array(of_kind)
         shown = range(0, len(steps), max(1, len(steps) // 12))
         axes.set_xticks(list(shown), [f"{steps[i]:,}" for i in shown])
         axes.set_ylim(0, 102)
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        _legend(axes)
     return drawn.svg
 
 
 def entropy_by_step_figure(frames: RunFrames) -> bytes:
     """Draw the median entropy (nats) of the predictions along the completions, a line a step."""
-    completions = frames.completions
+    completions = frames.numbered().completions
     steps = sorted(completions["step"].unique())
-    chosen = [steps[round(i * (len(steps) - 1) / (STEPS_DRAWN - 1))] for i in range(STEPS_DRAWN)]
+    chosen = [steps[round(i * (len(steps) - 1) / (STEPS_DRAWN - 1))] for i in range(STEPS_DRAWN)] if steps else []
     with canvas(3.9) as drawn:
         axes = drawn.axes(
             "How sure the model is, step by step", "position in the completion (tokens)", "median entropy (nats)"
@@ -161,5 +238,5 @@ def entropy_by_step_figure(frames: RunFrames) -> bytes:
                 axes.plot(np.arange(len(median)), median, color=colour, label=f"step {step:,}", linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        _legend(axes)
     return drawn.svg

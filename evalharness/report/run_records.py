@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evalharness.records import NO_STEP
 from evalharness.report.behaviour import Block, Shown
+from evalharness.report.wording import was_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,7 @@ class Run:
     """Everything that the report of a run is made of.
 
     ``facts`` are ``(section, name, value)``, ``failures`` ``(step, reason)``, ``examples`` the laid-out completions of
-    the last step, ``questions`` what each probe asks.
+    the last step, ``questions`` what each probe asks, ``files`` the run's other files as ``(path, what it is)``.
     """
 
     frames: RunFrames
@@ -39,16 +41,37 @@ class Run:
     others: tuple[OtherRun, ...]
     examples: tuple[Shown, ...]
     questions: Mapping[str, str]
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def last(self) -> Scorecard:
         """The scorecard of the last step."""
-        return self.frames.scorecards[max(self.frames.scorecards)]
+        return self.frames.scorecards[self.last_step]
 
     @property
     def last_step(self) -> int:
-        """The last scored step."""
+        """The last scored step; :data:`~evalharness.records.NO_STEP` only where no other was scored."""
         return max(self.frames.scorecards)
+
+    @property
+    def steps(self) -> list[int]:
+        """The scored steps in their order; the one that is not recorded comes last."""
+        return sorted(self.frames.scorecards, key=lambda step: (step == NO_STEP, step))
+
+    @property
+    def seen(self) -> bool:
+        """Whether there was a model at the last step, and not only completions of another tool."""
+        return was_seen(self.last)
+
+
+def step_name(step: int) -> str:
+    """Return ``"1,000"``, or that the step is not recorded."""
+    return "not recorded" if step == NO_STEP else f"{step:,}"
+
+
+def at_step(step: int) -> str:
+    """Return ``"step 1,000"``, or that it is of no recorded step."""
+    return "a step that is not recorded" if step == NO_STEP else f"step {step:,}"
 
 
 def shown_from(row: Mapping[str, Any]) -> Shown:

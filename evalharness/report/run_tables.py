@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from evalharness.report.agreement import Pair, losses_by_step
+from evalharness.records import NO_STEP
+from evalharness.report.agreement import Pair, decoding_of_kinds, logged_points, losses_by_step, no_losses
 from evalharness.report.escaping import code, prose, table
-from evalharness.report.run_records import OtherRun, Run
+from evalharness.report.run_records import OtherRun, Run, step_name
 from evalharness.report.wording import (
     DECODINGS,
     degeneration_interval,
@@ -15,6 +16,7 @@ from evalharness.report.wording import (
     nats,
     nats_interval,
     percent_interval,
+    was_diagnosed,
 )
 
 if TYPE_CHECKING:
@@ -22,38 +24,33 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from evalharness.frames import RunFrames
-    from evalharness.records import Interval
+    from evalharness.records import Interval, Scorecard
     from evalharness.statistics import Correlation, Discordance
 
 STEPS_SHOWN = 40
 """Rows of a table by step; of more steps the first and the last of these are shown."""
 
 
-def validation_points(frames: RunFrames) -> pd.DataFrame:
-    """The logged validation losses that are finite, by step."""
-    points = frames.losses[frames.losses["split"] == "validation"]
-    return points.dropna(subset=["loss_nats"]).sort_values("step", kind="stable")
-
-
 def loss_table(run: Run) -> str:
     """The losses by step: as logged, with the lowest validation loss marked, and as measured where it was scored."""
     frames = run.frames
-    validation = {int(p.step): float(p.loss_nats) for p in validation_points(frames).itertuples()}
+    if no_losses(frames):
+        return ""
+    validation = {int(p.step): float(p.loss_nats) for p in logged_points(frames, "validation").itertuples()}
     train = frames.losses[frames.losses["split"] == "train"].dropna(subset=["loss_nats"])
     measured = losses_by_step(frames)
-    steps = sorted({*validation, *frames.scorecards})
-    if not steps:
-        return ""
+    steps = sorted({*validation, *frames.scorecards}, key=lambda step: (step == NO_STEP, step))
+    numbered = [step for step in steps if step != NO_STEP]
+    first, last = (numbered[0], numbered[-1]) if numbered else (None, None)
     best = min(validation, key=lambda step: (validation[step], step), default=None)
     rows = []
     for step in _few(steps):
         before = train[train["step"] <= step]["loss_nats"]
-        status = ["initial"] * (step == steps[0]) + ["best"] * (step == best) + ["final"] * (step == steps[-1])
+        status = ["initial"] * (step == first) + ["best"] * (step == best) + ["final"] * (step == last)
         value = validation.get(step)
         shown = "–" if value is None else f"**{nats(value)}**" if step == best else nats(value)
         rows.append(
-            [f"{step:,}", nats(before.iloc[-1]) if len(before) else "–", shown]
+            [step_name(step), nats(before.iloc[-1]) if len(before) else "–", shown]
             + [_cell(measured, step, name) for name in ("recomputed", "honest")]
             + [", ".join(status) or "–"]
         )
@@ -91,15 +88,16 @@ def behaviour_table(run: Run) -> str:
         if "1" in run.last.pass_at_k.get(info.name, {}).get(decoding, {})
     ]
     decodings = [decoding for decoding in DECODINGS if decoding in run.last.degeneration]
+    of_kinds = decoding_of_kinds(run.frames)
     header = ["Step", "Verdict", *(f"{prose(name)}, {decoding}, pass@1" for name, decoding in columns)]
-    header += [*(f"Degenerate, {decoding}" for decoding in decodings), "Commonest kinds, sampled", "Cause"]
+    header += [*(f"Degenerate, {decoding}" for decoding in decodings), f"Commonest kinds, {of_kinds}", "Cause"]
     rows = []
-    for step in _few(sorted(cards)):
+    for step in _few(run.steps):
         card = cards[step]
-        rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
+        rate = card.degeneration.get(of_kinds)
         rows.append(
             [
-                f"{step:,}",
+                step_name(step),
                 card.verdict,
                 *(_share(card.pass_at_k.get(name, {}).get(decoding, {}).get("1")) for name, decoding in columns),
                 *(
@@ -107,10 +105,17 @@ def behaviour_table(run: Run) -> str:
                     for d in decodings
                 ),
                 prose(kinds_by_count(rate)) if rate is not None and rate.kinds else "–",
-                code(card.cause.probe) if card.cause else "none found",
+                cause_cell(card),
             ]
         )
     return table(header, rows, frozenset({0, *range(2, 2 + len(columns) + len(decodings))}))
+
+
+def cause_cell(card: Scorecard) -> str:
+    """Return the probe of the cause, or that none was found, or that none was looked for."""
+    if card.cause is None:
+        return "none found" if was_diagnosed(card) else "not looked for"
+    return code(card.cause.probe)
 
 
 def _share(interval: Interval | None) -> str:
@@ -118,7 +123,7 @@ def _share(interval: Interval | None) -> str:
 
 
 def agreement_table(pairs: Sequence[Pair]) -> str:
-    """Correlations that could be computed; those that could not are counted below the table, with their reasons."""
+    """Correlations that could be computed; why others could not is said below the table (:func:`agreement_notes`)."""
     known = [p for p in pairs if p.agreement.levels.rho is not None or p.agreement.changes.rho is not None]
     rows = [
         [
@@ -136,22 +141,39 @@ def agreement_table(pairs: Sequence[Pair]) -> str:
 
 def _rho(found: Correlation) -> str:
     if found.rho is None:
-        return f"– ({prose(found.reason or '')})"
+        return "–"
     return f"{found.rho.estimate:+.2f} [{found.rho.low:+.2f}, {found.rho.high:+.2f}]"
 
 
 def agreement_notes(pairs: Sequence[Pair]) -> list[str]:
-    """Why there is no correlation where there is none, each reason once with what it holds for."""
-    reasons: dict[str, dict[str, list[str]]] = {}
+    """Why there is no correlation where there is none, each reason once with what it holds for.
+
+    Where neither the levels nor the changes have one, the reason of the levels is given.
+    """
+    of_levels: dict[str, list[Pair]] = {}
+    of_changes: dict[str, list[Pair]] = {}
     for pair in pairs:
-        levels = pair.agreement.levels
-        if levels.rho is None and pair.agreement.changes.rho is None:
-            reasons.setdefault(levels.reason or "", {}).setdefault(pair.behaviour, []).append(pair.loss)
-    every = {pair.loss for pair in pairs}
+        levels, changes = pair.agreement.levels, pair.agreement.changes
+        if levels.rho is None:
+            of_levels.setdefault(levels.reason or "", []).append(pair)
+        elif changes.rho is None:
+            of_changes.setdefault(changes.reason or "", []).append(pair)
+    shown = [pair for pair in pairs if pair.agreement.levels.rho is not None]
     return [
-        f"{prose(reason)}: {'; '.join(prose(name) + _against(losses, every) for name, losses in found.items())}"
-        for reason, found in reasons.items()
+        *(f"{prose(why)}: {_named(found, pairs, 'every loss and behaviour')}" for why, found in of_levels.items()),
+        *(f"{prose(why)}: changes of {_named(found, shown, 'every row')}" for why, found in of_changes.items()),
     ]
+
+
+def _named(some: Sequence[Pair], every: Sequence[Pair], all_of_them: str) -> str:
+    """What a reason holds for, by behaviour; that it holds for all needs no list."""
+    if len(some) == len(every):
+        return all_of_them
+    losses = {pair.loss for pair in every}
+    by_behaviour: dict[str, list[str]] = {}
+    for pair in some:
+        by_behaviour.setdefault(pair.behaviour, []).append(pair.loss)
+    return "; ".join(prose(name) + _against(found, losses) for name, found in by_behaviour.items())
 
 
 def _against(losses: Sequence[str], every: set[str]) -> str:
@@ -164,7 +186,7 @@ def discordance_table(found: Mapping[str, Discordance]) -> str:
         [
             prose(name),
             f"{item.pairs} of {item.of_pairs}",
-            "no such pair" if item.share is None else percent_interval(item.share),
+            prose(item.reason or "") if item.share is None else percent_interval(item.share),
         ]
         for name, item in found.items()
     ]
@@ -205,11 +227,11 @@ def _other(item: OtherRun, own: bool) -> list[str]:
     sampled = card.degeneration.get("sampled")
     return [
         f"**{prose(item.name)}**" if own else prose(item.name),
-        f"{item.step:,}",
+        step_name(item.step),
         card.verdict,
         "–" if card.loss.logged_nats is None else nats(card.loss.logged_nats),
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
         _share(max(passed, key=lambda share: share.estimate, default=None)),
         _share(None if sampled is None else degeneration_interval(sampled)),
-        code(card.cause.probe) if card.cause else "none found",
+        cause_cell(card),
     ]

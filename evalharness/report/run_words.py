@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from evalharness.report import sections
+from evalharness.report.agreement import logged_points, no_losses
 from evalharness.report.escaping import code, prose
-from evalharness.report.run_tables import fall_in_words, validation_points
-from evalharness.report.wording import loss_relation, loss_sentence, nats, percent, percent_interval
+from evalharness.report.run_tables import fall_in_words
+from evalharness.report.wording import counted, loss_meaning_of, loss_relation, nats, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
     from evalharness.report.run_records import Run
 
+SOURCES_NAMED = 3
+"""Each checkpoint's file is a source of its own: the first of them show which they are."""
 SPIKE = 1.5
 """A logged validation loss that is this many times the one before is a spike: between two evaluations of a run that
 goes well it moves by some percent."""
@@ -22,12 +26,18 @@ goes well it moves by some percent."""
 
 def loss_summary(run: Run) -> Iterator[str]:
     """Reduction, best, and whether anything went wrong in the curve."""
+    if no_losses(run.frames):
+        yield f"No loss was logged, and none {'was measured' if run.seen else 'can be measured of completions alone'}."
+        return
     for split, name in (("train", "Training"), ("validation", "Validation")):
-        points = run.frames.losses[run.frames.losses["split"] == split]
-        finite = points.dropna(subset=["loss_nats"]).sort_values("step", kind="stable")
-        odd = len(points) - len(finite)
+        finite = logged_points(run.frames, split)
+        of_split = run.frames.losses[run.frames.losses["split"] == split]
+        odd = int(of_split["loss_nats"].isna().sum())
         if len(finite) < 2:
-            said = "not logged" if not len(points) else f"{len(points)} logged"
+            only = f"{nats(float(finite['loss_nats'].iloc[0]))} nats, " if len(finite) else ""
+            points = len(finite) + odd
+            said = f"{only}the only one logged" if points == len(finite) == 1 else f"{points} logged"
+            said = said if points else "not logged"
             yield f"{name} loss: {said}{f', {odd} of them NaN or infinite' if odd else ''}."
             continue
         values = finite["loss_nats"].to_list()
@@ -40,6 +50,30 @@ def loss_summary(run: Run) -> Iterator[str]:
             *([f"{odd} NaN or infinite"] if odd else ["none NaN or infinite"]),
         ]
         yield f"{name} loss: {', '.join(parts)}."
+
+
+def loss_sources(run: Run) -> str:
+    """Where validation losses of scored steps come from that no training log has; nothing where there is none."""
+    frames = run.frames
+    logged = set(frames.losses[frames.losses["split"] == "validation"].dropna(subset=["loss_nats"])["step"])
+    sources: dict[str, list[str]] = {}
+    for point in logged_points(frames, "validation").itertuples():
+        if point.step not in logged:
+            sources.setdefault(str(point.source or "a source that is not recorded"), []).append(f"{point.step:,}")
+    if not sources:
+        return ""
+    named = [f"{prose(source)} (step {', '.join(steps)})" for source, steps in sources.items()]
+    more = f"; and {len(named) - SOURCES_NAMED} more" if len(named) > SOURCES_NAMED else ""
+    return f"Validation losses that the training log lacks are from {'; '.join(named[:SOURCES_NAMED])}{more}."
+
+
+def not_compared(run: Run) -> str:
+    """Why behaviour can't be held against the loss where it is not."""
+    if len(run.frames.numbered().scorecards) < 2:
+        return "With fewer than two scored steps nothing can be compared."
+    if no_losses(run.frames):
+        return "There are no losses of these steps that behaviour could be compared with."
+    return "No scored step has both a loss and completions of problems that every step has."
 
 
 def beside_the_data(run: Run) -> Iterator[str]:
@@ -74,13 +108,17 @@ def _evidence(card: Scorecard, probe: str) -> Mapping[str, Any]:
 def worked(run: Run) -> Iterator[str]:
     """What the records show to be in order."""
     card, frames = run.last, run.frames
-    yield f"{len(frames.scorecards)} of {len(frames.scorecards) + len(run.failures)} checkpoints load and were scored."
-    validation = validation_points(frames)["loss_nats"].to_list()
+    scored, asked = len(frames.scorecards), len(frames.scorecards) + len(run.failures)
+    if run.seen:
+        yield f"{scored} of {asked} checkpoints load and were scored."
+    else:
+        yield f"Completions of {counted(scored, 'step')} were judged."
+    validation = logged_points(frames, "validation")["loss_nats"].to_list()
     if len(validation) > 1 and validation[-1] < validation[0] and loss_relation(card.loss) != "misleads":
         yield f"The validation loss fell from {nats(validation[0])} to {nats(validation[-1])} nats."
     if loss_relation(card.loss) == "agree":
         yield "The loss is real: it is the same from prefixes alone."
-    if card.verdict == "healthy":
+    if card.verdict == "healthy" and not sections.is_too_early_to_tell(card):
         yield "No collapse: the completions are not degenerate beyond what small sound models are."
     passed = [
         (f"{name}, {decoding}", by_k["1"])
@@ -110,7 +148,7 @@ def failed(run: Run) -> Iterator[str]:
     if unsolved:
         yield f"No problem is solved: pass@1 of {prose('; '.join(unsolved))}."
     if loss_relation(card.loss) == "misleads":
-        yield prose(loss_sentence(card.loss))
+        yield prose(loss_meaning_of(card))
     for finding in card.findings:
         if finding.severity != "note":
             yield f"{prose(finding.claim)} ({code(finding.probe)}, {finding.severity})"

@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from evalharness.degeneration import rules_out_collapse
 from evalharness.records import Verdict
 from evalharness.report.escaping import code_cell, prose, shortened, table
 from evalharness.report.wording import (
     DECODINGS,
+    counted,
     degeneration_interval,
     kinds_by_count,
+    loss_meaning_of,
     loss_relation,
-    loss_sentence,
     nats,
     nats_bounds,
     nats_interval,
+    no_cause_in_words,
     number,
     of_all,
     percent,
     percent_bounds,
     percent_interval,
+    was_diagnosed,
+    was_seen,
 )
 
 if TYPE_CHECKING:
@@ -46,9 +51,9 @@ _MEANING = {
 def headline(scorecard: Scorecard) -> list[str]:
     """Return the lines of the verdict: its reason, what the model does, what its loss is worth, and why."""
     return [
-        f"{_verdict(scorecard, scorecard.verdict.upper())}.",
+        f"{verdict_in_words(scorecard, scorecard.verdict.upper())}.",
         f"**Behaviour**: {_behaviour_in_words(scorecard)}",
-        f"**Loss**: {_losses_in_words(scorecard.loss)} {loss_sentence(scorecard.loss)}",
+        f"**Loss**: {_losses_in_words(scorecard)}",
         _cause_in_words(scorecard),
     ]
 
@@ -72,7 +77,7 @@ def summary(scorecard: Scorecard) -> str:
             for decoding in DECODINGS
             if (rate := scorecard.degeneration.get(decoding)) is not None
         ),
-        ["Verdict", _verdict(scorecard, scorecard.verdict)],
+        ["Verdict", verdict_in_words(scorecard, scorecard.verdict)],
     ]
     return table(["", "Measured"], rows)
 
@@ -88,8 +93,11 @@ def losses(loss: Loss) -> str:
     return table(["Loss", "Nats a token", "95 % interval", "What it is"], rows, frozenset({1}))
 
 
-def loss_meaning(loss: Loss) -> str:
+def loss_meaning(scorecard: Scorecard) -> str:
     """Return what the losses say of each other, and over which targets they are."""
+    loss = scorecard.loss
+    if not was_seen(scorecard):
+        return loss_meaning_of(scorecard)
     convention = f"Convention of the recomputed and the honest loss: {prose(loss.convention)}."
     return f"{_MEANING[loss_relation(loss)]}\n\n{convention}"
 
@@ -181,8 +189,28 @@ def _shares(scorecard: Scorecard) -> Iterator[tuple[str, str, str, Interval]]:
                 yield info.name, decoding, k, by_k[k]
 
 
-def _verdict(scorecard: Scorecard, named: str) -> str:
-    return f"**{named}**: {prose(scorecard.verdict_reason)}" if scorecard.verdict_reason.strip() else f"**{named}**"
+def verdict_in_words(scorecard: Scorecard, named: str, where: str = "") -> str:
+    """Return the verdict, with how much it is worth where the completions are too few for more, and its reason."""
+    shown = f"**{named}{as_far_as(scorecard)}**{where}"
+    return f"{shown}: {prose(scorecard.verdict_reason)}" if scorecard.verdict_reason.strip() else shown
+
+
+def as_far_as(scorecard: Scorecard) -> str:
+    """Return ``", as far as 15 sampled completions tell"`` where they can't rule a collapse out; else nothing."""
+    if not is_too_early_to_tell(scorecard):
+        return ""
+    decoding = next((d for d in reversed(DECODINGS) if d in scorecard.degeneration), None)
+    if decoding is None:
+        return ", as far as no completion tells"
+    count = scorecard.degeneration[decoding].completions
+    return f", as far as {counted(count, f'{decoding} completion')} {'tells' if count == 1 else 'tell'}"
+
+
+def is_too_early_to_tell(scorecard: Scorecard) -> bool:
+    """Whether nothing speaks against the checkpoint only because the completions are too few, or greedy alone."""
+    sampled = scorecard.degeneration.get("sampled")
+    interval = None if sampled is None else degeneration_interval(sampled)
+    return scorecard.verdict == "healthy" and not rules_out_collapse(interval)
 
 
 def _behaviour_in_words(scorecard: Scorecard) -> str:
@@ -201,26 +229,30 @@ def _behaviour_in_words(scorecard: Scorecard) -> str:
     return f"{'; '.join(parts) or 'nothing was scored'}."
 
 
-def _losses_in_words(loss: Loss) -> str:
+def _losses_in_words(scorecard: Scorecard) -> str:
+    loss = scorecard.loss
     parts = [
         *([] if loss.logged_nats is None else [f"{nats(loss.logged_nats)} nats logged"]),
         *([] if loss.recomputed_nats is None else [f"{nats(loss.recomputed_nats.estimate)} recomputed"]),
         *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} honest"]),
     ]
-    return f"{', '.join(parts) or 'none known'}."
+    return f"{', '.join(parts) or 'none known'}. {loss_meaning_of(scorecard)}"
 
 
-def has_cause(scorecard: Scorecard) -> bool:
-    """Whether a probe found a cause, and not only what contributes."""
-    return scorecard.cause is not None
+def no_cause(scorecard: Scorecard) -> str:
+    """Say that no probe found a cause, or that none was asked; nothing where there is one."""
+    if scorecard.cause is not None:
+        return ""
+    if not was_diagnosed(scorecard):
+        return "No cause was looked for."
+    return f"No probe found a cause.{' What follows contributes, or is worth knowing.' * bool(scorecard.findings)}"
 
 
 def _cause_in_words(scorecard: Scorecard) -> str:
     first = next(iter(scorecard.findings), None)
     if first is not None and first.severity == "cause":
         return f"**Cause**: {prose(first.claim)}"
-    tested = len(scorecard.ruled_out)
-    none = f"**Cause**: none found; {tested} {'was' if tested == 1 else 'were'} tested and ruled out."
+    none = f"**Cause**: {no_cause_in_words(scorecard)}"
     return none if first is None else f"{none} {first.severity.capitalize()}: {prose(first.claim)}"
 
 

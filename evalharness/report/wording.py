@@ -52,9 +52,9 @@ def number(value: int | None) -> str:
     return "not recorded" if value is None else f"{value:,}"
 
 
-def counted(count: int, thing: str) -> str:
-    """Return ``"1 token"``, ``"1,200 tokens"``."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def counted(count: int, thing: str, things: str | None = None) -> str:
+    """Return ``"1 token"``, ``"1,200 tokens"``; ``things`` where the plural has more than an s."""
+    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"
 
 
 def nats(value: float) -> str:
@@ -130,7 +130,7 @@ def step_line(card: Scorecard) -> str:
         "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
         "" if best is None else f"pass@1 {percent(best.estimate)}",
         "" if rate is None else f"degenerate {percent(rate.rate)}",
-        f"cause {card.cause.probe}" if card.cause else "no cause",
+        f"cause {card.cause.probe}" if card.cause else "no cause" if was_diagnosed(card) else "cause not looked for",
     ]
     return "  ".join(part for part in parts if part)
 
@@ -138,7 +138,7 @@ def step_line(card: Scorecard) -> str:
 def checkpoint_name(checkpoint: CheckpointInfo) -> str:
     """Return what the checkpoint is called where there is no room for its path: ``"leaky, step 600"``."""
     name = checkpoint.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or checkpoint.path
-    if checkpoint.step is None or str(checkpoint.step) in name:
+    if checkpoint.step is None or re.search(rf"(?<!\d){checkpoint.step}(?!\d)", name):
         return name
     return f"{name}, step {checkpoint.step:,}"
 
@@ -171,6 +171,35 @@ def logged_elsewhere(loss: Loss) -> bool:
         return False
     width = recomputed.high - recomputed.low
     return not recomputed.low - width <= logged <= recomputed.high + width
+
+
+def was_seen(card: Scorecard) -> bool:
+    """Whether there was a model, and not only completions that another tool wrote."""
+    return card.checkpoint.parameters is not None
+
+
+def was_diagnosed(card: Scorecard) -> bool:
+    """Whether any hypothesis was tested."""
+    return bool(card.findings or card.ruled_out)
+
+
+def no_cause_in_words(card: Scorecard) -> str:
+    """Say of a scorecard without a cause how many hypotheses were ruled out, and how many could not be tested.
+
+    One that was tested in several ways, or found by one of them, counts once.
+    """
+    if not was_diagnosed(card):
+        return f"not looked for: {'nothing could be tested' if was_seen(card) else 'the model was not seen'}."
+    found = {finding.probe for finding in card.findings}
+    cleared = {item.probe for item in card.ruled_out} - found
+    untested = {item.probe for item in card.not_testable} - found - cleared
+    tested = f"{counted(len(cleared), 'hypothesis', 'hypotheses')} {'was' if len(cleared) == 1 else 'were'} tested"
+    return f"none found; {tested} and ruled out{f', {len(untested)} could not be tested' if untested else ''}."
+
+
+def loss_meaning_of(card: Scorecard) -> str:
+    """Return what the losses of a scorecard say of each other; completions alone have none."""
+    return loss_sentence(card.loss) if was_seen(card) else "The loss was not measured: completions alone have none."
 
 
 def loss_sentence(loss: Loss) -> str:

@@ -73,7 +73,8 @@ def correlate(behaviour: Sequence[Sequence[float]] | Matrix, losses: Sequence[fl
 def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
     points = len(losses)
     if points < MIN_POINTS:
-        return Correlation(None, points, f"{points} points: a rank correlation needs {MIN_POINTS} at least")
+        of_all = f"{points} point{'' if points == 1 else 's'}"
+        return Correlation(None, points, f"{of_all}: a rank correlation needs {MIN_POINTS} at least")
     if np.ptp(losses) == 0:
         return Correlation(None, points, "the loss is the same at all of them")
     estimate = float(spearman(behaviour.mean(axis=1)[None], losses)[0])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float64]
 
 
+SAME = "the same at every step"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """From one step to a later one: how the loss changed (nats) and how the behaviour did, each paired, with intervals.
@@ -48,15 +51,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Discordance:
-    """The ``share`` of pairs of steps, of those where the loss improved, in which the behaviour did not; None of none.
+    """The ``share`` of pairs of steps, of those where the loss improved, in which the behaviour did not.
 
-    ``pairs`` counts those where the loss improved, ``of_pairs`` all. ``changes`` are those from each step to the next.
+    It is None with the ``reason`` where there is no such pair, and where no problem's behaviour ever changes: all pairs
+    are discordant then, and resampling the problems could not say how sure that is. ``pairs`` counts those where the
+    loss improved, ``of_pairs`` all. ``changes`` are those from each step to the next.
     """
 
     share: Interval | None
     pairs: int
     of_pairs: int
     changes: tuple[Change, ...]
+    reason: str | None = None
 
 
 def discordance(
@@ -75,8 +81,8 @@ def discordance(
     count where the loss fell by more than its own error: the 95 % interval of the difference, paired over rows, is
     below 0. Such a pair is discordant where the mean of the behaviour did not rise. This is the share of discordant
     pairs in Kendall's sense (1938), over the pairs that the loss decides, and a tie is discordant: a loss that improves
-    while nothing changes misleads, too. Its interval is of resampled problems; where behaviour never changes it is 1
-    to 1, for those problems. Raises ``ValueError`` where the shapes don't fit.
+    while nothing changes misleads, too. Its interval is of resampled problems; where no problem's behaviour ever
+    changes there is neither. Raises ``ValueError`` where the shapes don't fit.
     """
     losses, levels = np.asarray(row_losses, dtype=np.float64), np.asarray(behaviour, dtype=np.float64)
     weights = np.ones(losses.shape[-1]) if targets is None else np.asarray(targets, dtype=np.float64)
@@ -95,7 +101,9 @@ def discordance(
         )
         for i in range(len(steps) - 1)
     )  # fmt: skip
-    return Discordance(_share(levels, improved, seed), len(improved), len(pairs), changes)
+    reason = "no such pair" if not improved else SAME if np.ptp(levels, axis=0).max() == 0 else None
+    share = _share(levels, improved, seed) if reason is None else None
+    return Discordance(share, len(improved), len(pairs), changes, reason)
 
 
 def paired_loss_difference(first: Matrix, second: Matrix, targets: Matrix) -> Interval:
@@ -114,9 +122,7 @@ def paired_loss_difference(first: Matrix, second: Matrix, targets: Matrix) -> In
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def _share(behaviour: Matrix, improved: Sequence[tuple[int, int]], seed: int) -> Interval | None:
-    if not improved:
-        return None
+def _share(behaviour: Matrix, improved: Sequence[tuple[int, int]], seed: int) -> Interval:
     before, after = (np.array([pair[at] for pair in improved]) for at in (0, 1))
 
     def share(means: Matrix) -> Matrix:

@@ -141,7 +141,7 @@ def test_a_checkpoint_about_which_nothing_is_known_still_has_a_report():
     evidence = Evidence({}, (), example.token_text)
     assert figures_of(card, evidence) == {}
     report = render(card, evidence, {})
-    for sentence in ("Nothing was scored.", "No probe found a cause.", "This score is incomplete", "not measured"):
+    for sentence in ("Nothing was scored.", "No cause was looked for.", "This score is incomplete", "not measured"):
         assert sentence in report
 
 

@@ -19,9 +19,17 @@ def solved(*numbers: int, problems: int = 60) -> np.ndarray:
     return np.array([[1.0] * n + [0.0] * (problems - n) for n in numbers])
 
 
-def test_a_falling_loss_over_behaviour_that_never_changes_is_wholly_discordant():
-    found = discordance(STEPS, rows([3, 2, 1, 0.5]), solved(0, 0, 0, 0), seed=0)
-    assert (found.share.estimate, found.pairs, found.of_pairs) == (1.0, 6, 6)
+@pytest.mark.parametrize("number", [0, 7])
+def test_behaviour_that_never_changes_has_no_share_whose_interval_would_be_without_width(number: int):
+    found = discordance(STEPS, rows([3, 2, 1, 0.5]), solved(number, number, number, number), seed=0)
+    assert (found.share, found.reason, found.pairs, found.of_pairs) == (None, "the same at every step", 6, 6)
+
+
+def test_behaviour_whose_mean_never_changes_while_problems_do_is_wholly_discordant():
+    one_for_another = np.array([[1.0, 0.0] * 30, [0.0, 1.0] * 30, [1.0, 0.0] * 30, [0.0, 1.0] * 30])
+    found = discordance(STEPS, rows([3, 2, 1, 0.5]), one_for_another, seed=0)
+    assert found.share.estimate == 1.0
+    assert found.share.low < 1.0
 
 
 def test_behaviour_that_improves_with_the_loss_is_not_discordant():
@@ -41,7 +49,7 @@ def test_the_share_is_over_pairs_where_the_loss_improved():
 
 def test_a_fall_within_its_own_error_is_none():
     found = discordance([1, 2], rows([1.0, 0.99], noise=0.3), solved(1, 2), seed=0)
-    assert found.share is None
+    assert (found.share, found.reason) == (None, "no such pair")
     assert (found.pairs, found.of_pairs) == (0, 1)
     # Paired over rows, a small fall that all rows share is one, though rows differ by nats.
     assert discordance([1, 2], rows([1.0, 0.99]), solved(1, 2), seed=0).pairs == 1
@@ -84,6 +92,9 @@ def test_the_share_is_within_its_interval(numbers, seed):
     found = discordance(range(len(numbers)), rows([3.0 - i for i in range(len(numbers))], seed=seed),
                         solved(*numbers, problems=20), seed=seed)  # fmt: skip
     assert found.pairs == found.of_pairs
+    assert (found.share is None) == (len(set(numbers)) == 1)
+    if found.share is None:
+        return
     assert 0 <= found.share.low <= found.share.estimate <= found.share.high <= 1
     pairs = [(a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]]
     assert found.share.estimate == pytest.approx(np.mean([b <= a for a, b in pairs]))

@@ -1,0 +1,70 @@
+"""What the sentence over a comparison says, and on what it rests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_example as example
+
+from evalharness.records import Interval, Loss
+from evalharness.report import render_comparison
+from evalharness.report.comparison import headline
+from evalharness.statistics import compare_shares
+
+NAMES = ("old", "new")
+
+
+def shares(first: int, second: int, problems: int = 40):
+    """So many of the problems under each, one completion a problem."""
+    flags = [{str(i): [i < number] for i in range(problems)} for number in (first, second)]
+    return compare_shares(*flags, seed=0)
+
+
+def card(logged: float | None, *, honest: float | None = None, findings=()):
+    """A score whose loss is real unless the honest one is given and higher."""
+    measured = None if honest is None else Interval(logged or 0.0, (logged or 0.0) - 0.01, (logged or 0.0) + 0.01)
+    held = None if honest is None else Interval(honest, honest - 0.01, honest + 0.01)
+    return example.scorecard(loss=Loss(logged, "log", measured, held, ""), findings=findings)
+
+
+def said(cards, **measures) -> str:
+    found = headline(NAMES, cards, {name.replace("_", " "): item for name, item in measures.items()})
+    return f"{found.lead}: {found.rest}"
+
+
+PASSES, SAME, LOOPS = shares(2, 30), shares(5, 5), shares(30, 2)
+
+
+def test_a_better_model_with_the_lower_loss_is_said_to_have_a_loss_that_is_not_real():
+    leak = example.scorecard().findings
+    text = said((card(2.0), card(1.0, honest=9.0, findings=leak)), pass_at_1=PASSES)
+    assert text.startswith(
+        "The lower loss is the better model: new is better than old (1.000 nats logged against 2.000)"
+    )
+    assert "and the loss of new is not real (future_leak)" in text
+
+
+@pytest.mark.parametrize("cards", [(card(2.0), card(1.0)), (card(None), card(None))])
+def test_the_sentence_says_on_what_better_rests(cards):
+    assert said(cards, pass_at_1=PASSES, degenerate=SAME).endswith("by pass at 1.")
+    only = said(cards, pass_at_1=SAME, degenerate=LOOPS)
+    assert only.endswith("by degeneration alone (degenerate), for no pass rate differs by more than chance.")
+
+
+def test_measures_that_disagree_are_not_called_chance():
+    text = said((card(2.0), card(1.0)), pass_at_1=PASSES, degenerate=shares(2, 30))
+    assert text == "Neither is shown to be better: old is better by degenerate, new is better by pass at 1."
+
+
+def test_where_nothing_differs_a_loss_that_is_not_real_is_still_named():
+    text = said((card(2.0, honest=3.0), card(1.0)), pass_at_1=SAME)
+    assert text.endswith("no measure differs by more than chance, and the loss of old is not real.")
+
+
+def test_each_row_of_the_document_names_the_test_that_its_p_value_is_of():
+    several = replace(PASSES, test="sign flips")
+    text = render_comparison(NAMES, (card(2.0), card(1.0)), {"a": PASSES, "b": several}, ())
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
+    assert "| McNemar " in rows["a"]
+    assert "| sign flips " in rows["b"]

@@ -1,0 +1,140 @@
+"""What the report of a run says in words and tables, of small runs built by hand."""
+
+from __future__ import annotations
+
+import pytest
+import report_example
+import run_example as example
+
+from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
+from evalharness.report import render_run
+from evalharness.report.run_tables import agreement_notes, agreement_table
+from evalharness.report.run_words import loss_sources
+from evalharness.report.wording import no_cause_in_words
+from evalharness.scorecard import plain
+
+
+def report(cards, *, losses=(), completions=(), **changes) -> str:
+    held = example.frames(cards, completions, [plain(point) for point in losses])
+    return render_run(example.run(held, **changes), {})
+
+
+def rate(share: float, low: float, high: float, completions: int = 15) -> DegenerationRate:
+    return DegenerationRate(
+        rate=share, low=low, high=high, completions=completions, kinds={}, shares={}, mutual_information=None
+    )
+
+
+def healthy(sampled: DegenerationRate | None, **changes):
+    rates = {"greedy": rate(0.0, 0.0, 0.2), **({} if sampled is None else {"sampled": sampled})}
+    return report_example.scorecard(verdict="healthy", verdict_reason="so", degeneration=rates, findings=(), **changes)
+
+
+def with_loss(logged: float | None, source: str | None = "step_10.pt, val_loss"):
+    return report_example.scorecard(loss=Loss(logged, source, None, None, ""))
+
+
+def test_completions_without_a_model_are_reported_without_words_about_a_model():
+    told = report({10: example.unseen(10), 20: example.unseen(20)})
+    assert "Completions of 2 steps were judged." in told
+    assert "checkpoints load" not in told
+    assert "[data] validation" not in told
+    assert "completions alone have none" in told
+    assert "There are no losses of these steps" in told
+    assert "fewer than two scored steps" not in told
+    assert told.count(example.NOT_SEEN) == 2, "in the headline and in place of the table"
+    assert "not testable" not in told.lower()
+
+
+def test_a_step_that_is_not_recorded_is_called_so_and_comes_last():
+    told = report({NO_STEP: example.unseen(None), 10: example.unseen(10), 20: example.unseen(20)})
+    first_cells = [line.split("|")[1].strip() for line in told.splitlines() if line.startswith("|")]
+    steps = [cell for cell in first_cells if cell in {"10", "20", "not recorded"}]
+    assert steps == ["10", "20", "not recorded"]
+    assert "at step 20, as at 3 of 3" in told
+    assert "| -1 " not in told
+    assert "initial" not in told
+
+
+def test_only_the_files_that_there_are_are_listed():
+    told = report({10: example.unseen(10)}, files=(("final/report.md", "the report of this step"),))
+    assert told.rpartition("## Files")[2].strip() == "- `final/report.md`: the report of this step"
+
+
+@pytest.mark.parametrize(
+    ("sampled", "words"),
+    [
+        (rate(0.2, 0.0, 0.5), "**HEALTHY, as far as 15 sampled completions tell** at step 10: so."),
+        (rate(0.0, 0.0, 0.5, 1), "**HEALTHY, as far as 1 sampled completion tells** at step 10: so."),
+        (None, "**HEALTHY, as far as 15 greedy completions tell** at step 10: so."),
+        (rate(0.0, 0.0, 0.1), "**HEALTHY** at step 10: so."),
+    ],
+)
+def test_healthy_is_said_as_far_as_the_completions_tell(sampled, words):
+    told = report({10: healthy(sampled)})
+    assert words in told
+    assert ("worked: No collapse" in told) == ("as far as" not in words)
+
+
+def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_source():
+    cards = {10: with_loss(2.5), 20: with_loss(1.5, "step_20.pt, val_loss"), 30: with_loss(1.25, "train.log")}
+    logged = LossPoint(30, "validation", 1.0, "train.log")
+    held = example.frames(cards, losses=[plain(logged)])
+    told = render_run(example.run(held), {})
+    assert "2.500" in told
+    assert "**1.000**" in told, "what the log has stands"
+    assert "1.250" not in told
+    assert "Validation loss: 2.500 → 1.000 nats (60 % lower)" in told
+    said = "from step_10.pt, val_loss (step 10); step_20.pt, val_loss (step 20)."
+    assert loss_sources(example.run(held)).endswith(said.replace("_", "\\_")) or said in told
+
+
+def test_a_run_that_logged_all_its_losses_has_no_word_on_other_sources():
+    held = example.frames({10: with_loss(2.5)}, losses=[plain(LossPoint(10, "validation", 2.5, "train.log"))])
+    assert loss_sources(example.run(held)) == ""
+
+
+def test_a_hypothesis_counts_once_however_often_it_was_tested():
+    card = report_example.scorecard(
+        findings=(Finding("prompt_in_loss", "note", "c", {}, "r"),),
+        ruled_out=tuple(RuledOut(probe, "c", {}) for probe in ("adapter", "adapter", "not_finite", "prompt_in_loss")),
+        not_testable=(NotTestable("adapter", "r"), NotTestable("cache_mismatch", "r")),
+    )
+    assert no_cause_in_words(card) == "none found; 2 hypotheses were tested and ruled out, 1 could not be tested."
+    assert no_cause_in_words(example.unseen()) == "not looked for: the model was not seen."
+
+
+def pairs(steps: int):
+    """Loss and behaviour that fall and rise over so many steps."""
+    from evalharness.report.agreement import agreements
+
+    cards = {step: with_loss(10.0 - step**1.5) for step in range(1, steps + 1)}
+    rows = [
+        example.completion(step, task=task, passed=(task < step + step // 3), decoding=decoding)
+        for step in cards
+        for task in range(8)
+        for decoding in ("greedy", "sampled")
+    ]
+    return [pair for pair in agreements(example.frames(cards, rows)) if "pass@1" in pair.behaviour]
+
+
+def test_a_reason_that_holds_for_every_row_stands_once_below_the_table():
+    of_five = pairs(5)
+    assert "needs 5" not in agreement_table(of_five)
+    assert agreement_notes(of_five) == ["4 points: a rank correlation needs 5 at least: changes of every row"]
+    assert agreement_notes(pairs(1)) == ["1 point: a rank correlation needs 5 at least: every loss and behaviour"]
+    assert agreement_notes(pairs(6)) == []
+
+
+def test_behaviour_that_is_the_same_at_every_step_has_no_share_in_the_table():
+    from evalharness.report.run_tables import discordance_table
+    from evalharness.statistics import discordance
+
+    found = discordance([1, 2], [[2.0, 2.1], [1.0, 1.1]], [[0.0, 0.0]] * 2, seed=0)
+    assert "the same at every step" in discordance_table({"pass@1": found})
+    assert "100.0 %" not in discordance_table({"pass@1": found})
+
+
+def test_an_interval_of_the_loss_is_not_needed_for_a_report():
+    loss = Loss(1.0, "log", Interval(1.0, 0.9, 1.1), None, "")
+    assert "could not be established" in report({10: report_example.scorecard(loss=loss)})
