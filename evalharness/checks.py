@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.verdict import COLLAPSED_SAMPLED_SHARE
+from evalharness.degeneration.verdict import rules_out_collapse
 from evalharness.records import Interval
 from evalharness.report.wording import percent_interval
 from evalharness.statistics import exact_share, has_fallen
@@ -46,9 +46,10 @@ class CheckResult:
 
 def no_mode_collapse(card: Scorecard) -> CheckResult:
     """The verdict is not "collapsed", and a collapse is ruled out by the interval of the sampled completions."""
-    sampled = card.degeneration.get("sampled")
+    rate = card.degeneration.get("sampled")
+    sampled = None if rate is None else Interval(rate.rate, rate.low, rate.high)
     reason = f"{card.verdict}: {card.verdict_reason}"
-    untold = card.verdict == "healthy" and (sampled is None or sampled.high > COLLAPSED_SAMPLED_SHARE)
+    untold = card.verdict == "healthy" and not rules_out_collapse(sampled)
     return _result("no_mode_collapse", card.verdict != "collapsed", reason, untold=untold)
 
 
