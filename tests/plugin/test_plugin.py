@@ -12,6 +12,7 @@ from os.path import relpath
 from pathlib import Path
 
 import pytest
+from plugin_sessions import ALONE, run
 from pydantic import TypeAdapter, create_model  # noqa: F401 - see below
 from scored_folder import Project
 
@@ -20,26 +21,6 @@ import evalharness.checkpoints
 import evalharness.testing  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("scored project")
-
-Result = pytest.RunResult
-
-
-@pytest.fixture
-def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
-    """An empty folder from which the scored models are found, with pytest's ini file in it."""
-    pytester.path.joinpath("pytest.ini").write_text(project.ini)
-    return pytester
-
-
-ALONE = ("-p", "no:hypothesispytest", "-p", "no:anyio")
-"""Other plugins, which would be imported anew in each session."""
-
-
-def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> Result:
-    own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
-    result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
-    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
-    return result
 
 
 def test_checks_of_a_checkpoint_need_no_test_file(session: pytest.Pytester, project: Project) -> None:
