@@ -33,7 +33,7 @@ SETTINGS = {
     "seed": "seed of the sampled completions and of the intervals",
     "workers": "programs run at a time",
     "sandbox": "isolation of programs: auto, A, B, C or none",
-    "out": "where reports go; else reports, and reports/checks where settings are given by tests or options",
+    "out": "where reports go, each checkpoint's in a folder of its own under checks; else reports",
 }
 HELD_TO = {
     "checks": "which of the ready-made checks, separated by commas; else all",
@@ -43,10 +43,14 @@ HELD_TO = {
 }
 _MARK = "evalharness"
 RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
-CARDS: pytest.StashKey[list[str]] = pytest.StashKey()
-"""The test that is running, kept with the configuration; the cards of what it scored, kept with the test."""
+CARDS: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""The test that is running, kept with the configuration; the cards of what it scored, by report, kept with the test."""
 SUMMARY = "evalharness_summary"
 """The property of a test that is its line in the summary."""
+WRITTEN = "evalharness_baseline_written"
+"""The property of a test that wrote a baseline anew."""
+_SHOWN: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""By report, the id of the test that shows its card."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,26 +102,60 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Put the card beside the assertion of a user's own test that failed; name the check that was skipped."""
     report = yield
     ready_made = item.get_closest_marker(_MARK) is not None
     if report.failed and not ready_made:
         told = str(report.longrepr)
-        report.sections += [("evalharness", card) for card in item.stash.get(CARDS, []) if card not in told]
+        cards = item.stash.get(CARDS, {}).items()
+        report.sections += [(_MARK, shown_once(item.config, at, card)) for at, card in cards if at not in told]
+    if call.excinfo is not None and not report.failed:  # an expected failure: what it says is not shown
+        shown = item.config.stash.get(_SHOWN, {})
+        for at in [at for at, shown_by in shown.items() if shown_by == item.nodeid]:
+            del shown[at]
     if report.skipped and ready_made and isinstance(report.longrepr, tuple):
         report.longrepr = (item.nodeid.split("::")[0], None, report.longrepr[2])
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> Generator[None, Any, Any]:
+    """Name the skipped check where a line would be named: a JUnit file has "None" there else.
+
+    Only while it is written, for the terminal's summary knows that there may be no line.
+    """
+    whole: Any = report.longrepr
+    if _MARK in report.keywords and report.skipped and isinstance(whole, tuple) and whole[1] is None:
+        name, _, reason = whole[2].removeprefix("Skipped: ").partition(": ")
+        named: Any = (whole[0], f":{name}", reason)
+        report.longrepr = named
+    result = yield
+    report.longrepr = whole
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """One line for each checkpoint that was scored, here or in a worker of pytest-xdist."""
     reports = [report for found in terminalreporter.stats.values() for report in found]
-    told = [line for report in reports for name, line in getattr(report, "user_properties", ()) if name == SUMMARY]
+    properties = [found for report in reports for found in getattr(report, "user_properties", ())]
+    told = list(dict.fromkeys(line for name, line in properties if name == SUMMARY))
+    asked = config.getoption("evalharness_update_baseline") and not config.option.collectonly
+    if asked and not any(name == WRITTEN for name, _ in properties):
+        told.append(
+            "--evalharness-update-baseline: no baseline was written: its check was not selected, or failed before"
+        )
     if told:
         terminalreporter.section("evalharness")
-        for line in dict.fromkeys(told):
+        for line in told:
             terminalreporter.write_line(line)
+
+
+def shown_once(config: pytest.Config, report: str, text: str) -> str:
+    """What there is to show of a scored checkpoint, or where an earlier test shows it."""
+    running = config.stash[RUNNING].nodeid
+    first = config.stash.setdefault(_SHOWN, {}).setdefault(report, running)
+    return text if first == running else f"its card: see {first} above; report: {report}"
 
 
 @pytest.fixture(scope="session")
@@ -140,8 +178,9 @@ def evalharness_score(request: pytest.FixtureRequest) -> Callable[..., Scorecard
 def evalharness_check(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Hold a checkpoint to checks by their names: ``evalharness_check("runs/tuned", "no_mode_collapse")``.
 
-    Fails with the card of the checkpoint, its cause and its worst completion. Without names every check is made for
-    which there are data. Settings are as for ``evalharness_score``, and ``baseline``, ``level`` and ``tolerance``.
+    Fails with every check that does not hold, the card of the checkpoint, its cause and its worst completion. Without
+    names every check is made for which there are data. Settings are as for ``evalharness_score``, and ``baseline``,
+    ``level`` and ``tolerance``.
     """
     from evalharness import testing  # noqa: PLC0415 - see the head of this file
 

@@ -21,6 +21,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
+def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
+    """An empty folder from which the scored models are found, with pytest's ini file in it."""
+    pytester.path.joinpath("pytest.ini").write_text(project.ini)
+    return pytester
+
+
+@pytest.fixture
 def gate(project: Project) -> Gate:
     """Run ``evalharness gate`` in the project's folder, as a user would."""
     return lambda *arguments, **more: run_gate(project, *arguments, **more)

@@ -12,6 +12,7 @@ from os.path import relpath
 from pathlib import Path
 
 import pytest
+from plugin_sessions import ALONE, run
 from pydantic import TypeAdapter, create_model  # noqa: F401 - see below
 from scored_folder import Project
 
@@ -20,26 +21,6 @@ import evalharness.checkpoints
 import evalharness.testing  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("scored project")
-
-Result = pytest.RunResult
-
-
-@pytest.fixture
-def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
-    """An empty folder from which the scored models are found, with pytest's ini file in it."""
-    pytester.path.joinpath("pytest.ini").write_text(project.ini)
-    return pytester
-
-
-ALONE = ("-p", "no:hypothesispytest", "-p", "no:anyio")
-"""Other plugins, which would be imported anew in each session."""
-
-
-def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> Result:
-    own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
-    result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
-    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
-    return result
 
 
 def test_checks_of_a_checkpoint_need_no_test_file(session: pytest.Pytester, project: Project) -> None:
@@ -57,7 +38,7 @@ def test_a_failure_is_the_card_and_the_worst_completion_and_no_traceback(
         f"no_mode_collapse does not hold for {project.collapsed}: collapsed: at least 83.9 %",
         "verdict      COLLAPSED",
         "cause        none found; ruled out: future_leak",
-        f"report       {project.folder}/reports/collapsed/final/report.md",
+        f"report       {project.folder}/reports/checks/",
         "the worst completion, own/0, greedy: empty",
         "⏎⏎⏎⏎⏎⏎⏎⏎",
     ):
@@ -149,7 +130,7 @@ def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project
     result.assert_outcomes(failed=3)
     text = result.stdout.str()
     assert "evalharness: no setting sampels; there are " in text
-    assert "evalharness: --temperature 0: expected more than 0" in text
+    assert "evalharness: temperature 0: expected more than 0" in text
     assert "nowhere: no such file or folder" in text
     assert "Traceback" not in text
 
@@ -157,9 +138,9 @@ def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project
 BAD_OPTIONS = {
     "no checkpoint": (["--evalharness-checkpoint=nowhere"], "nowhere: no such file or folder"),
     "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples='many' is not a whole number"),
-    "a value out of range": (["--evalharness-temperature=0"], "--temperature 0.0: expected more than 0"),
+    "a value out of range": (["--evalharness-temperature=0"], "--evalharness-temperature 0.0: expected more than 0"),
     "an unknown check": (["--evalharness-checks=no_colapse"], "no_colapse: expected no_mode_collapse"),
-    "a level above 1": (["--evalharness-level=5"], "--level 5: expected a share of 1"),
+    "a level above 1": (["--evalharness-level=5"], "--evalharness-level 5: expected a share of 1"),
     "a broken baseline": (["--evalharness-baseline=pytest.ini"], "pytest.ini: is not a baseline: not JSON"),
     "a baseline from another version": (["--evalharness-baseline=old.json"], "version 0, this evalharness reads 1"),
     "no baseline to update": (["--evalharness-update-baseline"], "no baseline is named"),

@@ -1,0 +1,19 @@
+"""How the tests of the plugin start a pytest of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ALONE = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Other plugins, which would be imported anew in each session."""
+QUICK = ("--evalharness-limit=2", "--evalharness-samples=0")
+"""Another score than that of the project, in a second or two."""
+
+
+def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> pytest.RunResult:
+    own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
+    result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    return result
