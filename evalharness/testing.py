@@ -104,9 +104,20 @@ def _checked(config: pytest.Config, path: Path) -> GateOptions:
     manifest = find_manifest(path)
     pipeline.checkpoint_at(path, manifest)
     resolve(score_settings(config), manifest.score)
+    if config.getoption("evalharness_baseline"):
+        _expect(config, options)
     if options.baseline is not None and options.baseline.exists() and not _updates(config):
         read_baseline(options.baseline)
     return options
+
+
+def _expect(config: pytest.Config, options: GateOptions) -> None:
+    """Raise BaselineError where a baseline that is named for this run is not there: its path may be mistyped.
+
+    That of a project's settings may be one that nobody has written yet, and its check is skipped.
+    """
+    if options.baseline is not None and not options.baseline.exists() and not _updates(config):
+        raise BaselineError(f"there is no baseline at {options.baseline}: --evalharness-update-baseline writes it")
 
 
 def scored(config: pytest.Config, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Scored:
@@ -130,6 +141,8 @@ def check(
     own = {key: value for key, value in settings.items() if key in COMPARED}
     with _failing(config, own):
         options = gate_options(config, _absolute(config, path), own)
+        if own.get("baseline") is not None:
+            _expect(config, options)
     found = scored(config, path, {key: value for key, value in settings.items() if key not in COMPARED})
     with contextlib.chdir(started_in(config)):
         faults, skips = _judged(config, names or known_checks.NAMES, found, options)

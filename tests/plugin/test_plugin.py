@@ -106,8 +106,9 @@ def test_a_fixture_holds_to_checks_by_name(session: pytest.Pytester, project: Pr
     )
     shutil.copy(project.folder / "sound.json", session.path / "b.json")
     result = run(session)
-    result.assert_outcomes(passed=2, failed=2, skipped=1)
+    result.assert_outcomes(passed=1, failed=3, skipped=1)
     text = result.stdout.str()
+    assert "pass_rate_not_below_baseline could not be evaluated" in text, "a baseline that passes nothing"
     assert "no_mode_collapse does not hold" in text
     assert "evalharness: no check no_colapse, there are no_mode_collapse, " in text
     assert not re.search(r"\.py:\d+: (Failed|Error)", text)
@@ -140,9 +141,10 @@ BAD_OPTIONS = {
     "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples='many' is not a whole number"),
     "a value out of range": (["--evalharness-temperature=0"], "--evalharness-temperature 0.0: expected more than 0"),
     "an unknown check": (["--evalharness-checks=no_colapse"], "no_colapse: expected no_mode_collapse"),
-    "a level above 1": (["--evalharness-level=5"], "--evalharness-level 5: expected a share of 1"),
+    "a level above 1": (["--evalharness-level=5"], "--evalharness-level 5: expected from 0.0001 to 0.5"),
     "a broken baseline": (["--evalharness-baseline=pytest.ini"], "pytest.ini: is not a baseline: not JSON"),
     "a baseline from another version": (["--evalharness-baseline=old.json"], "version 0, this evalharness reads 1"),
+    "a mistyped baseline": (["--evalharness-baseline=typo.json"], "typo.json: --evalharness-update-baseline writes it"),
     "no baseline to update": (["--evalharness-update-baseline"], "no baseline is named"),
 }
 
@@ -199,7 +201,9 @@ def test_updating_a_baseline_writes_it_and_fails_that_run(session: pytest.Pytest
     first = run(session, *options, "--evalharness-update-baseline", checkpoint=project.sound)
     first.assert_outcomes(failed=1, deselected=4)
     assert "new.json is written anew: read the change, commit it" in first.stdout.str()
-    run(session, *options, checkpoint=project.sound).assert_outcomes(passed=1, deselected=4)
+    second = run(session, *options, checkpoint=project.sound)
+    second.assert_outcomes(failed=1, deselected=4)
+    assert "the baseline passes 0 problems" in second.stdout.str(), "it is compared with, and can't be fallen below"
 
 
 def test_the_marker_selects_the_checks_alone(session: pytest.Pytester, project: Project) -> None:
