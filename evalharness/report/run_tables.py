@@ -18,6 +18,7 @@ from evalharness.report.wording import (
     percent_interval,
     was_diagnosed,
 )
+from evalharness.statistics.discordance import SAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,12 +187,19 @@ def discordance_table(found: Mapping[str, Discordance]) -> str:
         [
             prose(name),
             f"{item.pairs} of {item.of_pairs}",
-            prose(item.reason or "") if item.share is None else percent_interval(item.share),
+            _share_of(item),
         ]
         for name, item in found.items()
     ]
     header = ["Behaviour", "Pairs of steps whose loss improved", "Of these, behaviour did not"]
     return table(header, rows, frozenset({1, 2})) if rows else ""
+
+
+def _share_of(item: Discordance) -> str:
+    """The share with its interval; where behaviour never changes all pairs count, and nothing tells how surely."""
+    if item.share is not None:
+        return percent_interval(item.share)
+    return f"all {item.pairs}: it is {SAME}" if item.reason == SAME else prose(item.reason or "")
 
 
 def step_table(found: Mapping[str, Discordance]) -> str:

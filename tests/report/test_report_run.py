@@ -131,7 +131,7 @@ def test_behaviour_that_is_the_same_at_every_step_has_no_share_in_the_table():
     from evalharness.statistics import discordance
 
     found = discordance([1, 2], [[2.0, 2.1], [1.0, 1.1]], [[0.0, 0.0]] * 2, seed=0)
-    assert "the same at every step" in discordance_table({"pass@1": found})
+    assert "all 1: it is the same at every step" in discordance_table({"pass@1": found})
     assert "100.0 %" not in discordance_table({"pass@1": found})
 
 
