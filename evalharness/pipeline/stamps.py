@@ -123,6 +123,8 @@ def _meant(path: Path, manifest: Manifest, options: ScoreOptions) -> dict[str, s
 def key_of(options: ScoreOptions) -> str:
     """A digest of the options that could change a score, and of the versions that make it."""
     asked = {name: value for name, value in dataclasses.asdict(options).items() if name not in _CHANGE_NOTHING}
+    # A file of problems is the same from wherever it is named.
+    asked["problems"] = [str(Path(name).resolve()) if Path(name).is_file() else name for name in options.problems]
     versions = {name: version(name) for name in ("evalharness", "torch")}
     return digest({"options": {name: str(value) for name, value in asked.items()}, "versions": versions})
 

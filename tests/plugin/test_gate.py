@@ -18,7 +18,7 @@ from evalharness import gate_output
 from evalharness.checks import no_mode_collapse
 from evalharness.errors import EvaluationError
 from evalharness.gating import GateResult, save_baseline
-from evalharness.manifest import find_manifest
+from evalharness.manifest import ScoreSettings, find_manifest
 from evalharness.options import resolve
 from evalharness.pipeline import ScoreResult, stamps
 from evalharness.store import append_file
@@ -96,6 +96,14 @@ MADE_OF = {
     "manifest": "sound/evalharness.toml",
     "problems": "own.jsonl",
 }
+
+
+def test_a_file_of_problems_is_the_same_however_it_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    near, far = (
+        resolve({"problems": (name,)}, ScoreSettings(), {}) for name in ("own.jsonl", project.folder / "own.jsonl")
+    )
+    assert stamps.key_of(near) == stamps.key_of(far)
 
 
 @pytest.mark.parametrize("change", MADE_OF)
