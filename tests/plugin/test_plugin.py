@@ -38,7 +38,7 @@ def test_a_failure_is_the_card_and_the_worst_completion_and_no_traceback(
         f"no_mode_collapse does not hold for {project.collapsed}: collapsed: at least 83.9 %",
         "verdict      COLLAPSED",
         "cause        none found; ruled out: future_leak",
-        f"report       {project.folder}/reports/checks/",
+        f"report       {project.folder}/reports/collapsed/final/report.md",
         "the worst completion, own/0, greedy: empty",
         "⏎⏎⏎⏎⏎⏎⏎⏎",
     ):
