@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 
@@ -23,12 +22,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
-    """An empty folder from which the scored models are found, with pytest's ini file in it.
-
-    Sessions in this process forget what they import, and torch can't be imported twice.
-    """
-    for heavy in ("torch", "evalharness.testing", "evalharness.checkpoints", "evalharness.diagnosis"):
-        importlib.import_module(heavy)
+    """An empty folder from which the scored models are found, with pytest's ini file in it."""
     pytester.path.joinpath("pytest.ini").write_text(project.ini)
     return pytester
 

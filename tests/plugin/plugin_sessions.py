@@ -14,8 +14,6 @@ QUICK = ("--evalharness-limit=2", "--evalharness-samples=0")
 
 def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = None) -> pytest.RunResult:
     own = [] if checkpoint is None else [f"--evalharness-checkpoint={checkpoint}"]
-    # In this process, where everything heavy is imported by now, unless others are started from it.
-    start = session.runpytest_subprocess if "-n" in arguments else session.runpytest_inprocess
-    result = start(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
+    result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     return result

@@ -68,7 +68,7 @@ def on_a_terminal(session: pytest.Pytester, *arguments: str) -> str:
     return read.decode()
 
 
-@pytest.mark.parametrize("flag", ["--color=yes", "-q", "-v"])
+@pytest.mark.parametrize("flag", ["--color=yes", "-q"])
 def test_the_line_shows_how_far_a_score_is_and_leaves_the_screen_as_it_would_be(
     session: pytest.Pytester, project: Project, flag: str
 ) -> None:
