@@ -155,8 +155,7 @@ def compare(path: Path, baseline: Baseline, now: Baseline) -> Comparison:
     where the baseline at ``path`` is of other problems, another decoding or another seed.
     """
     refuse(path, baseline, now.protocol)
-    decoding = "sampled" if now.protocol["samples"] else "greedy"
-    then_counts, now_counts = (_pooled(b, decoding) for b in (baseline, now))
+    then_counts, now_counts = _compared(baseline), _compared(now)
     try:
         return compare_pass_at_k(then_counts, now_counts, 1, seed=now.protocol["seed"])
     except ValueError as error:
@@ -165,8 +164,7 @@ def compare(path: Path, baseline: Baseline, now: Baseline) -> Comparison:
 
 def solved(baseline: Baseline) -> int:
     """How many problems it passes, at least once, of those that :func:`compare` compares."""
-    decoding = "sampled" if baseline.protocol["samples"] else "greedy"
-    return sum(passed > 0 for _, passed in _pooled(baseline, decoding).values())
+    return sum(passed > 0 for _, passed in _compared(baseline).values())
 
 
 def _counts(file: Path) -> Counts:
@@ -204,5 +202,7 @@ def _of_problems(then: dict[str, tuple[int, str]], now: dict[str, tuple[int, str
     return "problems {} then, {} now".format(*said)
 
 
-def _pooled(baseline: Baseline, decoding: str) -> Counts:
+def _compared(baseline: Baseline) -> Counts:
+    """The counts over all problem sets, of the sampled completions where there are any, else of the greedy ones."""
+    decoding = "sampled" if baseline.protocol["samples"] else "greedy"
     return {task: counts for by in baseline.passed.values() for task, counts in by.get(decoding, {}).items()}

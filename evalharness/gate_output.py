@@ -36,9 +36,7 @@ def lines(gate: GateResult) -> Iterator[str]:
         yield f"{'INCOMPLETE':<14}{visible(line)}"
     yield f"{_CLOSED[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
     if gate.exit_code == 1:
-        yield f"\n{card_text(gate.scored)}"
-        if shown := worst_completion(gate.scored.folder):
-            yield f"\nthe worst completion, {shown}"
+        yield f"\n{evidence_text(gate.scored)}"
 
 
 def to_json(gate: GateResult) -> str:
@@ -64,8 +62,7 @@ def to_junit(gate: GateResult) -> str:
     failed = sum(result.outcome == "failed" for result in cases)
     errors = sum(result.outcome in {"skipped", "not_evaluated"} for result in cases) + bool(gate.incomplete)
     counts = {"tests": str(len(cases) + bool(gate.incomplete)), "failures": str(failed), "errors": str(errors)}
-    root = ET.Element("testsuites", counts)
-    suite = ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
+    root, suite = _suite(counts)
     properties = ET.SubElement(suite, "properties")
     for name, value in properties_of(gate.scored):
         ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
@@ -76,10 +73,8 @@ def to_junit(gate: GateResult) -> str:
             content = ET.SubElement(case, element, {"message": _xml(result.reason)})
             content.text = _xml(failure_text(result, gate.scored))
     if gate.incomplete:
-        case = ET.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": "complete"})
-        ET.SubElement(case, "error", {"message": _xml("; ".join(gate.incomplete))})
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+        _add_error(suite, card.checkpoint.path, "complete", "; ".join(gate.incomplete))
+    return _written(root)
 
 
 def to_markdown(gate: GateResult) -> str:
@@ -100,11 +95,22 @@ def to_markdown(gate: GateResult) -> str:
 
 def error_to_junit(checkpoint: Path, error: Exception) -> str:
     """JUnit's XML where nothing could be evaluated at all: one ``testcase``, which is an error."""
-    counts = {"tests": "1", "failures": "0", "errors": "1"}
+    root, suite = _suite({"tests": "1", "failures": "0", "errors": "1"})
+    _add_error(suite, str(checkpoint), "evaluated", str(error))
+    return _written(root)
+
+
+def _suite(counts: dict[str, str]) -> tuple[ET.Element, ET.Element]:
     root = ET.Element("testsuites", counts)
-    suite = ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
-    case = ET.SubElement(suite, "testcase", {"classname": _xml(str(checkpoint)), "name": "evaluated"})
-    ET.SubElement(case, "error", {"message": _xml(str(error))})
+    return root, ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
+
+
+def _add_error(suite: ET.Element, checkpoint: str, name: str, message: str) -> None:
+    case = ET.SubElement(suite, "testcase", {"classname": _xml(checkpoint), "name": name})
+    ET.SubElement(case, "error", {"message": _xml(message)})
+
+
+def _written(root: ET.Element) -> str:
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -137,14 +143,20 @@ def append_summary(section: str, target: Path) -> str | None:
 
 def failure_text(result: CheckResult, scored: ScoreResult) -> str:
     """What, where, the card with its cause and the report's path, and the worst completion with its loop marked."""
-    card = scored.scorecard
+    return f"{failure_line(result, scored)}\n\n{evidence_text(scored)}"
+
+
+def failure_line(result: CheckResult, scored: ScoreResult) -> str:
+    """Which check does not hold, for which checkpoint, and why."""
     verb = {"failed": "does not hold", "not_evaluated": "could not be evaluated", "skipped": "could not be evaluated"}
-    parts = [
-        f"{result.name} {verb.get(result.outcome, 'holds')} for {card.checkpoint.path}: {visible(result.reason)}",
-        card_text(scored),
-    ]
+    of = f"{verb.get(result.outcome, 'holds')} for {scored.scorecard.checkpoint.path}"
+    return f"{result.name} {of}: {visible(result.reason)}"
+
+
+def evidence_text(scored: ScoreResult) -> str:
+    """The card with its cause and the report's path, and the worst completion with its loop marked."""
     shown = worst_completion(scored.folder)
-    return "\n\n".join([*parts, *([f"the worst completion, {shown}"] if shown else [])])
+    return "\n\n".join([card_text(scored), *([f"the worst completion, {shown}"] if shown else [])])
 
 
 def card_text(scored: ScoreResult) -> str:

@@ -164,9 +164,8 @@ def _judged(config: pytest.Config, names: Sequence[str], found: Scored, options:
         if result.outcome == "skipped":
             skips.append(f"{name}: {_why_skipped(result, options)}")
         elif result.outcome != "passed":
-            reason, card, worst = gate_output.failure_text(result, found).partition(gate_output.card_text(found))
-            faults.append(reason.strip())
-            evidence = card + worst
+            faults.append(gate_output.failure_line(result, found))
+            evidence = gate_output.evidence_text(found)
     shown = [shown_once(config, _report(found), evidence)] if evidence else []
     return "\n\n".join(["\n".join(faults), *shown]), skips
 

@@ -21,7 +21,7 @@ from evalharness.pipeline.completing import digest
 from evalharness.pipeline.loading import log_files, series_name, training_log, up_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from evalharness.manifest import LogSettings, Manifest
     from evalharness.options import ScoreOptions
@@ -72,13 +72,18 @@ def is_fresh(folder: Path, path: Path, manifest: Manifest, options: ScoreOptions
         return bool(
             held["options"] == key_of(options)
             and held["files"] == contents_of(files)
-            and (
-                held["log_files"] == (states := states_of(log_files(path, manifest.log)))
-                or held["log"] == _digest_of_losses(up_to(held["step"], _losses(path, manifest.log, str(states))))
-            )
+            and _is_logged_alike(held, path, manifest.log)
         )
     except (OSError, KeyError, TypeError, LogError):
         return False
+
+
+def _is_logged_alike(held: Mapping[str, Any], path: Path, settings: LogSettings) -> bool:
+    """Whether the losses up to the step are what they were; the logs are read only where their files changed."""
+    states = states_of(log_files(path, settings))
+    if held["log_files"] == states:
+        return True
+    return bool(held["log"] == _digest_of_losses(up_to(held["step"], _losses(path, settings, str(states)))))
 
 
 @lru_cache(maxsize=1)

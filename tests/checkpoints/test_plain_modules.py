@@ -53,6 +53,12 @@ def test_a_state_dict_is_found_under_its_usual_keys_with_step_and_loss(project, 
     assert torch.equal(checkpoint.model.logits(IDS), logits_of(module))
 
 
+def assert_holds(checkpoint, state):
+    loaded = checkpoint.module.state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
 @pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."])
 def test_prefixes_of_compile_and_ddp_are_taken_off(project, state, prefix):
     torch.save({"model": {prefix + name: tensor for name, tensor in state.items()}}, project.folder / "m.pt")
@@ -62,12 +68,12 @@ def test_prefixes_of_compile_and_ddp_are_taken_off(project, state, prefix):
 def test_a_compiled_layer_inside_the_model_is_matched_too(project, state):
     renamed = {name.replace("layers.0.", "layers.0._orig_mod."): tensor for name, tensor in state.items()}
     torch.save(renamed, project.folder / "m.pt")
-    project.load("m.pt")
+    assert_holds(project.load("m.pt"), state)
 
 
 def test_the_old_format_of_torch_save_is_read(project, state):
     torch.save(state, project.folder / "m.pth", _use_new_zipfile_serialization=False)
-    project.load("m.pth")
+    assert_holds(project.load("m.pth"), state)
 
 
 def test_safetensors_without_the_tied_copy_are_complete(project, make_module):
@@ -120,7 +126,7 @@ def test_a_package_can_hold_the_factory(project, state):
     (package / "nets.py").write_text("from models import build\n")
     project.manifest('factory = "zoo.nets:build"')
     torch.save(state, project.folder / "m.pt")
-    project.load("m.pt")
+    assert_holds(project.load("m.pt"), state)
 
 
 def test_a_tuple_gives_its_first_floating_tensor_of_three_dimensions(project, state):
