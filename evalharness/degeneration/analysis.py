@@ -12,6 +12,7 @@ from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
 from evalharness.degeneration.validity import Validity, is_finished_answer, validity
 from evalharness.degeneration.written import Written
+from evalharness.records import NOT_BEGUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from evalharness.records import StopReason
 
 
-_NOT_GENERATED = frozenset({"prompt_too_long", "prompt_not_encodable", "context_full"})
+_NOT_GENERATED = NOT_BEGUN | {"context_full"}
 _QUOTED_CHARACTERS = 40
 
 

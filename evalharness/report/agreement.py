@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalharness.records import NOT_BEGUN
 from evalharness.statistics import correlate, discordance
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
         found[f"{name} {decoding} pass@1"] = _by_problem(of_set.dropna(subset=["passed"]), "passed")
     for decoding, of_all in completions.groupby("decoding", sort=True):
         begun = of_all.dropna(subset=["degenerate"])
-        begun = begun[~begun["stop_reason"].isin(["prompt_too_long", "prompt_not_encodable"])]
+        begun = begun[~begun["stop_reason"].isin(NOT_BEGUN)]
         sound = begun.assign(sound=~begun["degenerate"].astype(bool))
         found[f"{decoding} not degenerate"] = _by_problem(sound, "sound")
     return {name: measured for name, measured in found.items() if measured.size}
