@@ -53,6 +53,14 @@ _SHOWN: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 """By report, the id of the test that shows its card."""
 
 
+class CheckFailed(pytest.fail.Exception):
+    """Checks that do not hold. Its text is for the failure; ``told`` is for the places that have room for a line."""
+
+    def __init__(self, told: str, text: str) -> None:
+        super().__init__(text, pytrace=False)
+        self.told = told
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Every setting as an option and as an ini value."""
     group = parser.getgroup("evalharness", "evalharness: does the checkpoint do what its loss says?")
@@ -105,6 +113,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Put the card beside the assertion of a user's own test that failed; name the check that was skipped."""
     report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
+        # pytest's short summary has all of it on a CI server, and JUnit's message everywhere: the card, time and again.
+        report.longrepr.reprcrash.message = call.excinfo.value.told
     ready_made = item.get_closest_marker(_MARK) is not None
     if report.failed and not ready_made:
         told = str(report.longrepr)

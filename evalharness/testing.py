@@ -33,7 +33,7 @@ from evalharness.plugin_settings import (
     take_ids,
     working_folder,
 )
-from evalharness.pytest_plugin import CARDS, RUNNING, SUMMARY, WRITTEN, shown_once
+from evalharness.pytest_plugin import CARDS, RUNNING, SUMMARY, WRITTEN, CheckFailed, shown_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -145,16 +145,19 @@ def check(
             _expect(config, options)
     found = scored(config, path, {key: value for key, value in settings.items() if key not in COMPARED})
     with contextlib.chdir(started_in(config)):
-        faults, skips = _judged(config, names or known_checks.NAMES, found, options)
+        faults, evidence, skips = _judged(config, names or known_checks.NAMES, found, options)
     if faults:
-        pytest.fail(faults, pytrace=False)
+        raise CheckFailed("; ".join(faults), "\n\n".join(filter(None, ["\n".join(faults), evidence])))
     if names and skips:
         pytest.skip("; ".join(skips))
 
 
-def _judged(config: pytest.Config, names: Sequence[str], found: Scored, options: GateOptions) -> tuple[str, list[str]]:
-    """The text of a failure, empty where there is none, and what lacks its data."""
-    faults, evidence, skips = [], "", []
+def _judged(
+    config: pytest.Config, names: Sequence[str], found: Scored, options: GateOptions
+) -> tuple[list[str], str, list[str]]:
+    """Which checks do not hold, a line each; what shows it, empty where nothing does; and what lacks its data."""
+    faults: list[str] = []
+    evidence, skips = "", []
     for name in names:
         try:
             result = _result(config, name, found, options)
@@ -166,8 +169,7 @@ def _judged(config: pytest.Config, names: Sequence[str], found: Scored, options:
         elif result.outcome != "passed":
             faults.append(gate_output.failure_line(result, found))
             evidence = gate_output.evidence_text(found)
-    shown = [shown_once(config, _report(found), evidence)] if evidence else []
-    return "\n\n".join(["\n".join(faults), *shown]), skips
+    return faults, shown_once(config, _report(found), evidence) if evidence else "", skips
 
 
 def _result(config: pytest.Config, name: str, found: Scored, options: GateOptions) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -27,6 +28,13 @@ def test_ci_runs_the_readmes_test_command_as_it_stands() -> None:
 
 def test_torch_is_pinned() -> None:
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.xdist_group("kept together")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there are no groups without workers")
+def test_pytest_and_xdist_keep_groups_of_tests_together(request: pytest.FixtureRequest) -> None:
+    # Where a pair of versions does not, nothing fails: what a group shares is made by every worker.
+    assert request.node.nodeid.endswith("@kept together")
 
 
 @pytest.mark.parametrize("name", ["leaky", "causal"])

@@ -24,6 +24,8 @@ from evalharness.training_log import read_log
 NAMES = ("leaky", "causal")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
+pytestmark = pytest.mark.xdist_group("shipped pair")
+
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
