@@ -53,7 +53,7 @@ _SHOWN: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 """By report, the id of the test that shows its card."""
 
 
-class CheckFailed(pytest.fail.Exception):
+class CheckFailed(pytest.fail.Exception):  # type: ignore[misc, name-defined] # pytest gives the class by its function
     """Checks that do not hold. Its text is for the failure; ``told`` is for the places that have room for a line."""
 
     def __init__(self, told: str, text: str) -> None:

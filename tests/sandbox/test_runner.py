@@ -412,6 +412,23 @@ def test_a_judge_that_dies_once_costs_a_worker_and_not_the_verdict(add, sandbox)
     assert [e.verdict for e in sandbox.run([Job("add", 0, add, WRONG)])] == [Verdict.FAILED]
 
 
+def test_the_memory_of_the_caller_costs_no_worker(add, tight):
+    model = b"x" * (600 << 20)  # more than a judge may hold; what a process starts begins with its peak
+    with Sandbox(limits=tight, workers=1, deduplicate=False) as sandbox:
+        worker = sandbox._crew.seats[0].worker
+        assert {e.verdict for e in sandbox.run(Job("add", n, add, RIGHT) for n in range(3))} == {Verdict.PASSED}
+        assert sandbox._crew.seats[0].worker is worker
+    del model
+
+
+def test_a_judge_that_has_grown_is_replaced_and_costs_no_verdict(add, tight, monkeypatch):
+    monkeypatch.setattr("evalharness.sandbox.crew._MOST_MEMORY_OF_JUDGE_KIB", 1)
+    with Sandbox(limits=tight, workers=1, deduplicate=False) as sandbox:
+        worker = sandbox._crew.seats[0].worker
+        assert {e.verdict for e in sandbox.run(Job("add", n, add, RIGHT) for n in range(3))} == {Verdict.PASSED}
+        assert sandbox._crew.seats[0].worker is not worker
+
+
 HARNESS = """
 import sys, tempfile
 from evalharness.records import Problem

@@ -113,8 +113,7 @@ class Judge:
                 result = self._judge_apart(job) if job["judged"] == "apart" else self._judge_in_process(job)
         except WorkerLost as error:
             return {"lost": str(error), "begun": error.begun}
-        memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {**result, "wall_s": time.monotonic() - started_s, "judge_memory_kib": memory_kib}
+        return {**result, "wall_s": time.monotonic() - started_s, "judge_memory_kib": processes.resident_kib()}
 
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         """Call one function of a program of the harness's own and hand its answer on."""

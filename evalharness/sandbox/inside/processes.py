@@ -24,3 +24,13 @@ def allowed(number: int, wanted: int) -> int:
     """A limit that is not above what is already in force."""
     ceiling = resource.getrlimit(number)[1]
     return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
+
+
+def resident_kib() -> int:
+    """What this process holds in memory, in KiB.
+
+    Not ``ru_maxrss``, which begins at the peak of the process that started this one: with a model in its caller,
+    each judge would look full after its first program.
+    """
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() >> 10
