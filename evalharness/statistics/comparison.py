@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
-from scipy.stats import binom, binomtest
 
 from evalharness.records import Interval
+from evalharness.statistics import binomial
 from evalharness.statistics.exact import CONFIDENCE, mean_of_shares
 from evalharness.statistics.pass_at_k import pass_at_k
 
@@ -128,10 +128,7 @@ def paired_difference(first: Sequence[float] | Shares, second: Sequence[float] |
 
 def mcnemar(gained: int, lost: int) -> tuple[float, float]:
     """Return the p-values of the exact test of McNemar (1947): two-sided, and of a fall. 1 where no problem flipped."""
-    flipped = gained + lost
-    if not flipped:
-        return 1.0, 1.0
-    return float(binomtest(lost, flipped).pvalue), float(binomtest(lost, flipped, alternative="greater").pvalue)
+    return binomial.two_sided(gained, lost), float(binomial.at_least(lost, gained + lost, 0.5))
 
 
 def sign_flips(differences: Sequence[float] | Shares, *, seed: int) -> tuple[float, float]:
@@ -193,7 +190,7 @@ def power_of_mcnemar(problems: int, flips: float, difference: float, *, level: f
         return 0.0
     flipped = np.arange(problems + 1)
     # The least number in one direction that is significant: the tail from it on is no more than the level.
-    needed = flipped - binom.ppf(level / sided, flipped, 0.5) + 1
-    needed += binom.sf(needed - 1, flipped, 0.5) > level / sided
-    shown = binom.sf(needed - 1, flipped, (flips + difference) / (2 * flips))
-    return float(np.sum(binom.pmf(flipped, problems, flips) * shown))
+    needed = flipped - binomial.quantile(level / sided, flipped, 0.5) + 1
+    needed += binomial.at_least(needed, flipped, 0.5) > level / sided
+    shown = binomial.at_least(needed, flipped, (flips + difference) / (2 * flips))
+    return float(np.sum(binomial.exactly(flipped, problems, flips) * shown))

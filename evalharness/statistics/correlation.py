@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from evalharness.records import Interval
 
@@ -100,6 +99,8 @@ def resampled_means(values: Matrix, seed: int) -> Iterator[Matrix]:
 
 def spearman(series: Matrix, losses: Matrix) -> Matrix:
     """Return the rank correlation of each row of ``series`` with ``losses``; NaN where either is constant."""
+    from scipy.stats import rankdata  # noqa: PLC0415 - half a second, which only the report of a run needs
+
     ranks = rankdata(np.round(series, 9), axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     of_losses = rankdata(losses)

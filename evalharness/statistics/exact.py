@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri, stdtrit
-from scipy.stats import binom
 
 from evalharness.records import Interval
+from evalharness.statistics import binomial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,5 @@ def _blaker_low(successes: int, n: int) -> float:
 
 def _acceptability(successes: int, n: int, shares: Shares) -> Shares:
     """Blaker's: the smaller tail at ``successes``, and the largest one no larger on the other side."""
-    above = binom.sf(successes - 1, n, shares)
-    below = binom.cdf(binom.ppf(above, n, shares) - 1, n, shares)
-    both: Shares = above + below
-    return both
+    above = binomial.at_least(successes, n, shares)
+    return above + binomial.at_most(binomial.quantile(above, n, shares) - 1, n, shares)

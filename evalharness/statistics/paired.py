@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.stats import binomtest
+from evalharness.statistics.binomial import two_sided
 
 
 def sign_test(better: int, worse: int) -> float:
@@ -13,4 +13,4 @@ def sign_test(better: int, worse: int) -> float:
     """
     if better < 0 or worse < 0:
         raise ValueError(f"{better} better and {worse} worse: expected counts")
-    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+    return two_sided(better, worse)
