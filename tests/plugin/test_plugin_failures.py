@@ -66,6 +66,23 @@ def test_checks_that_fail_for_one_checkpoint_show_its_card_once(session: pytest.
     assert f"report       {first[2]}" in text
 
 
+def test_where_there_is_room_for_a_line_a_failure_is_told_in_one(
+    session: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")  # pytest's short summary shortens nothing there
+    checks = "--evalharness-checks=no_mode_collapse,ends_by_itself"
+    result = run(session, "--junitxml=j.xml", checks, checkpoint=project.collapsed)
+    text = result.stdout.str()
+    assert text.count(CARD) == 1
+    assert text.index("short test summary info") > text.index(CARD)
+    messages = [failure.get("message") or "" for failure in ET.parse(session.path / "j.xml").getroot().iter("failure")]
+    assert len(messages) == 2
+    for message in messages:
+        assert "\n" not in message
+        assert " does not hold for " in message
+        assert f" - {message}\n" in text
+
+
 def test_a_card_that_an_expected_failure_hides_is_shown_by_the_next(session: pytest.Pytester, project: Project) -> None:
     session.makepyfile(
         f"""
