@@ -119,14 +119,16 @@ def _read(content: Mapping[str, Any]) -> Baseline:
 
 def _lacking(baseline: Baseline) -> list[str]:
     """Which problem sets have not as many results as problems: a comparison would be of those that are left."""
+    sets = _sets(baseline.protocol)
+    if not sets:
+        return ["it lacks its problems"]
     decodings = ("greedy", "sampled") if baseline.protocol["samples"] else ("greedy",)
-    found = {
-        f"{name} has {decoding} results of {len(baseline.passed.get(name, {}).get(decoding, {}))} of {count} problems"
-        for name, (count, _) in _sets(baseline.protocol).items()
+    return sorted(
+        f"{name} has {decoding} results of {found} of {count} problems"
+        for name, (count, _) in sets.items()
         for decoding in decodings
-        if len(baseline.passed.get(name, {}).get(decoding, {})) != count
-    }
-    return sorted(found) if _sets(baseline.protocol) else ["it lacks its problems"]
+        if (found := len(baseline.passed.get(name, {}).get(decoding, {}))) != count
+    )
 
 
 def differences(baseline: Baseline, protocol: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.verdict import rules_out_collapse
+from evalharness.degeneration.verdict import is_too_early_to_tell
 from evalharness.records import Interval
 from evalharness.report.wording import percent_interval
 from evalharness.statistics import exact_share, has_fallen
@@ -46,11 +46,8 @@ class CheckResult:
 
 def no_mode_collapse(card: Scorecard) -> CheckResult:
     """The verdict is not "collapsed", and a collapse is ruled out by the interval of the sampled completions."""
-    rate = card.degeneration.get("sampled")
-    sampled = None if rate is None else Interval(rate.rate, rate.low, rate.high)
     reason = f"{card.verdict}: {card.verdict_reason}"
-    untold = card.verdict == "healthy" and not rules_out_collapse(sampled)
-    return _result("no_mode_collapse", card.verdict != "collapsed", reason, untold=untold)
+    return _result("no_mode_collapse", card.verdict != "collapsed", reason, untold=is_too_early_to_tell(card))
 
 
 def loss_is_honest(card: Scorecard) -> CheckResult:

@@ -67,6 +67,11 @@ class RunFrames:
         rows = ", ".join(f"{len(getattr(self, name)):,} {name}" for name in ("checkpoints", *_COLUMNS))
         return f"<run {self.folder.name}: steps {steps}; rows: {rows}>"
 
+    @property
+    def last_step(self) -> int:
+        """The last scored step; :data:`~evalharness.records.NO_STEP` only where no other was scored."""
+        return max(self.scorecards)
+
     def numbered(self) -> RunFrames:
         """The same without the score whose step is not recorded, which has no place in an order of steps."""
         return replace(

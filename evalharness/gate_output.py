@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from evalharness.checks import no_mode_collapse
+from evalharness.degeneration import is_too_early_to_tell
 from evalharness.errors import StoreError
 from evalharness.report import render_card
 from evalharness.report.escaping import fenced, prose, visible
@@ -171,7 +171,7 @@ def summary_line(scored: ScoreResult) -> str:
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
     missing = [f"incomplete: {line}" for line in card.incomplete[:1]]
-    told = "" if no_mode_collapse(card).outcome != "not_evaluated" else " as far as so few completions tell"
+    told = " as far as so few completions tell" if is_too_early_to_tell(card) else ""
     words = [card.verdict.upper() + told, *figures, *missing, str(scored.folder / "report.md")]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 

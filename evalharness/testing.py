@@ -157,7 +157,7 @@ def _judged(
 ) -> tuple[list[str], str, list[str]]:
     """Which checks do not hold, a line each; what shows it, empty where nothing does; and what lacks its data."""
     faults: list[str] = []
-    evidence, skips = "", []
+    skips, shows = [], False
     for name in names:
         try:
             result = _result(config, name, found, options)
@@ -168,8 +168,9 @@ def _judged(
             skips.append(f"{name}: {_why_skipped(result, options)}")
         elif result.outcome != "passed":
             faults.append(gate_output.failure_line(result, found))
-            evidence = gate_output.evidence_text(found)
-    return faults, shown_once(config, _report(found), evidence) if evidence else "", skips
+            shows = True
+    evidence = shown_once(config, _report(found), gate_output.evidence_text(found)) if shows else ""
+    return faults, evidence, skips
 
 
 def _result(config: pytest.Config, name: str, found: Scored, options: GateOptions) -> CheckResult:

@@ -10,7 +10,7 @@ from evalharness.degeneration.ratios import Ratios
 from evalharness.degeneration.significance import Loop
 from evalharness.degeneration.tail import TailLoop
 from evalharness.degeneration.validity import Validity
-from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, rules_out_collapse
+from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, is_too_early_to_tell
 from evalharness.degeneration.written import Written
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
     "dependence",
     "find_loops",
     "find_loops_in",
+    "is_too_early_to_tell",
     "kind_of",
     "longest_runs",
     "measure",
-    "rules_out_collapse",
     "seq_reps",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalharness.records import CheckpointVerdict, Interval
+    from evalharness.records import CheckpointVerdict, Interval, Scorecard
 
 COLLAPSED_SAMPLED_SHARE = 0.20
 """Sampling is what keeps a sound model from looping (Holtzman et al. 2020: below 1 % of nucleus samples of GPT-2 loop),
@@ -44,12 +44,13 @@ def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> Jud
     return Judgement("healthy", _healthy_because(greedy, sampled))
 
 
-def rules_out_collapse(sampled: Interval | None) -> bool:
-    """Whether the sampled completions, by the interval of their degenerate share, are enough to rule a collapse out.
+def is_too_early_to_tell(card: Scorecard) -> bool:
+    """Whether nothing speaks against the checkpoint only because the completions are too few, or greedy alone.
 
-    Where they are not, ``healthy`` says only that nothing was shown.
+    The interval of the sampled ones does not rule a collapse out then.
     """
-    return sampled is not None and sampled.high <= COLLAPSED_SAMPLED_SHARE
+    sampled = card.degeneration.get("sampled")
+    return card.verdict == "healthy" and (sampled is None or sampled.high > COLLAPSED_SAMPLED_SHARE)
 
 
 def _passes(share: Interval, decoding: str, threshold: float) -> str:

@@ -69,7 +69,7 @@ def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
     from evalharness.report import checkpoint_name
 
     frames = load_run(folder)
-    step = max(frames.scorecards)
+    step = frames.last_step
     held = frames.completions[frames.completions["step"] == step]
     return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], held)
 

@@ -77,7 +77,7 @@ def write_run_report(folder: Path) -> Path:
         facts=record.facts,
         failures=record.failures,
         others=_others(folder),
-        examples=_examples(frames.folders[max(frames.scorecards)]),
+        examples=_examples(frames.folders[frames.last_step]),
         questions=dict(record.questions),
         files=tuple(_files(frames)),
     )

@@ -136,13 +136,13 @@ def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
     findings = scorecard.findings
+    if not was_diagnosed(scorecard):
+        reasons = "; ".join(dict.fromkeys(item.reason for item in scorecard.not_testable))
+        yield from _entry("cause", f"not looked for{f': {reasons}' if reasons else ''}", width)
+        return
     if not findings or findings[0].severity != "cause":
         cleared = ", ".join(dict.fromkeys(cleared.probe for cleared in scorecard.ruled_out))
         untested = ", ".join(dict.fromkeys(untested.probe for untested in scorecard.not_testable))
-        if not was_diagnosed(scorecard):
-            reasons = "; ".join(dict.fromkeys(item.reason for item in scorecard.not_testable))
-            yield from _entry("cause", f"not looked for{f': {reasons}' if reasons else ''}", width)
-            return
         parts = ["none found", *([f"ruled out: {cleared}"] if cleared else [])]
         yield from _entry("cause", "; ".join([*parts, *([f"not testable: {untested}"] if untested else [])]), width)
     if findings:

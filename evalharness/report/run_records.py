@@ -10,7 +10,7 @@ from evalharness.report.behaviour import Block, Shown
 from evalharness.report.wording import was_seen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from evalharness.frames import RunFrames
     from evalharness.records import Scorecard
@@ -50,18 +50,23 @@ class Run:
 
     @property
     def last_step(self) -> int:
-        """The last scored step; :data:`~evalharness.records.NO_STEP` only where no other was scored."""
-        return max(self.frames.scorecards)
+        """That of the frames."""
+        return self.frames.last_step
 
     @property
     def steps(self) -> list[int]:
-        """The scored steps in their order; the one that is not recorded comes last."""
-        return sorted(self.frames.scorecards, key=lambda step: (step == NO_STEP, step))
+        """The scored steps in their order."""
+        return in_order(self.frames.scorecards)
 
     @property
     def seen(self) -> bool:
         """Whether there was a model at the last step, and not only completions of another tool."""
         return was_seen(self.last)
+
+
+def in_order(steps: Iterable[int]) -> list[int]:
+    """Return the steps sorted; the one that is not recorded comes last."""
+    return sorted(steps, key=lambda step: (step == NO_STEP, step))
 
 
 def step_name(step: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.records import NO_STEP
 from evalharness.report.agreement import Pair, decoding_of_kinds, logged_points, losses_by_step, no_losses
 from evalharness.report.escaping import code, prose, table
-from evalharness.report.run_records import OtherRun, Run, step_name
+from evalharness.report.run_records import OtherRun, Run, in_order, step_name
 from evalharness.report.wording import (
     DECODINGS,
     degeneration_interval,
@@ -40,7 +40,7 @@ def loss_table(run: Run) -> str:
     validation = {int(p.step): float(p.loss_nats) for p in logged_points(frames, "validation").itertuples()}
     train = frames.losses[frames.losses["split"] == "train"].dropna(subset=["loss_nats"])
     measured = losses_by_step(frames)
-    steps = sorted({*validation, *frames.scorecards}, key=lambda step: (step == NO_STEP, step))
+    steps = in_order({*validation, *frames.scorecards})
     numbered = [step for step in steps if step != NO_STEP]
     first, last = (numbered[0], numbered[-1]) if numbered else (None, None)
     best = min(validation, key=lambda step: (validation[step], step), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from evalharness.report import sections
+from evalharness.degeneration import is_too_early_to_tell
 from evalharness.report.agreement import logged_points, no_losses
 from evalharness.report.escaping import code, prose
 from evalharness.report.run_tables import fall_in_words
@@ -118,7 +118,7 @@ def worked(run: Run) -> Iterator[str]:
         yield f"The validation loss fell from {nats(validation[0])} to {nats(validation[-1])} nats."
     if loss_relation(card.loss) == "agree":
         yield "The loss is real: it is the same from prefixes alone."
-    if card.verdict == "healthy" and not sections.is_too_early_to_tell(card):
+    if card.verdict == "healthy" and not is_too_early_to_tell(card):
         yield "No collapse: the completions are not degenerate beyond what small sound models are."
     passed = [
         (f"{name}, {decoding}", by_k["1"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from evalharness.degeneration import rules_out_collapse
+from evalharness.degeneration import is_too_early_to_tell
 from evalharness.records import Verdict
 from evalharness.report.escaping import code_cell, prose, shortened, table
 from evalharness.report.wording import (
@@ -204,13 +204,6 @@ def as_far_as(scorecard: Scorecard) -> str:
         return ", as far as no completion tells"
     count = scorecard.degeneration[decoding].completions
     return f", as far as {counted(count, f'{decoding} completion')} {'tells' if count == 1 else 'tell'}"
-
-
-def is_too_early_to_tell(scorecard: Scorecard) -> bool:
-    """Whether nothing speaks against the checkpoint only because the completions are too few, or greedy alone."""
-    sampled = scorecard.degeneration.get("sampled")
-    interval = None if sampled is None else degeneration_interval(sampled)
-    return scorecard.verdict == "healthy" and not rules_out_collapse(interval)
 
 
 def _behaviour_in_words(scorecard: Scorecard) -> str:

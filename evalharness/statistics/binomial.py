@@ -13,15 +13,13 @@ Numbers = npt.NDArray[np.float64]
 
 
 def at_most(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
-    """Return the probability of ``k`` successes or fewer, by the incomplete beta function (DLMF 8.17.5)."""
+    """Return the probability of ``k`` successes or fewer, as exact where it is small as where it is not."""
     k, n, p = _numbers(k, n, p)
-    inside = (k >= 0) & (k < n)
-    found: Numbers = np.where(inside, betainc(np.where(inside, n - k, 1), np.where(inside, k + 1, 1), 1 - p), k >= n)
-    return found
+    return at_least(n - k, n, 1 - p)  # so many failures or more
 
 
 def at_least(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
-    """Return the probability of ``k`` successes or more, as exact where it is small as where it is not."""
+    """Return the probability of ``k`` successes or more, by the incomplete beta function (DLMF 8.17.5)."""
     k, n, p = _numbers(k, n, p)
     inside = (k > 0) & (k <= n)
     found: Numbers = np.where(inside, betainc(np.where(inside, k, 1), np.where(inside, n - k + 1, 1), p), k <= 0)
@@ -43,11 +41,6 @@ def quantile(probability: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> 
     for _ in range(2):  # what was rounded may be one off, either way
         found = found + (at_most(found, n, p) < wanted)
     return found
-
-
-def two_sided(better: int, worse: int) -> float:
-    """Return the p-value of the exact test that of so many each is as likely the one as the other; 1 of none."""
-    return min(1.0, 2 * float(at_most(min(better, worse), better + worse, 0.5)))
 
 
 def _numbers(*given: npt.ArrayLike) -> list[Numbers]:

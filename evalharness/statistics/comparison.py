@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from evalharness.records import Interval
 from evalharness.statistics import binomial
 from evalharness.statistics.exact import CONFIDENCE, mean_of_shares
+from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def paired_difference(first: Sequence[float] | Shares, second: Sequence[float] |
 
 def mcnemar(gained: int, lost: int) -> tuple[float, float]:
     """Return the p-values of the exact test of McNemar (1947): two-sided, and of a fall. 1 where no problem flipped."""
-    return binomial.two_sided(gained, lost), float(binomial.at_least(lost, gained + lost, 0.5))
+    return sign_test(gained, lost), float(binomial.at_least(lost, gained + lost, 0.5))
 
 
 def sign_flips(differences: Sequence[float] | Shares, *, seed: int) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalharness.statistics.binomial import two_sided
+from evalharness.statistics import binomial
 
 
 def sign_test(better: int, worse: int) -> float:
@@ -13,4 +13,4 @@ def sign_test(better: int, worse: int) -> float:
     """
     if better < 0 or worse < 0:
         raise ValueError(f"{better} better and {worse} worse: expected counts")
-    return two_sided(better, worse)
+    return min(1.0, 2 * float(binomial.at_most(min(better, worse), better + worse, 0.5)))

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from evalharness.statistics import sign_test
 
@@ -14,6 +15,12 @@ def test_it_is_the_exact_binomial_probability(better, worse, p):
 def test_it_does_not_matter_which_way_is_called_better(better, worse):
     assert sign_test(better, worse) == pytest.approx(sign_test(worse, better))
     assert 0 < sign_test(better, worse) <= 1
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_it_is_that_of_scipy(better, worse):
+    expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
+    assert sign_test(better, worse) == pytest.approx(expected, rel=1e-9)
 
 
 def test_counts_below_zero_are_refused():
