@@ -91,8 +91,8 @@ PLUGIN = """
 import time, pytest
 parser = pytest.Parser(_ispytest=True)
 begun = time.perf_counter()
-import evalharness.pytest_plugin
-evalharness.pytest_plugin.pytest_addoption(parser)
+import evalharness.plugin.hooks
+evalharness.plugin.hooks.pytest_addoption(parser)
 print(time.perf_counter() - begun)
 """
 

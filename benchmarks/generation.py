@@ -30,21 +30,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from evalharness.checkpoints import load_checkpoint
-from evalharness.checkpoints.huggingface import CachedModel, call_without_cache
 from evalharness.degeneration import analyse
 from evalharness.diagnosis import read_rows
 from evalharness.generation import GREEDY, Decoding, Prompting, Settings, choose_threads, generate, logit_noise
 from evalharness.generation.padding import padded_right
 from evalharness.generation.request import Request
-from evalharness.manifest import find_manifest
+from evalharness.models.torch import load_checkpoint
+from evalharness.models.torch.huggingface import CachedModel, call_without_cache
 from evalharness.problems import load_problems
+from evalharness.settings.manifest import find_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evalharness.checkpoints import Checkpoint
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.torch import Checkpoint
     from evalharness.records import Completion
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"

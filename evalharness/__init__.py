@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration, analyse
     from evalharness.diagnosis import Diagnosis
     from evalharness.errors import EvalHarnessError, PreflightError
-    from evalharness.frames import load_run
     from evalharness.records import Completion, Execution, Finding, LossPoint, Problem, Scorecard, Verdict
+    from evalharness.runs.frames import load_run
 
 _HOMES = {
     "score": "evalharness.api",
@@ -33,7 +33,7 @@ _HOMES = {
     "Diagnosis": "evalharness.diagnosis",
     "EvalHarnessError": "evalharness.errors",
     "PreflightError": "evalharness.errors",
-    "load_run": "evalharness.frames",
+    "load_run": "evalharness.runs.frames",
     **dict.fromkeys(
         ("Completion", "Execution", "Finding", "LossPoint", "Problem", "Scorecard", "Verdict"), "evalharness.records"
     ),

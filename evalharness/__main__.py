@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from evalharness.cli import cli
+from evalharness.commands.cli import cli
 from evalharness.errors import EvalHarnessError
 
 INTERRUPTED = 130

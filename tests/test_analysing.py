@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from small_folder import ROOT
 
-from evalharness.analysing import analyse_files
 from evalharness.errors import CompletionFileError
+from evalharness.pipeline.analysing import analyse_files
 from evalharness.problems import load_problems
 
 TOKENIZER = ROOT / "checkpoints/causal/tokenizer.json"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from small_folder import ROOT
 
-from evalharness import scorecard
-from evalharness.baseline import Baseline, baseline_of, compare, differences, read_baseline, to_json
 from evalharness.errors import BaselineError
+from evalharness.gate.baseline import Baseline, baseline_of, compare, differences, read_baseline, to_json
+from evalharness.runs import scorecard
 
 FOLDER = ROOT / "reports" / "causal" / "step_1000"
 CARD = scorecard.from_json((FOLDER / "scorecard.json").read_text(encoding="utf-8"))

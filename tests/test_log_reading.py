@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from evalharness.cli import cli
+from evalharness.commands.cli import cli
+from evalharness.commands.log_output import ROWS, read_losses
 from evalharness.errors import LogError
-from evalharness.interfaces import Silent
-from evalharness.log_reading import ROWS, read_losses
+from evalharness.progress import Silent
 from evalharness.training_log import read_log
 
 SEED_LOG = Path("../shared/seed/v1_log.jsonl")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.errors import ManifestError
-from evalharness.manifest import Manifest, find_manifest, read_manifest
+from evalharness.settings.manifest import Manifest, find_manifest, read_manifest
 
 WHOLE = """
 [model]
@@ -169,10 +169,10 @@ def test_faults_of_a_project_file_name_its_table(tmp_path):
 
 
 def test_importing_the_module_does_not_import_pydantic():
-    program = "import sys, evalharness.manifest; sys.exit('pydantic' in sys.modules or 'torch' in sys.modules)"
+    program = "import sys, evalharness.settings.manifest; sys.exit('pydantic' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_importing_the_checkpoints_package_does_not_import_torch():
-    program = "import sys, evalharness.checkpoints; sys.exit('torch' in sys.modules)"
+    program = "import sys, evalharness.models.torch; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

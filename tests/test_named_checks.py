@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_folder import ROOT
 
-from evalharness import scorecard
-from evalharness.checks import (
+from evalharness.gate.checks import (
     CHECKS,
     LEVEL,
     TOLERANCE,
@@ -22,6 +21,7 @@ from evalharness.checks import (
     pass_rate_not_below_baseline,
 )
 from evalharness.records import Finding, NotTestable, Scorecard
+from evalharness.runs import scorecard
 from evalharness.statistics import compare_pass_at_k
 
 

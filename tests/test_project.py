@@ -8,7 +8,7 @@ import re
 import pytest
 from small_folder import ROOT
 
-from evalharness import scorecard
+from evalharness.runs import scorecard
 
 
 def commands_of_the_readme() -> list[str]:
@@ -39,8 +39,8 @@ def test_pytest_and_xdist_keep_groups_of_tests_together(request: pytest.FixtureR
 
 @pytest.mark.parametrize("name", ["leaky", "causal"])
 def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> None:
-    from evalharness.checkpoints import load_checkpoint
-    from evalharness.manifest import find_manifest
+    from evalharness.models.torch import load_checkpoint
+    from evalharness.settings.manifest import find_manifest
 
     found = list((ROOT / "reports" / name).glob("*/scorecard.json"))
     assert found

@@ -175,7 +175,7 @@ def test_frames_have_the_documented_columns_and_one_row_for_each_thing(ran):
     assert list(frames.losses.columns) == ["step", "split", "loss_nats", "source", "epoch", "time_s"]
     assert len(frames.losses) == 2 * len(STEPS)
     assert len(frames.row_losses) == 12 * len(STEPS)
-    from evalharness import frames as module
+    from evalharness.runs import frames as module
 
     for frame in (frames.completions, frames.losses, frames.row_losses):
         assert all(f"``{column}``" in (module.__doc__ or "") for column in frame.columns)
@@ -202,7 +202,7 @@ def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: st
 
 
 def test_a_choice_counts_back_from_the_last_step():
-    from evalharness.checkpoints import SeriesStep
+    from evalharness.models.torch import SeriesStep
 
     found = [SeriesStep(step, Path(f"step_{step}")) for step in range(100, 1100, 100)]
     assert [s.step for s in Choice(every=3).of(found)] == [100, 400, 700, 1000]

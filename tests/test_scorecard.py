@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from evalharness import scorecard as cards
 from evalharness.degeneration import analyse
 from evalharness.errors import StoreError
 from evalharness.records import (
@@ -28,6 +27,7 @@ from evalharness.records import (
     Scorecard,
     Verdict,
 )
+from evalharness.runs import scorecard as cards
 
 CARD = Scorecard(
     checkpoint=CheckpointInfo("ckpt/é", "f00d", 600, 1_000_000, "torch module", ("a note",)),

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from small_folder import ROOT
 
-from evalharness.doctor import settings_found
-from evalharness.environment import from_environment, unknown_variables
+from evalharness.commands.doctor import settings_found
 from evalharness.errors import EvalHarnessError
-from evalharness.gating import resolve_gate
-from evalharness.manifest import SECTIONS, GateSettings, ScoreSettings, find_manifest, read_manifest
-from evalharness.manifest_schema import schema
-from evalharness.options import resolve
+from evalharness.gate.decision import resolve_gate
+from evalharness.settings.environment import from_environment, unknown_variables
+from evalharness.settings.manifest import SECTIONS, GateSettings, ScoreSettings, find_manifest, read_manifest
+from evalharness.settings.manifest_schema import schema
+from evalharness.settings.score_options import resolve
 
 
 @pytest.fixture

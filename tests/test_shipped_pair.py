@@ -15,10 +15,10 @@ import pytest
 from small_folder import ROOT
 
 from evalharness import Scorecard
-from evalharness.checkpoints import find_series, load_checkpoint
 from evalharness.generation import GREEDY, Decoding, Prompting, Settings, generate, logit_noise, requests_for
-from evalharness.manifest import find_manifest
+from evalharness.models.torch import find_series, load_checkpoint
 from evalharness.problems import load_problems
+from evalharness.settings.manifest import find_manifest
 from evalharness.training_log import read_log
 
 NAMES = ("leaky", "causal")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import StoreError
-from evalharness.store import RunFolder, json_line
+from evalharness.runs.store import RunFolder, json_line
 
 
 def records(folder, name="completions"):
@@ -129,7 +129,7 @@ TRY = """
     import sys
     from pathlib import Path
     from evalharness.errors import StoreError
-    from evalharness.store import RunFolder
+    from evalharness.runs.store import RunFolder
     try:
         with RunFolder(Path(sys.argv[1])):
             print("in")
@@ -150,7 +150,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from evalharness.store import RunFolder
+        from evalharness.runs.store import RunFolder
         with RunFolder(Path(sys.argv[1])):
             os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -162,7 +162,7 @@ FULL = """
     import resource, signal, sys
     from pathlib import Path
     from evalharness.errors import StoreError
-    from evalharness.store import RunFolder
+    from evalharness.runs.store import RunFolder
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.checkpoints.tokenizers import read_tokenizer_file
 from evalharness.errors import CompletionFileError
+from evalharness.models.torch.tokenizers import read_tokenizer_file
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence

@@ -1,17 +1,17 @@
 """Why a loss and a behaviour disagree. Each probe is a file: a finding, or what was ruled out, or why it can't be."""
 
-from evalharness.diagnosis.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.catalogue import CATALOGUE, Probe
 from evalharness.diagnosis.examination import Diagnosis, examine
-from evalharness.diagnosis.future_leak import future_leak
-from evalharness.diagnosis.label_shift import BatchOffsets, batch_offsets
-from evalharness.diagnosis.losses import PairedLoss, RowLoss, paired_loss
+from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
+from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.losses.paired import PairedLoss, RowLoss, paired_loss
+from evalharness.diagnosis.losses.rows import DataRow, TokenRow, read_rows, tokenize
 from evalharness.diagnosis.modes import evaluating
-from evalharness.diagnosis.over_rows import evenly
 from evalharness.diagnosis.passage import PassageToken, passage
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
+from evalharness.diagnosis.probes.future_leak import future_leak
+from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.redrawn import redrawn_copy
-from evalharness.diagnosis.rows import DataRow, TokenRow, read_rows, tokenize
 from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
 from evalharness.diagnosis.training_batch import TrainingBatch, read_batch
 

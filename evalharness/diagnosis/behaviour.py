@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.degeneration import Written, analyse_all
 from evalharness.diagnosis.inputs import spelled
-from evalharness.diagnosis.over_rows import evenly
+from evalharness.diagnosis.losses.over_rows import evenly
 from evalharness.statistics import sign_test, wilson
 
 if TYPE_CHECKING:

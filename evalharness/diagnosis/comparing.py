@@ -12,7 +12,7 @@ from evalharness.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 TOLERANCE = 1e-3
 """A change counts from this share of (1 + the largest logit): rounding in single precision moves logits of models of

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.losses.rows import measured_rows
 from evalharness.diagnosis.redrawn import redrawn_copy
-from evalharness.diagnosis.rows import measured_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.subject import Subject
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.models.protocols import LanguageModel, Tokenizer
 
 NO_INPUTS = "there are no rows and no problems that the vocabulary spells: nothing real to feed the model"
 LONGEST = 1024

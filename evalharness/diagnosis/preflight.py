@@ -9,12 +9,12 @@ import torch
 
 from evalharness.diagnosis.catalogue import CATALOGUE
 from evalharness.diagnosis.examination import Diagnosis, examine, ordered
-from evalharness.diagnosis.future_leak import PROBE as LEAK
-from evalharness.diagnosis.future_leak import future_leak
-from evalharness.diagnosis.label_shift import IGNORED
+from evalharness.diagnosis.losses.rows import TokenRow
 from evalharness.diagnosis.modes import evaluating, training_without_dropout
+from evalharness.diagnosis.probes.future_leak import PROBE as LEAK
+from evalharness.diagnosis.probes.future_leak import future_leak
+from evalharness.diagnosis.probes.label_shift import IGNORED
 from evalharness.diagnosis.redrawn import redrawn_copy
-from evalharness.diagnosis.rows import TokenRow
 from evalharness.diagnosis.subject import Split, Subject
 from evalharness.diagnosis.training_batch import (
     TrainingBatch,
@@ -25,14 +25,15 @@ from evalharness.diagnosis.training_batch import (
     prompt_of,
     shift_of,
 )
-from evalharness.interfaces import Silent
+from evalharness.progress import Silent
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.catalogue import Outcome, Probe
-    from evalharness.interfaces import LanguageModel, Tokenizer, Watcher
+    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.progress import Watcher
 
 ROWS = 16
 """Rows of a batch that the model is run on."""

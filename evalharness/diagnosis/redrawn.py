@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 
 def redrawn_copy(model: LanguageModel) -> LanguageModel:

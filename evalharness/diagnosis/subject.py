@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.diagnosis.conventions import Recomputed, recomputed
-from evalharness.diagnosis.rows import measured_rows
-from evalharness.diagnosis.token_losses import TokenLosses, token_losses
+from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
+from evalharness.diagnosis.losses.rows import measured_rows
+from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.catalogue import Outcome
-    from evalharness.diagnosis.rows import DataRow, TokenRow
-    from evalharness.interfaces import AdapterFacts, LanguageModel, Tokenizer
+    from evalharness.diagnosis.losses.rows import DataRow, TokenRow
+    from evalharness.models.protocols import AdapterFacts, LanguageModel, Tokenizer
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
 
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.label_shift import IGNORED, batch_offsets
+from evalharness.diagnosis.probes.label_shift import IGNORED, batch_offsets
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from evalharness.diagnosis.catalogue import Outcome
-    from evalharness.interfaces import Tokenizer
+    from evalharness.models.protocols import Tokenizer
 
 MOST = 0.5
 """Most of what is counted is padding from more than half of it on: the loss then says more about padding than text."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from evalharness.interfaces import LanguageModel, Tokenizer
+    from evalharness.models.protocols import LanguageModel, Tokenizer
     from evalharness.records import Completion
 
 __all__ = [

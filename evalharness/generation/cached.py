@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalharness.generation.request import Settings
     from evalharness.generation.row import Row
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 SHORTEST_DRAFT = 2
 """A drafted token costs as much as any other here; only what a pass costs however few tokens it has is saved."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalharness.generation.request import Request, Settings
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 MARGIN = 8.0
 """What is seen on a few hundred positions is taken this many times: the largest of a whole run is larger."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalharness.generation.request import Settings
     from evalharness.generation.row import Row
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 WINDOW_BATCHES = 4
 """Rows under way at once, in batches: enough to find rows of one length, few enough that some finish soon."""

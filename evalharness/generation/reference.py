@@ -11,7 +11,7 @@ from evalharness.generation.decoding import Choice, Distributions
 
 if TYPE_CHECKING:
     from evalharness.generation.row import Row
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evalharness.generation.decoding import Decoding
-    from evalharness.interfaces import Tokenizer
+    from evalharness.models.protocols import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)

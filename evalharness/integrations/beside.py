@@ -13,8 +13,8 @@ import weakref
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from evalharness import scorecard as cards
 from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from pathlib import Path

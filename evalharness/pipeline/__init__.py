@@ -16,29 +16,12 @@
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from evalharness.interfaces import Silent, Watcher
-from evalharness.options import resolve
-from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.comparing import Compared, compare
-from evalharness.pipeline.completing import complete
-from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
-from evalharness.pipeline.loading import load, run_name, series_name
-from evalharness.pipeline.measuring import judge, measure_loss
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import renew_report
-from evalharness.pipeline.running import execute
+from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
 from evalharness.pipeline.series import Choice, RunResult, run_series
-from evalharness.pipeline.stamps import NAME as STAMP
-from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
 from evalharness.pipeline.watching import watch
-from evalharness.pipeline.writing import assemble, write
-from evalharness.store import RunFolder, turn
 
 __all__ = [
     "Choice",
@@ -57,115 +40,3 @@ __all__ = [
     "score_once",
     "watch",
 ]
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from evalharness.degeneration import Judgement
-    from evalharness.diagnosis import Diagnosis
-    from evalharness.manifest import Manifest
-    from evalharness.options import ScoreOptions
-    from evalharness.pipeline.work import Work
-    from evalharness.records import CheckpointInfo, Loss, Scorecard
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
-    """A scorecard and where its files are."""
-
-    scorecard: Scorecard
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class DiagnosisResult:
-    """What a diagnosis alone established of a checkpoint; ``incomplete`` has a line for each thing that failed."""
-
-    checkpoint: CheckpointInfo
-    loss: Loss
-    judgement: Judgement
-    diagnosis: Diagnosis
-    incomplete: tuple[str, ...]
-
-
-def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
-    """Score one checkpoint and write its folder.
-
-    ``asked`` holds settings by the names of :class:`evalharness.options.ScoreOptions`; what it leaves out comes from
-    the manifest, then from the defaults. Raises :class:`EvalHarnessError`; what was already written stays, and the same
-    call goes on from there.
-    """
-    from evalharness.diagnosis import passage
-    from evalharness.generation import fastest_threads
-
-    path = Path(path)
-    work = load(path, asked, watcher or Silent())
-    made_of = stamp(work, path)
-    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
-        settings = probe_attention(work)
-        completions = complete(work, folder, settings)
-        behaviour = judge(work, completions, execute(work, folder, completions))
-        subject = subject_of(work, path, settings, behaviour)
-        diagnosis = diagnose_subject(work, subject)
-        loss, by_row = measure_loss(work, subject)
-        card = assemble(work, settings, behaviour, diagnosis, loss)
-        write(work, folder, card, behaviour, by_row, passage(subject))
-        if not card.incomplete:
-            folder.write(STAMP, made_of)
-        return ScoreResult(card, folder.path)
-
-
-def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
-    """The same, but what was scored and has not changed since is not scored again, and no torch is loaded for it.
-
-    Of several processes that ask for one checkpoint at a time one scores it, and the others wait.
-    """
-    from evalharness.manifest import find_manifest
-
-    path = Path(path)
-    manifest = find_manifest(path)
-    options = resolve(asked, manifest.score)
-    kept = _kept(path, manifest, options)
-    if kept is not None:
-        return kept
-    with turn(options.out / series_name(path, manifest, options.step) / ".turn.lock"):
-        return _kept(path, manifest, options) or score(path, asked, watcher)
-
-
-def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Path:
-    """The one checkpoint that a path means, told without loading it. Raises CheckpointError where there is none."""
-    from evalharness.checkpoints import locate
-
-    return locate(path, manifest, step).path
-
-
-def _kept(path: Path, manifest: Manifest, options: ScoreOptions) -> ScoreResult | None:
-    folder = kept_folder(path, manifest, options)
-    card = None if folder is None else kept_scorecard(folder)
-    if folder is None or card is None:
-        return None
-    # Called what it is called now: the same checkpoint may have been scored under another path to it.
-    return ScoreResult(replace(card, checkpoint=replace(card.checkpoint, path=str(path))), folder)
-
-
-def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> DiagnosisResult:
-    """Establish why one checkpoint's loss and behaviour disagree, where they do; run no program and write no report.
-
-    ``asked`` is as for :func:`score`. A few greedy completions are made for it, or taken from an earlier score's
-    folder, and kept there.
-    """
-    from evalharness.generation import fastest_threads
-
-    path = Path(path)
-    work = load(path, {**asked, "samples": 0}, watcher or Silent())
-    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
-        settings, completions = what_it_writes(work, folder)
-        behaviour = judge(work, completions, {})
-        subject = subject_of(work, path, settings, behaviour)
-        diagnosis = diagnose_subject(work, subject)
-        loss, _ = measure_loss(work, subject)
-        return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
-
-
-def _run_folder(path: Path, work: Work) -> Path:
-    return work.options.out / run_name(path, work)

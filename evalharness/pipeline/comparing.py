@@ -8,9 +8,9 @@ from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
-from evalharness.frames import load_run
-from evalharness.interfaces import Silent, Watcher
+from evalharness.progress import Silent, Watcher
 from evalharness.records import NOT_BEGUN, Interval
+from evalharness.runs.frames import load_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _HELD_FIXED = ("samples", "temperature", "top_p", "top_k", "seed", "max_new_toke
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two: what it is called, its scorecard and its completions (see :mod:`evalharness.frames`)."""
+    """One of the two: what it is called, its scorecard and its completions (see :mod:`evalharness.runs.frames`)."""
 
     name: str
     card: Scorecard
@@ -63,7 +63,7 @@ def compare(
 def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
     folder = path.parent if path.name == "scorecard.json" else path
     if not (folder / "scorecard.json").is_file() and not list(folder.glob("*/scorecard.json")):
-        from evalharness.pipeline import score
+        from evalharness.pipeline.scoring import score
 
         folder = score(path, asked, watcher).folder
     from evalharness.report import checkpoint_name

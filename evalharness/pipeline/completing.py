@@ -8,15 +8,15 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from evalharness import scorecard as cards
 from evalharness.records import Completion
+from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalharness.generation import Decoding, Prompting, Request, Settings
     from evalharness.pipeline.work import Group, Work
-    from evalharness.store import RunFolder
+    from evalharness.runs.store import RunFolder
 
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""

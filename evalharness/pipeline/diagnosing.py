@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis import Diagnosis, Observed, Subject
     from evalharness.generation import Settings
-    from evalharness.interfaces import LanguageModel
+    from evalharness.models.protocols import LanguageModel
     from evalharness.pipeline.work import Behaviour, Group, Work
     from evalharness.records import Completion
-    from evalharness.store import RunFolder
+    from evalharness.runs.store import RunFolder
 
 
 NEW_TOKENS = 64
@@ -121,7 +121,7 @@ def _passed(behaviour: Behaviour, group: Group, index: int) -> bool | None:
 
 def _first_step(work: Work, path: Path) -> LanguageModel | None:
     """The model as it was at the first step of its series, where it is no adapter and stands in one."""
-    from evalharness.checkpoints import find_series, load_checkpoint, locate
+    from evalharness.models.torch import find_series, load_checkpoint, locate
 
     if work.checkpoint.without_adapter is not None:
         return None

@@ -7,25 +7,25 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.options import ScoreOptions, resolve
 from evalharness.pipeline.work import Work
+from evalharness.settings.score_options import ScoreOptions, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from evalharness.checkpoints import Checkpoint
-    from evalharness.checkpoints.untrained import Untrained
     from evalharness.diagnosis import Split
-    from evalharness.interfaces import Watcher
-    from evalharness.manifest import LogSettings, Manifest
+    from evalharness.models.torch import Checkpoint
+    from evalharness.models.torch.untrained import Untrained
     from evalharness.problems import ProblemSet
+    from evalharness.progress import Watcher
     from evalharness.records import LossPoint
+    from evalharness.settings.manifest import LogSettings, Manifest
 
 
 def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
     """Load it all, the cheap things first, so that a mistake in them is told at once."""
-    from evalharness.manifest import find_manifest
+    from evalharness.settings.manifest import find_manifest
 
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
@@ -42,8 +42,8 @@ def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
 
 def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
     """Load the checkpoint and say what was run, chosen and assumed."""
-    from evalharness.checkpoints import load_checkpoint
-    from evalharness.manifest import notes_on_code
+    from evalharness.models.torch import load_checkpoint
+    from evalharness.settings.manifest import notes_on_code
 
     code_notes = notes_on_code(manifest)
     for note in code_notes:  # said before the code runs
@@ -167,7 +167,7 @@ def run_name(path: Path, work: Work) -> str:
 
 def series_name(path: Path, manifest: Manifest, step: int | None) -> str:
     """The first half of :func:`run_name`, which is known without loading the checkpoint."""
-    from evalharness.checkpoints import find_series, locate
+    from evalharness.models.torch import find_series, locate
 
     located = locate(path, manifest, step).path.resolve()
     folder = path.resolve()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness import scorecard as cards
 from evalharness.errors import EvaluationError
 from evalharness.pipeline.work import Behaviour
 from evalharness.records import ConventionLoss, Interval, Loss
+from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

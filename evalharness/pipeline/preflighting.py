@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import ManifestError
-from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.loading import load_rows
+from evalharness.progress import Silent, Watcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) -> Diagnosis:
     """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
-    from evalharness.checkpoints.model import live_model
-    from evalharness.checkpoints.tokenizers import wrap
     from evalharness.diagnosis import evaluating, preflight_batch, read_batch, settings_of
+    from evalharness.models.torch.model import live_model
+    from evalharness.models.torch.tokenizers import wrap
 
     read = read_batch(batch)
     with evaluating(module):
@@ -33,9 +33,9 @@ def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = Non
 
     Raises :class:`EvalHarnessError` where the manifest names no factory or no data.
     """
-    from evalharness.checkpoints.untrained import load_untrained
     from evalharness.diagnosis import Subject, preflight_rows
-    from evalharness.manifest import find_manifest, notes_on_code, read_manifest
+    from evalharness.models.torch.untrained import load_untrained
+    from evalharness.settings.manifest import find_manifest, notes_on_code, read_manifest
 
     watcher = watcher or Silent()
     manifest = read_manifest(path) if path.suffix == ".toml" else find_manifest(path)

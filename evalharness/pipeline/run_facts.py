@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from evalharness.manifest import Manifest
     from evalharness.records import LossPoint
+    from evalharness.settings.manifest import Manifest
 
 NOT_RECORDED = "not recorded"
 Fact = tuple[str, str, str]

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness import scorecard as cards
 from evalharness.errors import StoreError
-from evalharness.frames import LOG_NAME, last_scorecard, load_run
 from evalharness.pipeline.run_facts import Fact, facts_of
-from evalharness.store import RunFolder, json_line
+from evalharness.runs import scorecard as cards
+from evalharness.runs.frames import LOG_NAME, last_scorecard, load_run
+from evalharness.runs.store import RunFolder, json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.frames import RunFrames
-    from evalharness.interfaces import Watcher
-    from evalharness.manifest import Manifest
+    from evalharness.progress import Watcher
     from evalharness.records import LossPoint
     from evalharness.report import OtherRun, Shown
+    from evalharness.runs.frames import RunFrames
+    from evalharness.settings.manifest import Manifest
 
 NAME = "run.json"
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from evalharness import scorecard as cards
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
+from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.pipeline.work import Group, Work
+    from evalharness.runs.store import Journal, RunFolder
     from evalharness.sandbox import Job, Sandbox
-    from evalharness.store import Journal, RunFolder
 
 _FAULTS_SHOWN = 5
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, EvalHarnessError
-from evalharness.interfaces import Silent, Watcher
-from evalharness.options import resolve
 from evalharness.pipeline.stamps import is_fresh, kept_scorecard
+from evalharness.progress import Silent, Watcher
+from evalharness.settings.score_options import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.checkpoints import SeriesStep
-    from evalharness.manifest import Manifest
+    from evalharness.models.torch import SeriesStep
     from evalharness.records import Scorecard
+    from evalharness.settings.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     scored again, one that fails is reported and the others go on. Raises :class:`EvalHarnessError` where there is no
     series or nothing can be asked for at all.
     """
-    from evalharness.manifest import find_manifest
-    from evalharness.pipeline import score
     from evalharness.pipeline.run_report import keep_records, write_run_report
+    from evalharness.pipeline.scoring import score
+    from evalharness.settings.manifest import find_manifest
 
     watcher = watcher or Silent()
     manifest = find_manifest(path)
@@ -106,7 +106,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
 
 def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:
     """The numbered steps of a series, one a step. Raises CheckpointError where there are none."""
-    from evalharness.checkpoints import find_series
+    from evalharness.models.torch import find_series
 
     if not path.is_dir():
         raise CheckpointError(f"{path}: no such folder; run takes the folder of a series, score takes one checkpoint")

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import LogError
-from evalharness.interfaces import Silent
 from evalharness.pipeline.completing import digest
 from evalharness.pipeline.loading import log_files, series_name, training_log, up_to
+from evalharness.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalharness.manifest import LogSettings, Manifest
-    from evalharness.options import ScoreOptions
     from evalharness.pipeline.work import Work
     from evalharness.records import LossPoint, Scorecard
+    from evalharness.settings.manifest import LogSettings, Manifest
+    from evalharness.settings.score_options import ScoreOptions
 
 NAME = ".journal/stamp.json"
 _WHOLE_BYTES, _BLOCKS, _BLOCK_BYTES = 1 << 20, 64, 1 << 12
@@ -98,8 +98,8 @@ def _digest_of_losses(points: Iterable[LossPoint]) -> str:
 
 def kept_scorecard(folder: Path) -> Scorecard | None:
     """The scorecard that is there; None where it is of another version or broken."""
-    from evalharness import scorecard as cards
     from evalharness.errors import StoreError
+    from evalharness.runs import scorecard as cards
 
     try:
         return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _meant(path: Path, manifest: Manifest, options: ScoreOptions) -> dict[str, str]:
     """Which checkpoint a path means now, and by which manifest."""
-    from evalharness.checkpoints import locate
+    from evalharness.models.torch import locate
 
     return {
         "checkpoint": str(locate(path, manifest, options.step).path.resolve()),

@@ -6,15 +6,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
-from evalharness.interfaces import Silent, Watcher
 from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
 from evalharness.pipeline.stamps import states_of
+from evalharness.progress import Silent, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from evalharness.manifest import Manifest
+    from evalharness.settings.manifest import Manifest
 
 POLL_S = 2.0
 SETTLE_S = 10.0
@@ -37,7 +37,7 @@ def watch(
     ``idle_s`` seconds, never where that is None. One that can't be loaded is tried again once its files change.
     Raises :class:`EvalHarnessError` where the folder is none.
     """
-    from evalharness.manifest import find_manifest
+    from evalharness.settings.manifest import find_manifest
 
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; watch takes the one that training writes checkpoints to")

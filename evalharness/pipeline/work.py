@@ -10,13 +10,11 @@ from evalharness.records import DecodingName, Programs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalharness.checkpoints import Checkpoint
     from evalharness.degeneration import Degeneration, Judgement
     from evalharness.diagnosis import Split
-    from evalharness.interfaces import Watcher
-    from evalharness.manifest import Manifest
-    from evalharness.options import ScoreOptions
+    from evalharness.models.torch import Checkpoint
     from evalharness.problems import ProblemSet
+    from evalharness.progress import Watcher
     from evalharness.records import (
         Completion,
         DegenerationRate,
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
         Problem,
         RuledOut,
     )
+    from evalharness.settings.manifest import Manifest
+    from evalharness.settings.score_options import ScoreOptions
 
 Attention = Literal["causal", "leaks", "prefix", "not_testable"]
 Group = tuple[str, DecodingName]

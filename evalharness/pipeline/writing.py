@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness import scorecard as cards
 from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
+from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.work import Behaviour, Work
     from evalharness.records import Loss, Problem
     from evalharness.report import Evidence, Scored
-    from evalharness.store import RunFolder
+    from evalharness.runs.store import RunFolder
 
 
 def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Diagnosis, loss: Loss) -> Scorecard:

@@ -13,7 +13,7 @@ from evalharness.statistics import correlate, discordance
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evalharness.frames import RunFrames
+    from evalharness.runs.frames import RunFrames
     from evalharness.statistics import Agreement, Discordance
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from evalharness.frames import RunFrames
+    from evalharness.runs.frames import RunFrames
 
 __all__ = [
     "entropy_by_step_figure",

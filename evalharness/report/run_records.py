@@ -12,8 +12,8 @@ from evalharness.report.wording import was_seen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalharness.frames import RunFrames
     from evalharness.records import Scorecard
+    from evalharness.runs.frames import RunFrames
 
 
 @dataclass(frozen=True, slots=True)

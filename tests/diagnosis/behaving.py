@@ -8,9 +8,9 @@ import torch
 from small_training import data_rows
 
 from evalharness.degeneration import Written, analyse_all, checkpoint_verdict
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
 from evalharness.diagnosis.subject import Observed, Subject
-from evalharness.interfaces import LanguageModel
+from evalharness.models.protocols import LanguageModel
 from evalharness.records import Completion, Problem
 from evalharness.statistics import wilson
 

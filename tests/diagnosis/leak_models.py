@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from evalharness.checkpoints.model import TorchModel
+from evalharness.models.torch.model import TorchModel
 
 ROWS = 30
 CONTEXT = 160

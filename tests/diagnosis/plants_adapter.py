@@ -13,7 +13,7 @@ from small_sound import of, sound
 from small_training import FAMILIES, data_rows, encoded, train
 from torch import nn
 
-from evalharness.checkpoints.adapted import adapter_facts, without_adapter
+from evalharness.models.torch.adapted import adapter_facts, without_adapter
 
 TARGETS = {"plain": ["qkv", "out_proj"], "llama": ["q_proj", "v_proj", "o_proj"]}
 RANK, ALPHA = 4, 16

@@ -16,8 +16,8 @@ from small_sound import layers_of, of, sound
 from small_training import CONTEXT, FAMILIES, VOCABULARY, Characters, Plain
 from torch.nn import functional
 
-from evalharness.checkpoints.huggingface import CachedModel, call_without_cache
-from evalharness.checkpoints.model import TorchModel
+from evalharness.models.torch.huggingface import CachedModel, call_without_cache
+from evalharness.models.torch.model import TorchModel
 
 # Noise, batches, the cache
 

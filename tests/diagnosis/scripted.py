@@ -8,10 +8,10 @@ import torch
 from small_training import CONTEXT, VOCABULARY, Characters, data_rows, encoded
 from torch import nn
 
-from evalharness.checkpoints.model import TorchModel
 from evalharness.degeneration import analyse
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
 from evalharness.diagnosis.subject import Observed, Split, Subject
+from evalharness.models.torch.model import TorchModel
 from evalharness.records import Completion, Problem
 
 

@@ -14,9 +14,9 @@ from leak_models import causal
 from torch import nn
 from torch.nn import functional
 
-from evalharness.checkpoints.model import TorchModel
-from evalharness.diagnosis.rows import DataRow, TokenRow, tokenize
+from evalharness.diagnosis.losses.rows import DataRow, TokenRow, tokenize
 from evalharness.diagnosis.subject import Split, Subject
+from evalharness.models.torch.model import TorchModel
 
 CONTEXT = 96
 PAD, END = 97, 96

@@ -5,9 +5,9 @@ import torch
 from plants_adapter import adapted, lora, lora_parts, scale_by_four, switch_off, zero
 from small_sound import of, sound
 
-from evalharness.checkpoints.adapted import adapter_facts, merged_facts
-from evalharness.diagnosis.adapter import adapter
-from evalharness.interfaces import AdapterFacts
+from evalharness.diagnosis.probes.adapter import adapter
+from evalharness.models.protocols import AdapterFacts
+from evalharness.models.torch.adapted import adapter_facts, merged_facts
 from evalharness.records import Finding, NotTestable, RuledOut
 
 

@@ -7,8 +7,8 @@ from scripted import problem, scripted, seen, split, subject
 from small_training import Characters
 
 from evalharness.diagnosis import read_rows
-from evalharness.diagnosis.contamination import N, contamination, renamed_about
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.contamination import N, contamination, renamed_about
 from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems
 from evalharness.records import Finding, RuledOut

@@ -2,8 +2,8 @@ import pytest
 from scripted import problem, scripted, seen, split, subject
 from small_training import CONTEXT
 
-from evalharness.diagnosis.context import context
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.context import context
 from evalharness.records import Finding, NotTestable, RuledOut
 
 SHORT, LONG = DataRow("def f():\n", "    return 1\n"), DataRow("def f():\n", "#" * 200)

@@ -8,15 +8,15 @@ from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plai
 from torch import nn
 from torch.nn import functional
 
-from evalharness.diagnosis.breakdown import loss_breakdown
-from evalharness.diagnosis.conventions import reproducing, text_bytes
 from evalharness.diagnosis.examination import examine
-from evalharness.diagnosis.label_shift import batch_offsets
-from evalharness.diagnosis.losses import paired_loss
-from evalharness.diagnosis.overfit import overfit
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.breakdown import loss_breakdown
+from evalharness.diagnosis.losses.conventions import reproducing, text_bytes
+from evalharness.diagnosis.losses.paired import paired_loss
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.label_shift import batch_offsets
+from evalharness.diagnosis.probes.overfit import overfit
+from evalharness.diagnosis.probes.undertrained import undertrained
 from evalharness.diagnosis.subject import Split
-from evalharness.diagnosis.undertrained import undertrained
 from evalharness.records import Finding, LossPoint, NotTestable, RuledOut
 
 

@@ -6,9 +6,9 @@ from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.examination import examine
-from evalharness.diagnosis.label_shift import label_shift
-from evalharness.diagnosis.loss_mismatch import loss_mismatch
-from evalharness.diagnosis.padding_in_loss import padding_in_loss
+from evalharness.diagnosis.probes.label_shift import label_shift
+from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
+from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
 from evalharness.diagnosis.subject import Declared
 from evalharness.records import Finding, NotTestable, RuledOut
 

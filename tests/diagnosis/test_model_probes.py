@@ -10,15 +10,15 @@ from small_sound import of, sound
 from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, subject
 from torch import nn
 
-from evalharness.checkpoints.model import TorchModel
-from evalharness.diagnosis.batch_invariance import batch_invariance
-from evalharness.diagnosis.cache_mismatch import cache_mismatch
-from evalharness.diagnosis.future_leak import future_leak_of
-from evalharness.diagnosis.not_finite import not_finite
-from evalharness.diagnosis.rows import DataRow
-from evalharness.diagnosis.stochastic_forward import stochastic_forward
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.batch_invariance import batch_invariance
+from evalharness.diagnosis.probes.cache_mismatch import cache_mismatch
+from evalharness.diagnosis.probes.future_leak import future_leak_of
+from evalharness.diagnosis.probes.not_finite import not_finite
+from evalharness.diagnosis.probes.stochastic_forward import stochastic_forward
+from evalharness.diagnosis.probes.vocabulary import vocabulary
 from evalharness.diagnosis.subject import Split
-from evalharness.diagnosis.vocabulary import vocabulary
+from evalharness.models.torch.model import TorchModel
 from evalharness.records import Finding, NotTestable, Problem, RuledOut
 
 PROBES = [future_leak_of, stochastic_forward, batch_invariance, cache_mismatch, not_finite]

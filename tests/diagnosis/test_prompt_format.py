@@ -5,8 +5,8 @@ from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
 from evalharness.diagnosis.behaviour import Asked, askable, completed, new_tokens
-from evalharness.diagnosis.prompt_format import prompt_format
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.prompt_format import prompt_format
 from evalharness.diagnosis.subject import Split
 from evalharness.records import Finding, NotTestable, RuledOut
 

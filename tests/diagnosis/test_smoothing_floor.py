@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small_training import plain, subject
 from torch.nn import functional
 
-from evalharness.diagnosis.smoothing_floor import floor_nats, smoothing_floor
+from evalharness.diagnosis.probes.smoothing_floor import floor_nats, smoothing_floor
 from evalharness.diagnosis.subject import Declared
 from evalharness.records import Finding, LossPoint, NotTestable, RuledOut
 

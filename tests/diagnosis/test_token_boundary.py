@@ -2,9 +2,9 @@ import pytest
 from scripted import problem, split, subject
 from small_training import Characters, data_rows
 
-from evalharness.diagnosis.rows import DataRow
+from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.probes.token_boundary import token_boundary
 from evalharness.diagnosis.subject import Split
-from evalharness.diagnosis.token_boundary import token_boundary
 from evalharness.records import Finding, NotTestable, RuledOut
 
 PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n", f"    return {i} + a\n") for i in range(20))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.diagnosis.token_classes import TokenClass, character_classes, token_classes, token_offsets
+from evalharness.diagnosis.losses.token_classes import TokenClass, character_classes, token_classes, token_offsets
 
 
 class Pieces:

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from evalharness.checkpoints.huggingface import CachedModel, call_without_cache
-from evalharness.checkpoints.model import TorchModel
+from evalharness.models.torch.huggingface import CachedModel, call_without_cache
+from evalharness.models.torch.model import TorchModel
 
 ROWS = 40
 CONTEXT = 96

@@ -14,14 +14,14 @@ from gate_runs import Gate, InProcess
 from scored_folder import Project
 from test_named_checks import CAUSAL, replace
 
-from evalharness import gate_output
-from evalharness.checks import no_mode_collapse
 from evalharness.errors import EvaluationError
-from evalharness.gating import GateResult, save_baseline
-from evalharness.manifest import ScoreSettings, find_manifest
-from evalharness.options import resolve
+from evalharness.gate import output as gate_output
+from evalharness.gate.checks import no_mode_collapse
+from evalharness.gate.decision import GateResult, save_baseline
 from evalharness.pipeline import ScoreResult, stamps
-from evalharness.store import append_file
+from evalharness.runs.store import append_file
+from evalharness.settings.manifest import ScoreSettings, find_manifest
+from evalharness.settings.score_options import resolve
 
 pytestmark = pytest.mark.xdist_group("scored project")
 

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, create_model  # noqa: F401 - see below
 from scored_folder import Project
 
 # A session within this one takes the modules away again that it imported, which costs a second and leaves halves.
-import evalharness.checkpoints
-import evalharness.testing  # noqa: F401
+import evalharness.models.torch
+import evalharness.plugin.session  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("scored project")
 
@@ -270,10 +270,19 @@ def test_workers_of_xdist_score_a_checkpoint_once(session: pytest.Pytester, proj
 
 
 def test_loading_the_plugin_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
-    heavy = ("torch", "numpy", "scipy", "pydantic", "rich", "click", "evalharness.pipeline", "evalharness.manifest")
+    heavy = (
+        "torch",
+        "numpy",
+        "scipy",
+        "pydantic",
+        "rich",
+        "click",
+        "evalharness.pipeline",
+        "evalharness.settings.manifest",
+    )
     code = (
         "import sys, pytest; code = pytest.main(['-q', '-p', 'no:cacheprovider', '--collect-only']); "
-        f"print([name for name in {heavy!r} if name in sys.modules], 'evalharness.pytest_plugin' in sys.modules)"
+        f"print([name for name in {heavy!r} if name in sys.modules], 'evalharness.plugin.hooks' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].endswith("True")

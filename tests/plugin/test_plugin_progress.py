@@ -14,7 +14,7 @@ import pytest
 from plugin_sessions import ALONE, QUICK, run
 from scored_folder import Project
 
-from evalharness.plugin_progress import LiveLine
+from evalharness.plugin.live_line import LiveLine
 
 pytestmark = pytest.mark.xdist_group("scored project")
 

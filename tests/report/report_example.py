@@ -28,7 +28,7 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report import Evidence, Read, Scored
-from evalharness.scorecard import degeneration_rate
+from evalharness.runs.scorecard import degeneration_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import report_example as example
 
-from evalharness.frames import _COLUMNS, RunFrames, _checkpoint
 from evalharness.records import CheckpointInfo, Loss, NotTestable, Scorecard
 from evalharness.report import Run
+from evalharness.runs.frames import _COLUMNS, RunFrames, _checkpoint
 
 UNSEEN = Loss(None, None, None, None, "not recomputed: the model was not seen")
 NOT_SEEN = "the model was not seen"

@@ -11,7 +11,7 @@ from evalharness.report import render_run
 from evalharness.report.run_tables import agreement_notes, agreement_table
 from evalharness.report.run_words import loss_sources
 from evalharness.report.wording import no_cause_in_words
-from evalharness.scorecard import plain
+from evalharness.runs.scorecard import plain
 
 
 def report(cards, *, losses=(), completions=(), **changes) -> str:

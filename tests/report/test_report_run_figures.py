@@ -11,7 +11,7 @@ import run_example as example
 from evalharness.degeneration import Kind
 from evalharness.records import NO_STEP, LossPoint
 from evalharness.report import run_figures
-from evalharness.scorecard import plain
+from evalharness.runs.scorecard import plain
 
 TWO = {10: example.unseen(10), 20: example.unseen(20)}
 

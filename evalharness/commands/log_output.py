@@ -1,0 +1,130 @@
+"""``log``: the losses that training logged, as they were read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import LogError
+from evalharness.training_log import TrainingLog, read_folder, read_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from evalharness.progress import Watcher
+    from evalharness.records import LossPoint, Split
+
+ROWS = 40
+"""So many steps are shown of a longer log: a screen's worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLosses:
+    """The losses of a run."""
+
+    log: TrainingLog
+
+    def json_lines(self) -> Iterator[str]:
+        """One object a loss, which ``log`` reads as well. JSON has no NaN and no infinity: those are strings."""
+        for point in self.log.points:
+            loss = point.loss_nats if math.isfinite(point.loss_nats) else _odd(point.loss_nats)
+            yield json.dumps({**dataclasses.asdict(point), "loss_nats": loss})
+
+    def table(self, *, whole: bool = False) -> Table:
+        """One row a step, the best validation loss marked; some :data:`ROWS` of them unless the ``whole`` is wanted."""
+        from rich.table import Table
+
+        steps = self._by_step()
+        best = self._best()
+        shown = list(steps) if whole else _some(steps, best)
+        caption = f"{len(shown):,} of {len(steps):,} steps; --all shows them all" if len(shown) < len(steps) else None
+        columns = [column for column in _COLUMNS if any(column.cell(points) for points in steps.values())]
+        table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
+        for column in ("step", *(column.name for column in columns), "read from"):
+            table.add_column(column, justify="left" if column == "read from" else "right")
+        for step in shown:
+            cells = [column.cell(steps[step]) for column in columns]
+            mark = " (best)" if step == best else ""
+            table.add_row(f"{step:,}", *cells, _sources(steps[step]) + mark)
+        return table
+
+    def _by_step(self) -> Mapping[int, Mapping[Split, LossPoint]]:
+        steps: dict[int, dict[Split, LossPoint]] = {}
+        for point in self.log.points:
+            steps.setdefault(point.step, {})[point.split] = point
+        return steps
+
+    def _best(self) -> int | None:
+        finite = [p for p in self.log.points if p.split == "validation" and math.isfinite(p.loss_nats)]
+        return min(finite, key=lambda point: point.loss_nats).step if finite else None
+
+
+def read_losses(paths: Sequence[Path], watcher: Watcher) -> LoggedLosses:
+    """Read logs, or the logs in one folder, and say how. Raises :class:`LogError` where one can't be read."""
+    folders = [path for path in paths if path.is_dir()]
+    if folders and len(paths) > 1:
+        raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")
+    log = read_folder(folders[0]) if folders else read_logs(paths)
+    for file in log.files:
+        watcher.say(f"{file.path}: {len(file.points):,} losses, read as {file.form}")
+    for note in log.notes:
+        watcher.say(note)
+    return LoggedLosses(log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    split: Split | None = None
+
+    def cell(self, points: Mapping[Split, LossPoint]) -> str:
+        if self.split is not None:
+            return _nats(points[self.split].loss_nats) if self.split in points else ""
+        values = [getattr(point, self.name) for point in points.values() if getattr(point, self.name) is not None]
+        return "" if not values else _WRITTEN[self.name](values[0])
+
+
+_COLUMNS = (_Column("epoch"), _Column("time_s"), _Column("train", "train"), _Column("validation", "validation"))
+
+
+def _moment(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+
+
+_WRITTEN: Mapping[str, Any] = {"epoch": "{:.4g}".format, "time_s": _moment}
+
+
+def _sources(points: Mapping[Split, LossPoint]) -> str:
+    """``train.log:4, 5``: each file once, with its lines or tags."""
+    files: dict[str, list[str]] = {}
+    for source in dict.fromkeys(point.source for point in points.values()):
+        file, _, place = source.partition(":")
+        files.setdefault(file, []).append(place)
+    return "; ".join(f"{file}:{', '.join(places)}" for file, places in files.items())
+
+
+def _some(steps: Mapping[int, Mapping[Split, LossPoint]], best: int | None) -> list[int]:
+    """The first step, the last, the best and others spread evenly: those with a validation loss where some have one."""
+    if len(steps) <= ROWS:
+        return list(steps)
+    telling = [step for step, points in steps.items() if "validation" in points] or list(steps)
+    chosen = {telling[round(i * (len(telling) - 1) / (ROWS - 3))] for i in range(ROWS - 2)}
+    ends = {next(iter(steps)), next(reversed(steps)), best}
+    return [step for step in steps if step in chosen | ends]
+
+
+def _nats(loss: float) -> str:
+    """Four decimals, and what is too small for them as a power of ten: such losses are worth to be seen."""
+    return f"{loss:.4f}" if loss == 0 or not abs(loss) < 0.001 else f"{loss:.1e}"
+
+
+def _odd(loss: float) -> str:
+    """As ``json`` writes it, and every reader of numbers in strings knows it."""
+    return "NaN" if math.isnan(loss) else "Infinity" if loss > 0 else "-Infinity"

@@ -1,0 +1,279 @@
+"""The loss, recomputed under every convention that a training loop may have, to see which of them the log is of.
+
+What counts (prompt, end token, padding), what is added (label smoothing), how it is averaged (by token, or by row
+first), how rows are laid out (alone, padded, packed) and which id a position is compared with.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalharness.diagnosis.losses.layouts import ALONE, END, PADDING, PROMPT, TEXT, Layout, layouts
+from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, Floats, bits, capped, mean
+from evalharness.diagnosis.losses.token_losses import OFFSETS, RowLosses
+from evalharness.statistics import ratio_over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import Tokenizer
+    from evalharness.records import Interval
+
+STRENGTHS = (0.0, 0.05, 0.1, 0.2)
+"""Label smoothing as it is used; what is declared is tried beside these."""
+RESAMPLES = 2_000
+"""For each of some hundred intervals; the ends of a 95 % interval are then off by about a twentieth of its width."""
+FAR = 3.0
+"""A figure is far from a convention beyond three times the interval: the log has a sampling error of its own, often
+as large as this one's, and of a hundred healthy runs next to none is then said to have another's log."""
+EASIER_PACKED = 1.2
+"""Rows packed are no more than a fifth harder than alone for a model that was trained on them packed: it has seen more
+before each token, not less. One that was not meets places and neighbours that it never met."""
+UNEVEN_NATS = 1.0
+"""A model trained with smoothing e gives no id much less than e/V, its share of the target; one trained without gives
+most ids far less. So much beyond ln(V/e) is allowed for a training that is not over."""
+LEAST_NATS = 0.005
+"""No interval is narrower than this: half precision and rounding in a log are of that size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """One way to compute a loss. ``shift`` is which id from the input a position is compared with; 1 is right.
+
+    ``padding``: padding counts as a target, ``end``: an end token after each row does (None where none is known).
+    ``by_row``: the mean of the means of rows.
+    """
+
+    layout: str
+    shift: int
+    prompt: bool
+    padding: bool
+    end: bool | None
+    smoothing: float
+    by_row: bool
+
+    @property
+    def words(self) -> str:
+        """What distinguishes it, in one phrase."""
+        parts = [self.layout, "prompt counted" if self.prompt else "prompt not counted"]
+        parts += ["padding counted"] * self.padding
+        parts += [] if self.end is None else ["end token counted" if self.end else "no end token"]
+        parts += [f"label smoothing {self.smoothing:g}"] * (self.smoothing > 0)
+        parts += ["mean of the rows' means"] * self.by_row
+        parts += [f"targets at offset {self.shift} instead of 1"] * (self.shift != 1)
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """The loss under one convention, with the interval over rows.
+
+    ``bits_per_byte`` is over the UTF-8 bytes of the targets' text; None where the loss is no code length (smoothing,
+    means of rows, another offset, padding). The shares are of the targets that count. ``padding_nats`` is the loss on
+    padding alone, and ``padding_known`` whether its id is named so and stands in no row. ``as_given``: the layout and
+    the end token are those of the rows as they are. ``plausible``: the model can have been trained so, for training
+    makes easier what it counts; padding harder than text, say, was never trained on.
+    """
+
+    convention: Convention
+    loss_nats: Interval
+    bits_per_byte: float | None
+    targets: int
+    rows: int
+    prompt_share: float
+    padding_share: float
+    padding_nats: float | None
+    padding_known: bool
+    as_given: bool
+    plausible: bool
+
+    def reproduces(self, logged_nats: float) -> bool:
+        """Whether a logged figure is within the sampling error."""
+        return self._within(logged_nats, 1.0)
+
+    def is_far_from(self, logged_nats: float) -> bool:
+        """Whether a logged figure is out of all question."""
+        return not self._within(logged_nats, FAR)
+
+    def _within(self, logged_nats: float, times: float) -> bool:
+        apart = logged_nats - self.loss_nats.estimate
+        room = (
+            self.loss_nats.high - self.loss_nats.estimate if apart > 0 else self.loss_nats.estimate - self.loss_nats.low
+        )
+        return abs(apart) <= times * max(room, LEAST_NATS)
+
+
+def reproducing(
+    conventions: Iterable[Recomputed], logged_nats: float, *, plausible: bool = True
+) -> tuple[Recomputed, ...]:
+    """All plausible conventions (or all others) that give a logged figure, the nearest first.
+
+    Training and validation share a loss as a rule, so the implausible ones fit by chance; among many of the others
+    one does too.
+    """
+    found = [item for item in conventions if item.plausible == plausible and item.reproduces(logged_nats)]
+    return tuple(sorted(found, key=lambda item: abs(item.loss_nats.estimate - logged_nats)))
+
+
+def plain(conventions: Iterable[Recomputed], *, prompt: bool) -> Recomputed | None:
+    """The plain loss of the rows as they are: by token, of the next token, without smoothing."""
+    for item in conventions:
+        how = item.convention
+        if item.as_given and how.prompt == prompt and not (how.smoothing or how.by_row) and how.shift == 1:
+            return item
+    return next((item for item in conventions if item.as_given and item.convention.shift == 1), None)
+
+
+def recomputed(subject: Subject) -> tuple[Recomputed, ...]:
+    """Measure all conventions; those that would repeat another's figures are left out.
+
+    Costs up to about 350 forward passes: two for each of up to 64 rows (with an end token and without), as many again
+    packed, and up to four for each of up to 32 padded rows. Empty where fewer rows than an interval needs are there.
+    """
+    declared = subject.declared.label_smoothing
+    strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
+    found: list[Recomputed] = []
+    alone = 0.0
+    for layout in layouts(subject):
+        if len(layout.losses) < FEWEST_ROWS:
+            continue
+        text = _text_loss(layout)
+        alone = text if layout.words == ALONE else alone
+        found += _of_layout(subject, layout, strengths, text=text, alone=alone)
+        found += _of_other_offsets(subject, layout)
+    return tuple(found)
+
+
+def _text_loss(layout: Layout) -> float:
+    """The mean loss (nats) of the text, whatever stands around it."""
+    of_text = [capped(row.nll_nats)[kind[1:] == TEXT] for row, kind in zip(layout.losses, layout.kinds, strict=True)]
+    return float(np.concatenate(of_text).mean())
+
+
+def _of_layout(
+    subject: Subject, layout: Layout, strengths: Sequence[float], *, text: float, alone: float
+) -> Iterator[Recomputed]:
+    """``text`` is the loss of the text in this layout, ``alone`` that in rows alone."""
+    prompts = (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
+    packed = layout.padding is None and layout.words != ALONE
+    can_be = not packed or text <= EASIER_PACKED * alone
+    for prompt, smoothing, by_row in product(prompts, strengths, (False, True)):
+        # Averaged by row, padding and packing give what they give by token: rows are then of one length.
+        if by_row and layout.words != ALONE:
+            continue
+        how = Convention(layout.words, 1, prompt, layout.padding is not None, layout.end, smoothing, by_row)
+        item = _recomputed(subject, layout, how)
+        if item is not None:
+            easy = item.padding_nats is None or item.padding_nats < text
+            smooth = not smoothing or _is_even(layout, smoothing, subject.model.vocabulary_rows)
+            yield replace(item, plausible=can_be and easy and smooth)
+
+
+def _is_even(layout: Layout, smoothing: float, vocabulary: int) -> bool:
+    """Whether the model leaves as much to all other ids as training with this smoothing teaches it to."""
+    means = np.concatenate(
+        [row.mean_nll_nats[kind[1:] != PADDING] for row, kind in zip(layout.losses, layout.kinds, strict=True)]
+    )
+    return float(means.mean()) <= math.log(vocabulary / smoothing) + UNEVEN_NATS
+
+
+def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
+    """Other offsets only for rows alone, and only where the model predicts them better: what is trained gets better."""
+    if not layout.as_given:
+        return
+    right = mean([capped(_nll(row, 1)) for row in layout.losses], subject.seed).estimate
+    for shift in OFFSETS:
+        how = Convention(layout.words, shift, prompt=True, padding=False, end=layout.end, smoothing=0.0, by_row=False)
+        item = _recomputed(subject, layout, how) if shift != 1 else None
+        if item is not None and item.loss_nats.high < right:
+            yield item
+
+
+def _recomputed(subject: Subject, layout: Layout, how: Convention) -> Recomputed | None:
+    """None where nothing counts or the loss is not finite."""
+    rows = [_values(row, kind, how) for row, kind in zip(layout.losses, layout.kinds, strict=True)]
+    values = [losses for losses, _ in rows if len(losses)]
+    counted = np.concatenate([kinds for _, kinds in rows])
+    if len(values) < FEWEST_ROWS or not all(bool(np.isfinite(losses).all()) for losses in values):
+        return None
+    of_all = np.concatenate(values)
+    code_length = not (how.smoothing or how.by_row or how.padding or how.shift != 1)
+    padding = np.concatenate([losses for losses, _ in rows])[counted == PADDING]
+    return Recomputed(
+        convention=how,
+        loss_nats=_interval(values, subject.seed, by_row=how.by_row),
+        bits_per_byte=bits_per_byte(float(of_all.sum()), _bytes(subject.tokenizer, layout, prompt=how.prompt))
+        if code_length
+        else None,
+        targets=len(of_all),
+        rows=len(values),
+        prompt_share=float((counted == PROMPT).mean()),
+        padding_share=float((counted == PADDING).mean()),
+        padding_nats=float(padding.mean()) if len(padding) else None,
+        padding_known=layout.padding is not None and layout.padding.known,
+        as_given=layout.as_given,
+        plausible=True,
+    )
+
+
+def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats, np.ndarray]:
+    """The losses of the targets that count, and what each target is."""
+    losses = _nll(row, how.shift)
+    if how.smoothing:
+        losses = (1 - how.smoothing) * losses + how.smoothing * row.mean_nll_nats
+    places = np.arange(len(losses)) + how.shift
+    # The first id of a row is no target, whatever it would be compared with.
+    counts = (places >= 1) & (places < len(kinds))
+    kind = kinds[np.clip(places, 0, len(kinds) - 1)]
+    counts &= (kind != PROMPT) | how.prompt
+    return losses[counts], kind[counts]
+
+
+def _nll(row: RowLosses, shift: int) -> Floats:
+    return row.nll_nats if shift == 1 else row.at_offset_nats[OFFSETS.index(shift)]
+
+
+def _interval(rows: Sequence[Floats], seed: int, *, by_row: bool) -> Interval:
+    parts = [float(row.mean() if by_row else row.sum()) for row in rows]
+    wholes = [1.0 if by_row else float(len(row)) for row in rows]
+    return ratio_over_rows(parts, wholes, seed=seed, resamples=RESAMPLES)
+
+
+def bits_per_byte(total_nats: float, of_bytes: int) -> float | None:
+    """A summed loss as bits for each byte of the text that was predicted; None where there is no text."""
+    return bits(total_nats) / of_bytes if of_bytes else None
+
+
+def _bytes(tokenizer: Tokenizer, layout: Layout, *, prompt: bool) -> int:
+    """Bytes of the text of all targets that count; an end token has none."""
+    left_out = (END, PADDING) if prompt else (END, PADDING, PROMPT)
+    return sum(
+        text_bytes(tokenizer, row.row.ids, [t for t in range(1, len(kind)) if kind[t] not in left_out])
+        for row, kind in zip(layout.losses, layout.kinds, strict=True)
+    )
+
+
+def text_bytes(tokenizer: Tokenizer, ids: Sequence[int], places: Sequence[int]) -> int:
+    """UTF-8 bytes of the text of the ids at ascending ``places``, each run of them in its context."""
+    total = 0
+    for begin, stop in _runs(places):
+        total += _prefix_bytes(tokenizer, ids[:stop]) - _prefix_bytes(tokenizer, ids[:begin])
+    return total
+
+
+def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """``[1, 2, 3, 7]`` as ``(1, 4), (7, 8)``."""
+    starts = [t for i, t in enumerate(places) if i == 0 or places[i - 1] != t - 1]
+    stops = [t + 1 for i, t in enumerate(places) if i + 1 == len(places) or places[i + 1] != t + 1]
+    yield from zip(starts, stops, strict=True)
+
+
+def _prefix_bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
+    # A character that is cut at the end of the prefix counts where its last byte stands.
+    return len(tokenizer.decode(ids).rstrip("\ufffd").encode("utf-8", "replace")) if ids else 0

@@ -1,0 +1,102 @@
+"""Models that know frequencies and nothing else, to compare a trained one with."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalharness.diagnosis.losses.over_rows import counted_nll, mean, too_few
+from evalharness.diagnosis.losses.rows import measured_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.losses.over_rows import Floats
+    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.subject import Subject
+
+FITTED_TOKENS = 1_000_000
+"""Counting so many tokens takes about a second; more make a bigram of small data hardly better."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    of: Counter[int] = field(default_factory=Counter)
+    total: int = 0
+
+    def add(self, token_id: int) -> None:
+        self.of[token_id] += 1
+        self.total += 1
+
+    def share(self, token_id: int, shorter: float) -> float:
+        """Witten and Bell (1991): contexts that many kinds followed leave more to the shorter context."""
+        kinds = len(self.of)
+        return (self.of[token_id] + kinds * shorter) / (self.total + kinds) if kinds else shorter
+
+
+class Frequencies:
+    """How often each token stood as a target, alone and after each other one.
+
+    Probabilities are interpolated after Witten and Bell, in the form of Chen and Goodman (1998, section 2.6), down to
+    all ids of the vocabulary alike. Nothing has to be tuned, so nothing has to be held out.
+    """
+
+    def __init__(self, rows: Sequence[TokenRow], vocabulary: int) -> None:
+        self.vocabulary = vocabulary
+        self._alone = _Counts()
+        self._after: defaultdict[int, _Counts] = defaultdict(_Counts)
+        for row in rows:
+            for t in range(row.first_target, len(row.ids)):
+                self._alone.add(row.ids[t])
+                self._after[row.ids[t - 1]].add(row.ids[t])
+            if self._alone.total >= FITTED_TOKENS:
+                break
+
+    def unigram(self, token_id: int) -> float:
+        """The probability of a token by its frequency."""
+        return self._alone.share(token_id, 1 / self.vocabulary)
+
+    def bigram(self, before: int, token_id: int) -> float:
+        """The probability of a token after another one."""
+        shorter = self.unigram(token_id)
+        return self._after[before].share(token_id, shorter) if before in self._after else shorter
+
+    def unigram_losses(self, row: TokenRow) -> Floats:
+        """The losses (nats) of the row's own targets by frequency alone."""
+        return -np.log([self.unigram(token_id) for token_id in row.ids[row.first_target :]])
+
+    def bigram_losses(self, row: TokenRow) -> Floats:
+        """The losses (nats) of the row's own targets by frequency after the token before."""
+        return -np.log([self.bigram(row.ids[t - 1], row.ids[t]) for t in range(row.first_target, len(row.ids))])
+
+
+def fair_frequencies(subject: Subject) -> tuple[Frequencies, slice]:
+    """Frequencies, and which of ``subject.validation_losses`` they may be scored on: those they were not fitted on.
+
+    Fitted on the training rows. Where there is one split alone, on its rows that aren't measured; where all are, on
+    every second row, and scored on the others.
+    """
+    scored = subject.validation or subject.train
+    vocabulary = subject.model.vocabulary_rows
+    if subject.train is not None and subject.validation is not None:
+        return Frequencies(subject.train.encoded, vocabulary), slice(None)
+    rows = () if scored is None else scored.encoded
+    measured = measured_rows(rows)
+    places = {id(row) for row in measured}
+    rest = [row for row in rows if id(row) not in places]
+    if len(rest) >= len(measured):
+        return Frequencies(rest, vocabulary), slice(None)
+    return Frequencies(measured[::2], vocabulary), slice(1, None, 2)
+
+
+def knows_its_rows(subject: Subject) -> bool | None:
+    """Whether the model is better at the rows than the frequency of tokens is, for certain; None with too few rows."""
+    frequencies, scored = fair_frequencies(subject)
+    losses = subject.validation_losses[scored]
+    if too_few(losses):
+        return None
+    gains = [frequencies.unigram_losses(row.row) - counted_nll(row) for row in losses]
+    return mean(gains, subject.seed).low > 0

@@ -1,0 +1,74 @@
+"""Means over the targets of measured rows, as several probes take them: intervals over rows, nothing infinite."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from evalharness.statistics import ratio_over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from evalharness.diagnosis.losses.token_losses import RowLosses, TokenLosses
+    from evalharness.records import Interval
+
+FEWEST_ROWS = 5
+"""Fewer rows give no interval worth the name: of four, a bootstrap leaves one out of every third resample or so."""
+CEILING_NATS = 50.0
+"""A loss above this counts as this: a model may hold an id out by -infinity, and one such target is not a mean."""
+
+Floats = npt.NDArray[np.float64]
+Thing = TypeVar("Thing")
+
+
+def counted_nll(row: RowLosses) -> Floats:
+    """The losses (nats) of the row's own targets, none above the ceiling."""
+    return capped(row.nll_nats[row.counted])
+
+
+def capped(losses: Floats) -> Floats:
+    """Losses of which none is above the ceiling; NaN stays NaN."""
+    return np.minimum(losses, CEILING_NATS)
+
+
+def mean(values: Iterable[Floats], seed: int) -> Interval:
+    """The mean of all values, an array a row, with its interval over rows. Raises ``ValueError`` without values."""
+    rows = list(values)
+    return ratio_over_rows([float(row.sum()) for row in rows], [float(len(row)) for row in rows], seed=seed)
+
+
+def too_few(losses: TokenLosses) -> str | None:
+    """Why no interval can be given, or None."""
+    if len(losses) >= FEWEST_ROWS:
+        return None
+    return f"{len(losses)} rows with targets give no interval: at least {FEWEST_ROWS} are needed"
+
+
+def figures(name: str, interval: Interval) -> dict[str, float]:
+    """An interval as evidence: plain numbers under names that carry their unit."""
+    return {f"{name}_nats": interval.estimate, f"{name}_low_nats": interval.low, f"{name}_high_nats": interval.high}
+
+
+def shown(interval: Interval, digits: int = 3) -> str:
+    """``0.412 [0.390, 0.433]``."""
+    return f"{interval.estimate:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def bits(nats: float) -> float:
+    """Nats as bits."""
+    return nats / math.log(2)
+
+
+def every(count: int, at_most: int) -> list[int]:
+    """Indices of at most so many of ``count`` things, evenly from all of them."""
+    chosen = min(count, at_most)
+    return [i * count // chosen for i in range(chosen)]
+
+
+def evenly(things: Sequence[Thing], at_most: int) -> tuple[Thing, ...]:
+    """At most so many of ``things``, evenly from all of them: neighbours are often alike."""
+    return tuple(things[i] for i in every(len(things), at_most))

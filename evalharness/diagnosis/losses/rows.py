@@ -1,0 +1,198 @@
+"""The rows that a model was trained or validated on, as text and as ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.conversations import answers, by_role_and_line, turns_of
+from evalharness.diagnosis.data_files import is_plain_text, read_records
+from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.errors import EvalHarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from evalharness.diagnosis.conversations import Render, Turn
+    from evalharness.models.protocols import Tokenizer
+
+    Say = Callable[[str], None]
+
+MEASURED_ROWS = 64
+"""Rows of each split that losses are measured on: enough for an interval, and a bounded number of forwards."""
+
+COMPLETION_KEYS = ("completion", "solution", "response", "output")
+TEXT_KEYS = ("text", "content")
+CONVERSATION_KEYS = ("messages", "conversations", "conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """One row of training or validation data. ``prompt`` is empty where a row is one text.
+
+    ``rendered``: a chat template wrote it, with whatever begin token there is. ``running``: it is a stretch of a longer
+    text, which training sees in pieces of the context's length and not as one row that is cut.
+    """
+
+    prompt: str
+    completion: str
+    rendered: bool = False
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One row as ids, the prompt and the completion encoded apart, cut to the context.
+
+    Targets before ``first_target`` don't count. The first ``prompt_tokens`` ids are the prompt's (begin tokens among
+    them), ``row`` is the index of the text, and ``tokens`` how many ids it has uncut.
+    """
+
+    ids: tuple[int, ...]
+    first_target: int
+    prompt_tokens: int = 0
+    row: int = 0
+    tokens: int = 0
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the context was too short for the whole row."""
+        return self.tokens > len(self.ids)
+
+
+def read_rows(
+    path: Path,
+    prompt_key: str | None = None,
+    completion_key: str | None = None,
+    *,
+    render: Render | None = None,
+    say: Say = lambda _: None,
+) -> list[DataRow]:
+    """Read rows of ``prompt`` and ``completion`` (or ``solution``, …), of ``text``, or of chat ``messages``.
+
+    From JSONL, a JSON list, parquet or plain text; keys can be named. Each turn of an assistant is a completion of its
+    own, after all that was said before it, rendered by ``render`` (a chat template), or without one role by line.
+    ``say`` is told of everything that was chosen or left out. Raises :class:`EvalHarnessError` with the file, the line
+    and the keys that were found.
+    """
+    shape = _Shape(path, prompt_key, completion_key, render or by_role_and_line)
+    rows: list[DataRow] = []
+    refused: list[str] = []
+    conversations = 0
+    for place, record in read_records(path, say):
+        turns = shape.turns(record)
+        if turns is None:
+            rows.append(shape.row(place, record))
+            continue
+        conversations += 1
+        try:
+            rows += [DataRow(p, c, rendered=render is not None) for p, c in answers(turns, shape.render)]
+        except Exception as error:  # noqa: BLE001 - a chat template is a program of its author's
+            refused.append(f"{place}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    if refused:
+        say(f"{path.name}: the chat template refuses {len(refused)} of {conversations} conversations: {refused[0]}")
+    if conversations:
+        how = "rendered by the tokenizer's chat template" if render else "rendered role by line, for want of a template"
+        say(f"{path.name}: {conversations} conversations with {len(rows)} answers of the assistant, {how}")
+    if not rows:
+        raise EvalHarnessError(f"{path}: no data rows in it{': ' + refused[0] if refused else ''}")
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How the records of one file are understood."""
+
+    path: Path
+    prompt_key: str | None
+    completion_key: str | None
+    render: Render
+
+    def turns(self, record: Any) -> list[Turn] | None:
+        """The turns of a conversation, or of a prompt and a completion that are lists of turns."""
+        if not isinstance(record, dict):
+            return None
+        named = [key for key in (self.prompt_key, self.completion_key) if key]
+        for key in named or CONVERSATION_KEYS:
+            if len(named) < 2 and (turns := turns_of(record.get(key))):
+                return turns
+        prompt = turns_of(record.get(self.prompt_key or "prompt"))
+        completion = turns_of(record.get(self.completion_key or "completion"))
+        return [*prompt, *completion] if prompt and completion else None
+
+    def row(self, place: str, record: Any) -> DataRow:
+        if not isinstance(record, dict):
+            raise EvalHarnessError(f"{self.path}: {place} is a {type(record).__name__}, expected an object")
+        if is_plain_text(self.path):
+            return DataRow("", record["text"], running=True)
+        prompt = record.get(self.prompt_key or "prompt")
+        completion = _first_text(record, (self.completion_key,) if self.completion_key else COMPLETION_KEYS)
+        if completion is not None and isinstance(prompt, str):
+            return DataRow(prompt, completion)
+        text = None if self.prompt_key or self.completion_key else _first_text(record, TEXT_KEYS)
+        if text is None:
+            raise self._unknown(place, record)
+        return DataRow("", text)
+
+    def _unknown(self, place: str, record: dict[str, Any]) -> EvalHarnessError:
+        named = f"{self.prompt_key or 'prompt'} and {self.completion_key or 'completion'}"
+        any_of = "prompt and completion, or text, or messages"
+        return EvalHarnessError(
+            f"{self.path}: {place} has the keys {', '.join(record) or 'none'}; "
+            f"expected {named if self.prompt_key or self.completion_key else any_of} "
+            "([data] prompt_key and completion_key in the manifest name them)"
+        )
+
+
+def _first_text(record: dict[str, Any], keys: Sequence[str]) -> str | None:
+    return next((record[key] for key in keys if isinstance(record.get(key), str)), None)
+
+
+def tokenize(
+    rows: Sequence[DataRow],
+    tokenizer: Tokenizer,
+    *,
+    context_length: int | None,
+    begin: Sequence[int],
+    count_prompt: bool,
+    say: Say | None = None,
+) -> list[TokenRow]:
+    """Encode rows as they are trained on: prompt and completion apart, cut to the context; no targets, no row.
+
+    Running text is cut into pieces of the context's length, each a row. A row that the vocabulary can't spell is left
+    out, and ``say`` is told how many and the first; without ``say``, or where all are so, it raises
+    :class:`EvalHarnessError`.
+    """
+    encoded: list[TokenRow] = []
+    unspelled: list[str] = []
+    for index, row in enumerate(rows):
+        try:
+            prompt = [*(() if row.rendered else begin), *(tokenizer.encode(row.prompt) if row.prompt else [])]
+            completion = tokenizer.encode(row.completion)
+        except ValueError as error:
+            unspelled.append(f"data row {index + 1}: {error}")
+            continue
+        first = 1 if count_prompt else max(1, len(prompt))
+        for ids, tokens in _pieces(prompt, completion, context_length if row.running else None):
+            cut = ids[:context_length]
+            if len(cut) > first:
+                encoded.append(TokenRow(cut, first, min(len(prompt), len(cut)), index, tokens))
+    if unspelled and (say is None or len(unspelled) == len(rows)):
+        raise EvalHarnessError(f"{unspelled[0]}; is this the tokenizer of this data?")
+    if unspelled and say is not None:
+        say(f"{len(unspelled)} of {len(rows)} data rows can't be encoded and are left out; the first: {unspelled[0]}")
+    return encoded
+
+
+def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
+    """The rows that losses are measured on."""
+    return evenly(rows, MEASURED_ROWS)
+
+
+def _pieces(prompt: list[int], completion: list[int], length: int | None) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The row with its number of tokens; or pieces of ``length`` ids, each after the same ``prompt``."""
+    room = len(completion) if length is None else max(1, length - len(prompt))
+    for begin in range(0, max(1, len(completion)), max(1, room)):
+        piece = (*prompt, *completion[begin : begin + room])
+        yield piece, len(piece)

@@ -1,0 +1,234 @@
+"""Is the adapter in the model, whole and once? Absent, unmatched, zero, wrongly scaled, or applied twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.comparing import change
+from evalharness.diagnosis.inputs import real_inputs
+from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import mean_over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import AdaptedWeight, AdapterFacts
+
+PROBE = "adapter"
+ROWS = 16
+"""Rows that the two models are compared on, two passes each and a third for the noise."""
+VISIBLE_UNITS = 4
+"""An adapter has to move something where it changes some weight by this many units in the last place of its precision;
+what changes less may be lost in rounding, as after one step at a small rate."""
+SCALE_TOLERANCE = 0.01
+"""Scales are exact numbers of a configuration: a hundredth is beyond any rounding."""
+TIMES_TOLERANCE = 0.1
+"""How far ⟨W − W₀, Δ⟩/‖Δ‖² may be from a whole number: rounding W to bfloat16 leaves it within some hundredths, as
+its errors do not lie along Δ."""
+UNEXPLAINED = 0.5
+"""Where more than half of W − W₀ (by norm) does not lie along Δ, W₀ is not the weight that the adapter was put into."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """How many times Δ is in a weight, and the share of W − W₀ that is something else."""
+
+    name: str
+    times: float
+    unexplained: float
+
+
+def adapter(subject: Subject) -> tuple[Outcome, ...]:
+    """Ask all that can be told: unmatched names, zero, absent, scale, times. Costs ``3 * ROWS`` forwards of one row."""
+    facts = subject.adapter
+    unmatched = [] if facts is None else _unmatched(facts)
+    tensors: list[Outcome] = []
+    if facts is not None and facts.weights:
+        zero = _zero(facts)
+        if zero is not None:
+            return (*unmatched, zero)
+        tensors = [outcome for outcome in (_scale(facts), _times(facts)) if outcome is not None]
+    outcomes = (*unmatched, *_effect(subject), *tensors)
+    # A wrong scale, and an adapter that is off, show in how often it is in the weights as well: named once.
+    found = [outcome for outcome in outcomes if isinstance(outcome, Finding)]
+    return tuple(outcome for outcome in outcomes if outcome not in found[1:])
+
+
+def _unmatched(facts: AdapterFacts) -> list[Outcome]:
+    evidence = {"unmatched": len(facts.unmatched), "adapted_weights": len(facts.weights)}
+    if not facts.unmatched:
+        claim = f"Every tensor of the adapter's file has its place: {len(facts.weights)} weights are adapted."
+        return [RuledOut(PROBE, claim, evidence)]
+    claim = (
+        f"{len(facts.unmatched)} tensors of the adapter's file match nothing in the model and were left out, "
+        f"{facts.unmatched[0]} first; {len(facts.weights)} weights are adapted."
+    )
+    remedy = "Load the adapter into the base that it was trained over, under the names that it was saved with."
+    return [Finding(PROBE, "cause", claim, evidence | {"first": facts.unmatched[0]}, remedy)]
+
+
+def _zero(facts: AdapterFacts) -> Outcome | None:
+    """An adapter whose every change is zero: rightly so at step 0."""
+    if any(bool(weight.change().any()) for weight in facts.weights):
+        return None
+    evidence = {"adapted_weights": len(facts.weights), "step": -1 if facts.step is None else facts.step}
+    if facts.step is None:
+        return NotTestable(
+            PROBE,
+            "the adapter changes nothing, and at which step it was saved is not known: at step 0 it rightly doesn't",
+        )
+    if facts.step == 0:
+        claim = f"The adapter changes none of its {len(facts.weights)} weights, as it should at step 0."
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"The adapter changes nothing: B·A is zero in all {len(facts.weights)} adapted weights at step {facts.step}. "
+        "What is scored is the base."
+    )
+    remedy = (
+        "Look whether its parameters were handed to the optimizer, and whether they were saved before they were "
+        "gathered or after they were merged and reset."
+    )
+    return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def _effect(subject: Subject) -> list[Outcome]:
+    """Whether switching the adapter off changes what the model predicts."""
+    without = subject.without_adapter
+    if without is None:
+        return [NotTestable(PROBE, "the model can't be run without its adapter: whether it does anything is not known")]
+    inputs = evenly(real_inputs(subject), ROWS)
+    if not inputs:
+        return [NotTestable(PROBE, "there are no real inputs to compare the model with and without its adapter on")]
+    moved, noise, divergences = 0.0, 0.0, {}
+    for i, row in enumerate(inputs):
+        ids = torch.tensor([row], device=subject.model.device)
+        on, again, off = (model.logits(ids)[0] for model in (subject.model, subject.model, without))
+        moved = max(moved, float(change(on, off).max()))
+        noise = max(noise, float(change(on, again).max()))
+        divergences[i] = _divergence_nats(on, off)
+    kl = mean_over_rows(divergences, seed=subject.seed)
+    evidence = {"rows": len(inputs), "kl_nats": kl.estimate, "kl_low": kl.low, "kl_high": kl.high}
+    evidence |= {"largest_change_nats": moved, "noise_nats": noise}
+    if moved > noise:
+        claim = (
+            f"The adapter changes what is predicted: KL(with‖without) is {kl.estimate:.3g} nats "
+            f"[{kl.low:.3g}, {kl.high:.3g}] over {len(inputs)} rows."
+        )
+        return [RuledOut(PROBE, claim, evidence)]
+    if subject.adapter is None or not _is_visible(subject.adapter):
+        reason = (
+            f"the adapter moves no logit on {len(inputs)} rows, and that its tensors are large enough to be seen in "
+            "this precision is not known"
+        )
+        return [NotTestable(PROBE, reason)]
+    claim = (
+        f"The adapter is absent from the forward pass: its tensors are not zero, but switching it off moves no logit "
+        f"on {len(inputs)} rows (largest change {moved:.1g} nats, noise {noise:.1g})."
+    )
+    remedy = "Activate it (set_adapter, enable_adapter_layers), or merge it; look for a module that was replaced after."
+    return [Finding(PROBE, "cause", claim, evidence, remedy)]
+
+
+def _divergence_nats(on: torch.Tensor, off: torch.Tensor) -> list[float]:
+    """KL(with‖without) at each position; an id that both hold out counts for nothing."""
+    log_p, log_q = (torch.log_softmax(logits.double(), dim=-1) for logits in (on, off))
+    terms = torch.where(log_p.isfinite(), log_p.exp() * (log_p - log_q), 0.0)
+    return [max(0.0, value) for value in terms.sum(dim=-1).tolist()]
+
+
+def _is_visible(facts: AdapterFacts) -> bool:
+    """Whether some weight is changed by more than rounding hides."""
+    for weight in facts.weights:
+        whole, delta = weight.effective(), weight.change()
+        if float(delta.norm()) > VISIBLE_UNITS * torch.finfo(whole.dtype).eps * float(whole.norm()):
+            return True
+    return False
+
+
+def _scale(facts: AdapterFacts) -> Outcome | None:
+    known = [(w.name, w.scale, w.configured_scale) for w in facts.weights if w.scale and w.configured_scale]
+    if not known:
+        return None
+    wrong = [(name, s, c) for name, s, c in known if abs(s / c - 1) > SCALE_TOLERANCE]
+    evidence: dict[str, float | str] = {"weights": len(known), "wrongly_scaled": len(wrong)}
+    if not wrong:
+        claim = f"The adapter has the scale of its configuration in all {len(known)} weights ({known[0][1]:.4g})."
+        return RuledOut(PROBE, claim, evidence | {"scale": known[0][1]})
+    name, scale, configured = wrong[0]
+    claim = (
+        f"The adapter is applied with the wrong scale in {len(wrong)} of {len(known)} weights: {scale:.4g} instead of "
+        f"{configured:.4g} in {name}, {scale / configured:.3g} times what its configuration says."
+    )
+    remedy = "Scale by lora_alpha / r (by lora_alpha / sqrt(r) where use_rslora is set), as in training."
+    evidence |= {"scale": scale, "configured_scale": configured, "first": name}
+    return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def _times(facts: AdapterFacts) -> Outcome:
+    """How many times the adapter is in the weights: ⟨W − W₀, Δ⟩/‖Δ‖², for which W₀ has to be known."""
+    found = [times for weight in facts.weights if (times := _times_in(weight)) is not None]
+    if not found:
+        reason = (
+            "whether the adapter is in the weights once or twice can't be told: the weights that it was trained over "
+            "are not known; for a merged checkpoint [model] merged_adapter and weights name them"
+        )
+        return NotTestable(PROBE, reason)
+    middle = median(t.times for t in found)
+    unexplained = median(t.unexplained for t in found)
+    wrong = [t for t in found if abs(t.times - 1) > TIMES_TOLERANCE]
+    evidence: dict[str, float | str] = {
+        "weights": len(found),
+        "wrong_weights": len(wrong),
+        "times_median": middle,
+        "times_lowest": min(t.times for t in found),
+        "times_highest": max(t.times for t in found),
+        "unexplained_share": unexplained,
+    }
+    if unexplained > UNEXPLAINED and any(t.times for t in found):
+        reason = (
+            f"{100 * unexplained:.0f} % of what was changed in the weights does not lie along the adapter: they are no "
+            "merge of it into the weights that it is compared with"
+        )
+        return NotTestable(PROBE, reason)
+    if not wrong:
+        claim = (
+            f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(found)} weights, "
+            f"{evidence['times_lowest']:.3f} to {evidence['times_highest']:.3f})."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"The adapter is in the weights {_how_often(median(t.times for t in wrong))}, not once: ⟨W − W₀, Δ⟩/‖Δ‖² has "
+        f"the median {middle:.3f} over {len(found)} weights, and is not 1 in {len(wrong)} ({wrong[0].name} first)."
+    )
+    remedy = (
+        "Merge the adapter once, into the weights that it was trained over: twice means that the base was merged "
+        "already, not at all that what was saved is the base, anything else a wrong scale."
+    )
+    return Finding(PROBE, "cause", claim, evidence | {"first": wrong[0].name}, remedy)
+
+
+def _how_often(times: float) -> str:
+    usual: Sequence[tuple[int, str]] = ((0, "not at all"), (2, "twice"))
+    near = next((word for number, word in usual if abs(times - number) <= TIMES_TOLERANCE), None)
+    return near or f"{times:.2f} times"
+
+
+def _times_in(weight: AdaptedWeight) -> _Times | None:
+    if weight.original is None:
+        return None
+    delta = weight.change().double()
+    squared = float((delta * delta).sum())
+    if squared == 0.0:
+        return None
+    changed = weight.effective().double() - weight.original().double()
+    times = float((changed * delta).sum()) / squared
+    whole = float(changed.norm())
+    rest = float((changed - times * delta).norm())
+    return _Times(weight.name, times, rest / whole if whole else 0.0)

@@ -1,0 +1,145 @@
+"""Does a row keep its logits in company? They must not depend on its neighbours, nor on padding behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.comparing import Moved, compare, tolerance_of, unsteady, unsteady_reason
+from evalharness.diagnosis.inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import LanguageModel
+
+PROBE = "batch_invariance"
+ROWS = 4
+LENGTH = 96
+"""Ids of a row together with its padding, which is a third of it."""
+COSTLY_NATS = 0.05
+"""Where padding moves the mean loss of a row by less, it is no cause of anything: position codes that depend on the
+length of the input do so in sound models, within what the seeds of a training differ by."""
+
+_Rows = list[tuple[int, ...]]
+_REMEDY = (
+    "Compute nothing over the rows of a batch or over its width: no statistics of the batch (BatchNorm outside of "
+    "evaluation mode), no capacity that rows share, no positions counted from the end; mask what is padding."
+)
+
+
+def batch_invariance(subject: Subject) -> tuple[Outcome, ...] | Outcome:
+    """Compare rows alone, in a batch of equal lengths, padded on the right, and, where a mask is taken, on the left.
+
+    Costs about ``6 * ROWS`` forwards of one row. In a model that leaks padding can't but matter, and is not tried.
+    """
+    inputs = real_inputs(subject)
+    if not inputs:
+        return NotTestable(PROBE, NO_INPUTS)
+    model, _ = awake(subject.model, inputs)
+    whole = min(subject.model.context_length or LONGEST, LENGTH)
+    rows = of_one_length(inputs, ROWS, max(1, whole - whole // 3))
+    noise = unsteady(model, rows[0])
+    if noise is not None:
+        return NotTestable(PROBE, unsteady_reason(noise))
+    alone = [model.logits(_ids(model, [row]))[0] for row in rows]
+    tolerance = tolerance_of(model)
+    together = compare(zip(alone, model.logits(_ids(model, rows)), strict=True), tolerance)
+    if together.found:
+        return _neighbours(together)
+    if subject.leaks:
+        return (
+            _cleared([("its neighbours", together)]),
+            NotTestable(PROBE, "padding is not tried: in a model that sees the future it is seen as well"),
+        )
+    tried = [("its neighbours", together)]
+    found: list[Outcome] = []
+    behind = _padded_right(model, rows, whole)
+    if behind is not None:
+        right = compare(zip(alone, behind, strict=True), tolerance)
+        cost = _cost(rows, alone, behind)
+        found += [_padding("right", right, cost)] if right.found else []
+        tried += [] if right.found else [("padding on the right", right)]
+    if model.supports_cache and whole > len(rows[0]):
+        before = _padded_left(model, rows, whole)
+        left = compare(zip(alone, before, strict=True), tolerance)
+        # Nothing is padded on the left here; who writes with a generation loop of their own may do it.
+        found += [_padding("left", left, None)] if left.found else []
+        tried += [] if left.found else [("masked padding on the left", left)]
+    return (*found, _cleared(tried))
+
+
+def _neighbours(moved: Moved) -> Finding:
+    claim = (
+        f"A row's logits depend on its neighbours: {moved.moved_rows} of {moved.rows} rows get others in a batch of "
+        f"equal lengths than alone, by up to {moved.largest_nats:.3g} nats."
+    )
+    return Finding(PROBE, "cause", claim, moved.evidence, _REMEDY)
+
+
+def _padding(side: str, moved: Moved, cost_nats: float | None) -> Finding:
+    costs = "" if cost_nats is None else f"; the mean loss of those tokens moves by {cost_nats:.3g} nats"
+    claim = (
+        f"A row's logits depend on padding on the {side}, although "
+        f"{'it is masked out' if side == 'left' else 'no position sees what is after it'}: {moved.moved_rows} of "
+        f"{moved.rows} rows get others than alone, by up to {moved.largest_nats:.3g} nats{costs}."
+    )
+    evidence = moved.evidence | {"side": side}
+    if cost_nats is not None:
+        evidence |= {"loss_change_nats": cost_nats, "costly_nats": COSTLY_NATS}
+    is_cause = cost_nats is not None and cost_nats >= COSTLY_NATS
+    return Finding(PROBE, "cause" if is_cause else "contributing", claim, evidence, _REMEDY)
+
+
+def _cleared(tried: Sequence[tuple[str, Moved]]) -> RuledOut:
+    largest = max(moved.largest_nats for _, moved in tried)
+    allowed = max(moved.tolerance_nats for _, moved in tried)
+    claim = (
+        f"A row keeps its logits whatever {' and '.join(name for name, _ in tried)} may be: of {ROWS} rows none moved "
+        f"at more than a few positions (largest change {largest:.1g} nats; {allowed:.1g} are allowed)."
+    )
+    evidence = {f"largest_change_nats, {name}": moved.largest_nats for name, moved in tried}
+    return RuledOut(PROBE, claim, evidence | {"rows": ROWS, "tolerance_nats": allowed})
+
+
+def _ids(model: LanguageModel, rows: _Rows) -> torch.Tensor:
+    return torch.tensor(rows, device=model.device)
+
+
+def _filler(rows: _Rows, count: int) -> tuple[int, ...]:
+    """Ids that occur: one that never does may be in no embedding."""
+    return (rows[0][0],) * count
+
+
+def _padded_right(model: LanguageModel, rows: _Rows, whole: int) -> list[torch.Tensor] | None:
+    length = len(rows[0])
+    if whole == length:
+        return None
+    padding = _filler(rows, whole - length)
+    return [model.logits(_ids(model, [(*row, *padding)]))[0, :length] for row in rows]
+
+
+def _padded_left(model: LanguageModel, rows: _Rows, whole: int) -> list[torch.Tensor]:
+    """Rows of different lengths in one batch, positions counted from each row's first token."""
+    padding = whole - len(rows[0])
+    ids = _ids(model, [(*_filler(rows, padding), *row) for row in rows])
+    mask = torch.ones_like(ids)
+    mask[:, :padding] = 0
+    positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
+    return list(model.cached_logits(ids, mask, positions, None)[0][:, padding:])
+
+
+def _cost(rows: _Rows, alone: list[torch.Tensor], padded: list[torch.Tensor]) -> float:
+    """How far padding moves the mean loss of the rows' own tokens (nats)."""
+    ids = torch.tensor(rows, device=alone[0].device)
+    losses = [
+        float(torch.nn.functional.cross_entropy(torch.stack(way)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()))
+        if ids.shape[1] > 1
+        else 0.0
+        for way in (alone, padded)
+    ]
+    return abs(losses[1] - losses[0])

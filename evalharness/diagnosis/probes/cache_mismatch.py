@@ -1,0 +1,84 @@
+"""Does the model compute with a cache what it computes without one? Generation runs on it, the loss does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.comparing import compare, tolerance_of, unsteady, unsteady_reason
+from evalharness.diagnosis.inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
+from evalharness.errors import EvaluationError
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import LanguageModel
+
+PROBE = "cache_mismatch"
+ROWS = 3
+LENGTH = 128
+STEPS = 32
+"""Tokens read one by one behind the rest of the row: a window that slides, or a position that is counted wrongly, shows
+at the first of them or within a few."""
+
+
+def cache_mismatch(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Compare the logits of rows read whole with those of the same rows read token by token into a cache.
+
+    Costs ``ROWS * (STEPS + 2)`` forwards, most of them of a single token.
+    """
+    inputs = real_inputs(subject)
+    if not inputs:
+        return NotTestable(PROBE, NO_INPUTS)
+    model, moves = awake(subject.model, inputs)
+    if not moves:
+        return NotTestable(PROBE, "no token moves the logits of another position: a cache would hold nothing")
+    length = min(subject.model.context_length or LONGEST, LENGTH)
+    rows = of_one_length(inputs, ROWS, length)
+    noise = unsteady(model, rows[0])
+    if noise is not None:
+        return NotTestable(PROBE, unsteady_reason(noise))
+    steps = min(STEPS, length - 1)
+    try:
+        cached = [_cached(model, row, steps) for row in rows]
+    except EvaluationError as error:
+        return NotTestable(PROBE, str(error))
+    whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
+    moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
+    evidence = moved.evidence | {"length": length, "steps": steps}
+    if not moved.found:
+        claim = (
+            f"With a cache the model computes what it computes without: over {steps} tokens of each of {len(rows)} "
+            f"rows of {length}, read one by one, logits moved by at most {moved.largest_nats:.1g} nats."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    wrong = sum(
+        int(w.argmax() != c.argmax()) for a, b in zip(whole, cached, strict=True) for w, c in zip(a, b, strict=True)
+    )
+    claim = (
+        f"With a cache the model computes something else: in {moved.moved_rows} of {moved.rows} rows, tokens read one "
+        f"by one get other logits than in one pass, by up to {moved.largest_nats:.3g} nats; at {wrong} of "
+        f"{len(rows) * length} positions the most probable token is another."
+    )
+    remedy = (
+        "Generate without the cache (use_cache=False) and compare what is written; then count positions from the "
+        "length of the cache on, rotate keys by their own positions, and keep as many as the attention's window."
+    )
+    return Finding(PROBE, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
+
+
+def _cached(model: LanguageModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
+    """Logits ``(length, vocabulary)`` of a row: all but its last ``steps`` ids in one pass, then one by one."""
+    ids = torch.tensor([row], device=model.device)
+    held = torch.ones_like(ids)
+    places = torch.arange(len(row), device=model.device)[None]
+    first = len(row) - steps
+    logits, cache = model.cached_logits(ids[:, :first], held[:, :first], places[:, :first], None)
+    parts = [logits[0]]
+    for t in range(first, len(row)):
+        if cache is None:
+            raise EvaluationError(f"{type(model.module).__name__} returns no cache")
+        logits, cache = model.cached_logits(ids[:, t : t + 1], held[:, : t + 1], places[:, t : t + 1], cache)
+        parts.append(logits[0])
+    return torch.cat(parts)

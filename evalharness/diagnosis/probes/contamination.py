@@ -1,0 +1,275 @@
+"""Whether the problems were in the training data, problem by problem, and what that did to the score and the loss.
+
+A problem is seen where its prompt or its solution is in a row, as it is or without its layout, or where most of its
+n-grams are in the rows. Then pass@1 is told apart for the seen and the others, and a memorisation test asks the model:
+what is lost when the names of a solution change places, for seen problems against the others?
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from evalharness.degeneration.lexemes import lexemes, windows
+from evalharness.diagnosis.behaviour import as_scored, encoded
+from evalharness.records import Finding, Interval, RuledOut
+from evalharness.statistics import pass_at_k_interval, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from evalharness.diagnosis.losses.rows import DataRow
+    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.records import Problem
+
+PROBE = "contamination"
+N = 13
+"""Words and signs of an n-gram. Brown et al. 2020 ("Language Models are Few-Shot Learners", appendix C) use 8 to 13
+words by the length of a benchmark's texts; code has signs as well, so the longest is taken."""
+MOST_NGRAMS = 0.7
+"""A problem is seen where this share of its n-grams is in the rows (Chowdhery et al. 2022, "PaLM", section 8)."""
+FEWEST_LEXEMES = 20
+"""A solution or a prompt of fewer words and signs is written by many people (``return a + b``): found alone, it shows
+nothing. Twice the length of a usual signature in HumanEval."""
+MEASURED = 32
+"""Problems of each kind that the memorisation test asks about, two forward passes each."""
+FEWEST_MEASURED = 5
+"""Fewer problems of a kind give no interval."""
+MATTERS = 0.05
+"""A share of seen problems counts once the lower bound of its interval passes this: one problem in twenty is as much as
+the interval of a score on HumanEval can hide."""
+
+How = Literal["exact", "normalised", "n-gram"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The rows of one split, made ready for looking up: their texts, the same without layout, and known n-grams."""
+
+    texts: str
+    normalised: str
+    ngrams: frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is looked for of one problem: texts long enough to be nobody else's, and their n-grams."""
+
+    texts: tuple[str, ...]
+    ngrams: tuple[tuple[str, ...], ...]
+
+
+def contamination(subject: Subject) -> Finding | RuledOut:
+    """Look every problem up in the training and the validation rows."""
+    trained = _seen(subject.problems, subject.train)
+    validated = {task: how for task, how in _seen(subject.problems, subject.validation).items() if task not in trained}
+    total = len(subject.problems)
+    share = wilson(len(trained), total)
+    evidence: dict[str, Any] = {
+        "problems": total,
+        "in_training": len(trained),
+        "in_validation_only": len(validated),
+        **{f"{how}_in_training": sum(h == how for h in trained.values()) for how in ("exact", "normalised", "n-gram")},
+        "n": N,
+        "training_rows": len(subject.train.rows) if subject.train else 0,
+        "validation_rows": len(subject.validation.rows) if subject.validation else 0,
+        "tasks_in_training": " ".join(trained),
+    }
+    if not trained and not validated:
+        claim = (
+            f"None of {total} problems is in the {evidence['training_rows']:,} training and "
+            f"{evidence['validation_rows']:,} validation rows: neither exactly, nor without layout, nor by {N}-grams."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    passed, better = _pass_rates(subject, trained, evidence)
+    memory, memorised = _memorised(subject, trained, evidence)
+    claim = (
+        f"{len(trained)} of {total} problems ({_percent(share)}) are in the training rows"
+        f"{_and_in_validation(validated)}.{passed}{memory}"
+    )
+    matters = better or memorised or share.low > MATTERS
+    remedy = (
+        "Leave the problems out of the training data and train again, or score problems that are not in it; "
+        "until then only the score on the others says anything."
+    )
+    return Finding(PROBE, "contributing" if matters else "note", claim, evidence, remedy)
+
+
+def _seen(problems: Sequence[Problem], split: Split | None) -> dict[str, How]:
+    """The tasks that are in the rows of ``split``, and how they were found."""
+    if split is None:
+        return {}
+    sought = {problem.task_id: _sought(problem) for problem in problems}
+    index = _indexed(split.rows, frozenset(gram for wanted in sought.values() for gram in wanted.ngrams))
+    found = {task: _how(wanted, index) for task, wanted in sought.items()}
+    return {task: how for task, how in found.items() if how is not None}
+
+
+def _sought(problem: Problem) -> _Sought:
+    alone = [text.strip() for text in (problem.prompt, problem.canonical_solution)]
+    long = [text for text in alone if len(lexemes(text)) >= FEWEST_LEXEMES]
+    whole = [(problem.prompt + problem.canonical_solution).strip()] if problem.canonical_solution.strip() else []
+    grams = tuple(gram for text in long for gram in windows(lexemes(text), N))
+    return _Sought(tuple(text for text in (*long, *whole) if lexemes(text)), grams)
+
+
+def _indexed(rows: Iterable[DataRow], wanted: frozenset[tuple[str, ...]]) -> _Index:
+    """Only n-grams that are ``wanted`` are kept: data may hold a thousand times as many."""
+    texts = [row.prompt + row.completion for row in rows]
+    normalised: list[str] = []
+    known: set[tuple[str, ...]] = set()
+    for text in texts:
+        words = lexemes(text)
+        normalised.append(_joined(words))
+        known.update(wanted.intersection(windows(words, N)))
+    return _Index("\0".join(texts), "\0".join(normalised), frozenset(known))
+
+
+def _joined(words: Sequence[str]) -> str:
+    return f" {' '.join(words).lower()} "
+
+
+def _how(sought: _Sought, index: _Index) -> How | None:
+    """How the problem is in the rows, the strictest way first; None where it is not."""
+    if any(text in index.texts for text in sought.texts):
+        return "exact"
+    if any(_joined(lexemes(text)) in index.normalised for text in sought.texts):
+        return "normalised"
+    known = sum(gram in index.ngrams for gram in sought.ngrams)
+    return "n-gram" if sought.ngrams and known >= MOST_NGRAMS * len(sought.ngrams) else None
+
+
+def _and_in_validation(validated: dict[str, How]) -> str:
+    return f", and {len(validated)} others in the validation rows" if validated else ""
+
+
+def _pass_rates(subject: Subject, trained: dict[str, How], evidence: dict[str, Any]) -> tuple[str, bool]:
+    """pass@1 on seen and on other problems, as a sentence, and whether the seen are significantly better."""
+    counts: dict[bool, dict[str, list[bool]]] = {True: defaultdict(list), False: defaultdict(list)}
+    for seen in subject.observed:
+        if seen.passed is not None:
+            counts[seen.problem.task_id in trained][seen.problem.task_id].append(seen.passed)
+    rates: dict[bool, Interval] = {}
+    for is_seen, name in ((True, "seen"), (False, "unseen")):
+        by_task = [(len(flags), sum(flags)) for flags in counts[is_seen].values()]
+        if by_task:
+            rates[is_seen] = pass_at_k_interval(by_task, 1)
+            rate = rates[is_seen]
+            evidence[f"pass_at_1_{name}"] = [rate.estimate, rate.low, rate.high]
+    if not rates:
+        return " Nothing was run, so what it did to the score is not known.", False
+    if len(rates) == 1:
+        which = "seen" if True in rates else "unseen"
+        return f" pass@1 is {_percent(next(iter(rates.values())))}, and all problems that were run are {which}.", False
+    better = rates[True].low > rates[False].high
+    return f" pass@1 is {_percent(rates[True])} on these and {_percent(rates[False])} on the others.", better
+
+
+def _memorised(subject: Subject, trained: dict[str, How], evidence: dict[str, Any]) -> tuple[str, bool]:
+    """What changing names about costs on seen problems against others (nats a token), and whether that is more."""
+    gaps: dict[bool, list[float]] = {True: [], False: []}
+    for problem in subject.problems:
+        of = gaps[problem.task_id in trained]
+        if len(of) < MEASURED and (gap := _renaming_gap(subject, problem)) is not None:
+            of.append(gap)
+    evidence |= {"renamed_seen": len(gaps[True]), "renamed_unseen": len(gaps[False])}
+    if len(gaps[True]) < FEWEST_MEASURED:
+        return "", False
+    seen = _mean(gaps[True], subject.seed)
+    evidence["renaming_costs_seen_nats"] = [seen.estimate, seen.low, seen.high]
+    begins = f" With the names changed about, a solution costs {_nats(seen)} nats a token more on seen problems"
+    if len(gaps[False]) < FEWEST_MEASURED:
+        return f"{begins}; too few others can be renamed to compare with.", False
+    other = _mean(gaps[False], subject.seed)
+    more = _difference(gaps[True], gaps[False], subject.seed)
+    evidence["renaming_costs_unseen_nats"] = [other.estimate, other.low, other.high]
+    evidence["renaming_costs_more_nats"] = [more.estimate, more.low, more.high]
+    known = "they are known by heart" if more.low > 0 else "no sign that they are known by heart"
+    return f"{begins} and {_nats(other)} on others: {known}.", more.low > 0
+
+
+def _renaming_gap(subject: Subject, problem: Problem) -> float | None:
+    """How much dearer (nats a token) the solution is with its names changed about; None where that can't be asked."""
+    renamed = renamed_about(problem.prompt, problem.canonical_solution)
+    if renamed is None:
+        return None
+    before = _loss(subject, problem.prompt, problem.canonical_solution)
+    after = None if before is None else _loss(subject, *renamed)
+    return None if before is None or after is None else after - before
+
+
+def renamed_about(prompt: str, solution: str) -> tuple[str, str] | None:
+    """Return prompt and solution with the names of parameters and variables changed about, each for the next one.
+
+    The names stay ordinary and are the same, only each stands where another was: everywhere, in the text as well. None
+    where it is no program, or has fewer than two such names.
+    """
+    try:
+        tree = ast.parse(prompt + solution)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    names = {name for node in ast.walk(tree) if (name := _bound(node)) is not None}
+    ordered = sorted(names - {"self", "cls", "_"})
+    if len(ordered) < 2:
+        return None
+    following = dict([*pairwise(ordered), (ordered[-1], ordered[0])])
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, ordered))})\b")
+    one, two = (pattern.sub(lambda found: following[found.group()], text) for text in (prompt, solution))
+    return one, two
+
+
+def _bound(node: ast.AST) -> str | None:
+    """The parameter or variable that ``node`` binds."""
+    if isinstance(node, ast.arg):
+        return node.arg
+    return node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else None
+
+
+def _loss(subject: Subject, prompt: str, solution: str) -> float | None:
+    """Mean loss (nats a token) of the solution after the prompt as scored; None where it doesn't fit or is infinite."""
+    before, after = as_scored(subject, prompt), encoded(subject, solution)
+    if not before or not after:
+        return None
+    ids = torch.tensor([(*before, *after)], device=subject.model.device)
+    limit = subject.model.context_length
+    if limit is not None and ids.shape[1] - 1 > limit:
+        return None
+    log_p = torch.log_softmax(subject.model.logits(ids[:, :-1])[0, len(before) - 1 :].double(), dim=-1)
+    loss = float(-log_p.gather(1, ids[0, len(before) :, None]).mean())
+    return loss if np.isfinite(loss) else None
+
+
+def _mean(values: Sequence[float], seed: int) -> Interval:
+    return _interval(float(np.mean(values)), _resampled(values, np.random.default_rng(seed)))
+
+
+def _difference(one: Sequence[float], other: Sequence[float], seed: int) -> Interval:
+    """Of two means over problems, each resampled (two-sample bootstrap, Efron and Tibshirani 1993, chapter 8)."""
+    rng = np.random.default_rng(seed)
+    return _interval(float(np.mean(one) - np.mean(other)), _resampled(one, rng) - _resampled(other, rng))
+
+
+def _resampled(values: Sequence[float], rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:
+    drawn = rng.integers(0, len(values), size=(10_000, len(values)))
+    means: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(values)[drawn].mean(axis=1)
+    return means
+
+
+def _interval(estimate: float, resampled: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Interval(estimate, float(low), float(high))
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def _nats(value: Interval) -> str:
+    return f"{value.estimate:.2f} [{value.low:.2f}, {value.high:.2f}]"

@@ -1,0 +1,175 @@
+"""Does a position see the tokens after it? The probe that everything else waits for.
+
+Two inputs of equal length that differ only after position t must agree at every position up to t, but for the noise
+that the same input gives twice. Unequal lengths would prove nothing: a position code may depend on the length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.inputs import NO_INPUTS, real_inputs
+from evalharness.diagnosis.redrawn import redrawn_copy
+from evalharness.errors import EvaluationError
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import LanguageModel
+
+PROBE = "future_leak"
+LONGEST = 1024
+"""Lengths are tried up to the context, but not beyond this: a leak that begins later is not sought."""
+NOISE_FACTOR = 10.0
+"""A difference counts from ten times what the same input gives twice, or ten units in the last place of a logit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """The largest change (nats) of a logit at or before ``cut``, when only tokens after it were changed."""
+
+    change_nats: float
+    length: int
+    cut: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One pair of inputs: ``changed`` differs from ``ids`` only at positions above ``cut``."""
+
+    changed: torch.Tensor
+    cut: int
+
+
+def future_leak(
+    model: LanguageModel,
+    rows: Sequence[Sequence[int]],
+    *,
+    redrawn: Callable[[], LanguageModel] | None = None,
+    seed: int = 0,
+) -> Finding | RuledOut | NotTestable:
+    """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
+
+    ``redrawn`` gives a copy whose all-zero parameters are drawn anew: an untrained model with a zero head moves
+    nothing, and proves nothing, until then. Costs about 60 forward passes of one row. Raises :class:`EvaluationError`
+    where the model returns NaN.
+    """
+    rows = [row for row in rows if row]
+    if len({token_id for row in rows for token_id in row}) < 2:
+        return NotTestable(PROBE, "the rows hold fewer than two different tokens: none can be changed for another")
+    result = _test(model, rows, seed)
+    if result is None and redrawn is not None:
+        result = _test(redrawn(), rows, seed)
+    if result is None:
+        reason = "no token moves the logits of another position by more than noise, not even of later ones"
+        return NotTestable(PROBE, reason)
+    leak, trials, threshold = result
+    evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
+    if leak.change_nats <= threshold:
+        claim = (
+            f"The attention is causal: in {trials} trials, changing later tokens moved no earlier logit "
+            f"by more than {threshold:.1g} nats, while changing earlier tokens moved later ones."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"The attention is not causal: changing only the tokens after position {leak.cut} moves the logits at position "
+        f"{leak.position} by up to {leak.change_nats:.3g} nats (length {leak.length}). "
+        "The loss is measured with the answer in the input."
+    )
+    evidence |= {"length": leak.length, "cut": leak.cut, "position": leak.position}
+    remedy = (
+        "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above "
+        "the diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy "
+        "their input."
+    )
+    return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def future_leak_of(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Ask :func:`future_leak` of a subject, on its own rows and problems."""
+    inputs = real_inputs(subject)
+    if not inputs:
+        return NotTestable(PROBE, NO_INPUTS)
+    return future_leak(subject.model, inputs, redrawn=lambda: redrawn_copy(subject.model), seed=subject.seed)
+
+
+def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
+    """The largest change seen, how many trials, and what counts as a change; None where nothing moved anything.
+
+    A positive control at each length: changing the first token has to move the logits at later positions.
+    """
+    rng = Random(seed)  # noqa: S311 - picks trials, keeps no secret
+    vocabulary = sorted({token_id for row in rows for token_id in row})
+    worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), 0, 0.0, 0.0, 0.0
+    for length in _lengths(model.context_length):
+        ids = _ids(rows, length, rng).to(model.device)
+        reference = _logits(model, ids)
+        noise = max(noise, float(_moved(_logits(model, ids), reference).max()))
+        largest = max(largest, float(reference[torch.isfinite(reference)].abs().max()))
+        for trial in _trials(ids, vocabulary, rng):
+            before = _moved(_logits(model, trial.changed), reference)[: trial.cut + 1]
+            trials += 1
+            if float(before.max()) > worst.change_nats:
+                worst = Leak(float(before.max()), length, trial.cut, int(before.argmax()))
+        # The first token's own position does not count: it moves without any attention.
+        first_changed = _changed(ids, range(1), vocabulary, rng)
+        control = max(control, float(_moved(_logits(model, first_changed), reference)[1:].max()))
+    threshold = NOISE_FACTOR * max(noise, torch.finfo(torch.float32).eps * largest)
+    return (worst, trials, threshold) if max(control, worst.change_nats) > threshold else None
+
+
+def _logits(model: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
+    """``(length, vocabulary)``. Raises :class:`EvaluationError` where nothing can be compared."""
+    logits = model.logits(ids)[0]
+    if bool((logits.isnan() | (logits == torch.inf)).any()) or not bool(logits.isfinite().any(dim=-1).all()):
+        raise EvaluationError(f"the model returns NaN or infinity as logits on {ids.shape[1]} tokens of its own data")
+    return logits
+
+
+def _moved(logits: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """The largest change at each position; a model may hold ids out by -infinity, which stays what it is."""
+    return torch.where(logits == reference, 0.0, (logits - reference).abs()).amax(dim=-1)
+
+
+def _lengths(context_length: int | None) -> list[int]:
+    """Odd ones among them, so that a leak inside blocks of 16 or 64 is not missed."""
+    longest = min(context_length or LONGEST, LONGEST)
+    return sorted({length for length in (7, 33, longest // 2 + 1, longest) if 2 <= length <= longest})
+
+
+def _ids(rows: Sequence[Sequence[int]], length: int, rng: Random) -> torch.Tensor:
+    """``(1, length)`` real ids: rows one after another, from a random one on."""
+    text: list[int] = []
+    while len(text) < length:
+        text += rng.choice(rows)
+    return torch.tensor([text[:length]])
+
+
+def _trials(ids: torch.Tensor, vocabulary: Sequence[int], rng: Random) -> Iterator[_Trial]:
+    """Several cuts; after each, everything is changed, or the next token alone, or the last one alone."""
+    length = ids.shape[1]
+    cuts = sorted({0, 1, length // 3, length // 2 + 1, length - 2, rng.randrange(length - 1)} & set(range(length - 1)))
+    for cut in cuts:
+        # Keys of a dict, unlike those of a set, have an order that does not depend on the process.
+        for positions in dict.fromkeys((range(cut + 1, length), range(cut + 1, cut + 2), range(length - 1, length))):
+            yield _Trial(_changed(ids, positions, vocabulary, rng), cut)
+
+
+def _changed(ids: torch.Tensor, positions: range, vocabulary: Sequence[int], rng: Random) -> torch.Tensor:
+    changed = ids.clone()
+    for position in positions:
+        changed[0, position] = _other(int(ids[0, position]), vocabulary, rng)
+    return changed
+
+
+def _other(token_id: int, vocabulary: Sequence[int], rng: Random) -> int:
+    """Another id of those that occur: one that never does may be in no embedding."""
+    other = rng.choice(vocabulary)
+    return other if other != token_id else vocabulary[(vocabulary.index(other) + 1) % len(vocabulary)]

@@ -1,0 +1,166 @@
+"""Whether each position is compared with the next token, or with another one."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.frequencies import fair_frequencies
+from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, Floats, capped, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.token_losses import OFFSETS, token_losses
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.models.protocols import LanguageModel
+
+PROBE = "label_shift"
+MARGIN_NATS = 0.5
+"""Another offset has to be better by half a nat (e^0.5: 1.6 times as probable): a shifted model is off by several,
+while in text of runs (indentation, rows of one token) offsets differ by little."""
+REDRAWN_ROWS = 8
+"""Rows on which an untrained twin is asked the same: what it prefers is plain on one."""
+IGNORED = -100
+"""What torch's and Hugging Face's losses leave out of the targets."""
+SAYS = {
+    -1: "the token before its input",
+    0: "its own input: the targets are not shifted",
+    2: "the token after the next: the targets are shifted twice",
+    3: "the third token from its input: the targets are shifted three times",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOffsets:
+    """Which offsets make the targets of a batch equal its inputs.
+
+    ``matching`` lists those at which all targets do; several in text that repeats itself. ``agreement`` is the share of
+    the targets that do, by offset; an offset that no target could be compared at is missing.
+    """
+
+    matching: tuple[int, ...]
+    agreement: dict[int, float]
+
+
+def batch_offsets(
+    inputs: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    *,
+    ignored: int = IGNORED,
+    offsets: Sequence[int] = OFFSETS,
+) -> BatchOffsets:
+    """Compare ``targets[row][t]`` with ``inputs[row][t + offset]`` for each offset, from the ids alone.
+
+    1 is right where the loss is taken as it stands; 0 is right only where the model or its loss shifts by itself, as
+    Hugging Face's ``labels`` do. Targets whose place is outside the row are not compared. Raises ``ValueError`` where
+    the shapes differ.
+    """
+    if len(inputs) != len(targets) or any(len(i) != len(t) for i, t in zip(inputs, targets, strict=True)):
+        raise ValueError("inputs and targets differ in shape")
+    agreement = {}
+    for offset in offsets:
+        pairs = [
+            target == row[t + offset]
+            for row, of_row in zip(inputs, targets, strict=True)
+            for t, target in enumerate(of_row)
+            if target != ignored and 0 <= t + offset < len(row)
+        ]
+        if pairs:
+            agreement[offset] = sum(pairs) / len(pairs)
+    return BatchOffsets(tuple(o for o, share in agreement.items() if share == 1), agreement)
+
+
+def label_shift(subject: Subject) -> Outcome:
+    """Compare the loss against the next token with that against the tokens around it, pair by pair.
+
+    A shift is named only where another offset is better by a margin, and there the model beats a unigram: an untrained
+    one prefers some offset by chance. One with tied embeddings prefers its input untrained, so where a twin with
+    redrawn weights prefers the same, the log has to decide. Costs 8 forwards beyond the losses.
+    """
+    losses = subject.validation_losses
+    if reason := too_few(losses):
+        return NotTestable(PROBE, reason)
+    means = {offset: mean([row[i] for row in _paired(losses)], subject.seed) for i, offset in enumerate(OFFSETS)}
+    best = min(OFFSETS, key=lambda offset: means[offset].estimate)
+    evidence: dict[str, Any] = {"rows": len(losses), "best_offset": best}
+    for offset, interval in means.items():
+        evidence |= figures(f"offset_{offset}", interval)
+    compared = f"{shown(means[1])} nats against the next token"
+    others = ", ".join(f"{means[o].estimate:.3g} at offset {o}" for o in OFFSETS if o != 1)
+    frequencies, scored = fair_frequencies(subject)
+    gain = mean(
+        [
+            frequencies.unigram_losses(row.row)
+            - capped(_of_targets(row.nll_nats, row.at_offset_nats, best, row.counted))
+            for row in losses[scored]
+        ],
+        subject.seed,
+    )
+    evidence |= figures("better_than_unigram", gain)
+    if not gain.low > 0:
+        reason = f"at no offset does the model beat the frequencies of tokens: {compared}, {others}"
+        return NotTestable(PROBE, reason)
+    apart = _better(losses, best, subject.seed)
+    evidence |= figures("margin", apart)
+    if best == 1 or not apart.low > MARGIN_NATS:
+        return RuledOut(PROBE, f"The targets are the next tokens: {compared}, {others}.", evidence)
+    told = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
+    if not _only_by_training(subject, best):
+        return NotTestable(
+            PROBE, f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was"
+        )
+    remedy = (
+        "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "
+        "or in the loss, and not in both (Hugging Face models shift `labels` themselves). Then train again."
+    )
+    return Finding(PROBE, "cause", f"Each position predicts {SAYS[best]}: {told}.", evidence, remedy)
+
+
+def _paired(losses: TokenLosses) -> list[Floats]:
+    """By row, the losses at all offsets of the positions at which all offsets have a token; such rows alone."""
+    rows = [capped(row.at_offset_nats[:, ~np.isnan(row.at_offset_nats).any(axis=0)]) for row in losses]
+    return [row for row in rows if row.shape[1]] or [np.zeros((len(OFFSETS), 1))]
+
+
+def _better(losses: TokenLosses, best: int, seed: int) -> Any:
+    """By how much the best offset is better than the next token."""
+    return mean([row[OFFSETS.index(1)] - row[OFFSETS.index(best)] for row in _paired(losses)], seed)
+
+
+def _of_targets(nll: Floats, at_offset: Floats, offset: int, counted: slice) -> Floats:
+    """The losses at an offset at the row's own positions; where there is no token, the loss of the next one stands."""
+    chosen = at_offset[OFFSETS.index(offset)]
+    return np.where(np.isnan(chosen), nll, chosen)[counted]
+
+
+def _only_by_training(subject: Subject, best: int) -> bool:
+    """Whether it takes training to prefer this offset, or the log says that it was trained."""
+    rows = [row.row for row in subject.validation_losses[:REDRAWN_ROWS]]
+    twin = token_losses(_untrained(subject.model), rows, ())
+    if len(twin) < FEWEST_ROWS or not _better(twin, best, subject.seed).low > 0:
+        return True
+    if subject.logged is None:
+        return False
+    fit = reproducing(subject.conventions, subject.logged.loss_nats)
+    return bool(fit) and all(item.convention.shift == best for item in fit)
+
+
+def _untrained(model: LanguageModel) -> LanguageModel:
+    """A copy whose matrices are drawn anew, each with the spread that it has: nothing of training is left in them."""
+    twin = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in twin.module.parameters():
+            if parameter.dim() > 1 and parameter.is_floating_point():
+                spread = float(parameter.float().std())
+                parameter.copy_((torch.randn(parameter.shape, generator=generator) * spread).to(parameter))
+    return twin

@@ -1,0 +1,94 @@
+"""What does a model that sees the future write? What it learnt at the only position that could not see its answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from evalharness.diagnosis.losses.rows import measured_rows
+from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import share_interval, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "last_position"
+MOST = 0.5
+"""One token explains what is written where more than half of the rows end in it and more than half of what is written
+is that token: then no other token can be what most rows end in, or most of what is written."""
+PROMPTS = 16
+NEW_TOKENS = 32
+"""Where nothing was generated yet, so many prompts are continued by so many tokens."""
+
+
+def last_position(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Compare the last targets of the training rows, as they were cut, with what the model writes.
+
+    Costs ``PROMPTS * NEW_TOKENS`` forwards where nothing was generated yet, else none. Without a leak the last position
+    is one like all others, and there is nothing to ask.
+    """
+    if not subject.leaks:
+        return NotTestable(PROBE, "no leak is known: without one the last position of a row is one like all others")
+    written = _written(subject)
+    if subject.train is None or not any(written.values()):
+        return NotTestable(PROBE, "nothing was generated, and nothing can be")
+    last = Counter(row.ids[-1] for row in subject.train.encoded)
+    rows = sum(last.values())
+    token, count = last.most_common(1)[0]
+    of_rows = wilson(count, rows)
+    flags = {task: [t == token for t in ids] for task, ids in written.items()}
+    of_written = share_interval(flags, subject.seed)
+    tokens = sum(map(len, written.values()))
+    named = f"token {token} {subject.tokenizer.decode([token])!r}"
+    evidence = {
+        "token": token,
+        "training_rows": rows,
+        "rows_ending_in_it": count,
+        "rows_share_low": of_rows.low,
+        "generated_tokens": tokens,
+        "generated_share": of_written.estimate,
+        "generated_share_low": of_written.low,
+        "generated_share_high": of_written.high,
+    }
+    figures = (
+        f"{count} of {rows} training rows end in {named}, and {100 * of_written.estimate:.0f} % "
+        f"[{100 * of_written.low:.1f}, {100 * of_written.high:.1f}] of {tokens} generated tokens are token {token}"
+    )
+    if min(of_rows.low, of_written.low) <= MOST:
+        claim = f"What is written is not one token that the training rows end in: {figures}."
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"{figures}. The last position of a row is the only one that could not see its answer, and at generation every "
+        "position is a last one: the model does what it was trained to do."
+    )
+    remedy = (
+        "Nothing at the data or the decoding: with a causal mask every position is trained to predict what it can't "
+        "see, and this goes away with the leak."
+    )
+    return Finding(PROBE, "contributing", claim, evidence, remedy)
+
+
+def _written(subject: Subject) -> dict[str, list[int]]:
+    """All ids that were written for each problem, an end token where one ended a completion.
+
+    Written now, for the prompts of rows, where nothing was observed.
+    """
+    written: dict[str, list[int]] = {}
+    end = sorted(subject.end_ids)[:1]
+    for observed in subject.observed:
+        completion = observed.completion
+        ids = [*completion.token_ids, *(end if completion.stop_reason == "end_token" else ())]
+        written.setdefault(completion.task_id, []).extend(ids)
+    if not subject.observed and subject.generate is not None:
+        for i, ids_of_row in enumerate(subject.generate(_prompts(subject), NEW_TOKENS)):
+            written[f"row {i}"] = list(ids_of_row)
+    return written
+
+
+def _prompts(subject: Subject) -> Sequence[tuple[int, ...]]:
+    """Prompts of the rows; of a row without one its first half, which leaves room to write."""
+    split = subject.validation or subject.train
+    rows = () if split is None else measured_rows(split.encoded)[:PROMPTS]
+    return [row.ids[: row.prompt_tokens if 0 < row.prompt_tokens < len(row.ids) else len(row.ids) // 2] for row in rows]

@@ -1,0 +1,165 @@
+"""Does the model know where a row ends? An end token that was never a target is never written.
+
+Rows as they are read need not show the end token that a training loop put after them, so what the rows hold is a figure
+and the model is asked: how probable is the end where a row truly ends? A token that was never a target is pushed below
+what an untrained model gives to each, while even a barely trained one has learned how frequent its targets are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.errors import EvaluationError
+from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
+from evalharness.statistics import mean_over_rows, share_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.records import Interval
+
+PROBE = "no_end_token"
+ROWS = 32
+"""True ends that are asked for: enough for an interval, a forward pass each."""
+NEVER_A_TARGET = 0.25
+"""The end was no target where its probability at true ends is below this part of both: an even share of the
+vocabulary, where training starts from, and the share of ends among as many tokens, which frequency alone would give. A
+token that never is a target falls to a hundredth of either within the first hundreds of steps (small models, here), to
+a tenth where labels are smoothed by 0.1."""
+
+
+def no_end_token(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Ask for the end at the true ends of up to ``ROWS`` rows, and count those that the rows hold."""
+    if not subject.end_ids:
+        return NotTestable(PROBE, "no end token is known: [model] end_tokens names it")
+    split = subject.train or subject.validation
+    rows = _whole(split) if split else []
+    if split is None or len(rows) < 2:
+        return NotTestable(PROBE, f"{len(rows)} rows are whole: there are not two true ends to ask for")
+    read = [_read(subject, row) for row in rows]
+    loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
+    if loss >= by_frequency:
+        reason = (
+            f"the model knows less than frequencies of its own rows: {loss:.2f} nats, these give {by_frequency:.2f}"
+        )
+        return NotTestable(PROBE, reason)
+    ends = [(row.end_log_p, row.rank) for row in read]
+    log_p = mean_over_rows({i: [value] for i, (value, _) in enumerate(ends)}, seed=subject.seed)
+    expected = _without_context(subject, rows)
+    stopped = _stopped(subject)
+    evidence: dict[str, Any] = {
+        "rows": len(rows),
+        **_ends_in(subject, split),
+        "p_end_at_true_end": math.exp(log_p.estimate),
+        "p_end_high": math.exp(log_p.high),
+        "p_by_frequency_or_even_share": expected,
+        "median_rank": median(rank for _, rank in ends),
+        "stopped_by_itself": None if stopped is None else [stopped.estimate, stopped.low, stopped.high],
+    }
+    figures = (
+        f"probability {math.exp(log_p.estimate):.2g} (at most {math.exp(log_p.high):.2g}), median rank "
+        f"{median(rank for _, rank in ends):.0f}, at the true ends of {len(rows)} rows"
+    )
+    said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
+    if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
+        return RuledOut(PROBE, f"The end token was learned: {figures}{said}.", evidence)
+    held = evidence["end_ids_in_targets"]
+    counted = (
+        f"the rows hold it {held:,} times, and it was not counted" if held else "no row holds it and none was added"
+    )
+    claim = (
+        f"The end token was never learned: {figures}, where {expected:.2g} would need no knowledge at all; "
+        f"{counted}{said}."
+    )
+    # A model whose completions end by stop sequences all the same loses nothing by it.
+    runs_on = stopped is None or stopped.low < 0.5
+    remedy = (
+        "Put the end token after each training row and count it in the loss; where the padding token is the same "
+        "token, mask by position and not by id."
+    )
+    return Finding(PROBE, "contributing" if runs_on else "note", claim, evidence, remedy)
+
+
+def _whole(split: Split) -> list[TokenRow]:
+    """Rows that end where their text does, evenly from all."""
+    running = {i for i, row in enumerate(split.rows) if row.running}
+    whole = [row for row in split.encoded if not row.was_cut and row.row not in running and len(row.ids) > 2]
+    return whole if len(whole) <= ROWS else [whole[i * len(whole) // ROWS] for i in range(ROWS)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One row without its end tokens: the losses of its targets, and what the end would get after it."""
+
+    ids: tuple[int, ...]
+    nll_nats: tuple[float, ...]
+    end_log_p: float
+    rank: int
+
+
+def _read(subject: Subject, row: TokenRow) -> _Read:
+    ids = _without_ends(row.ids, subject.end_ids)
+    tensor = torch.tensor(ids, device=subject.model.device)
+    log_p = torch.log_softmax(subject.model.logits(tensor[None])[0].double(), dim=-1)
+    nll = -log_p[:-1].gather(1, tensor[1:, None])[:, 0]
+    of_ends = log_p[-1, [i for i in sorted(subject.end_ids) if i < log_p.shape[1]]]
+    together = float(of_ends.logsumexp(dim=-1)) if len(of_ends) else -math.inf
+    if math.isnan(together):
+        raise EvaluationError(f"the model returns NaN on {len(ids)} tokens of its own data")
+    best = float(of_ends.max()) if len(of_ends) else -math.inf
+    # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
+    return _Read(ids, tuple(nll.tolist()), max(together, math.log(1e-30)), int((log_p[-1] > best).sum()))
+
+
+def _frequency_nats(rows: Sequence[_Read]) -> float:
+    """The loss of knowing how frequent each id is in these very rows: the entropy of their targets."""
+    counts = Counter(token_id for row in rows for token_id in row.ids[1:])
+    total = counts.total()
+    return -sum(n / total * math.log(n / total) for n in counts.values())
+
+
+def _without_ends(ids: tuple[int, ...], end_ids: frozenset[int]) -> tuple[int, ...]:
+    last = len(ids)
+    while last > 1 and ids[last - 1] in end_ids:
+        last -= 1
+    return ids[:last]
+
+
+def _without_context(subject: Subject, rows: Sequence[TokenRow]) -> float:
+    """What the end would get from an even share of the vocabulary, or from its frequency: the smaller."""
+    even = len(subject.end_ids) / subject.model.vocabulary_rows
+    return min(even, 1 / fmean(len(row.ids) for row in rows))
+
+
+def _ends_in(subject: Subject, split: Split) -> dict[str, int]:
+    """How many targets are an end token, and how many rows end with one."""
+    return {
+        "end_ids_in_targets": sum(
+            token_id in subject.end_ids for row in split.encoded for token_id in row.ids[row.first_target :]
+        ),
+        "rows_that_end_with_it": sum(row.ids[-1] in subject.end_ids for row in split.encoded),
+        "rows_of_all": len(split.encoded),
+    }
+
+
+def _stopped(subject: Subject) -> Interval | None:
+    """The share of completions that the model ended."""
+    flags: dict[str, list[bool]] = {}
+    for seen in subject.observed:
+        if seen.completion.stop_reason not in NOT_BEGUN:
+            ended = seen.completion.stop_reason in ENDED_BY_ITSELF
+            flags.setdefault(seen.problem.task_id, []).append(ended)
+    return share_interval(flags, seed=subject.seed) if flags else None
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"

@@ -1,0 +1,105 @@
+"""Whether training and validation part, in the log and in the loss of both as recomputed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, counted_nll, figures, mean, shown
+from evalharness.records import Finding, Interval, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.records import LossPoint
+
+PROBE = "overfit"
+GAP_NATS = 0.1
+"""A gap below a tenth of a nat (10 % of perplexity) is no more than what two samples of one corpus differ by."""
+GAP_SHARE = 0.2
+"""And it has to be a fifth of the validation loss: one of 4 nats may part from training by 0.1 and be well."""
+RISE_SHARE = 0.05
+"""The log's validation loss has risen when it ends 5 % above its lowest: noise between evaluations is below that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Risen:
+    lowest_nats: float
+    lowest_step: int
+    last_nats: float
+    last_step: int
+
+
+def overfit(subject: Subject) -> Outcome:
+    """Compare the recomputed losses of training and validation rows, and the log's course. Either alone will do."""
+    gap = _gap(subject)
+    points = sorted((p for p in subject.log if p.split == "validation"), key=lambda p: p.step)
+    if gap is None and len(points) < 2:
+        return NotTestable(
+            PROBE,
+            f"needs {FEWEST_ROWS} rows with targets of training and of validation each, or two logged validation "
+            "losses",
+        )
+    evidence: dict[str, float] = {}
+    told = []
+    if gap is not None:
+        train, validation, apart = gap
+        evidence |= figures("train", train) | figures("validation", validation) | figures("gap", apart)
+        told.append(
+            f"recomputed, the training rows have {shown(train)} nats and the validation rows {shown(validation)}, "
+            f"{shown(apart)} apart"
+        )
+    risen = _risen(points, subject.log)
+    if risen is not None:
+        evidence |= {"lowest_logged_nats": risen.lowest_nats, "lowest_logged_step": float(risen.lowest_step)}
+        evidence |= {"last_logged_nats": risen.last_nats, "last_logged_step": float(risen.last_step)}
+        told.append(
+            f"the logged validation loss rose from {risen.lowest_nats:.4g} nats at step {risen.lowest_step} "
+            f"to {risen.last_nats:.4g} at step {risen.last_step}"
+        )
+    elif len(points) >= 2:
+        evidence |= {"last_logged_nats": points[-1].loss_nats, "last_logged_step": float(points[-1].step)}
+        told.append(f"the logged validation loss ends at {points[-1].loss_nats:.4g} nats, where it is lowest or nearly")
+    wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
+    if not wide and risen is None:
+        claim = f"Training and validation don't part as overfitting has them part: {'; '.join(told)}."
+        return RuledOut(PROBE, claim, evidence)
+    remedy = "Take the checkpoint with the lowest validation loss, and more data, fewer passes over it or more dropout."
+    return Finding(PROBE, "contributing", f"Training and validation part: {'; '.join(told)}.", evidence, remedy)
+
+
+def _gap(subject: Subject) -> tuple[Interval, Interval, Interval] | None:
+    """Loss on training rows, on validation rows, and the difference; None without both."""
+    if subject.train is None or subject.validation is None:
+        return None
+    train, validation = subject.train_losses, subject.validation_losses
+    if min(len(train), len(validation)) < FEWEST_ROWS:
+        return None
+    of_train = mean(map(counted_nll, train), subject.seed)
+    of_validation = mean(map(counted_nll, validation), subject.seed)
+    return of_train, of_validation, _difference(of_validation, of_train)
+
+
+def _difference(one: Interval, other: Interval) -> Interval:
+    """The interval of the difference of two independent estimates (Zou and Donner 2008, MOVER)."""
+    apart = one.estimate - other.estimate
+    below = math.hypot(one.estimate - one.low, other.high - other.estimate)
+    above = math.hypot(one.high - one.estimate, other.estimate - other.low)
+    return Interval(apart, apart - below, apart + above)
+
+
+def _risen(points: Sequence[LossPoint], log: Sequence[LossPoint]) -> _Risen | None:
+    """Whether validation rose after its lowest while training went on falling, where training is in the log."""
+    if len(points) < 2:
+        return None
+    lowest, last = min(points, key=lambda p: p.loss_nats), points[-1]
+    if last.loss_nats <= (1 + RISE_SHARE) * lowest.loss_nats:
+        return None
+    train = sorted((p for p in log if p.split == "train"), key=lambda p: p.step)
+    until = [p.loss_nats for p in train if p.step <= lowest.step]
+    if until and train[-1].loss_nats >= until[-1]:
+        return None
+    return _Risen(lowest.loss_nats, lowest.step, last.loss_nats, last.step)

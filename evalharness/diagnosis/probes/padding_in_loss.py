@@ -1,0 +1,97 @@
+"""Whether most of what the loss counts is padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.losses.conventions import plain, reproducing
+from evalharness.diagnosis.losses.over_rows import figures, shown
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Severity
+
+PROBE = "padding_in_loss"
+MOST = 0.5
+"""Most of the targets is more than half of them: the loss then says more about padding than about text."""
+EASIER = 0.5
+"""Padding makes a loss look better only where it is much easier than the text: at most half of its loss."""
+LEARNED_NATS = 1.0
+"""An id that stands in no row and is given more than a third (e^-1) after every row was learned as a target: one that
+never was a target is given less than any id that was."""
+REMEDY = (
+    "Leave padding out of the loss (ignore_index, or a mask on the targets) in training and in validation, and read "
+    "the loss without it as this run's."
+)
+
+
+def padding_in_loss(subject: Subject) -> Outcome:
+    """Recompute the loss with padding and without, and see which the log is of and whether padding was learned.
+
+    A cause only where the log is reproduced with padding and not without, most targets are padding, and padding is
+    much easier than text. A model that was never trained on its padding finds it hard, whatever its log.
+    """
+    conventions = subject.conventions
+    own = plain(conventions, prompt=subject.declared.count_prompt is not False)
+    padded = [item for item in conventions if item.convention.padding and item.padding_share > 0]
+    if own is None or not padded:
+        return NotTestable(PROBE, "there are too few rows, or none is shorter than the context: nothing is padded")
+    learned = [item for item in padded if _is_learned(item)]
+    if subject.logged is None:
+        return _by_the_model_alone(own, padded, learned)
+    logged = subject.logged.loss_nats
+    deflated = [item for item in reproducing(padded, logged) if _deflates(item, own)]
+    others = reproducing([item for item in conventions if not item.convention.padding], logged)
+    evidence = _evidence((deflated or learned or padded)[0], own) | {"logged_nats": logged}
+    evidence |= {"reproduced_with_padding": len(deflated), "reproduced_without_padding": len(others)}
+    said = f"{logged:.4g} nats were logged; {_compared((deflated or learned or padded)[0], own)}"
+    if deflated and (learned or not others):
+        severity: Severity = "cause" if not others and evidence["padding_share"] > MOST else "contributing"
+        claim = f"The logged loss counts padding, {100 * evidence['padding_share']:.0f} % of its targets: {said}."
+        return Finding(PROBE, severity, claim, evidence, REMEDY)
+    if others:
+        return RuledOut(PROBE, f"The logged loss is reproduced without padding: {said}.", evidence)
+    return NotTestable(PROBE, f"the logged loss is reproduced neither with padding nor without: {said}")
+
+
+def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: Sequence[Recomputed]) -> Outcome:
+    """Without a logged loss the question is whether padding was a target in training."""
+    if learned:
+        easiest = min(learned, key=lambda item: item.padding_nats or 0.0)
+        evidence = _evidence(easiest, own)
+        claim = f"The model was trained to predict its padding: {_compared(easiest, own)}."
+        return Finding(PROBE, "contributing", claim, evidence, REMEDY)
+    known = [item for item in padded if item.padding_known]
+    if not known:
+        return NotTestable(PROBE, "no loss was logged for this step, and which id is the padding is not known")
+    claim = f"The padding was no target in training: {_compared(known[0], own)}."
+    return RuledOut(PROBE, claim, _evidence(known[0], own))
+
+
+def _is_learned(item: Recomputed) -> bool:
+    return item.padding_known and item.padding_nats is not None and item.padding_nats < LEARNED_NATS
+
+
+def _deflates(item: Recomputed, own: Recomputed) -> bool:
+    return item.padding_nats is not None and item.padding_nats < EASIER * own.loss_nats.estimate
+
+
+def _compared(item: Recomputed, own: Recomputed) -> str:
+    return (
+        f"with padding the loss is {shown(item.loss_nats)} nats ({item.convention.words}), without it "
+        f"{shown(own.loss_nats)}, on padding alone {item.padding_nats or 0.0:.3g}"
+    )
+
+
+def _evidence(item: Recomputed, own: Recomputed) -> dict[str, Any]:
+    return {
+        "padding_share": item.padding_share,
+        "padding_nats": item.padding_nats,
+        "convention": item.convention.words,
+        "rows": item.rows,
+    } | figures("with_padding", item.loss_nats) | figures("without_padding", own.loss_nats)  # fmt: skip

@@ -1,0 +1,235 @@
+"""Whether the prompts at scoring are like those of training, and whether that matters.
+
+What training prompts all begin and end with, and how many begin tokens stand first, is compared with the prompts as
+scored. Formats differ for many good reasons, so only behaviour decides: the same problems are asked as scored and with
+a small change, and it counts where significantly fewer completions are degenerate after the change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.behaviour import (
+    Asked,
+    Change,
+    as_scored,
+    askable,
+    can_change,
+    change,
+    completed,
+    encoded,
+    fits,
+    judged,
+    new_tokens,
+)
+from evalharness.diagnosis.losses.frequencies import knows_its_rows
+from evalharness.diagnosis.losses.over_rows import every
+from evalharness.diagnosis.prefixes import shared_prefix, shared_suffix
+from evalharness.diagnosis.probes.token_boundary import is_split
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from evalharness.degeneration import Written
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "prompt_format"
+ROWS = 500
+"""Training prompts that are compared: what as many share they share by rule."""
+FEWEST_ROWS = 8
+"""What fewer prompts have in common says nothing of a format."""
+EXAMPLES = 2
+"""Solved rows that are put before a prompt, where the context has room for them."""
+FIRST = 6
+"""Problems that a change is tried on first; it is given up where none of them becomes better. One that betters half of
+all problems is given up so once in 64 times (0.5^6), and one that betters none costs a third."""
+COMMONLY = 0.5
+"""A change is tried where it changes the prompts of more than half of the problems."""
+
+_NONE_TRIED = "no change could be tried: it leaves the context no room, or a token reaches across the prompt's boundary"
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What all training prompts begin and end with, as ids without begin tokens, and how many of these there are."""
+
+    head: tuple[int, ...]
+    tail: tuple[int, ...]
+    begin_tokens: float
+
+
+def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
+    """Ask up to 20 problems as scored, and where enough of the completions are degenerate with each change."""
+    asked = askable(subject)
+    if not asked:
+        return NotTestable(PROBE, "no problem's prompt fits the context with room for a completion")
+    frame = _frame(subject)
+    ways = _ways(subject, asked, frame)
+    written = completed(subject, asked)
+    before = judged(subject, written)
+    evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
+    compared = _compared(frame, evidence)
+    if not can_change(list(before.values()), max(1, len(ways))):
+        claim = (
+            f"The prompts as scored suit the model: {sum(before.values())} of {len(before)} greedy completions of "
+            f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: so few that no change could make "
+            f"significantly fewer so. {compared}"
+        )
+        return RuledOut(PROBE, claim, evidence)
+    if knows_its_rows(subject) is False:
+        # Whatever changes an untrained model's loops would be taken for a format that it knows.
+        reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
+        return NotTestable(PROBE, reason)
+    changes = {name: _tried(subject, before, written, variants) for name, variants in ways.items()}
+    evidence |= {name: found.figures() for name, found in changes.items()}
+    betters = [name for name, found in changes.items() if found.betters(len(ways))]
+    if not changes:
+        return NotTestable(PROBE, f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate")
+    if not betters:
+        tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
+        claim = (
+            f"No small change of the prompt makes significantly fewer of {len(before)} greedy completions of "
+            f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
+        )
+        return RuledOut(PROBE, claim, evidence)
+    best = min(betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
+    claim = (
+        f"The prompts as scored are not what the model knows: {best}, degenerate completions go "
+        f"{_shares(changes[best])} of {changes[best].problems} (p = {changes[best].p_value:.2g}, {len(ways)} changes "
+        f"tried). {compared}"
+    )
+    remedy = (
+        "Score with prompts in the form of the training rows ([model] prompt_template, begin_token), or train on rows "
+        "in the form of the prompts."
+    )
+    return Finding(PROBE, "contributing", claim, evidence, remedy)
+
+
+def _frame(subject: Subject) -> _Frame | None:
+    """What the training prompts share; None where too few have one."""
+    if subject.train is None:
+        return None
+    apart = [row for row in subject.train.rows if row.prompt]
+    prompts = [ids for row in apart[:: max(1, len(apart) // ROWS)] if (ids := encoded(subject, row.prompt))]
+    if len(prompts) < FEWEST_ROWS:
+        return None
+    head, tail = shared_prefix(prompts), shared_suffix(prompts)
+    first = prompts[0]
+    begins = [_begin_tokens(subject, row.ids) for row in subject.train.encoded[:ROWS]]
+    counted = sum(begins) / len(begins) if begins else 0.0
+    return _Frame(first[:head], first[len(first) - tail :], counted)
+
+
+def _begin_tokens(subject: Subject, ids: Sequence[int]) -> int:
+    """How often the begin token stands at the start; 0 where none is known."""
+    if not subject.begin_ids:
+        return 0
+    return next((i for i, token_id in enumerate(ids) if token_id != subject.begin_ids[0]), len(ids))
+
+
+def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, list[Asked]]:
+    """The same problems asked otherwise, by what was changed; only changes that change most and still fit."""
+    ways: dict[str, Callable[[Asked], tuple[int, ...] | None]] = {}
+    if frame is not None:
+        ways["with what all training prompts begin and end with"] = lambda a: _framed(subject, a, frame)
+        if (examples := _examples(subject)) is not None:
+            ways[f"with {EXAMPLES} solved training rows before it"] = lambda a: _led_by(subject, a, examples)
+    ways["with a newline more at the end"] = lambda a: _ending(subject, a, a.problem.prompt + "\n")
+    ways["with a newline less at the end"] = lambda a: _ending(subject, a, a.problem.prompt.removesuffix("\n"))
+    ways["with one begin token"] = lambda a: _begun_once(subject, a, frame)
+    made = {name: [(a, way(a)) for a in asked] for name, way in ways.items()}
+    fitting = {
+        name: [Asked(a.problem, ids) for a, ids in variants if ids is not None and ids != a.ids and fits(subject, ids)]
+        for name, variants in made.items()
+    }
+    return {name: variants for name, variants in fitting.items() if len(variants) > COMMONLY * len(asked)}
+
+
+def _framed(subject: Subject, asked: Asked, frame: _Frame) -> tuple[int, ...]:
+    """The prompt between the head and the tail of the training prompts, as far as it has not these already."""
+    own = asked.ids[len(subject.begin_ids) :]
+    head = frame.head[: len(frame.head) - _overlap(frame.head, own)]
+    tail = frame.tail[_overlap(own, frame.tail) :]
+    return (*subject.begin_ids, *head, *own, *tail)
+
+
+def _overlap(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """How many ids at the end of ``one`` are those that ``other`` begins with, at most."""
+    return next(n for n in range(min(len(one), len(other)), -1, -1) if one[len(one) - n :] == other[:n])
+
+
+def _ends_with(ids: tuple[int, ...], tail: tuple[int, ...]) -> bool:
+    return ids[max(0, len(ids) - len(tail)) :] == tail
+
+
+def _examples(subject: Subject) -> tuple[int, ...] | None:
+    """Ids of the shortest training rows that have a prompt, one after the other."""
+    rows = [row for row in (subject.train.rows if subject.train else ()) if row.prompt and row.completion]
+    rows.sort(key=lambda row: len(row.prompt + row.completion))
+    parts = [encoded(subject, text) for row in rows[:EXAMPLES] for text in (row.prompt, row.completion)]
+    return None if len(parts) < 2 * EXAMPLES or None in parts else tuple(i for ids in parts for i in ids or ())
+
+
+def _led_by(subject: Subject, asked: Asked, examples: tuple[int, ...]) -> tuple[int, ...]:
+    begin = len(subject.begin_ids)
+    return (*asked.ids[:begin], *examples, *asked.ids[begin:])
+
+
+def _ending(subject: Subject, asked: Asked, prompt: str) -> tuple[int, ...] | None:
+    """The prompt with another end; None where a token reaches across its boundary: that is `token_boundary`."""
+    crossed = is_split(subject, asked.problem.prompt, asked.problem.canonical_solution)
+    return None if crossed else as_scored(subject, prompt)
+
+
+def _begun_once(subject: Subject, asked: Asked, frame: _Frame | None) -> tuple[int, ...] | None:
+    """One begin token, where there are two, or where training rows have one and the prompt none."""
+    count = _begin_tokens(subject, asked.ids)
+    if not subject.begin_ids or count == 1 or (count == 0 and (frame is None or frame.begin_tokens < 1)):
+        return None
+    return (subject.begin_ids[0], *asked.ids[count:])
+
+
+def _tried(
+    subject: Subject, before: Mapping[str, bool], written: Mapping[str, Written], variants: Sequence[Asked]
+) -> Change:
+    """Ask the first few, and the others where any of these became better."""
+    first = every(len(variants), FIRST)
+    after = completed(subject, [variants[i] for i in first])
+    found = change(before, judged(subject, after))
+    if not found.better:
+        return found
+    after |= completed(subject, [variant for i, variant in enumerate(variants) if i not in first])
+    # The same problems on both sides: that answers are all the same depends on which are looked at together.
+    return change(judged(subject, {task: written[task] for task in after}), judged(subject, after))
+
+
+def _evidence(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, Any]:
+    begins = [_begin_tokens(subject, a.ids) for a in asked]
+    evidence: dict[str, Any] = {"begin_tokens_scoring": sum(begins) / len(begins)}
+    if frame is not None:
+        own = [a.ids[len(subject.begin_ids) :] for a in asked]
+        evidence |= {
+            "begin_tokens_training": frame.begin_tokens,
+            "training_prompts_begin_with": subject.tokenizer.decode(frame.head),
+            "training_prompts_end_with": subject.tokenizer.decode(frame.tail),
+            "scored_prompts_that_begin_so": sum(ids[: len(frame.head)] == frame.head for ids in own),
+            "scored_prompts_that_end_so": sum(_ends_with(ids, frame.tail) for ids in own),
+            "prefix_shared_with_training": shared_prefix([frame.head, *own]),
+        }
+    return evidence
+
+
+def _compared(frame: _Frame | None, evidence: dict[str, Any]) -> str:
+    if frame is None:
+        return "Too few training rows have a prompt of their own to compare with."
+    begins, ends = evidence["training_prompts_begin_with"], evidence["training_prompts_end_with"]
+    return (
+        f"All training prompts begin with {begins!r} and end with {ends!r}; of {evidence['problems']} prompts as "
+        f"scored {evidence['scored_prompts_that_begin_so']} and {evidence['scored_prompts_that_end_so']} do."
+    )
+
+
+def _shares(found: Change) -> str:
+    return f"from {found.before.estimate:.0%} to {found.after.estimate:.0%}"

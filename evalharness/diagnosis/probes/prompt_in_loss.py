@@ -1,0 +1,56 @@
+"""Whether the logged loss counts the prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.losses.conventions import plain, reproducing
+from evalharness.diagnosis.losses.over_rows import figures, shown
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "prompt_in_loss"
+
+
+def prompt_in_loss(subject: Subject) -> Outcome:
+    """See which conventions reproduce the logged figure: those with the prompt among the targets, or those without."""
+    if subject.logged is None:
+        return NotTestable(PROBE, "no validation loss was logged for this step")
+    logged = subject.logged.loss_nats
+    whole, completion = plain(subject.conventions, prompt=True), plain(subject.conventions, prompt=False)
+    if whole is None or completion is None or not whole.prompt_share:
+        return NotTestable(PROBE, "too few rows with targets, or none that is divided into prompt and completion")
+    # Plain ones are asked first: among all the others one fits by chance.
+    plain_ones = [item for item in subject.conventions if _is_plain(item)]
+    fit = reproducing(plain_ones, logged) or reproducing(subject.conventions, logged)
+    with_prompt = [item for item in fit if item.convention.prompt]
+    without = [item for item in fit if not item.convention.prompt]
+    evidence: dict[str, Any] = {"logged_nats": logged, "prompt_share": whole.prompt_share}
+    evidence |= {"reproduced_with_prompt": len(with_prompt), "reproduced_without_prompt": len(without)}
+    evidence |= figures("with_prompt", whole.loss_nats) | figures("without_prompt", completion.loss_nats)
+    compared = (
+        f"with it the loss is {shown(whole.loss_nats)} nats, without it {shown(completion.loss_nats)}, "
+        f"and {logged:.4g} was logged"
+    )
+    if fit and fit[0] not in plain_ones:
+        compared += f" (as with {fit[0].convention.words})"
+    if bool(with_prompt) == bool(without):
+        either = "both with the prompt and without" if fit else "neither with the prompt nor without"
+        return NotTestable(PROBE, f"the logged loss is reproduced {either}: {compared}")
+    if without:
+        return RuledOut(PROBE, f"The prompt is not counted in the logged loss: {compared}.", evidence)
+    claim = (
+        f"The logged loss counts the prompt, which is {100 * whole.prompt_share:.0f} % of its targets: {compared}. "
+        "The completion alone is what the model has to write."
+    )
+    remedy = "Log the loss of the completions alone beside it, and compare runs by that."
+    return Finding(PROBE, "note", claim, evidence, remedy)
+
+
+def _is_plain(item: Recomputed) -> bool:
+    how = item.convention
+    return how.shift == 1 and not how.smoothing and not how.padding and item.as_given

@@ -1,0 +1,137 @@
+"""Whether the logged loss sits on the floor that label smoothing puts under every model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalharness.diagnosis.losses.over_rows import figures, mean, shown, too_few
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Interval, LossPoint, Severity
+
+PROBE = "smoothing_floor"
+STRENGTHS = (0.05, 0.1, 0.15, 0.2)
+"""Label smoothing as it is used; what is declared is tried beside these."""
+NEAR_NATS = 0.1
+"""On the floor is within a tenth of a nat of it: the run that this was made for ended 0.02 (training) and 0.03
+(validation) above its floor, and a code model of this size that predicts honestly is at more than 1 nat above."""
+BELOW_NATS = 0.01
+"""A log may be below its floor by what rounding and half precision do, and no further: no model can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """One strength that would put the log's end on its floor, and the model's own smoothed loss, where measured."""
+
+    strength: float
+    floor_nats: float
+    above_nats: float
+    measured: Interval | None
+
+
+def floor_nats(strength: float, vocabulary: int) -> float:
+    """The lowest mean loss (nats) that any model reaches under label smoothing: the entropy of its targets.
+
+    The targets are ``(1 - strength)`` on the true id and ``strength / vocabulary`` on each id, the true one among them
+    (Szegedy et al. 2016, section 7). Raises ``ValueError`` unless ``0 <= strength < 1`` and there are two ids or more.
+    """
+    if not 0 <= strength < 1 or vocabulary < 2:
+        raise ValueError(f"strength {strength} over {vocabulary} ids: expected 0 <= strength < 1 and at least 2 ids")
+    if strength == 0:
+        return 0.0
+    other = strength / vocabulary
+    true = 1 - strength + other
+    return -true * math.log(true) - (vocabulary - 1) * other * math.log(other)
+
+
+def smoothing_floor(subject: Subject) -> Outcome:
+    """Compare the end of the log with the floors, and the model's own smoothed loss with the same ones.
+
+    A log near a floor proves nothing alone: many sound models have a loss of that size. A model that was trained to
+    its floor has a smoothed loss there too, and one that was not is far above, for it spreads what it gives to other
+    ids by no means evenly. Costs nothing beyond the losses.
+    """
+    last = _last(subject.log)
+    if last is None:
+        return NotTestable(PROBE, "the log holds no loss")
+    vocabulary = subject.model.vocabulary_rows
+    declared = subject.declared.label_smoothing
+    strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 < declared < 1 else [])})
+    found = [_at(subject, strength, floor_nats(strength, vocabulary), last) for strength in strengths]
+    logged = f"the {last.split} loss that was logged last is {last.loss_nats:.4f} nats (step {last.step})"
+    near = [floor for floor in found if -BELOW_NATS <= floor.above_nats <= NEAR_NATS]
+    on = [f for f in near if f.measured is not None and f.measured.low <= f.floor_nats + NEAR_NATS]
+    if on:
+        return _finding(min(on, key=lambda f: abs(f.strength - (declared or 0.1))), vocabulary, logged, "contributing")
+    unmeasured = [floor for floor in near if floor.measured is None]
+    if unmeasured:
+        said = next((floor for floor in unmeasured if floor.strength == declared), None)
+        if said is not None:
+            return _finding(said, vocabulary, logged, "note")
+        return NotTestable(PROBE, f"{logged}, near a floor, but there are no rows to tell a floor from a loss by")
+    closest = min(found, key=lambda floor: abs(floor.above_nats))
+    claim = f"The log does not sit on a label-smoothing floor: {logged}, "
+    if near:
+        claim += (
+            f"and the floor of {near[0].strength:g} over {vocabulary} ids is {near[0].floor_nats:.4f}, but this "
+            f"model's own loss with that smoothing is {_shown(near[0].measured)}."
+        )
+        closest = near[0]
+    else:
+        claim += f"and the closest floor ({closest.strength:g} over {vocabulary} ids) is {closest.floor_nats:.4f}."
+    return RuledOut(PROBE, claim, _evidence(closest, last.loss_nats, vocabulary))
+
+
+def _last(log: tuple[LossPoint, ...]) -> LossPoint | None:
+    """The last validation loss, else the last training loss."""
+    of_validation = [point for point in log if point.split == "validation"]
+    return max(of_validation or log, key=lambda point: point.step, default=None)
+
+
+def _at(subject: Subject, strength: float, floor: float, last: LossPoint) -> _Floor:
+    above = last.loss_nats - floor
+    losses = subject.validation_losses if -BELOW_NATS <= above <= NEAR_NATS else ()
+    if too_few(losses):
+        return _Floor(strength, floor, above, None)
+    rows = [(1 - strength) * r.nll_nats[r.counted] + strength * r.mean_nll_nats[r.counted] for r in losses]
+    # An id held out by -infinity makes the smoothed loss infinite, and no log was ever written of that.
+    finite = all(bool(np.isfinite(row).all()) for row in rows)
+    return _Floor(strength, floor, above, mean(rows, subject.seed) if finite else None)
+
+
+def _finding(floor: _Floor, vocabulary: int, logged: str, severity: Severity) -> Finding:
+    claim = (
+        f"The logged loss sits on the floor of label smoothing: {logged}, {floor.above_nats:.4f} above the "
+        f"{floor.floor_nats:.4f} that smoothing of {floor.strength:g} over {vocabulary} ids allows at best"
+    )
+    if floor.measured is None:
+        claim += " (the smoothing is what the manifest says; there are no rows to measure it on)."
+    else:
+        claim += f"; recomputed with that smoothing it is {_shown(floor.measured)}."
+    remedy = (
+        "Read such a loss as its distance from the floor, and compare it with no loss without smoothing: log the plain "
+        "negative log-likelihood beside it. Nearly perfect prediction of code is a reason to look for a leak."
+    )
+    return Finding(PROBE, severity, claim, _evidence(floor, floor.floor_nats + floor.above_nats, vocabulary), remedy)
+
+
+def _evidence(floor: _Floor, logged_nats: float, vocabulary: int) -> dict[str, float]:
+    evidence = {
+        "logged_nats": logged_nats,
+        "label_smoothing": floor.strength,
+        "vocabulary": float(vocabulary),
+        "floor_nats": floor.floor_nats,
+        "above_floor_nats": floor.above_nats,
+    }
+    return evidence if floor.measured is None else evidence | figures("recomputed", floor.measured)
+
+
+def _shown(interval: Interval | None) -> str:
+    return "not known" if interval is None else f"{shown(interval, 4)} nats"

@@ -1,0 +1,52 @@
+"""Whether the model knows more than frequencies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.diagnosis.losses.frequencies import fair_frequencies
+from evalharness.diagnosis.losses.over_rows import counted_nll, figures, mean, shown, too_few
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "undertrained"
+MORE_NATS = 0.1
+"""How much better than a bigram a model has to be to know more: a tenth of a nat is 10 % of perplexity, and less than
+what two sound ways of smoothing one bigram differ by (Chen and Goodman 1998, section 5)."""
+
+
+def undertrained(subject: Subject) -> Outcome:
+    """Compare the loss with that of a unigram and an interpolated bigram, fitted on other rows than it is scored on.
+
+    The loss is that of the parallel pass, which in a causal model is the honest one. Costs nothing beyond the losses.
+    """
+    frequencies, scored = fair_frequencies(subject)
+    losses = subject.validation_losses[scored]
+    if reason := too_few(losses):
+        return NotTestable(PROBE, reason)
+    own = [counted_nll(row) for row in losses]
+    by_unigram = [frequencies.unigram_losses(row.row) for row in losses]
+    by_bigram = [frequencies.bigram_losses(row.row) for row in losses]
+    seed = subject.seed
+    model, unigram, bigram = mean(own, seed), mean(by_unigram, seed), mean(by_bigram, seed)
+    over_unigram = mean([theirs - mine for theirs, mine in zip(by_unigram, own, strict=True)], seed)
+    over_bigram = mean([theirs - mine for theirs, mine in zip(by_bigram, own, strict=True)], seed)
+    evidence = figures("model", model) | figures("unigram", unigram) | figures("bigram", bigram)
+    evidence |= figures("better_than_unigram", over_unigram) | figures("better_than_bigram", over_bigram)
+    evidence |= {"rows": float(len(own)), "targets": float(sum(map(len, own)))}
+    compared = (
+        f"its loss is {shown(model)} nats, that of a bigram {shown(bigram)} and that of a unigram {shown(unigram)}, "
+        f"both fitted on other rows ({len(own)} rows)"
+    )
+    if over_bigram.low > MORE_NATS:
+        return RuledOut(PROBE, f"The model knows more than frequencies: {compared}.", evidence)
+    knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
+    claim = f"The model is not shown to know more than {knows}: {compared}."
+    remedy = (
+        "Train on, or look for what keeps it from learning (learning rate, data order, frozen weights): code can't be "
+        "written from frequencies, whatever is done at decoding."
+    )
+    return Finding(PROBE, "contributing", claim, evidence, remedy)

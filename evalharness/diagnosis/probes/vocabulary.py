@@ -1,0 +1,184 @@
+"""Do tokenizer and model speak of the same ids? Ranges, the way to ids and back, rows that were never trained."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.inputs import real_inputs, spelled
+from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import mean_over_rows, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.catalogue import Outcome
+    from evalharness.diagnosis.subject import Subject
+
+PROBE = "vocabulary"
+TEXTS = 256
+"""Texts whose way to ids and back is tried."""
+MANY = 0.05
+"""Text that does not come back is a cause where more than this share of the texts is hurt for certain; fewer hold some
+rare character, and are a note."""
+SMALL_NORM = 0.1
+"""A row of the embedding whose norm is below this share of the median was hardly ever trained: an optimizer that
+decays weights shrinks what gets no gradient, and rows that were added for shape's sake are zero."""
+FEW_ROWS = 0.01
+"""Rows that are small are named from this share of the vocabulary on, or where real inputs use one: one row of zeros
+for the padding is in sound models."""
+ROWS = 16
+MASS = 0.01
+"""Probability on ids without a token is named from here on, certainly (over rows)."""
+
+
+def vocabulary(subject: Subject) -> tuple[Outcome, ...]:
+    """Ask the four questions of the catalogue. Costs ``ROWS + 1`` forwards of one row."""
+    asked = (_range(subject), _round_trip(subject), _small_rows(subject), _mass(subject))
+    return tuple(outcome for outcome in asked if outcome is not None)
+
+
+def _range(subject: Subject) -> Outcome:
+    """Whether every id of the tokenizer, and every id of the data, has a row in the model."""
+    size, rows = subject.tokenizer.vocab_size, _rows_of(subject)
+    ids = {i for split in (subject.train, subject.validation) if split for row in split.encoded for i in row.ids}
+    highest, lowest = max(ids, default=0), min(ids, default=0)
+    evidence = {"tokens": size, "rows": rows, "highest_id_of_data": highest}
+    if size <= rows and highest < rows and lowest >= 0:
+        claim = (
+            f"Every id has a row: the tokenizer's {size} tokens and the data's highest id, {highest}, fit the model's "
+            f"{rows} rows."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"Ids are out of range: the tokenizer has {size} tokens and the data ids up to {highest}, "
+        f"the model {rows} rows."
+    )
+    remedy = "Take the tokenizer that the model was trained with, or enlarge the embedding and train the new rows."
+    return Finding(PROBE, "cause", claim, evidence, remedy)
+
+
+def _rows_of(subject: Subject) -> int:
+    """Rows of the output, or of the embedding where that has fewer."""
+    embedding = _embedding(subject)
+    rows = subject.model.vocabulary_rows
+    return rows if embedding is None else min(rows, len(embedding))
+
+
+def _round_trip(subject: Subject) -> Outcome:
+    """Whether texts come back from their ids as they were."""
+    texts = [text for text in _texts(subject) if text]
+    ids = [(text, spelled(subject.tokenizer, text)) for text in texts]
+    tried = [(text, encoded) for text, encoded in ids if encoded is not None]
+    if not tried:
+        return NotTestable(PROBE, "there is no text whose way to ids and back could be tried")
+    lost = [(text, back) for text, encoded in tried if not _same(text, back := subject.tokenizer.decode(encoded))]
+    share = wilson(len(lost), len(tried))
+    evidence: dict[str, float | str] = {
+        "texts": len(tried),
+        "texts_hurt": len(lost),
+        "unspelled": len(ids) - len(tried),
+    }
+    evidence |= {"share_low": share.low, "share_high": share.high}
+    figures = (
+        f"{len(lost)} of {len(tried)} texts ({100 * share.estimate:.0f} % [{100 * share.low:.1f}, "
+        f"{100 * share.high:.1f}])"
+    )
+    if not lost:
+        return RuledOut(PROBE, f"Text comes back from its ids as it was: {figures} are hurt.", evidence)
+    was, became = _first_difference(*lost[0])
+    claim = f"Text does not come back from its ids: {figures} are hurt, the first where {was!r} became {became!r}."
+    remedy = (
+        "Use a tokenizer that keeps every character (byte-level, no normalizer, clean_up_tokenization_spaces=False): "
+        "what it loses the model can't be shown, nor write."
+    )
+    return Finding(
+        PROBE, "cause" if share.low > MANY else "note", claim, evidence | {"was": was, "became": became}, remedy
+    )
+
+
+def _texts(subject: Subject) -> list[str]:
+    rows = [row for split in (subject.validation, subject.train) if split for row in split.rows]
+    texts = [part for row in rows for part in (row.prompt, row.completion)]
+    texts += [part for problem in subject.problems for part in (problem.prompt, problem.canonical_solution)]
+    return texts if len(texts) <= TEXTS else [texts[i * len(texts) // TEXTS] for i in range(TEXTS)]
+
+
+def _same(text: str, back: str) -> bool:
+    """A space before the text, and how a character is composed, are no loss."""
+    return back in {text, " " + text} or unicodedata.normalize("NFKC", back) == unicodedata.normalize("NFKC", text)
+
+
+def _first_difference(text: str, back: str) -> tuple[str, str]:
+    place = next((i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), min(len(text), len(back)))
+    return text[place : place + 16], back[place : place + 16]
+
+
+def _small_rows(subject: Subject) -> Outcome | None:
+    """Rows of the embedding that were hardly trained, and whether real inputs use them."""
+    embedding = _embedding(subject)
+    if embedding is None:
+        return None
+    norms = embedding.norm(dim=-1)
+    median = float(norms.median())
+    held_out = set(subject.held_out_ids)
+    small = {i for i in torch.nonzero(norms < SMALL_NORM * median).flatten().tolist() if i not in held_out}
+    inputs = real_inputs(subject)
+    used = {i for row in inputs for i in row} & small
+    evidence = {"rows": len(norms), "small_rows": len(small), "used_small_rows": len(used), "median_norm": median}
+    if not used and len(small) <= max(1, FEW_ROWS * len(norms)):
+        claim = (
+            f"No row of the embedding in use looks untrained: {len(small)} of {len(norms)} have a norm below a "
+            f"tenth of the median ({median:.3g}), and none of {len(inputs)} real inputs uses one."
+        )
+        return RuledOut(PROBE, claim, evidence)
+    claim = (
+        f"{len(small)} of {len(norms)} rows of the embedding were hardly trained (norm below a tenth of the median, "
+        f"{median:.3g}); real inputs use {len(used)} of them."
+    )
+    return Finding(PROBE, "note", claim, evidence, "Train these tokens, or take a tokenizer that does not use them.")
+
+
+def _mass(subject: Subject) -> Outcome | None:
+    """The probability of ids that no token has."""
+    held_out = list(subject.held_out_ids)
+    inputs = evenly(real_inputs(subject), ROWS)
+    if not held_out or not inputs:
+        return None
+    masses: dict[int, Sequence[float]] = {}
+    for i, row in enumerate(inputs):
+        logits = subject.model.logits(torch.tensor([row], device=subject.model.device))[0].double()
+        masses[i] = torch.softmax(logits, dim=-1)[:, held_out].sum(dim=-1).tolist()
+    mass = mean_over_rows(masses, seed=subject.seed)
+    evidence = {"ids": len(held_out), "mass": mass.estimate, "mass_low": mass.low, "mass_high": mass.high}
+    figures = (
+        f"the {len(held_out)} ids without a token get {100 * mass.estimate:.2g} % of the probability "
+        f"[{100 * max(0.0, mass.low):.2g}, {100 * min(1.0, mass.high):.2g}]"
+    )
+    if not mass.low > MASS:
+        return RuledOut(PROBE, f"The padded vocabulary is silent: {figures}.", evidence)
+    remedy = "Mask these ids when generating (this harness does), and leave them out of the softmax in training."
+    return Finding(PROBE, "note", f"A padded vocabulary gets probability: {figures}.", evidence, remedy)
+
+
+def _embedding(subject: Subject) -> torch.Tensor | None:
+    """The weight ``(rows, width)`` of the embedding that the ids go into; None where none is found."""
+    model = subject.model
+    ids = torch.tensor([[0, 1, 0]], device=model.device)[:, : model.context_length]
+    seen: list[torch.Tensor] = []
+
+    def watch(part: torch.nn.Module, given: tuple[object, ...]) -> None:
+        if given and isinstance(given[0], torch.Tensor) and torch.equal(given[0].reshape(-1).long(), ids.reshape(-1)):
+            seen.append(part.weight)  # type: ignore[arg-type]
+
+    parts = [part for part in model.module.modules() if isinstance(part, torch.nn.Embedding)]
+    hooks = [part.register_forward_pre_hook(watch) for part in parts]
+    try:
+        model.logits(ids)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen[0].detach().float() if seen else None

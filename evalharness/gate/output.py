@@ -1,0 +1,211 @@
+"""What a gate says, and where: lines, JSON, JUnit's XML, GitHub's step summary, and the text of a failed test."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from evalharness.degeneration import is_too_early_to_tell
+from evalharness.errors import StoreError
+from evalharness.report import render_card
+from evalharness.report.escaping import fenced, prose, visible
+from evalharness.report.wording import percent_interval
+from evalharness.runs.store import append_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from evalharness.gate.checks import CheckResult
+    from evalharness.gate.decision import GateResult
+    from evalharness.pipeline import ScoreResult
+
+WORDS = {"passed": "ok", "failed": "FAILED", "skipped": "NOT EVALUATED", "not_evaluated": "NOT EVALUATED"}
+"""By outcome. In a gate, what was asked for and is skipped was not evaluated."""
+SUMMARY_BYTES = 1024 * 1024
+"""GitHub's limit for one step's summary, beyond which it shows none ("Workflow commands for GitHub Actions")."""
+_CLOSED = {0: "the gate is open", 1: "the gate is closed", 3: "the gate is closed: something could not be evaluated"}
+
+
+def lines(gate: GateResult) -> Iterator[str]:
+    """One line for each check, what the score lacks, and how it ends."""
+    for result in gate.results:
+        yield f"{WORDS[result.outcome]:<14}{result.name}: {visible(result.reason)}"
+    for line in gate.incomplete:
+        yield f"{'INCOMPLETE':<14}{visible(line)}"
+    yield f"{_CLOSED[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
+    if gate.exit_code == 1:
+        yield f"\n{evidence_text(gate.scored)}"
+
+
+def to_json(gate: GateResult) -> str:
+    """Everything as one JSON object."""
+    card = gate.scored.scorecard
+    content: dict[str, Any] = {
+        "checkpoint": card.checkpoint.path,
+        "fingerprint": card.checkpoint.fingerprint,
+        "verdict": card.verdict,
+        "passed": gate.exit_code == 0,
+        "exit_code": gate.exit_code,
+        "checks": [{"name": r.name, "outcome": r.outcome, "reason": r.reason} for r in gate.results],
+        "incomplete": gate.incomplete,
+        "report": str(gate.scored.folder / "report.md"),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def to_junit(gate: GateResult) -> str:
+    """The checks as JUnit's XML, the form that CI systems read: one ``testcase`` for each check."""
+    card = gate.scored.scorecard
+    cases = [*gate.results]
+    failed = sum(result.outcome == "failed" for result in cases)
+    errors = sum(result.outcome in {"skipped", "not_evaluated"} for result in cases) + bool(gate.incomplete)
+    counts = {"tests": str(len(cases) + bool(gate.incomplete)), "failures": str(failed), "errors": str(errors)}
+    root, suite = _suite(counts)
+    properties = ET.SubElement(suite, "properties")
+    for name, value in properties_of(gate.scored):
+        ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
+    for result in cases:
+        case = ET.SubElement(suite, "testcase", {"classname": _xml(card.checkpoint.path), "name": result.name})
+        if result.outcome != "passed":
+            element = "failure" if result.outcome == "failed" else "error"
+            content = ET.SubElement(case, element, {"message": _xml(result.reason)})
+            content.text = _xml(failure_text(result, gate.scored))
+    if gate.incomplete:
+        _add_error(suite, card.checkpoint.path, "complete", "; ".join(gate.incomplete))
+    return _written(root)
+
+
+def to_markdown(gate: GateResult) -> str:
+    """A section for GitHub's step summary: a table of the checks, the card, the worst completion. No images."""
+    card, report = gate.scored.scorecard, gate.scored.folder / "report.md"
+    words = [f"| {WORDS[r.outcome]} | {r.name} | {prose(r.reason).replace('|', '&#124;')} |" for r in gate.results]
+    words += [f"| INCOMPLETE | score | {prose(line).replace('|', '&#124;')} |" for line in gate.incomplete]
+    parts = [
+        f"## evalharness gate: {prose(card.checkpoint.path)}",
+        _CLOSED[gate.exit_code],
+        "\n".join(["| | check | |", "| --- | --- | --- |", *words]),
+        fenced(str(render_card(card, report))),
+    ]
+    shown = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
+    parts += [f"The worst completion:\n\n{fenced(shown)}"] if shown else []
+    return "\n" + "\n\n".join(parts) + "\n\n"  # begins on a line of its own whatever is there already
+
+
+def error_to_junit(checkpoint: Path, error: Exception) -> str:
+    """JUnit's XML where nothing could be evaluated at all: one ``testcase``, which is an error."""
+    root, suite = _suite({"tests": "1", "failures": "0", "errors": "1"})
+    _add_error(suite, str(checkpoint), "evaluated", str(error))
+    return _written(root)
+
+
+def _suite(counts: dict[str, str]) -> tuple[ET.Element, ET.Element]:
+    root = ET.Element("testsuites", counts)
+    return root, ET.SubElement(root, "testsuite", {"name": "evalharness gate", **counts, "skipped": "0"})
+
+
+def _add_error(suite: ET.Element, checkpoint: str, name: str, message: str) -> None:
+    case = ET.SubElement(suite, "testcase", {"classname": _xml(checkpoint), "name": name})
+    ET.SubElement(case, "error", {"message": _xml(message)})
+
+
+def _written(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def error_to_json(checkpoint: Path, error: Exception) -> str:
+    """The same as one JSON object."""
+    content = {"checkpoint": str(checkpoint), "passed": False, "error": str(error)}
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def error_to_markdown(checkpoint: Path, error: Exception) -> str:
+    """The same as a section for GitHub's step summary."""
+    return f"\n## evalharness gate: {prose(str(checkpoint))}\n\n{_CLOSED[3]}: {prose(str(error))}\n\n"
+
+
+def append_summary(section: str, target: Path) -> str | None:
+    """Append a section to a step's summary, or its heading and outcome where all of it is too much; what was wrong.
+
+    The summary was not asked for on the command line, so what is wrong with it does not change how a gate ends.
+    """
+    heading, outcome, *_ = section.strip().split("\n\n")
+    try:
+        for text in (section, f"\n{heading}\n\n{outcome}\n\n"):
+            if append_file(target, text, largest_bytes=SUMMARY_BYTES):
+                return None
+    except StoreError as error:
+        return str(error)
+    return f"{target}: is full (GitHub takes {SUMMARY_BYTES:,} bytes); the gate's summary is not in it"
+
+
+def failure_text(result: CheckResult, scored: ScoreResult) -> str:
+    """What, where, the card with its cause and the report's path, and the worst completion with its loop marked."""
+    return f"{failure_line(result, scored)}\n\n{evidence_text(scored)}"
+
+
+def failure_line(result: CheckResult, scored: ScoreResult) -> str:
+    """Which check does not hold, for which checkpoint, and why."""
+    verb = {"failed": "does not hold", "not_evaluated": "could not be evaluated", "skipped": "could not be evaluated"}
+    of = f"{verb.get(result.outcome, 'holds')} for {scored.scorecard.checkpoint.path}"
+    return f"{result.name} {of}: {visible(result.reason)}"
+
+
+def evidence_text(scored: ScoreResult) -> str:
+    """The card with its cause and the report's path, and the worst completion with its loop marked."""
+    shown = worst_completion(scored.folder)
+    return "\n\n".join([card_text(scored), *([f"the worst completion, {shown}"] if shown else [])])
+
+
+def card_text(scored: ScoreResult) -> str:
+    """The card of a scored checkpoint as plain text."""
+    return str(render_card(scored.scorecard, scored.folder / "report.md"))
+
+
+def summary_line(scored: ScoreResult) -> str:
+    """A checkpoint, its verdict and its figures on one line."""
+    card = scored.scorecard
+    greedy = {name: by_decoding.get("greedy", {}).get("1") for name, by_decoding in card.pass_at_k.items()}
+    figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
+    figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
+    missing = [f"incomplete: {line}" for line in card.incomplete[:1]]
+    told = " as far as so few completions tell" if is_too_early_to_tell(card) else ""
+    words = [card.verdict.upper() + told, *figures, *missing, str(scored.folder / "report.md")]
+    return visible(f"{card.checkpoint.path}: {', '.join(words)}")
+
+
+def worst_completion(folder: Path) -> str:
+    """The worst completion of a scored step with its loop marked, as plain text; empty where none is degenerate."""
+    try:
+        first, *_ = (folder / "examples.jsonl").read_text(encoding="utf-8").split("\n")
+        example = json.loads(first)
+        heading, block = str(example["heading"]), str(example["generated"]["fenced"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    if heading.endswith(": passes"):
+        return ""
+    written = "\n".join(block.split("\n")[1:-1])
+    return f"{heading.replace('`', '')}\n{written}"
+
+
+def properties_of(scored: ScoreResult) -> list[tuple[str, str]]:
+    """What stands in JUnit files about a scored checkpoint."""
+    card = scored.scorecard
+    found = [
+        ("evalharness_checkpoint", card.checkpoint.path),
+        ("evalharness_fingerprint", card.checkpoint.fingerprint),
+        ("evalharness_verdict", card.verdict),
+    ]
+    for name, by_decoding in card.pass_at_k.items():
+        share = by_decoding.get("greedy", {}).get("1")
+        found += [(f"evalharness_{name}_greedy_pass_at_1", percent_interval(share))] if share else []
+    rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
+    found += [("evalharness_degenerate", f"{100 * rate.rate:.1f} %")] if rate else []
+    return [*found, ("evalharness_report", str(scored.folder / "report.md"))]
+
+
+def _xml(text: str) -> str:
+    """Text without what XML 1.0 has no place for."""
+    return "".join(char for char in visible(text) if char in "\n\t" or ord(char) >= 0x20)

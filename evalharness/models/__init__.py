@@ -1,0 +1,1 @@
+"""What is needed of a model, and the kinds of model that offer it."""

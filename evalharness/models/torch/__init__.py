@@ -1,0 +1,33 @@
+"""How a path becomes a model, a tokenizer, and what is known about them.
+
+::
+
+    locate.py        a path or a folder of a series -> one checkpoint
+    weights.py       its file -> tensors, safely
+    factory.py       the manifest's code -> a module          huggingface.py  a folder -> a module
+    fit.py           tensors into the module                  adapters.py     an adapter into the module
+    adapted.py       a model with its adapter switched off, and what is known of the adapter
+    vocabulary.py    tokenizer and special tokens
+    fingerprint.py   everything that could change a result -> one digest
+    loading.py       all of it together: load_checkpoint
+
+Importing this package imports no torch; :func:`load_checkpoint` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from evalharness.models.torch.locate import SeriesStep, find_series, locate
+
+if TYPE_CHECKING:
+    from evalharness.models.torch.loading import Checkpoint, load_checkpoint
+
+__all__ = ["Checkpoint", "SeriesStep", "find_series", "load_checkpoint", "locate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Checkpoint", "load_checkpoint"}:
+        return getattr(importlib.import_module("evalharness.models.torch.loading"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

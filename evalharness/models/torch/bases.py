@@ -1,0 +1,170 @@
+"""A module with its own weights, before any adapter: of the user's code, or of transformers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from evalharness.errors import CheckpointError
+from evalharness.models.torch.factory import UserCode, UserObject, build
+from evalharness.models.torch.fingerprint import digest_of_tensors
+from evalharness.models.torch.fit import fit
+from evalharness.models.torch.locate import ADAPTER_CONFIG, main_file, weight_files_in
+from evalharness.models.torch.model import Forward, call_module
+from evalharness.models.torch.placement import place
+from evalharness.models.torch.weights import floating_dtype, read_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.settings.manifest import Manifest
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_EXAMPLE = 'evalharness.toml beside it: [model] | factory = "models.py:build" | args = { layers = 8, width = 512 }'
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A module that has its weights, the files that it came from, and what they say.
+
+    ``forward`` is how it is called on ids; ``tensors_digest`` stands for the files where they are not at hand;
+    ``folders`` may hold its tokenizer.
+    """
+
+    module: nn.Module
+    kind: str
+    is_plain: bool
+    files: tuple[Path, ...]
+    forward: Forward = call_module
+    factory: UserObject | None = None
+    step: int | None = None
+    logged_val_loss: float | None = None
+    end_ids: frozenset[int] = frozenset()
+    tensors_digest: str | None = None
+    folders: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def with_adapter(self, *files: Path) -> Base:
+        """Return the same base as what an adapter was put into."""
+        kind = f"PEFT adapter over a {self.kind}"
+        return replace(self, kind=kind, files=(*self.files, *files), logged_val_loss=None)
+
+
+def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtype | None, *, trust: bool) -> Base:
+    """Build the user's module by the manifest's factory and load one weight file into it."""
+    if manifest.model.factory is None:
+        where = "" if manifest.path is None else f"; {manifest.path} has none"
+        raise CheckpointError(f"{path}: bare weights need a factory{where}: write {_EXAMPLE}")
+    factory = code.load(manifest.model.factory, "factory")
+    module = build(code, factory, manifest.model)
+    with code.running():
+        # A file that holds a whole module asks for its classes by their names.
+        weights = read_weights(path, trust=trust)
+    place(module, torch.device("cpu"), dtype or floating_dtype(weights.state))
+    with torch.no_grad():
+        notes = fit(module, weights, path, lambda: build(code, factory, manifest.model))
+    return Base(
+        module=module,
+        kind="torch module",
+        is_plain=True,
+        files=weights.files,
+        factory=factory,
+        step=weights.step,
+        logged_val_loss=weights.logged_val_loss,
+        notes=notes,
+    )
+
+
+def load_huggingface(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) -> Base:
+    """Load a model of transformers from a folder, or by its hub name from what was downloaded before."""
+    from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
+
+    module = huggingface.load_model(folder, dtype, trust=trust)
+    files: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    if isinstance(folder, Path):
+        files = (*weight_files_of(folder), *huggingface.configuration_files(folder))
+        folders = (folder,)
+    return Base(
+        module=module,
+        kind="Hugging Face model",
+        is_plain=False,
+        files=files,
+        forward=huggingface.call_without_cache,
+        end_ids=huggingface.end_ids_of(module),
+        tensors_digest=None if files else digest_of_tensors(module),
+        folders=folders,
+        notes=(f"runs code of its own from {folder}",) if getattr(module.config, "auto_map", None) and trust else (),
+    )
+
+
+def find_base(
+    adapter: Path, manifest: Manifest, code: UserCode, dtype: torch.dtype | None, working_folder: Path, *, trust: bool
+) -> Base:
+    """Find and load what an adapter lies over: what the manifest says first, then the adapter's own configuration.
+
+    Raises CheckpointError where it is not found, with what was looked for.
+    """
+    if manifest.model.factory is not None:
+        path, note = _plain_weights(adapter, manifest)
+        base = load_plain(path, manifest, code, dtype, trust=trust)
+        return replace(base, notes=(note, *base.notes))
+    folder = manifest.model.weights or _named_by_adapter(adapter, manifest, working_folder)
+    if isinstance(folder, Path) and not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"{folder}: the base of {adapter.name} has no config.json and needs a factory: {_EXAMPLE}"
+        )
+    base = load_huggingface(folder, dtype, trust=trust)
+    return replace(base, notes=(f"base: {folder}", *base.notes))
+
+
+def weight_files_of(folder: Path) -> tuple[Path, ...]:
+    """Return all files that hold weights in a folder, shards and their index included."""
+    found = weight_files_in(folder)
+    shards = [file for index in found if index.suffix == ".json" for file in _shards(index)]
+    return (*found, *shards)
+
+
+def _shards(index: Path) -> Iterator[Path]:
+    stem = index.name.split(".")[0]
+    yield from (file for file in sorted(index.parent.glob(f"{stem}-*")) if file.suffix in {".safetensors", ".bin"})
+
+
+def _plain_weights(adapter: Path, manifest: Manifest) -> tuple[Path, str]:
+    """The base's weight file: the manifest's, or the only one beside the adapter or the manifest."""
+    named = manifest.model.weights
+    if named is not None:
+        if not named.exists():
+            raise CheckpointError(f"{manifest.path}: [model] weights: there is no {named}")
+        return main_file(named), f"base weights: {named.name}"
+    for folder in dict.fromkeys((adapter.parent.resolve(), manifest.folder.resolve())):
+        files = weight_files_in(folder)
+        called_base = [file for file in files if file.name.startswith("base")] or files
+        if len(called_base) == 1:
+            return called_base[0], f"base weights: {called_base[0].name}, found beside the adapter or the manifest"
+    raise CheckpointError(
+        f"{adapter}: the adapter's base has no weights: name the file in {manifest.path}: [model] weights = …"
+    )
+
+
+def _named_by_adapter(adapter: Path, manifest: Manifest, working_folder: Path) -> Path | str:
+    """The folder that ``base_model_name_or_path`` means: from the adapter, from above it, or from where one works."""
+    from evalharness.models.torch import adapters  # noqa: PLC0415 - peft takes seconds to import
+
+    name = adapters.base_name(adapter)
+    if name is None:
+        raise CheckpointError(f"{adapter}: {ADAPTER_CONFIG} names no base, and no factory: {_EXAMPLE}")
+    origin = adapter.resolve()
+    for start in (origin, *origin.parents[:3], manifest.folder, working_folder):
+        if (start / name).is_dir():
+            return (start / name).resolve()
+    if _HUB_NAME.fullmatch(name):
+        return name
+    raise CheckpointError(
+        f"{adapter}: its base {name!r} is not here: name the folder in the manifest: [model] weights = …"
+    )

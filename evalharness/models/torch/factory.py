@@ -1,0 +1,273 @@
+"""The user's own code: a factory, a forward function or a tokenizer that the manifest names is found and run.
+
+Code runs with the folder of its file and that of the manifest first on the path, so that the imports that work in the
+user's training script work here; what it prints goes to stderr, for stdout carries data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+import sysconfig
+import tomllib
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from evalharness.errors import CheckpointError, ManifestError
+from evalharness.models.torch.wording import first_line, nearest
+from evalharness.settings.manifest import CODE_SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from evalharness.settings.manifest import ModelSettings
+
+_OWN_PACKAGE = Path(__file__).resolve().parents[2]
+_LIBRARY_FOLDERS = tuple(
+    Path(folder).resolve() for key in ("stdlib", "platstdlib") if (folder := sysconfig.get_path(key))
+)
+
+# Modules that user code imported in this process, by name, so that a later load of the same folder reads it again.
+_IMPORTED: dict[str, ModuleType] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class UserObject:
+    """Something of the user's code: its value, what the manifest calls it, and the file that it comes from."""
+
+    spec: str
+    value: Any
+    file: Path | None
+
+
+def is_library(file: Path) -> bool:
+    """Whether a source file belongs to an installed library, to Python, or to evalharness itself."""
+    file = file.resolve()
+    if {"site-packages", "dist-packages"} & set(file.parts) or file.is_relative_to(_OWN_PACKAGE):
+        return True
+    return any(file.is_relative_to(folder) for folder in _LIBRARY_FOLDERS)
+
+
+class UserCode:
+    """All code of one checkpoint. Make a new one for each load: it imports anew what lies in its folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.roots: list[Path] = [self.folder]
+        self._set_aside: dict[str, ModuleType] = {}
+        self._own: dict[str, ModuleType] = {}
+        self._forget(self.folder)
+
+    def load(self, spec: str, key: str) -> UserObject:
+        """Import what a spec names. ``key`` is the manifest's key, for messages.
+
+        Raises ManifestError for a spec that is not of the form, CheckpointError where file or name don't exist or the
+        import raises.
+        """
+        match = CODE_SPEC.fullmatch(spec)
+        if match is None:
+            raise ManifestError(f"{key} = {spec!r}: expected 'file.py:name' or 'package.module:name'")
+        module = self._import(match["module"], spec, key)
+        value: Any = module
+        for part in match["attribute"].split("."):
+            if not hasattr(value, part):
+                known = [name for name in vars(value) if not name.startswith("_")] if hasattr(value, "__dict__") else []
+                raise CheckpointError(f"{key} = {spec!r}: {match['module']} has no {part!r} ({nearest(part, known)})")
+            value = getattr(value, part)
+        file = getattr(module, "__file__", None)
+        return UserObject(spec, value, Path(file).resolve() if file else None)
+
+    def call(self, user_object: UserObject, key: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a user's function; what it raises becomes one CheckpointError with the line of the user's file."""
+        if not callable(user_object.value):
+            kind = type(user_object.value).__name__
+            raise CheckpointError(f"{key} = {user_object.spec!r}: is a {kind}, expected something to call")
+        with self.running(), self.explained(f"{key} = {user_object.spec!r}"):
+            return user_object.value(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Turn anything that user code raises into one CheckpointError that names exception, file and line."""
+        try:
+            yield
+        except CheckpointError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise CheckpointError(f"{what}: raises {self._with_line(error)}") from error
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Run user code as its own script would: its folders first on the path, its modules before ours."""
+        added = [str(root) for root in self.roots]
+        hidden = self._hide_namesakes()
+        before = set(sys.modules)
+        sys.modules.update(self._set_aside)
+        sys.path[:0] = added
+        # No __pycache__ in the user's folder, and no stale one of a file that changed within the same second.
+        write_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        importlib.invalidate_caches()
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        finally:
+            sys.dont_write_bytecode = write_bytecode
+            for entry in added:
+                with contextlib.suppress(ValueError):
+                    sys.path.remove(entry)
+            new = set(sys.modules) - before
+            self._remember(new)
+            self._put_back(hidden, new)
+
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as one that may import while it runs.
+
+        That takes care only where something else stands under the name of one of the user's modules.
+        """
+        if not self._set_aside:
+            return function
+
+        def run(*args: Any) -> Any:
+            with self.running():
+                return function(*args)
+
+        return run
+
+    def _import(self, name: str, spec: str, key: str) -> ModuleType:
+        if not name.endswith(".py"):
+            with self.running(), self.explained(f"{key} = {spec!r}"):
+                return importlib.import_module(name)
+        file = (self.folder / name).resolve()
+        if not file.is_file():
+            near = [str(path.relative_to(self.folder)) for path in sorted(self.folder.glob("*.py"))]
+            raise CheckpointError(f"{key} = {spec!r}: there is no file {file} ({nearest(name, near)})")
+        if file.parent not in self.roots:
+            self.roots.insert(0, file.parent)
+            self._forget(file.parent)
+        # Named by its whole path: two checkpoints with a models.py each are two modules.
+        unique = f"_evalharness_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}_{file.stem}"
+        if unique in self._own:
+            return self._own[unique]
+        loader = importlib.util.spec_from_file_location(unique, file)
+        if loader is None or loader.loader is None:
+            raise CheckpointError(f"{key} = {spec!r}: {file} can't be imported")
+        module = importlib.util.module_from_spec(loader)
+        with self.running(), self.explained(f"{key} = {spec!r}"):
+            sys.modules[unique] = module
+            loader.loader.exec_module(module)
+        self._own[unique] = module
+        return module
+
+    def _with_line(self, error: BaseException) -> str:
+        """``ValueError: no such layer (models.py line 12)``: the innermost line in the user's own files."""
+        if isinstance(error, SyntaxError) and error.filename:
+            return f"{first_line(error)} ({Path(error.filename).name} line {error.lineno})"
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if self._is_under_roots(frame.filename)]
+        place = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
+        return f"{first_line(error)}{place}"
+
+    def _is_under_roots(self, file: str | None) -> bool:
+        if not file:
+            return False
+        path = Path(file).resolve()
+        return any(path.is_relative_to(root) for root in self.roots) and not is_library(path)
+
+    def _own_names(self) -> set[str]:
+        names = set()
+        for root in self.roots:
+            names |= {path.stem for path in root.glob("*.py")}
+            names |= {path.parent.name for path in root.glob("*/__init__.py")}
+        return names - sys.stdlib_module_names - {"__main__"}
+
+    def _hide_namesakes(self) -> dict[str, ModuleType]:
+        """Take modules out of sys.modules that stand under a name that the user's folders have a file for."""
+        names = self._own_names()
+        hidden = {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] in names and not _lies_under(module, self.roots)
+        }
+        for name in hidden:
+            del sys.modules[name]
+        return hidden
+
+    def _remember(self, new: set[str]) -> None:
+        for name in new:
+            module = sys.modules.get(name)
+            if module is not None and self._is_under_roots(getattr(module, "__file__", None)):
+                _IMPORTED[name] = self._own[name] = module
+
+    def _forget(self, root: Path) -> None:
+        """Let the next import read a folder's files again: they may have changed since an earlier load."""
+        for name, module in list(_IMPORTED.items()):
+            if name not in self._own and _lies_under(module, [root]):
+                del _IMPORTED[name]
+                if sys.modules.get(name) is module:
+                    del sys.modules[name]
+
+    def _put_back(self, hidden: dict[str, ModuleType], new: set[str]) -> None:
+        """Give a library its name back; the user's module of that name is kept for the next run of their code."""
+        packages = {name.partition(".")[0] for name in hidden}
+        for name in new:
+            if name.partition(".")[0] in packages and name in sys.modules:
+                self._set_aside[name] = sys.modules.pop(name)
+        sys.modules.update(hidden)
+
+
+def _lies_under(module: ModuleType, roots: list[Path]) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and any(Path(str(file)).resolve().is_relative_to(root) for root in roots)
+
+
+def build(code: UserCode, factory: UserObject, settings: ModelSettings) -> nn.Module:
+    """Call the factory and return its module.
+
+    ``args`` become keyword arguments. The content of ``config`` is handed over as one dict; a factory that can't take
+    one positional argument gets it as keyword arguments instead. Random numbers are seeded, so that what is not in a
+    weight file comes out the same each time, and the process's own generator is left as it was.
+    """
+    args, kwargs = _arguments(factory, settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = code.call(factory, "factory", *args, **kwargs)
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise CheckpointError(f"factory = {factory.spec!r}: returns a {kind}, expected a torch.nn.Module")
+    return module
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the manifest's ``config``: a JSON or TOML file that holds a table."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        values: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise ManifestError(f"config = {str(path)!r}: can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ManifestError(f"config = {str(path)!r}: is not valid: {first_line(error)}") from error
+    if not isinstance(values, dict):
+        raise ManifestError(f"config = {str(path)!r}: holds a {type(values).__name__}, expected a table")
+    return values
+
+
+def _arguments(factory: UserObject, settings: ModelSettings) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if settings.config is None:
+        return (), dict(settings.args)
+    values = read_config(settings.config)
+    try:
+        inspect.signature(factory.value).bind(values)
+    except TypeError:
+        return (), values
+    except ValueError:
+        pass  # a builtin without a signature
+    return (values,), {}

@@ -1,0 +1,219 @@
+"""Hugging Face folders: configuration, weights and tokenizer by transformers, from this machine alone."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
+
+from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
+from evalharness.models.torch.model import Forward, TorchModel, is_out_of_memory, pick_logits, widened
+from evalharness.models.torch.tokenizers import KnownTokenizer, wrap
+from evalharness.models.torch.wording import first_line, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_GENERATION_CONFIG = "generation_config.json"
+
+
+class CachedModel(TorchModel):
+    """A causal model of transformers. The cache is one of transformers; it grows in place and is handed back.
+
+    ``supports_cache`` False keeps generation from it; a diagnosis may still ask what it computes.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        forward: Forward,
+        context_length: int | None,
+        vocabulary_rows: int,
+        supports_cache: bool = True,
+    ) -> None:
+        super().__init__(module, forward=forward, context_length=context_length, vocabulary_rows=vocabulary_rows)
+        self.supports_cache = supports_cache
+
+    def cached_logits(
+        self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        """Return logits ``(rows, new, vocabulary)`` of the new ids and the longer cache (None at first).
+
+        ``attention_mask`` is ``(rows, held + new)``, ``position_ids`` is ``(rows, new)``. Raises EvaluationError where
+        the forward pass fails.
+        """
+        with torch.no_grad():
+            try:
+                output = self.module(
+                    input_ids=ids,
+                    attention_mask=attention_mask,
+                    position_ids=position_ids,
+                    past_key_values=cache,
+                    use_cache=True,
+                )
+            except Exception as error:
+                shape = tuple(ids.shape)
+                if is_out_of_memory(error):
+                    raise EvaluationError(
+                        f"out of memory on ids {shape} with a cache: --batch-size smaller than {len(ids)} takes less"
+                    ) from error
+                raise EvaluationError(
+                    f"the forward pass fails on ids {shape} with a cache: {first_line(error)}"
+                ) from error
+        logits = pick_logits(output)
+        if logits is None:
+            raise EvaluationError(f"the forward pass with a cache returns no logits but a {type(output).__name__}")
+        return widened(logits), output.past_key_values
+
+
+def call_without_cache(module: nn.Module, ids: Tensor) -> Any:
+    """Call a model of transformers on ids alone, all of it anew."""
+    return module(input_ids=ids, use_cache=False)
+
+
+def load_model(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) -> nn.Module:
+    """Load a causal model from a folder, or by its hub name from the local cache; ``dtype`` None is that of the files.
+
+    Raises CheckpointError where it is not here, not causal, broken, or its tensors don't match the class, and
+    UntrustedError where it needs code of its own and ``trust`` is not set.
+    """
+    config = _read_config(folder, trust)
+    _check_causal(folder, config)
+    with _quiet():
+        try:
+            module, info = transformers.AutoModelForCausalLM.from_pretrained(
+                str(folder),
+                config=config,
+                dtype="auto" if dtype is None else dtype,
+                local_files_only=True,
+                trust_remote_code=trust,
+                output_loading_info=True,
+                # Reported below in one line; transformers' own error refers to a log.
+                ignore_mismatched_sizes=True,
+            )
+        except Exception as error:
+            raise CheckpointError(f"{folder}: can't be loaded: {first_line(error)}") from error
+    _check_loaded(folder, info)
+    loaded: nn.Module = module
+    return loaded
+
+
+def load_tokenizer(name: str, *, trust: bool, local: bool) -> KnownTokenizer:
+    """Load a tokenizer from a folder, or by its hub name (from the hub where ``local`` is not set)."""
+    with _quiet():
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                name, local_files_only=local, trust_remote_code=trust
+            )
+        except Exception as error:
+            if "trust_remote_code" in str(error):
+                raise UntrustedError(f"{name}: its tokenizer is code of its own; --trust runs it") from error
+            raise CheckpointError(f"{name}: its tokenizer can't be loaded: {first_line(error)}") from error
+    return wrap(tokenizer, name)
+
+
+def end_ids_of(module: nn.Module) -> frozenset[int]:
+    """Return the end ids that a model's generation configuration and configuration name."""
+    ids: set[int] = set()
+    for owner in (getattr(module, "generation_config", None), getattr(module, "config", None)):
+        value = getattr(owner, "eos_token_id", None)
+        values = value if isinstance(value, (list, tuple)) else [value]
+        ids |= {int(item) for item in values if isinstance(item, int)}
+    return frozenset(ids)
+
+
+def supports_cache(module: nn.Module) -> tuple[bool, str]:
+    """Whether a cache gives what the full forward gives, tried on six ids in two parts; and the reason where not."""
+    accepted = set(inspect.signature(module.forward).parameters)
+    lacking = {"past_key_values", "position_ids", "attention_mask"} - accepted
+    if lacking:
+        return False, f"its forward takes no {', '.join(sorted(lacking))}"
+    model = CachedModel(module, forward=call_without_cache, context_length=None, vocabulary_rows=0)
+    ids = torch.tensor([[1, 0, 1, 1, 0, 0]], device=model.device)
+    mask, positions = torch.ones_like(ids), torch.arange(6, device=model.device)[None]
+    try:
+        whole = model.logits(ids)
+        first, cache = model.cached_logits(ids[:, :4], mask[:, :4], positions[:, :4], None)
+        second, cache = model.cached_logits(ids[:, 4:], mask, positions[:, 4:], cache)
+    except EvaluationError as error:
+        return False, str(error)
+    if cache is None:
+        return False, "its forward returns no cache"
+    parts = torch.cat([first, second], dim=1)
+    # Half precision rounds the two ways differently; a cache that is wrong is wrong by far more.
+    half = next(module.parameters()).dtype in {torch.float16, torch.bfloat16}
+    allowed = (0.05 if half else 1e-3) * (1.0 + float(whole.abs().max()))
+    difference = float((whole - parts).abs().max())
+    return difference <= allowed, f"its logits with a cache differ by {difference:.3g} from those without"
+
+
+def configuration_files(folder: Path) -> list[Path]:
+    """Return the files beside the weights that change what the model does."""
+    return [folder / name for name in ("config.json", _GENERATION_CONFIG) if (folder / name).is_file()]
+
+
+def _read_config(folder: Path | str, trust: bool) -> Any:
+    try:
+        with _quiet():
+            return transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=trust)
+    except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise UntrustedError(
+                f"{folder}: its config.json names code of its own (auto_map); --trust runs it"
+            ) from error
+        raise CheckpointError(f"{folder}: its config.json can't be used: {first_line(error)}") from error
+
+
+def _check_causal(folder: Path | str, config: Any) -> None:
+    if getattr(config, "is_encoder_decoder", False):
+        raise CheckpointError(f"{folder}: {config.model_type} is an encoder-decoder, expected a causal language model")
+    architectures = list(getattr(config, "architectures", None) or [])
+    if architectures and all("ForMaskedLM" in name for name in architectures):
+        raise CheckpointError(f"{folder}: {architectures[0]} is a masked language model, expected a causal one")
+    known = type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING
+    if not known and "AutoModelForCausalLM" not in (getattr(config, "auto_map", None) or {}):
+        raise CheckpointError(f"{folder}: transformers has no causal language model of type {config.model_type!r}")
+
+
+def _check_loaded(folder: Path | str, info: Any) -> None:
+    """Transformers only warns of what doesn't match and fills it with random numbers."""
+    missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    mismatched = [
+        f"{name} is {tuple(in_file)} in the files, {tuple(in_model)} in the model"
+        for name, in_file, in_model in sorted(info["mismatched_keys"])
+    ]
+    faults = []
+    if missing:
+        faults.append(f"the model has names that the files lack: {some(missing)}")
+    if unexpected:
+        faults.append(f"the files have names that the model lacks: {some(unexpected)}")
+    if mismatched:
+        faults.append(f"shapes don't match: {some(mismatched)}")
+    if faults:
+        raise CheckpointError(f"{folder}: {'; '.join(faults)}")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no log lines of transformers: what matters in them is raised as an error here."""
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # Loading is all that happens in here: what transformers deprecates is between it and its own files.
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()

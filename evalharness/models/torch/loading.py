@@ -1,0 +1,324 @@
+"""All stages of loading in their order: find, read, build, fit, adapt, name the tokens, take the fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from evalharness.errors import CheckpointError, UntrustedError
+from evalharness.models.torch.bases import Base, find_base, load_huggingface, load_plain
+from evalharness.models.torch.factory import UserCode, UserObject, read_config
+from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
+from evalharness.models.torch.locate import Located, locate
+from evalharness.models.torch.model import Forward, Shape, TorchModel, call_module, context_length_of, probe
+from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
+from evalharness.models.torch.vocabulary import SpecialTokens, find_special_tokens, find_tokenizer
+from evalharness.records import CheckpointInfo
+from evalharness.settings.manifest import code_specs, notes_on_code
+
+if TYPE_CHECKING:
+    from evalharness.models.protocols import AdapterFacts, LanguageModel, Tokenizer
+    from evalharness.models.torch.tokenizers import KnownTokenizer
+    from evalharness.settings.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model that is ready to run, and what is known of it.
+
+    ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
+    probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
+    the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
+    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``files`` are all that it was made
+    of: weights, configurations, code, tokenizer.
+    """
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    info: CheckpointInfo
+    module: nn.Module
+    begin_token_ids: tuple[int, ...]
+    end_token_ids: frozenset[int]
+    held_out_ids: tuple[int, ...]
+    prompt_template: str
+    context_length: int | None
+    device: str
+    dtype: str
+    logged_val_loss: float | None = None
+    without_adapter: LanguageModel | None = None
+    adapter: AdapterFacts | None = None
+    files: tuple[Path, ...] = ()
+
+    @property
+    def token_mask(self) -> Tensor:
+        """True for each row of the vocabulary that has a token: ``(vocabulary,)``, bool, on the model's device."""
+        mask = torch.ones(self.model.vocabulary_rows, dtype=torch.bool)
+        mask[list(self.held_out_ids)] = False
+        return mask.to(self.model.device)
+
+
+def load_checkpoint(
+    path: Path | str,
+    manifest: Manifest,
+    *,
+    step: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    trust: bool = False,
+    working_folder: Path | None = None,
+) -> Checkpoint:
+    """Make a model of a path: a weight file, an adapter, a Hugging Face folder, or a folder of a series.
+
+    Of a series the best is taken, or the last where none is marked, or ``step``. ``trust`` allows weight files, Hugging
+    Face folders and manifests outside ``working_folder`` (the current one) to run code.
+
+    Raises CheckpointError or ManifestError, one line, where anything is missing or does not fit, and UntrustedError
+    where something would run code that nobody asked for.
+    """
+    target, number_type = parse_device(device), parse_dtype(dtype)
+    located = locate(path, manifest, step)
+    check_trusted(manifest, working_folder or Path.cwd(), trust)
+    code = UserCode(manifest.folder)
+    base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
+    base, own_step, notes, adapter_config = _adapt(located, base, trust)
+    merged, merged_files = _merged(located, base, own_step, manifest, code, working_folder or Path.cwd(), trust=trust)
+    place(base.module, target, number_type if base.is_plain else None)
+
+    forward, forward_object = forward_of(manifest, code, call_module if base.is_plain else base.forward)
+    with code.running(), code.explained(f"{located.path.name}: forward on ids (2, 3)"):
+        shape = probe(base.module, forward, located.path.name, has_forward_key=forward_object is not None)
+    if base.is_plain:
+        forward = code.guarded(forward)
+    places = [*_tokenizer_places(located, manifest), *base.folders]
+    tokenizer, tokenizer_object = find_tokenizer(manifest, code, places, trust=trust)
+    _check_vocabulary(located.path.name, shape, tokenizer)
+    special = find_special_tokens(manifest, tokenizer, base.end_ids)
+
+    context_length, context_note = _context_length(manifest, base.module)
+    model, model_note = _model(base, forward, context_length, shape.vocabulary_rows)
+    without_adapter, adapter = _adapter(model, adapter_config, own_step)
+    seeds = [item.file for item in (base.factory, forward_object, tokenizer_object) if item is not None]
+    sources = source_files(base.module, seeds, code.roots)
+    info = CheckpointInfo(
+        path=str(path),
+        fingerprint=_fingerprint(manifest, base, tokenizer, special, sources=sources, model=model),
+        step=own_step,
+        parameters=sum(parameter.numel() for parameter in base.module.parameters()),
+        kind=base.kind,
+        notes=(
+            *notes_on_code(manifest),
+            *located.notes,
+            *base.notes,
+            *notes,
+            *special.notes,
+            *context_note,
+            *model_note,
+        ),
+    )
+    return Checkpoint(
+        model=model,
+        tokenizer=tokenizer,
+        info=info,
+        module=base.module,
+        begin_token_ids=special.begin,
+        end_token_ids=special.end,
+        held_out_ids=_held_out(shape, tokenizer),
+        prompt_template=manifest.model.prompt_template,
+        context_length=context_length,
+        device=str(target),
+        dtype=_dtype_of(base.module),
+        logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
+        without_adapter=without_adapter,
+        adapter=adapter or merged,
+        files=_files(manifest, located, (*base.files, *merged_files), sources, places),
+    )
+
+
+def _files(
+    manifest: Manifest, located: Located, weights: tuple[Path, ...], sources: list[Path], places: list[Path]
+) -> tuple[Path, ...]:
+    """Everything that was read, or would have been had it been there under its usual name."""
+    settings = manifest.model
+    named = [path for path in (manifest.path, settings.config) if path is not None]
+    if settings.tokenizer is not None:
+        places = [manifest.folder / settings.tokenizer]
+    own = [located.path] if located.path.is_file() else list(located.path.iterdir())
+    beside = [file for place in places for file in (place.glob("*token*") if place.is_dir() else [place])]
+    every = (*named, *weights, *sources, *own, *beside)
+    return tuple(sorted({file.resolve() for file in every if file.is_file()}))
+
+
+def _load_base(
+    located: Located,
+    manifest: Manifest,
+    code: UserCode,
+    dtype: torch.dtype | None,
+    working_folder: Path,
+    *,
+    trust: bool,
+) -> Base:
+    if located.kind == "weights":
+        return load_plain(located.path, manifest, code, dtype, trust=trust)
+    if located.kind == "huggingface":
+        return load_huggingface(located.path, dtype, trust=trust)
+    return find_base(located.path, manifest, code, dtype, working_folder, trust=trust)
+
+
+def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None, tuple[str, ...], Any]:
+    """Put the adapter in, where there is one; what the base's file says of its step does not hold for an adapter.
+
+    The last value is the adapter's configuration.
+    """
+    if located.kind != "adapter":
+        return base, base.step if located.step is None else located.step, (), None
+    from evalharness.models.torch import adapters  # noqa: PLC0415 - peft takes seconds to import
+
+    adapter = adapters.read_adapter(located.path, trust=trust)
+    with torch.no_grad():
+        notes = adapters.apply_adapter(base.module, adapter, located.step)
+    return base.with_adapter(adapter.config_file, adapter.weights_file), located.step, notes, adapter.config
+
+
+def _adapter(model: LanguageModel, config: Any, step: int | None) -> tuple[LanguageModel | None, AdapterFacts | None]:
+    """The model with its adapter switched off, and what is known of the adapter; nothing where there is none."""
+    if config is None:
+        return None, None
+    from evalharness.models.torch import adapted  # noqa: PLC0415 - peft takes seconds to import
+
+    return adapted.without_adapter(model), adapted.adapter_facts(model.module, config, step=step)
+
+
+def _merged(
+    located: Located,
+    base: Base,
+    step: int | None,
+    manifest: Manifest,
+    code: UserCode,
+    working_folder: Path,
+    *,
+    trust: bool,
+) -> tuple[AdapterFacts | None, tuple[Path, ...]]:
+    """What is known of the adapter that the manifest says is merged into the weights, and the files that tell it.
+
+    Both models are in memory until it has been asked how often the adapter is in the one.
+    """
+    folder = manifest.model.merged_adapter
+    if folder is None or located.kind == "adapter":
+        return None, ()
+    from evalharness.models.torch import adapted, adapters  # noqa: PLC0415 - peft takes seconds to import
+
+    adapter = adapters.read_adapter(folder, trust=trust)
+    before = find_base(folder, manifest, code, None, working_folder, trust=trust)
+    facts = adapted.merged_facts(
+        base.module.state_dict(), before.module.state_dict(), adapter.state, adapter.config, step=step
+    )
+    return facts, (adapter.config_file, adapter.weights_file, *before.files)
+
+
+def check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None:
+    """Raise UntrustedError where a manifest from outside the working folder would run code and nobody said so."""
+    specs = code_specs(manifest)
+    inside = manifest.folder.resolve().is_relative_to(working_folder.resolve())
+    if specs and not inside and not trust:
+        raise UntrustedError(
+            f"{manifest.path}: runs {', '.join(specs)} and lies outside the working folder {working_folder}; "
+            "--trust allows it"
+        )
+
+
+def forward_of(manifest: Manifest, code: UserCode, otherwise: Forward) -> tuple[Forward, UserObject | None]:
+    """How the model is called on ids: as the manifest says, or ``otherwise``; CheckpointError for no function."""
+    spec = manifest.model.forward
+    if spec is None:
+        return otherwise, None
+    user_object = code.load(spec, "forward")
+    if not callable(user_object.value):
+        raise CheckpointError(f"forward = {spec!r}: is a {type(user_object.value).__name__}, expected a function")
+    return user_object.value, user_object
+
+
+def _tokenizer_places(located: Located, manifest: Manifest) -> list[Path]:
+    """The checkpoint's own folder and those above it, up to the manifest's."""
+    start = located.path if located.path.is_dir() else located.path.parent
+    start = start.resolve()
+    places = [start]
+    if manifest.path is not None and start.is_relative_to(manifest.folder.resolve()):
+        steps_up = len(start.relative_to(manifest.folder.resolve()).parts)
+        return [*places, *start.parents[:steps_up]]
+    # Without a manifest above it, a series shares what lies beside its steps.
+    return [*places, start.parent, manifest.folder]
+
+
+def _check_vocabulary(name: str, shape: Shape, tokenizer: KnownTokenizer) -> None:
+    count = tokenizer.vocab_size
+    if shape.embedding_rows is not None and count > shape.embedding_rows:
+        raise CheckpointError(f"{name}: embedding has {shape.embedding_rows} rows, tokenizer has {count} tokens")
+    if count > shape.vocabulary_rows:
+        raise CheckpointError(f"{name}: output has {shape.vocabulary_rows} rows, tokenizer has {count} tokens")
+
+
+def _held_out(shape: Shape, tokenizer: KnownTokenizer) -> tuple[int, ...]:
+    return tuple(row for row in range(shape.vocabulary_rows) if row not in tokenizer.token_ids)
+
+
+def _context_length(manifest: Manifest, module: nn.Module) -> tuple[int | None, tuple[str, ...]]:
+    said, found = manifest.model.context_length, context_length_of(module)
+    if said is not None:
+        note = f"context_length {said} of the manifest; the module itself says {found}"
+        return said, () if found in {None, said} else (note,)
+    if found is None:
+        return None, ("the context length is not known; context_length in the manifest sets it",)
+    return found, ()
+
+
+def _model(base: Base, forward: Forward, context_length: int | None, rows: int) -> tuple[TorchModel, tuple[str, ...]]:
+    if base.is_plain or forward is not base.forward:
+        return TorchModel(base.module, forward=forward, context_length=context_length, vocabulary_rows=rows), ()
+    from evalharness.models.torch import huggingface  # noqa: PLC0415 - imported by now, and only for such models
+
+    cached, reason = huggingface.supports_cache(base.module)
+    model = huggingface.CachedModel(
+        base.module, forward=forward, context_length=context_length, vocabulary_rows=rows, supports_cache=cached
+    )
+    return model, () if cached else (f"runs without a cache: {reason}",)
+
+
+def _fingerprint(
+    manifest: Manifest,
+    base: Base,
+    tokenizer: KnownTokenizer,
+    special: SpecialTokens,
+    *,
+    sources: list[Path],
+    model: TorchModel,
+) -> str:
+    settings = manifest.model
+    return digest_of(
+        {
+            "kind": base.kind,
+            "weights": digests_of_files(base.files),
+            "tensors": base.tensors_digest,
+            "sources": digests_of_files(sources),
+            "factory": settings.factory,
+            "forward": settings.forward,
+            "args": settings.args,
+            "config": None if settings.config is None else read_config(settings.config),
+            "tokenizer": tokenizer.digest(),
+            "begin": special.begin,
+            "end": sorted(special.end),
+            "prompt_template": settings.prompt_template,
+            "attention": settings.attention,
+            "context_length": model.context_length,
+            "dtype": _dtype_of(base.module),
+            "device": model.device.type,
+        }
+    )
+
+
+def _dtype_of(module: nn.Module) -> str:
+    floating = (tensor.dtype for tensor in module.parameters() if tensor.is_floating_point())
+    return dtype_name(next(floating, torch.float32))

@@ -1,0 +1,286 @@
+"""A path becomes one checkpoint: what lies there, and which step of a series is meant. No weights are read here.
+
+A folder is, in this order: an adapter of its own, a series of adapters, a Hugging Face model of its own, a series of
+other checkpoints, or one weight file. ``step`` always looks for a series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.errors import CheckpointError
+from evalharness.models.torch.sidecars import Sidecar, best_in_trainer_state, read_sidecar
+from evalharness.models.torch.step_names import is_best_name, is_last_name, step_in_name
+from evalharness.models.torch.wording import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalharness.settings.manifest import Manifest
+
+Kind = Literal["weights", "adapter", "huggingface"]
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+INDEX_SUFFIX = ".index.json"
+WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+
+# What trainers write beside the weights. A `.bin` counts only under these names: data sets are `.bin` files too.
+_NOT_WEIGHTS = (
+    "optim",
+    "scheduler",
+    "rng_state",
+    "training_args",
+    "scaler",
+    "sampler",
+    "random_states",
+    "adapter_model",
+)
+_HUGGINGFACE_NAMES = ("model.safetensors", "pytorch_model.bin")
+_BIN_NAMES = ("pytorch_model", "model")
+_LOOKED_FOR = (
+    "looked for .pt, .pth, .safetensors, *.safetensors.index.json, adapter_config.json, config.json with weights"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStep:
+    """One checkpoint of a series. ``step`` is None where neither a name nor a file beside it tells."""
+
+    step: int | None
+    path: Path
+    is_best: bool = False
+    logged_val_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The one checkpoint that is meant: a weight file, or the folder of an adapter or of a Hugging Face model."""
+
+    kind: Kind
+    path: Path
+    step: int | None
+    logged_val_loss: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_series(path: Path | str, manifest: Manifest | None = None) -> list[SeriesStep]:
+    """Return the checkpoints of a folder in the order of their steps; empty where it is no series.
+
+    The unnumbered come first, ``final`` and ``last`` come last. A ``best`` takes its step from the step that it is a
+    copy of. A folder with adapters is a series of adapters: the base beside them is none of its steps. ``manifest``
+    tells whether the weights belong to the user's own module, and which file is the base.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return []
+    plain = manifest is not None and manifest.model.factory is not None
+    base = manifest.model.weights if manifest is not None else None
+    # Of the files only whole weights: an optimizer's state is no step, nor is one shard of several.
+    own_files = [] if kind_of(folder, plain=plain) == "huggingface" else weight_files_in(folder)
+    children = sorted([*own_files, *(child for child in folder.iterdir() if child.is_dir())])
+    kinds = {child: kind_of(child, plain=plain) for child in children if not _same(child, base)}
+    members = [child for child, kind in kinds.items() if kind == "adapter"] or [
+        child for child, kind in kinds.items() if kind is not None
+    ]
+    if not any(step_in_name(child.name) is not None or is_best_name(child.name) for child in members):
+        return []
+    marked = best_in_trainer_state(folder, members)
+    steps = [_series_step(child, is_best_name(child.name) or child == marked) for child in members]
+    return sorted(_with_steps_of_copies(steps), key=_order)
+
+
+def locate(path: Path | str, manifest: Manifest, step: int | None = None) -> Located:
+    """Return the one checkpoint that a path and a step mean.
+
+    Raises CheckpointError where nothing is there, nothing can be loaded, or the step is not in the series.
+    """
+    path = Path(path)
+    if not path.exists():
+        siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise CheckpointError(f"{path}: no such file or folder ({nearest(path.name, sorted(siblings))})")
+    kind = kind_of(path, plain=manifest.model.factory is not None)
+    series = find_series(path, manifest)
+    if step is not None and series:
+        return _located(_one_step(path, series, step), manifest, ())
+    if series and not _is_itself(kind, series):
+        chosen, note = _best_or_last(path, series)
+        return _located(chosen, manifest, (note,))
+    if kind is None:
+        raise CheckpointError(_nothing_here(path))
+    return _single(path, kind, series, step)
+
+
+def kind_of(path: Path, *, plain: bool) -> Kind | None:
+    """Tell what one path holds; None where it is nothing that can be loaded.
+
+    ``plain`` says that a factory makes the module, so that a ``config.json`` is its own and not transformers'.
+    """
+    if path.is_file():
+        if path.name in ADAPTER_WEIGHTS and (path.parent / ADAPTER_CONFIG).is_file():
+            return "adapter"
+        if not plain and path.name.startswith(_HUGGINGFACE_NAMES) and _is_huggingface_folder(path.parent):
+            return "huggingface"
+        return "weights" if _is_weight_file(path) or path.suffix in WEIGHT_SUFFIXES else None
+    if (path / ADAPTER_CONFIG).is_file():
+        return "adapter"
+    if not plain and _is_huggingface_folder(path):
+        return "huggingface"
+    return "weights" if len(weight_files_in(path)) == 1 else None
+
+
+def weight_files_in(folder: Path) -> list[Path]:
+    """Return the weight files of a folder; a sharded one counts once, as its index."""
+    if not folder.is_dir():
+        return []
+    files = sorted(child for child in folder.iterdir() if child.is_file() and _is_weight_file(child))
+    indices = [file for file in files if file.name.endswith(INDEX_SUFFIX)]
+    stems = tuple(file.name.split(".")[0] + "-" for file in indices)
+    return indices + [file for file in files if file not in indices and not (stems and file.name.startswith(stems))]
+
+
+def main_file(path: Path) -> Path:
+    """Return the file that holds the weights of an adapter's folder, of a folder with one weight file, or the file."""
+    if path.is_file():
+        return path
+    for name in ADAPTER_WEIGHTS:
+        if (path / name).is_file():
+            return path / name
+    files = weight_files_in(path)
+    return files[0] if files else path
+
+
+def _is_weight_file(path: Path) -> bool:
+    name = path.name
+    if name.startswith(_NOT_WEIGHTS):
+        return False
+    if name.endswith(INDEX_SUFFIX):
+        return True
+    return path.suffix in WEIGHT_SUFFIXES and (path.suffix != ".bin" or name.startswith(_BIN_NAMES))
+
+
+def _is_huggingface_folder(folder: Path) -> bool:
+    files = weight_files_in(folder) if (folder / "config.json").is_file() else []
+    return any(file.name.startswith(_HUGGINGFACE_NAMES) for file in files)
+
+
+def _same(child: Path, base: Path | None) -> bool:
+    return base is not None and child.resolve() == base.resolve()
+
+
+def _series_step(child: Path, is_best: bool) -> SeriesStep:
+    sidecar = read_sidecar(child)
+    step = step_in_name(child.name)
+    return SeriesStep(sidecar.step if step is None else step, child, is_best, sidecar.val_loss)
+
+
+def _with_steps_of_copies(steps: list[SeriesStep]) -> Iterable[SeriesStep]:
+    """Give each unnumbered step the number of the step whose weights are the same bytes."""
+    for item in steps:
+        twin = _twin(item, steps) if item.step is None else None
+        if twin is None:
+            yield item
+        else:
+            yield replace(item, step=twin.step, logged_val_loss=item.logged_val_loss or twin.logged_val_loss)
+
+
+def _twin(item: SeriesStep, steps: list[SeriesStep]) -> SeriesStep | None:
+    own = main_file(item.path)
+    for other in steps:
+        theirs = main_file(other.path)
+        if other.step is not None and own.is_file() and theirs.is_file() and _equal_bytes(own, theirs):
+            return other
+    return None
+
+
+def _equal_bytes(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as left, other.open("rb") as right:
+        while chunk := left.read(1 << 20):
+            if chunk != right.read(1 << 20):
+                return False
+    return True
+
+
+def _order(item: SeriesStep) -> tuple[bool, int, bool, str]:
+    number = -1 if item.step is None else item.step
+    return (item.step is None and is_last_name(item.path.name), number, item.is_best, item.path.name)
+
+
+def _is_itself(kind: Kind | None, series: list[SeriesStep]) -> bool:
+    """Whether a folder that also holds a series is a checkpoint of its own (see the head of this file)."""
+    adapters_below = any((item.path / ADAPTER_CONFIG).is_file() for item in series)
+    return kind == "adapter" or (kind == "huggingface" and not adapters_below)
+
+
+def _one_step(path: Path, series: list[SeriesStep], step: int) -> SeriesStep:
+    matches = [item for item in series if item.step == step]
+    named = [item for item in matches if step_in_name(item.path.name) == step] or matches
+    if not named:
+        known = ", ".join(str(number) for number in sorted({item.step for item in series if item.step is not None}))
+        raise CheckpointError(f"{path}: there is no step {step} (there: {known or 'no numbered step'})")
+    if len(named) > 1:
+        listed = ", ".join(item.path.name for item in named)
+        raise CheckpointError(f"{path}: step {step} is ambiguous ({listed}): give the path of one of them")
+    return named[0]
+
+
+def _best_or_last(path: Path, series: list[SeriesStep]) -> tuple[SeriesStep, str]:
+    best = [item for item in series if item.is_best]
+    # A step that a trainer marked and the copy of it that is called best are one choice.
+    if len({item.step for item in best}) > 1 or (len(best) > 1 and best[0].step is None):
+        listed = ", ".join(item.path.name for item in best)
+        raise CheckpointError(
+            f"{path}: {len(best)} checkpoints are marked best ({listed}): give the path of one of them"
+        )
+    count = len({item.step for item in series if item.step is not None}) or len(series)
+    steps = "1 step" if count == 1 else f"{count} steps"
+    if best:
+        return best[-1], f"best of {steps}: {best[-1].path.name}"
+    return series[-1], f"last of {steps}, none is marked best: {series[-1].path.name}"
+
+
+def _located(chosen: SeriesStep, manifest: Manifest, notes: tuple[str, ...]) -> Located:
+    kind = kind_of(chosen.path, plain=manifest.model.factory is not None)
+    if kind is None:
+        raise CheckpointError(_nothing_here(chosen.path))
+    path = main_file(chosen.path) if kind == "weights" else chosen.path
+    return Located(kind, path, chosen.step, chosen.logged_val_loss, notes)
+
+
+def _single(path: Path, kind: Kind, series: list[SeriesStep], step: int | None) -> Located:
+    found = _step_of_single(path)
+    if step is not None and found.step != step:
+        there = "no step is known of it" if found.step is None else f"it is step {found.step}"
+        raise CheckpointError(f"{path}: there is no step {step} ({there})")
+    below = "the 1 step" if len(series) == 1 else f"one of the {len(series)} steps"
+    notes = (f"the folder's own weights, not {below} below it",) if series else ()
+    if path.is_file() and kind != "weights":
+        path = path.parent
+    return Located(kind, main_file(path) if kind == "weights" else path, found.step, found.val_loss, notes)
+
+
+def _step_of_single(path: Path) -> Sidecar:
+    found = read_sidecar(path)
+    step = step_in_name(path.name)
+    if step is None and path.name in ADAPTER_WEIGHTS:
+        step = step_in_name(path.parent.name)
+    if step is None and found.step is None:
+        twins = [item for item in find_series(path.parent) if _same(item.path, path)]
+        return Sidecar(twins[0].step, found.val_loss) if twins else found
+    return Sidecar(found.step if step is None else step, found.val_loss)
+
+
+def _nothing_here(path: Path) -> str:
+    if path.is_file():
+        return f"{path}: is not a checkpoint ({_LOOKED_FOR})"
+    files = weight_files_in(path)
+    if len(files) > 1:
+        listed = ", ".join(file.name for file in files[:5])
+        return f"{path}: holds {len(files)} weight files and no step in their names ({listed}): give the path of one"
+    if not any(path.iterdir()):
+        return f"{path}: the folder is empty ({_LOOKED_FOR})"
+    return f"{path}: holds no checkpoint ({_LOOKED_FOR})"

@@ -1,0 +1,211 @@
+"""Modules as generation and diagnosis see them: ids in, logits for every position out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from evalharness.errors import CheckpointError, EvaluationError
+from evalharness.models.torch.wording import first_line
+
+# Two rows of three: no two of rows, length and vocabulary are the same number, and no row can be taken for positions.
+_PROBE = ((1, 0, 1), (0, 1, 1))
+
+Forward = Callable[[nn.Module, Tensor], Any]
+
+
+def call_module(module: nn.Module, ids: Tensor) -> Any:
+    """Call a module as it is, on ids alone."""
+    return module(ids)
+
+
+class TorchModel:
+    """Any torch module without a cache. Satisfies :class:`evalharness.models.protocols.LanguageModel`."""
+
+    supports_cache = False
+
+    def __init__(
+        self, module: nn.Module, *, forward: Forward = call_module, context_length: int | None, vocabulary_rows: int
+    ) -> None:
+        self.module = module
+        self.context_length = context_length
+        self.vocabulary_rows = vocabulary_rows
+        self.device = _device_of(module)
+        self.fewest_rows: int | None = None
+        self._forward = forward
+
+    def logits(self, ids: Tensor) -> Tensor:
+        """Return logits ``(rows, length, vocabulary)`` for ids ``(rows, length)``: float32 (float64 if the model is).
+
+        Where memory runs out, the rows are run in halves, and ``fewest_rows`` says how few at a time it came to. Raises
+        EvaluationError where the forward pass fails, or one row alone is too much.
+        """
+        with torch.no_grad():
+            try:
+                output = self._forward(self.module, ids)
+            except Exception as error:
+                if is_out_of_memory(error) and len(ids) > 1:
+                    return self._in_halves(ids)
+                shape = tuple(ids.shape)
+                raise EvaluationError(f"the forward pass fails on ids {shape}: {first_line(error)}") from error
+        logits = pick_logits(output)
+        if logits is None or logits.shape[:2] != ids.shape:
+            raise EvaluationError(f"the forward pass on ids {tuple(ids.shape)} returns {_describe(output)}")
+        return widened(logits)
+
+    def _in_halves(self, ids: Tensor) -> Tensor:
+        half = len(ids) // 2
+        self.fewest_rows = min(half, self.fewest_rows or half)
+        return torch.cat([self.logits(ids[:half]), self.logits(ids[half:])])
+
+    def cached_logits(self, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Any]:
+        """Not possible: the module's forward pass has no cache."""
+        raise EvaluationError(f"{type(self.module).__name__} has no cache: use logits()")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a forward pass failed for want of memory: on a device, or on the CPU, which has no error of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def live_model(module: nn.Module, length: int) -> TorchModel:
+    """Make a module that is being trained a model, whatever it needs to return logits for all of ``length`` ids.
+
+    A plain call on ids; where that gives the last position alone, as nanoGPT's does, one with targets beside them; a
+    model of transformers without its cache. Raises EvaluationError where none gives logits for every position.
+    """
+    ids = torch.zeros((1, min(2, length)), dtype=torch.int64, device=_device_of(module))
+    configured = hasattr(getattr(module, "config", None), "use_cache")
+    ways: tuple[Forward, ...] = (_without_cache, call_module) if configured else (call_module, _with_targets)
+    refused: list[str] = []
+    for forward in ways:
+        model = TorchModel(module, forward=forward, context_length=length, vocabulary_rows=0)
+        try:
+            model.vocabulary_rows = model.logits(ids).shape[-1]
+        except EvaluationError as error:
+            refused.append(str(error))
+        else:
+            return model
+    raise EvaluationError(refused[0])
+
+
+def _without_cache(module: nn.Module, ids: Tensor) -> Any:
+    return module(input_ids=ids, use_cache=False)
+
+
+def _with_targets(module: nn.Module, ids: Tensor) -> Any:
+    return module(ids, ids)
+
+
+def pick_logits(output: Any) -> Tensor | None:
+    """Return the logits in what a forward pass returned, or None.
+
+    A tensor; an object with ``.logits`` or a mapping with that key; else the first floating tensor with three
+    dimensions in a tuple.
+    """
+    if isinstance(output, dict):
+        output = output.get("logits", tuple(output.values()))
+    output = getattr(output, "logits", output)
+    candidates = output if isinstance(output, (tuple, list)) else [output]
+    for item in candidates:
+        if isinstance(item, Tensor) and item.is_floating_point() and item.dim() == 3:
+            return item
+    return None
+
+
+def widened(logits: Tensor) -> Tensor:
+    """Return logits in float32, or in float64 where they are that already."""
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What one small forward pass shows: rows of the output, and of the embedding that the ids go into, if found."""
+
+    vocabulary_rows: int
+    embedding_rows: int | None
+
+
+def probe(module: nn.Module, forward: Forward, name: str, *, has_forward_key: bool) -> Shape:
+    """Run a forward pass on ids (2, 3) and return what it shows. ``name`` is the checkpoint's, for messages.
+
+    Raises CheckpointError where the pass fails or returns anything but logits for every position.
+    """
+    ids = torch.tensor(_PROBE, dtype=torch.int64, device=_device_of(module))
+    rows, length = ids.shape
+    seen: list[int] = []
+    hooks = [
+        part.register_forward_pre_hook(_watch(ids, seen)) for part in module.modules() if isinstance(part, nn.Embedding)
+    ]
+    try:
+        with torch.no_grad():
+            output = forward(module, ids)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    way_out = "the function under `forward`" if has_forward_key else 'name a function: forward = "models.py:all_logits"'
+    expected = f"expected logits ({rows}, {length}, vocabulary) for every position; {way_out}"
+    logits = pick_logits(output)
+    if logits is None:
+        raise CheckpointError(f"{name}: forward on ids ({rows}, {length}) returns {_describe(output)}, {expected}")
+    if logits.shape[:2] != ids.shape:
+        only_last = " (only the last position)" if logits.shape[:2] == (rows, 1) else ""
+        shape = tuple(logits.shape)
+        raise CheckpointError(f"{name}: forward on ids ({rows}, {length}) returns {shape}{only_last}, {expected}")
+    return Shape(logits.shape[2], seen[0] if seen else None)
+
+
+# The names under which modules and configurations keep the longest input that they take.
+_CONTEXT_NAMES = (
+    "max_position_embeddings",
+    "n_positions",
+    "context_length",
+    "block_size",
+    "max_seq_len",
+    "max_sequence_length",
+    "max_seq_length",
+    "seq_len",
+    "sequence_len",
+    "n_ctx",
+)
+
+
+def context_length_of(module: nn.Module) -> int | None:
+    """Return the longest input in tokens that a module says it takes, of its configuration or its attributes."""
+    config: Any = getattr(module, "config", None)
+    text_config = config.get_text_config() if hasattr(config, "get_text_config") else None
+    for owner in (text_config, config, module):
+        for name in _CONTEXT_NAMES:
+            value = owner.get(name) if isinstance(owner, dict) else getattr(owner, name, None)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return None
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    for tensor in (*module.parameters(), *module.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+def _watch(ids: Tensor, seen: list[int]) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+    def note_rows(part: nn.Module, inputs: tuple[Any, ...]) -> None:
+        given = inputs[0] if inputs else None
+        if isinstance(given, Tensor) and given.numel() == ids.numel() and torch.equal(given.reshape(ids.shape), ids):
+            seen.append(int(getattr(part, "num_embeddings", 0)))
+
+    return note_rows
+
+
+def _describe(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor {tuple(output.shape)} of {str(output.dtype).removeprefix('torch.')}"
+    if isinstance(output, (tuple, list)):
+        return f"a {type(output).__name__} of {', '.join(_describe(item) for item in output[:3]) or 'nothing'}"
+    return f"a {type(output).__name__} without logits"

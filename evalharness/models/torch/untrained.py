@@ -1,0 +1,64 @@
+"""A model as a manifest describes it before any training: its factory's module, or what training starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalharness.errors import ManifestError
+from evalharness.models.torch.bases import load_huggingface
+from evalharness.models.torch.factory import UserCode, build
+from evalharness.models.torch.loading import check_trusted, forward_of
+from evalharness.models.torch.model import TorchModel, call_module, context_length_of, probe
+from evalharness.models.torch.vocabulary import find_special_tokens, find_tokenizer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.torch.model import Forward
+    from evalharness.settings.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Untrained:
+    """A model that no checkpoint was loaded into, and its tokenizer."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    begin_token_ids: tuple[int, ...]
+    end_token_ids: frozenset[int]
+    context_length: int | None
+
+
+def load_untrained(manifest: Manifest, *, trust: bool) -> Untrained:
+    """Build the factory's module, or load the Hugging Face folder under [model] weights, which training starts from.
+
+    Raises ManifestError or CheckpointError where neither is there, and UntrustedError where code would be run that
+    nobody asked for.
+    """
+    check_trusted(manifest, Path.cwd(), trust)
+    code = UserCode(manifest.folder)
+    module, forward = _module(manifest, code, trust)
+    with code.running(), code.explained("forward on ids (2, 3)"):
+        shape = probe(module, forward, str(manifest.path), has_forward_key=manifest.model.forward is not None)
+    tokenizer, _ = find_tokenizer(manifest, code, [manifest.folder], trust=trust)
+    special = find_special_tokens(manifest, tokenizer, frozenset())
+    context = manifest.model.context_length or context_length_of(module)
+    model = TorchModel(
+        module, forward=code.guarded(forward), context_length=context, vocabulary_rows=shape.vocabulary_rows
+    )
+    return Untrained(model, tokenizer, special.begin, special.end, context)
+
+
+def _module(manifest: Manifest, code: UserCode, trust: bool) -> tuple[nn.Module, Forward]:
+    settings = manifest.model
+    if settings.factory is not None:
+        module = build(code, code.load(settings.factory, "factory"), settings)
+        return module.eval(), forward_of(manifest, code, call_module)[0]
+    folder = settings.weights or manifest.folder
+    if not (folder / "config.json").is_file():
+        raise ManifestError(f"{manifest.path}: [model] factory is not named, and {folder} holds no config.json")
+    base = load_huggingface(folder, None, trust=trust)
+    return base.module.eval(), base.forward

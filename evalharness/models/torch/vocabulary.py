@@ -1,0 +1,131 @@
+"""Which tokenizer a checkpoint has, and what its special tokens are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import CheckpointError, ManifestError
+from evalharness.models.torch.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
+from evalharness.models.torch.wording import nearest
+from evalharness.settings.manifest import is_code_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalharness.models.torch.factory import UserCode, UserObject
+    from evalharness.settings.manifest import Manifest
+
+TOKENIZER_FILE = "tokenizer.json"
+_TRANSFORMERS_FILES = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "spiece.model")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_FILE_SUFFIXES = (".json", ".model", ".txt")
+
+# How the field names the token that ends a text, where nobody says.
+_USUAL_END_TOKENS = ("<|endoftext|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<|end_of_text|>")
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialTokens:
+    """The ids that go before every prompt and those that end a text."""
+
+    begin: tuple[int, ...]
+    end: frozenset[int]
+    notes: tuple[str, ...]
+
+
+def find_tokenizer(
+    manifest: Manifest, code: UserCode, places: Iterable[Path], *, trust: bool
+) -> tuple[KnownTokenizer, UserObject | None]:
+    """Return the tokenizer that the manifest names, or that lies in the first of ``places`` that has one.
+
+    The second value is the user's code that made it, if any did. Raises CheckpointError where there is none.
+    """
+    spec = manifest.model.tokenizer
+    if spec is not None:
+        return _named(spec, manifest.folder, code, trust)
+    places = list(dict.fromkeys(places))
+    for place in places:
+        if (place / TOKENIZER_FILE).is_file() and not (place / "tokenizer_config.json").is_file():
+            return read_tokenizer_file(place / TOKENIZER_FILE), None
+        if any((place / name).is_file() for name in (TOKENIZER_FILE, *_TRANSFORMERS_FILES)):
+            return _of_transformers(str(place), trust, local=True), None
+    listed = ", ".join(str(place) for place in places)
+    raise CheckpointError(f"there is no {TOKENIZER_FILE} in {listed}: put one there, or name it: [model] tokenizer = …")
+
+
+def find_special_tokens(manifest: Manifest, tokenizer: KnownTokenizer, end_of_model: frozenset[int]) -> SpecialTokens:
+    """Resolve the manifest's names and ids, or what tokenizer and model say themselves. Notes say what was assumed.
+
+    ``end_of_model`` are the end ids of a model's own configuration. Raises ManifestError for an unknown token.
+    """
+    notes = []
+    begin = tokenizer.begin_ids
+    if manifest.model.begin_token is not None:
+        begin = (_token_id(manifest, "begin_token", manifest.model.begin_token, tokenizer),)
+    elif begin:
+        notes.append(f"every prompt begins with {tokenizer.decode(begin)!r}, as the tokenizer does it")
+    if manifest.model.end_tokens is not None:
+        end = frozenset(_token_id(manifest, "end_tokens", item, tokenizer) for item in manifest.model.end_tokens)
+        return SpecialTokens(begin, end, tuple(notes))
+    end = tokenizer.end_ids | end_of_model
+    if not end:
+        end, note = _usual_end(tokenizer)
+        notes.append(note)
+    return SpecialTokens(begin, end, tuple(notes))
+
+
+def _usual_end(tokenizer: KnownTokenizer) -> tuple[frozenset[int], str]:
+    names = set(tokenizer.names())
+    for name in _USUAL_END_TOKENS:
+        found = tokenizer.find(name) if name in names else None
+        if found is not None:
+            return frozenset({found}), f"texts end with {name}, by its name; end_tokens in the manifest says otherwise"
+    return frozenset(), "no end token is known: texts end at a stop sequence or a limit"
+
+
+def _token_id(manifest: Manifest, key: str, value: str | int, tokenizer: KnownTokenizer) -> int:
+    if isinstance(value, int):
+        if value in tokenizer.token_ids:
+            return value
+        raise ManifestError(f"{manifest.path}: [model] {key}: the tokenizer has no id {value}")
+    found = tokenizer.find(value)
+    if found is None:
+        known = nearest(value, tokenizer.names())
+        raise ManifestError(f"{manifest.path}: [model] {key}: the tokenizer has no token {value!r} ({known})")
+    return found
+
+
+def _named(spec: str, folder: Path, code: UserCode, trust: bool) -> tuple[KnownTokenizer, UserObject | None]:
+    path = folder / Path(spec).expanduser()
+    if path.is_dir():
+        # A folder with nothing but the file needs no transformers, and no configuration of a model.
+        has_config = any((path / name).is_file() for name in _TRANSFORMERS_FILES)
+        if not has_config and (path / TOKENIZER_FILE).is_file():
+            return read_tokenizer_file(path / TOKENIZER_FILE), None
+        return _of_transformers(str(path), trust, local=True), None
+    if path.is_file():
+        return read_tokenizer_file(path), None
+    if is_code_spec(spec):
+        user_object = code.load(spec, "tokenizer")
+        return _of_code(user_object, code), user_object
+    if _HUB_NAME.fullmatch(spec) is None or spec.endswith(_FILE_SUFFIXES):
+        raise CheckpointError(f"tokenizer = {spec!r}: there is no {path}, and it is no hub name")
+    return _of_transformers(spec, trust, local=False), None
+
+
+def _of_code(user_object: UserObject, code: UserCode) -> KnownTokenizer:
+    value: Any = user_object.value
+    # A class has an unbound `encode` as well: it is called like a function.
+    if isinstance(value, type) or not hasattr(value, "encode"):
+        value = code.call(user_object, "tokenizer")
+    with code.running(), code.explained(f"tokenizer = {user_object.spec!r}"):
+        return wrap(value, user_object.spec)
+
+
+def _of_transformers(name: str, trust: bool, *, local: bool) -> KnownTokenizer:
+    from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
+
+    return huggingface.load_tokenizer(name, trust=trust, local=local)

@@ -1,0 +1,149 @@
+"""Weight files become tensors, safely: no file runs code unless the user said that it may."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from evalharness.errors import CheckpointError, UntrustedError
+from evalharness.models.torch.sidecars import Sidecar, sidecar_of
+from evalharness.models.torch.wording import first_line, first_sentence, some
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STATE_KEYS = ("model_state_dict", "model", "state_dict")
+_GLOBAL = re.compile(r"(?:Unsupported global: GLOBAL|Unsupported class) ([\w.<>]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The tensors of one checkpoint by name, the files that they were read from, and what was saved beside them."""
+
+    state: dict[str, Tensor]
+    files: tuple[Path, ...]
+    step: int | None = None
+    logged_val_loss: float | None = None
+
+
+def read_weights(path: Path, *, trust: bool = False) -> Weights:
+    """Read ``.safetensors``, an index of shards, or anything that ``torch.save`` wrote; tensors stay on the CPU.
+
+    Raises UntrustedError where the file would run code and ``trust`` is not set, CheckpointError where it is missing,
+    broken, or holds no state dict.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    if path.name.endswith(".index.json"):
+        return _read_shards(path, trust)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    return _read_pickle(path, trust)
+
+
+def floating_dtype(state: Mapping[str, Tensor]) -> torch.dtype:
+    """Return the dtype that most of the floating numbers have; float32 where there are none."""
+    counts: dict[torch.dtype, int] = {}
+    for tensor in state.values():
+        if tensor.is_floating_point():
+            counts[tensor.dtype] = counts.get(tensor.dtype, 0) + tensor.numel()
+    return max(counts, key=lambda dtype: counts[dtype]) if counts else torch.float32
+
+
+def _read_safetensors(path: Path) -> Weights:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: is corrupt or truncated: {first_line(error)}") from error
+    found = sidecar_of({key: _as_number(value) for key, value in metadata.items()})
+    return Weights(state, (path,), found.step, found.val_loss)
+
+
+def _read_shards(index: Path, trust: bool) -> Weights:
+    try:
+        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        shards = sorted(set(weight_map.values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{index}: is no index of shards: {first_line(error)}") from error
+    absent = [name for name in shards if not (index.parent / name).is_file()]
+    if absent:
+        raise CheckpointError(f"{index}: shards are missing: {some(absent)} of {len(shards)}")
+    state: dict[str, Tensor] = {}
+    for name in shards:
+        state.update(read_weights(index.parent / name, trust=trust).state)
+    if lost := sorted(set(weight_map) - set(state)):
+        raise CheckpointError(f"{index}: tensors are in none of its shards: {some(lost)}")
+    return Weights(state, (index, *(index.parent / name for name in shards)))
+
+
+def _read_pickle(path: Path, trust: bool) -> Weights:
+    saved = _torch_load(path, trust)
+    state, found = _unwrap(path, saved)
+    return Weights(state, (path,), found.step, found.val_loss)
+
+
+def _torch_load(path: Path, trust: bool) -> Any:
+    # Only the zip format can be mapped, which leaves an optimizer's state on the disk.
+    mapped = zipfile.is_zipfile(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mapped)
+    except Exception as error:
+        asked = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        if asked is not None:
+            raise UntrustedError(
+                f"{path}: loading it would run code: it asks for {asked.group(1)}, expected only tensors and plain "
+                "values; --trust allows it"
+            ) from error
+        said = first_sentence(error)
+        raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {said}") from error
+
+
+def _unwrap(path: Path, saved: Any) -> tuple[dict[str, Tensor], Sidecar]:
+    """Find the state dict in what was saved, however deep, and step and loss beside it."""
+    found = Sidecar()
+    value = saved
+    while True:
+        if isinstance(value, torch.nn.Module):
+            value = value.state_dict()
+        if not isinstance(value, Mapping):
+            raise CheckpointError(f"{path}: holds a {type(value).__name__}, expected a state dict")
+        beside = sidecar_of(value)
+        found = Sidecar(
+            beside.step if found.step is None else found.step,
+            beside.val_loss if found.val_loss is None else found.val_loss,
+        )
+        inner = next(
+            (value[key] for key in _STATE_KEYS if isinstance(value.get(key), (Mapping, torch.nn.Module))), None
+        )
+        if inner is None:
+            return _as_state(path, value), found
+        value = inner
+
+
+def _as_state(path: Path, value: Mapping[Any, Any]) -> dict[str, Tensor]:
+    state = {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+    others = [str(name) for name in value if str(name) not in state]
+    if not state or others:
+        raise CheckpointError(
+            f"{path}: holds no state dict: expected tensors, or one under {', '.join(_STATE_KEYS)}; "
+            f"there: {some(others or ['nothing'])}"
+        )
+    return state
+
+
+def _as_number(text: str) -> int | float | None:
+    try:
+        return int(text) if re.fullmatch(r"\d+", text) else float(text)
+    except ValueError:
+        return None

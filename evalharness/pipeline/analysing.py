@@ -1,0 +1,271 @@
+"""``analyse``: the degeneration of completions in files that any tool wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.completion_files import CompletionFile, WrittenCompletion, completion_files, read_completions
+from evalharness.completion_files.tasks import Tasks, continuation
+from evalharness.errors import CompletionFileError
+from evalharness.progress import Silent, Watcher
+from evalharness.records import NOT_BEGUN, Interval
+from evalharness.runs import scorecard as cards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from evalharness.completion_files.tokens import Lines, Tokens
+    from evalharness.degeneration import Degeneration, Written
+    from evalharness.records import Problem
+
+SHIPPED = ("humaneval", "warmup")
+"""The problem sets that every installation has: their prompts are taken without being asked for."""
+
+NOT_BEGUN_NOTE = "left out: completions that were never begun"
+PROMPT_CUT = "texts that the prompt was cut off"
+PROMPT_KEPT = "whole programs that don't begin with a prompt that is known, measured whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """One completion's name and what was found in it."""
+
+    task_id: str
+    completion_id: int | None
+    degeneration: Degeneration
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``. Characters count from where the model began to write, after the prompt."""
+        found, loop = self.degeneration, self.degeneration.loop
+        return {
+            "task_id": self.task_id,
+            "completion_id": self.completion_id,
+            "degenerate": found.degenerate,
+            "kind": found.kind,
+            "unit": loop.unit if loop else None,
+            "period": found.period,
+            "copies": found.copies,
+            "onset": found.onset,
+            "length": loop.length if loop else None,
+            "share": found.share,
+            "start_character": loop.start_character if loop else None,
+            "end_character": loop.end_character if loop else None,
+            "ran_to_limit": found.ran_to_limit,
+            "after_answer": found.after_answer,
+            "evidence": found.evidence,
+            "validity": cards.plain(found.validity),
+            "measures": cards.plain(found.measures),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many of the completions are degenerate, in which ways, and the share with its interval."""
+
+    completions: int
+    degenerate: int
+    share: Interval
+    kinds: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"completions": self.completions, "degenerate": cards.plain(self.share), "kinds": dict(self.kinds)}
+
+    def __str__(self) -> str:
+        from evalharness.report.wording import percent_interval
+
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
+        share = percent_interval(self.share) + (f" ({kinds})" if kinds else "")
+        return f"{self.degenerate} of {self.completions} completions are degenerate: {share}"
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedFile:
+    """The degeneration of each completion of a file, in its order. ``notes`` says how the file was read."""
+
+    file: Path
+    completions: tuple[Analysed, ...]
+    forms: Mapping[str, int]
+    notes: tuple[str, ...]
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedFiles:
+    """What was found in each file, and over all. ``faults`` has a line for each file that could not be analysed."""
+
+    files: tuple[AnalysedFile, ...]
+    faults: tuple[str, ...]
+    overall: Summary
+
+    @property
+    def are_several(self) -> bool:
+        """Whether a file's name has to be said with each completion."""
+        return len(self.files) + len(self.faults) > 1
+
+    def json_lines(self) -> Iterator[str]:
+        """One object for each completion, then the summary."""
+        for file in self.files:
+            name = {"file": str(file.file)} if self.are_several else {}
+            for completion in file.completions:
+                yield json.dumps({**name, **completion.as_dict()})
+        summaries = [
+            {"file": str(f.file), **f.summary.as_dict(), "forms": dict(f.forms), "notes": list(f.notes)}
+            for f in self.files
+        ]
+        yield json.dumps({**self.overall.as_dict(), "files": summaries, "faults": list(self.faults)})
+
+    def lines(self) -> Iterator[str]:
+        """A line for each degenerate completion, then one for each file, and last the share over all."""
+        for file in self.files:
+            name = f"{file.file}: " if self.are_several else ""
+            for found in file.completions:
+                if found.degeneration.degenerate:
+                    place = f"{name}{found.task_id} (completion {found.completion_id})"
+                    yield _printable(f"{place}: {found.degeneration.evidence}")
+            yield _printable("; ".join((f"{name}{file.summary}", f"read as {_listed(file.forms)}", *file.notes)))
+        if self.are_several:
+            yield f"all files: {self.overall}"
+
+    def raise_faults(self) -> None:
+        """Raise :class:`CompletionFileError` where a file could not be analysed, once the others are told of."""
+        if self.faults:
+            raise CompletionFileError("; ".join(self.faults))
+
+
+def analyse_files(
+    paths: Sequence[Path],
+    *,
+    key: str | None = None,
+    tokenizer: Path | None = None,
+    problems: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> AnalysedFiles:
+    """Measure the completions of files, or of all files in a folder of a run.
+
+    By tokens too, where a file has their ids or ``tokenizer`` (a tokenizer.json) is given. ``problems`` names the sets
+    that prompts are taken from; without it, they are those of the sets that ship where every task is one of theirs.
+    One file that can't be read doesn't stop the others, it is among the faults. Raises :class:`EvalHarnessError` where
+    that leaves none, and for a tokenizer or a problem set that can't be read.
+    """
+    watcher = watcher or Silent()
+    files = completion_files(paths)
+    tokens = _tokens(tokenizer) if tokenizer else None
+    tasks = Tasks(_problems(problems)) if problems else None
+    analysed: list[AnalysedFile] = []
+    faults: list[str] = []
+    watcher.stage("analysing", len(files))
+    for path in files:
+        try:
+            file = read_completions(path, key)
+            watcher.say(f"{path}: {len(file.completions)} completions, read as {_listed(file.forms)}")
+            analysed.append(_analysed(file, tokens, tasks))
+        except CompletionFileError as error:
+            faults.append(str(error))
+        watcher.advance()
+    if not analysed:
+        raise CompletionFileError("; ".join(faults))
+    return AnalysedFiles(tuple(analysed), tuple(faults), _summary([c for file in analysed for c in file.completions]))
+
+
+def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) -> AnalysedFile:
+    from evalharness.degeneration import analyse_all
+
+    begun = [w for w in file.completions if w.stop_reason not in NOT_BEGUN]
+    if not begun:
+        raise CompletionFileError(f"{file.path}: no completion in it was begun")
+    lines: Lines = {NOT_BEGUN_NOTE: [w.number for w in file.completions if w.stop_reason in NOT_BEGUN]}
+    tasks, prompts = _tasks_of(begun, tasks)
+    inputs = [_input(file.path, completion, tasks, tokens, lines) for completion in begun]
+    found = analyse_all(inputs, tokens.decode if tokens else None)
+    completions = tuple(
+        Analysed(_name(written, given), written.completion_id, degeneration)
+        for written, given, degeneration in zip(begun, inputs, found, strict=True)
+    )
+    counted = (_counted(what, numbers, len(begun)) for what, numbers in lines.items() if numbers)
+    return AnalysedFile(file.path, completions, file.forms, (*prompts, *counted, *file.notes), _summary(completions))
+
+
+def _counted(what: str, numbers: Sequence[int], of: int) -> str:
+    """How many, and where to look, where it is not all of them."""
+    return f"{what} ({len(numbers)}" + (f", the first at line {numbers[0]})" if len(numbers) < of else ")")
+
+
+def _input(file: Path, written: WrittenCompletion, tasks: Tasks | None, tokens: Tokens | None, lines: Lines) -> Written:
+    """What is analysed of one completion: only what the model wrote, as far as that can be told."""
+    from evalharness.degeneration import Written
+
+    problem = tasks.of(written) if tasks else None
+    text = continuation(written, problem)
+    if written.holds_prompt:
+        lines.setdefault(PROMPT_KEPT if text is None else PROMPT_CUT, []).append(written.number)
+    text = written.text if text is None else text
+    own_ids = written.token_ids if text == written.text else None
+    named = written.task_id if written.has_id or written.holds_prompt else None
+    return Written(
+        text,
+        tokens.of(file, written, text, lines) if tokens else own_ids,
+        token_entropy_nats=written.token_entropy_nats if own_ids is not None and not tokens else None,
+        stop_reason=written.stop_reason,
+        prompt=written.prompt if written.prompt is not None or problem is None else problem.prompt,
+        task_id=problem.task_id if problem else named,
+    )
+
+
+def _name(written: WrittenCompletion, given: Written) -> str:
+    """The file's own name of the task; the problem's, where the file has none."""
+    return written.task_id if written.has_id or given.task_id is None else given.task_id
+
+
+def _tasks_of(completions: Sequence[WrittenCompletion], asked: Tasks | None) -> tuple[Tasks | None, list[str]]:
+    """The problems that prompts are taken from, and what is to be said of that."""
+    if asked is not None:
+        unknown = sum(asked.of(written) is None for written in completions)
+        return asked, [f"not in the problem set: completions whose prompt is not known ({unknown})"] if unknown else []
+    # Whoever writes the prompts, too, knows best.
+    if all(written.prompt is not None for written in completions):
+        return None, []
+    for names in (*((name,) for name in SHIPPED), SHIPPED):
+        shipped = Tasks(_problems(names))
+        if all(shipped.of(written) is not None for written in completions):
+            return shipped, [f"prompts from {' and '.join(names)}, whose tasks these are"]
+    return None, []
+
+
+def _problems(names: Iterable[str]) -> Iterator[Problem]:
+    from evalharness.problems import load_problems
+
+    for name in names:
+        yield from load_problems(name, environment=os.environ).problems
+
+
+def _tokens(path: Path) -> Tokens:
+    from evalharness.completion_files.tokens import Tokens
+
+    return Tokens(path)
+
+
+def _summary(completions: Sequence[Analysed]) -> Summary:
+    from evalharness.statistics import share_interval
+
+    flags: dict[str, list[bool]] = {}
+    for completion in completions:
+        flags.setdefault(completion.task_id, []).append(completion.degeneration.degenerate)
+    kinds = Counter(c.degeneration.kind for c in completions if c.degeneration.degenerate and c.degeneration.kind)
+    degenerate = sum(map(sum, flags.values()))
+    return Summary(len(completions), degenerate, share_interval(flags, seed=0), dict(sorted(kinds.items())))
+
+
+def _listed(forms: Mapping[str, int]) -> str:
+    """``EvalPlus``, or ``3 EvalPlus, 2 texts`` where there are several."""
+    return ", ".join(forms if len(forms) == 1 else (f"{count} {form}" for form, count in forms.items()))
+
+
+def _printable(line: str) -> str:
+    """A terminal has no lone surrogates."""
+    return line.encode("utf-8", "backslashreplace").decode("utf-8")
