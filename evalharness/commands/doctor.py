@@ -92,8 +92,7 @@ def _origin(section: str, name: str, manifest: Manifest, environment: Mapping[st
 
 
 def _machine() -> dict[str, str]:
-    import torch
-
+    from evalharness.models.torch.placement import accelerators
     from evalharness.sandbox import usable_cores
 
     found = {"python": platform.python_version(), "cores": str(usable_cores())}
@@ -102,8 +101,7 @@ def _machine() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {**found, "accelerators": ", ".join(devices) or "none: models run on the CPU"}
+    return {**found, "accelerators": ", ".join(accelerators()) or "none: models run on the CPU"}
 
 
 def _data() -> dict[str, str]:

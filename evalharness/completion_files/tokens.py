@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evalharness.errors import CompletionFileError
-from evalharness.models.torch.tokenizers import read_tokenizer_file
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -19,12 +18,25 @@ ENCODED_ANEW = "token_ids that are another tokenizer's, so that their texts were
 NOT_ENCODABLE = "texts with a character that the tokenizer lacks, measured by characters alone"
 
 
-class Tokens:
-    """A ``tokenizer.json`` for the completions of files. Raises CheckpointError where it can't be read."""
+class FileTokenizer(Protocol):
+    """What is needed of a tokenizer: text to ids and back, and the ids that it has."""
 
-    def __init__(self, path: Path) -> None:
+    vocab_size: int
+    token_ids: frozenset[int]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text. Raises ValueError for a character that the vocabulary lacks."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids."""
+
+
+class Tokens:
+    """A tokenizer for the completions of files; ``path`` is the file that it was read from."""
+
+    def __init__(self, path: Path, tokenizer: FileTokenizer) -> None:
         self._path = path
-        self._tokenizer = read_tokenizer_file(path)
+        self._tokenizer = tokenizer
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""

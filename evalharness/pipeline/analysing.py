@@ -246,8 +246,9 @@ def _problems(names: Iterable[str]) -> Iterator[Problem]:
 
 def _tokens(path: Path) -> Tokens:
     from evalharness.completion_files.tokens import Tokens
+    from evalharness.models.torch.tokenizers import read_tokenizer_file
 
-    return Tokens(path)
+    return Tokens(path, read_tokenizer_file(path))
 
 
 def _summary(completions: Sequence[Analysed]) -> Summary:

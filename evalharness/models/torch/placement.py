@@ -72,3 +72,8 @@ def place(module: nn.Module, device: torch.device, dtype: torch.dtype | None) ->
 def dtype_name(dtype: torch.dtype) -> str:
     """Return ``float32`` for ``torch.float32``."""
     return str(dtype).removeprefix("torch.")
+
+
+def accelerators() -> list[str]:
+    """Return the names of the CUDA devices that torch sees here."""
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
