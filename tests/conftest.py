@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from shared_data import mbpp_or_skip
 from small_folder import Run, make_model_folder, runner
 
 pytest_plugins = ["pytester"]
@@ -20,3 +21,9 @@ def model_folder(tmp_path: Path) -> Path:
 def run(model_folder: Path) -> Run:
     """Run the command ``evalharness`` in the folder above the model's, as a user would."""
     return runner(model_folder.parent)
+
+
+@pytest.fixture(scope="session")
+def mbpp_file() -> Path:
+    """A local copy of mbpp.jsonl, which is never part of this repository."""
+    return mbpp_or_skip()

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from shared_data import shared_or_skip
 
 from evalharness.commands.cli import cli
 from evalharness.commands.log_output import ROWS, read_losses
 from evalharness.errors import LogError
 from evalharness.progress import Silent
 from evalharness.training_log import read_log
-
-SEED_LOG = Path("../shared/seed/v1_log.jsonl")
 
 
 def log_of(tmp_path: Path, steps: int, *, every: int = 50) -> Path:
@@ -91,8 +90,7 @@ def test_a_folder_is_looked_through_and_stands_alone(tmp_path):
 
 
 def test_a_real_log_is_shown(tmp_path):
-    if not SEED_LOG.is_file():
-        pytest.skip(f"needs {SEED_LOG}, which lies beside the repository only where it is developed")
-    copy = shutil.copy(SEED_LOG, tmp_path)
+    seed_log = shared_or_skip("seed/v1_log.jsonl")
+    copy = shutil.copy(seed_log, tmp_path)
     assert shown(copy).splitlines()[-1].strip() == "39 of 500 steps; --all shows them all"
     assert len(shown(copy, "--json").splitlines()) == 600

@@ -5,13 +5,11 @@ are here.
 """
 
 import json
-from pathlib import Path
 
 import pytest
+from shared_data import shared_or_skip
 
 from evalharness.degeneration import analyse
-
-SEED = Path(__file__).parents[2].parent / "shared" / "seed"
 
 # Line of the file, from 1: what one copy is, and its kind. All others are "):" from the first character to the last.
 LABELS = {
@@ -58,9 +56,7 @@ EXCERPTS = [
 
 
 def completions() -> list[str]:
-    path = SEED / "v1_token_completions.jsonl"
-    if not path.exists():
-        pytest.skip("the seed run's completions are not beside this copy of the repository")
+    path = shared_or_skip("seed/v1_token_completions.jsonl")
     return [json.loads(line)["completion"] for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -84,7 +80,7 @@ def test_every_completion_that_loops_is_found_and_named():
 
 def test_the_same_loops_are_found_from_the_token_ids():
     texts = completions()
-    tokenizer = pytest.importorskip("tokenizers").Tokenizer.from_file(str(SEED / "tokenizer.json"))
+    tokenizer = pytest.importorskip("tokenizers").Tokenizer.from_file(str(shared_or_skip("seed/tokenizer.json")))
 
     def decode(ids) -> str:
         return tokenizer.decode(list(ids), skip_special_tokens=False)

@@ -1,9 +1,9 @@
 import ast
 import re
-from pathlib import Path
 
 import pytest
 from scripted import problem, scripted, seen, split, subject
+from shared_data import shared_or_skip
 from small_training import Characters
 
 from evalharness.diagnosis import read_rows
@@ -13,7 +13,6 @@ from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems
 from evalharness.records import Finding, RuledOut
 
-SEED = Path(__file__).parents[3] / "shared" / "seed"
 PROMPT = 'def total(values, start):\n    """Return the sum of all values, from start on, as one number."""\n'
 SOLUTION = (
     "    result = start\n    for value in values:\n        result = result + value\n    return round(result, 2)\n"
@@ -130,9 +129,9 @@ def test_a_problem_without_a_solution_is_looked_up_by_its_prompt():
     assert isinstance(looked_up(DataRow(PROMPT, ""), DataRow("", "x"), of=problem("a/1", PROMPT, "")), Finding)
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the data of the run that this was made for is not here")
 def test_the_real_case_has_all_of_humaneval_in_its_data():
-    train, validation = (Split(tuple(read_rows(SEED / f"v2_{name}.jsonl")), (), name) for name in ("train", "val"))
+    files = {name: shared_or_skip(f"seed/v2_{name}.jsonl") for name in ("train", "val")}
+    train, validation = (Split(tuple(read_rows(path)), (), name) for name, path in files.items())
     problems = load_problems("humaneval", environment={}).problems
     found = contamination(subject(scripted(context_length=8), problems=problems, train=train, validation=validation))
     assert found.severity == "contributing"

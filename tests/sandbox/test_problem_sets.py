@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from evalharness.problems.humaneval import load as load_humaneval
 from evalharness.records import Verdict
 from evalharness.sandbox import Job, Limits, Sandbox, self_test
 
-MBPP = Path(os.environ.get("EVALHARNESS_MBPP") or Path(__file__).parents[3] / "shared" / "data" / "mbpp.jsonl")
 FULL = bool(os.environ.get("EVALHARNESS_FULL"))
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs can't be isolated on this system")
@@ -59,11 +57,9 @@ def test_no_empty_body_of_warmup_passes(sandbox):
 
 
 @pytest.fixture(scope="module")
-def mbpp_problems():
+def mbpp_problems(mbpp_file):
     """Every problem under EVALHARNESS_FULL=1, otherwise every fifth and those that are judged in process."""
-    if not MBPP.is_file():
-        pytest.skip("MBPP's data is not part of this repository: set EVALHARNESS_MBPP to it")
-    problems = mbpp.load(MBPP, environment={}, ids=mbpp.ALL_IDS)
+    problems = mbpp.load(mbpp_file, environment={}, ids=mbpp.ALL_IDS)
     return [p for n, p in enumerate(problems) if FULL or n % 5 == 0 or p.judged == "in_process"]
 
 

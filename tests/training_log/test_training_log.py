@@ -1,16 +1,13 @@
 import json
 import math
-from pathlib import Path
 
 import pytest
 from log_files import notes, read
+from shared_data import shared_or_skip
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
 from evalharness.training_log import find_logs, logged_validation, read_log, read_logs
-
-SEED_LOG = Path("../shared/seed/v1_log.jsonl")
-
 
 LINES = """\
 Starting at 2025-12-10, loss is the mean over tokens
@@ -238,10 +235,9 @@ def test_the_logged_validation_loss_is_that_of_the_step_or_the_last():
 
 
 def test_a_real_log_is_read_whole():
-    if not SEED_LOG.is_file():
-        pytest.skip(f"needs {SEED_LOG}, which lies beside the repository only where it is developed")
-    points = read_log(SEED_LOG)
-    rows = [json.loads(line) for line in SEED_LOG.read_text().splitlines()]
+    seed_log = shared_or_skip("seed/v1_log.jsonl")
+    points = read_log(seed_log)
+    rows = [json.loads(line) for line in seed_log.read_text().splitlines()]
     assert len(points) == len(rows)
     assert [p.loss_nats for p in points] == [row.get("train_loss", row.get("val_loss")) for row in rows]
     assert {p.split for p in points} == {"train", "validation"}
