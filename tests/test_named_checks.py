@@ -21,12 +21,12 @@ from evalharness.gate.checks import (
     pass_rate_not_below_baseline,
 )
 from evalharness.records import Finding, NotTestable, Scorecard
-from evalharness.runs import scorecard
+from evalharness.runs import scorecard_json
 from evalharness.statistics import compare_pass_at_k
 
 
 def committed(name: str) -> Scorecard:
-    return scorecard.from_json((ROOT / "reports" / name / "step_1000/scorecard.json").read_text(encoding="utf-8"))
+    return scorecard_json.from_json((ROOT / "reports" / name / "step_1000/scorecard.json").read_text(encoding="utf-8"))
 
 
 LEAKY, CAUSAL = committed("leaky"), committed("causal")

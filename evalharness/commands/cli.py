@@ -64,12 +64,12 @@ def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
     evalharness score my_hf_model --limit 20 --json > card.json
     """
     from evalharness import pipeline
-    from evalharness.runs import scorecard
+    from evalharness.runs import scorecard_json
 
     with watcher() as watching:
         result = pipeline.score(checkpoint, asked, watching)
     if as_json:
-        click.echo(scorecard.to_json(result.scorecard), nl=False)
+        click.echo(scorecard_json.to_json(result.scorecard), nl=False)
     else:
         _print_card(result.scorecard, result.folder / "report.md")
     click.get_current_context().exit(INCOMPLETE if result.scorecard.incomplete else 0)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from evalharness.report import comparison_record, render_comparison
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,4 +28,4 @@ def as_json_text(found: Sequence[Compared]) -> str:
         comparison_record((c.first.name, c.second.name), (c.first.card, c.second.card), c.measures, c.notes)
         for c in found
     ]
-    return json.dumps(cards.plain(rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report import diagnosis_lines, loss_lines
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def to_json(result: DiagnosisResult) -> str:
         "not_testable": diagnosis.not_testable,
         "incomplete": result.incomplete,
     }
-    return json.dumps(cards.plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def preflight_lines(diagnosis: Diagnosis) -> Iterator[str]:
@@ -59,7 +59,7 @@ def preflight_lines(diagnosis: Diagnosis) -> Iterator[str]:
 
 def preflight_json(diagnosis: Diagnosis) -> str:
     """The same as one JSON object."""
-    return json.dumps(cards.plain(diagnosis), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(diagnosis), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _wrapped(label: str, text: str) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import BaselineError, StoreError
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 from evalharness.statistics import compare_pass_at_k
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def baseline_of(card: Scorecard, folder: Path) -> Baseline:
     return Baseline(
         checkpoint={"path": info.path, "step": info.step, "fingerprint": info.fingerprint},
         protocol={
-            "problems": cards.plain(protocol.problems),
+            "problems": plain(protocol.problems),
             **{name: getattr(protocol, name) for name in _HELD_EQUAL},
         },
         passed={

@@ -22,7 +22,7 @@ from evalharness.gate.checks import (
     pass_rate_not_below_baseline,
     unknown_names,
 )
-from evalharness.runs.store import write_file
+from evalharness.runs.files import write_file
 from evalharness.settings.environment import from_environment
 from evalharness.settings.manifest import GateSettings
 

@@ -11,7 +11,7 @@ from evalharness.errors import StoreError
 from evalharness.report import render_card
 from evalharness.report.escaping import fenced, prose, visible
 from evalharness.report.wording import percent_interval
-from evalharness.runs.store import append_file
+from evalharness.runs.files import append_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from evalharness.gate import output as gate_output
 from evalharness.gate.baseline import read_baseline
 from evalharness.gate.decision import GateResult, hold_to, refuse_early, resolve_gate
 from evalharness.gate.decision import save_baseline as write_baseline
-from evalharness.runs.store import write_file
+from evalharness.runs.files import write_file
 from evalharness.settings.manifest import GateSettings, find_manifest
 from evalharness.settings.score_options import resolve
 

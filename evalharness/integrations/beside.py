@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.runs import scorecard as cards
+from evalharness.runs import scorecard_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ class Beside:
             texts.append(file.read().decode("utf-8", "replace"))
             file.close()
         try:
-            return [cards.from_json(texts[0])]
+            return [scorecard_json.from_json(texts[0])]
         except StoreError:
             last = (texts[1].strip().splitlines() or ["it printed nothing"])[-1]
             fault = f"{running.path}: not scored (exit code {running.process.returncode}): {last}"

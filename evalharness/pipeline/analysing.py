@@ -13,7 +13,7 @@ from evalharness.completion_files.tasks import Tasks, continuation
 from evalharness.errors import CompletionFileError
 from evalharness.progress import Silent, Watcher
 from evalharness.records import NOT_BEGUN, Interval
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,8 +58,8 @@ class Analysed:
             "ran_to_limit": found.ran_to_limit,
             "after_answer": found.after_answer,
             "evidence": found.evidence,
-            "validity": cards.plain(found.validity),
-            "measures": cards.plain(found.measures),
+            "validity": plain(found.validity),
+            "measures": plain(found.measures),
         }
 
 
@@ -74,7 +74,7 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"completions": self.completions, "degenerate": cards.plain(self.share), "kinds": dict(self.kinds)}
+        return {"completions": self.completions, "degenerate": plain(self.share), "kinds": dict(self.kinds)}
 
     def __str__(self) -> str:
         from evalharness.report.wording import percent_interval

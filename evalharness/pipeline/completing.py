@@ -9,14 +9,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import Completion
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalharness.generation import Decoding, Prompting, Request, Settings
     from evalharness.pipeline.work import Group, Work
-    from evalharness.runs.store import RunFolder
+    from evalharness.runs.folder import RunFolder
 
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
@@ -43,7 +43,7 @@ def complete(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, t
         ):
             identity = (completion.task_id, completion.decoding, completion.completion_id)
             made[identity] = completion
-            journal.append(keys[identity], cards.plain(completion))
+            journal.append(keys[identity], plain(completion))
             work.watcher.advance()
     return {group: tuple(made[_identity(r)] for r in requests) for group, requests in wanted.items()}
 

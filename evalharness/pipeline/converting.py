@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.completion_files import completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks
+from evalharness.pipeline import counting
 from evalharness.pipeline.executing import jobs_of, judge_jobs, numbered
 from evalharness.pipeline.measuring import judged
 from evalharness.pipeline.running import what_lacks
@@ -28,8 +29,7 @@ from evalharness.records import (
     Protocol,
     Scorecard,
 )
-from evalharness.runs import scorecard as cards
-from evalharness.runs.store import RunFolder
+from evalharness.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +179,8 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
             versions={"evalharness": version("evalharness"), "python": platform.python_version()},
         ),
         loss=Loss(None, None, None, None, "not recomputed: the model was not seen"),
-        pass_at_k={name: {decoding: cards.pass_at_k(executions, asked.ks)}},
-        outcomes={name: {decoding: cards.outcomes(executions)}},
+        pass_at_k={name: {decoding: counting.pass_at_k(executions, asked.ks)}},
+        outcomes={name: {decoding: counting.outcomes(executions)}},
         programs=Programs(len(completions), len(texts), found.cpu_limit_s),
         degeneration=behaviour.rates,
         verdict=behaviour.judgement.verdict,

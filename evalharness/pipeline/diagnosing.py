@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalharness.models.protocols import LanguageModel
     from evalharness.pipeline.work import Behaviour, Group, Work
     from evalharness.records import Completion
-    from evalharness.runs.store import RunFolder
+    from evalharness.runs.folder import RunFolder
 
 
 NEW_TOKENS = 64

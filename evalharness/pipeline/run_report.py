@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.pipeline.run_facts import Fact, facts_of
-from evalharness.runs import scorecard as cards
+from evalharness.runs.folder import RunFolder
 from evalharness.runs.frames import LOG_NAME, last_scorecard, load_run
-from evalharness.runs.store import RunFolder, json_line
+from evalharness.runs.json_values import json_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def keep_records(
     facts = tuple(facts_of(manifest, last, log, log_files(path, manifest.log)))
     record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
     texts = {
-        NAME: json.dumps(cards.plain(record), indent=2, ensure_ascii=False) + "\n",
+        NAME: json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n",
         LOG_NAME: "".join(json_line(_with_null(point)) for point in log),
     }
     if all(_same(folder / name, text) for name, text in texts.items()):
@@ -117,7 +117,7 @@ def read_record(folder: Path) -> RunRecord:
 
 def _with_null(point: LossPoint) -> dict[str, Any]:
     """JSON has no NaN; null stands for every loss that is not finite."""
-    row: dict[str, Any] = cards.plain(point)
+    row: dict[str, Any] = plain(point)
     return row
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
-from evalharness.runs import scorecard as cards
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.pipeline.work import Group, Work
-    from evalharness.runs.store import Journal, RunFolder
+    from evalharness.runs.folder import RunFolder
+    from evalharness.runs.journal import Journal
     from evalharness.sandbox import Job, Sandbox
 
 _FAULTS_SHOWN = 5
@@ -93,7 +94,7 @@ def _execute_group(
             jobs.append(job)
     for execution in sandbox.run(jobs):
         if execution.verdict is not Verdict.NOT_JUDGED:
-            journal.append(keys[execution.task_id, execution.completion_id], cards.plain(execution))
+            journal.append(keys[execution.task_id, execution.completion_id], plain(execution))
         yield execution
 
 

@@ -16,7 +16,8 @@ from evalharness.pipeline.stamps import NAME as STAMP
 from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
 from evalharness.pipeline.writing import assemble, write
 from evalharness.progress import Silent, Watcher
-from evalharness.runs.store import RunFolder, turn
+from evalharness.runs.files import turn
+from evalharness.runs.folder import RunFolder
 from evalharness.settings.score_options import resolve
 
 if TYPE_CHECKING:

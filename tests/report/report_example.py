@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evalharness.runs.scorecard import degeneration_rate
+
 from evalharness.degeneration import analyse
 from evalharness.records import (
     CheckpointInfo,
@@ -28,7 +30,6 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report import Evidence, Read, Scored
-from evalharness.runs.scorecard import degeneration_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import report_example as example
+from evalharness.runs.scorecard import degeneration_rate
 from markdown_it import MarkdownIt
 
 from evalharness.degeneration import analyse
 from evalharness.records import Completion, Finding, Interval, KindRate, Loss, NotTestable, RuledOut, Verdict
 from evalharness.report import Evidence, figures_of, render
-from evalharness.runs.scorecard import degeneration_rate
 
 GOLDEN = Path(__file__).parent / "golden" / "score.md"
 NAMES = ("losses", "loss_by_class", "passage", "pass_at_1", "onsets", "entropy", "entropy_at_onset")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import report_example
 import run_example as example
+from evalharness.runs.scorecard import plain
 
 from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
 from evalharness.report import render_run
 from evalharness.report.run_tables import agreement_notes, agreement_table
 from evalharness.report.run_words import loss_sources
 from evalharness.report.wording import no_cause_in_words
-from evalharness.runs.scorecard import plain
 
 
 def report(cards, *, losses=(), completions=(), **changes) -> str:

@@ -1,41 +1,34 @@
-"""From records to a scorecard, and from a scorecard to JSON and back. Pure: opens nothing."""
+"""Completions, executions and analyses counted: pass@k, verdicts, and shares of degenerate completions. Pure."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from evalharness.degeneration import Degeneration, dependence
-from evalharness.errors import StoreError
 from evalharness.records import (
     ENDED_BY_ITSELF,
     NOT_BEGUN,
-    SCHEMA_VERSION,
     Completion,
     DegenerationRate,
     Execution,
     Interval,
     KindRate,
     MutualInformation,
-    Scorecard,
     Verdict,
 )
 from evalharness.statistics import mean_over_rows, pass_at_k_interval, share_interval
 
-UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
-"""What null stands for in an interval."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, Interval]:
     """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
 
     A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such
-    completions has fewer of them, and one with nothing else drops out. The seed counts for nothing: the intervals are
-    by formula.
+    completions has fewer of them, and one with nothing else drops out. The intervals are by formula: no seed is needed.
     """
     judged: dict[str, list[bool]] = defaultdict(list)
     for execution in executions:
@@ -110,57 +103,3 @@ def _mutual_information(begun: _Begun, seed: int) -> MutualInformation | None:
         own_fits_best=share_interval(found.own_fits_best, seed),
         problems=len(found.nats),
     )
-
-
-def to_json(scorecard: Scorecard) -> str:
-    """The scorecard as JSON, the same bytes for the same scorecard. A number that is not finite becomes null."""
-    return json.dumps(plain(scorecard), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def from_json(text: str) -> Scorecard:
-    """Read a scorecard back; an interval's end that is null becomes infinite again.
-
-    Raises :class:`StoreError` where it is broken or of another version.
-    """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
-
-    try:
-        version = json.loads(text)["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise StoreError(f"the scorecard has schema_version {version}, this evalharness reads {SCHEMA_VERSION}")
-        return TypeAdapter(Scorecard).validate_python(_with_infinities(json.loads(text)))
-    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of ``scorecard.json``; a copy lies in the package as ``scorecard.schema.json``."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer to import than the rest together
-
-    content = TypeAdapter(Scorecard).json_schema()
-    for limit in content["$defs"]["Interval"]["properties"].values():
-        limit["type"] = ["number", "null"]
-    return content
-
-
-def _with_infinities(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_infinities(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == UNKNOWN.keys():
-        return {name: UNKNOWN[name] if number is None else number for name, number in value.items()}
-    return {name: _with_infinities(item) for name, item in value.items()}
-
-
-def plain(value: Any) -> Any:
-    """Records as dicts, tuples as lists, and numbers that JSON lacks as None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

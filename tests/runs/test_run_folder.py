@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import StoreError
-from evalharness.runs.store import RunFolder, json_line
+from evalharness.runs.folder import RunFolder
+from evalharness.runs.json_values import json_line
 
 
 def records(folder, name="completions"):
@@ -129,7 +130,7 @@ TRY = """
     import sys
     from pathlib import Path
     from evalharness.errors import StoreError
-    from evalharness.runs.store import RunFolder
+    from evalharness.runs.folder import RunFolder
     try:
         with RunFolder(Path(sys.argv[1])):
             print("in")
@@ -150,7 +151,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from evalharness.runs.store import RunFolder
+        from evalharness.runs.folder import RunFolder
         with RunFolder(Path(sys.argv[1])):
             os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -162,7 +163,7 @@ FULL = """
     import resource, signal, sys
     from pathlib import Path
     from evalharness.errors import StoreError
-    from evalharness.runs.store import RunFolder
+    from evalharness.runs.folder import RunFolder
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     try:

@@ -1,0 +1,68 @@
+"""Files are written whole, beside their place, and put there in one step: a reader sees the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from evalharness.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def write_file(target: Path, content: str | bytes) -> Path:
+    """Write a whole file in one step, its folder too; a reader sees the old one or the new one. Raises StoreError."""
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(target)
+            except OSError:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return target
+
+
+def append_file(target: Path, text: str, *, largest_bytes: int) -> bool:
+    """Append to a file, unless that would grow beyond ``largest_bytes``; say whether it was done. Raises StoreError."""
+    data = text.encode("utf-8", "replace")
+    try:
+        if len(data) + (target.stat().st_size if target.exists() else 0) > largest_bytes:
+            return False
+        with target.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return True
+
+
+@contextlib.contextmanager
+def turn(lock: Path) -> Iterator[None]:
+    """Wait until no other process is in its turn, and keep them waiting meanwhile. Raises StoreError."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire()
+    except OSError as error:
+        raise cannot_write(lock, error) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The error of a file or folder that could not be written, in one line."""
+    return StoreError(f"{path}: can't be written: {os.strerror(error.errno) if error.errno else error}")

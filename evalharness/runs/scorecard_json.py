@@ -1,0 +1,55 @@
+"""``scorecard.json``: a scorecard as JSON, read back, and the JSON schema of it. Pure: opens nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from evalharness.errors import StoreError
+from evalharness.records import SCHEMA_VERSION, Scorecard
+from evalharness.runs.json_values import plain
+
+UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
+"""What null stands for in an interval."""
+
+
+def to_json(scorecard: Scorecard) -> str:
+    """The scorecard as JSON, the same bytes for the same scorecard. A number that is not finite becomes null."""
+    return json.dumps(plain(scorecard), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Scorecard:
+    """Read a scorecard back; an interval's end that is null becomes infinite again.
+
+    Raises :class:`StoreError` where it is broken or of another version.
+    """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
+
+    try:
+        version = json.loads(text)["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise StoreError(f"the scorecard has schema_version {version}, this evalharness reads {SCHEMA_VERSION}")
+        return TypeAdapter(Scorecard).validate_python(_with_infinities(json.loads(text)))
+    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``scorecard.json``; a copy lies beside this module."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer to import than the rest together
+
+    content = TypeAdapter(Scorecard).json_schema()
+    for limit in content["$defs"]["Interval"]["properties"].values():
+        limit["type"] = ["number", "null"]
+    return content
+
+
+def _with_infinities(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_infinities(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == UNKNOWN.keys():
+        return {name: UNKNOWN[name] if number is None else number for name, number in value.items()}
+    return {name: _with_infinities(item) for name, item in value.items()}
