@@ -43,7 +43,7 @@ from evalharness.settings.manifest import find_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.models.torch import Checkpoint
     from evalharness.records import Completion
 
@@ -169,7 +169,7 @@ def _against_plain_loop(causal: Checkpoint, name: str, requests: list[Request], 
     return Comparison(name, "plain loop", tokens, ours_s, other_s, _looping(written, causal.tokenizer), "")
 
 
-def plain_loop(model: LanguageModel, requests: Sequence[Request], size: Size) -> list[list[int]]:
+def plain_loop(model: TorchModel, requests: Sequence[Request], size: Size) -> list[list[int]]:
     """One full forward pass of the batch a token, all rows of a batch until all are done."""
     finished = []
     ordered = sorted(requests, key=lambda request: len(request.prompt_ids or ()))
@@ -276,7 +276,7 @@ def transformers_generate(module: Any, requests: Sequence[Request], size: Size) 
     return found
 
 
-def _settings(model: LanguageModel, requests: Sequence[Request], size: Size, *, padded: bool) -> Settings:
+def _settings(model: TorchModel, requests: Sequence[Request], size: Size, *, padded: bool) -> Settings:
     rows = [list(request.prompt_ids or ()) for request in requests[:8]]
     return Settings(
         max_new_tokens=size.new_tokens,

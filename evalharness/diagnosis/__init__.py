@@ -1,19 +1,19 @@
 """Why a loss and a behaviour disagree. Each probe is a file: a finding, or what was ruled out, or why it can't be."""
 
 from evalharness.diagnosis.catalogue import CATALOGUE, Probe
+from evalharness.diagnosis.data.rows import DataRow, TokenRow, read_rows, tokenize
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
-from evalharness.diagnosis.losses.over_rows import evenly
-from evalharness.diagnosis.losses.paired import PairedLoss, RowLoss, paired_loss
-from evalharness.diagnosis.losses.rows import DataRow, TokenRow, read_rows, tokenize
-from evalharness.diagnosis.modes import evaluating
-from evalharness.diagnosis.passage import PassageToken, passage
+from evalharness.diagnosis.losses.honest import PairedLoss, RowLoss, paired_loss
+from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.probes.future_leak import future_leak
 from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
-from evalharness.diagnosis.redrawn import redrawn_copy
 from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
-from evalharness.diagnosis.training_batch import TrainingBatch, read_batch
+from evalharness.diagnosis.trials.module_modes import evaluating
+from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
 __all__ = [
     "CATALOGUE",

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.diagnosis.catalogue import CATALOGUE
-from evalharness.diagnosis.examination import Diagnosis, examine, ordered
-from evalharness.diagnosis.losses.rows import TokenRow
-from evalharness.diagnosis.modes import evaluating, training_without_dropout
-from evalharness.diagnosis.probes.future_leak import PROBE as LEAK
-from evalharness.diagnosis.probes.future_leak import future_leak
-from evalharness.diagnosis.probes.label_shift import IGNORED
-from evalharness.diagnosis.redrawn import redrawn_copy
-from evalharness.diagnosis.subject import Split, Subject
-from evalharness.diagnosis.training_batch import (
+from evalharness.diagnosis.data.rows import TokenRow
+from evalharness.diagnosis.data.training_batch import (
     TrainingBatch,
     boundary_of,
     end_of,
@@ -25,6 +18,13 @@ from evalharness.diagnosis.training_batch import (
     prompt_of,
     shift_of,
 )
+from evalharness.diagnosis.examination import Diagnosis, examine, ordered
+from evalharness.diagnosis.probes.future_leak import PROBE as LEAK
+from evalharness.diagnosis.probes.future_leak import future_leak
+from evalharness.diagnosis.probes.label_shift import IGNORED
+from evalharness.diagnosis.subject import Split, Subject
+from evalharness.diagnosis.trials.module_modes import evaluating, training_without_dropout
+from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 from evalharness.progress import Silent
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.catalogue import Outcome, Probe
-    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.progress import Watcher
 
 ROWS = 16
@@ -46,7 +46,7 @@ OF_ROWS = (LEAK, "token_boundary", "stochastic_forward", "vocabulary", "not_fini
 
 
 def preflight_batch(
-    model: LanguageModel,
+    model: TorchModel,
     batch: TrainingBatch,
     tokenizer: Tokenizer | None,
     *,
@@ -96,7 +96,7 @@ def _examined(
     return ordered([*known, *found.findings, *found.ruled_out, *found.not_testable], CATALOGUE, found.incomplete)
 
 
-def _leak(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> Outcome:
+def _leak(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> Outcome:
     """Ask for a leak in evaluation mode, and in training mode without dropout: a mask may be applied in one alone."""
     if not rows:
         return NotTestable(LEAK, "there are no rows with two tokens or more")
@@ -113,7 +113,7 @@ def _leak(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> Out
     return evaluated if isinstance(evaluated, NotTestable) else trained
 
 
-def _first_loss(model: LanguageModel, batch: TrainingBatch) -> Outcome:
+def _first_loss(model: TorchModel, batch: TrainingBatch) -> Outcome:
     """The mean loss of the batch as the loop takes it, against ln V: what an untrained model should start from."""
     probe = "first_loss"
     if batch.targets is None:
@@ -142,7 +142,7 @@ def _first_loss(model: LanguageModel, batch: TrainingBatch) -> Outcome:
     return Finding(probe, "note", claim, evidence, "Start the output layer smaller, or divide the logits by √width.")
 
 
-def _losses(model: LanguageModel, ids: Sequence[int], targets: Sequence[int], offset: int) -> list[float]:
+def _losses(model: TorchModel, ids: Sequence[int], targets: Sequence[int], offset: int) -> list[float]:
     """The losses (nats) of one row's targets as the loop takes them."""
     log_p = torch.log_softmax(model.logits(torch.tensor([ids], device=model.device))[0].double(), dim=-1)
     places = range(1, len(ids)) if offset == 0 else range(len(ids))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
-from evalharness.diagnosis.losses.rows import measured_rows
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.catalogue import Outcome
-    from evalharness.diagnosis.losses.rows import DataRow, TokenRow
-    from evalharness.models.protocols import AdapterFacts, LanguageModel, Tokenizer
+    from evalharness.diagnosis.data.rows import DataRow, TokenRow
+    from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
 
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
@@ -71,7 +71,7 @@ class Subject:
     said for one that is asked last.
     """
 
-    model: LanguageModel
+    model: TorchModel
     tokenizer: Tokenizer
     begin_ids: tuple[int, ...] = ()
     end_ids: frozenset[int] = frozenset()
@@ -83,8 +83,8 @@ class Subject:
     log: tuple[LossPoint, ...] = ()
     logged: LossPoint | None = None
     declared: Declared = field(default_factory=Declared)
-    without_adapter: LanguageModel | None = None
-    base: LanguageModel | None = None
+    without_adapter: TorchModel | None = None
+    base: TorchModel | None = None
     observed: tuple[Observed, ...] = ()
     verdict: CheckpointVerdict | None = None
     adapter: AdapterFacts | None = None
@@ -103,7 +103,7 @@ class Subject:
         return bool(held) if isinstance(held, tuple) else held is not None
 
     @property
-    def before(self) -> LanguageModel | None:
+    def before(self) -> TorchModel | None:
         """The model before this training, where there is one: the adapter switched off, or the base."""
         return self.base if self.without_adapter is None else self.without_adapter
 
@@ -127,6 +127,6 @@ class Subject:
         """The validation loss under every convention that a training loop may have."""
         return recomputed(self)
 
-    def _losses(self, model: LanguageModel | None, split: Split | None) -> TokenLosses:
+    def _losses(self, model: TorchModel | None, split: Split | None) -> TokenLosses:
         rows = () if split is None else split.encoded
         return () if model is None else token_losses(model, measured_rows(rows), tuple(sorted(self.end_ids)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.records import Completion
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
 
 
 def generate(
-    model: LanguageModel,
+    model: TorchModel,
     tokenizer: Tokenizer,
     requests: Sequence[Request],
     prompting: Prompting,

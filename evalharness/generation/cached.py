@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalharness.generation.request import Settings
     from evalharness.generation.row import Row
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 SHORTEST_DRAFT = 2
 """A drafted token costs as much as any other here; only what a pass costs however few tokens it has is saved."""
@@ -28,7 +28,7 @@ SHORTEST_DRAFT = 2
 class CachedEngine:
     """Writes rows in fixed batches; a row that has ended leaves its batch."""
 
-    def __init__(self, model: LanguageModel, allowed: torch.Tensor | None, settings: Settings) -> None:
+    def __init__(self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings) -> None:
         self._model = model
         self._batch_size = settings.batch_size
         self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalharness.generation.request import Request, Settings
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 MARGIN = 8.0
 """What is seen on a few hundred positions is taken this many times: the largest of a whole run is larger."""
@@ -31,7 +31,7 @@ TOLERABLE_NATS = 1e-2
 """Above this a row does not keep its logits in company: the model runs at exact lengths."""
 
 
-def logit_noise(model: LanguageModel, rows: list[list[int]], *, padded: bool) -> float:
+def logit_noise(model: TorchModel, rows: list[list[int]], *, padded: bool) -> float:
     """How far rounding may move a logit (nats), with company, padding and cache.
 
     Computes ``rows`` together as they are run and each alone in double precision, and returns the largest difference
@@ -60,13 +60,13 @@ def logit_noise(model: LanguageModel, rows: list[list[int]], *, padded: bool) ->
     return max(MARGIN * moved, 8 * torch.finfo(torch.float32).eps * largest)
 
 
-def _together(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tensor]:
+def _together(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor]:
     ids, _ = padded_right(rows)
     logits = model.logits(ids.to(model.device))
     return [logits[i, : len(row)] for i, row in enumerate(rows)]
 
 
-def _with_cache(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tensor] | None:
+def _with_cache(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor] | None:
     """The logits of each row, its last tokens read one by one after a batch of what is before them."""
     steps = min(CACHE_STEPS, min(map(len, rows)) - 1)
     ids, held = (part.to(model.device) for part in padded_right([row[: len(row) - steps] for row in rows]))
@@ -86,7 +86,7 @@ def _with_cache(model: LanguageModel, rows: list[list[int]]) -> list[torch.Tenso
 
 
 @contextlib.contextmanager
-def fastest_threads(model: LanguageModel) -> Iterator[None]:
+def fastest_threads(model: TorchModel) -> Iterator[None]:
     """Run torch on as many threads as are fastest for ``model`` now; the caller's own setting comes back afterwards."""
     before = torch.get_num_threads()
     try:
@@ -96,7 +96,7 @@ def fastest_threads(model: LanguageModel) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def choose_threads(model: LanguageModel, rows: int, length: int) -> int:
+def choose_threads(model: TorchModel, rows: int, length: int) -> int:
     """Set torch to as many threads as run this model fastest now, and return how many.
 
     A small model on a busy or throttled machine is often many times faster on one thread than on all: threads that wait
@@ -113,7 +113,7 @@ def choose_threads(model: LanguageModel, rows: int, length: int) -> int:
     return best
 
 
-def usual_generation_s(model: LanguageModel, requests: Sequence[Request], settings: Settings) -> float:
+def usual_generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings) -> float:
     """Seconds that ``requests`` take with completions of ``USUAL_TOKENS``: what can be said before any is written.
 
     From the time of one forward pass of a batch. Of the completions of one problem half are taken to go ways of their
@@ -132,7 +132,7 @@ def usual_generation_s(model: LanguageModel, requests: Sequence[Request], settin
     return tokens * rows / batch / tokens_a_pass * _forward_s(model, batch, length)
 
 
-def _forward_s(model: LanguageModel, rows: int, length: int) -> float:
+def _forward_s(model: TorchModel, rows: int, length: int) -> float:
     ids = torch.zeros((rows, length), dtype=torch.long, device=model.device)
     model.logits(ids)
     taken = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalharness.generation.request import Settings
     from evalharness.generation.row import Row
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 WINDOW_BATCHES = 4
 """Rows under way at once, in batches: enough to find rows of one length, few enough that some finish soon."""
@@ -30,7 +30,7 @@ SHORTEST_DRAFT = 6
 class ParallelEngine:
     """Writes rows with a model that is asked for all positions at once."""
 
-    def __init__(self, model: LanguageModel, allowed: torch.Tensor | None, settings: Settings) -> None:
+    def __init__(self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings) -> None:
         self._model = model
         self._settings = settings
         self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT)

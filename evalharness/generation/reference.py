@@ -11,7 +11,7 @@ from evalharness.generation.decoding import Choice, Distributions
 
 if TYPE_CHECKING:
     from evalharness.generation.row import Row
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
@@ -27,10 +27,10 @@ class Reference:
     can't be copied or run in float64 decides in its own precision.
     """
 
-    def __init__(self, model: LanguageModel, allowed: torch.Tensor | None) -> None:
+    def __init__(self, model: TorchModel, allowed: torch.Tensor | None) -> None:
         self._model = model
         self._allowed = allowed
-        self._double: LanguageModel | None = None
+        self._double: TorchModel | None = None
 
     def choose(self, row: Row) -> Choice:
         """The next token of ``row``. Raises :class:`EvaluationError` where the logits are NaN."""
@@ -46,7 +46,7 @@ class Reference:
             self._double = self._copied(ids)
         return self._double.logits(ids)
 
-    def _copied(self, ids: torch.Tensor) -> LanguageModel:
+    def _copied(self, ids: torch.Tensor) -> TorchModel:
         if sum(p.numel() for p in self._model.module.parameters()) > LARGEST_COPY or self._model.device.type == "mps":
             return self._model
         try:

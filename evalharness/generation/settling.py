@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalharness.generation.request import Settings
     from evalharness.generation.row import Row
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 LONGEST_DRAFT = 64
 
@@ -37,7 +37,7 @@ class Settler:
     """
 
     def __init__(
-        self, model: LanguageModel, allowed: torch.Tensor | None, settings: Settings, shortest_draft: int
+        self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings, shortest_draft: int
     ) -> None:
         self._allowed = allowed
         self._noise_nats = settings.noise_nats

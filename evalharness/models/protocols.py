@@ -29,7 +29,7 @@ class Tokenizer(Protocol):
         ...
 
 
-class LanguageModel(Protocol):
+class TorchModel(Protocol):
     """A model as generation and diagnosis see it, in evaluation mode and without gradients.
 
     ``logits`` takes ids of shape ``(rows, length)`` (int64) and returns float32 logits of shape

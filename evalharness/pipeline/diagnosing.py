@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis import Diagnosis, Observed, Subject
     from evalharness.generation import Settings
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
     from evalharness.pipeline.work import Behaviour, Group, Work
     from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
@@ -119,7 +119,7 @@ def _passed(behaviour: Behaviour, group: Group, index: int) -> bool | None:
     return None if verdict is Verdict.NOT_JUDGED else verdict is Verdict.PASSED
 
 
-def _first_step(work: Work, path: Path) -> LanguageModel | None:
+def _first_step(work: Work, path: Path) -> TorchModel | None:
     """The model as it was at the first step of its series, where it is no adapter and stands in one."""
     from evalharness.models.torch import find_series, load_checkpoint, locate
 

@@ -8,9 +8,9 @@ import torch
 from small_training import data_rows
 
 from evalharness.degeneration import Written, analyse_all, checkpoint_verdict
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.subject import Observed, Subject
-from evalharness.models.protocols import LanguageModel
+from evalharness.models.protocols import TorchModel
 from evalharness.records import Completion, Problem
 from evalharness.statistics import wilson
 
@@ -35,7 +35,7 @@ def seen_problems(count: int = PROBLEMS) -> tuple[Problem, ...]:
 
 
 def writer(
-    model: LanguageModel, end_ids: frozenset[int], *, sample: bool = False
+    model: TorchModel, end_ids: frozenset[int], *, sample: bool = False
 ) -> Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]]:
     """Completes prompts up to an end token (which is left out), those of one length together."""
 

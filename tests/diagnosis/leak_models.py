@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 
 ROWS = 30
 CONTEXT = 160
@@ -110,7 +110,7 @@ def model(make, context_length=CONTEXT):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = make().eval().requires_grad_(False)
-    return TorchModel(module, context_length=context_length, vocabulary_rows=ROWS)
+    return UncachedModel(module, context_length=context_length, vocabulary_rows=ROWS)
 
 
 def rows(count=6, length=50):

@@ -11,7 +11,7 @@ from small_sound import sound, trained
 from small_training import CONTEXT, END, FAMILIES, Characters, data_rows, encoded, logits_of, subject
 from torch import nn
 
-from evalharness.diagnosis.losses.rows import DataRow, TokenRow
+from evalharness.diagnosis.data.rows import DataRow, TokenRow
 from evalharness.diagnosis.subject import Split, Subject
 
 HEAD = "Q: "

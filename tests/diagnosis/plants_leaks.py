@@ -29,7 +29,7 @@ from small_training import (
 from torch import nn
 from whole import whole
 
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.subject import Split
 
 STEPS = 240

@@ -17,7 +17,7 @@ from small_training import CONTEXT, FAMILIES, VOCABULARY, Characters, Plain
 from torch.nn import functional
 
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 
 # Noise, batches, the cache
 
@@ -50,7 +50,7 @@ def scaled_by_length():
     return of(module)
 
 
-class CachedPlain(TorchModel):
+class CachedPlain(UncachedModel):
     """``Plain`` with keys and values kept; ``lost`` is by how much it counts new positions wrongly."""
 
     supports_cache = True

@@ -9,9 +9,9 @@ from small_training import CONTEXT, VOCABULARY, Characters, data_rows, encoded
 from torch import nn
 
 from evalharness.degeneration import analyse
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.subject import Observed, Split, Subject
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 from evalharness.records import Completion, Problem
 
 
@@ -31,8 +31,8 @@ class Scripted(nn.Module):
         return logits
 
 
-def scripted(logits_after=lambda _: {}, *, context_length: int | None = CONTEXT) -> TorchModel:
-    return TorchModel(Scripted(logits_after), context_length=context_length, vocabulary_rows=VOCABULARY)
+def scripted(logits_after=lambda _: {}, *, context_length: int | None = CONTEXT) -> UncachedModel:
+    return UncachedModel(Scripted(logits_after), context_length=context_length, vocabulary_rows=VOCABULARY)
 
 
 def follower(rows, more=lambda _: {}):
@@ -49,7 +49,7 @@ def split(rows: list[DataRow] | None = None, *, end: bool = False, source: str =
     return Split(tuple(rows), encoded(rows, end=end), source)
 
 
-def subject(model: TorchModel | None = None, **more) -> Subject:
+def subject(model: UncachedModel | None = None, **more) -> Subject:
     return Subject(model or scripted(), Characters(), **more)
 
 

@@ -11,7 +11,7 @@ from small_training import END, FAMILIES, Plain, data_rows, encoded, logits_of, 
 from torch import nn
 from torch.nn import functional
 
-from evalharness.diagnosis.losses.rows import TokenRow
+from evalharness.diagnosis.data.rows import TokenRow
 
 STEPS = 150
 

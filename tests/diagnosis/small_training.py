@@ -14,9 +14,9 @@ from leak_models import causal
 from torch import nn
 from torch.nn import functional
 
-from evalharness.diagnosis.losses.rows import DataRow, TokenRow, tokenize
+from evalharness.diagnosis.data.rows import DataRow, TokenRow, tokenize
 from evalharness.diagnosis.subject import Split, Subject
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 
 CONTEXT = 96
 PAD, END = 97, 96
@@ -182,9 +182,9 @@ def trained_without_padding(module: nn.Module, rows: tuple[TokenRow, ...], steps
     return module.eval().requires_grad_(False)
 
 
-def wrapped(module: nn.Module) -> TorchModel:
+def wrapped(module: nn.Module) -> UncachedModel:
     """The module as generation and diagnosis see it."""
-    return TorchModel(module.eval(), context_length=CONTEXT, vocabulary_rows=VOCABULARY)
+    return UncachedModel(module.eval(), context_length=CONTEXT, vocabulary_rows=VOCABULARY)
 
 
 def subject(module: nn.Module, *, end: bool = False, count_prompt: bool = True, **more) -> Subject:

@@ -19,7 +19,7 @@ from small_sound import of, sound, trained
 from small_training import CONTEXT, END, FAMILIES, PAD, VOCABULARY, Plain, data_rows, encoded, subject
 from torch import nn
 
-from evalharness.diagnosis.losses.rows import TokenRow
+from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.subject import Split, Subject
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
 

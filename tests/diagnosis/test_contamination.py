@@ -7,7 +7,7 @@ from shared_data import shared_or_skip
 from small_training import Characters
 
 from evalharness.diagnosis import read_rows
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.probes.contamination import N, contamination, renamed_about
 from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems

@@ -2,7 +2,7 @@ import pytest
 from scripted import problem, scripted, seen, split, subject
 from small_training import CONTEXT
 
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.probes.context import context
 from evalharness.records import Finding, NotTestable, RuledOut
 

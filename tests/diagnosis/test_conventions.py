@@ -8,11 +8,11 @@ from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plai
 from torch import nn
 from torch.nn import functional
 
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
 from evalharness.diagnosis.losses.conventions import reproducing, text_bytes
-from evalharness.diagnosis.losses.paired import paired_loss
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.probes.label_shift import batch_offsets
 from evalharness.diagnosis.probes.overfit import overfit
 from evalharness.diagnosis.probes.undertrained import undertrained

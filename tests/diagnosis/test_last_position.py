@@ -7,8 +7,8 @@ from small_training import END, Characters, data_rows, encoded
 
 from evalharness.degeneration import analyse
 from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.examination import examine
-from evalharness.diagnosis.losses.rows import TokenRow
 from evalharness.diagnosis.probes.last_position import last_position
 from evalharness.diagnosis.subject import Observed, Split
 from evalharness.records import Completion, Finding, NotTestable, Problem, RuledOut

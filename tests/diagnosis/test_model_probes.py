@@ -10,7 +10,7 @@ from small_sound import of, sound
 from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, subject
 from torch import nn
 
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.probes.batch_invariance import batch_invariance
 from evalharness.diagnosis.probes.cache_mismatch import cache_mismatch
 from evalharness.diagnosis.probes.future_leak import future_leak_of
@@ -18,7 +18,7 @@ from evalharness.diagnosis.probes.not_finite import not_finite
 from evalharness.diagnosis.probes.stochastic_forward import stochastic_forward
 from evalharness.diagnosis.probes.vocabulary import vocabulary
 from evalharness.diagnosis.subject import Split
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 from evalharness.records import Finding, NotTestable, Problem, RuledOut
 
 PROBES = [future_leak_of, stochastic_forward, batch_invariance, cache_mismatch, not_finite]
@@ -62,7 +62,7 @@ def test_one_row_is_enough(probe):
 @pytest.mark.parametrize("length", [2, 3, 5])
 def test_short_contexts_can_be_asked(length):
     made = of(sound("plain"))
-    made = replace(made, model=TorchModel(sound("plain"), context_length=length, vocabulary_rows=VOCABULARY))
+    made = replace(made, model=UncachedModel(sound("plain"), context_length=length, vocabulary_rows=VOCABULARY))
     for probe in (stochastic_forward, batch_invariance, not_finite, vocabulary):
         assert not any(isinstance(outcome, Finding) for outcome in answers(probe(made)))
     made = cached("plain")

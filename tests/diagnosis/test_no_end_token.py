@@ -2,7 +2,7 @@ import pytest
 from scripted import follower, problem, scripted, seen, split, subject
 from small_training import END, FAMILIES, data_rows, encoded, wrapped
 
-from evalharness.diagnosis.losses.rows import DataRow, TokenRow
+from evalharness.diagnosis.data.rows import DataRow, TokenRow
 from evalharness.diagnosis.probes.no_end_token import no_end_token
 from evalharness.diagnosis.subject import Split
 from evalharness.errors import EvaluationError

@@ -4,10 +4,10 @@ import pytest
 from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
-from evalharness.diagnosis.behaviour import Asked, askable, completed, new_tokens
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.probes.prompt_format import prompt_format
 from evalharness.diagnosis.subject import Split
+from evalharness.diagnosis.trials.greedy_trials import Asked, askable, completed, new_tokens
 from evalharness.records import Finding, NotTestable, RuledOut
 
 PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n") for i in range(20))

@@ -5,8 +5,8 @@ from scripted import problem, scripted, seen, split, subject
 from small_training import Characters
 
 from evalharness.diagnosis.catalogue import Probe
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import MISSING, examine
-from evalharness.diagnosis.losses.rows import DataRow
 from evalharness.diagnosis.probes.self_reinforcement import forced_copies, reference_curve, self_reinforcement
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut

@@ -2,7 +2,7 @@ import pytest
 from scripted import problem, split, subject
 from small_training import Characters, data_rows
 
-from evalharness.diagnosis.losses.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.probes.token_boundary import token_boundary
 from evalharness.diagnosis.subject import Split
 from evalharness.records import Finding, NotTestable, RuledOut

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 
 ROWS = 40
 CONTEXT = 96
@@ -53,11 +53,11 @@ def seeded(make, seed: int = 0) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def wrapped(module: nn.Module, context_length: int | None = CONTEXT, rows: int = ROWS) -> TorchModel:
-    return TorchModel(module, context_length=context_length, vocabulary_rows=rows)
+def wrapped(module: nn.Module, context_length: int | None = CONTEXT, rows: int = ROWS) -> UncachedModel:
+    return UncachedModel(module, context_length=context_length, vocabulary_rows=rows)
 
 
-def decoder(*, causal: bool = True, seed: int = 0, sharpness: float = 3.0) -> TorchModel:
+def decoder(*, causal: bool = True, seed: int = 0, sharpness: float = 3.0) -> UncachedModel:
     return wrapped(seeded(lambda: Decoder(causal=causal, sharpness=sharpness), seed))
 
 

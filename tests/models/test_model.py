@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from evalharness.models.torch.model import TorchModel
+from evalharness.models.torch.model import UncachedModel
 
 
 class Greedy(nn.Module):
@@ -23,7 +23,7 @@ class Greedy(nn.Module):
 )
 def test_where_memory_runs_out_rows_are_run_in_halves_with_the_same_logits(error):
     module = Greedy(error)
-    model = TorchModel(module, context_length=8, vocabulary_rows=5)
+    model = UncachedModel(module, context_length=8, vocabulary_rows=5)
     ids = torch.arange(36).reshape(9, 4) % 5
     assert torch.equal(model.logits(ids), module.embedding(ids))
     assert model.fewest_rows == 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalharness.diagnosis.losses.layouts import ALONE, END, PADDING, PROMPT, TEXT, Layout, layouts
-from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, Floats, bits, capped, mean
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, bits, capped, mean
 from evalharness.diagnosis.losses.token_losses import OFFSETS, RowLosses
 from evalharness.statistics import ratio_over_rows
 

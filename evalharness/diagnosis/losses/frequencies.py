@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.over_rows import counted_nll, mean, too_few
-from evalharness.diagnosis.losses.rows import measured_rows
+from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.losses.row_means import counted_nll, mean, too_few
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.losses.over_rows import Floats
-    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.losses.row_means import Floats
     from evalharness.diagnosis.subject import Subject
 
 FITTED_TOKENS = 1_000_000

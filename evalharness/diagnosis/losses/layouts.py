@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, every
-from evalharness.diagnosis.losses.padding import PaddingId, padded, padding_ids
-from evalharness.diagnosis.losses.rows import TokenRow, measured_rows
+from evalharness.diagnosis.data.rows import TokenRow, measured_rows
+from evalharness.diagnosis.data.spread import every
+from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS
 from evalharness.diagnosis.losses.token_losses import RowLosses, token_losses
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from evalharness.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.losses.rows import TokenRow
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.models.protocols import TorchModel
 
 OFFSETS = (-1, 0, 1, 2, 3)
 """Which id, counted from the input at a position, the loss is also taken against: 1 is the next token, 0 the input."""
@@ -51,7 +51,7 @@ class RowLosses:
 TokenLosses = tuple[RowLosses, ...]
 
 
-def token_losses(model: LanguageModel, rows: Sequence[TokenRow], end_ids: Sequence[int]) -> TokenLosses:
+def token_losses(model: TorchModel, rows: Sequence[TokenRow], end_ids: Sequence[int]) -> TokenLosses:
     """Measure all of ``rows``, each in a pass of its own: no padding, no neighbours.
 
     Raises :class:`EvaluationError` where the model returns NaN on its own data.
@@ -59,7 +59,7 @@ def token_losses(model: LanguageModel, rows: Sequence[TokenRow], end_ids: Sequen
     return tuple(_measured(model, row, end_ids) for row in rows)
 
 
-def _measured(model: LanguageModel, row: TokenRow, end_ids: Sequence[int]) -> RowLosses:
+def _measured(model: TorchModel, row: TokenRow, end_ids: Sequence[int]) -> RowLosses:
     ids = torch.tensor(row.ids, device=model.device)
     log_p = torch.log_softmax(model.logits(ids[None, :-1])[0].double(), dim=-1)
     nll = -log_p.gather(1, ids[1:, None])[:, 0]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.comparing import change
-from evalharness.diagnosis.inputs import real_inputs
-from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.trials.logit_changes import change
+from evalharness.diagnosis.trials.real_inputs import real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
 

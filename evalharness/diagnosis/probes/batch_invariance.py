@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.comparing import Moved, compare, tolerance_of, unsteady, unsteady_reason
-from evalharness.diagnosis.inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
+from evalharness.diagnosis.trials.logit_changes import Moved, compare, tolerance_of, unsteady, unsteady_reason
+from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 PROBE = "batch_invariance"
 ROWS = 4
@@ -106,7 +106,7 @@ def _cleared(tried: Sequence[tuple[str, Moved]]) -> RuledOut:
     return RuledOut(PROBE, claim, evidence | {"rows": ROWS, "tolerance_nats": allowed})
 
 
-def _ids(model: LanguageModel, rows: _Rows) -> torch.Tensor:
+def _ids(model: TorchModel, rows: _Rows) -> torch.Tensor:
     return torch.tensor(rows, device=model.device)
 
 
@@ -115,7 +115,7 @@ def _filler(rows: _Rows, count: int) -> tuple[int, ...]:
     return (rows[0][0],) * count
 
 
-def _padded_right(model: LanguageModel, rows: _Rows, whole: int) -> list[torch.Tensor] | None:
+def _padded_right(model: TorchModel, rows: _Rows, whole: int) -> list[torch.Tensor] | None:
     length = len(rows[0])
     if whole == length:
         return None
@@ -123,7 +123,7 @@ def _padded_right(model: LanguageModel, rows: _Rows, whole: int) -> list[torch.T
     return [model.logits(_ids(model, [(*row, *padding)]))[0, :length] for row in rows]
 
 
-def _padded_left(model: LanguageModel, rows: _Rows, whole: int) -> list[torch.Tensor]:
+def _padded_left(model: TorchModel, rows: _Rows, whole: int) -> list[torch.Tensor]:
     """Rows of different lengths in one batch, positions counted from each row's first token."""
     padding = whole - len(rows[0])
     ids = _ids(model, [(*_filler(rows, padding), *row) for row in rows])

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.comparing import compare, tolerance_of, unsteady, unsteady_reason
-from evalharness.diagnosis.inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
+from evalharness.diagnosis.trials.logit_changes import compare, tolerance_of, unsteady, unsteady_reason
+from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 PROBE = "cache_mismatch"
 ROWS = 3
@@ -68,7 +68,7 @@ def cache_mismatch(subject: Subject) -> Finding | RuledOut | NotTestable:
     return Finding(PROBE, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
 
 
-def _cached(model: LanguageModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
+def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
     """Logits ``(length, vocabulary)`` of a row: all but its last ``steps`` ids in one pass, then one by one."""
     ids = torch.tensor([row], device=model.device)
     held = torch.ones_like(ids)

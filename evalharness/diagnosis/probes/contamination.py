@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from evalharness.degeneration.lexemes import lexemes, windows
-from evalharness.diagnosis.behaviour import as_scored, encoded
+from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import Finding, Interval, RuledOut
 from evalharness.statistics import pass_at_k_interval, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalharness.diagnosis.losses.rows import DataRow
+    from evalharness.diagnosis.data.rows import DataRow
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Problem
 

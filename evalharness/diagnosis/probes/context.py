@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.behaviour import as_scored, encoded
+from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import sign_test, wilson
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.breakdown import fall
-from evalharness.diagnosis.losses.over_rows import figures, shown, too_few
+from evalharness.diagnosis.losses.row_means import figures, shown, too_few
 from evalharness.diagnosis.losses.token_classes import CONTENT, FORMATTING, TokenClass
 from evalharness.records import Finding, NotTestable, RuledOut
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.inputs import NO_INPUTS, real_inputs
-from evalharness.diagnosis.redrawn import redrawn_copy
+from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
+from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 PROBE = "future_leak"
 LONGEST = 1024
@@ -49,10 +49,10 @@ class _Trial:
 
 
 def future_leak(
-    model: LanguageModel,
+    model: TorchModel,
     rows: Sequence[Sequence[int]],
     *,
-    redrawn: Callable[[], LanguageModel] | None = None,
+    redrawn: Callable[[], TorchModel] | None = None,
     seed: int = 0,
 ) -> Finding | RuledOut | NotTestable:
     """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
@@ -100,7 +100,7 @@ def future_leak_of(subject: Subject) -> Finding | RuledOut | NotTestable:
     return future_leak(subject.model, inputs, redrawn=lambda: redrawn_copy(subject.model), seed=subject.seed)
 
 
-def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
+def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
     """The largest change seen, how many trials, and what counts as a change; None where nothing moved anything.
 
     A positive control at each length: changing the first token has to move the logits at later positions.
@@ -125,7 +125,7 @@ def _test(model: LanguageModel, rows: Sequence[Sequence[int]], seed: int) -> tup
     return (worst, trials, threshold) if max(control, worst.change_nats) > threshold else None
 
 
-def _logits(model: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
+def _logits(model: TorchModel, ids: torch.Tensor) -> torch.Tensor:
     """``(length, vocabulary)``. Raises :class:`EvaluationError` where nothing can be compared."""
     logits = model.logits(ids)[0]
     if bool((logits.isnan() | (logits == torch.inf)).any()) or not bool(logits.isfinite().any(dim=-1).all()):

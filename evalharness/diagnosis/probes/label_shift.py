@@ -11,7 +11,7 @@ import torch
 
 from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
-from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, Floats, capped, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, capped, figures, mean, shown, too_few
 from evalharness.diagnosis.losses.token_losses import OFFSETS, token_losses
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 PROBE = "label_shift"
 MARGIN_NATS = 0.5
@@ -154,7 +154,7 @@ def _only_by_training(subject: Subject, best: int) -> bool:
     return bool(fit) and all(item.convention.shift == best for item in fit)
 
 
-def _untrained(model: LanguageModel) -> LanguageModel:
+def _untrained(model: TorchModel) -> TorchModel:
     """A copy whose matrices are drawn anew, each with the spread that it has: nothing of training is left in them."""
     twin = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.losses.rows import measured_rows
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import share_interval, wilson
 

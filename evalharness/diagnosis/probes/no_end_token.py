@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Interval
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.inputs import NO_INPUTS, real_inputs
+from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 

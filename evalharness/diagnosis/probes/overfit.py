@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.losses.over_rows import FEWEST_ROWS, counted_nll, figures, mean, shown
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, counted_nll, figures, mean, shown
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 
 if TYPE_CHECKING:

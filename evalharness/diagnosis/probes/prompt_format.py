@@ -10,7 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.behaviour import (
+from evalharness.diagnosis.data.shared_ends import shared_prefix, shared_suffix
+from evalharness.diagnosis.data.spread import every
+from evalharness.diagnosis.losses.frequencies import knows_its_rows
+from evalharness.diagnosis.probes.token_boundary import is_split
+from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
     Change,
     as_scored,
@@ -23,10 +27,6 @@ from evalharness.diagnosis.behaviour import (
     judged,
     new_tokens,
 )
-from evalharness.diagnosis.losses.frequencies import knows_its_rows
-from evalharness.diagnosis.losses.over_rows import every
-from evalharness.diagnosis.prefixes import shared_prefix, shared_suffix
-from evalharness.diagnosis.probes.token_boundary import is_split
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.conventions import plain, reproducing
-from evalharness.diagnosis.losses.over_rows import figures, shown
+from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.degeneration.batches import seq_reps
-from evalharness.diagnosis.behaviour import encoded
+from evalharness.diagnosis.trials.greedy_trials import encoded
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval, sign_test
@@ -24,7 +24,7 @@ from evalharness.statistics import mean_over_rows, share_interval, sign_test
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
 
 PROBE = "self_reinforcement"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.over_rows import figures, mean, shown, too_few
+from evalharness.diagnosis.losses.row_means import figures, mean, shown, too_few
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:

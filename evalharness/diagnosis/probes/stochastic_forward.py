@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.comparing import compare
-from evalharness.diagnosis.inputs import NO_INPUTS, awake, real_inputs
-from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.trials.logit_changes import compare
+from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, awake, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 PROBE = "stochastic_forward"
 ROWS = 4
@@ -63,13 +63,13 @@ def stochastic_forward(subject: Subject) -> Finding | RuledOut | NotTestable:
     return Finding(PROBE, "cause", claim, evidence, remedy)
 
 
-def _repeated(model: LanguageModel, row: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _repeated(model: TorchModel, row: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     ids = torch.tensor([row], device=model.device)
     first = model.logits(ids)[0]
     return [(first, model.logits(ids)[0]) for _ in range(REPEATS)]
 
 
-def _tolerance(model: LanguageModel) -> float:
+def _tolerance(model: TorchModel) -> float:
     dtype = next((p.dtype for p in model.module.parameters() if p.is_floating_point()), torch.float32)
     is_half = dtype in {torch.float16, torch.bfloat16}
     return torch.finfo(dtype).eps * (UNITS_OF_HALF if is_half else UNITS)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.behaviour import Asked, Change, askable, can_change, change, degenerate, encoded
-from evalharness.diagnosis.prefixes import shared_prefix
+from evalharness.diagnosis.data.shared_ends import shared_prefix
+from evalharness.diagnosis.trials.greedy_trials import Asked, Change, askable, can_change, change, degenerate, encoded
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
-from evalharness.diagnosis.losses.over_rows import counted_nll, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.inputs import real_inputs, spelled
-from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.trials.real_inputs import real_inputs, spelled
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, wilson
 

@@ -5,9 +5,9 @@
     locate.py        a path or a folder of a series -> one checkpoint
     weights.py       its file -> tensors, safely
     factory.py       the manifest's code -> a module          huggingface.py  a folder -> a module
-    fit.py           tensors into the module                  adapters.py     an adapter into the module
+    fitting.py       tensors into the module                  adapters.py     an adapter into the module
     adapted.py       a model with its adapter switched off, and what is known of the adapter
-    vocabulary.py    tokenizer and special tokens
+    tokenizer_lookup.py   tokenizer and special tokens
     fingerprint.py   everything that could change a result -> one digest
     loading.py       all of it together: load_checkpoint
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 
 class WithoutAdapter:
     """The same model with every adapter switched off for the time of each call.
 
-    Satisfies :class:`evalharness.models.protocols.LanguageModel`. The module is shared with the model, and is
+    Satisfies :class:`evalharness.models.protocols.TorchModel`. The module is shared with the model, and is
     unchanged afterwards.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: TorchModel) -> None:
         self._model = model
         self.module = model.module
         self.context_length = model.context_length
@@ -49,7 +49,7 @@ class WithoutAdapter:
             return self._model.cached_logits(ids, attention_mask, position_ids, cache)
 
 
-def without_adapter(model: LanguageModel) -> WithoutAdapter | None:
+def without_adapter(model: TorchModel) -> WithoutAdapter | None:
     """Return the model with its adapter switched off; None where it has none."""
     return WithoutAdapter(model) if _adapted_parts(model.module) else None
 

@@ -16,9 +16,9 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
+from evalharness.models.torch.error_text import first_line, some
 from evalharness.models.torch.locate import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from evalharness.models.torch.weights import read_weights
-from evalharness.models.torch.wording import first_line, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

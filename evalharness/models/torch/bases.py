@@ -13,7 +13,7 @@ from torch import nn
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.factory import UserCode, UserObject, build
 from evalharness.models.torch.fingerprint import digest_of_tensors
-from evalharness.models.torch.fit import fit
+from evalharness.models.torch.fitting import fit
 from evalharness.models.torch.locate import ADAPTER_CONFIG, main_file, weight_files_in
 from evalharness.models.torch.model import Forward, call_module
 from evalharness.models.torch.placement import place

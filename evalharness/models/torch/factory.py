@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from evalharness.errors import CheckpointError, ManifestError
-from evalharness.models.torch.wording import first_line, nearest
+from evalharness.models.torch.error_text import first_line, nearest
 from evalharness.settings.manifest import CODE_SPEC
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
 from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
-from evalharness.models.torch.model import Forward, TorchModel, is_out_of_memory, pick_logits, widened
+from evalharness.models.torch.error_text import first_line, some
+from evalharness.models.torch.model import Forward, UncachedModel, is_out_of_memory, pick_logits, widened
 from evalharness.models.torch.tokenizers import KnownTokenizer, wrap
-from evalharness.models.torch.wording import first_line, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GENERATION_CONFIG = "generation_config.json"
 
 
-class CachedModel(TorchModel):
+class CachedModel(UncachedModel):
     """A causal model of transformers. The cache is one of transformers; it grows in place and is handed back.
 
     ``supports_cache`` False keeps generation from it; a diagnosis may still ask what it computes.

@@ -14,14 +14,14 @@ from evalharness.models.torch.bases import Base, find_base, load_huggingface, lo
 from evalharness.models.torch.factory import UserCode, UserObject, read_config
 from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
 from evalharness.models.torch.locate import Located, locate
-from evalharness.models.torch.model import Forward, Shape, TorchModel, call_module, context_length_of, probe
+from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, context_length_of, probe
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
-from evalharness.models.torch.vocabulary import SpecialTokens, find_special_tokens, find_tokenizer
+from evalharness.models.torch.tokenizer_lookup import SpecialTokens, find_special_tokens, find_tokenizer
 from evalharness.records import CheckpointInfo
 from evalharness.settings.manifest import code_specs, notes_on_code
 
 if TYPE_CHECKING:
-    from evalharness.models.protocols import AdapterFacts, LanguageModel, Tokenizer
+    from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
     from evalharness.models.torch.tokenizers import KnownTokenizer
     from evalharness.settings.manifest import Manifest
 
@@ -37,7 +37,7 @@ class Checkpoint:
     of: weights, configurations, code, tokenizer.
     """
 
-    model: LanguageModel
+    model: TorchModel
     tokenizer: Tokenizer
     info: CheckpointInfo
     module: nn.Module
@@ -49,7 +49,7 @@ class Checkpoint:
     device: str
     dtype: str
     logged_val_loss: float | None = None
-    without_adapter: LanguageModel | None = None
+    without_adapter: TorchModel | None = None
     adapter: AdapterFacts | None = None
     files: tuple[Path, ...] = ()
 
@@ -183,7 +183,7 @@ def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None,
     return base.with_adapter(adapter.config_file, adapter.weights_file), located.step, notes, adapter.config
 
 
-def _adapter(model: LanguageModel, config: Any, step: int | None) -> tuple[LanguageModel | None, AdapterFacts | None]:
+def _adapter(model: TorchModel, config: Any, step: int | None) -> tuple[TorchModel | None, AdapterFacts | None]:
     """The model with its adapter switched off, and what is known of the adapter; nothing where there is none."""
     if config is None:
         return None, None
@@ -275,9 +275,11 @@ def _context_length(manifest: Manifest, module: nn.Module) -> tuple[int | None, 
     return found, ()
 
 
-def _model(base: Base, forward: Forward, context_length: int | None, rows: int) -> tuple[TorchModel, tuple[str, ...]]:
+def _model(
+    base: Base, forward: Forward, context_length: int | None, rows: int
+) -> tuple[UncachedModel, tuple[str, ...]]:
     if base.is_plain or forward is not base.forward:
-        return TorchModel(base.module, forward=forward, context_length=context_length, vocabulary_rows=rows), ()
+        return UncachedModel(base.module, forward=forward, context_length=context_length, vocabulary_rows=rows), ()
     from evalharness.models.torch import huggingface  # noqa: PLC0415 - imported by now, and only for such models
 
     cached, reason = huggingface.supports_cache(base.module)
@@ -294,7 +296,7 @@ def _fingerprint(
     special: SpecialTokens,
     *,
     sources: list[Path],
-    model: TorchModel,
+    model: UncachedModel,
 ) -> str:
     settings = manifest.model
     return digest_of(

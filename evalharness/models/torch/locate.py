@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import CheckpointError
+from evalharness.models.torch.error_text import nearest
 from evalharness.models.torch.sidecars import Sidecar, best_in_trainer_state, read_sidecar
 from evalharness.models.torch.step_names import is_best_name, is_last_name, step_in_name
-from evalharness.models.torch.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, EvaluationError
-from evalharness.models.torch.wording import first_line
+from evalharness.models.torch.error_text import first_line
 
 # Two rows of three: no two of rows, length and vocabulary are the same number, and no row can be taken for positions.
 _PROBE = ((1, 0, 1), (0, 1, 1))
@@ -23,8 +23,8 @@ def call_module(module: nn.Module, ids: Tensor) -> Any:
     return module(ids)
 
 
-class TorchModel:
-    """Any torch module without a cache. Satisfies :class:`evalharness.models.protocols.LanguageModel`."""
+class UncachedModel:
+    """Any torch module without a cache. Satisfies :class:`evalharness.models.protocols.TorchModel`."""
 
     supports_cache = False
 
@@ -74,7 +74,7 @@ def is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def live_model(module: nn.Module, length: int) -> TorchModel:
+def live_model(module: nn.Module, length: int) -> UncachedModel:
     """Make a module that is being trained a model, whatever it needs to return logits for all of ``length`` ids.
 
     A plain call on ids; where that gives the last position alone, as nanoGPT's does, one with targets beside them; a
@@ -85,7 +85,7 @@ def live_model(module: nn.Module, length: int) -> TorchModel:
     ways: tuple[Forward, ...] = (_without_cache, call_module) if configured else (call_module, _with_targets)
     refused: list[str] = []
     for forward in ways:
-        model = TorchModel(module, forward=forward, context_length=length, vocabulary_rows=0)
+        model = UncachedModel(module, forward=forward, context_length=length, vocabulary_rows=0)
         try:
             model.vocabulary_rows = model.logits(ids).shape[-1]
         except EvaluationError as error:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.wording import first_line
+from evalharness.models.torch.error_text import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

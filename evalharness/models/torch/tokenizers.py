@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import tokenizers as hf_tokenizers
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.wording import first_line
+from evalharness.models.torch.error_text import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,13 +10,13 @@ from evalharness.errors import ManifestError
 from evalharness.models.torch.bases import load_huggingface
 from evalharness.models.torch.factory import UserCode, build
 from evalharness.models.torch.loading import check_trusted, forward_of
-from evalharness.models.torch.model import TorchModel, call_module, context_length_of, probe
-from evalharness.models.torch.vocabulary import find_special_tokens, find_tokenizer
+from evalharness.models.torch.model import UncachedModel, call_module, context_length_of, probe
+from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.models.torch.model import Forward
     from evalharness.settings.manifest import Manifest
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Untrained:
     """A model that no checkpoint was loaded into, and its tokenizer."""
 
-    model: LanguageModel
+    model: TorchModel
     tokenizer: Tokenizer
     begin_token_ids: tuple[int, ...]
     end_token_ids: frozenset[int]
@@ -46,7 +46,7 @@ def load_untrained(manifest: Manifest, *, trust: bool) -> Untrained:
     tokenizer, _ = find_tokenizer(manifest, code, [manifest.folder], trust=trust)
     special = find_special_tokens(manifest, tokenizer, frozenset())
     context = manifest.model.context_length or context_length_of(module)
-    model = TorchModel(
+    model = UncachedModel(
         module, forward=code.guarded(forward), context_length=context, vocabulary_rows=shape.vocabulary_rows
     )
     return Untrained(model, tokenizer, special.begin, special.end, context)

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from evalharness.errors import CheckpointError, UntrustedError
+from evalharness.models.torch.error_text import first_line, first_sentence, some
 from evalharness.models.torch.sidecars import Sidecar, sidecar_of
-from evalharness.models.torch.wording import first_line, first_sentence, some
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.losses.rows import measured_rows
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.token_losses import token_losses
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.losses.rows import TokenRow
+    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Subject
 
 LONGEST = 160

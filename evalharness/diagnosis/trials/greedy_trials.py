@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration import Written, analyse_all
-from evalharness.diagnosis.inputs import spelled
-from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.trials.real_inputs import spelled
 from evalharness.statistics import sign_test, wilson
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.losses.rows import TokenRow
+from evalharness.diagnosis.data.rows import TokenRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.losses.rows import measured_rows
-from evalharness.diagnosis.redrawn import redrawn_copy
+from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.subject import Subject
-    from evalharness.models.protocols import LanguageModel, Tokenizer
+    from evalharness.models.protocols import Tokenizer, TorchModel
 
 NO_INPUTS = "there are no rows and no problems that the vocabulary spells: nothing real to feed the model"
 LONGEST = 1024
@@ -55,7 +55,7 @@ def of_one_length(rows: Sequence[tuple[int, ...]], count: int, length: int) -> l
     return made
 
 
-def awake(model: LanguageModel, rows: Sequence[tuple[int, ...]]) -> tuple[LanguageModel, bool]:
+def awake(model: TorchModel, rows: Sequence[tuple[int, ...]]) -> tuple[TorchModel, bool]:
     """The model, or a copy with its all-zero parameters drawn anew where in the model itself no token moves another.
 
     And whether a token does. An untrained model with a head of zeros gives the same however it is run, which would
@@ -68,7 +68,7 @@ def awake(model: LanguageModel, rows: Sequence[tuple[int, ...]]) -> tuple[Langua
     return copy, _moves(copy, row)
 
 
-def _moves(model: LanguageModel, row: tuple[int, ...]) -> bool:
+def _moves(model: TorchModel, row: tuple[int, ...]) -> bool:
     """Whether the first token changes what is predicted at later positions."""
     other = next((i for i in row if i != row[0]), None)
     if other is None:

@@ -17,8 +17,8 @@ from evalharness.statistics import mean_over_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.losses.rows import TokenRow
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.models.protocols import TorchModel
     from evalharness.records import Interval
 
 TARGETS = 1536
@@ -50,7 +50,7 @@ class PairedLoss:
 
 
 def paired_loss(
-    model: LanguageModel, rows: Sequence[TokenRow], *, targets: int = TARGETS, batch_size: int = 32, seed: int = 0
+    model: TorchModel, rows: Sequence[TokenRow], *, targets: int = TARGETS, batch_size: int = 32, seed: int = 0
 ) -> PairedLoss:
     """Measure both losses on up to ``targets`` targets drawn at random from all of ``rows``, which are cut already.
 
@@ -79,7 +79,7 @@ def _chosen_targets(rows: Sequence[TokenRow], count: int, rng: Random) -> dict[i
     return chosen
 
 
-def _parallel(model: LanguageModel, rows: Sequence[TokenRow], chosen: dict[int, list[int]]) -> dict[int, list[float]]:
+def _parallel(model: TorchModel, rows: Sequence[TokenRow], chosen: dict[int, list[int]]) -> dict[int, list[float]]:
     """Each row in one pass over its inputs, which are all its ids but the last, as a training loop gives them."""
     losses = {}
     for i, positions in chosen.items():
@@ -90,7 +90,7 @@ def _parallel(model: LanguageModel, rows: Sequence[TokenRow], chosen: dict[int, 
 
 
 def _prefix_only(
-    model: LanguageModel, rows: Sequence[TokenRow], chosen: dict[int, list[int]], batch_size: int
+    model: TorchModel, rows: Sequence[TokenRow], chosen: dict[int, list[int]], batch_size: int
 ) -> dict[int, list[float]]:
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, positions in chosen.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.prefixes import shared_prefix
+from evalharness.diagnosis.data.shared_ends import shared_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evalharness.statistics import ratio_over_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from evalharness.diagnosis.losses.token_losses import RowLosses, TokenLosses
     from evalharness.records import Interval
@@ -22,7 +22,6 @@ CEILING_NATS = 50.0
 """A loss above this counts as this: a model may hold an id out by -infinity, and one such target is not a mean."""
 
 Floats = npt.NDArray[np.float64]
-Thing = TypeVar("Thing")
 
 
 def counted_nll(row: RowLosses) -> Floats:
@@ -61,14 +60,3 @@ def shown(interval: Interval, digits: int = 3) -> str:
 def bits(nats: float) -> float:
     """Nats as bits."""
     return nats / math.log(2)
-
-
-def every(count: int, at_most: int) -> list[int]:
-    """Indices of at most so many of ``count`` things, evenly from all of them."""
-    chosen = min(count, at_most)
-    return [i * count // chosen for i in range(chosen)]
-
-
-def evenly(things: Sequence[Thing], at_most: int) -> tuple[Thing, ...]:
-    """At most so many of ``things``, evenly from all of them: neighbours are often alike."""
-    return tuple(things[i] for i in every(len(things), at_most))

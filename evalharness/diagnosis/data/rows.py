@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.conversations import answers, by_role_and_line, turns_of
-from evalharness.diagnosis.data_files import is_plain_text, read_records
-from evalharness.diagnosis.losses.over_rows import evenly
+from evalharness.diagnosis.data.conversations import answers, by_role_and_line, turns_of
+from evalharness.diagnosis.data.files import is_plain_text, read_records
+from evalharness.diagnosis.data.spread import evenly
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from evalharness.diagnosis.conversations import Render, Turn
+    from evalharness.diagnosis.data.conversations import Render, Turn
     from evalharness.models.protocols import Tokenizer
 
     Say = Callable[[str], None]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, ManifestError
+from evalharness.models.torch.error_text import nearest
 from evalharness.models.torch.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
-from evalharness.models.torch.wording import nearest
 from evalharness.settings.manifest import is_code_spec
 
 if TYPE_CHECKING:

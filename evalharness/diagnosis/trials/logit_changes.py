@@ -12,7 +12,7 @@ from evalharness.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 TOLERANCE = 1e-3
 """A change counts from this share of (1 + the largest logit): rounding in single precision moves logits of models of
@@ -75,13 +75,13 @@ def change(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return torch.where(one == other, 0.0, (one - other).abs()).amax(dim=-1)
 
 
-def tolerance_of(model: LanguageModel) -> float:
+def tolerance_of(model: TorchModel) -> float:
     """The tolerance for the precision that the model runs in."""
     floating = (p.dtype for p in model.module.parameters() if p.is_floating_point())
     return TOLERANCE_OF_HALF if next(floating, None) in {torch.float16, torch.bfloat16} else TOLERANCE
 
 
-def unsteady(model: LanguageModel, row: tuple[int, ...]) -> float | None:
+def unsteady(model: TorchModel, row: tuple[int, ...]) -> float | None:
     """The largest change (nats) between two passes over the same input, where it is too large to compare anything."""
     ids = torch.tensor([row], device=model.device)
     moved = compare([(model.logits(ids)[0], model.logits(ids)[0])], tolerance_of(model))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from evalharness.models.protocols import LanguageModel
+    from evalharness.models.protocols import TorchModel
 
 
-def redrawn_copy(model: LanguageModel) -> LanguageModel:
+def redrawn_copy(model: TorchModel) -> TorchModel:
     """Copy ``model``; each parameter of zeros gets normal values of standard deviation 0.02, always the same ones."""
     twin = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(0)
