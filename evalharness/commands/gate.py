@@ -1,4 +1,4 @@
-"""The command ``gate`` from one end to the other: settings, a score, the checks, and the files that it leaves."""
+"""``evalharness gate``: settings, a score, the checks, and the files that it leaves for CI."""
 
 from __future__ import annotations
 
@@ -8,24 +8,66 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness import pipeline
+import click
+
+from evalharness.commands.options import Names, options_of_score
+from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import BaselineError, EvalHarnessError, StoreError
-from evalharness.gate import output as gate_output
-from evalharness.gate.baseline import read_baseline
-from evalharness.gate.decision import GateResult, hold_to, refuse_early, resolve_gate
-from evalharness.gate.decision import save_baseline as write_baseline
-from evalharness.runs.files import write_file
-from evalharness.settings.manifest import GateSettings, find_manifest
-from evalharness.settings.score_options import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalharness.gate.baseline import Baseline
+    from evalharness.gate.decision import GateResult
     from evalharness.progress import Watcher
     from evalharness.settings.score_options import ScoreOptions
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--no-collapse", is_flag=True, default=None, help="Fail if the checkpoint collapsed.")
+@click.option("--checks", type=Names(), metavar="NAME,…", help="Checks of the pytest plugin, such as loss_is_honest.")
+@click.option("--min-pass-at-1", type=float, metavar="SHARE", help="Fail if greedy pass@1 is lower.")
+@click.option("--max-loop-rate", type=float, metavar="SHARE", help="Fail if more sampled completions are degenerate.")
+@click.option(
+    "--judge-by",
+    type=click.Choice(["point", "bound"]),
+    help="Judge by the point estimate or by the confidence bound.  [point]",
+)
+@click.option("--baseline", type=click.Path(path_type=Path), help="Fail if pass@1 fell below this file's.")
+@click.option("--level", type=float, help="Significance level of that comparison.  [0.05]")
+@click.option("--tolerance", type=float, help="Allow pass@1 to fall by this much.  [0.02]")
+@click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit XML.")
+@options_of_score()
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_json: bool, **asked: Any) -> None:
+    """Fail CI if a checkpoint misses your thresholds.
+
+    Exits with 0 if every check passes, with 1 if one fails, and with 3 if one could not be evaluated. Scores the
+    checkpoint as score does, unless it was scored before and nothing has changed. A threshold given here wins over
+    EVALHARNESS_* in the environment, which wins over [gate] in evalharness.toml or pyproject.toml. Appends a summary to
+    $GITHUB_STEP_SUMMARY if that is set.
+
+    \b
+    evalharness gate checkpoints/causal --no-collapse --min-pass-at-1 0.05 --max-loop-rate 0.1
+    evalharness gate runs/tuned --problems warmup --save-baseline tests/baseline.json
+    evalharness gate runs/tuned --problems warmup --baseline tests/baseline.json --junit gate.xml
+    """
+    from evalharness.gate.output import error_to_json
+
+    try:
+        with watcher() as watching:
+            result = run_gate(checkpoint, asked, watching, save_baseline=save_baseline, junit=junit)
+    except EvalHarnessError as error:
+        if as_json:
+            click.echo(error_to_json(checkpoint, error))
+        raise
+    for line in result.output(as_json=as_json):
+        click.echo(line)
+    click.get_current_context().exit(result.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +84,15 @@ class GateRun:
 
     def output(self, *, as_json: bool) -> Iterator[str]:
         """What stdout gets."""
+        from evalharness.gate import output as gate_output
+
         if as_json:
             yield gate_output.to_json(self.gate)
             return
         if self.saved is not None:
             yield f"baseline written to {self.saved}: commit it"
             if self.gate.scored.scorecard.verdict == "collapsed":
-                yield "this checkpoint has collapsed: what is held to its baseline is held to little"
+                yield "this checkpoint has collapsed: its baseline sets a very low bar"
         if self.gate.results or self.gate.incomplete:
             yield from gate_output.lines(self.gate)
 
@@ -66,6 +110,13 @@ def run_gate(
 
     Raises :class:`EvalHarnessError`, for what can be told before scoring without scoring.
     """
+    from evalharness import pipeline
+    from evalharness.gate import output as gate_output
+    from evalharness.gate.decision import hold_to, resolve_gate
+    from evalharness.gate.decision import save_baseline as write_baseline
+    from evalharness.settings.manifest import GateSettings, find_manifest
+    from evalharness.settings.score_options import resolve
+
     environment = os.environ if environment is None else environment
     manifest = find_manifest(checkpoint)
     gate_names = {item.name for item in dataclasses.fields(GateSettings)}
@@ -73,8 +124,8 @@ def run_gate(
     for_score = {k: v for k, v in asked.items() if k not in gate_names}
     if not options.asks_for_something and save_baseline is None:
         raise EvalHarnessError(
-            "the checkpoint is held to nothing: give --no-collapse, --checks, --min-pass-at-1, --max-loop-rate or "
-            "--baseline, or [gate] in evalharness.toml; --save-baseline writes a baseline"
+            "no checks requested: give --no-collapse, --checks, --min-pass-at-1, --max-loop-rate or --baseline, "
+            "or [gate] in evalharness.toml; --save-baseline writes a baseline"
         )
     baseline = _baseline(options.baseline, save_baseline, resolve(for_score, manifest.score, environment), watcher)
     if baseline is None:
@@ -101,6 +152,9 @@ def _baseline(path: Path | None, renewed: Path | None, options: ScoreOptions, wa
 
     One that is to be renewed is held to all the same, as far as it is there and can be.
     """
+    from evalharness.gate.baseline import read_baseline
+    from evalharness.gate.decision import refuse_early
+
     if path is None:
         return None
     is_renewed = renewed is not None and _same(renewed, path)
@@ -118,12 +172,16 @@ def _baseline(path: Path | None, renewed: Path | None, options: ScoreOptions, wa
 
 
 def _tell(junit: Path | None, xml: str) -> None:
+    from evalharness.runs.files import write_file
+
     if junit is not None:
         write_file(junit, xml)
 
 
 def _add(summary: str | None, section: str, watcher: Watcher) -> None:
     """Append to the step's summary, where there is one."""
+    from evalharness.gate import output as gate_output
+
     if summary and (fault := gate_output.append_summary(section, Path(summary))):
         watcher.say(fault)
 

@@ -1,4 +1,4 @@
-"""``log``: the losses that training logged, as they were read."""
+"""``evalharness log``: the losses that training logged, as they were read."""
 
 from __future__ import annotations
 
@@ -7,22 +7,52 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import LogError
-from evalharness.training_log import TrainingLog, read_folder, read_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from rich.table import Table
 
     from evalharness.progress import Watcher
     from evalharness.records import LossPoint, Split
+    from evalharness.training_log import TrainingLog
 
 ROWS = 40
-"""So many steps are shown of a longer log: a screen's worth."""
+"""At most this many steps are shown of a longer log: a screen's worth."""
+
+
+@click.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--all", "whole", is_flag=True, help="Show every step, even of a long log.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per loss.")
+def log(files: tuple[Path, ...], whole: bool, as_json: bool) -> None:
+    """Show the losses in a training log.
+
+    FILE is the output of a training loop, JSONL, a trainer_state.json, a CSV of Lightning, W&B, MLflow or TensorBoard,
+    a metric file of MLflow, a document with a table of losses, an event file of TensorBoard, or a folder with logs
+    under their usual names. Several files are one run that was restarted: of a step logged twice, the later counts.
+
+    \b
+    evalharness log checkpoints/causal/train.log
+    evalharness log runs/first.log runs/restarted.log --all
+    evalharness log runs/tuned --json > losses.jsonl
+    """
+    with watcher() as watching:
+        losses = read_losses(files, watching)
+    if as_json:
+        for line in losses.json_lines():
+            click.echo(line)
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(losses.table(whole=whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +62,13 @@ class LoggedLosses:
     log: TrainingLog
 
     def json_lines(self) -> Iterator[str]:
-        """One object a loss, which ``log`` reads as well. JSON has no NaN and no infinity: those are strings."""
+        """One object per loss, which ``log`` reads as well. JSON has no NaN and no infinity: those are strings."""
         for point in self.log.points:
             loss = point.loss_nats if math.isfinite(point.loss_nats) else _odd(point.loss_nats)
             yield json.dumps({**dataclasses.asdict(point), "loss_nats": loss})
 
     def table(self, *, whole: bool = False) -> Table:
-        """One row a step, the best validation loss marked; some :data:`ROWS` of them unless the ``whole`` is wanted."""
+        """One row per step, the best validation loss marked; about :data:`ROWS` of them unless ``whole``."""
         from rich.table import Table
 
         steps = self._by_step()
@@ -68,6 +98,8 @@ class LoggedLosses:
 
 def read_losses(paths: Sequence[Path], watcher: Watcher) -> LoggedLosses:
     """Read logs, or the logs in one folder, and say how. Raises :class:`LogError` where one can't be read."""
+    from evalharness.training_log import read_folder, read_logs
+
     folders = [path for path in paths if path.is_dir()]
     if folders and len(paths) > 1:
         raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")

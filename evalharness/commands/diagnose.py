@@ -1,0 +1,99 @@
+"""``evalharness diagnose``: why loss and behaviour disagree; as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.options import options_of_score
+from evalharness.commands.terminal_progress import watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline import DiagnosisResult
+
+LABEL_WIDTH = 14
+WIDTHS = (72, 100)
+"""Text is wrapped to at least and at most this many columns."""
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--step", type=int, help="Which step of a series.  [the best, else the last]")
+@options_of_score("problems", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
+def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+    """Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.
+
+    Runs every probe and recomputes the loss. Runs no programs and writes no report; score does both, and diagnoses too.
+    A few greedy completions are generated and kept in the folder that score uses. Name the data and the log in
+    evalharness.toml so that every probe can run: [data] train and validation, [log] path.
+
+    \b
+    evalharness diagnose checkpoints/leaky
+    evalharness diagnose runs/tuned --step 4000 --json
+    """
+    from evalharness import pipeline
+
+    with watcher() as watching:
+        result = pipeline.diagnose(checkpoint, asked, watching)
+    if as_json:
+        click.echo(to_json(result))
+    else:
+        for line in lines(result):
+            click.echo(line)
+    click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+
+
+def lines(result: DiagnosisResult) -> Iterator[str]:
+    """Yield the whole diagnosis, wrapped for a terminal."""
+    from evalharness.report import loss_lines
+
+    judgement = result.judgement
+    yield from _wrapped("behaviour", f"{judgement.verdict}: {judgement.reason}")
+    for text in loss_lines(result.loss):
+        yield from _wrapped("loss (nats)", text)
+    yield from outcome_lines(result.diagnosis, result.incomplete)
+
+
+def outcome_lines(diagnosis: Diagnosis, incomplete: tuple[str, ...]) -> Iterator[str]:
+    """Yield findings, what was ruled out, what was not testable and what failed, wrapped for a terminal."""
+    from evalharness.report import diagnosis_lines
+
+    for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable):
+        yield from _wrapped(label, text)
+    for text in incomplete:
+        yield from _wrapped("incomplete", text)
+
+
+def to_json(result: DiagnosisResult) -> str:
+    """The whole diagnosis as one JSON object; ``findings`` are ordered, causes first."""
+    from evalharness.runs.json_values import plain
+
+    diagnosis = result.diagnosis
+    content: dict[str, Any] = {
+        "checkpoint": result.checkpoint,
+        "verdict": result.judgement.verdict,
+        "verdict_reason": result.judgement.reason,
+        "loss": result.loss,
+        "findings": diagnosis.findings,
+        "ruled_out": diagnosis.ruled_out,
+        "not_testable": diagnosis.not_testable,
+        "incomplete": result.incomplete,
+    }
+    return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    low, high = WIDTHS
+    room = max(low, min(high, shutil.get_terminal_size((high, 24)).columns)) - LABEL_WIDTH
+    first, *others = textwrap.wrap(" ".join(text.split()), room, break_on_hyphens=False) or [""]
+    return [label.ljust(LABEL_WIDTH) + first, *(" " * LABEL_WIDTH + line for line in others)]

@@ -1,0 +1,65 @@
+"""``evalharness run``: every checkpoint of a training run, a line each, and the report over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.options import Numbers, options_of_score
+from evalharness.commands.terminal_progress import watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.pipeline import RunResult
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--every", type=click.IntRange(1), help="Score every N-th checkpoint, counted back from the last.")
+@click.option("--last", type=click.IntRange(1), help="Score only the last N checkpoints.")
+@click.option("--steps", type=Numbers(), help="Score only these steps.")
+@options_of_score()
+def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, **asked: Any) -> None:
+    """Score every checkpoint of a training run, and write one report over all of them.
+
+    FOLDER holds a series of checkpoints: step_500, checkpoint-500, ckpt_500.pt and so on. All are scored with the same
+    problems, decoding and seed. A step is not scored again while nothing has changed. If a step can't be scored, the
+    others still are. If the command is interrupted, start it again: it continues where it stopped.
+
+    \b
+    evalharness run checkpoints/leaky
+    evalharness run runs/tuned --every 2 --problems warmup
+    evalharness run runs/tuned --steps 1000,2000
+    """
+    from evalharness import pipeline
+
+    with watcher() as watching:
+        result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching)
+    for line in run_lines(result):
+        click.echo(line)
+    faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
+    click.get_current_context().exit(INCOMPLETE if faulty else 0)
+
+
+def run_lines(result: RunResult) -> Iterator[str]:
+    """Yield a line for each step, those that failed among them, and the path of the report."""
+    yield from step_lines(result)
+    if result.report is not None:
+        yield f"report   {result.report}"
+
+
+def step_lines(result: RunResult) -> Iterator[str]:
+    """Yield a line for each step, those that failed among them."""
+    from evalharness.report import step_line
+
+    failed = {failure.step: failure.reason for failure in result.failures}
+    for step in sorted({*result.scorecards, *failed}):
+        if step in failed:
+            yield f"step {step:<8,} FAILED  {failed[step]}"
+        else:
+            kept = "  (kept)" if step in result.kept else ""
+            yield f"step {step:<8,} {step_line(result.scorecards[step])}{kept}"

@@ -1,0 +1,54 @@
+"""``evalharness score``: one checkpoint, and its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.options import options_of_score
+from evalharness.commands.terminal_progress import watcher
+
+if TYPE_CHECKING:
+    from evalharness.records import Scorecard
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--step", type=int, help="Which step of a series.  [the best, else the last]")
+@options_of_score()
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON instead of the card.")
+def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+    """Score a checkpoint: pass@k, degenerate completions, and why its loss misleads.
+
+    CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or a
+    folder with a series of checkpoints. An option given here wins over EVALHARNESS_* in the environment, which wins
+    over [score] in the manifest, which wins over the default in brackets. If the command is interrupted, start it
+    again: it continues where it stopped.
+
+    \b
+    evalharness score checkpoints/leaky
+    evalharness score runs/tuned --step 4000 --problems warmup,mbpp --samples 8 --k 1,8
+    evalharness score my_hf_model --limit 20 --json > card.json
+    """
+    from evalharness import pipeline
+    from evalharness.runs import scorecard_json
+
+    with watcher() as watching:
+        result = pipeline.score(checkpoint, asked, watching)
+    if as_json:
+        click.echo(scorecard_json.to_json(result.scorecard), nl=False)
+    else:
+        print_card(result.scorecard, result.folder / "report.md")
+    click.get_current_context().exit(INCOMPLETE if result.scorecard.incomplete else 0)
+
+
+def print_card(card: Scorecard, report_path: Path) -> None:
+    """Print the card of a scored checkpoint, with the path of its report."""
+    from rich.console import Console
+
+    from evalharness import report
+
+    Console(highlight=False).print(report.render_card(card, report_path), soft_wrap=True)

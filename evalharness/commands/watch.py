@@ -1,0 +1,49 @@
+"""``evalharness watch``: each checkpoint as training writes it, a line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.commands.options import options_of_score
+from evalharness.commands.terminal_progress import watcher
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Score a checkpoint once its files have not changed for this long.",
+)
+@click.option(
+    "--idle",
+    "idle_s",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Stop if no new checkpoint appears for this long.  [never]",
+)
+@options_of_score()
+def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> None:
+    """Score each checkpoint as training writes it, and keep the run's report up to date.
+
+    FOLDER is where training writes its checkpoints. Prints one line per checkpoint. Stop it with Ctrl-C: everything is
+    kept, and the same command continues with new checkpoints.
+
+    \b
+    evalharness watch runs/tuned --problems warmup --samples 2
+    evalharness watch runs/tuned --idle 3600
+    """
+    from evalharness import pipeline
+    from evalharness.commands.run import step_lines
+
+    with watcher() as watching:
+        for result in pipeline.watch(folder, asked, watching, settle_s=settle_s, idle_s=idle_s):
+            for line in step_lines(result):
+                click.echo(line)
