@@ -1,6 +1,6 @@
 """How often a check against a baseline cries wolf, and how often it sees a fall of 10 points.
 
-python benchmarks/baseline.py            # writes reports/baseline.md in some minutes
+python benchmarks/baseline.py            # writes docs/measured/baseline.md in some minutes
 
 The check is `evalharness.statistics.has_fallen`: paired by problem, significant, and beyond a tolerance. No model is
 run: problems differ in their chance to be solved, as in benchmarks/intervals.py, and what is drawn from it is judged.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-REPORT = Path(__file__).resolve().parent.parent / "reports" / "baseline.md"
+REPORT = Path(__file__).resolve().parent.parent / "docs" / "measured" / "baseline.md"
 SETS = ("warmup", "humaneval")
 RATES = (0.15, 0.3, 0.45, 0.6, 0.9)
 SOME_KINDS = ("all alike", "apart", "far apart")

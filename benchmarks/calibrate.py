@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - the sentences of the result read best whole
 """What the detector of degeneration gets wrong: on reference code, and on loops that were planted.
 
-    python benchmarks/calibrate.py [--functions N] [--plants N] [--negatives N] [--seed N] [--out reports] [--no-speed]
+    python benchmarks/calibrate.py [--functions N] [--plants N] [--negatives N] [--seed N] [--out docs/measured] [--no-speed]
 
 Writes OUT/calibration.md, OUT/calibration.json with every rate, false positive and miss, and OUT/calibration_speed.svg.
 """
@@ -125,7 +125,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plants", type=int, default=200, help="planted loops of each kind, exact and noisy each")
     parser.add_argument("--negatives", type=int, default=160, help="repetitions in the largest hard negatives")
     parser.add_argument("--seed", type=int, default=2, help="0 is the one that thresholds were tried on")
-    parser.add_argument("--out", default="reports")
+    parser.add_argument("--out", default="docs/measured")
     parser.add_argument("--no-speed", dest="speed", action="store_false")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """How honest the intervals are: how often they hold the truth, and how wide they are.
 
-python benchmarks/intervals.py           # writes reports/intervals.md in some minutes
+python benchmarks/intervals.py           # writes docs/measured/intervals.md in some minutes
 
 One completion a problem is summed exactly over all outcomes. Several completions are simulated: problems differ in
 their chance to be solved, in six ways. Beside the intervals in use stand others that were tried.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Shares = npt.NDArray[np.float64]
     Bounds = tuple[float, float]
 
-REPORT = Path(__file__).resolve().parent.parent / "reports" / "intervals.md"
+REPORT = Path(__file__).resolve().parent.parent / "docs" / "measured" / "intervals.md"
 SIZES = (20, 60, 164, 500)
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 COMPLETIONS = 4

@@ -1,7 +1,7 @@
 # ruff: noqa: E402, E501 - the plants are those of the tests; the sentences of the result read best whole
 """The matrix of planted faults: every probe of the diagnosis, on models with one fault and on models with none.
 
-    python benchmarks/matrix.py [--only WORDS ...] [--out reports]
+    python benchmarks/matrix.py [--only WORDS ...] [--out docs/measured]
 
 The models are those of ``tests/diagnosis``: ``plants.py`` has the faults, ``sound_models.py`` the models in health. Each
 gets what it lacks (problems, what it writes for them, a log), so that no probe goes without. Writes OUT/matrix.md and
@@ -86,7 +86,7 @@ class Examined:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[""], help="words of which a name holds one")
-    parser.add_argument("--out", type=Path, default=ROOT / "reports")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "measured")
     arguments = parser.parse_args()
     torch.set_num_threads(THREADS)
     begun = time.perf_counter()

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from shipped_records import shipped_records
 from small_folder import ROOT
 
 from evalharness.errors import CompletionFileError
@@ -144,7 +145,7 @@ def test_a_text_that_the_tokenizer_cannot_encode_is_measured_by_characters(tmp_p
 
 
 def _own_completions():
-    return (ROOT / "reports/causal/step_1000/completions/humaneval.greedy.jsonl").read_text().splitlines()
+    return (shipped_records() / "causal/step_1000/completions/humaneval.greedy.jsonl").read_text().splitlines()
 
 
 @pytest.mark.parametrize(("text", "kind"), [("", "empty"), (" \n", "empty"), ("x", None)])
@@ -215,7 +216,7 @@ def test_a_file_that_cannot_be_read_does_not_lose_the_others(tmp_path):
 
 
 def test_a_run_is_analysed_by_its_folder():
-    result = analyse_files([ROOT / "reports/leaky/step_1000"])
+    result = analyse_files([shipped_records() / "leaky/step_1000"])
     assert [file.file.name for file in result.files] == [
         "humaneval.greedy.jsonl",
         "humaneval.sampled.jsonl",

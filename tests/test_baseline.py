@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_folder import ROOT
+from shipped_records import example_card, shipped_records
 
 from evalharness.errors import BaselineError
 from evalharness.gate.baseline import Baseline, baseline_of, compare, differences, read_baseline, to_json
-from evalharness.runs import scorecard_json
 
-FOLDER = ROOT / "reports" / "causal" / "step_1000"
-CARD = scorecard_json.from_json((FOLDER / "scorecard.json").read_text(encoding="utf-8"))
+FOLDER = shipped_records() / "causal" / "step_1000"
+CARD = example_card("causal")
 HERE = Path("baseline.json")
 
 

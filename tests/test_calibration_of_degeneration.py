@@ -4,9 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from documentation import WORDS
+from small_folder import ROOT
 
 
 def test_a_small_calibration_finds_planted_loops_and_leaves_real_code_alone(tmp_path):
@@ -27,11 +27,10 @@ def test_a_small_calibration_finds_planted_loops_and_leaves_real_code_alone(tmp_
     assert {row["seen by"] for row in rows} == {"words", "BPE", "text"}
 
 
-def test_the_committed_result_keeps_what_the_readme_promises():
-    table = (ROOT / "reports" / "calibration.md").read_text(encoding="utf-8")
+def test_the_committed_result_is_what_the_documentation_promises():
+    table = (ROOT / "docs" / "measured" / "calibration.md").read_text(encoding="utf-8")
     pooled = re.search(r"\*\*all reference code\*\* \| \d+ of ([\d,]+) = [\d.]+ % \(≤ ([\d.]+) %\)", table)
     assert pooled is not None
     assert int(pooled[1].replace(",", "")) >= 3_000
     assert float(pooled[2]) <= 0.1
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"≤ {pooled[2]} %" in readme
+    assert f"≤ {pooled[2]} %" in WORDS

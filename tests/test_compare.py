@@ -7,15 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_folder import ROOT, Run
+from shipped_records import shipped_records
+from small_folder import Run
 
 
 @pytest.fixture
 def reports(model_folder: Path) -> Path:
-    """The committed reports of the shipped pair, in a folder of one's own."""
+    """The records of the shipped pair, in a folder of one's own."""
     copy = model_folder.parent / "reports"
     for name in ("leaky", "causal"):
-        shutil.copytree(ROOT / "reports" / name / "step_1000", copy / name / "step_1000")
+        shutil.copytree(shipped_records() / name / "step_1000", copy / name / "step_1000")
     return copy
 
 

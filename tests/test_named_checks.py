@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from documentation import WORDS
 from hypothesis import given
 from hypothesis import strategies as st
-from small_folder import ROOT
+from shipped_records import example_card
 
 from evalharness.gate.checks import (
     CHECKS,
@@ -20,16 +21,10 @@ from evalharness.gate.checks import (
     not_contaminated,
     pass_rate_not_below_baseline,
 )
-from evalharness.records import Finding, NotTestable, Scorecard
-from evalharness.runs import scorecard_json
+from evalharness.records import Finding, NotTestable
 from evalharness.statistics import compare_pass_at_k
 
-
-def committed(name: str) -> Scorecard:
-    return scorecard_json.from_json((ROOT / "reports" / name / "step_1000/scorecard.json").read_text(encoding="utf-8"))
-
-
-LEAKY, CAUSAL = committed("leaky"), committed("causal")
+LEAKY, CAUSAL = example_card("leaky"), example_card("causal")
 
 
 def test_the_leaky_one_fails_what_a_leak_does_and_the_causal_one_passes_all():
@@ -142,6 +137,5 @@ def test_without_a_baseline_the_check_is_skipped_and_an_incomplete_score_does_no
 
 def test_the_defaults_are_those_of_the_documentation():
     assert (LEVEL, TOLERANCE) == (0.05, 0.02)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "level 0.05" in readme
-    assert "2 points" in readme
+    assert "level 0.05" in WORDS
+    assert "2 points" in WORDS

@@ -6,14 +6,15 @@ import os
 import re
 
 import pytest
+from documentation import README
+from shipped_records import EXAMPLES, example_card, shipped_records
 from small_folder import ROOT
 
 from evalharness.runs import scorecard_json
 
 
 def commands_of_the_readme() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"```bash\n(python3 -m venv .*)\n```", text)
+    return re.findall(r"```bash\n(python3 -m venv .*)\n```", README)
 
 
 def test_the_readme_begins_with_two_commands() -> None:
@@ -42,10 +43,10 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import find_manifest
 
-    found = list((ROOT / "reports" / name).glob("*/scorecard.json"))
-    assert found
     path = ROOT / "checkpoints" / name
-    for file in found:
+    found = list((shipped_records() / name).glob("step_*/scorecard.json"))
+    assert len(found) == 5
+    for file in (EXAMPLES / name / "step_1000" / "scorecard.json", *found):
         scored = scorecard_json.from_json(file.read_text(encoding="utf-8")).checkpoint
         loaded = load_checkpoint(path, find_manifest(path), step=scored.step, trust=True).info
         assert scored.fingerprint == loaded.fingerprint
@@ -54,9 +55,5 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
 def test_the_readme_shows_the_cards_of_the_committed_scorecards() -> None:
     from evalharness.report import render_card
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in ("leaky", "causal"):
-        for file in (ROOT / "reports" / name).glob("step_1000/scorecard.json"):  # the one that score takes
-            card = scorecard_json.from_json(file.read_text(encoding="utf-8"))
-            report = file.parent.relative_to(ROOT) / "report.md"
-            assert str(render_card(card, report)).strip() in readme
+    for name in ("leaky", "causal"):  # step 1,000 is the one that score takes
+        assert str(render_card(example_card(name), f"reports/{name}/step_1000/report.md")).strip() in README

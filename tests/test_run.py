@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_folder import ROOT, Run, make_model_folder, runner
+from shipped_records import EXAMPLES, shipped_records
+from small_folder import Run, make_model_folder, runner
 
 import evalharness
 from evalharness.pipeline import Choice, run_series
@@ -191,14 +192,16 @@ def test_the_report_as_plain_text_has_no_markup_left(ran):
 
 @pytest.mark.parametrize("name", ["leaky", "causal"])
 def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: str, tmp_path: Path):
+    """If it is not: ``python docs/make_examples.py --reports`` writes it again."""
     from evalharness.pipeline import renew_report
 
-    shutil.copytree(ROOT / "reports", tmp_path / "reports", ignore=shutil.ignore_patterns(".journal", ".lock"))
+    shutil.copytree(shipped_records(), tmp_path / "reports")
+    shutil.copytree(EXAMPLES, tmp_path / "reports", ignore=shutil.ignore_patterns("*.xz"), dirs_exist_ok=True)
     copy = tmp_path / "reports" / name
     before = records(copy)
     renew_report(copy)
     assert records(copy).keys() - {".lock"} == before.keys()
-    assert (copy / "report.md").read_text() == (ROOT / "reports" / name / "report.md").read_text()
+    assert (copy / "report.md").read_text() == (EXAMPLES / name / "report.md").read_text()
 
 
 def test_a_choice_counts_back_from_the_last_step():
@@ -210,6 +213,6 @@ def test_a_choice_counts_back_from_the_last_step():
 
 
 def test_a_run_is_shown_by_its_name_its_steps_and_its_rows():
-    shown = repr(evalharness.load_run(ROOT / "reports" / "causal"))
+    shown = repr(evalharness.load_run(shipped_records() / "causal"))
     assert "causal: steps 200, 400, 600, 800, 1,000" in shown
     assert len(shown) < 200
