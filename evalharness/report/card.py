@@ -6,8 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.report.escaping import one_line, shortened
-from evalharness.report.wording import (
+from evalharness.report.numbers import (
     DECODINGS,
     checkpoint_name,
     degenerate_of_all,
@@ -23,6 +22,7 @@ from evalharness.report.wording import (
     short_reason,
     was_diagnosed,
 )
+from evalharness.report.writers.escaping import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from evalharness.records import NOT_BEGUN
-from evalharness.report.wording import DECODINGS
+from evalharness.report.numbers import DECODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

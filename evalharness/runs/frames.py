@@ -16,7 +16,7 @@ nats.
 ``row_losses``: ``step``, ``row``, ``targets``, ``parallel_nats``, ``honest_nats``: the measured losses row by row.
 
 A score whose step is not recorded (the folder ``final``) has the step -1, :data:`~evalharness.records.NO_STEP`. The
-figures of all this are functions of :mod:`evalharness.report.run_figures`.
+figures of all this are functions of :mod:`evalharness.report.figures.run_figures`.
 """
 
 from __future__ import annotations

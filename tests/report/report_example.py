@@ -6,9 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalharness.runs.scorecard import degeneration_rate
-
 from evalharness.degeneration import analyse
+from evalharness.pipeline.counting import degeneration_rate
 from evalharness.records import (
     CheckpointInfo,
     Completion,

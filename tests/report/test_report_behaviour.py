@@ -3,7 +3,7 @@ from dataclasses import replace
 import report_example as example
 
 from evalharness.degeneration import analyse
-from evalharness.report.behaviour import behaviour, generated_block, text_block, token_lines
+from evalharness.report.shown_completions import behaviour, generated_block, text_block, token_lines
 
 
 def shown(**sets):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.records import Verdict
-from evalharness.report.choice import choose, worst
+from evalharness.report.chosen_completions import choose, worst
 
 LOOPS = {"newline": [example.NEWLINE], "token": [6], "line": [1, 2, 5, example.NEWLINE], "phrase": [4, 5]}
 

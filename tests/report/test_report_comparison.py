@@ -9,7 +9,7 @@ import report_example as example
 
 from evalharness.records import Interval, Loss
 from evalharness.report import render_comparison
-from evalharness.report.comparison import headline
+from evalharness.report.comparison_report import headline
 from evalharness.statistics import compare_shares
 
 NAMES = ("old", "new")

@@ -6,8 +6,13 @@ import report_example as example
 
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.report import Read, diagnosis_lines, loss_by_class_figure, passage_figure
-from evalharness.report.diagnosis import bits_per_byte, conventions, hypotheses, loss_parts
-from evalharness.report.passage import COLUMNS, colour
+from evalharness.report.figures.passage_plot import COLUMNS, colour
+from evalharness.report.sections.diagnosis_tables import (
+    bits_per_byte,
+    conventions,
+    hypotheses,
+    loss_parts,
+)
 
 LEAK = Finding("future_leak", "cause", "It leaks.", {}, "Mask it.")
 NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")

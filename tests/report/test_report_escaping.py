@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from evalharness.report.escaping import code, code_cell, fenced, one_line, prose, shortened, table, visible
+from evalharness.report.writers.escaping import code, code_cell, fenced, one_line, prose, shortened, table, visible
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 anything = st.text(st.characters(exclude_categories=()) | st.sampled_from("`|\\<*_[]()#-\n\t\x00 "), max_size=60)

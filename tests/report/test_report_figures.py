@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evalharness.records import Interval, LossPoint
-from evalharness.report.canvas import drawable
-from evalharness.report.figures import (
+from evalharness.report.figures.canvas import drawable
+from evalharness.report.figures.plots import (
     entropy_at_onset_figure,
     entropy_figure,
     losses_figure,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import report_example as example
-from evalharness.runs.scorecard import degeneration_rate
 from markdown_it import MarkdownIt
 
 from evalharness.degeneration import analyse
+from evalharness.pipeline.counting import degeneration_rate
 from evalharness.records import Completion, Finding, Interval, KindRate, Loss, NotTestable, RuledOut, Verdict
 from evalharness.report import Evidence, figures_of, render
 

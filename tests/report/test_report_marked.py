@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.degeneration import analyse
-from evalharness.report.marked import copies_of, in_row, marked_loop
+from evalharness.report.loop_rows import copies_of, in_row, marked_loop
 
 ROW = re.compile(r"(copy \d |torn   |last   |       )([│├└])(.*)")
 

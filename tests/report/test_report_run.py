@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import report_example
 import run_example as example
-from evalharness.runs.scorecard import plain
 
 from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
 from evalharness.report import render_run
-from evalharness.report.run_tables import agreement_notes, agreement_table
-from evalharness.report.run_words import loss_sources
-from evalharness.report.wording import no_cause_in_words
+from evalharness.report.numbers import no_cause_in_words
+from evalharness.report.sections.run_sentences import loss_sources
+from evalharness.report.sections.run_tables import agreement_notes, agreement_table
+from evalharness.runs.json_values import plain
 
 
 def report(cards, *, losses=(), completions=(), **changes) -> str:
@@ -107,7 +107,7 @@ def test_a_hypothesis_counts_once_however_often_it_was_tested():
 
 def pairs(steps: int):
     """Loss and behaviour that fall and rise over so many steps."""
-    from evalharness.report.agreement import agreements
+    from evalharness.report.loss_against_behaviour import agreements
 
     cards = {step: with_loss(10.0 - step**1.5) for step in range(1, steps + 1)}
     rows = [
@@ -128,7 +128,9 @@ def test_a_reason_that_holds_for_every_row_stands_once_below_the_table():
 
 
 def test_behaviour_that_is_the_same_at_every_step_has_no_share_in_the_table():
-    from evalharness.report.run_tables import discordance_table
+    from evalharness.report.sections.run_tables import (
+        discordance_table,
+    )
     from evalharness.statistics import discordance
 
     found = discordance([1, 2], [[2.0, 2.1], [1.0, 1.1]], [[0.0, 0.0]] * 2, seed=0)

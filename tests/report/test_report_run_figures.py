@@ -7,11 +7,11 @@ from typing import get_args
 
 import pytest
 import run_example as example
-from evalharness.runs.scorecard import plain
 
 from evalharness.degeneration import Kind
 from evalharness.records import NO_STEP, LossPoint
 from evalharness.report import run_figures
+from evalharness.runs.json_values import plain
 
 TWO = {10: example.unseen(10), 20: example.unseen(20)}
 

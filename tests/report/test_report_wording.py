@@ -4,7 +4,7 @@ import pytest
 
 from evalharness.degeneration import Kind
 from evalharness.records import CheckpointInfo, DegenerationRate, Interval, KindRate, Loss
-from evalharness.report.wording import (
+from evalharness.report.numbers import (
     KINDS,
     checkpoint_name,
     counted,

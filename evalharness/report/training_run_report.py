@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report import diagnosis, run_tables, run_words, sections
-from evalharness.report.agreement import agreements, decoding_of_kinds, discordances, logged_points
-from evalharness.report.escaping import prose, table
-from evalharness.report.markdown import environment
-from evalharness.report.run_records import at_step
-from evalharness.report.wording import loss_meaning_of, nats, no_cause_in_words, number
+from evalharness.report.checkpoint_report import environment
+from evalharness.report.loss_against_behaviour import agreements, decoding_of_kinds, discordances, logged_points
+from evalharness.report.numbers import loss_meaning_of, nats, no_cause_in_words, number
+from evalharness.report.run_evidence import at_step
+from evalharness.report.sections import checkpoint_tables as sections
+from evalharness.report.sections import diagnosis_tables as diagnosis
+from evalharness.report.sections import run_sentences as run_words
+from evalharness.report.sections import run_tables
+from evalharness.report.writers.escaping import prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalharness.report.run_records import Run
+    from evalharness.report.run_evidence import Run
 
 
 def render_run(run: Run, figures: Mapping[str, str]) -> str:

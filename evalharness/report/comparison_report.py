@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.report.escaping import code, prose, table
-from evalharness.report.run_tables import cause_cell
-from evalharness.report.wording import loss_relation, nats, nats_interval, percent_interval
+from evalharness.report.numbers import loss_relation, nats, nats_interval, percent_interval
+from evalharness.report.sections.run_tables import cause_cell
+from evalharness.report.writers.escaping import code, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.escaping import code, prose, table
-from evalharness.report.wording import loss_sentence, nats, nats_interval, percent_interval
+from evalharness.report.numbers import loss_sentence, nats, nats_interval, percent_interval
+from evalharness.report.writers.escaping import code, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

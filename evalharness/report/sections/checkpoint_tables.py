@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.records import Verdict
-from evalharness.report.escaping import code_cell, prose, shortened, table
-from evalharness.report.wording import (
+from evalharness.report.numbers import (
     DECODINGS,
     counted,
     degeneration_interval,
@@ -27,6 +26,7 @@ from evalharness.report.wording import (
     was_diagnosed,
     was_seen,
 )
+from evalharness.report.writers.escaping import code_cell, prose, shortened, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

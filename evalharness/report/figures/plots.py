@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalharness.report.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.wording import KINDS, counted, nats, percent, percent_interval
+from evalharness.report.figures.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
+from evalharness.report.numbers import KINDS, counted, nats, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evalharness.records import Interval, LossPoint, PartLoss
-    from evalharness.report.canvas import Canvas
+    from evalharness.report.figures.canvas import Canvas
 
 MIN_COMPLETIONS = 5
 """A band over fewer completions than these says nothing, so it ends where fewer go on (all, where there are fewer)."""

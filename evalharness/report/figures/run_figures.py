@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalharness.records import NOT_BEGUN
-from evalharness.report.agreement import decoding_of_kinds, logged_points, losses_by_step, no_losses
-from evalharness.report.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.figures import quartiles_by_position
+from evalharness.report.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, canvas, drawable
+from evalharness.report.figures.plots import quartiles_by_position
+from evalharness.report.loss_against_behaviour import decoding_of_kinds, logged_points, losses_by_step, no_losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

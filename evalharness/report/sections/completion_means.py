@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from evalharness.report.escaping import table
 from evalharness.report.evidence import by_problem
-from evalharness.report.wording import nats
+from evalharness.report.numbers import nats
+from evalharness.report.writers.escaping import table
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from evalharness.report.figures import (
+from evalharness.report.figures.passage_plot import passage_figure
+from evalharness.report.figures.plots import (
     MIN_COMPLETIONS,
     entropy_at_onset_figure,
     entropy_figure,
@@ -14,8 +15,7 @@ from evalharness.report.figures import (
     onsets_figure,
     pass_at_1_figure,
 )
-from evalharness.report.passage import passage_figure
-from evalharness.report.wording import DECODINGS
+from evalharness.report.numbers import DECODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from evalharness.report.canvas import INK
+from evalharness.report.figures.canvas import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

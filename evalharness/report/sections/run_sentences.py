@@ -6,16 +6,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evalharness.degeneration import is_too_early_to_tell
-from evalharness.report.agreement import logged_points, no_losses
-from evalharness.report.escaping import code, prose
-from evalharness.report.run_tables import fall_in_words
-from evalharness.report.wording import counted, loss_meaning_of, loss_relation, nats, percent, percent_interval
+from evalharness.report.loss_against_behaviour import logged_points, no_losses
+from evalharness.report.numbers import counted, loss_meaning_of, loss_relation, nats, percent, percent_interval
+from evalharness.report.sections.run_tables import fall_in_words
+from evalharness.report.writers.escaping import code, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalharness.records import Scorecard
-    from evalharness.report.run_records import Run
+    from evalharness.report.run_evidence import Run
 
 SOURCES_NAMED = 3
 """Each checkpoint's file is a source of its own: the first of them show which they are."""

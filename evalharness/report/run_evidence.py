@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import NO_STEP
-from evalharness.report.behaviour import Block, Shown
-from evalharness.report.wording import was_seen
+from evalharness.report.numbers import was_seen
+from evalharness.report.shown_completions import Block, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

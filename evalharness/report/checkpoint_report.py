@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from evalharness.report import degeneration, diagnosis, measures, sections
-from evalharness.report.behaviour import behaviour
-from evalharness.report.escaping import code, prose
-from evalharness.report.wording import DECODINGS, checkpoint_name, was_seen
+from evalharness.report.numbers import DECODINGS, checkpoint_name, was_seen
+from evalharness.report.sections import checkpoint_tables as sections
+from evalharness.report.sections import completion_means as measures
+from evalharness.report.sections import degeneration_tables as degeneration
+from evalharness.report.sections import diagnosis_tables as diagnosis
+from evalharness.report.shown_completions import behaviour
+from evalharness.report.writers.escaping import code, prose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,10 +6,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
-from evalharness.report.agreement import Pair, decoding_of_kinds, logged_points, losses_by_step, no_losses
-from evalharness.report.escaping import code, prose, table
-from evalharness.report.run_records import OtherRun, Run, in_order, step_name
-from evalharness.report.wording import (
+from evalharness.report.loss_against_behaviour import Pair, decoding_of_kinds, logged_points, losses_by_step, no_losses
+from evalharness.report.numbers import (
     DECODINGS,
     degeneration_interval,
     kinds_by_count,
@@ -18,6 +16,8 @@ from evalharness.report.wording import (
     percent_interval,
     was_diagnosed,
 )
+from evalharness.report.run_evidence import OtherRun, Run, in_order, step_name
+from evalharness.report.writers.escaping import code, prose, table
 from evalharness.statistics.discordance import SAME
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.report.choice import choose, worst
-from evalharness.report.escaping import code, fenced, prose, shortened
-from evalharness.report.marked import BLANK, LINE_END, marked_loop
-from evalharness.report.wording import counted, nats
+from evalharness.report.chosen_completions import choose, worst
+from evalharness.report.loop_rows import BLANK, LINE_END, marked_loop
+from evalharness.report.numbers import counted, nats
+from evalharness.report.writers.escaping import code, fenced, prose, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.escaping import shortened
+from evalharness.report.writers.escaping import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

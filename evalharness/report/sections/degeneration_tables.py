@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.escaping import prose, table
 from evalharness.report.evidence import by_problem
-from evalharness.report.wording import (
+from evalharness.report.numbers import (
     DECODINGS,
     KINDS,
     degenerate_of_all,
@@ -16,6 +15,7 @@ from evalharness.report.wording import (
     percent,
     percent_interval,
 )
+from evalharness.report.writers.escaping import prose, table
 from evalharness.statistics import share_interval
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The figures: data in, SVG out."""

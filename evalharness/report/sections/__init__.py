@@ -1,0 +1,1 @@
+"""The sections of the reports, each from the records that it shows."""

@@ -1,0 +1,1 @@
+"""How a report is written: its parts in, text out."""
