@@ -2,8 +2,10 @@
 """What the detector of degeneration gets wrong: on reference code, and on loops that were planted.
 
     python benchmarks/calibrate.py [--functions N] [--plants N] [--negatives N] [--seed N] [--out docs/measured] [--no-speed]
+    python benchmarks/calibrate.py --real FOLDER [--passed FOLDER] [--out docs/measured]
 
 Writes OUT/calibration.md, OUT/calibration.json with every rate, false positive and miss, and OUT/calibration_speed.svg.
+With ``--real`` it measures labelled real completions instead, and writes OUT/real_completions.md and .json.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import tempfile
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import real
 from corpora import PACKAGES, UNSEEN, Reference, hard_negatives, references
 from judging import ERRORS_IN, MODES, Asked, Judged, evidence_against, judge, with_errors
 from planted import LOOPING, Plant, plants
@@ -72,6 +76,9 @@ Wrong = dict[str, list[tuple[Reference, str]]]
 def main() -> None:
     asked = _arguments()
     out = Path(asked.out)
+    if asked.real:
+        said, result = real.section(real.rows_of(Path(asked.real), Path(asked.passed)))
+        return _written(out, "real_completions", f"# Degeneration of real completions\n\n{said}", result)
     functions = references(asked.functions, asked.seed)
     calibration = [f for f in functions if not f.held_out]
     held_out = [f for f in functions if f.held_out]
@@ -91,7 +98,7 @@ def main() -> None:
         _rival_table(_rivals(calibration, held_out, negatives, planted), wrong["end not known"], held_out, negatives, judged),
         origin_table(origins),
     ]  # fmt: skip
-    result = {
+    result: dict[str, Any] = {
         "command": f"python benchmarks/calibrate.py --seed {asked.seed}",
         "versions": _versions(),
         "functions": {"calibration": len(calibration), "held out": len(held_out), "hard negatives": len(negatives)},
@@ -113,10 +120,14 @@ def main() -> None:
     if asked.speed:
         said, result["speed"] = speed(out)
         parts.append(said)
+    return _written(out, "calibration", "\n\n".join(parts), result)
+
+
+def _written(out: Path, name: str, said: str, result: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "calibration.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    (out / "calibration.json").write_text(json.dumps(result, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
-    print("\n\n".join(parts))
+    (out / f"{name}.md").write_text(said + "\n", encoding="utf-8")
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
+    print(said)
 
 
 def _arguments() -> argparse.Namespace:
@@ -125,6 +136,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plants", type=int, default=200, help="planted loops of each kind, exact and noisy each")
     parser.add_argument("--negatives", type=int, default=160, help="repetitions in the largest hard negatives")
     parser.add_argument("--seed", type=int, default=2, help="0 is the one that thresholds were tried on")
+    parser.add_argument("--real", metavar="FOLDER", help="labelled real completions to measure instead")
+    parser.add_argument(
+        "--passed",
+        default=Path(tempfile.gettempdir(), "evalharness_passed"),
+        metavar="FOLDER",
+        help="keeps which of those pass their tests",
+    )
     parser.add_argument("--out", default="docs/measured")
     parser.add_argument("--no-speed", dest="speed", action="store_false")
     return parser.parse_args()
