@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
@@ -34,6 +34,41 @@ ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"
 Severity = Literal["cause", "contributing", "note"]
 Split = Literal["train", "validation"]
 CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
+IsolationLevel = Literal["A", "B", "C", "D"]
+"""How programs are isolated, from the strongest level to none."""
+NotTestableKind = Literal[
+    "no_data",
+    "no_log",
+    "no_adapter",
+    "no_base",
+    "no_completions",
+    "no_model",
+    "too_few",
+    "not_known",
+    "capability",
+    "declared",
+    "leak",
+    "does_not_apply",
+    "undecided",
+    "model_failed",
+    "failed",
+    "not_recorded",
+]
+"""Why something could not be tested.
+
+What the probe needs is not there: ``no_data`` (rows, problems, or a batch with targets), ``no_log`` (no training log,
+or no loss in it for this step), ``no_adapter`` (the checkpoint is none), ``no_base`` (no weights to compare with),
+``no_completions``, ``no_model`` (only completions were given), ``too_few`` rows or prompts, ``not_known`` (a fact that
+only the user can give, such as the end token), ``capability`` (this model does not offer what the probe needs).
+
+The question does not arise: ``declared`` (the manifest says so), ``leak`` (``future_leak`` already explains the loss),
+``does_not_apply`` (such as padding where nothing is padded).
+
+It was tested without a result: ``undecided`` (the figures fit both answers), ``model_failed`` (the model returned NaN,
+or its forward pass failed), ``failed`` (the probe itself failed). ``not_recorded``: an older scorecard does not say.
+"""
+Stage = Literal["generation", "calibration", "execution", "loss", "diagnosis", "not_recorded"]
+"""Where a score can be incomplete. ``not_recorded``: an older scorecard has only the sentence."""
 
 
 class Verdict(StrEnum):
@@ -72,17 +107,18 @@ class Problem:
 class Completion:
     """What the model wrote for one problem.
 
-    ``token_entropy_nats`` has one value a token: the entropy of the model's own distribution (temperature 1, before
-    any cut) at the position where the token was drawn.
+    ``token_entropy_nats`` has one value per token: the entropy of the model's own distribution (temperature 1, before
+    any cut) at the position where the token was drawn. Both this and ``token_ids`` are None if they are not known,
+    because another tool wrote the completion or the model gives no ids.
     """
 
     task_id: str
     completion_id: int
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] | None
     stop_reason: StopReason
     decoding: DecodingName
-    token_entropy_nats: tuple[float, ...]
+    token_entropy_nats: tuple[float, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +173,31 @@ class RuledOut:
 
 @dataclass(frozen=True, slots=True)
 class NotTestable:
-    """One thing that could not be tested, and why. Not testable is not cleared."""
+    """One thing that could not be tested: what kind of reason, and the reason in words. Not testable is not cleared."""
 
     probe: str
+    kind: NotTestableKind
     reason: str
+
+
+Outcome = Finding | RuledOut | NotTestable
+"""What a probe says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """One thing that could not be evaluated, so that a score or a diagnosis is incomplete.
+
+    ``probe`` names the probe that failed, None in every other stage.
+    """
+
+    stage: Stage
+    probe: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return self.reason if self.probe is None else f"the probe {self.probe} failed: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +234,23 @@ class ProblemSetInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """Everything that was held fixed: two scorecards compare only where this agrees.
+class IsolationInfo:
+    """How programs were isolated: the level, what it consists of, and what it does not prevent."""
 
-    ``isolation`` is the sandbox's level and what it consists of, ``isolation_lacks`` what it does not hold off,
-    ``packages`` what programs may import beside the standard library. What another tool held fixed and does not tell is
-    None.
+    level: IsolationLevel
+    consists_of: str
+    lacks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.level} ({self.consists_of})"
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """The settings that were the same for the whole score: two scorecards compare only if this agrees.
+
+    ``isolation`` is None if no program was run. ``packages`` is what programs may import beside the standard library.
+    What another tool set and does not tell is None.
     """
 
     problems: tuple[ProblemSetInfo, ...]
@@ -197,8 +265,7 @@ class Protocol:
     exact_lengths: bool
     device: str
     dtype: str
-    isolation: str
-    isolation_lacks: tuple[str, ...]
+    isolation: IsolationInfo | None
     packages: tuple[str, ...]
     versions: Mapping[str, str]
 
@@ -314,7 +381,7 @@ class Scorecard:
     """Everything about one checkpoint. ``scorecard.json`` is this record.
 
     ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts verdicts likewise.
-    ``incomplete`` holds one line for each thing that could not be evaluated; where it is not empty the exit code is 3.
+    ``incomplete`` has an entry for each thing that could not be evaluated; if it is not empty the exit code is 3.
     """
 
     checkpoint: CheckpointInfo
@@ -329,7 +396,7 @@ class Scorecard:
     findings: tuple[Finding, ...]
     ruled_out: tuple[RuledOut, ...]
     not_testable: tuple[NotTestable, ...]
-    incomplete: tuple[str, ...]
+    incomplete: tuple[Incomplete, ...]
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property

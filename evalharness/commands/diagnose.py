@@ -15,10 +15,11 @@ from evalharness.commands.options import options_of_score
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline import DiagnosisResult
+    from evalharness.records import Incomplete
 
 LABEL_WIDTH = 14
 WIDTHS = (72, 100)
@@ -64,14 +65,14 @@ def lines(result: DiagnosisResult) -> Iterator[str]:
     yield from outcome_lines(result.diagnosis, result.incomplete)
 
 
-def outcome_lines(diagnosis: Diagnosis, incomplete: tuple[str, ...]) -> Iterator[str]:
+def outcome_lines(diagnosis: Diagnosis, incomplete: Iterable[Incomplete]) -> Iterator[str]:
     """Yield findings, what was ruled out, what was not testable and what failed, wrapped for a terminal."""
     from evalharness.report import diagnosis_lines
 
     for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable):
         yield from _wrapped(label, text)
-    for text in incomplete:
-        yield from _wrapped("incomplete", text)
+    for lack in incomplete:
+        yield from _wrapped("incomplete", str(lack))
 
 
 def to_json(result: DiagnosisResult) -> str:

@@ -36,10 +36,12 @@ def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: boo
         raise entry.error(f"has the token id {wrong}, expected one from 0 to {LARGEST_ID}")
     if entropy is not None and token_ids is not None and len(entropy) != len(token_ids):
         raise entry.error(f"has {len(token_ids)} token_ids and {len(entropy)} token_entropy_nats")
-    number = row.get("completion_id")
+    number, text = row.get("completion_id"), text_of(entry, row, key)
+    if text and not token_ids:  # no ids for a text: older versions wrote it so when the ids were not known
+        token_ids = entropy = None
     return WrittenCompletion(
         task_id=str(entry.number) if task_id is None else task_id,
-        text=text_of(entry, row, key),
+        text=text,
         number=entry.number,
         completion_id=number if isinstance(number, int) else None,
         has_id=task_id is not None,

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evalharness.diagnosis.subject import Need, Subject
-    from evalharness.records import Finding, NotTestable, RuledOut, Severity
-
-    Outcome = Finding | RuledOut | NotTestable
+    from evalharness.records import Outcome, Severity
 
 
 @dataclass(frozen=True, slots=True)

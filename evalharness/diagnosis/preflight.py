@@ -31,9 +31,10 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome, Probe
+    from evalharness.diagnosis.catalogue import Probe
     from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.progress import Watcher
+    from evalharness.records import Outcome
 
 ROWS = 16
 """Rows of a batch that the model is run on."""
@@ -78,7 +79,7 @@ def preflight_rows(subject: Subject, watcher: Watcher) -> Diagnosis:
     """Ask everything that rows of data and an untrained model can answer; the loop's own batch is not known."""
     reason = "the loop's own batch is not known: evalharness.preflight(model, batch) in the script tells"
     unknown = ("label_shift", "padding_in_loss", "prompt_in_loss", "no_end_token")
-    return _examined(subject, OF_ROWS, [NotTestable(probe, reason) for probe in unknown], watcher)
+    return _examined(subject, OF_ROWS, [NotTestable(probe, "no_data", reason) for probe in unknown], watcher)
 
 
 def _examined(
@@ -99,7 +100,7 @@ def _examined(
 def _leak(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> Outcome:
     """Ask for a leak in evaluation mode, and in training mode without dropout: a mask may be applied in one alone."""
     if not rows:
-        return NotTestable(LEAK, "there are no rows with two tokens or more")
+        return NotTestable(LEAK, "no_data", "there are no rows with two tokens or more")
     evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed)
     if isinstance(evaluated, Finding):
         return evaluated
@@ -117,20 +118,20 @@ def _first_loss(model: TorchModel, batch: TrainingBatch) -> Outcome:
     """The mean loss of the batch as the loop takes it, against ln V: what an untrained model should start from."""
     probe = "first_loss"
     if batch.targets is None:
-        return NotTestable(probe, "the batch has no targets")
+        return NotTestable(probe, "no_data", "the batch has no targets")
     losses = []
     with evaluating(model.module):
         for ids, targets in list(zip(batch.inputs, batch.targets, strict=True))[:ROWS]:
             losses += _losses(model, ids, targets, batch.right_offset)
     if not losses:
-        return NotTestable(probe, "no target of the batch counts")
+        return NotTestable(probe, "no_data", "no target of the batch counts")
     loss, uniform = math.fsum(losses) / len(losses), math.log(model.vocabulary_rows)
     evidence = {"loss_nats": loss, "uniform_nats": uniform, "targets": len(losses)}
     said = (
         f"the loss of this batch is {loss:.2f} nats before the first step, ln {model.vocabulary_rows} is {uniform:.2f}"
     )
     if not math.isfinite(loss):
-        return NotTestable(probe, f"{said}: see not_finite")
+        return NotTestable(probe, "model_failed", f"{said}: see not_finite")
     if abs(loss - uniform) <= FAR_NATS:
         return RuledOut(probe, f"Training starts from where it should: {said}.", evidence)
     if loss < uniform:

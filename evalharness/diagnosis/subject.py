@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
     from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
-    from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
+    from evalharness.records import CheckpointVerdict, Completion, LossPoint, Outcome, Problem
 
 Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
 """What a probe may need. ``logged`` is a validation loss that was logged for this very checkpoint."""

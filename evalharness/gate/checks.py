@@ -17,16 +17,19 @@ from evalharness.statistics import exact_share, has_fallen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from evalharness.records import DegenerationRate, Finding, Scorecard
+    from evalharness.records import DegenerationRate, Finding, Incomplete, Scorecard, Stage
     from evalharness.statistics import Comparison
 
-Outcome = Literal["passed", "failed", "skipped", "not_evaluated"]
+CheckOutcome = Literal["passed", "failed", "skipped", "not_evaluated"]
 JudgeBy = Literal["point", "bound"]
 BASELINE_CHECK = "pass_rate_not_below_baseline"
 
 ENDS_BY_ITSELF_SHARE = 0.5
 """A model that was taught where an answer ends stops by itself nearly always (the shipped causal one: 96 %), one that
 was not hardly ever (the leaky one: 0 %); in between nothing is known to lie, and half is halfway."""
+
+ABOUT_THE_LOSS: frozenset[Stage] = frozenset({"loss", "diagnosis", "not_recorded"})
+"""Where a score must be complete before its loss can be called honest."""
 
 LEVEL = 0.05
 """One false alarm in twenty comparisons of equal checkpoints, the custom in the field."""
@@ -40,7 +43,7 @@ class CheckResult:
     """How one check went, and why, in a sentence with its numbers."""
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     reason: str
 
 
@@ -58,9 +61,9 @@ def loss_is_honest(card: Scorecard) -> CheckResult:
     untested = [item.reason for item in card.not_testable if item.probe == "future_leak"]
     if card.protocol.attention == "not_testable":
         return CheckResult(name, "not_evaluated", f"future_leak: {'; '.join(untested) or 'not tested'}")
-    broken = [line for line in card.incomplete if line.startswith(("a probe failed", "the loss could not"))]
+    broken = [lack for lack in card.incomplete if lack.stage in ABOUT_THE_LOSS]
     if broken:
-        return CheckResult(name, "not_evaluated", "; ".join(broken))
+        return CheckResult(name, "not_evaluated", _lines(broken))
     if card.loss.recomputed_nats is None:
         return CheckResult(name, "skipped", f"no cause was found, but the loss was {card.loss.convention}")
     return CheckResult(name, "passed", f"no cause found, {len(card.ruled_out)} ruled out")
@@ -91,7 +94,7 @@ def not_contaminated(card: Scorecard) -> CheckResult:
     untested = [item.reason for item in card.not_testable if item.probe == "contamination"]
     if untested:
         return CheckResult(name, "skipped", untested[0])
-    return CheckResult(name, "not_evaluated", "; ".join(card.incomplete) or "the probe was not asked")
+    return CheckResult(name, "not_evaluated", _lines(card.incomplete) or "the probe was not asked")
 
 
 CHECKS: dict[str, Callable[[Scorecard], CheckResult]] = {
@@ -114,7 +117,7 @@ def pass_rate_not_below_baseline(
     if comparison is None:
         return CheckResult(BASELINE_CHECK, "skipped", "there is no baseline")
     if card.incomplete:
-        return CheckResult(BASELINE_CHECK, "not_evaluated", "; ".join(card.incomplete))
+        return CheckResult(BASELINE_CHECK, "not_evaluated", _lines(card.incomplete))
     change = comparison.difference
     reason = (
         f"pass@1 {percent_interval(comparison.first)} in the baseline, {percent_interval(comparison.second)} now, over "
@@ -155,6 +158,10 @@ def max_loop_rate(card: Scorecard, most: float, judge_by: JudgeBy = "point") -> 
 
 def _result(name: str, holds: bool, reason: str, *, untold: bool = False) -> CheckResult:
     return CheckResult(name, "not_evaluated" if untold else "passed" if holds else "failed", reason)
+
+
+def _lines(lacks: Iterable[Incomplete]) -> str:
+    return "; ".join(map(str, lacks))
 
 
 def _finding(card: Scorecard, probe: str) -> Finding | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from evalharness.gate.baseline import Baseline
     from evalharness.pipeline import ScoreResult
+    from evalharness.records import Incomplete
     from evalharness.settings.score_options import ScoreOptions
 
 PASSED, FAILED, NOT_EVALUATED = 0, 1, 3
@@ -93,7 +94,7 @@ class GateResult:
     scored: ScoreResult
 
     @property
-    def incomplete(self) -> tuple[str, ...]:
+    def incomplete(self) -> tuple[Incomplete, ...]:
         """What could not be evaluated in the score, whatever was asked."""
         return self.scored.scorecard.incomplete
 
@@ -158,5 +159,6 @@ def refuse_early(path: Path, baseline: Baseline, options: ScoreOptions) -> None:
 def save_baseline(scored: ScoreResult, path: Path) -> None:
     """Write the baseline of a score. Raises :class:`EvaluationError` for an incomplete one."""
     if scored.scorecard.incomplete:
-        raise EvaluationError(f"{path}: not written: the score is incomplete: {'; '.join(scored.scorecard.incomplete)}")
+        lacks = "; ".join(map(str, scored.scorecard.incomplete))
+        raise EvaluationError(f"{path}: not written: the score is incomplete: {lacks}")
     write_file(path, baselines.to_json(baselines.baseline_of(scored.scorecard, scored.folder)))

@@ -12,6 +12,7 @@ from evalharness.report import render_card
 from evalharness.report.numbers import percent_interval
 from evalharness.report.writers.escaping import fenced, prose, visible
 from evalharness.runs.files import append_file
+from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,8 @@ def lines(gate: GateResult) -> Iterator[str]:
     """One line for each check, what the score lacks, and how it ends."""
     for result in gate.results:
         yield f"{WORDS[result.outcome]:<14}{result.name}: {visible(result.reason)}"
-    for line in gate.incomplete:
-        yield f"{'INCOMPLETE':<14}{visible(line)}"
+    for lack in gate.incomplete:
+        yield f"{'INCOMPLETE':<14}{visible(str(lack))}"
     yield f"{_CLOSED[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
     if gate.exit_code == 1:
         yield f"\n{evidence_text(gate.scored)}"
@@ -49,7 +50,7 @@ def to_json(gate: GateResult) -> str:
         "passed": gate.exit_code == 0,
         "exit_code": gate.exit_code,
         "checks": [{"name": r.name, "outcome": r.outcome, "reason": r.reason} for r in gate.results],
-        "incomplete": gate.incomplete,
+        "incomplete": plain(gate.incomplete),
         "report": str(gate.scored.folder / "report.md"),
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
@@ -73,7 +74,7 @@ def to_junit(gate: GateResult) -> str:
             content = ET.SubElement(case, element, {"message": _xml(result.reason)})
             content.text = _xml(failure_text(result, gate.scored))
     if gate.incomplete:
-        _add_error(suite, card.checkpoint.path, "complete", "; ".join(gate.incomplete))
+        _add_error(suite, card.checkpoint.path, "complete", "; ".join(map(str, gate.incomplete)))
     return _written(root)
 
 
@@ -81,7 +82,7 @@ def to_markdown(gate: GateResult) -> str:
     """A section for GitHub's step summary: a table of the checks, the card, the worst completion. No images."""
     card, report = gate.scored.scorecard, gate.scored.folder / "report.md"
     words = [f"| {WORDS[r.outcome]} | {r.name} | {prose(r.reason).replace('|', '&#124;')} |" for r in gate.results]
-    words += [f"| INCOMPLETE | score | {prose(line).replace('|', '&#124;')} |" for line in gate.incomplete]
+    words += [f"| INCOMPLETE | score | {prose(str(lack)).replace('|', '&#124;')} |" for lack in gate.incomplete]
     parts = [
         f"## evalharness gate: {prose(card.checkpoint.path)}",
         _CLOSED[gate.exit_code],
@@ -170,7 +171,7 @@ def summary_line(scored: ScoreResult) -> str:
     greedy = {name: by_decoding.get("greedy", {}).get("1") for name, by_decoding in card.pass_at_k.items()}
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
-    missing = [f"incomplete: {line}" for line in card.incomplete[:1]]
+    missing = [f"incomplete: {lack}" for lack in card.incomplete[:1]]
     told = " as far as so few completions tell" if is_too_early_to_tell(card) else ""
     words = [card.verdict.upper() + told, *figures, *missing, str(scored.folder / "report.md")]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")

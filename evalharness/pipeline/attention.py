@@ -11,6 +11,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from evalharness.generation import Settings
     from evalharness.pipeline.work import Attention, Work
+    from evalharness.records import Outcome
 
 LARGEST_FLOAT = sys.float_info.max
 PROBE_ROWS = 64
@@ -63,17 +64,17 @@ def _tolerable(work: Work, nats: float) -> float:
     return nats if _is_precise(work) else LARGEST_FLOAT
 
 
-def _asked(work: Work, rows: list[list[int]]) -> Finding | RuledOut | NotTestable:
+def _asked(work: Work, rows: list[list[int]]) -> Outcome:
     from evalharness.diagnosis import future_leak, redrawn_copy
 
     model = work.checkpoint.model
     if work.manifest.model.attention == "prefix":
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
-        return NotTestable("future_leak", reason)
+        return NotTestable("future_leak", "declared", reason)
     try:
         return future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
     except EvaluationError as error:
-        return NotTestable("future_leak", str(error))
+        return NotTestable("future_leak", "model_failed", str(error))
 
 
 def _attention(work: Work) -> Attention:

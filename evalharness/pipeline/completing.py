@@ -62,12 +62,15 @@ def _wanted(work: Work, prompting: Prompting) -> dict[Group, list[Request]]:
     }
 
 
+_PER_TOKEN = ("token_ids", "token_entropy_nats")
+
+
 def _identity(request: Request) -> Identity:
     return request.task_id, request.decoding.name, request.completion_id
 
 
 def _completion(record: Mapping[str, Any]) -> Completion:
-    ids, entropy = tuple(record["token_ids"]), tuple(record["token_entropy_nats"])
+    ids, entropy = (None if record[name] is None else tuple(record[name]) for name in _PER_TOKEN)
     return Completion(**{**record, "token_ids": ids, "token_entropy_nats": entropy})
 
 

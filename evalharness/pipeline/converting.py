@@ -116,10 +116,10 @@ def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) ->
         task_id=job.task_id,
         completion_id=job.completion_id,
         text=text,
-        token_ids=written.token_ids or (),
+        token_ids=written.token_ids,
         stop_reason=written.stop_reason or "not_recorded",
         decoding=decoding,
-        token_entropy_nats=written.token_entropy_nats or (),
+        token_entropy_nats=written.token_entropy_nats,
     )
 
 
@@ -131,8 +131,8 @@ def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[D
             [
                 Written(
                     text=c.text,
-                    token_ids=c.token_ids or None,
-                    token_entropy_nats=c.token_entropy_nats or None,
+                    token_ids=c.token_ids,
+                    token_entropy_nats=c.token_entropy_nats,
                     stop_reason=None if c.stop_reason == "not_recorded" else c.stop_reason,
                     prompt=job.problem.prompt,
                     task_id=c.task_id,
@@ -174,7 +174,6 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
             device="not recorded",
             dtype="not recorded",
             isolation=found.isolation,
-            isolation_lacks=found.isolation_lacks,
             packages=asked.packages,
             versions={"evalharness": version("evalharness"), "python": platform.python_version()},
         ),
@@ -187,7 +186,7 @@ def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, fou
         verdict_reason=behaviour.judgement.reason,
         findings=(),
         ruled_out=(),
-        not_testable=tuple(NotTestable(probe.name, NOT_SEEN) for probe in CATALOGUE),
+        not_testable=tuple(NotTestable(probe.name, "no_model", NOT_SEEN) for probe in CATALOGUE),
         incomplete=tuple(what_lacks(found.unsolved, executions)),
     )
 

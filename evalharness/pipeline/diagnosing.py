@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvalHarnessError, EvaluationError
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
-from evalharness.records import LossPoint, Verdict
+from evalharness.records import Incomplete, LossPoint, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group,
         settings = probe_attention(work)
         return settings, _few_completions(work, folder, settings)
     except EvaluationError as error:
-        work.incomplete.append(f"nothing could be generated: {error}")
+        work.incomplete.append(Incomplete("generation", None, f"nothing could be generated: {error}"))
         return Settings(NEW_TOKENS), {}
 
 
@@ -85,7 +85,7 @@ def diagnose_subject(work: Work, subject: Subject) -> Diagnosis:
     fewest = getattr(subject.model, "fewest_rows", None)
     if fewest is not None:
         work.watcher.say(f"memory ran out: forward passes were run in halves, down to {fewest} rows at a time")
-    work.incomplete += [f"a probe failed: {line}" for line in diagnosis.incomplete]
+    work.incomplete += diagnosis.incomplete
     return diagnosis
 
 
@@ -157,7 +157,7 @@ def _greedy(work: Work, settings: Settings) -> Callable[[Sequence[Sequence[int]]
             settings, max_new_tokens=new_tokens, stop_loops=False, batch_size=BATCH, noise_nats=0.0
         )
         made = generate(checkpoint.model, checkpoint.tokenizer, requests, prompting, own, checkpoint.token_mask)
-        by_prompt = {completion.task_id: completion.token_ids for completion in made}
+        by_prompt = {completion.task_id: completion.token_ids or () for completion in made}
         return [by_prompt[request.task_id] for request in requests]
 
     return write

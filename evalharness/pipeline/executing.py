@@ -15,7 +15,7 @@ from evalharness.pipeline import counting
 from evalharness.pipeline.running import listed
 from evalharness.pipeline.writing import human_eval_result
 from evalharness.progress import Silent, Watcher
-from evalharness.records import Execution, Interval, Verdict
+from evalharness.records import Execution, Interval, IsolationInfo, Verdict
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.json_values import plain
 
@@ -44,8 +44,7 @@ class ExecutedFile:
     of_problems: int
     pass_at_k: Mapping[str, Interval]
     outcomes: Mapping[str, int]
-    isolation: str
-    isolation_lacks: tuple[str, ...]
+    isolation: IsolationInfo
     unsolved: tuple[str, ...]
 
     @property
@@ -67,7 +66,7 @@ class ExecutedFile:
         if self.problems < self.of_problems:
             missing = self.of_problems - self.problems
             yield f"{missing} of {self.of_problems} problems are not in the file: pass@k is over those that are"
-        lacks = () if self.isolation.startswith("A ") else self.isolation_lacks  # of the best one, doctor tells
+        lacks = () if self.isolation.level == "A" else self.isolation.lacks  # `doctor` lists those of level A
         yield f"isolation: {self.isolation}" + "".join(f"; {lack}" for lack in lacks)
         if self.unsolved:
             yield f"problems whose own canonical solution fails: {listed(self.unsolved)}"
@@ -111,7 +110,6 @@ def execute_file(
         pass_at_k=counting.pass_at_k(ordered, ks),
         outcomes=counting.outcomes(ordered),
         isolation=judged.isolation,
-        isolation_lacks=judged.isolation_lacks,
         unsolved=judged.unsolved,
     )
 
@@ -121,8 +119,7 @@ class Judged:
     """What came of jobs, in their order. ``unsolved`` names problems whose canonical solution does not pass here."""
 
     executions: tuple[Execution, ...]
-    isolation: str
-    isolation_lacks: tuple[str, ...]
+    isolation: IsolationInfo
     cpu_limit_s: float
     unsolved: tuple[str, ...]
 
@@ -151,8 +148,7 @@ def judge_jobs(
             watcher.advance()
     return Judged(
         executions=tuple(executions[job.task_id, job.completion_id] for job in jobs),
-        isolation=str(box.isolation),
-        isolation_lacks=box.isolation.lacks,
+        isolation=box.isolation.info,
         cpu_limit_s=calibration.cpu_s,
         unsolved=calibration.faults,
     )

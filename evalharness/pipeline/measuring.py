@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
-from evalharness.records import ConventionLoss, Interval, Loss
+from evalharness.records import ConventionLoss, Incomplete, Interval, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def measure_loss(work: Work, subject: Subject) -> tuple[Loss, tuple[RowLoss, ...
         measured = paired_loss(work.checkpoint.model, validation.encoded, seed=work.options.seed)
         taken = loss_breakdown(subject, measured)
     except EvaluationError as error:
-        work.incomplete.append(f"the loss could not be recomputed: {error}")
+        work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
     work.watcher.advance()
     return _loss(nats, source, measured, _convention(work, measured), taken), measured.by_row

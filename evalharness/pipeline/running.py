@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
-from evalharness.records import NOT_BEGUN, Completion, Execution, Verdict
+from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, Verdict
 from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
@@ -51,16 +51,22 @@ def _calibrate(work: Work, sandbox: Sandbox) -> None:
     problems = list(work.problems.values())
     work.watcher.stage("calibrating", 1)
     calibration = sandbox.calibrate(problems, yardsticks(YARDSTICKS))
-    work.isolation, work.isolation_lacks = str(sandbox.isolation), sandbox.isolation.lacks
+    work.isolation = sandbox.isolation.info
     work.programs = dataclasses.replace(work.programs, cpu_limit_s=calibration.cpu_s)
     work.incomplete += what_lacks(calibration.faults, ())
 
 
-def what_lacks(unsolved: Sequence[str], executions: Iterable[Execution]) -> list[str]:
-    """A line for each thing that makes a judgement incomplete: problems whose own solution fails, what isn't judged."""
+def what_lacks(unsolved: Sequence[str], executions: Iterable[Execution]) -> list[Incomplete]:
+    """What makes a judgement incomplete: problems whose own solution fails, and completions that are not judged."""
     unjudged = [execution for execution in executions if execution.verdict is Verdict.NOT_JUDGED]
-    lines = [f"problems whose own canonical solution fails: {listed(unsolved)}"] if unsolved else []
-    return lines + ([f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}"] if unjudged else [])
+    lacks = []
+    if unsolved:
+        failing = f"problems whose own canonical solution fails: {listed(unsolved)}"
+        lacks.append(Incomplete("calibration", None, failing))
+    if unjudged:
+        first = f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}"
+        lacks.append(Incomplete("execution", None, first))
+    return lacks
 
 
 def listed(faults: Sequence[str]) -> str:

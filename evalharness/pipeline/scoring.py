@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Judgement
     from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline.work import Work
-    from evalharness.records import CheckpointInfo, Loss, Scorecard
+    from evalharness.records import CheckpointInfo, Incomplete, Loss, Scorecard
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score_options import ScoreOptions
 
@@ -41,13 +41,13 @@ class ScoreResult:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisResult:
-    """What a diagnosis alone established of a checkpoint; ``incomplete`` has a line for each thing that failed."""
+    """What a diagnosis alone established of a checkpoint; ``incomplete`` has an entry for each thing that failed."""
 
     checkpoint: CheckpointInfo
     loss: Loss
     judgement: Judgement
     diagnosis: Diagnosis
-    incomplete: tuple[str, ...]
+    incomplete: tuple[Incomplete, ...]
 
 
 def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
         Completion,
         DegenerationRate,
         Execution,
-        Finding,
+        Incomplete,
+        IsolationInfo,
         LossPoint,
-        NotTestable,
+        Outcome,
         Problem,
-        RuledOut,
     )
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score_options import ScoreOptions
@@ -49,11 +49,10 @@ class Work:
     train: Split | None
     validation: Split | None
     attention: Attention = "not_testable"
-    isolation: str = "not run"
-    isolation_lacks: tuple[str, ...] = ()
+    isolation: IsolationInfo | None = None
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))
-    leak: Finding | RuledOut | NotTestable | None = None
-    incomplete: list[str] = field(default_factory=list)
+    leak: Outcome | None = None
+    incomplete: list[Incomplete] = field(default_factory=list)
 
     @property
     def problems(self) -> dict[str, Problem]:

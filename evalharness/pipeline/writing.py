@@ -64,7 +64,6 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
         device=work.checkpoint.device,
         dtype=work.checkpoint.dtype,
         isolation=work.isolation,
-        isolation_lacks=work.isolation_lacks,
         packages=options.packages,
         versions={name: version(name) for name in ("evalharness", "torch")} | {"python": platform.python_version()},
     )

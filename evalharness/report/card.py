@@ -76,7 +76,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
         *_passes(scorecard, width),
         *_degeneration(scorecard, width),
         *_diagnosis(scorecard, width),
-        *(line for reason in scorecard.incomplete for line in _entry("incomplete", reason, width, "yellow")),
+        *(line for lack in scorecard.incomplete for line in _entry("incomplete", str(lack), width, "yellow")),
         _line("report", one_line(report_path)),
     )
 

@@ -108,7 +108,7 @@ def generated_block(scored: Scored) -> Block:
 
 def token_lines(scored: Scored, token_text: Callable[[int], str]) -> str:
     """Return a block with the ids and the texts of the looping tokens, or nothing where no tokens loop."""
-    ids = scored.completion.token_ids
+    ids = scored.completion.token_ids or ()
     begin, end = scored.analysis.loop_tokens or (0, 0)
     first = ids[begin : min(end, begin + TOKENS_SHOWN)]
     if not first:
@@ -141,8 +141,8 @@ def _lay_out(why: str, scored: Scored, token_text: Callable[[int], str]) -> Show
 
 
 def _tokens(completion: Completion) -> str:
-    known = completion.token_ids or not completion.text
-    return counted(len(completion.token_ids), "token") if known else "tokens not recorded"
+    ids = completion.token_ids
+    return "tokens not recorded" if ids is None else counted(len(ids), "token")
 
 
 def _stopped(completion: Completion) -> str:

@@ -158,7 +158,7 @@ def _completions(step: int, folder: Path) -> Iterator[dict[str, Any]]:
         for row in _jsonl(file):
             key = (row["task_id"], row["completion_id"])
             execution, analysis = executions.get(key, {}), analyses.get(key, {})
-            entropies = row["token_entropy_nats"]
+            entropies = row["token_entropy_nats"] or ()
             onset = analysis.get("loop_tokens")
             yield {
                 "step": step,
@@ -167,7 +167,7 @@ def _completions(step: int, folder: Path) -> Iterator[dict[str, Any]]:
                 "task_id": row["task_id"],
                 "completion_id": row["completion_id"],
                 "text": row["completion"],
-                "tokens": len(row["token_ids"]) if row["token_ids"] or not row["completion"] else None,
+                "tokens": _number_of_tokens(row),
                 "stop_reason": row["stop_reason"],
                 "verdict": execution.get("verdict"),
                 "passed": None if execution.get("verdict") in {None, "not_judged"} else execution["passed"],
@@ -178,6 +178,12 @@ def _completions(step: int, folder: Path) -> Iterator[dict[str, Any]]:
                 "token_entropy_nats": tuple(entropies),
                 "parses": (analysis.get("validity") or {}).get("alone"),
             }
+
+
+def _number_of_tokens(row: Mapping[str, Any]) -> int | None:
+    """None if it is not known, which older versions wrote as no tokens for a text that is not empty."""
+    ids = row["token_ids"]
+    return None if ids is None or (not ids and row["completion"]) else len(ids)
 
 
 def _by_completion(file: Path) -> dict[tuple[str, int], dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from evalharness.errors import StoreError
 from evalharness.records import SCHEMA_VERSION, Scorecard
 from evalharness.runs.json_values import plain
+from evalharness.runs.old_scorecards import upgraded
 
 UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
@@ -22,15 +23,18 @@ def to_json(scorecard: Scorecard) -> str:
 def from_json(text: str) -> Scorecard:
     """Read a scorecard back; an interval's end that is null becomes infinite again.
 
-    Raises :class:`StoreError` where it is broken or of another version.
+    A scorecard of an older version is brought up to date. Raises :class:`StoreError` if the text is broken, or of a
+    version that is not known.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
 
     try:
-        version = json.loads(text)["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise StoreError(f"the scorecard has schema_version {version}, this evalharness reads {SCHEMA_VERSION}")
-        return TypeAdapter(Scorecard).validate_python(_with_infinities(json.loads(text)))
+        content = upgraded(json.loads(text))
+        if (version := content["schema_version"]) != SCHEMA_VERSION:
+            raise StoreError(
+                f"the scorecard has schema_version {version}, this evalharness reads 4 and {SCHEMA_VERSION}"
+            )
+        return TypeAdapter(Scorecard).validate_python(_with_infinities(content))
     except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import EvalHarnessError, SandboxError
+from evalharness.records import IsolationInfo, IsolationLevel
 from evalharness.sandbox.copied_root import copied_root
 from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
 from evalharness.sandbox.probe import ATTEMPTS, PROBE
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from evalharness.sandbox.inside.settings import View
     from evalharness.sandbox.limits import Limits
 
-Level = Literal["A", "B", "C", "D"]
+Level = IsolationLevel
 
 DESCRIPTIONS: Mapping[Level, str] = {
     "A": "namespaces, a root of its own, Landlock, seccomp",
@@ -77,8 +78,13 @@ class Isolation:
     memory_bound_bytes: int
     refused: tuple[str, ...] = ()
 
+    @property
+    def info(self) -> IsolationInfo:
+        """What a scorecard records of it."""
+        return IsolationInfo(self.level, DESCRIPTIONS[self.level], self.lacks)
+
     def __str__(self) -> str:
-        return f"{self.level} ({DESCRIPTIONS[self.level]})"
+        return str(self.info)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.models.protocols import Tokenizer
+    from evalharness.records import Outcome
 
 MOST = 0.5
 """Most of what is counted is padding from more than half of it on: the loss then says more about padding than text."""
@@ -108,17 +108,17 @@ def ids_in_range(batch: TrainingBatch, rows: int) -> Finding | RuledOut:
     return Finding("vocabulary", "cause", claim, evidence, remedy)
 
 
-def shift_of(batch: TrainingBatch) -> Finding | RuledOut | NotTestable:
+def shift_of(batch: TrainingBatch) -> Outcome:
     """Which id, counted from its input, each target is."""
     probe = "label_shift"
     if batch.targets is None:
-        return NotTestable(probe, "the batch has no targets")
+        return NotTestable(probe, "no_data", "the batch has no targets")
     found = batch_offsets(batch.inputs, batch.targets)
     right, agreement = batch.right_offset, found.agreement
     evidence: dict[str, Any] = {"right_offset": right} | {f"offset_{o}": share for o, share in agreement.items()}
     how = "the model shifts them itself" if batch.shifts_itself else "the loop compares position by position"
     if not agreement:
-        return NotTestable(probe, "no target of the batch counts")
+        return NotTestable(probe, "no_data", "no target of the batch counts")
     if agreement.get(right, 0.0) >= CLEAR:
         claim = f"The targets are the next tokens: {agreement[right]:.0%} of them, where {how}."
         return RuledOut(probe, claim, evidence)
@@ -126,7 +126,9 @@ def shift_of(batch: TrainingBatch) -> Finding | RuledOut | NotTestable:
     if agreement[best] < CLEAR:
         at = f"{agreement[best]:.0%} at offset {best}"
         return NotTestable(
-            probe, f"the targets are the inputs at no offset from -1 to 3 ({at}): another kind of target"
+            probe,
+            "does_not_apply",
+            f"the targets are the inputs at no offset from -1 to 3 ({at}): another kind of target",
         )
     net = best - right
     what = {
@@ -146,10 +148,10 @@ def padding_of(batch: TrainingBatch, padding: frozenset[int], end: frozenset[int
     """What share of the targets that count is padding."""
     probe = "padding_in_loss"
     if batch.targets is None:
-        return NotTestable(probe, "the batch has no targets")
+        return NotTestable(probe, "no_data", "the batch has no targets")
     counted = sum(t != IGNORED for row in batch.targets for t in row)
     if not counted:
-        return NotTestable(probe, "no target of the batch counts")
+        return NotTestable(probe, "no_data", "no target of the batch counts")
     padded = sum(_padded_targets(batch, i, padding, end) for i in range(len(batch.targets)))
     share = padded / counted
     evidence = {"targets": counted, "padding": padded, "share": share, "rows": len(batch.targets)}
@@ -182,9 +184,9 @@ def end_of(batch: TrainingBatch, end: frozenset[int]) -> Outcome:
     """Whether an end token is among the targets that count."""
     probe = "no_end_token"
     if batch.targets is None:
-        return NotTestable(probe, "the batch has no targets")
+        return NotTestable(probe, "no_data", "the batch has no targets")
     if not end:
-        return NotTestable(probe, "no end token is known: the tokenizer and the configuration name none")
+        return NotTestable(probe, "not_known", "no end token is known: the tokenizer and the configuration name none")
     as_target = sum(t in end for row in batch.targets for t in row)
     as_input = sum(i in end for row in batch.inputs for i in row)
     named = "/".join(map(str, sorted(end)))
@@ -193,7 +195,9 @@ def end_of(batch: TrainingBatch, end: frozenset[int]) -> Outcome:
         return RuledOut(probe, f"The end token ({named}) is a target {as_target} times in this batch.", evidence)
     filled = not any(row[-1] == IGNORED for row in batch.targets) and batch.attended is None
     if filled and not as_input:
-        return NotTestable(probe, f"no row of the batch ends: all are full, and the end token ({named}) is nowhere")
+        return NotTestable(
+            probe, "undecided", f"no row of the batch ends: all are full, without the end token ({named})"
+        )
     where = f"it stands in the inputs {as_input} times, but masked in the targets" if as_input else "and in no input"
     claim = f"The end token ({named}) is never a target in {len(batch.inputs)} rows: {where}."
     remedy = (
@@ -207,11 +211,13 @@ def prompt_of(batch: TrainingBatch) -> Outcome:
     """What share of the positions is left out before the first target, which is how prompts are left out."""
     probe = "prompt_in_loss"
     if batch.targets is None:
-        return NotTestable(probe, "the batch has no targets")
+        return NotTestable(probe, "no_data", "the batch has no targets")
     heads = [len(list(takewhile(lambda t: t == IGNORED, row))) for row in batch.targets]
     if not any(heads):
         return NotTestable(
-            probe, "every row counts from its first target on: which of it is prompt, a batch does not tell"
+            probe,
+            "not_known",
+            "every row counts from its first target on: which of it is prompt, a batch does not tell",
         )
     positions = sum(map(len, batch.targets))
     masked = wilson(sum(h > 0 for h in heads), len(heads))
@@ -231,16 +237,16 @@ def boundary_of(batch: TrainingBatch, tokenizer: Tokenizer | None) -> Outcome:
     """Whether the text at the boundary of a masked prompt would be other tokens, encoded in one piece."""
     probe = "token_boundary"
     if tokenizer is None:
-        return NotTestable(probe, "without a tokenizer the ids can't be made text and ids again")
+        return NotTestable(probe, "not_known", "without a tokenizer the ids can't be made text and ids again")
     split = list(_splits(batch))
     if not split:
-        return NotTestable(probe, "no prompt is told apart from its completion: none is masked")
+        return NotTestable(probe, "not_known", "no prompt is told apart from its completion: none is masked")
     differing = 0
     for ids, first in split:
         try:
             whole = tokenizer.encode(tokenizer.decode(ids))
         except ValueError:
-            return NotTestable(probe, "the text of a row can't be encoded again")
+            return NotTestable(probe, "undecided", "the text of a row can't be encoded again")
         differing += list(whole[:first]) != list(ids[:first]) and list(whole[-1:]) == list(ids[-1:])
     evidence = {"rows": len(split), "rows_that_differ": differing}
     said = f"{differing} of {len(split)} rows are other tokens where prompt and completion are encoded as one text"

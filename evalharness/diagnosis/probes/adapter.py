@@ -17,9 +17,9 @@ from evalharness.statistics import mean_over_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import AdaptedWeight, AdapterFacts
+    from evalharness.records import Outcome
 
 PROBE = "adapter"
 ROWS = 16
@@ -82,6 +82,7 @@ def _zero(facts: AdapterFacts) -> Outcome | None:
     if facts.step is None:
         return NotTestable(
             PROBE,
+            "not_known",
             "the adapter changes nothing, and at which step it was saved is not known: at step 0 it rightly doesn't",
         )
     if facts.step == 0:
@@ -102,10 +103,10 @@ def _effect(subject: Subject) -> list[Outcome]:
     """Whether switching the adapter off changes what the model predicts."""
     without = subject.without_adapter
     if without is None:
-        return [NotTestable(PROBE, "the model can't be run without its adapter: whether it does anything is not known")]
+        return [NotTestable(PROBE, "capability", "the model can't be run without its adapter")]
     inputs = evenly(real_inputs(subject), ROWS)
     if not inputs:
-        return [NotTestable(PROBE, "there are no real inputs to compare the model with and without its adapter on")]
+        return [NotTestable(PROBE, "no_data", "there are no inputs to run it on with and without its adapter")]
     moved, noise, divergences = 0.0, 0.0, {}
     for i, row in enumerate(inputs):
         ids = torch.tensor([row], device=subject.model.device)
@@ -127,7 +128,7 @@ def _effect(subject: Subject) -> list[Outcome]:
             f"the adapter moves no logit on {len(inputs)} rows, and that its tensors are large enough to be seen in "
             "this precision is not known"
         )
-        return [NotTestable(PROBE, reason)]
+        return [NotTestable(PROBE, "undecided", reason)]
     claim = (
         f"The adapter is absent from the forward pass: its tensors are not zero, but switching it off moves no logit "
         f"on {len(inputs)} rows (largest change {moved:.1g} nats, noise {noise:.1g})."
@@ -179,7 +180,7 @@ def _times(facts: AdapterFacts) -> Outcome:
             "whether the adapter is in the weights once or twice can't be told: the weights that it was trained over "
             "are not known; for a merged checkpoint [model] merged_adapter and weights name them"
         )
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "no_base", reason)
     middle = median(t.times for t in found)
     unexplained = median(t.unexplained for t in found)
     wrong = [t for t in found if abs(t.times - 1) > TIMES_TOLERANCE]
@@ -196,7 +197,7 @@ def _times(facts: AdapterFacts) -> Outcome:
             f"{100 * unexplained:.0f} % of what was changed in the weights does not lie along the adapter: they are no "
             "merge of it into the weights that it is compared with"
         )
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "undecided", reason)
     if not wrong:
         claim = (
             f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(found)} weights, "

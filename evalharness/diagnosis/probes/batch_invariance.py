@@ -13,9 +13,9 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
 
 PROBE = "batch_invariance"
 ROWS = 4
@@ -39,13 +39,13 @@ def batch_invariance(subject: Subject) -> tuple[Outcome, ...] | Outcome:
     """
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, NO_INPUTS)
+        return NotTestable(PROBE, "no_data", NO_INPUTS)
     model, _ = awake(subject.model, inputs)
     whole = min(subject.model.context_length or LONGEST, LENGTH)
     rows = of_one_length(inputs, ROWS, max(1, whole - whole // 3))
     noise = unsteady(model, rows[0])
     if noise is not None:
-        return NotTestable(PROBE, unsteady_reason(noise))
+        return NotTestable(PROBE, "undecided", unsteady_reason(noise))
     alone = [model.logits(_ids(model, [row]))[0] for row in rows]
     tolerance = tolerance_of(model)
     together = compare(zip(alone, model.logits(_ids(model, rows)), strict=True), tolerance)
@@ -54,7 +54,7 @@ def batch_invariance(subject: Subject) -> tuple[Outcome, ...] | Outcome:
     if subject.leaks:
         return (
             _cleared([("its neighbours", together)]),
-            NotTestable(PROBE, "padding is not tried: in a model that sees the future it is seen as well"),
+            NotTestable(PROBE, "leak", "padding is not tried: in a model that sees the future it is seen as well"),
         )
     tried = [("its neighbours", together)]
     found: list[Outcome] = []

@@ -14,6 +14,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
 
 PROBE = "cache_mismatch"
 ROWS = 3
@@ -23,27 +24,29 @@ STEPS = 32
 at the first of them or within a few."""
 
 
-def cache_mismatch(subject: Subject) -> Finding | RuledOut | NotTestable:
+def cache_mismatch(subject: Subject) -> Outcome:
     """Compare the logits of rows read whole with those of the same rows read token by token into a cache.
 
     Costs ``ROWS * (STEPS + 2)`` forwards, most of them of a single token.
     """
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, NO_INPUTS)
+        return NotTestable(PROBE, "no_data", NO_INPUTS)
     model, moves = awake(subject.model, inputs)
     if not moves:
-        return NotTestable(PROBE, "no token moves the logits of another position: a cache would hold nothing")
+        return NotTestable(
+            PROBE, "does_not_apply", "no token moves the logits of another position, so a cache changes nothing"
+        )
     length = min(subject.model.context_length or LONGEST, LENGTH)
     rows = of_one_length(inputs, ROWS, length)
     noise = unsteady(model, rows[0])
     if noise is not None:
-        return NotTestable(PROBE, unsteady_reason(noise))
+        return NotTestable(PROBE, "undecided", unsteady_reason(noise))
     steps = min(STEPS, length - 1)
     try:
         cached = [_cached(model, row, steps) for row in rows]
     except EvaluationError as error:
-        return NotTestable(PROBE, str(error))
+        return NotTestable(PROBE, "capability", str(error))
     whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
     moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}

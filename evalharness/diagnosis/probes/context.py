@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.subject import Observed, Split, Subject
-    from evalharness.records import Interval
+    from evalharness.records import Interval, Outcome
 
 PROBE = "context"
 MATTERS = 0.05
@@ -23,14 +23,14 @@ P_VALUE = 0.01
 """Of the exact test that completions go wrong beyond the trained positions more than before them."""
 
 
-def context(subject: Subject) -> Finding | RuledOut | NotTestable | tuple[Finding, ...]:
+def context(subject: Subject) -> Outcome | tuple[Finding, ...]:
     """Count what is too long; and where completions reach beyond the trained positions, ask where they go wrong."""
     limit = subject.model.context_length
     shares = _shares_too_long(subject, limit)
     longest = _longest_trained(subject.train)
     if not shares and longest is None:
         what = "the model has no longest input" if limit is None else "there are neither rows nor problems"
-        return NotTestable(PROBE, f"{what}, and no training row says how far training went")
+        return NotTestable(PROBE, "no_data", f"{what}, and no training row says how far training went")
     evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest}
     for name, (count, total) in shares.items():
         evidence[name] = {"too_long": count, "of": total}
@@ -121,9 +121,10 @@ def _reached(subject: Subject, longest: int) -> _Reached | None:
     ends, wrong_from = [], []
     for seen in _one_a_problem(subject.observed):
         prompt = as_scored(subject, seen.problem.prompt)
-        if prompt is None:
+        ids = seen.completion.token_ids
+        if prompt is None or ids is None:
             continue
-        ends.append(len(prompt) + len(seen.completion.token_ids))
+        ends.append(len(prompt) + len(ids))
         if seen.analysis.degenerate:
             loop = seen.analysis.loop_tokens
             wrong_from.append(len(prompt) + (loop[0] if loop else 0))

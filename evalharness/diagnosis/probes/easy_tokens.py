@@ -10,9 +10,9 @@ from evalharness.diagnosis.losses.token_classes import CONTENT, FORMATTING, Toke
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.breakdown import Fall
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "easy_tokens"
 MOST = 0.5
@@ -29,10 +29,10 @@ def easy_tokens(subject: Subject) -> Outcome:
     """
     if subject.before is None:
         return NotTestable(
-            PROBE, "there is no model from before this training to compare with (a base, or a first step)"
+            PROBE, "no_base", "there is no model from before this training to compare with (a base, or a first step)"
         )
     if reason := too_few(subject.validation_losses):
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "too_few", reason)
     taken = fall(subject)
     if not taken.has_fallen:
         return RuledOut(
@@ -40,7 +40,7 @@ def easy_tokens(subject: Subject) -> Outcome:
         )
     layout, content = taken.of_classes("formatting", FORMATTING), taken.of_classes("content", CONTENT)
     if layout is None or content is None or content.fall_nats is None or layout.share_of_fall is None:
-        return NotTestable(PROBE, "too few rows hold tokens of formatting and of content both")
+        return NotTestable(PROBE, "too_few", "too few rows hold tokens of formatting and of content both")
     evidence = _whole(taken) | {
         "rows": len(taken.after),
         "formatting_share_of_targets": layout.share_of_targets.estimate,

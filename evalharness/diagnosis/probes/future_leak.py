@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
 
 PROBE = "future_leak"
 LONGEST = 1024
@@ -54,7 +55,7 @@ def future_leak(
     *,
     redrawn: Callable[[], TorchModel] | None = None,
     seed: int = 0,
-) -> Finding | RuledOut | NotTestable:
+) -> Outcome:
     """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
 
     ``redrawn`` gives a copy whose all-zero parameters are drawn anew: an untrained model with a zero head moves
@@ -63,13 +64,13 @@ def future_leak(
     """
     rows = [row for row in rows if row]
     if len({token_id for row in rows for token_id in row}) < 2:
-        return NotTestable(PROBE, "the rows hold fewer than two different tokens: none can be changed for another")
+        return NotTestable(PROBE, "no_data", "the rows hold fewer than two different tokens, so none can be exchanged")
     result = _test(model, rows, seed)
     if result is None and redrawn is not None:
         result = _test(redrawn(), rows, seed)
     if result is None:
         reason = "no token moves the logits of another position by more than noise, not even of later ones"
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "undecided", reason)
     leak, trials, threshold = result
     evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
     if leak.change_nats <= threshold:
@@ -92,11 +93,11 @@ def future_leak(
     return Finding(PROBE, "cause", claim, evidence, remedy)
 
 
-def future_leak_of(subject: Subject) -> Finding | RuledOut | NotTestable:
+def future_leak_of(subject: Subject) -> Outcome:
     """Ask :func:`future_leak` of a subject, on its own rows and problems."""
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, NO_INPUTS)
+        return NotTestable(PROBE, "no_data", NO_INPUTS)
     return future_leak(subject.model, inputs, redrawn=lambda: redrawn_copy(subject.model), seed=subject.seed)
 
 

@@ -18,10 +18,10 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
 
 PROBE = "label_shift"
 MARGIN_NATS = 0.5
@@ -88,7 +88,7 @@ def label_shift(subject: Subject) -> Outcome:
     """
     losses = subject.validation_losses
     if reason := too_few(losses):
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "too_few", reason)
     means = {offset: mean([row[i] for row in _paired(losses)], subject.seed) for i, offset in enumerate(OFFSETS)}
     best = min(OFFSETS, key=lambda offset: means[offset].estimate)
     evidence: dict[str, Any] = {"rows": len(losses), "best_offset": best}
@@ -108,7 +108,7 @@ def label_shift(subject: Subject) -> Outcome:
     evidence |= figures("better_than_unigram", gain)
     if not gain.low > 0:
         reason = f"at no offset does the model beat the frequencies of tokens: {compared}, {others}"
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "undecided", reason)
     apart = _better(losses, best, subject.seed)
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
@@ -116,7 +116,9 @@ def label_shift(subject: Subject) -> Outcome:
     told = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
     if not _only_by_training(subject, best):
         return NotTestable(
-            PROBE, f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was"
+            PROBE,
+            "undecided",
+            f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was",
         )
     remedy = (
         "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "last_position"
 MOST = 0.5
@@ -23,17 +24,19 @@ NEW_TOKENS = 32
 """Where nothing was generated yet, so many prompts are continued by so many tokens."""
 
 
-def last_position(subject: Subject) -> Finding | RuledOut | NotTestable:
+def last_position(subject: Subject) -> Outcome:
     """Compare the last targets of the training rows, as they were cut, with what the model writes.
 
     Costs ``PROMPTS * NEW_TOKENS`` forwards where nothing was generated yet, else none. Without a leak the last position
     is one like all others, and there is nothing to ask.
     """
     if not subject.leaks:
-        return NotTestable(PROBE, "no leak is known: without one the last position of a row is one like all others")
+        return NotTestable(
+            PROBE, "does_not_apply", "no leak was found: without one the last position of a row is like all others"
+        )
     written = _written(subject)
     if subject.train is None or not any(written.values()):
-        return NotTestable(PROBE, "nothing was generated, and nothing can be")
+        return NotTestable(PROBE, "no_completions", "nothing was generated, and nothing can be")
     last = Counter(row.ids[-1] for row in subject.train.encoded)
     rows = sum(last.values())
     token, count = last.most_common(1)[0]
@@ -79,7 +82,7 @@ def _written(subject: Subject) -> dict[str, list[int]]:
     end = sorted(subject.end_ids)[:1]
     for observed in subject.observed:
         completion = observed.completion
-        ids = [*completion.token_ids, *(end if completion.stop_reason == "end_token" else ())]
+        ids = [*(completion.token_ids or ()), *(end if completion.stop_reason == "end_token" else ())]
         written.setdefault(completion.task_id, []).extend(ids)
     if not subject.observed and subject.generate is not None:
         for i, ids_of_row in enumerate(subject.generate(_prompts(subject), NEW_TOKENS)):

@@ -11,9 +11,9 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "loss_mismatch"
 LISTED = 12
@@ -28,11 +28,11 @@ def loss_mismatch(subject: Subject) -> Outcome:
     """
     logged = subject.logged
     if logged is None:
-        return NotTestable(PROBE, "no validation loss was logged for this step")
+        return NotTestable(PROBE, "no_log", "no validation loss was logged for this step")
     conventions = subject.conventions
     own = plain(conventions, prompt=subject.declared.count_prompt is not False)
     if own is None:
-        return NotTestable(PROBE, "too few rows with targets to recompute the loss on")
+        return NotTestable(PROBE, "too_few", "too few rows with targets to recompute the loss on")
     fit = reproducing(conventions, logged.loss_nats)
     evidence = _evidence(conventions, fit, logged.loss_nats, own)
     said = f"the logged {logged.loss_nats:.4g} nats (step {logged.step})"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
-    from evalharness.records import Interval
+    from evalharness.records import Interval, Outcome
 
 PROBE = "no_end_token"
 ROWS = 32
@@ -37,21 +37,21 @@ token that never is a target falls to a hundredth of either within the first hun
 a tenth where labels are smoothed by 0.1."""
 
 
-def no_end_token(subject: Subject) -> Finding | RuledOut | NotTestable:
+def no_end_token(subject: Subject) -> Outcome:
     """Ask for the end at the true ends of up to ``ROWS`` rows, and count those that the rows hold."""
     if not subject.end_ids:
-        return NotTestable(PROBE, "no end token is known: [model] end_tokens names it")
+        return NotTestable(PROBE, "not_known", "no end token is known: [model] end_tokens names it")
     split = subject.train or subject.validation
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
-        return NotTestable(PROBE, f"{len(rows)} rows are whole: there are not two true ends to ask for")
+        return NotTestable(PROBE, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
     read = [_read(subject, row) for row in rows]
     loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
     if loss >= by_frequency:
         reason = (
             f"the model knows less than frequencies of its own rows: {loss:.2f} nats, these give {by_frequency:.2f}"
         )
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "undecided", reason)
     ends = [(row.end_log_p, row.rank) for row in read]
     log_p = mean_over_rows({i: [value] for i, (value, _) in enumerate(ends)}, seed=subject.seed)
     expected = _without_context(subject, rows)

@@ -12,20 +12,21 @@ from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "not_finite"
 ROWS = 32
 """The longest of the real inputs, one pass each: what overflows does so in long rows first."""
 
 
-def not_finite(subject: Subject) -> Finding | RuledOut | NotTestable:
+def not_finite(subject: Subject) -> Outcome:
     """Look for NaN and infinity in parameters and in logits. Costs ``ROWS`` forwards of one row.
 
     A logit of -infinity holds an id out and is none, unless all ids of a position are held out.
     """
     inputs = sorted(real_inputs(subject), key=len, reverse=True)[:ROWS]
     if not inputs:
-        return NotTestable(PROBE, NO_INPUTS)
+        return NotTestable(PROBE, "no_data", NO_INPUTS)
     broken = [row for row in inputs if not _is_finite(subject, row)]
     parameters = [name for name, p in subject.model.module.named_parameters() if not bool(p.isfinite().all())]
     dtype = next((p.dtype for p in subject.model.module.parameters() if p.is_floating_point()), torch.float32)

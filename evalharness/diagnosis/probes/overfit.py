@@ -12,9 +12,8 @@ from evalharness.records import Finding, Interval, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import LossPoint
+    from evalharness.records import LossPoint, Outcome
 
 PROBE = "overfit"
 GAP_NATS = 0.1
@@ -40,6 +39,7 @@ def overfit(subject: Subject) -> Outcome:
     if gap is None and len(points) < 2:
         return NotTestable(
             PROBE,
+            "too_few",
             f"needs {FEWEST_ROWS} rows with targets of training and of validation each, or two logged validation "
             "losses",
         )

@@ -11,10 +11,9 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Severity
+    from evalharness.records import Outcome, Severity
 
 PROBE = "padding_in_loss"
 MOST = 0.5
@@ -40,7 +39,9 @@ def padding_in_loss(subject: Subject) -> Outcome:
     own = plain(conventions, prompt=subject.declared.count_prompt is not False)
     padded = [item for item in conventions if item.convention.padding and item.padding_share > 0]
     if own is None or not padded:
-        return NotTestable(PROBE, "there are too few rows, or none is shorter than the context: nothing is padded")
+        return NotTestable(
+            PROBE, "does_not_apply", "nothing is padded: there are too few rows, or all fill the context"
+        )
     learned = [item for item in padded if _is_learned(item)]
     if subject.logged is None:
         return _by_the_model_alone(own, padded, learned)
@@ -56,7 +57,7 @@ def padding_in_loss(subject: Subject) -> Outcome:
         return Finding(PROBE, severity, claim, evidence, REMEDY)
     if others:
         return RuledOut(PROBE, f"The logged loss is reproduced without padding: {said}.", evidence)
-    return NotTestable(PROBE, f"the logged loss is reproduced neither with padding nor without: {said}")
+    return NotTestable(PROBE, "undecided", f"the logged loss is reproduced neither with padding nor without: {said}")
 
 
 def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: Sequence[Recomputed]) -> Outcome:
@@ -68,7 +69,7 @@ def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: 
         return Finding(PROBE, "contributing", claim, evidence, REMEDY)
     known = [item for item in padded if item.padding_known]
     if not known:
-        return NotTestable(PROBE, "no loss was logged for this step, and which id is the padding is not known")
+        return NotTestable(PROBE, "no_log", "no loss was logged for this step, and the padding id is not known")
     claim = f"The padding was no target in training: {_compared(known[0], own)}."
     return RuledOut(PROBE, claim, _evidence(known[0], own))
 

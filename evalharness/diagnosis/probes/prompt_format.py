@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Written
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "prompt_format"
 ROWS = 500
@@ -60,11 +61,11 @@ class _Frame:
     begin_tokens: float
 
 
-def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
+def prompt_format(subject: Subject) -> Outcome:
     """Ask up to 20 problems as scored, and where enough of the completions are degenerate with each change."""
     asked = askable(subject)
     if not asked:
-        return NotTestable(PROBE, "no problem's prompt fits the context with room for a completion")
+        return NotTestable(PROBE, "too_few", "no problem's prompt fits the context with room for a completion")
     frame = _frame(subject)
     ways = _ways(subject, asked, frame)
     written = completed(subject, asked)
@@ -81,12 +82,14 @@ def prompt_format(subject: Subject) -> Finding | RuledOut | NotTestable:
     if knows_its_rows(subject) is False:
         # Whatever changes an untrained model's loops would be taken for a format that it knows.
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "undecided", reason)
     changes = {name: _tried(subject, before, written, variants) for name, variants in ways.items()}
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]
     if not changes:
-        return NotTestable(PROBE, f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate")
+        return NotTestable(
+            PROBE, "does_not_apply", f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate"
+        )
     if not betters:
         tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
         claim = (

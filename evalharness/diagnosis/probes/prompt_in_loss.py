@@ -9,9 +9,9 @@ from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "prompt_in_loss"
 
@@ -19,11 +19,11 @@ PROBE = "prompt_in_loss"
 def prompt_in_loss(subject: Subject) -> Outcome:
     """See which conventions reproduce the logged figure: those with the prompt among the targets, or those without."""
     if subject.logged is None:
-        return NotTestable(PROBE, "no validation loss was logged for this step")
+        return NotTestable(PROBE, "no_log", "no validation loss was logged for this step")
     logged = subject.logged.loss_nats
     whole, completion = plain(subject.conventions, prompt=True), plain(subject.conventions, prompt=False)
     if whole is None or completion is None or not whole.prompt_share:
-        return NotTestable(PROBE, "too few rows with targets, or none that is divided into prompt and completion")
+        return NotTestable(PROBE, "too_few", "too few rows with targets, or none has both a prompt and a completion")
     # Plain ones are asked first: among all the others one fits by chance.
     plain_ones = [item for item in subject.conventions if _is_plain(item)]
     fit = reproducing(plain_ones, logged) or reproducing(subject.conventions, logged)
@@ -40,7 +40,7 @@ def prompt_in_loss(subject: Subject) -> Outcome:
         compared += f" (as with {fit[0].convention.words})"
     if bool(with_prompt) == bool(without):
         either = "both with the prompt and without" if fit else "neither with the prompt nor without"
-        return NotTestable(PROBE, f"the logged loss is reproduced {either}: {compared}")
+        return NotTestable(PROBE, "undecided", f"the logged loss is reproduced {either}: {compared}")
     if without:
         return RuledOut(PROBE, f"The prompt is not counted in the logged loss: {compared}.", evidence)
     claim = (

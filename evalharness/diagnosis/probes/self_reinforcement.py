@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.records import Outcome
 
 PROBE = "self_reinforcement"
 LINES = 16
@@ -46,8 +47,6 @@ PREDICTED = 16
 """Rows on which the model's guesses under teacher forcing are looked at for repetition."""
 MUST_BE_CLEARED = "future_leak"
 """Where this was not cleared nothing else is known, so nothing remains."""
-FAILED = "the probe failed"
-"""How the reason of a probe begins that could be run, and broke: it has cleared nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +76,11 @@ class Curve:
         return up > down and sign_test(up, down) < P_VALUE
 
 
-def self_reinforcement(subject: Subject) -> Finding | RuledOut | NotTestable:
+def self_reinforcement(subject: Subject) -> Outcome:
     """Force copies of up to ``LINES`` lines; named only where the verdict is not healthy and all others cleared."""
     curve = forced_copies(subject, _lines(subject))
     if isinstance(curve, str):
-        return NotTestable(PROBE, curve)
+        return NotTestable(PROBE, "too_few", curve)
     last = curve.last(subject.seed)
     reference = reference_curve(subject.train, curve.copies)
     evidence: dict[str, Any] = {
@@ -105,7 +104,7 @@ def self_reinforcement(subject: Subject) -> Finding | RuledOut | NotTestable:
         how = "not known" if subject.verdict is None else "healthy"
         return RuledOut(PROBE, f"The behaviour is {how}, so nothing has to be explained; {figures}.", evidence)
     if (others := _not_cleared(subject)) is not None:
-        return NotTestable(PROBE, f"{others}, so what remains can't be told; {figures}")
+        return NotTestable(PROBE, "undecided", f"{others}, so what remains can't be told; {figures}")
     untested = sorted({o.probe for o in subject.outcomes if isinstance(o, NotTestable)})
     evidence["not_tested"] = " ".join(untested)
     claim = (
@@ -177,7 +176,7 @@ def _not_cleared(subject: Subject) -> str | None:
         return f"found was {', '.join(found)}"
     if not any(isinstance(o, RuledOut) and o.probe == MUST_BE_CLEARED for o in subject.outcomes):
         return f"{MUST_BE_CLEARED} was not cleared"
-    failed = {o.probe: None for o in subject.outcomes if isinstance(o, NotTestable) and o.reason.startswith(FAILED)}
+    failed = {o.probe: None for o in subject.outcomes if isinstance(o, NotTestable) and o.kind == "failed"}
     return f"{', '.join(failed)} failed" if failed else None
 
 

@@ -12,9 +12,8 @@ from evalharness.diagnosis.losses.row_means import figures, mean, shown, too_few
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Interval, LossPoint, Severity
+    from evalharness.records import Interval, LossPoint, Outcome, Severity
 
 PROBE = "smoothing_floor"
 STRENGTHS = (0.05, 0.1, 0.15, 0.2)
@@ -60,7 +59,7 @@ def smoothing_floor(subject: Subject) -> Outcome:
     """
     last = _last(subject.log)
     if last is None:
-        return NotTestable(PROBE, "the log holds no loss")
+        return NotTestable(PROBE, "no_log", "the log holds no loss")
     vocabulary = subject.model.vocabulary_rows
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 < declared < 1 else [])})
@@ -75,7 +74,7 @@ def smoothing_floor(subject: Subject) -> Outcome:
         said = next((floor for floor in unmeasured if floor.strength == declared), None)
         if said is not None:
             return _finding(said, vocabulary, logged, "note")
-        return NotTestable(PROBE, f"{logged}, near a floor, but there are no rows to tell a floor from a loss by")
+        return NotTestable(PROBE, "no_data", f"{logged}, near a floor, but there are no rows to recompute the loss on")
     closest = min(found, key=lambda floor: abs(floor.above_nats))
     claim = f"The log does not sit on a label-smoothing floor: {logged}, "
     if near:

@@ -14,6 +14,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
 
 PROBE = "stochastic_forward"
 ROWS = 4
@@ -27,11 +28,11 @@ UNITS_OF_HALF = 2
 """The same for half precision, where a unit is 2^-7 of the logit."""
 
 
-def stochastic_forward(subject: Subject) -> Finding | RuledOut | NotTestable:
+def stochastic_forward(subject: Subject) -> Outcome:
     """Compare repeated passes over the same rows. Costs ``ROWS * (REPEATS + 1)`` forwards of one row."""
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, NO_INPUTS)
+        return NotTestable(PROBE, "no_data", NO_INPUTS)
     rows, device = evenly(inputs, ROWS), subject.model.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # Noise is to give the same evidence each time that it is asked for, and to leave no trace.

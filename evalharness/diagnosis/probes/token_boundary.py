@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "token_boundary"
 COMPARED = 1_000
 """Rows that are encoded both ways: the share is then known to within 3 % (Wilson), for some seconds of encoding."""
 
 
-def token_boundary(subject: Subject) -> Finding | RuledOut | NotTestable:
+def token_boundary(subject: Subject) -> Outcome:
     """Compare over training rows and problems, and ask up to 20 problems both ways where they differ."""
     rows = [(row.prompt, row.completion) for row in (subject.train.rows if subject.train else ()) if row.prompt]
     of_rows = _split(subject, rows[:: max(1, len(rows) // COMPARED)])
     of_problems = _split(subject, [(p.prompt, p.canonical_solution) for p in subject.problems])
     if not of_rows and not of_problems:
-        return NotTestable(PROBE, "neither training rows nor problems have a prompt apart from its completion")
+        return NotTestable(PROBE, "no_data", "neither training rows nor problems have both a prompt and a completion")
     evidence: dict[str, float | int] = {
         "rows": len(of_rows),
         "rows_that_differ": sum(of_rows),

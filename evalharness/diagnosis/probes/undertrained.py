@@ -9,8 +9,8 @@ from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, s
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "undertrained"
 MORE_NATS = 0.1
@@ -26,7 +26,7 @@ def undertrained(subject: Subject) -> Outcome:
     frequencies, scored = fair_frequencies(subject)
     losses = subject.validation_losses[scored]
     if reason := too_few(losses):
-        return NotTestable(PROBE, reason)
+        return NotTestable(PROBE, "too_few", reason)
     own = [counted_nll(row) for row in losses]
     by_unigram = [frequencies.unigram_losses(row.row) for row in losses]
     by_bigram = [frequencies.bigram_losses(row.row) for row in losses]

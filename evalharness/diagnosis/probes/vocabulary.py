@@ -15,8 +15,8 @@ from evalharness.statistics import mean_over_rows, wilson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.catalogue import Outcome
     from evalharness.diagnosis.subject import Subject
+    from evalharness.records import Outcome
 
 PROBE = "vocabulary"
 TEXTS = 256
@@ -74,7 +74,7 @@ def _round_trip(subject: Subject) -> Outcome:
     ids = [(text, spelled(subject.tokenizer, text)) for text in texts]
     tried = [(text, encoded) for text, encoded in ids if encoded is not None]
     if not tried:
-        return NotTestable(PROBE, "there is no text whose way to ids and back could be tried")
+        return NotTestable(PROBE, "no_data", "there is no text whose way to ids and back could be tried")
     lost = [(text, back) for text, encoded in tried if not _same(text, back := subject.tokenizer.decode(encoded))]
     share = wilson(len(lost), len(tried))
     evidence: dict[str, float | str] = {

@@ -48,7 +48,7 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, by
     written = [scored for scored in evidence.all_scored() if scored.completion.token_ids]
     onsets = _onsets(written)
     if onsets:
-        yield "onsets", onsets_figure(onsets, max(len(scored.completion.token_ids) for scored in written))
+        yield "onsets", onsets_figure(onsets, max(len(scored.completion.token_ids or ()) for scored in written))
     if any(scored.completion.token_entropy_nats for scored in written):
         degenerate, sound = ([_entropy(s) for s in written if s.analysis.degenerate is flag] for flag in (True, False))
         yield "entropy", entropy_figure(degenerate, sound)
@@ -76,11 +76,11 @@ def _onsets(written: Sequence[Scored]) -> dict[str, list[int]]:
 
 
 def _entropy(scored: Scored) -> tuple[float, ...]:
-    return scored.completion.token_entropy_nats
+    return scored.completion.token_entropy_nats or ()
 
 
 def _around_onset(scored: Scored) -> tuple[tuple[float, ...], int] | None:
     """The entropies up to the end of the loop, and where it begins; None without them."""
     onset, end = scored.analysis.loop_tokens or (0, 0)
-    entropies = scored.completion.token_entropy_nats[:end]
+    entropies = _entropy(scored)[:end]
     return (entropies, onset) if len(entropies) > onset else None

@@ -31,7 +31,7 @@ from evalharness.report.writers.escaping import code_cell, prose, shortened, tab
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalharness.records import Interval, Loss, Programs, Protocol, Scorecard
+    from evalharness.records import Interval, IsolationInfo, Loss, Programs, Protocol, Scorecard
 
 MAX_VALUE = 400
 _MEANING = {
@@ -170,14 +170,18 @@ def protocol(settings: Protocol, programs: Programs) -> str:
         ["Attention", settings.attention.replace("_", " ")],
         ["Rows at exact lengths", _yes(settings.exact_lengths)],
         ["Device, dtype", f"{code_cell(settings.device)}, {code_cell(settings.dtype)}"],
-        ["Isolation of programs", prose(settings.isolation)],
-        ["What the isolation lacks", prose("; ".join(settings.isolation_lacks)) or "nothing that is known"],
+        ["Isolation of programs", prose(str(settings.isolation)) if settings.isolation else "not run"],
+        ["What the isolation lacks", _lacks(settings.isolation)],
         ["Packages that programs may import", prose(", ".join(settings.packages)) or "none"],
         ["Programs run", f"{programs.completions:,} completions, {programs.distinct:,} different programs"],
         ["CPU time allowed", f"{programs.cpu_limit_s:g} s a program, calibrated on this machine"],
         *([f"Version of {prose(name)}", prose(version)] for name, version in sorted(settings.versions.items())),
     ]
     return table(["Setting", "Value"], rows)
+
+
+def _lacks(isolation: IsolationInfo | None) -> str:
+    return prose("; ".join(isolation.lacks)) if isolation and isolation.lacks else "nothing that is known"
 
 
 def _shares(scorecard: Scorecard) -> Iterator[tuple[str, str, str, Interval]]:

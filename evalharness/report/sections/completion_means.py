@@ -42,7 +42,7 @@ def _top_ngram(n: int) -> Measure:
 
 
 LENGTHS: dict[str, Measure] = {
-    "tokens written": lambda s: len(s.completion.token_ids),
+    "tokens written": lambda s: len(s.completion.token_ids or ()),
     "longest run of one token": lambda s: s.analysis.measures.longest_token_run,
     "longest run of newlines": lambda s: s.analysis.measures.longest_newline_run,
 }
