@@ -126,7 +126,7 @@ def _of(found: Diagnosis, name: str, planted: tuple[str, ...], family: str, lie:
         findings=tuple(Named(f.probe, f.severity, f.claim) for f in found.findings),
         ruled_out=tuple(dict.fromkeys(outcome.probe for outcome in found.ruled_out)),
         not_testable=tuple(dict.fromkeys(outcome.probe for outcome in found.not_testable)),
-        failed=found.incomplete,
+        failed=tuple(map(str, found.incomplete)),
         seconds=round(seconds, 1),
     )
 

@@ -21,7 +21,7 @@ from evalharness.gate.checks import (
     not_contaminated,
     pass_rate_not_below_baseline,
 )
-from evalharness.records import Finding, NotTestable
+from evalharness.records import Finding, Incomplete, NotTestable
 from evalharness.statistics import compare_pass_at_k
 
 LEAKY, CAUSAL = example_card("leaky"), example_card("causal")
@@ -57,16 +57,16 @@ def test_a_loss_is_honest_only_where_it_was_recomputed_and_the_attention_was_tes
     untested = replace(
         CAUSAL,
         protocol=replace(CAUSAL.protocol, attention="not_testable"),
-        not_testable=(NotTestable("future_leak", "nothing moves the logits"),),
+        not_testable=(NotTestable("future_leak", "undecided", "nothing moves the logits"),),
     )
     assert loss_is_honest(untested).outcome == "not_evaluated"
     assert "nothing moves the logits" in loss_is_honest(untested).reason
-    broken = replace(CAUSAL, incomplete=("a probe failed: overfit: ValueError",))
+    broken = replace(CAUSAL, incomplete=(Incomplete("diagnosis", "overfit", "ValueError"),))
     assert loss_is_honest(broken).outcome == "not_evaluated"
 
 
 def test_a_cause_that_was_found_fails_whatever_else_could_not_be_tested():
-    assert loss_is_honest(replace(LEAKY, incomplete=("a probe failed: x",))).outcome == "failed"
+    assert loss_is_honest(replace(LEAKY, incomplete=(Incomplete("diagnosis", "overfit", "x"),))).outcome == "failed"
 
 
 @pytest.mark.parametrize(("severity", "outcome"), [("contributing", "failed"), ("note", "passed")])
@@ -77,7 +77,7 @@ def test_contamination_fails_where_it_matters(severity, outcome):
 
 def test_contamination_without_training_data_is_skipped_and_without_a_probe_not_evaluated():
     others = tuple(item for item in CAUSAL.ruled_out if item.probe != "contamination")
-    without = replace(CAUSAL, ruled_out=others, not_testable=(NotTestable("contamination", "no rows"),))
+    without = replace(CAUSAL, ruled_out=others, not_testable=(NotTestable("contamination", "no_data", "no rows"),))
     assert (not_contaminated(without).outcome, not_contaminated(without).reason) == ("skipped", "no rows")
     assert not_contaminated(replace(without, not_testable=())).outcome == "not_evaluated"
 
@@ -130,7 +130,7 @@ def test_what_rose_never_fails(pairs):
 def test_without_a_baseline_the_check_is_skipped_and_an_incomplete_score_does_not_pass():
     assert pass_rate_not_below_baseline(CAUSAL, None).outcome == "skipped"
     same = compare_pass_at_k({"a": (1, 1)}, {"a": (1, 1)}, 1, seed=0)
-    incomplete = replace(CAUSAL, incomplete=("4 completions could not be judged",))
+    incomplete = replace(CAUSAL, incomplete=(Incomplete("execution", None, "4 completions could not be judged"),))
     result = pass_rate_not_below_baseline(incomplete, same)
     assert (result.outcome, result.reason) == ("not_evaluated", "4 completions could not be judged")
 

@@ -61,7 +61,11 @@ def test_a_note_explains_nothing():
 
 @pytest.mark.parametrize(
     "outcomes",
-    [(), (NotTestable("future_leak", "nothing moved"),), (CLEARED, NotTestable("overfit", "the probe failed: x"))],
+    [
+        (),
+        (NotTestable("future_leak", "undecided", "nothing moved"),),
+        (CLEARED, NotTestable("overfit", "failed", "the probe failed: x")),
+    ],
     ids=["not asked for a leak", "the leak not testable", "a probe broke"],
 )
 def test_what_could_not_be_tested_is_not_cleared(outcomes):
@@ -69,7 +73,7 @@ def test_what_could_not_be_tested_is_not_cleared(outcomes):
 
 
 def test_what_lacked_its_input_is_named_beside_it():
-    found = asked(outcomes=(CLEARED, NotTestable("adapter", MISSING["adapter"])))
+    found = asked(outcomes=(CLEARED, NotTestable("adapter", *MISSING["adapter"])))
     assert found.claim.endswith("Could not be tested: adapter.")
 
 

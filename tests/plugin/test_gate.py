@@ -19,6 +19,7 @@ from evalharness.gate import output as gate_output
 from evalharness.gate.checks import no_mode_collapse
 from evalharness.gate.decision import GateResult, save_baseline
 from evalharness.pipeline import ScoreResult, stamps
+from evalharness.records import Incomplete
 from evalharness.runs.files import append_file
 from evalharness.settings.manifest import ScoreSettings, find_manifest
 from evalharness.settings.score_options import resolve
@@ -211,7 +212,10 @@ def test_a_baseline_of_other_settings_is_refused_with_the_reason(
 
 
 def test_an_incomplete_score_makes_no_baseline_and_no_gate_pass() -> None:
-    scored = ScoreResult(replace(CAUSAL, incomplete=("3 completions could not be judged",)), Path("reports"))
+    scored = ScoreResult(
+        replace(CAUSAL, incomplete=(Incomplete("execution", None, "3 completions could not be judged"),)),
+        Path("reports"),
+    )
     passing = no_mode_collapse(scored.scorecard)
     assert passing.outcome == "passed"
     assert GateResult((passing,), scored).exit_code == 3

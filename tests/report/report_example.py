@@ -16,6 +16,7 @@ from evalharness.records import (
     Execution,
     Finding,
     Interval,
+    IsolationInfo,
     Loss,
     LossPoint,
     NotTestable,
@@ -156,8 +157,9 @@ def scorecard(**changes) -> Scorecard:
             exact_lengths=True,
             device="cpu",
             dtype="float32",
-            isolation="A (namespaces, a root of its own, Landlock, seccomp)",
-            isolation_lacks=("programs can notice each other by timing",),
+            isolation=IsolationInfo(
+                "A", "namespaces, a root of its own, Landlock, seccomp", ("programs can notice each other by timing",)
+            ),
             packages=(),
             versions={"torch": "2.13.0", "evalharness": "0.1.0", "python": "3.12.3"},
         ),
@@ -215,7 +217,7 @@ def scorecard(**changes) -> Scorecard:
             RuledOut("not_finite", "All logits are finite on 32 rows.", {"rows": 32}),
             RuledOut("adapter", "The adapter changes what the model says.", {"kl_nats": 0.7312}),
         ),
-        not_testable=(NotTestable("contamination", "the manifest names no [data] train"),),
+        not_testable=(NotTestable("contamination", "no_data", "the manifest names no [data] train"),),
         incomplete=(),
     )
     return replace(base, **changes)

@@ -19,7 +19,7 @@ NOT_SEEN = "the model was not seen"
 def unseen(step: int | None = 10, **changes) -> Scorecard:
     """The scorecard of completions without a model: nothing was tested, and there is no loss."""
     checkpoint = CheckpointInfo("theirs", "5f1c9d", step, None, "completions of another tool")
-    not_testable = tuple(NotTestable(probe, NOT_SEEN) for probe in ("future_leak", "adapter"))
+    not_testable = tuple(NotTestable(probe, "no_model", NOT_SEEN) for probe in ("future_leak", "adapter"))
     nothing = {"findings": (), "ruled_out": (), "not_testable": not_testable, "loss": UNSEEN}
     return example.scorecard(**{"checkpoint": checkpoint, **nothing, **changes})
 

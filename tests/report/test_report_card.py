@@ -5,7 +5,7 @@ import pytest
 import report_example as example
 from rich.console import Console
 
-from evalharness.records import Interval, Loss
+from evalharness.records import Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
 
 CARD = """\
@@ -76,7 +76,9 @@ def test_without_findings_it_says_what_was_ruled_out_and_what_could_not_be_teste
 
 def test_what_is_incomplete_stands_on_the_card():
     assert "incomplete   3 completions" in str(
-        render_card(example.scorecard(incomplete=("3 completions could not be judged",)), "r.md")
+        render_card(
+            example.scorecard(incomplete=(Incomplete("execution", None, "3 completions could not be judged"),)), "r.md"
+        )
     )
 
 

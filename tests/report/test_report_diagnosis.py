@@ -21,7 +21,10 @@ NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")
 def test_every_hypothesis_stands_in_the_order_of_the_catalogue_with_its_result():
     questions = {"future_leak": "Leaky?", "adapter": "Adapted?", "not_finite": "Finite?"}
     rows = hypotheses(
-        [LEAK], [RuledOut("not_finite", "All are.", {})], [NotTestable("adapter", "it is none")], questions
+        [LEAK],
+        [RuledOut("not_finite", "All are.", {})],
+        [NotTestable("adapter", "no_adapter", "it is none")],
+        questions,
     ).splitlines()[2:]
     assert [row.split("|")[1].strip() for row in rows] == ["Leaky?", "Adapted?", "Finite?"]
     assert ["**cause**" in rows[0], "not testable" in rows[1], "ruled out" in rows[2]] == [True] * 3

@@ -11,7 +11,17 @@ from markdown_it import MarkdownIt
 
 from evalharness.degeneration import analyse
 from evalharness.pipeline.counting import degeneration_rate
-from evalharness.records import Completion, Finding, Interval, KindRate, Loss, NotTestable, RuledOut, Verdict
+from evalharness.records import (
+    Completion,
+    Finding,
+    Incomplete,
+    Interval,
+    KindRate,
+    Loss,
+    NotTestable,
+    RuledOut,
+    Verdict,
+)
 from evalharness.report import Evidence, figures_of, render
 
 GOLDEN = Path(__file__).parent / "golden" / "score.md"
@@ -118,8 +128,8 @@ def with_text(text: str):
         loss=Loss(0.1, word, None, None, word),
         findings=(Finding("p", "cause", text.strip() or "x", {"key" + text: text, "list": [text]}, word),),
         ruled_out=(RuledOut(word, word, {word: text}),),
-        not_testable=(NotTestable(word, word),),
-        incomplete=(word,),
+        not_testable=(NotTestable(word, "failed", word),),
+        incomplete=(Incomplete("loss", None, word),),
     )
     return card, Evidence({"warmup": tuple(items)}, (), example.token_text)
 
@@ -136,7 +146,7 @@ def test_a_checkpoint_about_which_nothing_is_known_still_has_a_report():
         findings=(),
         ruled_out=(),
         not_testable=(),
-        incomplete=("no problems",),
+        incomplete=(Incomplete("generation", None, "no problems"),),
     )
     evidence = Evidence({}, (), example.token_text)
     assert figures_of(card, evidence) == {}

@@ -99,7 +99,7 @@ def test_a_hypothesis_counts_once_however_often_it_was_tested():
     card = report_example.scorecard(
         findings=(Finding("prompt_in_loss", "note", "c", {}, "r"),),
         ruled_out=tuple(RuledOut(probe, "c", {}) for probe in ("adapter", "adapter", "not_finite", "prompt_in_loss")),
-        not_testable=(NotTestable("adapter", "r"), NotTestable("cache_mismatch", "r")),
+        not_testable=(NotTestable("adapter", "no_adapter", "r"), NotTestable("cache_mismatch", "capability", "r")),
     )
     assert no_cause_in_words(card) == "none found; 2 hypotheses were tested and ruled out, 1 could not be tested."
     assert no_cause_in_words(example.unseen()) == "not looked for: the model was not seen."
