@@ -34,7 +34,7 @@ from evalharness.degeneration import analyse
 from evalharness.diagnosis import read_rows
 from evalharness.generation import GREEDY, Decoding, Prompting, Settings, choose_threads, generate, logit_noise
 from evalharness.generation.padding import padded_right
-from evalharness.generation.request import Request
+from evalharness.models.requests import Request
 from evalharness.models.torch import load_checkpoint
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
 from evalharness.problems import load_problems

@@ -17,7 +17,7 @@ from evalharness.generation.settling import Guess, Settler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.generation.request import Settings
+    from evalharness.generation.prompting import Settings
     from evalharness.generation.row import Row
     from evalharness.models.protocols import TorchModel
 

@@ -20,23 +20,10 @@ from evalharness.generation.inverse_cdf import ROUNDING, Cut, cumulative, invert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.records import DecodingName
+    from evalharness.models.requests import Decoding
 
 ENTROPY_STEP_NATS = 0.01
 """Entropies are kept to this grid, so that they too can be the same for every batch shape."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """How tokens are drawn. ``top_p`` 1.0 and ``top_k`` 0 cut nothing; ``temperature`` is not used when greedy."""
-
-    name: DecodingName
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-
-
-GREEDY = Decoding("greedy")
 
 
 @dataclass(frozen=True, slots=True)

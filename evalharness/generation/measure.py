@@ -17,8 +17,9 @@ from evalharness.generation.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.generation.request import Request, Settings
+    from evalharness.generation.prompting import Settings
     from evalharness.models.protocols import TorchModel
+    from evalharness.models.requests import Request
 
 MARGIN = 8.0
 """What is seen on a few hundred positions is taken this many times: the largest of a whole run is larger."""

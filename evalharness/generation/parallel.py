@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from evalharness.generation.request import Settings
+    from evalharness.generation.prompting import Settings
     from evalharness.generation.row import Row
     from evalharness.models.protocols import TorchModel
 

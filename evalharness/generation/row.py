@@ -10,8 +10,9 @@ from evalharness.records import Completion, StopReason
 
 if TYPE_CHECKING:
     from evalharness.generation.decoding import Choice
-    from evalharness.generation.request import Prompting, Request, Settings
+    from evalharness.generation.prompting import Prompting, Settings
     from evalharness.models.protocols import Tokenizer
+    from evalharness.models.requests import Request
 
 LOOP_CHARACTERS = 200
 """A loop has to cover this many characters, too, before it ends a completion: a token may be one character.

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.generation.decoding import Choice, Decoding, Distributions
+from evalharness.generation.decoding import Choice, Distributions
 from evalharness.generation.drafts import Drafts
 from evalharness.generation.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.generation.request import Settings
+    from evalharness.generation.prompting import Settings
     from evalharness.generation.row import Row
     from evalharness.models.protocols import TorchModel
+    from evalharness.models.requests import Decoding
 
 LONGEST_DRAFT = 64
 

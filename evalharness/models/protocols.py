@@ -1,14 +1,41 @@
-"""What the stages ask of a model and a tokenizer. Structural: no stage needs to import the one that made them."""
+"""What the stages ask of a model and a tokenizer. Structural: no stage needs to import the one that made them.
+
+A model declares what it can do (its ``capabilities``), and whoever needs one of them looks there first. A
+:class:`Generator` completes requests, a :class:`Scorer` gives log-probabilities of ids that it is given, and a
+:class:`TorchModel` gives the logits of every position and the module itself.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import torch
+
+    from evalharness.models.requests import Request
+    from evalharness.records import Completion
+
+Capability = Literal["ids_in", "ids_out", "prompt_logprobs", "full_logits", "module", "seed", "cache"]
+"""What a model can offer.
+
+``ids_in``: it takes ids, not only text. ``ids_out``: its completions carry their ids. ``prompt_logprobs``: it gives
+log-probabilities of ids that it is given. ``full_logits``: it gives the logits of the whole vocabulary at every
+position. ``module``: its torch module can be looked into. ``seed``: the same seed gives the same completions.
+``cache``: it can be run with a cache of keys and values.
+"""
+CAPABILITY_NAMES: Mapping[Capability, str] = {
+    "ids_in": "way to give it token ids",
+    "ids_out": "token ids of its completions",
+    "prompt_logprobs": "log-probabilities of given tokens",
+    "full_logits": "logits of the whole vocabulary",
+    "module": "access to its torch module",
+    "seed": "seed",
+    "cache": "cache",
+}
+"""Each capability in words, to go after "this model gives no"."""
 
 
 class Tokenizer(Protocol):
@@ -29,16 +56,53 @@ class Tokenizer(Protocol):
         ...
 
 
-class TorchModel(Protocol):
+class Model(Protocol):
+    """What every model says of itself: what it can do, and its longest input in tokens (None if it has no limit)."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be asked of it."""
+        ...
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest input in tokens, None if it has no limit."""
+        ...
+
+
+class Generator(Model, Protocol):
+    """A model that completes prompts: by ids if it has ``ids_in``, else by text."""
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Yield a completion for each request as it is finished, in no particular order.
+
+        Raises :class:`evalharness.errors.EvaluationError` if the model fails; what was yielded before stands.
+        """
+        ...
+
+    def usual_s(self, requests: Sequence[Request]) -> float | None:
+        """How many seconds ``requests`` usually take, None if that is not known."""
+        ...
+
+
+class Scorer(Model, Protocol):
+    """A model that gives the log-probabilities of ids that it is given (``ids_in`` and ``prompt_logprobs``)."""
+
+    def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        """For each row of n ids, the n - 1 log-probabilities (nats) of all ids but the first, given those before."""
+        ...
+
+
+class TorchModel(Scorer, Protocol):
     """A model as generation and diagnosis see it, in evaluation mode and without gradients.
 
     ``logits`` takes ids of shape ``(rows, length)`` (int64) and returns float32 logits of shape
-    ``(rows, length, vocabulary)``, nats, for every position. ``supports_cache`` says whether ``cached_logits`` may be
-    used. ``device`` is where ids have to be.
+    ``(rows, length, vocabulary)``, nats, for every position. It has the capabilities ``full_logits`` and ``module``;
+    with ``cache`` there is ``cached_logits``, and ``supports_cache`` says whether generation may rely on it.
+    ``device`` is where ids have to be.
     """
 
     module: torch.nn.Module
-    context_length: int | None
     vocabulary_rows: int
     supports_cache: bool
     device: torch.device

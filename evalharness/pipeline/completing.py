@@ -1,4 +1,4 @@
-"""A completion for each request: what an earlier run left in the journal, and the rest made now."""
+"""A completion for each request: what an earlier run left in the journal, and the rest made now by a `Generator`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalharness.generation import Decoding, Prompting, Request, Settings
+    from evalharness.models.protocols import Generator
     from evalharness.pipeline.work import Group, Work
     from evalharness.runs.folder import RunFolder
 
@@ -25,22 +26,23 @@ Identity = tuple[str, str, int]
 """Task, decoding and number of a completion."""
 
 
-def complete(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
-    """Return every completion that was asked for, by group, in the order of the problems."""
-    from evalharness.generation import Prompting, generate
+def complete(
+    work: Work, folder: RunFolder, settings: Settings, generator: Generator | None = None
+) -> dict[Group, tuple[Completion, ...]]:
+    """Return every completion that was asked for, by group, in the order of the problems.
 
-    checkpoint = work.checkpoint
-    prompting = Prompting(checkpoint.prompt_template, checkpoint.begin_token_ids, checkpoint.end_token_ids)
-    wanted = _wanted(work, prompting)
+    ``generator`` makes them; without one the checkpoint's own model does.
+    """
+    prompting = _prompting(work)
+    generator = generator or _torch_generator(work, settings, prompting)
+    wanted = _wanted(work, prompting, generator)
     keys = {_identity(r): _key(work, settings, prompting, r) for requests in wanted.values() for r in requests}
     with folder.journal("completions") as journal:
         made = {i: _completion(journal.known[key]) for i, key in keys.items() if key in journal.known}
         missing = [r for requests in wanted.values() for r in requests if _identity(r) not in made]
-        _say_estimate(work, settings, missing, kept=len(made))
+        _say_estimate(work, settings, generator, missing, kept=len(made))
         work.watcher.stage("completing", len(missing))
-        for completion in generate(
-            checkpoint.model, checkpoint.tokenizer, missing, prompting, settings, checkpoint.token_mask
-        ):
+        for completion in generator.complete(missing):
             identity = (completion.task_id, completion.decoding, completion.completion_id)
             made[identity] = completion
             journal.append(keys[identity], plain(completion))
@@ -48,15 +50,31 @@ def complete(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, t
     return {group: tuple(made[_identity(r)] for r in requests) for group, requests in wanted.items()}
 
 
-def _wanted(work: Work, prompting: Prompting) -> dict[Group, list[Request]]:
+def _prompting(work: Work) -> Prompting:
+    from evalharness.generation import Prompting
+
+    checkpoint = work.checkpoint
+    return Prompting(checkpoint.prompt_template, checkpoint.begin_token_ids, checkpoint.end_token_ids)
+
+
+def _torch_generator(work: Work, settings: Settings, prompting: Prompting) -> Generator:
+    from evalharness.generation import TorchGenerator
+
+    checkpoint = work.checkpoint
+    return TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
+
+
+def _wanted(work: Work, prompting: Prompting, generator: Generator) -> dict[Group, list[Request]]:
+    """Requests by group: with the ids of their prompts if the generator takes ids, else with the text alone."""
     from evalharness.generation import GREEDY, Decoding, requests_for
 
     options = work.options
+    tokenizer = work.checkpoint.tokenizer if "ids_in" in generator.capabilities else None
     decodings: list[tuple[Decoding, int]] = [(GREEDY, 1)]
     if options.samples:
         decodings.append((Decoding("sampled", options.temperature, options.top_p, options.top_k), options.samples))
     return {
-        (s.name, decoding.name): requests_for(s.problems, work.checkpoint.tokenizer, prompting, decoding, count)
+        (s.name, decoding.name): requests_for(s.problems, tokenizer, prompting, decoding, count)
         for s in work.sets
         for decoding, count in decodings
     }
@@ -84,7 +102,7 @@ def _key(work: Work, settings: Settings, prompting: Prompting, request: Request)
             "prompting": [prompting.template, prompting.begin_token_ids, sorted(prompting.end_token_ids)],
             "task_id": request.task_id,
             "completion_id": request.completion_id,
-            "prompt_ids": request.prompt_ids,
+            "prompt_ids": request.prompt if request.prompt_ids is None else request.prompt_ids,
             "decoding": dataclasses.asdict(request.decoding),
             "stop": request.stop,
             "max_new_tokens": settings.max_new_tokens,
@@ -100,10 +118,8 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _say_estimate(work: Work, settings: Settings, missing: Sequence[Request], kept: int) -> None:
+def _say_estimate(work: Work, settings: Settings, generator: Generator, missing: Sequence[Request], kept: int) -> None:
     """Say what is about to be generated, how, and about how long it takes."""
-    from evalharness.generation import usual_generation_s
-
     model, again = work.checkpoint.model, f", {kept} kept from the earlier run" if kept else ""
     cached = "with a cache" if model.supports_cache else "with drafts"
     work.watcher.say(
@@ -111,9 +127,9 @@ def _say_estimate(work: Work, settings: Settings, missing: Sequence[Request], ke
         f"batches of {settings.batch_size}, {'at exact lengths' if settings.exact_lengths else cached}, "
         f"{work.checkpoint.dtype} on {work.checkpoint.device}, seed {settings.seed}"
     )
-    if missing:
-        usual = _duration(usual_generation_s(model, missing, settings))
-        work.watcher.say(f"this takes about {usual}, less where completions agree or end early")
+    usual_s = generator.usual_s(missing) if missing else None
+    if usual_s is not None:
+        work.watcher.say(f"this takes about {_duration(usual_s)}, less if completions agree or end early")
 
 
 def _duration(seconds: float) -> str:

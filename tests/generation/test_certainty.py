@@ -7,8 +7,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evalharness.generation.decoding import GREEDY, Decoding, Distributions
+from evalharness.generation.decoding import Distributions
 from evalharness.generation.inverse_cdf import mass_shift
+from evalharness.models.requests import GREEDY, Decoding
 
 NOISES = st.sampled_from([1e-6, 1e-4, 1e-2, 0.3])
 LOGITS = st.lists(

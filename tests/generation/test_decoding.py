@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.errors import EvaluationError
-from evalharness.generation.decoding import GREEDY, Decoding, Distributions
+from evalharness.generation.decoding import Distributions
 from evalharness.generation.inverse_cdf import Cut, cumulative
+from evalharness.models.requests import GREEDY, Decoding
 
 PLAIN = Decoding("sampled")
 

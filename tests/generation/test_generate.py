@@ -11,7 +11,7 @@ from evalharness.errors import EvaluationError
 from evalharness.generation import GREEDY, Decoding, Noise, Prompting, Settings, generate, logit_noise
 from evalharness.generation.decoding import Distributions
 from evalharness.generation.reference import Reference
-from evalharness.generation.request import Request
+from evalharness.models.requests import Request
 
 DECODINGS = (GREEDY, Decoding("sampled", 0.8), Decoding("sampled", 1.2, 0.9), Decoding("sampled", 1.0, 1.0, 5))
 LETTERS = Letters()

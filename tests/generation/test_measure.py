@@ -5,10 +5,9 @@ import torch
 from small_models import decoder, llama
 
 from evalharness.generation import TOLERABLE_NATS, Settings, choose_threads, logit_noise, usual_generation_s
-from evalharness.generation.decoding import GREEDY
 from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
-from evalharness.generation.request import Request
+from evalharness.models.requests import GREEDY, Request
 
 ROWS = [[(7 * i + j) % 40 for j in range(n)] for i, n in enumerate((5, 9, 30, 60))]
 

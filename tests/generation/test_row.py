@@ -6,7 +6,7 @@ import pytest
 from small_models import Bytes, Script
 
 from evalharness.generation import GREEDY, Prompting, Settings, generate, requests_for
-from evalharness.generation.request import Request
+from evalharness.models.requests import Request
 from evalharness.records import Problem
 
 PROBLEM = Problem("t/0", "p", "f", "", "", ())

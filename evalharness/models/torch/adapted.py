@@ -14,7 +14,7 @@ from peft.utils.other import AuxiliaryTrainingWrapper, get_pattern_key
 from evalharness.models.protocols import AdaptedWeight, AdapterFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -31,6 +31,7 @@ class WithoutAdapter:
     def __init__(self, model: TorchModel) -> None:
         self._model = model
         self.module = model.module
+        self.capabilities = model.capabilities
         self.context_length = model.context_length
         self.vocabulary_rows = model.vocabulary_rows
         self.supports_cache = model.supports_cache
@@ -40,6 +41,11 @@ class WithoutAdapter:
         """Return the base's logits for every position of ``ids``."""
         with _switched_off(self.module):
             return self._model.logits(ids)
+
+    def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return the base's log-probabilities of all ids of each row but the first."""
+        with _switched_off(self.module):
+            return self._model.score(rows)
 
     def cached_logits(
         self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from evalharness.models.protocols import Capability
+
 _GENERATION_CONFIG = "generation_config.json"
 
 
@@ -29,6 +31,8 @@ class CachedModel(UncachedModel):
 
     ``supports_cache`` False keeps generation from it; a diagnosis may still ask what it computes.
     """
+
+    capabilities: frozenset[Capability] = UncachedModel.capabilities | {"cache"}
 
     def __init__(
         self,

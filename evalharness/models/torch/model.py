@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, EvaluationError
 from evalharness.models.torch.error_text import first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.models.protocols import Capability, TorchModel
 
 # Two rows of three: no two of rows, length and vocabulary are the same number, and no row can be taken for positions.
 _PROBE = ((1, 0, 1), (0, 1, 1))
@@ -26,6 +31,7 @@ def call_module(module: nn.Module, ids: Tensor) -> Any:
 class UncachedModel:
     """Any torch module without a cache. Satisfies :class:`evalharness.models.protocols.TorchModel`."""
 
+    capabilities: frozenset[Capability] = frozenset({"ids_in", "prompt_logprobs", "full_logits", "module"})
     supports_cache = False
 
     def __init__(
@@ -62,9 +68,21 @@ class UncachedModel:
         self.fewest_rows = min(half, self.fewest_rows or half)
         return torch.cat([self.logits(ids[:half]), self.logits(ids[half:])])
 
+    def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
+        """For each row of n ids, the n - 1 log-probabilities (nats) of all ids but the first, given those before."""
+        return [log_probabilities(self, row) for row in rows]
+
     def cached_logits(self, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Any]:
         """Not possible: the module's forward pass has no cache."""
         raise EvaluationError(f"{type(self.module).__name__} has no cache: use logits()")
+
+
+def log_probabilities(model: TorchModel, row: Sequence[int]) -> list[float]:
+    """The log-probabilities (nats) of all ids of ``row`` but the first, from one pass in double precision."""
+    ids = torch.tensor([row], device=model.device)
+    log_p = torch.log_softmax(model.logits(ids[:, :-1])[0].double(), dim=-1)
+    values: list[float] = log_p.gather(1, ids[0, 1:, None])[:, 0].tolist()
+    return values
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -1,0 +1,41 @@
+"""What a generator is asked for: one completion of one prompt, drawn in one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evalharness.records import Completion, DecodingName
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How tokens are drawn. ``top_p`` 1.0 and ``top_k`` 0 cut nothing; ``temperature`` is not used when greedy."""
+
+    name: DecodingName
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+
+
+GREEDY = Decoding("greedy")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to make.
+
+    ``prompt_ids`` are for generators that take ids (``ids_in``): None if the vocabulary lacks a character of the
+    prompt. ``prompt`` is the same as text, without begin tokens, for generators that tokenize it themselves.
+    """
+
+    task_id: str
+    completion_id: int
+    decoding: Decoding
+    prompt_ids: tuple[int, ...] | None
+    stop: tuple[str, ...]
+    prompt: str = ""
+
+    def refused(self, stop_reason: Literal["prompt_too_long", "prompt_not_encodable"]) -> Completion:
+        """The record of a completion that was not begun."""
+        return Completion(self.task_id, self.completion_id, "", (), stop_reason, self.decoding.name, ())
