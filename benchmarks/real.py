@@ -15,12 +15,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evalharness.pipeline.executing import jobs_of, judge_jobs
 from tables import Count, table
 
 from evalharness.completion_files import read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.pipeline.analysing import analyse_files
-from evalharness.pipeline.executing import jobs_of, judge_jobs
 from evalharness.problems import load_problems
 from evalharness.progress import Silent
 

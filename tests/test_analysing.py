@@ -7,6 +7,7 @@ import pytest
 from shipped_records import shipped_records
 from small_folder import ROOT
 
+from evalharness.commands.analyse import json_lines, lines
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline.analysing import analyse_files
 from evalharness.problems import load_problems
@@ -59,8 +60,8 @@ def test_only_what_the_model_wrote_is_measured(tmp_path, human_eval, given):
 def test_characters_count_from_where_the_model_began_to_write(tmp_path, human_eval):
     file = analyse(tmp_path, [[human_eval[0].prompt + LOOP]], "generations_humaneval.json")
     (found,) = file.completions
-    row = found.as_dict()
-    assert (row["task_id"], row["start_character"], row["end_character"]) == ("HumanEval/0", 0, len(LOOP))
+    loop = found.degeneration.loop
+    assert (found.task_id, loop.start_character, loop.end_character) == ("HumanEval/0", 0, len(LOOP))
 
 
 def test_bigcode_texts_are_told_by_their_prompts_whatever_their_positions(tmp_path, human_eval, given):
@@ -141,7 +142,7 @@ def test_a_text_that_the_tokenizer_cannot_encode_is_measured_by_characters(tmp_p
     assert file.completions[1].degeneration.kind == "line"
     assert "lacks, measured by characters alone (1, the first at line 2)" in file.notes[0]
     assert "1 line is not valid UTF-8 (first: line 2)" in file.notes[1]
-    assert all(line.isprintable() for line in analyse_files([tmp_path / "c.jsonl"]).lines())
+    assert all(line.isprintable() for line in lines(analyse_files([tmp_path / "c.jsonl"])))
 
 
 def _own_completions():
@@ -156,7 +157,7 @@ def test_an_empty_text_and_one_token_are_results(tmp_path, text, kind):
 
 def test_json_has_a_row_for_each_completion_and_the_summary_last(tmp_path):
     file = write(tmp_path, [{"id": "a", "text": LOOP}, {"id": "b", "text": SOUND}])
-    rows = [json.loads(line) for line in analyse_files([file]).json_lines()]
+    rows = [json.loads(line) for line in json_lines(analyse_files([file]))]
     measures = rows[0].pop("measures")
     assert (measures["unit"], measures["longest_newline_run"], measures["ratios"]["repeated_lines"]) == (
         "character",
@@ -190,16 +191,16 @@ def test_several_files_have_a_summary_each_and_one_over_all(tmp_path):
     first = write(tmp_path, [{"id": "a", "text": LOOP}], "a.jsonl")
     second = write(tmp_path, [[SOUND], [SOUND, SOUND]], "b.json")
     result = analyse_files([first, second])
-    rows = [json.loads(line) for line in result.json_lines()]
+    rows = [json.loads(line) for line in json_lines(result)]
     assert [row["file"] for row in rows[:-1]] == [str(first), *[str(second)] * 3]
     assert rows[-1]["completions"] == 4
     assert [(f["file"], f["completions"], f["forms"]) for f in rows[-1]["files"]] == [
         (str(first), 1, {"texts": 1}),
         (str(second), 3, {"bigcode-evaluation-harness": 3}),
     ]
-    lines = list(result.lines())
-    assert lines[0].startswith(f"{first}: a (completion 0): line ")
-    assert [line.split(" completions")[0] for line in lines[1:]] == [
+    shown = list(lines(result))
+    assert shown[0].startswith(f"{first}: a (completion 0): line ")
+    assert [line.split(" completions")[0] for line in shown[1:]] == [
         f"{first}: 1 of 1",
         f"{second}: 0 of 3",
         "all files: 1 of 4",

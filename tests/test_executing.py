@@ -6,7 +6,7 @@ import pytest
 from small_folder import PROBLEMS
 
 from evalharness.errors import CompletionFileError
-from evalharness.pipeline.executing import execute_file
+from evalharness.pipeline.judging_files import judge_file
 
 RIGHT, WRONG = "    return a + b\n", "    return a - b - 7\n"
 ADD = PROBLEMS[0]["prompt"]
@@ -16,7 +16,7 @@ def execute(tmp_path, content, name="c.jsonl"):
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     file = tmp_path / name
     file.write_text(json.dumps(content) if name.endswith(".json") else "".join(json.dumps(r) + "\n" for r in content))
-    result = execute_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1)
+    result = judge_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1)
     return [json.loads(line) for line in result.results.read_text().splitlines()]
 
 

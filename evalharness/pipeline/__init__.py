@@ -5,13 +5,16 @@
     loading     a path, a manifest, problem sets, logs
     attention   is the model causal? It decides how it may be run
     completing  a completion for each request, from the journal or made now
-    running     an execution for each completion
+    judging     an execution for each completion
     measuring   degeneration, and the losses
-    diagnosing  why they disagree, where they do
-    writing     the scorecard and the files
+    diagnosing  why they disagree, if they do
+    assembling  all of it as one scorecard
+    writing     the files
 
-    watching    the same while training writes
     series      the same for every checkpoint of a run, and run_report over all of them
+    watching    the same while training writes
+
+    judging_files, analysing, importing     stages alone, on completions that another tool wrote
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
 """

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.completion_files import CompletionFile, WrittenCompletion, completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks, continuation
 from evalharness.errors import CompletionFileError
 from evalharness.progress import Silent, Watcher
 from evalharness.records import NOT_BEGUN, Interval
-from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,29 +37,6 @@ class Analysed:
     completion_id: int | None
     degeneration: Degeneration
 
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``. Characters count from where the model began to write, after the prompt."""
-        found, loop = self.degeneration, self.degeneration.loop
-        return {
-            "task_id": self.task_id,
-            "completion_id": self.completion_id,
-            "degenerate": found.degenerate,
-            "kind": found.kind,
-            "unit": loop.unit if loop else None,
-            "period": found.period,
-            "copies": found.copies,
-            "onset": found.onset,
-            "length": loop.length if loop else None,
-            "share": found.share,
-            "start_character": loop.start_character if loop else None,
-            "end_character": loop.end_character if loop else None,
-            "ran_to_limit": found.ran_to_limit,
-            "after_answer": found.after_answer,
-            "evidence": found.evidence,
-            "validity": plain(found.validity),
-            "measures": plain(found.measures),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -71,17 +46,6 @@ class Summary:
     degenerate: int
     share: Interval
     kinds: Mapping[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {"completions": self.completions, "degenerate": plain(self.share), "kinds": dict(self.kinds)}
-
-    def __str__(self) -> str:
-        from evalharness.report.numbers import percent_interval
-
-        kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds.items())
-        share = percent_interval(self.share) + (f" ({kinds})" if kinds else "")
-        return f"{self.degenerate} of {self.completions} completions are degenerate: {share}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +66,6 @@ class AnalysedFiles:
     files: tuple[AnalysedFile, ...]
     faults: tuple[str, ...]
     overall: Summary
-
-    @property
-    def are_several(self) -> bool:
-        """Whether a file's name has to be said with each completion."""
-        return len(self.files) + len(self.faults) > 1
-
-    def json_lines(self) -> Iterator[str]:
-        """One object for each completion, then the summary."""
-        for file in self.files:
-            name = {"file": str(file.file)} if self.are_several else {}
-            for completion in file.completions:
-                yield json.dumps({**name, **completion.as_dict()})
-        summaries = [
-            {"file": str(f.file), **f.summary.as_dict(), "forms": dict(f.forms), "notes": list(f.notes)}
-            for f in self.files
-        ]
-        yield json.dumps({**self.overall.as_dict(), "files": summaries, "faults": list(self.faults)})
-
-    def lines(self) -> Iterator[str]:
-        """A line for each degenerate completion, then one for each file, and last the share over all."""
-        for file in self.files:
-            name = f"{file.file}: " if self.are_several else ""
-            for found in file.completions:
-                if found.degeneration.degenerate:
-                    place = f"{name}{found.task_id} (completion {found.completion_id})"
-                    yield _printable(f"{place}: {found.degeneration.evidence}")
-            yield _printable("; ".join((f"{name}{file.summary}", f"read as {_listed(file.forms)}", *file.notes)))
-        if self.are_several:
-            yield f"all files: {self.overall}"
 
     def raise_faults(self) -> None:
         """Raise :class:`CompletionFileError` where a file could not be analysed, once the others are told of."""
@@ -163,7 +98,7 @@ def analyse_files(
     for path in files:
         try:
             file = read_completions(path, key)
-            watcher.say(f"{path}: {len(file.completions)} completions, read as {_listed(file.forms)}")
+            watcher.say(f"{path}: {len(file.completions)} completions, read as {listed_forms(file.forms)}")
             analysed.append(_analysed(file, tokens, tasks))
         except CompletionFileError as error:
             faults.append(str(error))
@@ -262,11 +197,6 @@ def _summary(completions: Sequence[Analysed]) -> Summary:
     return Summary(len(completions), degenerate, share_interval(flags, seed=0), dict(sorted(kinds.items())))
 
 
-def _listed(forms: Mapping[str, int]) -> str:
+def listed_forms(forms: Mapping[str, int]) -> str:
     """``EvalPlus``, or ``3 EvalPlus, 2 texts`` where there are several."""
     return ", ".join(forms if len(forms) == 1 else (f"{count} {form}" for form, count in forms.items()))
-
-
-def _printable(line: str) -> str:
-    """A terminal has no lone surrogates."""
-    return line.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from evalharness.records import Completion, DegenerationRate, Execution
 
 
-def judge(
+def measure_behaviour(
     work: Work,
     completions: Mapping[Group, tuple[Completion, ...]],
     executions: Mapping[Group, tuple[Execution, ...]],
 ) -> Behaviour:
     """Measure the degeneration of every completion, and judge the checkpoint by it."""
-    return judged(completions, executions, _analysed(work, completions), work.options.seed)
+    return behaviour_of(completions, executions, _analysed(work, completions), work.options.seed)
 
 
-def judged(
+def behaviour_of(
     completions: Mapping[Group, tuple[Completion, ...]],
     executions: Mapping[Group, tuple[Execution, ...]],
     analyses: Mapping[Group, tuple[Degeneration, ...]],

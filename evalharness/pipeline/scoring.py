@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
+from evalharness.pipeline.judging import judge_completions
 from evalharness.pipeline.loading import load, run_name, series_name
-from evalharness.pipeline.measuring import judge, measure_loss
-from evalharness.pipeline.running import execute
+from evalharness.pipeline.measuring import measure_behaviour, measure_loss
 from evalharness.pipeline.stamps import NAME as STAMP
 from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
-from evalharness.pipeline.writing import assemble, write
+from evalharness.pipeline.writing import write
 from evalharness.progress import Silent, Watcher
 from evalharness.runs.files import turn
 from evalharness.runs.folder import RunFolder
@@ -66,11 +67,11 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
-        behaviour = judge(work, completions, execute(work, folder, completions))
+        behaviour = measure_behaviour(work, completions, judge_completions(work, folder, completions))
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
         loss, by_row = measure_loss(work, subject)
-        card = assemble(work, settings, behaviour, diagnosis, loss)
+        card = scorecard_of(work, settings, behaviour, diagnosis, loss)
         write(work, folder, card, behaviour, by_row, passage(subject))
         if not card.incomplete:
             folder.write(STAMP, made_of)
@@ -122,7 +123,7 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     work = load(path, {**asked, "samples": 0}, watcher or Silent())
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
-        behaviour = judge(work, completions, {})
+        behaviour = measure_behaviour(work, completions, {})
         subject = subject_of(work, path, settings, behaviour)
         diagnosis = diagnose_subject(work, subject)
         loss, _ = measure_loss(work, subject)

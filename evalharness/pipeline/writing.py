@@ -1,14 +1,11 @@
-"""The scorecard of a score, and its files."""
+"""The files of a score."""
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.pipeline import counting
-from evalharness.records import Completion, Execution, Interval, ProblemSetInfo, Protocol, Scorecard, Verdict
+from evalharness.records import Completion, Execution, Scorecard, Verdict
 from evalharness.runs import scorecard_json
 from evalharness.runs.json_values import plain
 
@@ -16,57 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis import Diagnosis, PassageToken, RowLoss
-    from evalharness.generation import Settings
+    from evalharness.diagnosis import PassageToken, RowLoss
     from evalharness.pipeline.work import Behaviour, Work
-    from evalharness.records import Loss, Problem
+    from evalharness.records import Problem
     from evalharness.report import Evidence, Scored
     from evalharness.runs.folder import RunFolder
-
-
-def assemble(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Diagnosis, loss: Loss) -> Scorecard:
-    """Put everything that was found into one record."""
-    pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {s.name: {} for s in work.sets}
-    outcomes: dict[str, dict[str, dict[str, int]]] = {s.name: {} for s in work.sets}
-    for (name, decoding), executions in behaviour.executions.items():
-        pass_at_k[name][decoding] = counting.pass_at_k(executions, work.options.k)
-        outcomes[name][decoding] = counting.outcomes(executions)
-    return Scorecard(
-        checkpoint=work.checkpoint.info,
-        protocol=_protocol(work, settings),
-        loss=loss,
-        pass_at_k=pass_at_k,
-        outcomes=outcomes,
-        programs=work.programs,
-        degeneration=behaviour.rates,
-        verdict=behaviour.judgement.verdict,
-        verdict_reason=behaviour.judgement.reason,
-        findings=diagnosis.findings,
-        ruled_out=diagnosis.ruled_out,
-        not_testable=diagnosis.not_testable,
-        incomplete=tuple(work.incomplete),
-    )
-
-
-def _protocol(work: Work, settings: Settings) -> Protocol:
-    options = work.options
-    return Protocol(
-        problems=tuple(ProblemSetInfo(s.name, len(s.problems), s.digest) for s in work.sets),
-        samples=options.samples,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        top_k=options.top_k,
-        seed=options.seed,
-        max_new_tokens=settings.max_new_tokens,
-        stop_loops=options.stop_loops,
-        attention=work.attention,
-        exact_lengths=settings.exact_lengths,
-        device=work.checkpoint.device,
-        dtype=work.checkpoint.dtype,
-        isolation=work.isolation,
-        packages=options.packages,
-        versions={name: version(name) for name in ("evalharness", "torch")} | {"python": platform.python_version()},
-    )
 
 
 def write(

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 from collections import Counter
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from evalharness.completion_files import completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks
-from evalharness.pipeline import counting
-from evalharness.pipeline.executing import jobs_of, judge_jobs, numbered
-from evalharness.pipeline.measuring import judged
-from evalharness.pipeline.running import what_lacks
+from evalharness.pipeline.assembling import assemble, set_info, versions
+from evalharness.pipeline.judging import judge
+from evalharness.pipeline.judging_files import asked_for, jobs_of, numbered
+from evalharness.pipeline.measuring import behaviour_of
 from evalharness.pipeline.writing import scored_of, write_score
 from evalharness.progress import Silent, Watcher
-from evalharness.records import (
-    CheckpointInfo,
-    Completion,
-    DecodingName,
-    Loss,
-    NotTestable,
-    ProblemSetInfo,
-    Programs,
-    Protocol,
-    Scorecard,
-)
+from evalharness.records import CheckpointInfo, Completion, DecodingName, Loss, NotTestable, Protocol, Scorecard
 from evalharness.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -37,8 +25,8 @@ if TYPE_CHECKING:
 
     from evalharness.completion_files import WrittenCompletion
     from evalharness.degeneration import Degeneration
-    from evalharness.pipeline.executing import Judged
-    from evalharness.pipeline.work import Behaviour
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline.judging import Judged
     from evalharness.problems import ProblemSet
     from evalharness.sandbox import Job
     from evalharness.settings.score_options import SandboxLevel
@@ -66,7 +54,7 @@ def convert(
 
     One completion a problem counts as greedy where no ``temperature`` above 0 is given, more as sampled. Results that
     the files hold are not taken over: every completion is judged here, under this project's sandbox. Raises
-    :class:`EvalHarnessError` as :func:`evalharness.pipeline.executing.execute_file` does.
+    :class:`EvalHarnessError` as :func:`evalharness.pipeline.judging_files.judge_file` does.
     """
     from evalharness.problems import load_problems
     from evalharness.report import Evidence
@@ -85,28 +73,54 @@ def convert(
     decoding: DecodingName = "sampled" if most > 1 or temperature else "greedy"
     group = (problem_set.name, decoding)
     completions = tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
-    judgements = judge_jobs(jobs, problem_set, watcher or Silent(), workers=workers, sandbox=sandbox, packages=packages)
-    behaviour = judged(
-        {group: completions}, {group: judgements.executions}, {group: _analysed(jobs, completions)}, seed=0
+    judged = judge(
+        jobs,
+        asked_for(jobs),
+        watcher or Silent(),
+        workers=workers,
+        sandbox=sandbox,
+        packages=packages,
     )
-    asked = _Asked(name or files[0].name.split(".")[0], step, temperature, ks, packages, most, tuple(files))
-    card = _scorecard(asked, problem_set, behaviour, judgements)
+    behaviour = behaviour_of(
+        {group: completions}, {group: judged.executions}, {group: _analysed(jobs, completions)}, seed=0
+    )
+    origin = _Origin(name or files[0].name.split(".")[0], step, tuple(files))
+    samples = most if decoding == "sampled" else 0
+    card = assemble(
+        origin.checkpoint,
+        _protocol(problem_set, samples, temperature, packages, judged),
+        behaviour,
+        ks=ks,
+        programs=judged.programs,
+        loss=Loss(None, None, None, None, "not recomputed: the model was not seen"),
+        diagnosis=_no_diagnosis(),
+        incomplete=judged.incomplete,
+    )
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
-    with RunFolder(out / asked.name / ("final" if step is None else f"step_{step}")) as folder:
+    with RunFolder(out / origin.name / ("final" if step is None else f"step_{step}")) as folder:
         write_score(folder, card, behaviour, evidence)
         return card, folder.path
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Origin:
+    """What stands in the place of a checkpoint: the files that its completions are from."""
+
     name: str
     step: int | None
-    temperature: float | None
-    ks: tuple[int, ...]
-    packages: tuple[str, ...]
-    completions_a_problem: int
     files: tuple[Path, ...]
+
+    @property
+    def checkpoint(self) -> CheckpointInfo:
+        return CheckpointInfo(
+            path=self.name,
+            fingerprint=_digest(self.files),
+            step=self.step,
+            parameters=None,
+            kind="completions of another tool",
+            notes=(f"converted from {', '.join(file.name for file in self.files)}; judged anew",),
+        )
 
 
 def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) -> Completion:
@@ -144,51 +158,34 @@ def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[D
     )
 
 
-def _scorecard(asked: _Asked, problem_set: ProblemSet, behaviour: Behaviour, found: Judged) -> Scorecard:
-    from evalharness.diagnosis import CATALOGUE
-
-    ((group, completions),) = behaviour.completions.items()
-    name, decoding = group
-    executions = found.executions
-    texts = {(c.task_id, c.text) for c in completions}
-    return Scorecard(
-        checkpoint=CheckpointInfo(
-            path=asked.name,
-            fingerprint=_digest(asked.files),
-            step=asked.step,
-            parameters=None,
-            kind="completions of another tool",
-            notes=(f"converted from {', '.join(file.name for file in asked.files)}; judged anew",),
-        ),
-        protocol=Protocol(
-            problems=(ProblemSetInfo(name, len(problem_set.problems), problem_set.digest),),
-            samples=0 if decoding == "greedy" else asked.completions_a_problem,
-            temperature=asked.temperature,
-            top_p=1.0,
-            top_k=0,
-            seed=0,
-            max_new_tokens=None,
-            stop_loops=False,
-            attention="not_testable",
-            exact_lengths=False,
-            device="not recorded",
-            dtype="not recorded",
-            isolation=found.isolation,
-            packages=asked.packages,
-            versions={"evalharness": version("evalharness"), "python": platform.python_version()},
-        ),
-        loss=Loss(None, None, None, None, "not recomputed: the model was not seen"),
-        pass_at_k={name: {decoding: counting.pass_at_k(executions, asked.ks)}},
-        outcomes={name: {decoding: counting.outcomes(executions)}},
-        programs=Programs(len(completions), len(texts), found.cpu_limit_s),
-        degeneration=behaviour.rates,
-        verdict=behaviour.judgement.verdict,
-        verdict_reason=behaviour.judgement.reason,
-        findings=(),
-        ruled_out=(),
-        not_testable=tuple(NotTestable(probe.name, "no_model", NOT_SEEN) for probe in CATALOGUE),
-        incomplete=tuple(what_lacks(found.unsolved, executions)),
+def _protocol(
+    problem_set: ProblemSet, samples: int, temperature: float | None, packages: tuple[str, ...], judged: Judged
+) -> Protocol:
+    """What is known of how the completions were made, and how they were judged here."""
+    return Protocol(
+        problems=(set_info(problem_set),),
+        samples=samples,
+        temperature=temperature,
+        top_p=1.0,
+        top_k=0,
+        seed=0,
+        max_new_tokens=None,
+        stop_loops=False,
+        attention="not_testable",
+        exact_lengths=False,
+        device="not recorded",
+        dtype="not recorded",
+        isolation=judged.isolation,
+        packages=packages,
+        versions=versions(),
     )
+
+
+def _no_diagnosis() -> Diagnosis:
+    """No probe could be asked: there are only completions."""
+    from evalharness.diagnosis import CATALOGUE, Diagnosis
+
+    return Diagnosis((), (), tuple(NotTestable(probe.name, "no_model", NOT_SEEN) for probe in CATALOGUE))
 
 
 def _digest(files: Sequence[Path]) -> str:

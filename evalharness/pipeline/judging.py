@@ -1,0 +1,161 @@
+"""An execution for each job: identical programs run once, and none that a journal already knows."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.pipeline.completing import RECORD_FORMAT, digest
+from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
+from evalharness.runs.json_values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from evalharness.pipeline.work import Group, Work
+    from evalharness.progress import Watcher
+    from evalharness.records import Problem
+    from evalharness.runs.folder import RunFolder
+    from evalharness.runs.journal import Journal
+    from evalharness.sandbox import Job, Sandbox
+    from evalharness.settings.score_options import SandboxLevel
+
+_FAULTS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The executions of jobs, in the order of the jobs, and how the programs were run.
+
+    ``unsolved`` names each problem whose own canonical solution fails on this machine, with its verdict.
+    """
+
+    executions: tuple[Execution, ...]
+    isolation: IsolationInfo
+    programs: Programs
+    unsolved: tuple[str, ...]
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What makes the judgement incomplete: problems whose own solution fails, completions that are not judged."""
+        unjudged = [execution for execution in self.executions if execution.verdict is Verdict.NOT_JUDGED]
+        lacks = []
+        if self.unsolved:
+            failing = f"problems whose own canonical solution fails: {listed(self.unsolved)}"
+            lacks.append(Incomplete("calibration", None, failing))
+        if unjudged:
+            first = f"{len(unjudged)} completions could not be judged: {unjudged[0].detail}"
+            lacks.append(Incomplete("execution", None, first))
+        return tuple(lacks)
+
+
+def judge(
+    jobs: Sequence[Job],
+    problems: Iterable[Problem],
+    watcher: Watcher,
+    *,
+    workers: int | None,
+    sandbox: SandboxLevel,
+    packages: tuple[str, ...],
+    journal: Journal | None = None,
+) -> Judged:
+    """Run all jobs in one sandbox, calibrated by the canonical solutions of ``problems``.
+
+    A program that ``journal`` knows is not run again, and new executions are kept there. Raises SandboxError if
+    programs can't be isolated here, StoreError if the journal can't be written.
+    """
+    from evalharness.problems import yardsticks
+    from evalharness.sandbox import YARDSTICKS, Sandbox
+
+    with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
+        watcher.stage("calibrating", 1)
+        calibration = box.calibrate(tuple(problems), yardsticks(YARDSTICKS))
+        watcher.stage("running", len(jobs))
+        executions = dict[int, Execution]()
+        for index, execution in _executions(box, jobs, packages, journal):
+            executions[index] = execution
+            watcher.advance()
+    distinct = len({job.fingerprint for job in jobs})
+    return Judged(
+        executions=tuple(executions[index] for index in range(len(jobs))),
+        isolation=box.isolation.info,
+        programs=Programs(len(jobs), distinct, calibration.cpu_s),
+        unsolved=calibration.faults,
+    )
+
+
+def judge_completions(
+    work: Work, folder: RunFolder, completions: Mapping[Group, tuple[Completion, ...]]
+) -> dict[Group, tuple[Execution, ...]]:
+    """Judge what a checkpoint wrote and note in ``work`` how; executions are in the order of the completions."""
+    problems, options = work.problems, work.options
+    begun = [c for members in completions.values() for c in members if c.stop_reason not in NOT_BEGUN]
+    jobs = [_job(problems[completion.task_id], completion) for completion in begun]
+    with folder.journal("executions") as journal:
+        judged = judge(
+            jobs,
+            problems.values(),
+            work.watcher,
+            workers=options.workers,
+            sandbox=options.sandbox,
+            packages=options.packages,
+            journal=journal,
+        )
+    work.isolation, work.programs = judged.isolation, judged.programs
+    work.incomplete += judged.incomplete
+    in_order = iter(judged.executions)
+    return {
+        group: tuple(_not_run(c) if c.stop_reason in NOT_BEGUN else next(in_order) for c in members)
+        for group, members in completions.items()
+    }
+
+
+def listed(faults: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(faults) - _FAULTS_SHOWN
+    return "; ".join(faults[:_FAULTS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _executions(
+    box: Sandbox, jobs: Sequence[Job], packages: tuple[str, ...], journal: Journal | None
+) -> Iterator[tuple[int, Execution]]:
+    """Yield the index of each job with its execution, in no particular order."""
+    known = {} if journal is None else journal.known
+    keys = [_key(box, job, packages) for job in jobs]
+    for index, key in enumerate(keys):
+        if key in known:
+            yield index, _of_job(_execution(known[key]), jobs[index])
+    # Numbered by their places: two jobs may be of one task and have one number, as a greedy and a sampled one do.
+    new = (dataclasses.replace(job, completion_id=i) for i, job in enumerate(jobs) if keys[i] not in known)
+    for numbered in box.run(new):
+        index = numbered.completion_id
+        execution = _of_job(numbered, jobs[index])
+        if journal is not None and execution.verdict is not Verdict.NOT_JUDGED:
+            journal.append(keys[index], plain(execution))
+        yield index, execution
+
+
+def _job(problem: Problem, completion: Completion) -> Job:
+    from evalharness.sandbox import Job
+
+    return Job(completion.task_id, completion.completion_id, problem, completion.text)
+
+
+def _key(box: Sandbox, job: Job, packages: tuple[str, ...]) -> str:
+    """A digest of everything that could change the execution."""
+    limits = dataclasses.asdict(box.limits_of(job.task_id))
+    return digest([RECORD_FORMAT, job.fingerprint, limits, box.isolation.level, packages])
+
+
+def _of_job(execution: Execution, job: Job) -> Execution:
+    return dataclasses.replace(execution, task_id=job.task_id, completion_id=job.completion_id)
+
+
+def _execution(record: Mapping[str, Any]) -> Execution:
+    return Execution(**{**record, "verdict": Verdict(record["verdict"])})
+
+
+def _not_run(completion: Completion) -> Execution:
+    verdict = Verdict(completion.stop_reason)
+    return Execution(completion.task_id, completion.completion_id, verdict, "", "not_run", 0.0, 0.0, 0)
