@@ -48,3 +48,42 @@ def test_a_helper_with_one_sign_changed_is_an_answer():
 def test_no_canonical_solution_is_an_echo_of_its_prompt():
     for problem in read_problems().values():
         assert find_echo(problem["canonical_solution"], problem["prompt"]) is None, problem["task_id"]
+
+
+ANSWER = "    result = []\n    for n in numbers:\n        result.append(max([n, *result]))\n    return result\n"
+ANSWERED = {
+    "test prints of the docstring's examples": f"{PROMPT}{ANSWER}\n\nprint(rolling_max([1, 2, 3, 2, 3, 4, 2]))\n",
+    "a tail of else": f"{PROMPT}    if numbers:\n        return numbers\n    else:",
+    "a line that was cut": f"{PROMPT}    n = 0\n    for x in numbers:\n        n +=",
+    "a fence": f"```python\n{PROMPT}    return sorted(numbers)\n```",
+    "a fence that the prompt opened": f"    return numbers\n```\n{PROMPT}",
+    "a docstring on the line of the signature": PROMPT.replace("\n    ", "    ") + "    return numbers[::-1]\n",
+    "the prompt again and again": f"{PROMPT}{PROMPT}{ANSWER}",
+}
+ECHOES = {
+    "changed white space": PROMPT.replace("    ", "\t").replace("\n\n\n", "\n"),
+    "pass": f"{PROMPT}    pass\n",
+    "a comment": f"{PROMPT}    # Your code here\n",
+    "test prints alone": f"{PROMPT}    pass\n\nprint(rolling_max([1, 2, 3, 2, 3, 4, 2]))\n",
+    "in a fence": f"```python\n{PROMPT}    ...\n```\n",
+    "doctests again": PROMPT + PROMPT[PROMPT.index("    >>>") :],
+    "cut in the docstring": PROMPT + PROMPT[:150],
+}
+
+
+@pytest.mark.parametrize("text", ANSWERED.values(), ids=ANSWERED)
+def test_an_answer_after_the_prompt_is_no_echo_whatever_follows_it(text):
+    assert not analyse(text, prompt=PROMPT).degenerate
+
+
+@pytest.mark.parametrize("text", ECHOES.values(), ids=ECHOES)
+def test_the_prompt_without_a_statement_of_its_own_in_the_function_is_an_echo(text):
+    assert analyse(text, prompt=PROMPT).kind == "echo"
+
+
+def test_an_answer_whose_line_stands_in_the_prompt_is_an_answer():
+    for task_id in ("HumanEval/38", "HumanEval/50"):
+        prompt = read_problems()[task_id]["prompt"]
+        helper = prompt[prompt.index("    # split") if "38" in task_id else prompt.index('    return "') :]
+        body = helper[: helper.index("\n\n")] + "\n"
+        assert not analyse(body + "\n# Example usage", prompt=prompt).degenerate, task_id

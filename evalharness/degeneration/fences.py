@@ -1,0 +1,30 @@
+"""Chat answers: code between lines of three backticks, and prose around it.
+
+The rules about content need code that parses, so they look at the code of one fence at a time.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*(?:\n|\Z)", re.MULTILINE)
+
+
+def parts(text: str) -> list[tuple[int, int]]:
+    """Return the first character and the one after the last of each part of ``text`` between two fences.
+
+    Parts are code and prose by turns. Which is which is not told: a prompt may have opened a fence, or a cut lost one.
+    """
+    edges = [0]
+    for fence in _FENCE.finditer(text) if "```" in text or "~~~" in text else ():
+        edges += fence.span()
+    edges.append(len(text))
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def part_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the part of ``text`` in which the characters ``start`` to ``end`` lie; all of it if no part holds them."""
+    for first, last in parts(text):
+        if first <= start and end <= last:
+            return first, last
+    return 0, len(text)
