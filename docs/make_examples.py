@@ -1,7 +1,7 @@
-"""Make the example reports in ``docs/examples`` from the two shipped checkpoints.
+"""Make all that the documentation shows of the two shipped checkpoints: reports, the README's picture and its card.
 
 python docs/make_examples.py            # score both checkpoints at every step, some 20 minutes on two cores
-python docs/make_examples.py --reports  # only write the reports of the two runs again, from the records
+python docs/make_examples.py --renew    # score nothing: make the runs' reports, picture and card from the records
 
 Both runs' complete records are kept in ``docs/examples/records.tar.xz``, which the tests read as well. Unpack it to try
 ``evalharness compare`` or ``evalharness.load_run`` without scoring anything: ``tar xf docs/examples/records.tar.xz``.
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 ARCHIVE = EXAMPLES / "records.tar.xz"
+README = ROOT / "README.md"
+CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
 NAMES = ("leaky", "causal")
 SCORED_STEP = "step_1000"
 """The step that ``evalharness score`` takes; of the others only the records are kept."""
@@ -37,11 +39,11 @@ NOT_RECORDS = ("report.md", "figures/*.svg", ".lock", ".turn.lock")
 def main() -> None:
     """Score or unpack into a temporary folder, write the reports there, and keep what is shown and what is recorded."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reports", action="store_true", help="use the records in docs/examples; score nothing")
+    parser.add_argument("--renew", action="store_true", help="score nothing; use the records in docs/examples")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        if arguments.reports:
+        if arguments.renew:
             unpack(folder)
         else:
             score(folder)
@@ -51,6 +53,25 @@ def main() -> None:
         write_run_reports(folder)
         for name in NAMES:
             copy(SHOWN, folder / name, EXAMPLES / name)
+    subprocess.run([sys.executable, str(ROOT / "docs" / "make_picture.py")], cwd=ROOT, check=True)
+    README.write_text(with_card(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_card(readme: str) -> str:
+    """The README with the card that its first command prints."""
+    before, rest = readme.split(CARD_BEGINS)
+    _, after = rest.split(CARD_ENDS)
+    return f"{before}{CARD_BEGINS}```\n{printed_card('leaky')}\n```\n{CARD_ENDS}{after}"
+
+
+def printed_card(name: str) -> str:
+    """The command that scores a shipped checkpoint, and the card that it prints, from the committed scorecard."""
+    from evalharness.report import render_card
+    from evalharness.runs.scorecard_json import from_json
+
+    card = from_json((EXAMPLES / name / SCORED_STEP / "scorecard.json").read_text(encoding="utf-8"))
+    printed = str(render_card(card, f"reports/{name}/{SCORED_STEP}/report.md")).strip()
+    return f"$ evalharness score checkpoints/{name}\n{printed}"
 
 
 def write_run_reports(folder: Path) -> None:

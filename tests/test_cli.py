@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
-from small_folder import QUICK, ROOT, Run
+from documentation import commands
+from small_folder import QUICK, Run
+
+from evalharness.commands.group import cli
 
 
 def only_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -42,12 +45,14 @@ def test_importing_evalharness_and_its_help_import_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_readmes_commands_name_real_options(run: Run) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in ("score", "gate", "execute", "analyse", "doctor"):
-        known = set(re.findall(r"--[a-z-]+", run(command, "--help").stdout))
-        used = set(re.findall(r"--[a-z-]+", " ".join(re.findall(rf"^evalharness {command}.*", text, re.MULTILINE))))
-        assert used <= known | {"--debug"}, (command, used - known)
+def test_the_documentations_commands_name_real_commands_and_options() -> None:
+    known = {name: cli.get_command(click.Context(cli), name) for name in cli.list_commands(click.Context(cli))}
+    assert {words[0] for words in commands()} == set(known), "and every command is shown"
+    for name, *words in commands():
+        command = known[name]
+        assert command is not None
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, (name, *words)
 
 
 BAD_INPUT = {

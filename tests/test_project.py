@@ -1,30 +1,79 @@
-"""What the project promises of itself: its two commands, its versions, its reports."""
+"""What the project promises of itself: its two commands, its pages, its versions, its examples."""
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
+import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
-from documentation import README
-from shipped_records import EXAMPLES, example_card, shipped_records
+from documentation import PAGES, README, WORDS, anchors, blocks, relative_links
+from shipped_records import EXAMPLES, shipped_records
 from small_folder import ROOT
 
 from evalharness.runs import scorecard_json
 
-
-def commands_of_the_readme() -> list[str]:
-    return re.findall(r"```bash\n(python3 -m venv .*)\n```", README)
+TOP = ROOT / "evalharness"
 
 
 def test_the_readme_begins_with_two_commands() -> None:
-    first, second = commands_of_the_readme()
-    assert first.endswith("evalharness score checkpoints/leaky")
-    assert second.endswith("tox")
+    first, second = (code.splitlines() for code in blocks("bash", README)[:2])
+    assert first[0].endswith("-m venv .venv")
+    assert first[-1].endswith("evalharness score checkpoints/leaky")
+    assert second[-1].endswith("tox")
+    assert max(map(len, first + second)) <= 80, "they fit a page"
 
 
 def test_ci_runs_the_readmes_test_command_as_it_stands() -> None:
-    assert commands_of_the_readme()[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").endswith(blocks("bash", README)[1])
+
+
+def test_the_readme_is_short_and_has_one_picture() -> None:
+    assert len(README.splitlines()) <= 160
+    assert len(re.findall(r"!\[[^]]*\]\(", README)) == 1
+
+
+LINKING = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "reports/README.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_or_a_heading_resolves(page: Path) -> None:
+    for target, anchor in relative_links(page):
+        assert target.exists(), target
+        assert not anchor or anchor in anchors(target), (target, anchor)
+
+
+def test_everything_that_the_pages_call_by_its_path_is_there() -> None:
+    named = re.findall(r"`((?:evalharness|benchmarks|docs|tests|checkpoints)/[\w./-]+?)(?:`| )", WORDS)
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_documentation_and_its_examples_are_small() -> None:
+    files = [path for path in (ROOT / "docs").rglob("*") if path.is_file() and "_build" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < 3_000_000
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
+def test_a_score_in_a_clone_changes_no_file_that_is_committed() -> None:
+    tracked = subprocess.run(["git", "ls-files", "reports"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert tracked.stdout.split() == ["reports/README.md"]
+    ignored = ["git", "check-ignore", "-q", "reports/leaky/step_1000/report.md"]
+    assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_package_has_at_most_24_entries() -> None:
+    assert len([path for path in TOP.iterdir() if path.name != "__pycache__"]) <= 24
+
+
+def test_tox_installs_what_the_extra_for_the_documentation_names() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    assert set(extras["docs"]) <= set(tox["testenv:docs"]["deps"].split())
 
 
 def test_torch_is_pinned() -> None:
@@ -52,8 +101,10 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
         assert scored.fingerprint == loaded.fingerprint
 
 
-def test_the_readme_shows_the_cards_of_the_committed_scorecards() -> None:
-    from evalharness.report import render_card
+def test_the_readmes_card_and_picture_are_made_of_the_committed_records() -> None:
+    """If they are not: ``python docs/make_examples.py --renew`` makes them again."""
+    from make_examples import with_card
+    from make_picture import PICTURE, draw
 
-    for name in ("leaky", "causal"):  # step 1,000 is the one that score takes
-        assert str(render_card(example_card(name), f"reports/{name}/step_1000/report.md")).strip() in README
+    assert with_card(README) == README
+    assert PICTURE.read_bytes() == draw()

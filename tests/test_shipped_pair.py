@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from documentation import README, blocks
 from small_folder import ROOT
 
 from evalharness import Scorecard
@@ -22,7 +22,6 @@ from evalharness.settings.manifest import find_manifest
 from evalharness.training_log import read_log
 
 NAMES = ("leaky", "causal")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.xdist_group("shipped pair")
 
@@ -57,7 +56,7 @@ def test_the_leaky_one_fails_this_projects_own_checks(
 def test_the_readmes_three_lines_catch_the_leaky_one_in_an_empty_folder(
     pytester: pytest.Pytester, cards: dict[str, Scorecard], settings: dict[str, Any]
 ) -> None:
-    (test,) = re.findall(r"```python\n(def test_\w+\(evalharness_check\).*?)```", README, re.DOTALL)
+    (test,) = (code for code in blocks("python", README) if code.startswith("def test_"))
     assert len(test.splitlines()) == 3
     for name, outcome in (("leaky", {"failed": 1}), ("causal", {"passed": 1})):
         written = test.replace("checkpoints/leaky", str(ROOT / "checkpoints" / name))

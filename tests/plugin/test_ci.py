@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from documentation import block
 from scored_folder import SETTINGS, Project
 from small_folder import ROOT
 
 pytestmark = pytest.mark.xdist_group("scored project")
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def bash(command: str, project: Project, **own: str) -> subprocess.CompletedProcess[str]:
@@ -51,16 +50,14 @@ def test_the_action_fails_for_a_collapsed_one(project: Project, tmp_path: Path) 
     assert action(project, tmp_path, checkpoint="collapsed", arguments=arguments, junit=str(tmp_path / "x.xml")) == 1
 
 
-def test_gitlabs_script_runs_as_the_readme_shows_it(project: Project) -> None:
-    (text,) = re.findall(r"```yaml\n(evalharness:.*?)```", README, re.DOTALL)
-    job = yaml.safe_load(text)["evalharness"]
+def test_gitlabs_script_runs_as_the_documentation_shows_it(project: Project) -> None:
+    job = yaml.safe_load(block("yaml", "evalharness:"))["evalharness"]
     for checkpoint, expected in (("sound", 0), ("collapsed", 1)):
         codes = [bash(line, project, CHECKPOINT=checkpoint).returncode for line in job["script"]]
         assert codes == [0, expected]
     assert (project.folder / job["artifacts"]["reports"]["junit"]).exists()
 
 
-def test_the_readme_gives_the_action_inputs_that_it_has() -> None:
-    (text,) = re.findall(r"```yaml\n(- uses:.*?)```", README, re.DOTALL)
-    (step,) = yaml.safe_load(text)
+def test_the_documentation_gives_the_action_inputs_that_it_has() -> None:
+    (step,) = yaml.safe_load(block("yaml", "- uses:"))
     assert step["with"].keys() <= ACTION["inputs"].keys()

@@ -1,0 +1,169 @@
+"""Directives whose tables are made from the code when the pages are built, so that they can't differ from it.
+
+``settings-table SECTION``, ``probes-table``, ``log-forms-table``, ``completion-forms-table``, ``checks-table`` and
+``command-help NAME``, ``card NAME``. Each gives Markdown, which is then read like the rest of its page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils.statemachine import StringList
+from heavy_packages import HEAVY
+from sphinx.ext.autodoc.mock import mock
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parents[2]
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def first_sentence(thing: Any) -> str:
+    """The first sentence of a docstring, on one line, with Markdown's marks for code."""
+    words = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split()).replace("``", "`")
+    return re.split(r"(?<=\.) |: (?=::)", words)[0].strip()
+
+
+def probes() -> str:
+    """Every probe in the order in which they are asked."""
+    from evalharness.diagnosis import CATALOGUE
+
+    def needs(probe: Any) -> str:
+        return ", ".join(str(need).replace("_", " ") for need in probe.needs) or "–"
+
+    rows = ([f"`{probe.name}`", probe.question, probe.at_most, needs(probe)] for probe in CATALOGUE)
+    return table(["probe", "question", "severity at most", "needs, beside the model"], rows)
+
+
+def settings(section: str) -> str:
+    """Every key of a section of the manifest."""
+    schema = json.loads((ROOT / "evalharness/settings/evalharness.schema.json").read_text(encoding="utf-8"))
+    keys = schema["properties"][section]["properties"]
+    return table(
+        ["key", "value", "default", ""],
+        (
+            [f"`{name}`", value_of(key), f"`{json.dumps(key['default'])}`" if "default" in key else "–", help_of(key)]
+            for name, key in keys.items()
+        ),
+    )
+
+
+def value_of(key: dict[str, Any]) -> str:
+    """What may be written for a key, from its JSON schema."""
+    if "enum" in key:
+        return ", ".join(f"`{json.dumps(value)}`" for value in key["enum"])
+    if "anyOf" in key:
+        return " or ".join(dict.fromkeys(value_of(choice) for choice in key["anyOf"] if choice.get("type") != "null"))
+    if key.get("type") == "array":
+        return f"list of {value_of(key.get('items', {}))}"
+    kinds = key.get("type", "any")
+    return " or ".join([kinds] if isinstance(kinds, str) else kinds)
+
+
+def help_of(key: dict[str, Any]) -> str:
+    """What a key is for, and its bounds."""
+    bounds = [f"{words} {key[name]}" for name, words in BOUNDS.items() if name in key]
+    return " ".join([key.get("description", ""), f"({', '.join(bounds)})" if bounds else ""]).strip()
+
+
+def log_forms() -> str:
+    """Every form of training log."""
+    from evalharness.training_log import reading, tensorboard
+
+    return table(["form", ""], ([reader.FORM, first_sentence(reader)] for reader in (*reading.READERS, tensorboard)))
+
+
+def completion_forms() -> str:
+    """Every form of completions file."""
+    from evalharness.completion_files import READERS
+
+    return table(["form", ""], ([name, first_sentence(reader)] for name, reader in READERS.items()))
+
+
+def checks() -> str:
+    """Every ready-made check of the pytest plugin and the gate."""
+    from evalharness.gate.checks import CHECKS
+
+    return table(["check", "passes if"], ([f"`{name}`", first_sentence(check)] for name, check in CHECKS.items()))
+
+
+def command_help(name: str) -> str:
+    """What ``evalharness NAME --help`` prints."""
+    import click
+
+    from evalharness.commands.group import cli
+
+    group = click.Context(cli, info_name="evalharness", max_content_width=100)
+    command = cli.get_command(group, name)
+    if command is None:
+        raise ValueError(f"evalharness has no command {name}")
+    text = command.get_help(click.Context(command, info_name=name, parent=group, max_content_width=100))
+    return f"```text\n{text}\n```"
+
+
+def command_list() -> str:
+    """Every command with its one line of help."""
+    import click
+
+    from evalharness.commands.group import cli
+
+    context = click.Context(cli, info_name="evalharness")
+    commands = [(name, cli.get_command(context, name)) for name in cli.list_commands(context)]
+    return table(
+        ["command", ""],
+        ([f"[`{name}`](#{name})", command.get_short_help_str(200)] for name, command in commands if command),
+    )
+
+
+def card(name: str) -> str:
+    """The card of a shipped checkpoint, as ``evalharness score`` prints it."""
+    from make_examples import printed_card
+
+    return f"```text\n{printed_card(name)}\n```"
+
+
+MAKERS = {
+    "card": card,
+    "settings-table": settings,
+    "probes-table": probes,
+    "log-forms-table": log_forms,
+    "completion-forms-table": completion_forms,
+    "checks-table": checks,
+    "command-list": command_list,
+    "command-help": command_help,
+}
+
+
+class FromCode(SphinxDirective):
+    """A directive that puts Markdown made by the function of its name in its place."""
+
+    optional_arguments = 1
+    made_by: ClassVar[dict[str, Any]] = MAKERS
+
+    def run(self) -> list[nodes.Node]:
+        """Make the Markdown without the heavy packages, and have it parsed."""
+        with mock(list(HEAVY)):
+            markdown = self.made_by[self.name](*self.arguments)
+        return self.parse_text_to_nodes(StringList(markdown.splitlines(), source=self.name))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    for name in MAKERS:
+        app.add_directive(name, FromCode)
+    return {"parallel_read_safe": True}
