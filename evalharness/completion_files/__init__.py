@@ -10,17 +10,17 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files import bigcode, evalplus, human_eval, inspect_log, lm_eval, own, texts
+from evalharness.completion_files import bigcode, evalplus, human_eval, inspect_log, lm_eval, own, plain_rows
+from evalharness.completion_files.entry import Broken, CompletionFile, Entry, FileCompletion, Memory, Reader
 from evalharness.completion_files.fields import written
-from evalharness.completion_files.opening import Entries
-from evalharness.completion_files.written import Broken, CompletionFile, Entry, Memory, Reader, WrittenCompletion
+from evalharness.completion_files.json_entries import Entries
 from evalharness.errors import CompletionFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["READERS", "CompletionFile", "WrittenCompletion", "completion_files", "read_completions"]
+__all__ = ["READERS", "CompletionFile", "FileCompletion", "completion_files", "read_completions"]
 
 READERS: dict[str, Reader] = {
     "evalharness": own,
@@ -29,7 +29,7 @@ READERS: dict[str, Reader] = {
     "lm-evaluation-harness": lm_eval,
     "bigcode-evaluation-harness": bigcode,
     "inspect_ai": inspect_log,
-    "texts": texts,
+    "texts": plain_rows,
 }
 """By the name of the tool. The first one that recognises an entry reads it, so the most particular stand first."""
 
@@ -58,7 +58,7 @@ def read_completions(path: Path, key: str | None = None) -> CompletionFile:
     entries, memory = Entries(path), Memory()
     forms: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    found: list[WrittenCompletion] = []
+    found: list[FileCompletion] = []
     notes: list[str] = []
     for entry in entries:
         if isinstance(entry.content, Broken) and entry.content.torn and set(forms) == {"evalharness"}:
@@ -78,7 +78,7 @@ def read_completions(path: Path, key: str | None = None) -> CompletionFile:
     return CompletionFile(path, tuple(found), dict(forms), (*_left_out(memory), *notes))
 
 
-def _of_entry(entry: Entry, memory: Memory, key: str | None) -> Iterator[WrittenCompletion]:
+def _of_entry(entry: Entry, memory: Memory, key: str | None) -> Iterator[FileCompletion]:
     if isinstance(entry.content, Broken):
         raise entry.error(f"is not JSON: {entry.content.reason}")
     if key is not None and isinstance(entry.content, dict):
@@ -88,7 +88,7 @@ def _of_entry(entry: Entry, memory: Memory, key: str | None) -> Iterator[Written
         return
     form = next((name for name, reader in READERS.items() if reader.recognises(entry.content)), None)
     if form is None:
-        raise entry.error(_expected(entry.content, ", ".join(texts.TEXT_KEYS)))
+        raise entry.error(_expected(entry.content, ", ".join(plain_rows.TEXT_KEYS)))
     for completion in READERS[form].read(entry, memory):
         yield dataclasses.replace(completion, form=form)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files.written import WrittenCompletion
+from evalharness.completion_files.entry import FileCompletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory
+    from evalharness.completion_files.entry import Entry, Memory
 
 
 def recognises(content: Any) -> bool:
@@ -27,10 +27,10 @@ def recognises(content: Any) -> bool:
     )
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the texts of each position, from 0."""
     for position, group in enumerate(entry.content):
         if None in group:
             raise entry.error(f"has null for problem {position}, expected a text: the run was not finished")
         for text in group:
-            yield WrittenCompletion(str(position), text, position + 1, has_id=False, holds_prompt=True)
+            yield FileCompletion(str(position), text, position + 1, has_id=False, holds_prompt=True)

@@ -15,7 +15,7 @@ from evalharness.completion_files.fields import written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory, WrittenCompletion
+    from evalharness.completion_files.entry import Entry, FileCompletion, Memory
 
 
 def recognises(content: Any) -> bool:
@@ -25,7 +25,7 @@ def recognises(content: Any) -> bool:
     return _is_results(content) or ("task_id" in content and "solution" in content and "completion" not in content)
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the solution of a row, or all of an evaluation."""
     if not _is_results(entry.content):
         yield written(entry, entry.content, "solution", holds_prompt=True)

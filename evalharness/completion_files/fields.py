@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from evalharness.completion_files.written import Entry, WrittenCompletion
+from evalharness.completion_files.entry import Entry, FileCompletion
 from evalharness.records import StopReason
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ STOP_REASONS: dict[str, StopReason] = {
 """What other tools call our reasons. A reason that isn't here is not known."""
 
 
-def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: bool = False) -> WrittenCompletion:
+def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: bool = False) -> FileCompletion:
     """The completion whose text is under ``key`` of ``row``, with what else the row says of it."""
     task_id = row_id(row)
     token_ids = _numbers(entry, row, "token_ids", (int,))
@@ -39,7 +39,7 @@ def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: boo
     number, text = row.get("completion_id"), text_of(entry, row, key)
     if text and not token_ids:  # no ids for a text: older versions wrote it so when the ids were not known
         token_ids = entropy = None
-    return WrittenCompletion(
+    return FileCompletion(
         task_id=str(entry.number) if task_id is None else task_id,
         text=text,
         number=entry.number,

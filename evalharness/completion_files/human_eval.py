@@ -9,7 +9,7 @@ from evalharness.completion_files.fields import written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory, WrittenCompletion
+    from evalharness.completion_files.entry import Entry, FileCompletion, Memory
 
 
 def recognises(content: Any) -> bool:
@@ -17,6 +17,6 @@ def recognises(content: Any) -> bool:
     return isinstance(content, dict) and "task_id" in content and "completion" in content
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the completion of a row."""
     yield written(entry, entry.content, "completion")

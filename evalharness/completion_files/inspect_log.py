@@ -11,16 +11,16 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from evalharness.completion_files.entry import FileCompletion
 from evalharness.completion_files.fields import stop_reason
-from evalharness.completion_files.opening import ZIP
-from evalharness.completion_files.written import WrittenCompletion
+from evalharness.completion_files.json_entries import ZIP
 from evalharness.errors import CompletionFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from evalharness.completion_files.written import Entry, Memory
+    from evalharness.completion_files.entry import Entry, Memory
 
 HEADS = ("header.json", "_journal/start.json")
 
@@ -32,7 +32,7 @@ def recognises(content: Any) -> bool:
     )
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:
     """Yield every choice of every sample."""
     if entry.content == ZIP:
         _check(entry.path)
@@ -40,7 +40,7 @@ def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
         if not sample.output.choices:
             memory.left_out["samples without an output"] += 1
         for choice in sample.output.choices:
-            yield WrittenCompletion(
+            yield FileCompletion(
                 task_id=str(sample.id),
                 text=choice.message.text,
                 number=number,

@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from evalharness.completion_files.entry import FileCompletion
 from evalharness.completion_files.fields import last_message, prompt_of, row_id
-from evalharness.completion_files.written import WrittenCompletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory
+    from evalharness.completion_files.entry import Entry, Memory
 
 
 def recognises(content: Any) -> bool:
@@ -28,7 +28,7 @@ def recognises(content: Any) -> bool:
     return isinstance(content, dict) and "doc_id" in content and "resps" in content
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:
     """Yield the answers to one document, as the model gave them."""
     row = entry.content
     if row.get("filter") != memory.facts.setdefault("filter", row.get("filter")):
@@ -40,7 +40,7 @@ def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
     for number, answers in enumerate(_answers(entry, requests)):
         sent = _prompt(requests[number][:1]) if number < len(requests) else None
         for text in answers:
-            yield WrittenCompletion(
+            yield FileCompletion(
                 task_id=str(row["doc_id"]) if task_id is None else task_id,
                 text=text,
                 number=entry.number,

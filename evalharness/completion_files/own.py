@@ -12,7 +12,7 @@ from evalharness.completion_files.fields import written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory, WrittenCompletion
+    from evalharness.completion_files.entry import Entry, FileCompletion, Memory
 
 
 def recognises(content: Any) -> bool:
@@ -23,7 +23,7 @@ def recognises(content: Any) -> bool:
     return all(name in row for name in ("task_id", key, "token_ids", "decoding"))
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the completion of a line."""
     if isinstance(entry.content.get("record"), dict):
         yield written(entry, entry.content["record"], "text")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.completion_files.written import WrittenCompletion
+    from evalharness.completion_files.entry import FileCompletion
     from evalharness.records import Problem
 
 
@@ -38,7 +38,7 @@ class Tasks:
         self._by_id = {folded(problem.task_id): problem for problem in self.problems}
         self._by_beginning = [(form, problem) for problem in self.problems for form in beginnings(problem.prompt)]
 
-    def of(self, completion: WrittenCompletion) -> Problem | None:
+    def of(self, completion: FileCompletion) -> Problem | None:
         """The problem that a completion is of; None where that is not certain."""
         if completion.has_id:
             return self._by_id.get(folded(completion.task_id))
@@ -54,7 +54,7 @@ class Tasks:
         return next(iter(found.values()), None)
 
 
-def continuation(completion: WrittenCompletion, problem: Problem | None) -> str | None:
+def continuation(completion: FileCompletion, problem: Problem | None) -> str | None:
     """What the model wrote after its prompt; None where its text should hold one and begins with none that is known."""
     if not completion.holds_prompt:
         return completion.text

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.echo import find_echo
 from evalharness.degeneration.gibberish import find_gibberish
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
 from evalharness.degeneration.validity import Validity, is_finished_answer, validity
-from evalharness.degeneration.written import Written
 from evalharness.records import NOT_BEGUN
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def analyse(
     its end. An echo is looked for where the ``prompt`` is known. A completion that was never begun (its prompt did not
     fit) is not degenerate. Whether all problems got the same answer only :func:`analyse_all` can tell.
     """
-    written = Written(text, token_ids, token_entropy_nats, stop_reason, prompt)
+    written = CompletionText(text, token_ids, token_entropy_nats, stop_reason, prompt)
     (found,) = analyse_all([written], decode)
     return found
 
 
 def analyse_all(
-    completions: Sequence[Written], decode: Callable[[Sequence[int]], str] | None = None
+    completions: Sequence[CompletionText], decode: Callable[[Sequence[int]], str] | None = None
 ) -> tuple[Degeneration, ...]:
     """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
     exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
@@ -106,7 +106,7 @@ def analyse_all(
 
 
 def _judged(
-    written: Written, loop: Loop | None, loop_tokens: tuple[int, int] | None, measures: Measures, same: int
+    written: CompletionText, loop: Loop | None, loop_tokens: tuple[int, int] | None, measures: Measures, same: int
 ) -> Degeneration:
     text, stop_reason = written.text, written.stop_reason
     kind, evidence = (loop.kind, _loop_in_words(loop)) if loop else _without_loop(written, same)
@@ -124,7 +124,7 @@ def _judged(
     )
 
 
-def _without_loop(written: Written, same: int) -> tuple[Kind | None, str]:
+def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]:
     """The kind of a completion that has no loop, or None, with its evidence."""
     text, prompt = written.text, written.prompt
     if not text.strip():
@@ -147,7 +147,7 @@ def _before(loop: Loop, text: str) -> str:
     return text[: loop.start_character] + ("\n" if text.startswith("\n", loop.start_character) else "")
 
 
-def _tokens_of(loop: Loop | None, written: Written) -> tuple[int, int] | None:
+def _tokens_of(loop: Loop | None, written: CompletionText) -> tuple[int, int] | None:
     """The loop's first token and the one after its last."""
     if loop is None or written.token_ids is None:
         return None

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from evalharness.degeneration.batches import as_symbols, longest_runs, seq_reps
+from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.ratios import Ratios, ratios_of_all
-from evalharness.degeneration.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +68,10 @@ def measure(
 
     ``loop_tokens`` are the first token of its loop and the one after its last.
     """
-    return measure_all([Written(text, token_ids, token_entropy_nats)], [loop_tokens])[0]
+    return measure_all([CompletionText(text, token_ids, token_entropy_nats)], [loop_tokens])[0]
 
 
-def measure_all(completions: Sequence[Written], loop_tokens: Sequence[tuple[int, int] | None]) -> list[Measures]:
+def measure_all(completions: Sequence[CompletionText], loop_tokens: Sequence[tuple[int, int] | None]) -> list[Measures]:
     """Return what :func:`measure` says of each of ``completions``, faster than one by one."""
     sequences = [written.text if written.token_ids is None else written.token_ids for written in completions]
     return [

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from evalharness.degeneration.written import Written
+    from evalharness.degeneration.completion_text import CompletionText
 
 STRETCH = 3
 """Words and signs in a row by which two answers are compared (their Jaccard index, Broder 1997)."""
@@ -36,7 +36,7 @@ AT_ONCE = 2_000
 _DEFINED = re.compile(r"\bdef\s+(\w+)")
 
 
-def same_answers(completions: Sequence[Written]) -> list[int]:
+def same_answers(completions: Sequence[CompletionText]) -> list[int]:
     """For each completion, how many problems got the same answer if that is the same to everything, else 0.
 
     The name of the function that a prompt asks for does not make an answer different. Completions without a
@@ -56,13 +56,13 @@ def same_answers(completions: Sequence[Written]) -> list[int]:
     return [int(count) if count >= least else 0 for count in reached]
 
 
-def _problems(completions: Sequence[Written]) -> npt.NDArray[np.int64]:
+def _problems(completions: Sequence[CompletionText]) -> npt.NDArray[np.int64]:
     names: dict[object, int] = {}
     keys = [("task", c.task_id) if c.task_id is not None else ("own", i) for i, c in enumerate(completions)]
     return np.array([names.setdefault(key, len(names)) for key in keys], dtype=np.int64)
 
 
-def _answer(written: Written) -> set[tuple[str, ...]]:
+def _answer(written: CompletionText) -> set[tuple[str, ...]]:
     text = written.text
     for name in set(_DEFINED.findall(written.prompt or "")):
         text = re.sub(rf"\b{re.escape(name)}\b", "_", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration import TailLoop
+from evalharness.degeneration import LoopDetector
 from evalharness.generation.noise import Noise
 from evalharness.records import Completion, StopReason
 
@@ -44,7 +44,7 @@ class Row:
         self._context_length = context_length
         self._noise = Noise(settings.seed, request.task_id, request.completion_id)
         self._entropy_nats: list[float] = []
-        self._tail = TailLoop() if settings.stop_loops else None
+        self._tail = LoopDetector() if settings.stop_loops else None
         self._text: str | None = None
         # A stop sequence of n characters that has just ended lies within the last n tokens, each of which holds at
         # least one character or a part of one (a character takes up to four bytes, each of which may be a token).

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.completion_files import CompletionFile, WrittenCompletion, completion_files, read_completions
+from evalharness.completion_files import CompletionFile, FileCompletion, completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks, continuation
 from evalharness.errors import CompletionFileError
 from evalharness.progress import Silent, Watcher
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.completion_files.tokens import Lines, Tokens
-    from evalharness.degeneration import Degeneration, Written
+    from evalharness.completion_files.token_ids import Lines, Tokens
+    from evalharness.degeneration import CompletionText, Degeneration
     from evalharness.records import Problem
 
 SHIPPED = ("humaneval", "warmup")
@@ -131,9 +131,11 @@ def _counted(what: str, numbers: Sequence[int], of: int) -> str:
     return f"{what} ({len(numbers)}" + (f", the first at line {numbers[0]})" if len(numbers) < of else ")")
 
 
-def _input(file: Path, written: WrittenCompletion, tasks: Tasks | None, tokens: Tokens | None, lines: Lines) -> Written:
+def _input(
+    file: Path, written: FileCompletion, tasks: Tasks | None, tokens: Tokens | None, lines: Lines
+) -> CompletionText:
     """What is analysed of one completion: only what the model wrote, as far as that can be told."""
-    from evalharness.degeneration import Written
+    from evalharness.degeneration import CompletionText
 
     problem = tasks.of(written) if tasks else None
     text = continuation(written, problem)
@@ -142,7 +144,7 @@ def _input(file: Path, written: WrittenCompletion, tasks: Tasks | None, tokens: 
     text = written.text if text is None else text
     own_ids = written.token_ids if text == written.text else None
     named = written.task_id if written.has_id or written.holds_prompt else None
-    return Written(
+    return CompletionText(
         text,
         tokens.of(file, written, text, lines) if tokens else own_ids,
         token_entropy_nats=written.token_entropy_nats if own_ids is not None and not tokens else None,
@@ -152,12 +154,12 @@ def _input(file: Path, written: WrittenCompletion, tasks: Tasks | None, tokens: 
     )
 
 
-def _name(written: WrittenCompletion, given: Written) -> str:
+def _name(written: FileCompletion, given: CompletionText) -> str:
     """The file's own name of the task; the problem's, where the file has none."""
     return written.task_id if written.has_id or given.task_id is None else given.task_id
 
 
-def _tasks_of(completions: Sequence[WrittenCompletion], asked: Tasks | None) -> tuple[Tasks | None, list[str]]:
+def _tasks_of(completions: Sequence[FileCompletion], asked: Tasks | None) -> tuple[Tasks | None, list[str]]:
     """The problems that prompts are taken from, and what is to be said of that."""
     if asked is not None:
         unknown = sum(asked.of(written) is None for written in completions)
@@ -180,7 +182,7 @@ def _problems(names: Iterable[str]) -> Iterator[Problem]:
 
 
 def _tokens(path: Path) -> Tokens:
-    from evalharness.completion_files.tokens import Tokens
+    from evalharness.completion_files.token_ids import Tokens
     from evalharness.models.torch.tokenizers import read_tokenizer_file
 
     return Tokens(path, read_tokenizer_file(path))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from evalharness.completion_files import WrittenCompletion
+    from evalharness.completion_files import FileCompletion
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline.judging import Judged
@@ -62,7 +62,7 @@ def convert(
     problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
     tasks = Tasks(problem_set.problems)
     jobs: list[Job] = []
-    written: list[WrittenCompletion] = []
+    written: list[FileCompletion] = []
     files = completion_files(paths)
     for file in files:
         found = read_completions(file, key).completions
@@ -123,7 +123,7 @@ class _Origin:
         )
 
 
-def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) -> Completion:
+def _completion(job: Job, written: FileCompletion, decoding: DecodingName) -> Completion:
     """The completion alone: a tool that writes whole programs has the prompt before it."""
     text = job.text.removeprefix(job.problem.prompt) if job.whole else job.text
     return Completion(
@@ -138,12 +138,12 @@ def _completion(job: Job, written: WrittenCompletion, decoding: DecodingName) ->
 
 
 def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[Degeneration, ...]:
-    from evalharness.degeneration import Written, analyse_all
+    from evalharness.degeneration import CompletionText, analyse_all
 
     return tuple(
         analyse_all(
             [
-                Written(
+                CompletionText(
                     text=c.text,
                     token_ids=c.token_ids,
                     token_entropy_nats=c.token_entropy_nats,

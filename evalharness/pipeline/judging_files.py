@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.completion_files import WrittenCompletion, read_completions
+from evalharness.completion_files import FileCompletion, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
@@ -94,7 +94,7 @@ def judge_file(
     )
 
 
-def jobs_of(file: Path, written: Sequence[WrittenCompletion], tasks: Tasks) -> list[Job]:
+def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list[Job]:
     """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
     return numbered(_job(file, completion, tasks) for completion in written)
 
@@ -114,7 +114,7 @@ def numbered(jobs: Iterable[Job]) -> list[Job]:
     return found
 
 
-def _job(file: Path, completion: WrittenCompletion, tasks: Tasks) -> Job:
+def _job(file: Path, completion: FileCompletion, tasks: Tasks) -> Job:
     from evalharness.sandbox import Job
 
     problem = tasks.of(completion)
@@ -134,14 +134,14 @@ def _job(file: Path, completion: WrittenCompletion, tasks: Tasks) -> Job:
     return Job(problem.task_id, 0, problem, text, whole=whole)
 
 
-def _unknown(completion: WrittenCompletion) -> str:
+def _unknown(completion: FileCompletion) -> str:
     if completion.holds_prompt:
         return f"a text for problem {completion.task_id} begins with no prompt"
     return f"line {completion.number} has no id to find its problem by"
 
 
 def _write_results(
-    file: Path, written: Sequence[WrittenCompletion], jobs: Sequence[Job], executions: Sequence[Execution]
+    file: Path, written: Sequence[FileCompletion], jobs: Sequence[Job], executions: Sequence[Execution]
 ) -> Path:
     rows = [
         {

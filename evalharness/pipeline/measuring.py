@@ -43,13 +43,15 @@ def behaviour_of(
 
 
 def _analysed(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -> dict[Group, tuple[Degeneration, ...]]:
-    from evalharness.degeneration import Written, analyse_all
+    from evalharness.degeneration import CompletionText, analyse_all
 
     decode, problems = work.checkpoint.tokenizer.decode, work.problems
     return {
         group: analyse_all(
             [
-                Written(c.text, c.token_ids, c.token_entropy_nats, c.stop_reason, problems[c.task_id].prompt, c.task_id)
+                CompletionText(
+                    c.text, c.token_ids, c.token_entropy_nats, c.stop_reason, problems[c.task_id].prompt, c.task_id
+                )
                 for c in members
             ],
             decode,

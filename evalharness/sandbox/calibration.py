@@ -1,4 +1,4 @@
-"""Time limits that a slow machine does not turn into failures: measured by the canonical solutions, on this machine."""
+"""Time limits that fit this machine: measured by running the canonical solutions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from evalharness.records import Verdict
 from evalharness.sandbox.program import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalharness.records import Execution, Problem
-    from evalharness.sandbox.runner import Sandbox
 
 YARDSTICKS = ("HumanEval/75", "HumanEval/147", "HumanEval/36", "HumanEval/32")
 """The slowest canonical solutions of HumanEval: how long they take tells how slow this machine is."""
@@ -24,10 +23,10 @@ _ROOM_OVER_OWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the canonical solutions took, and the limits of CPU time that follow.
+    """How long the canonical solutions took, and the limits of CPU time that follow.
 
-    ``cpu_s`` is the limit of every problem but those in ``own_cpu_s``, whose own solutions take so long that theirs is
-    higher. ``faults`` names each problem whose own solution does not pass here, with the verdict.
+    ``cpu_s`` is the limit for every problem but those in ``own_cpu_s``, whose own solutions need more time.
+    ``faults`` names each problem whose own solution does not pass here, with the verdict.
     """
 
     cpu_s: float
@@ -40,13 +39,20 @@ class Calibration:
         return self.own_cpu_s.get(task_id, self.cpu_s)
 
 
-def calibrate(sandbox: Sandbox, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
-    """Run the canonical solutions of ``problems``, where they have one, and of ``yardsticks``."""
+def calibrate(
+    run: Callable[[Iterable[Job]], Iterable[Execution]],
+    base_s: float,
+    problems: Sequence[Problem],
+    yardsticks: Sequence[Problem],
+) -> Calibration:
+    """Run the canonical solutions of ``problems``, if they have one, and of ``yardsticks``.
+
+    ``run`` judges jobs and is generous with time; ``base_s`` is the limit of CPU time on a fast machine.
+    """
     own = {problem.task_id: problem for problem in problems if problem.canonical_solution.strip()}
     chosen = {**{problem.task_id: problem for problem in yardsticks}, **own}
     jobs = [Job(task_id, 0, problem, problem.canonical_solution) for task_id, problem in chosen.items()]
-    executions = {execution.task_id: execution for execution in sandbox.run(jobs)}
-    base_s = sandbox.limits.cpu_s
+    executions = {execution.task_id: execution for execution in run(jobs)}
     slowest_s = max((executions[problem.task_id].cpu_s for problem in yardsticks), default=0.0)
     cpu_s = scaled(base_s, _ROOM_OVER_YARDSTICK * slowest_s)
     own_cpu_s = {task_id: scaled(base_s, _ROOM_OVER_OWN * executions[task_id].cpu_s) for task_id in own}

@@ -93,7 +93,7 @@ class Sandbox:
     def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
         """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""
         self._limits_of = lambda _: self.limits.slower(_TIME_TO_CALIBRATE)
-        calibration = calibrate(self, problems, yardsticks)
+        calibration = calibrate(self.run, self.limits.cpu_s, problems, yardsticks)
         self._known.clear()
         self.distinct_programs = 0
         self._limits_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)

@@ -1,6 +1,6 @@
 """The losses that training logged. One reader a file; ``READERS`` is where a new form is added."""
 
-from evalharness.training_log.finding import find_logs
+from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.merging import merge
 from evalharness.training_log.reading import (
     READERS,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from evalharness.training_log.columns import columns, points
-from evalharness.training_log.opened import note_unread
+from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalharness.records import LossPoint
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "JSONL rows"
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from evalharness.errors import LogError
 from evalharness.records import LossPoint, Split
 from evalharness.training_log.columns import seconds
-from evalharness.training_log.opened import TORN
+from evalharness.training_log.open_log import TORN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines of a training loop"
 # All are sought in lower case, and the loss by the word itself: a pattern that ignores case, or begins with what may

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from evalharness.training_log.columns import Columns, columns, points
-from evalharness.training_log.opened import note_unread
+from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalharness.records import LossPoint
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "Markdown table"
 RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")

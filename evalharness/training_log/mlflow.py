@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
 from evalharness.training_log.columns import number
-from evalharness.training_log.opened import TORN
+from evalharness.training_log.open_log import TORN
 from evalharness.training_log.tables import split_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "MLflow metric"
 LINE = re.compile(r"(\d{10,}) (\S+) (-?\d+)\s*$")

@@ -18,9 +18,9 @@ from evalharness.training_log import (
     tensorboard,
     trainer_state,
 )
-from evalharness.training_log.finding import find_logs
+from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.merging import merge
-from evalharness.training_log.opened import OpenLog
+from evalharness.training_log.open_log import OpenLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

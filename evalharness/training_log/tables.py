@@ -23,13 +23,13 @@ from evalharness.training_log.columns import (
     points,
     split_of,
 )
-from evalharness.training_log.opened import TORN, note_unread
+from evalharness.training_log.open_log import TORN, note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalharness.records import LossPoint, Split
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "CSV"
 DELIMITERS = ",;\t"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
 from evalharness.training_log.columns import EPOCHS, LOSSES, plain_name, rank, split_of
-from evalharness.training_log.opened import note_unread
+from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.training_log.opened import OpenLog
+    from evalharness.training_log.open_log import OpenLog
 
 FORM = "TensorBoard events"
 MARK = "tfevents"

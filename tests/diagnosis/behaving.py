@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from small_training import data_rows
 
-from evalharness.degeneration import Written, analyse_all, checkpoint_verdict
+from evalharness.degeneration import CompletionText, analyse_all, checkpoint_verdict
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.subject import Observed, Subject
 from evalharness.models.protocols import TorchModel
@@ -86,7 +86,7 @@ def observing(subject: Subject, problems: Sequence[Problem] | None = None) -> Su
             text = subject.tokenizer.decode(new)
             completions.append(Completion(p.task_id, 0, text, new, reason, decoding, (0.0,) * len(new)))
         written = [
-            Written(c.text, c.token_ids, None, c.stop_reason, p.prompt, p.task_id)
+            CompletionText(c.text, c.token_ids, None, c.stop_reason, p.prompt, p.task_id)
             for c, (p, _) in zip(completions, fitting, strict=True)
         ]
         found = analyse_all(written, subject.tokenizer.decode)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.records import Execution, Problem, Verdict
-from evalharness.sandbox import YARDSTICKS, Calibration, Job, Limits, Sandbox
+from evalharness.sandbox import YARDSTICKS, Calibration, Job, Sandbox
 from evalharness.sandbox.calibration import calibrate, scaled
 
 seconds = st.floats(1e-3, 1e4)
@@ -41,7 +41,7 @@ class FakeSandbox:
     """Takes a named time for each problem; every one passes but those that fail."""
 
     def __init__(self, cpu_s, failing=()):
-        self.limits, self.cpu_s, self.failing, self.jobs = Limits(cpu_s=1.0), cpu_s, failing, []
+        self.cpu_s, self.failing, self.jobs = cpu_s, failing, []
 
     def run(self, jobs):
         self.jobs = list(jobs)
@@ -57,41 +57,41 @@ def problem(task_id, solution="    return 1\n"):
 
 def test_a_fast_machine_keeps_the_base():
     sandbox = FakeSandbox({"yard": 0.01, "mine": 0.02})
-    assert calibrate(sandbox, [problem("mine")], [problem("yard")]) == Calibration(1.0, {}, 1, ())
+    assert calibrate(sandbox.run, 1.0, [problem("mine")], [problem("yard")]) == Calibration(1.0, {}, 1, ())
 
 
 def test_a_slow_machine_has_a_limit_that_its_slowest_yardstick_keeps_far_from():
     sandbox = FakeSandbox({"slow": 0.3, "fast": 0.01, "mine": 0.01})
-    assert calibrate(sandbox, [problem("mine")], [problem("slow"), problem("fast")]).cpu_s == 8.0
+    assert calibrate(sandbox.run, 1.0, [problem("mine")], [problem("slow"), problem("fast")]).cpu_s == 8.0
 
 
 def test_a_problem_whose_own_solution_is_slow_has_a_limit_of_its_own():
     sandbox = FakeSandbox({"yard": 0.01, "slow": 0.5, "fast": 0.05})
-    calibration = calibrate(sandbox, [problem("slow"), problem("fast")], [problem("yard")])
+    calibration = calibrate(sandbox.run, 1.0, [problem("slow"), problem("fast")], [problem("yard")])
     assert (calibration.cpu_s, calibration.own_cpu_s) == (1.0, {"slow": 8.0})
     assert [calibration.limit_s(name) for name in ("slow", "fast", "unknown")] == [8.0, 1.0, 1.0]
 
 
 def test_an_own_limit_is_never_under_the_machines():
     sandbox = FakeSandbox({"yard": 1.0, "slow": 0.5})
-    assert calibrate(sandbox, [problem("slow")], [problem("yard")]) == Calibration(32.0, {}, 1, ())
+    assert calibrate(sandbox.run, 1.0, [problem("slow")], [problem("yard")]) == Calibration(32.0, {}, 1, ())
 
 
 def test_a_problem_without_a_solution_is_not_run():
     sandbox = FakeSandbox({"yard": 0.01})
-    assert calibrate(sandbox, [problem("none", " \n")], [problem("yard")]).problems == 0
+    assert calibrate(sandbox.run, 1.0, [problem("none", " \n")], [problem("yard")]).problems == 0
     assert [job.task_id for job in sandbox.jobs] == ["yard"]
 
 
 def test_a_yardstick_that_is_also_a_problem_is_run_once():
     sandbox = FakeSandbox({"both": 0.01})
-    assert calibrate(sandbox, [problem("both")], [problem("both")]).problems == 1
+    assert calibrate(sandbox.run, 1.0, [problem("both")], [problem("both")]).problems == 1
     assert len(sandbox.jobs) == 1
 
 
 def test_a_problem_whose_own_solution_fails_is_named_with_its_verdict():
     sandbox = FakeSandbox({"yard": 0.01, "bad": 0.01}, failing=["bad"])
-    calibration = calibrate(sandbox, [problem("bad")], [problem("yard")])
+    calibration = calibrate(sandbox.run, 1.0, [problem("bad")], [problem("yard")])
     assert calibration.faults == ("bad (failed: KeyError: 1)",)
 
 

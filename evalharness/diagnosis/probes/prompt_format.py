@@ -32,7 +32,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from evalharness.degeneration import Written
+    from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
@@ -195,7 +195,7 @@ def _begun_once(subject: Subject, asked: Asked, frame: _Frame | None) -> tuple[i
 
 
 def _tried(
-    subject: Subject, before: Mapping[str, bool], written: Mapping[str, Written], variants: Sequence[Asked]
+    subject: Subject, before: Mapping[str, bool], written: Mapping[str, CompletionText], variants: Sequence[Asked]
 ) -> Change:
     """Ask the first few, and the others where any of these became better."""
     first = every(len(variants), FIRST)

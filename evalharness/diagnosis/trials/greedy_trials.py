@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration import Written, analyse_all
+from evalharness.degeneration import CompletionText, analyse_all
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.trials.real_inputs import spelled
 from evalharness.statistics import sign_test, wilson
@@ -120,13 +120,13 @@ def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:
     return judged(subject, completed(subject, asked))
 
 
-def judged(subject: Subject, written: Mapping[str, Written]) -> dict[str, bool]:
+def judged(subject: Subject, written: Mapping[str, CompletionText]) -> dict[str, bool]:
     """By task whether the completion is degenerate; one answer to many problems is told only from all of them."""
     found = analyse_all(list(written.values()), subject.tokenizer.decode)
     return {task: analysis.degenerate for task, analysis in zip(written, found, strict=True)}
 
 
-def completed(subject: Subject, asked: Sequence[Asked]) -> dict[str, Written]:
+def completed(subject: Subject, asked: Sequence[Asked]) -> dict[str, CompletionText]:
     """Generate greedily, by task.
 
     Where the prompt was cut and the model writes what was cut off, its completion begins after that, and has as many
@@ -151,12 +151,12 @@ def _cut_off(subject: Subject, asked: Asked) -> tuple[int, ...]:
     return scored[len(asked.ids) :] if scored[: len(asked.ids)] == asked.ids else ()
 
 
-def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) -> Written:
+def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) -> CompletionText:
     """The completion up to its end token or its first stop sequence, as scoring takes it."""
     end = next((i for i, token_id in enumerate(ids) if token_id in subject.end_ids), len(ids))
     text = subject.tokenizer.decode(ids[:end])
     stops = [place for stop in problem.stop if (place := text.find(stop)) >= 0]
     if stops:
-        return Written(text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id)
+        return CompletionText(text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id)
     reason: StopReason = "end_token" if end < len(ids) or len(ids) < room else "max_new_tokens"
-    return Written(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id)
+    return CompletionText(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from pathlib import Path
 
-    from evalharness.completion_files.written import WrittenCompletion
+    from evalharness.completion_files.entry import FileCompletion
 
     Lines = MutableMapping[str, list[int]]
 
@@ -42,7 +42,7 @@ class Tokens:
         """The text of ids."""
         return self._tokenizer.decode(ids)
 
-    def of(self, file: Path, completion: WrittenCompletion, text: str, lines: Lines) -> Sequence[int] | None:
+    def of(self, file: Path, completion: FileCompletion, text: str, lines: Lines) -> Sequence[int] | None:
         """The ids of ``text``, what the model wrote of the completion; None where the vocabulary lacks some of it.
 
         The file's own ids are taken where they are this tokenizer's. ``lines`` takes the numbers of the lines where
@@ -60,7 +60,7 @@ class Tokens:
             lines.setdefault(NOT_ENCODABLE, []).append(completion.number)
             return None
 
-    def _check(self, file: Path, completion: WrittenCompletion, ids: Sequence[int]) -> None:
+    def _check(self, file: Path, completion: FileCompletion, ids: Sequence[int]) -> None:
         unknown = next((token_id for token_id in ids if token_id not in self._tokenizer.token_ids), None)
         if unknown is not None:
             raise CompletionFileError(

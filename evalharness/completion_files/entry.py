@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenCompletion:
+class FileCompletion:
     """One completion of a file, with what the file says of it.
 
     ``prompt`` is what the model was given, None where the file doesn't say. ``holds_prompt`` says that the tool writes
@@ -48,7 +48,7 @@ class CompletionFile:
     """
 
     path: Path
-    completions: tuple[WrittenCompletion, ...]
+    completions: tuple[FileCompletion, ...]
     forms: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
@@ -93,5 +93,5 @@ class Reader(Protocol):
     def recognises(self, content: Any) -> bool:
         """Whether an entry's content has this form."""
 
-    def read(self, entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:
+    def read(self, entry: Entry, memory: Memory) -> Iterator[FileCompletion]:
         """Yield the completions of one entry. Raises :class:`CompletionFileError` where something has a wrong type."""

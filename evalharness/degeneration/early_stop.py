@@ -14,7 +14,7 @@ STOP_COPIES = 4
 """Copies that it has to show (serving engines: 3 or 4)."""
 
 
-class TailLoop:
+class LoopDetector:
     """Watches one sequence of token ids and tells when it ends in an exact loop.
 
     For each period the watcher keeps how many of the latest tokens equal the one a period before them, so a token costs

@@ -7,7 +7,7 @@ import json
 import zlib
 from typing import IO, TYPE_CHECKING, Any
 
-from evalharness.completion_files.written import Broken, Entry
+from evalharness.completion_files.entry import Broken, Entry
 from evalharness.errors import CompletionFileError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CompletionText:
     """One completion as it is analysed: what was written, and whatever else is known of it.
 
     ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.

@@ -9,7 +9,7 @@ from evalharness.completion_files.fields import written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.completion_files.written import Entry, Memory, WrittenCompletion
+    from evalharness.completion_files.entry import Entry, FileCompletion, Memory
 
 TEXT_KEYS = ("completion", "solution", "output", "generated", "text")
 
@@ -19,7 +19,7 @@ def recognises(content: Any) -> bool:
     return isinstance(content, dict) and any(key in content for key in TEXT_KEYS)
 
 
-def read(entry: Entry, memory: Memory) -> Iterator[WrittenCompletion]:  # noqa: ARG001 - every reader takes a memory
+def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the text under the first of the usual keys that holds one."""
     key = next((k for k in TEXT_KEYS if isinstance(entry.content.get(k), str)), None)
     if key is None:
