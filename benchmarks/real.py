@@ -15,14 +15,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.pipeline.executing import jobs_of, judge_jobs
 from tables import Count, table
 
 from evalharness.completion_files import read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.pipeline.analysing import analyse_files
+from evalharness.pipeline.judging import judge
+from evalharness.pipeline.judging_files import asked_for, jobs_of
 from evalharness.problems import load_problems
 from evalharness.progress import Silent
+from evalharness.records import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -103,9 +105,11 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
     if not kept.exists():
         problems = load_problems("humaneval", environment=os.environ)
         jobs = jobs_of(path, read_completions(path).completions, Tasks(problems.problems))
-        judged = judge_jobs(jobs, problems, Silent(), workers=None, sandbox="auto", packages=())
+        judged = judge(jobs, asked_for(jobs), Silent(), workers=None, sandbox="auto", packages=())
         kept_in.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps([execution.passed for execution in judged.executions]), encoding="utf-8")
+        kept.write_text(
+            json.dumps([execution.verdict is Verdict.PASSED for execution in judged.executions]), encoding="utf-8"
+        )
     passes: list[bool] = json.loads(kept.read_text(encoding="utf-8"))
     return passes
 

@@ -6,6 +6,7 @@ import configparser
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -78,6 +79,14 @@ def test_tox_installs_what_the_extra_for_the_documentation_names() -> None:
 
 def test_torch_is_pinned() -> None:
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_program_that_measures_can_be_imported() -> None:
+    folder = ROOT / "benchmarks"
+    imports = f"import glob, runpy; [runpy.run_path(path) for path in glob.glob('{folder}/*.py')]"
+    command = [sys.executable, "-c", imports]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.xdist_group("kept together")
