@@ -96,7 +96,7 @@ def test_a_problem_whose_own_solution_fails_is_named_with_its_verdict():
 
 
 def test_without_yardsticks_the_base_stands():
-    assert calibrate(FakeSandbox({}), [], []) == Calibration(1.0, {}, 0, ())
+    assert calibrate(FakeSandbox({}).run, 1.0, [], []) == Calibration(1.0, {}, 0, ())
 
 
 def test_the_yardsticks_are_problems_of_humaneval():
