@@ -1,11 +1,13 @@
 """Directives whose tables are made from the code when the pages are built, so that they can't differ from it.
 
-``settings-table SECTION``, ``probes-table``, ``log-forms-table``, ``completion-forms-table``, ``checks-table`` and
-``command-help NAME``, ``card NAME``. Each gives Markdown, which is then read like the rest of its page.
+``files-table FOLDER``, ``settings-table SECTION``, ``probes-table``, ``log-forms-table``, ``completion-forms-table``,
+``checks-table``, ``command-list``, ``command-help NAME`` and ``card NAME``. Each gives Markdown, which is then
+read like the rest of its page.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -34,9 +36,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def first_sentence(thing: Any) -> str:
-    """The first sentence of a docstring, on one line, with Markdown's marks for code."""
-    words = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split()).replace("``", "`")
-    return re.split(r"(?<=\.) |: (?=::)", words)[0].strip()
+    """The first sentence of a thing's docstring."""
+    return first_sentence_of(inspect.getdoc(thing) or "")
+
+
+def first_sentence_of(docstring: str) -> str:
+    """Its first sentence on one line, with Markdown's marks for code in place of those of reStructuredText."""
+    words = " ".join(docstring.split("\n\n", maxsplit=1)[0].split())
+    words = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", words.replace("``", "`"))
+    return re.split(r"(?<=\.) ", words)[0]
 
 
 def probes() -> str:
@@ -48,6 +56,25 @@ def probes() -> str:
 
     rows = ([f"`{probe.name}`", probe.question, probe.at_most, needs(probe)] for probe in CATALOGUE)
     return table(["probe", "question", "severity at most", "needs, beside the model"], rows)
+
+
+def files(folder: str) -> str:
+    """Every package and file of a folder with the first sentence of its docstring; nothing is imported."""
+    found = [path for path in sorted((ROOT / folder).iterdir()) if not path.name.startswith("__")]
+    described = [(path, path / "__init__.py" if path.is_dir() else path) for path in found]
+    return table(
+        ["", ""],
+        (
+            [f"`{path.name}{'/' * path.is_dir()}`", first_sentence_of(docstring_in(source))]
+            for path, source in described
+            if source.suffix == ".py" and source.exists()
+        ),
+    )
+
+
+def docstring_in(source: Path) -> str:
+    """The docstring of a file."""
+    return ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
 
 
 def settings(section: str) -> str:
@@ -139,6 +166,7 @@ def card(name: str) -> str:
 
 MAKERS = {
     "card": card,
+    "files-table": files,
     "settings-table": settings,
     "probes-table": probes,
     "log-forms-table": log_forms,
