@@ -27,7 +27,7 @@ def seconds(*arguments: object, cwd: Path) -> float:
 
 
 def series(folder: Path, steps: int) -> Path:
-    """The causal checkpoint's adapters as a longer series: the real steps in turns, each under a step of its own."""
+    """The causal checkpoint's adapters as a longer series: the real steps in turn, each with its own step number."""
     copy = folder / "tuned"
     shutil.copytree(ROOT / "checkpoints" / "causal", copy, ignore=shutil.ignore_patterns("lora_*"))
     adapters = sorted((ROOT / "checkpoints" / "causal").glob("lora_step*"))
@@ -37,7 +37,7 @@ def series(folder: Path, steps: int) -> Path:
 
 
 def many(folder: Path, scored: Path, count: int) -> Path:
-    """A run of so many scored steps: one that was scored, under as many steps."""
+    """A run with many scored steps: the records of one step, under as many step numbers."""
     run = folder / "many"
     for number in range(count):
         own = run / f"step_{(number + 1) * 100}"

@@ -37,7 +37,7 @@ GROWTH_PROGRAMS = 50_000
 
 @dataclass(frozen=True)
 class Row:
-    """One way to judge: ``run`` judges every problem so many times and returns how many passed."""
+    """One way to judge: ``run`` judges every problem several times, and returns how many passed."""
 
     name: str
     run: Callable[[Sequence[Problem], int], int]

@@ -53,6 +53,12 @@ def test_everything_that_the_pages_call_by_its_path_is_there() -> None:
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
+@pytest.mark.parametrize("code", [code for code in blocks("python") if "import " in code])
+def test_what_the_documentation_imports_is_there(code: str) -> None:
+    imports = [line.split("  #")[0] for line in code.splitlines() if re.match(r"(from|import) ", line)]
+    exec("\n".join(imports), {})
+
+
 def test_the_documentation_and_its_examples_are_small() -> None:
     files = [path for path in (ROOT / "docs").rglob("*") if path.is_file() and "_build" not in path.parts]
     assert sum(path.stat().st_size for path in files) < 3_000_000
