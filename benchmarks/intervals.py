@@ -1,6 +1,7 @@
 """How honest the intervals are: how often they hold the truth, and how wide they are.
 
-python benchmarks/intervals.py           # writes docs/measured/intervals.md in some minutes
+python benchmarks/intervals.py             # writes docs/measured/intervals.md in some minutes
+python benchmarks/intervals.py --unequal   # prints the part about shares of all completions
 
 One completion a problem is summed exactly over all outcomes. Several completions are simulated: problems differ in
 their chance to be solved, in six ways. Beside the intervals in use stand others that were tried.
@@ -21,7 +22,7 @@ from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 from scipy.stats import binom
 from tables import table
 
-from evalharness.statistics import exact_share, mean_of_shares, paired_difference, wilson
+from evalharness.statistics import exact_share, paired_difference, share_over_problems, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,8 +89,9 @@ def of_interval(function: Callable[..., object]) -> Callable[..., Bounds]:
     return bounds
 
 
+EXACT_IN_USE = "**Blaker, at 0 and at all Wilson if wider (in use)**"
 SINGLE: dict[str, Callable[[int, int], Bounds]] = {
-    "**Blaker (in use)**": of_interval(exact_share),
+    EXACT_IN_USE: of_interval(exact_share),
     "Wilson": of_interval(wilson),
     "Agresti-Coull": agresti_coull,
     "Jeffreys": jeffreys,
@@ -135,7 +137,7 @@ def effective(values: Shares, _rng: np.random.Generator) -> Bounds:
 
 
 SEVERAL: dict[str, Callable[[Shares, np.random.Generator], Bounds]] = {
-    "**effective number, two problems more (in use)**": lambda values, _: of_interval(mean_of_shares)(
+    "**effective number, two problems more (in use)**": lambda values, _: of_interval(share_over_problems)(
         values, completions=COMPLETIONS * len(values)
     ),
     "effective number (Korn-Graubard)": effective,
@@ -143,6 +145,54 @@ SEVERAL: dict[str, Callable[[Shares, np.random.Generator], Bounds]] = {
     "bootstrap, BCa": corrected,
     "Clopper-Pearson over problems": lambda values, _: clopper_pearson(float(values.sum()), len(values)),
 }
+
+
+def pooled(loops: Shares, sizes: Shares, rng: np.random.Generator) -> Bounds:
+    """The bootstrap over problems of a share of all completions, whole problems drawn (Field and Welsh 2007)."""
+    if loops.sum() in {0, sizes.sum()}:
+        found = wilson(float(loops.sum() / sizes.sum() * len(sizes)), len(sizes))
+        return found.low, found.high
+    kinds, counts = np.unique(np.column_stack([loops, sizes]), axis=0, return_counts=True)
+    drawn = rng.multinomial(len(sizes), counts / len(sizes), size=RESAMPLES) @ kinds
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+    return float(low), float(high)
+
+
+UNEQUAL: dict[str, Callable[[Shares, Shares, np.random.Generator], Bounds]] = {
+    "**effective number, two problems more (in use)**": lambda loops, sizes, _: of_interval(share_over_problems)(
+        loops / sizes, completions=int(sizes.sum()), weights=sizes
+    ),
+    "bootstrap over problems": pooled,
+}
+
+
+def simulated_pooled(n: int, trials: Trials, rng: np.random.Generator) -> str:
+    """A share of all completions, of which problems have 1 to ``COMPLETIONS``."""
+    covered = Covered()
+    for rate, kind in itertools.product(RATES, KINDS):
+
+        def drawn(number: int, rate: float = rate, kind: str = kind) -> Iterator[tuple[Shares, Shares]]:
+            sizes = rng.integers(1, COMPLETIONS + 1, (number, n))
+            loops = rng.binomial(sizes, chances(kind, rate, (number, n), rng))
+            return zip(loops, sizes, strict=True)
+
+        for method, bounds in UNEQUAL.items():
+            share, width = measured([bounds(*counts, rng) for counts in drawn(trials.of(method))], rate)
+            if IN_USE in method and share < AIM + NEAR:
+                share, width = measured([bounds(*counts, rng) for counts in drawn(trials.again)], rate)
+            covered.add(method, share, width, f"{rate:.0%}, {kind}")
+    return table([*HEAD, "width, against that in use"], covered.rows(next(iter(UNEQUAL))))
+
+
+def of_completions(trials: Trials, seed: int) -> list[str]:
+    """The part about shares of all completions, with random numbers of its own."""
+    rng = np.random.default_rng([seed, 1])
+    heading = f"## The share of all completions, 1 to {COMPLETIONS} a problem"
+    return [
+        heading,
+        UNEQUAL_SIZES,
+        *(f"### {n} problems, unequal\n\n{simulated_pooled(n, trials, rng)}" for n in SIZES),
+    ]
 
 
 def student(differences: Shares) -> Bounds:
@@ -308,7 +358,10 @@ def widths() -> str:
     rows = []
     for n in SIZES:
         for successes in sorted({0, 1, round(0.05 * n), n // 4, n // 2}):
-            bounds = [SINGLE[name](successes, n) for name in ("**Blaker (in use)**", "Wilson", "Clopper-Pearson")]
+            bounds = [
+                SINGLE[name](successes, n)
+                for name in ("**Blaker, at 0 and at all Wilson if wider (in use)**", "Wilson", "Clopper-Pearson")
+            ]
             cells = [f"[{100 * max(0.0, low):.2f}, {100 * min(1.0, high):.2f}]" for low, high in bounds]
             rows.append([f"{successes} of {n}", *cells])
     return table(["solved", "in use, %", "Wilson, %", "Clopper-Pearson (exact), %"], rows)
@@ -323,6 +376,9 @@ up to three errors below the truth by chance alone, so where an interval in use 
 the aim, the case was simulated again with {trials.again:,} other trials ({again_error:.2f} points), and those count; \
 the others' worst cases were not, so they are somewhat too low. The intervals in use were chosen among some ten each \
 on the same kinds of problems, with other seeds: no kind was held out."""
+UNEQUAL_SIZES = """\
+As the share of degenerate completions has it, on which the verdict rests: all completions count alike, and problems \
+have as many as were begun. The same rates and kinds of problems."""
 ONE_COMPLETION = """\
 Also any pass@k of as many completions as k. No simulation: the sum over all outcomes, at 1,961 true rates from 1 to \
 99 %."""
@@ -343,6 +399,7 @@ def report(trials: Trials, seed: int) -> str:
     parts += ["True rates of " + ", ".join(f"{rate:.0%}" for rate in RATES) + ", each with six kinds of problems:"]
     parts += ["\n".join(f"- *{kind}*: {meaning}" for kind, meaning in KINDS.items())]
     parts += [f"### {n} problems\n\n{simulated_shares(n, trials, rng)}" for n in SIZES]
+    parts += of_completions(trials, seed)
     parts += ["## The difference of two checkpoints, paired by problem"]
     parts += ["\n".join(f"- *{relation}*: {meaning}" for relation, meaning in RELATIONS.items())]
     for completions in (1, COMPLETIONS):
@@ -359,10 +416,14 @@ def main() -> None:
     parser.add_argument("--resampling-trials", type=int, default=200)
     parser.add_argument("--again", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unequal", action="store_true", help="print the part about shares of all completions")
     parser.add_argument("--out", type=Path, default=REPORT)
     arguments = parser.parse_args()
     begun = time.perf_counter()
     trials = Trials(arguments.trials, arguments.resampling_trials, arguments.again)
+    if arguments.unequal:
+        print("\n\n".join(of_completions(trials, arguments.seed)))
+        return
     arguments.out.write_text(report(trials, arguments.seed), encoding="utf-8")
     print(f"{arguments.out}: {time.perf_counter() - begun:.0f} s")
 

@@ -196,7 +196,7 @@ def _summary(completions: Sequence[Analysed]) -> Summary:
         flags.setdefault(completion.task_id, []).append(completion.degeneration.degenerate)
     kinds = Counter(c.degeneration.kind for c in completions if c.degeneration.degenerate and c.degeneration.kind)
     degenerate = sum(map(sum, flags.values()))
-    return Summary(len(completions), degenerate, share_interval(flags, seed=0), dict(sorted(kinds.items())))
+    return Summary(len(completions), degenerate, share_interval(flags), dict(sorted(kinds.items())))
 
 
 def listed_forms(forms: Mapping[str, int]) -> str:

@@ -53,15 +53,15 @@ def degeneration_rate(
     if not begun:
         return None
     told = all(completion.stop_reason != "not_recorded" for completion, _ in begun)
-    whole = _share(begun, lambda analysis: analysis.degenerate, seed)
+    whole = _share(begun, lambda analysis: analysis.degenerate)
     kinds = {str(analysis.kind) for _, analysis in begun if analysis.degenerate}
     return DegenerationRate(
         rate=whole.estimate,
         low=whole.low,
         high=whole.high,
         completions=len(begun),
-        kinds={kind: _kind_rate(begun, kind, seed) for kind in sorted(kinds)},
-        shares={name: _share(begun, has, seed) for name, has in SHARES.items() if told or name not in ABOUT_ENDS},
+        kinds={kind: _kind_rate(begun, kind) for kind in sorted(kinds)},
+        shares={name: _share(begun, has) for name, has in SHARES.items() if told or name not in ABOUT_ENDS},
         mutual_information=_mutual_information(begun, seed),
     )
 
@@ -78,15 +78,15 @@ ABOUT_ENDS = frozenset({"ended_by_itself", "loop_ran_to_limit"})
 _Begun = Sequence[tuple[Completion, "Degeneration"]]
 
 
-def _share(begun: _Begun, has: Callable[[Degeneration], bool], seed: int) -> Interval:
+def _share(begun: _Begun, has: Callable[[Degeneration], bool]) -> Interval:
     flags: dict[str, list[bool]] = defaultdict(list)
     for completion, analysis in begun:
         flags[completion.task_id].append(has(analysis))
-    return share_interval(flags, seed)
+    return share_interval(flags)
 
 
-def _kind_rate(begun: _Begun, kind: str, seed: int) -> KindRate:
-    share = _share(begun, lambda analysis: analysis.kind == kind, seed)
+def _kind_rate(begun: _Begun, kind: str) -> KindRate:
+    share = _share(begun, lambda analysis: analysis.kind == kind)
     return KindRate(sum(a.kind == kind for _, a in begun), share.estimate, share.low, share.high)
 
 
@@ -100,6 +100,6 @@ def _mutual_information(begun: _Begun, seed: int) -> MutualInformation | None:
     return MutualInformation(
         nats=mean_over_rows(dict(enumerate(found.nats.values())), seed=seed),
         ceiling_nats=found.ceiling_nats,
-        own_fits_best=share_interval(found.own_fits_best, seed),
+        own_fits_best=share_interval(found.own_fits_best),
         problems=len(found.nats),
     )

@@ -1,5 +1,6 @@
 """pass@k, intervals over problems, two checkpoints compared, loss against behaviour. Pure: numbers in, numbers out."""
 
+from evalharness.statistics.bootstrap import percentile_interval, resampled_sums
 from evalharness.statistics.comparison import (
     Comparison,
     compare_pass_at_k,
@@ -9,8 +10,8 @@ from evalharness.statistics.comparison import (
 )
 from evalharness.statistics.correlation import Agreement, Correlation, correlate
 from evalharness.statistics.discordance import Change, Discordance, discordance
-from evalharness.statistics.exact import exact_share, mean_of_shares, wilson
-from evalharness.statistics.intervals import bootstrap_over_problems, pass_at_k_interval, share_interval
+from evalharness.statistics.exact import exact_share, share_over_problems, wilson
+from evalharness.statistics.intervals import pass_at_k_interval, share_interval
 from evalharness.statistics.means import mean_over_rows, ratio_over_rows
 from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
@@ -21,20 +22,21 @@ __all__ = [
     "Comparison",
     "Correlation",
     "Discordance",
-    "bootstrap_over_problems",
     "compare_pass_at_k",
     "compare_shares",
     "correlate",
     "discordance",
     "exact_share",
     "has_fallen",
-    "mean_of_shares",
     "mean_over_rows",
     "paired_difference",
     "pass_at_k",
     "pass_at_k_interval",
+    "percentile_interval",
     "ratio_over_rows",
+    "resampled_sums",
     "share_interval",
+    "share_over_problems",
     "sign_test",
     "wilson",
 ]

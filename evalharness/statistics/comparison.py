@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from evalharness.records import Interval
 from evalharness.statistics import binomial
-from evalharness.statistics.exact import CONFIDENCE, mean_of_shares
+from evalharness.statistics.exact import CONFIDENCE, share_over_problems
 from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
 
@@ -58,7 +58,7 @@ def compare_pass_at_k(
 ) -> Comparison:
     """Compare the pass@k of two checkpoints, paired by problem; ``{task_id: (n, c)}`` each, ``c`` of ``n`` passed.
 
-    The intervals of the two are those of :func:`~evalharness.statistics.mean_of_shares`, that of the difference is
+    The intervals of the two are those of :func:`~evalharness.statistics.share_over_problems`, that of the difference is
     :func:`paired_difference`, the p-values are of McNemar's exact test where each problem is passed or not, else of
     :func:`sign_flips`. Raises ``ValueError`` where no problem is in both, and as
     :func:`~evalharness.statistics.pass_at_k` does.
@@ -75,8 +75,8 @@ def compare_pass_at_k(
     return Comparison(
         problems=len(tasks),
         unpaired=len(first) + len(second) - 2 * len(tasks),
-        first=mean_of_shares(a, completions=n_a),
-        second=mean_of_shares(b, completions=n_b),
+        first=share_over_problems(a, completions=n_a),
+        second=share_over_problems(b, completions=n_b),
         difference=paired_difference(a, b),
         gained=gained,
         lost=lost,

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evalharness.records import Interval
+from evalharness.statistics.bootstrap import percentile_interval, resampled_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from evalharness.records import Interval
 
     Matrix = npt.NDArray[np.float64]
 
@@ -83,18 +85,15 @@ def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
     defined = found[~np.isnan(found)]
     if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(found):
         return Correlation(None, points, "the behaviour differs in too few problems")
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return Correlation(Interval(estimate, min(float(low), estimate), max(float(high), estimate)), points)
+    return Correlation(percentile_interval(estimate, defined), points)
 
 
 def resampled_means(values: Matrix, seed: int) -> Iterator[Matrix]:
     """Yield the means over :data:`RESAMPLES` resamples of the columns, in parts of shape ``(resamples, rows)``."""
     rng, columns = np.random.default_rng(seed), values.shape[1]
-    for first in range(0, RESAMPLES, _RESAMPLES_AT_ONCE):
-        size = min(_RESAMPLES_AT_ONCE, RESAMPLES - first)
-        drawn = rng.multinomial(columns, np.full(columns, 1 / columns), size=size)
-        # To a billionth, so that equal means are equal whatever order their sums were taken in: ranks hang on that.
-        yield np.round(drawn @ values.T / columns, 9)
+    for sums in resampled_sums(values.T, rng, resamples=RESAMPLES, at_once=_RESAMPLES_AT_ONCE):
+        # To a billionth, so that equal means are equal in whatever order they were summed: ranks depend on that.
+        yield np.round(sums / columns, 9)
 
 
 def spearman(series: Matrix, losses: Matrix) -> Matrix:

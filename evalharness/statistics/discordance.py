@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from evalharness.records import Interval
+from evalharness.statistics.bootstrap import percentile_interval
 from evalharness.statistics.comparison import paired_difference
 from evalharness.statistics.correlation import resampled_means
 
@@ -130,7 +131,4 @@ def _share(behaviour: Matrix, improved: Sequence[tuple[int, int]], seed: int) ->
         return found
 
     estimate = float(share(np.round(behaviour.mean(axis=1), 9)[None])[0])
-    low, high = np.quantile(
-        np.concatenate([share(means) for means in resampled_means(behaviour, seed)]), [0.025, 0.975]
-    )
-    return Interval(estimate, min(float(low), estimate), max(float(high), estimate))
+    return percentile_interval(estimate, np.concatenate([share(means) for means in resampled_means(behaviour, seed)]))

@@ -1,4 +1,8 @@
-"""Intervals of shares by formula: Wilson's, Blaker's exact one, and one for problems that are partly solved."""
+"""95 % intervals of shares by formula: the score interval, the exact one, and the one for shares over problems.
+
+Completions of one problem are not independent, so intervals are over problems and not over completions. How often they
+hold the truth, and how wide they are: ``benchmarks/intervals.py``.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +48,12 @@ def wilson(successes: float, n: int, confidence: float = CONFIDENCE) -> Interval
 
 @lru_cache(maxsize=4096)
 def exact_share(successes: int, n: int) -> Interval:
-    """Return the exact 95 % interval of a binomial share by Blaker (2000, Canadian Journal of Statistics 28:783-798).
+    """Return an exact 95 % interval of a binomial share.
 
-    It covers the truth at least 95 times in 100 whatever the truth is, which Wilson's does not (89 at worst with 20
-    problems), and lies within Clopper and Pearson's. At 0 and at ``n`` it is as wide as Wilson's where that is wider:
-    0 of 164 is 0 to 2.3 %. Raises ``ValueError`` unless ``0 <= successes <= n`` and ``n >= 1``.
+    From 1 to ``n`` - 1 it is Blaker's (2000, Canadian Journal of Statistics 28:783-798), which lies within Clopper and
+    Pearson's. At 0 and at ``n`` it is the wider one of Blaker's and Wilson's (:func:`wilson`), so that 0 of 164 is 0 to
+    2.3 %. It holds the truth at least 95 times in 100 whatever the truth is; Wilson's alone does not (89 at worst with
+    20 problems). Raises ``ValueError`` unless ``0 <= successes <= n`` and ``n >= 1``.
     """
     rough = wilson(successes, n)
     low, high = _blaker_low(successes, n), 1 - _blaker_low(n - successes, n)
@@ -57,25 +62,38 @@ def exact_share(successes: int, n: int) -> Interval:
     return around(successes / n, low, high)
 
 
-def mean_of_shares(values: Sequence[float] | Shares, *, completions: int) -> Interval:
-    """Return the mean of ``values``, one a problem and each a share of its completions, with its 95 % interval.
+def share_over_problems(
+    shares: Sequence[float] | Shares, *, completions: int, weights: Sequence[float] | Shares | None = None
+) -> Interval:
+    """Return the mean of ``shares``, one per problem and each a share of its completions, with its 95 % interval.
 
-    The exact interval of Clopper and Pearson for an effective number of problems (Korn and Graubard 1998, Survey
-    Methodology 24:193-201): as many as would vary as much as these do, between the number of problems and that of all
-    ``completions``. One problem more that all completions pass and one that none does count in the variance, because a
-    few hundred problems may miss the few that decide it. Where each problem is wholly passed or not,
-    :func:`exact_share`. Raises ``ValueError`` without values, and for values outside 0 to 1.
+    The one interval for shares over problems: of pass@k, of degenerate completions and so of the verdict. ``weights``
+    says how much each problem counts, such as its number of completions if the share of all completions is meant;
+    without them all problems count alike.
+
+    Where each problem is wholly passed or not and all count alike, this is :func:`exact_share`. Otherwise it is the
+    interval of Clopper and Pearson for an effective number of problems (Korn and Graubard 1998, Survey Methodology
+    24:193-201): the number of problems, each passed or not, whose mean would vary as much as this one does, between
+    the number of problems (with weights, that of Kish 1965: the squared sum of the weights by the sum of their
+    squares) and that of all ``completions``. The variance is that of a ratio of sums (Cochran 1977, chapter 6). It
+    counts one problem more that all completions pass, and one that none does, because a few hundred problems may miss
+    the few that decide it; this addition is the project's own.
+
+    Raises ``ValueError`` without problems, for shares outside 0 to 1, and for weights that are not above 0.
     """
-    shares = np.asarray(values, dtype=np.float64)
-    n = len(shares)
-    if not n:
+    values = np.asarray(shares, dtype=np.float64)
+    counts = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not len(values):
         raise ValueError("no problems: a share of nothing has no interval")
-    if not bool(np.all((shares >= 0) & (shares <= 1))):
-        raise ValueError("a problem's value is outside 0 to 1")
-    if bool(np.all((shares == 0) | (shares == 1))):
-        return exact_share(int(shares.sum()), n)
-    mean = float(shares.mean())
-    effective = _effective(shares, mean, max(completions, n))
+    if not bool(np.all((values >= 0) & (values <= 1))):
+        raise ValueError("a problem's share is outside 0 to 1")
+    if len(counts) != len(values) or not bool(np.all(counts > 0)):
+        raise ValueError("a problem's weight is not above 0")
+    if np.ptp(counts) == 0 and bool(np.all((values == 0) | (values == 1))):
+        return exact_share(int(values.sum()), len(values))
+    # Rounding must not turn a share of all into one of nearly all.
+    mean = min(1.0, float(counts @ values / counts.sum()))
+    effective = _effective(values, counts / counts.mean(), mean, completions)
     low, high = _clopper_pearson(mean * effective, effective)
     return around(mean, low, high)
 
@@ -85,16 +103,18 @@ def around(estimate: float, low: float, high: float) -> Interval:
     return Interval(estimate, max(0.0, min(low, estimate)), min(1.0, max(high, estimate)))
 
 
-def _effective(shares: Shares, mean: float, completions: int) -> float:
-    """How many problems, each passed or not, have a mean that varies as much."""
+def _effective(shares: Shares, weights: Shares, mean: float, completions: int) -> float:
+    """How many problems, each passed or not, have a mean that varies as much. ``weights`` are 1 on average."""
     n = len(shares)
     if n == 1:
         return 1.0
-    spread = float(np.sum((shares - mean) ** 2)) + (1 - mean) ** 2 + mean**2
+    spread = float(np.sum((weights * (shares - mean)) ** 2)) + (1 - mean) ** 2 + mean**2
+    fewest = n * n / float(weights @ weights)
+    most = max(float(completions), fewest)
     tail = 0.5 + CONFIDENCE / 2
     # The variance of few problems is uncertain itself: Student's quantiles for their number and that of completions.
-    uncertain = float(stdtrit(completions - 1, tail) / stdtrit(n - 1, tail)) ** 2
-    return min(max(mean * (1 - mean) * n * n / spread * uncertain, n), completions)
+    uncertain = float(stdtrit(max(completions, n) - 1, tail) / stdtrit(n - 1, tail)) ** 2
+    return min(max(mean * (1 - mean) * n * n / spread * uncertain, fewest), most)
 
 
 def _clopper_pearson(successes: float, n: float) -> tuple[float, float]:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalharness.records import Interval
+from evalharness.statistics.bootstrap import RESAMPLES, percentile_interval, resampled_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-RESAMPLES = 10_000
-# So many at a time keep the working memory at some tens of MB for any number of rows.
-AT_ONCE = 1_000
 
 
 def mean_over_rows(values_by_row: Mapping[int, Sequence[float]], *, seed: int) -> Interval:
@@ -41,11 +38,7 @@ def ratio_over_rows(
     estimate = float(sums.sum() / counts.sum())
     if len(counts) == 1:
         return Interval(estimate, -np.inf, np.inf)
-    generator = np.random.default_rng(seed)
-    ratios = []
-    for begin in range(0, resamples, AT_ONCE):
-        drawn = generator.integers(0, len(counts), size=(min(AT_ONCE, resamples - begin), len(counts)))
-        of_parts, of_wholes = sums[drawn].sum(axis=1), counts[drawn].sum(axis=1)
-        ratios.append(of_parts[of_wholes != 0] / of_wholes[of_wholes != 0])
-    low, high = np.quantile(np.concatenate(ratios), [0.025, 0.975])
-    return Interval(estimate, min(float(low), estimate), max(float(high), estimate))
+    rows, rng = np.column_stack([sums, counts]), np.random.default_rng(seed)
+    drawn = np.concatenate(list(resampled_sums(rows, rng, resamples=resamples)))
+    of_parts, of_wholes = drawn[drawn[:, 1] != 0].T
+    return percentile_interval(estimate, of_parts / of_wholes)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from evalharness.statistics import exact_share, mean_of_shares, wilson
+from evalharness.statistics import exact_share, share_over_problems, wilson
 
 cases = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 shares = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=40)
@@ -58,18 +58,18 @@ def test_nothing_of_164_is_up_to_2_3_percent():
 
 @given(shares, st.integers(1, 20))
 @settings(deadline=None)
-def test_a_mean_of_shares_is_within_its_interval_and_the_order_does_not_matter(values, each):
-    interval = mean_of_shares(values, completions=each * len(values))
+def test_a_share_over_problems_is_within_its_interval_and_the_order_does_not_matter(values, each):
+    interval = share_over_problems(values, completions=each * len(values))
     assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
     assert interval.estimate == pytest.approx(np.mean(values))
-    again = mean_of_shares(values[::-1], completions=each * len(values))
+    again = share_over_problems(values[::-1], completions=each * len(values))
     assert (again.low, again.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
 
 @given(shares)
 @settings(deadline=None)
 def test_it_is_never_wider_than_if_each_problem_were_passed_or_not(values):
-    interval, n = mean_of_shares(values, completions=4 * len(values)), len(values)
+    interval, n = share_over_problems(values, completions=4 * len(values)), len(values)
     successes = sum(values)
     if 0 < successes < n and set(values) - {0.0, 1.0}:
         assert interval.low >= beta.ppf(0.025, successes, n - successes + 1) - 1e-9
@@ -77,8 +77,8 @@ def test_it_is_never_wider_than_if_each_problem_were_passed_or_not(values):
 
 
 def test_problems_that_vary_little_have_a_narrow_interval():
-    alike = mean_of_shares([0.25, 0.5, 0.25, 0.5] * 41, completions=4 * 164)
-    apart = mean_of_shares([0.0, 0.75, 0.0, 0.75] * 41, completions=4 * 164)
+    alike = share_over_problems([0.25, 0.5, 0.25, 0.5] * 41, completions=4 * 164)
+    apart = share_over_problems([0.0, 0.75, 0.0, 0.75] * 41, completions=4 * 164)
     assert alike.estimate == apart.estimate == 0.375
     assert alike.high - alike.low < 0.7 * (apart.high - apart.low)
 
@@ -86,7 +86,21 @@ def test_problems_that_vary_little_have_a_narrow_interval():
 @pytest.mark.parametrize("values", [[], [1.5], [-0.1, 0.5], [float("nan")]])
 def test_what_is_no_share_is_refused(values):
     with pytest.raises(ValueError, match="problem"):
-        mean_of_shares(values, completions=4)
+        share_over_problems(values, completions=4)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 0.0], [1.0, -1.0], [1.0]])
+def test_a_weight_that_is_not_above_0_is_refused(weights):
+    with pytest.raises(ValueError, match="weight"):
+        share_over_problems([0.25, 0.5], completions=8, weights=weights)
+
+
+@given(shares, st.floats(0.1, 10))
+@settings(deadline=None)
+def test_equal_weights_of_any_size_change_nothing(values, weight):
+    plain = share_over_problems(values, completions=4 * len(values))
+    weighted = share_over_problems(values, completions=4 * len(values), weights=[weight] * len(values))
+    assert (weighted.low, weighted.high) == (pytest.approx(plain.low), pytest.approx(plain.high))
 
 
 def test_a_mean_over_few_problems_that_only_some_of_are_solved_for_sure_is_covered():
@@ -94,6 +108,6 @@ def test_a_mean_over_few_problems_that_only_some_of_are_solved_for_sure_is_cover
     covered = 0
     for _ in range(400):
         chances = np.where(rng.random(60) < 0.025, 1.0, 0.025 / 0.975)  # half of the mean from the few that always pass
-        interval = mean_of_shares(rng.binomial(4, chances) / 4, completions=240)
+        interval = share_over_problems(rng.binomial(4, chances) / 4, completions=240)
         covered += interval.low <= 0.05 <= interval.high
     assert covered / 400 >= 0.94  # a bootstrap over problems has 0.87 there

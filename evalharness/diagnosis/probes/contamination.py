@@ -20,7 +20,7 @@ import torch
 from evalharness.degeneration.lexemes import lexemes, windows
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import Finding, Interval, RuledOut
-from evalharness.statistics import pass_at_k_interval, wilson
+from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -247,24 +247,19 @@ def _loss(subject: Subject, prompt: str, solution: str) -> float | None:
 
 
 def _mean(values: Sequence[float], seed: int) -> Interval:
-    return _interval(float(np.mean(values)), _resampled(values, np.random.default_rng(seed)))
+    return percentile_interval(float(np.mean(values)), _resampled(values, np.random.default_rng(seed)))
 
 
 def _difference(one: Sequence[float], other: Sequence[float], seed: int) -> Interval:
     """Of two means over problems, each resampled (two-sample bootstrap, Efron and Tibshirani 1993, chapter 8)."""
     rng = np.random.default_rng(seed)
-    return _interval(float(np.mean(one) - np.mean(other)), _resampled(one, rng) - _resampled(other, rng))
+    return percentile_interval(float(np.mean(one) - np.mean(other)), _resampled(one, rng) - _resampled(other, rng))
 
 
 def _resampled(values: Sequence[float], rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:
-    drawn = rng.integers(0, len(values), size=(10_000, len(values)))
-    means: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(values)[drawn].mean(axis=1)
+    sums = np.concatenate(list(resampled_sums(np.asarray(values, dtype=np.float64)[:, None], rng)))
+    means: np.ndarray[Any, np.dtype[np.float64]] = sums[:, 0] / len(values)
     return means
-
-
-def _interval(estimate: float, resampled: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return Interval(estimate, float(low), float(high))
 
 
 def _percent(share: Interval) -> str:

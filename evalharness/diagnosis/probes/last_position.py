@@ -42,7 +42,7 @@ def last_position(subject: Subject) -> Outcome:
     token, count = last.most_common(1)[0]
     of_rows = wilson(count, rows)
     flags = {task: [t == token for t in ids] for task, ids in written.items()}
-    of_written = share_interval(flags, subject.seed)
+    of_written = share_interval(flags)
     tokens = sum(map(len, written.values()))
     named = f"token {token} {subject.tokenizer.decode([token])!r}"
     evidence = {

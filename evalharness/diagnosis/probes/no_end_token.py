@@ -158,7 +158,7 @@ def _stopped(subject: Subject) -> Interval | None:
         if seen.completion.stop_reason not in NOT_BEGUN:
             ended = seen.completion.stop_reason in ENDED_BY_ITSELF
             flags.setdefault(seen.problem.task_id, []).append(ended)
-    return share_interval(flags, seed=subject.seed) if flags else None
+    return share_interval(flags) if flags else None
 
 
 def _percent(share: Interval) -> str:

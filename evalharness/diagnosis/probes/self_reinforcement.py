@@ -189,7 +189,7 @@ def _free_running(subject: Subject) -> dict[str, Any]:
         for o in seen:
             flags.setdefault(o.problem.task_id, []).append(o.analysis.degenerate)
         if flags:
-            share = share_interval(flags, seed=subject.seed)
+            share = share_interval(flags)
             figures[f"degenerate_{decoding}"] = [share.estimate, share.low, share.high]
             figures[f"seq_rep_4_{decoding}"] = fmean(o.analysis.measures.seq_rep[3] for o in seen)
     return figures

@@ -104,7 +104,7 @@ def _of_kind(kind: str, rate: DegenerationRate, members: Sequence[Scored] | None
     found = rate.kinds.get(kind)
     if found is not None:
         return f"{found.completions:,}: {percent_interval(degeneration_interval(found))}"
-    return f"0: {percent_interval(share_interval(by_problem(members, lambda _: False), seed=0))}" if members else "0"
+    return f"0: {percent_interval(share_interval(by_problem(members, lambda _: False)))}" if members else "0"
 
 
 def _share(share: Interval | None) -> str:
@@ -113,7 +113,7 @@ def _share(share: Interval | None) -> str:
 
 def _ended_by(reason: str, members: Sequence[Scored]) -> str:
     flags = by_problem(members, lambda s: s.completion.stop_reason == reason)
-    return f"{sum(map(sum, flags.values())):,}: {percent_interval(share_interval(flags, seed=0))}"
+    return f"{sum(map(sum, flags.values())):,}: {percent_interval(share_interval(flags))}"
 
 
 def _dependence(decoding: str, found: MutualInformation) -> str:
