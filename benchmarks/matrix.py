@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 import torch
 from tables import table
 
-from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.catalogue import catalogue
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.measured import Measured
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def main() -> None:
 
 def _examined(name: str, make: Callable[[], Subject], planted: tuple[str, ...], family: str, lie: str) -> Examined:
     begun = time.perf_counter()
-    found = examine(whole(make()), CATALOGUE)
+    found = examine(Measured(whole(make())), catalogue())
     seconds = time.perf_counter() - begun
     said = ", ".join(f"{f.probe} ({f.severity})" for f in found.findings) or "nothing"
     print(f"{seconds:6.1f} s  {name}: {said}", file=sys.stderr, flush=True)
@@ -156,7 +157,7 @@ def _report(plants: Sequence[Examined], sound: Sequence[Examined], seconds: floa
             [
                 "# The matrix of planted faults",
                 f"Made by `python benchmarks/matrix.py` in {seconds / 60:.0f} minutes, training included, in one process of one thread. Python {platform.python_version()}, {versions}.",
-                f"All {len(CATALOGUE)} probes of the catalogue were asked about each of {len(plants)} models with a fault built in and {len(sound)} models with none. The faults are in two families of model, a plain module (*plain*) and a small Hugging Face Llama (*llama*), and where a form asks for it in others. No fault is declared: a probe sees the model, its tokenizer, rows, a log, problems and what the model wrote for them. Probes were mended on these very models, so the shares say that nothing is left to mend here, and not how often a probe errs elsewhere.",
+                f"All {len(catalogue())} probes of the catalogue were asked about each of {len(plants)} models with a fault built in and {len(sound)} models with none. The faults are in two families of model, a plain module (*plain*) and a small Hugging Face Llama (*llama*), and where a form asks for it in others. No fault is declared: a probe sees the model, its tokenizer, rows, a log, problems and what the model wrote for them. Probes were mended on these very models, so the shares say that nothing is left to mend here, and not how often a probe errs elsewhere.",
                 _summary(plants, sound) + "\n\nBehind each share its 95 % interval (Wilson).",
                 "## By probe\n\nHow often each probe's fault was planted and found first; and how often the probe named something in a model in which its fault was not planted. Such a finding may well be true of that model: a model that was trained for seconds is undertrained, whatever else was done to it. None of them is a cause, unless the table says so.",
                 _by_probe(plants, sound),
@@ -178,7 +179,7 @@ def _by_probe(plants: Sequence[Examined], sound: Sequence[Examined]) -> str:
     beside = Counter((f.probe, f.severity) for e in (*plants, *sound) for f in e.beside)
     causes = Counter(probe for e in (*plants, *sound) for probe in e.other_causes)
     rows = []
-    for probe in CATALOGUE:
+    for probe in catalogue():
         own = [p for p in plants if p.planted[-1] == probe.name]
         rows.append(
             [

@@ -60,26 +60,28 @@ def test_a_diagnosis_prints_cause_losses_and_what_was_ruled_out_and_writes_no_re
 
 
 def test_a_diagnosis_as_json_holds_every_probe_of_the_catalogue_once_or_more(run: Run):
-    from evalharness.diagnosis import CATALOGUE
+    from evalharness.diagnosis.catalogue import catalogue
 
     found = json.loads(run("diagnose", "mine/model.pt", *FEW, "--json").stdout)
     named = {o["probe"] for part in ("findings", "ruled_out", "not_testable") for o in found[part]}
-    assert named == {probe.name for probe in CATALOGUE}
+    assert named == {probe.name for probe in catalogue()}
 
 
 def test_a_probe_that_fails_inside_is_reported_the_others_go_on_and_the_exit_code_is_3(model_folder: Path):
     program = (
         "import sys, dataclasses\n"
-        "from evalharness import diagnosis, __main__\n"
-        "def broken(subject): raise RuntimeError('boom')\n"
+        "from evalharness import __main__\n"
+        "from evalharness.diagnosis import catalogue as probes\n"
+        "def broken(measured): raise RuntimeError('boom')\n"
         "def row(probe): return dataclasses.replace(probe, run=broken) if probe.name == 'not_finite' else probe\n"
-        "diagnosis.CATALOGUE = tuple(map(row, diagnosis.CATALOGUE))\n"
+        "changed = tuple(map(row, probes.catalogue()))\n"
+        "probes.catalogue = lambda asked_of='checkpoint': changed\n"
         "__main__.main(sys.argv[1:])\n"
     )
     arguments = [sys.executable, "-c", program, "diagnose", "mine/model.pt", *FEW]
     done = subprocess.run(arguments, cwd=model_folder.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 3
-    assert "a probe failed: not_finite: RuntimeError: boom" in " ".join(done.stdout.split())
+    assert "the probe not_finite failed: RuntimeError: boom" in " ".join(done.stdout.split())
     assert "ruled out     vocabulary" in done.stdout
 
 

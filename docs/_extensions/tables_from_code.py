@@ -49,12 +49,12 @@ def first_sentence_of(docstring: str) -> str:
 
 def probes() -> str:
     """Every probe in the order in which they are asked."""
-    from evalharness.diagnosis import CATALOGUE
+    from evalharness.diagnosis.catalogue import catalogue
 
     def needs(probe: Any) -> str:
         return ", ".join(str(need).replace("_", " ") for need in probe.needs) or "–"
 
-    rows = ([f"`{probe.name}`", probe.question, probe.at_most, needs(probe)] for probe in CATALOGUE)
+    rows = ([f"`{probe.name}`", probe.question, probe.at_most, needs(probe)] for probe in catalogue())
     return table(["probe", "question", "severity at most", "needs, beside the model"], rows)
 
 

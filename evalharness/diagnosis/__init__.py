@@ -1,6 +1,15 @@
-"""Why a loss and a behaviour disagree. Each probe is a file: a finding, or what was ruled out, or why it can't be."""
+"""Why a loss and a behaviour disagree.
 
-from evalharness.diagnosis.catalogue import CATALOGUE, Probe
+::
+
+    subject.py      one checkpoint, its data and its log: plain data        data/      how rows and batches are read
+    measured.py     what is measured of it, once                            losses/    how losses are measured
+    probe.py        one question, what it needs and costs                   trials/    how probes run the model
+    probes/         one file for each probe
+    catalogue.py    all of them, in their order
+    examination.py  asks them        preflight.py  asks those that can be answered before training
+"""
+
 from evalharness.diagnosis.data.rows import DataRow, TokenRow, read_rows, tokenize
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
@@ -8,7 +17,9 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.future_leak import future_leak
 from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
@@ -16,12 +27,12 @@ from evalharness.diagnosis.trials.module_modes import evaluating
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
 __all__ = [
-    "CATALOGUE",
     "BatchOffsets",
     "DataRow",
     "Declared",
     "Diagnosis",
     "LossBreakdown",
+    "Measured",
     "Observed",
     "PairedLoss",
     "PassageToken",

@@ -1,18 +1,21 @@
-"""Asking all probes of the catalogue, and putting what they say in order."""
+"""Asks probes about one subject, and puts what they say in order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.measured import LEAK
 from evalharness.errors import EvaluationError
+from evalharness.models.protocols import CAPABILITY_NAMES
 from evalharness.records import Finding, Incomplete, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from evalharness.diagnosis.catalogue import Probe
-    from evalharness.diagnosis.subject import Need, Subject
+    from evalharness.diagnosis.measured import Measured
+    from evalharness.diagnosis.probe import Probe
+    from evalharness.diagnosis.subject import Need
     from evalharness.records import NotTestableKind, Outcome
 
 MISSING: dict[Need, tuple[NotTestableKind, str]] = {
@@ -25,9 +28,11 @@ MISSING: dict[Need, tuple[NotTestableKind, str]] = {
     "base": ("no_base", "no other checkpoint to compare with is known"),
     "observed": ("no_completions", "nothing was generated"),
     "generate": ("capability", "nothing can be generated here"),
+    "batch": ("no_data", "the loop's own batch is not known: evalharness.preflight(model, batch) in the script tells"),
+    "targets": ("no_data", "the batch has no targets"),
+    "tokenizer": ("not_known", "without a tokenizer the ids can't be decoded and encoded again"),
 }
 """By what a probe needs: why it can't be tested without."""
-LEAK = "future_leak"
 _SEVERITIES = ("cause", "contributing", "note")
 
 
@@ -35,8 +40,8 @@ _SEVERITIES = ("cause", "contributing", "note")
 class Diagnosis:
     """What was established of one checkpoint.
 
-    ``findings`` come in order: the causes, then what contributes, then notes; within these as the catalogue has them,
-    so the first explains most. ``incomplete`` has an entry for each probe that failed; the others went on.
+    ``findings`` come in order: the causes, then what contributes, then notes; within these in the order of the
+    probes, so the first explains most. ``incomplete`` has an entry for each probe that failed; the others went on.
     """
 
     findings: tuple[Finding, ...]
@@ -60,42 +65,31 @@ class Diagnosis:
 
 
 def examine(
-    subject: Subject,
-    catalogue: Sequence[Probe],
-    *,
-    known: Sequence[Outcome] = (),
-    progress: Callable[[str], None] = lambda _: None,
+    measured: Measured, probes: Sequence[Probe], *, progress: Callable[[str], None] = lambda _: None
 ) -> Diagnosis:
-    """Ask every probe of ``catalogue`` about ``subject``; ``known`` holds the answers of those that were asked before.
+    """Ask every probe, in the order given, except those whose outcomes ``measured`` has already.
 
-    A probe that lacks what it needs, or whose answer a leak makes moot, is not testable, and says so. One that fails
+    A probe that lacks what it needs, or whose answer a leak would decide, is not testable, and says so. One that fails
     is reported and the others go on. ``progress`` is called with the name of each probe when it is done.
     """
-    outcomes: list[Outcome] = []
     incomplete: list[Incomplete] = []
-    for probe in catalogue:
-        if not subject.leaks and _leaks((*known, *outcomes)):
-            # The leak is probed first, so hardly anything has been measured yet that this copy measures again.
-            subject = replace(subject, leaks=True)
-        before = tuple(outcome for outcome in known if outcome.probe == probe.name)
-        about = replace(subject, outcomes=(*known, *outcomes)) if probe.last else subject
-        found = before or _asked(about, probe)
-        if isinstance(found, str):
-            incomplete.append(Incomplete("diagnosis", probe.name, found))
-            found = (NotTestable(probe.name, "failed", f"the probe failed: {found}"),)
-        outcomes += found
+    answered = {outcome.probe for outcome in measured.outcomes}
+    for probe in probes:
+        if probe.name not in answered:
+            outcomes = _ask(probe, measured, incomplete)
+            measured.outcomes += outcomes
+            if probe.ends_if_cause and any(_is_cause(outcome) for outcome in outcomes):
+                break
         progress(probe.name)
-    return ordered(outcomes, catalogue, incomplete)
+    return ordered(measured.outcomes, probes, incomplete)
 
 
-def ordered(
-    outcomes: Iterable[Outcome], catalogue: Sequence[Probe], incomplete: Sequence[Incomplete] = ()
-) -> Diagnosis:
-    """Sort outcomes into a diagnosis: by severity, then as the catalogue has them."""
-    place = {probe.name: number for number, probe in enumerate(catalogue)}
-    of_all = list(outcomes)
+def ordered(outcomes: Iterable[Outcome], probes: Sequence[Probe], incomplete: Sequence[Incomplete] = ()) -> Diagnosis:
+    """Sort the outcomes of ``probes`` into a diagnosis: findings by severity, then in the order of the probes."""
+    place = {probe.name: number for number, probe in enumerate(probes)}
+    of_all = [outcome for outcome in outcomes if outcome.probe in place]
     findings = [outcome for outcome in of_all if isinstance(outcome, Finding)]
-    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), place.get(f.probe, len(place))))
+    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), place[f.probe]))
     return Diagnosis(
         findings=tuple(findings),
         ruled_out=tuple(outcome for outcome in of_all if isinstance(outcome, RuledOut)),
@@ -104,22 +98,34 @@ def ordered(
     )
 
 
-def _leaks(outcomes: Iterable[Outcome]) -> bool:
-    return any(isinstance(outcome, Finding) and outcome.probe == LEAK for outcome in outcomes)
-
-
-def _asked(subject: Subject, probe: Probe) -> tuple[Outcome, ...] | str:
-    """What the probe says, or the line that tells how it failed."""
-    missing = next((need for need in probe.needs if not subject.has(need)), None)
-    if missing is not None:
-        return (NotTestable(probe.name, *MISSING[missing]),)
-    if subject.leaks and probe.moot_with_leak:
-        return (NotTestable(probe.name, "leak", "future_leak already explains the loss"),)
+def _ask(probe: Probe, measured: Measured, incomplete: list[Incomplete]) -> tuple[Outcome, ...]:
+    """What the probe says, or why it can't; a failure of its own is added to ``incomplete``."""
+    lacking = _lacking(probe, measured)
+    if lacking is not None:
+        return (NotTestable(probe.name, *lacking),)
     try:
-        found = probe.run(subject)
+        found = probe.run(measured)
     except EvaluationError as error:
         # The model's fault and not the probe's: it returns NaN, or its forward pass fails. `not_finite` tells of that.
         return (NotTestable(probe.name, "model_failed", str(error)),)
     except Exception as error:  # noqa: BLE001 - whatever one probe trips over, the others go on
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        line = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        incomplete.append(Incomplete("diagnosis", probe.name, line))
+        return (NotTestable(probe.name, "failed", f"the probe failed: {line}"),)
     return found if isinstance(found, tuple) else (found,)
+
+
+def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | None:
+    """Why the probe can't be asked, None if it can."""
+    offered = measured.subject.model.capabilities
+    not_offered = [name for capability, name in CAPABILITY_NAMES.items() if capability in probe.capabilities - offered]
+    if not_offered:
+        return "capability", f"this model gives no {', no '.join(not_offered)}"
+    missing = next((need for need in probe.needs if not measured.subject.has(need)), None)
+    if missing is not None:
+        return MISSING[missing]
+    return ("leak", f"{LEAK} already explains the loss") if measured.leaks and probe.skipped_if_leak else None
+
+
+def _is_cause(outcome: Outcome) -> bool:
+    return isinstance(outcome, Finding) and outcome.severity == "cause"

@@ -1,29 +1,41 @@
-"""What a diagnosis is about: one checkpoint, its data, its log, and what it was seen to write.
+"""What a diagnosis is about, as plain data: one checkpoint, its data, its log, and what it was seen to write.
 
-Everything but the model and its tokenizer may be missing; a probe says in the catalogue what it needs. What is
-expensive and asked for by several probes is measured once, when the first of them asks.
+Everything but the model and its tokenizer may be missing; a probe says what it needs. What is measured of a subject is
+in :mod:`evalharness.diagnosis.measured`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from evalharness.diagnosis.data.rows import measured_rows
-from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
-from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
+from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
-    from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
-    from evalharness.records import CheckpointVerdict, Completion, LossPoint, Outcome, Problem
+    from evalharness.diagnosis.data.training_batch import TrainingBatch
+    from evalharness.models.protocols import AdapterFacts, Model, Scorer, Tokenizer, TorchModel
+    from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
 
-Need = Literal["train", "validation", "problems", "log", "logged", "adapter", "base", "observed", "generate"]
-"""What a probe may need. ``logged`` is a validation loss that was logged for this very checkpoint."""
+Need = Literal[
+    "train",
+    "validation",
+    "problems",
+    "log",
+    "logged",
+    "adapter",
+    "base",
+    "observed",
+    "generate",
+    "batch",
+    "targets",
+    "tokenizer",
+]
+"""What a probe may need. ``logged`` is a validation loss that was logged for this very checkpoint, and ``targets`` are
+those of a training batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One completion with its problem and what is wrong with it; ``passed`` is None where it was not run."""
+    """One completion with its problem and what is wrong with it; ``passed`` is None if it was not run."""
 
     problem: Problem
     completion: Completion
@@ -58,19 +70,18 @@ class Declared:
     count_padding: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """One checkpoint under diagnosis. Nothing here is changed by a probe.
+    """One checkpoint under diagnosis.
 
     ``without_adapter`` is the same model with its adapter switched off, ``base`` another model to compare with (the
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
     number of new tokens in, ids of completions out. ``logged`` is the logged validation loss of this step. ``verdict``
-    is that on ``observed``. ``adapter`` holds what is known of the adapter's tensors. ``leaks`` is set by the
-    examination once ``future_leak`` has found that positions see the future, ``outcomes`` to what the other probes
-    said for one that is asked last.
+    is that on ``observed``. ``adapter`` holds what is known of the adapter's tensors. ``batch`` is one batch of the
+    training loop, before training.
     """
 
-    model: TorchModel
+    model: Model
     tokenizer: Tokenizer
     begin_ids: tuple[int, ...] = ()
     end_ids: frozenset[int] = frozenset()
@@ -87,45 +98,45 @@ class Subject:
     observed: tuple[Observed, ...] = ()
     verdict: CheckpointVerdict | None = None
     adapter: AdapterFacts | None = None
-    leaks: bool = False
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
     seed: int = 0
-    outcomes: tuple[Outcome, ...] = ()
+    batch: TrainingBatch | None = None
 
     def has(self, need: Need) -> bool:
         """Whether what a probe needs is here."""
         if need == "adapter":
             return self.without_adapter is not None or self.adapter is not None
-        held = getattr(self, need)
-        if isinstance(held, Split):
-            return bool(held.encoded)
-        return bool(held) if isinstance(held, tuple) else held is not None
+        if need == "tokenizer":
+            return not isinstance(self.tokenizer, NoTokenizer)
+        if need == "targets":
+            return self.batch is not None and self.batch.targets is not None
+        value = getattr(self, need)
+        if isinstance(value, Split):
+            return bool(value.encoded)
+        return bool(value) if isinstance(value, tuple) else value is not None
+
+    @property
+    def torch_model(self) -> TorchModel:
+        """The model, for a probe that says that it needs ``full_logits``. Raises ``LookupError`` without them."""
+        if "full_logits" not in self.model.capabilities:
+            raise LookupError("this model gives no logits, and the probe did not say that it needs them")
+        return cast("TorchModel", self.model)
+
+    @property
+    def scorer(self) -> Scorer:
+        """The model, for a probe that has looked for ``prompt_logprobs``. Raises ``LookupError`` without them."""
+        if "prompt_logprobs" not in self.model.capabilities:
+            raise LookupError("this model gives no log-probabilities of given tokens")
+        return cast("Scorer", self.model)
+
+    @property
+    def training_batch(self) -> TrainingBatch:
+        """The batch, for a probe that says that it needs one. Raises ``LookupError`` without one."""
+        if self.batch is None:
+            raise LookupError("there is no batch, and the probe did not say that it needs one")
+        return self.batch
 
     @property
     def before(self) -> TorchModel | None:
-        """The model before this training, where there is one: the adapter switched off, or the base."""
+        """The model before this training, if there is one: the adapter switched off, or the base."""
         return self.base if self.without_adapter is None else self.without_adapter
-
-    @cached_property
-    def validation_losses(self) -> TokenLosses:
-        """The parallel loss of each target of the measured validation rows (of the training rows without any)."""
-        return self._losses(self.model, self.validation or self.train)
-
-    @cached_property
-    def train_losses(self) -> TokenLosses:
-        """The same of the measured training rows."""
-        return self._losses(self.model, self.train)
-
-    @cached_property
-    def losses_before(self) -> TokenLosses:
-        """The same of the same validation rows in the model before this training; nothing where there is none."""
-        return self._losses(self.before, self.validation or self.train)
-
-    @cached_property
-    def conventions(self) -> tuple[Recomputed, ...]:
-        """The validation loss under every convention that a training loop may have."""
-        return recomputed(self)
-
-    def _losses(self, model: TorchModel | None, split: Split | None) -> TokenLosses:
-        rows = () if split is None else split.encoded
-        return () if model is None else token_losses(model, measured_rows(rows), tuple(sorted(self.end_ids)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from evalharness.diagnosis import Diagnosis, Observed, Subject
+    from evalharness.diagnosis import Diagnosis, Measured, Observed
     from evalharness.generation import Settings
     from evalharness.models.protocols import TorchModel
     from evalharness.pipeline.work import Behaviour, Group, Work
@@ -47,12 +47,12 @@ def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[
     return complete(dataclasses.replace(work, sets=few), folder, settings)
 
 
-def subject_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour) -> Subject:
-    """Everything that is known of the checkpoint, as the probes take it."""
-    from evalharness.diagnosis import Declared, Subject
+def measured_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour) -> Measured:
+    """Everything that is known of the checkpoint, as the probes take it; what was said of its attention among it."""
+    from evalharness.diagnosis import Declared, Measured, Subject
 
     checkpoint, declared = work.checkpoint, work.manifest.loss
-    return Subject(
+    subject = Subject(
         model=checkpoint.model,
         tokenizer=checkpoint.tokenizer,
         begin_ids=checkpoint.begin_token_ids,
@@ -73,16 +73,18 @@ def subject_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour)
         generate=_greedy(work, settings),
         seed=work.options.seed,
     )
+    return Measured(subject, () if work.leak is None else (work.leak,))
 
 
-def diagnose_subject(work: Work, subject: Subject) -> Diagnosis:
-    """Ask every probe of the catalogue; what the probe of attention said is known already."""
-    from evalharness.diagnosis import CATALOGUE, examine
+def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:
+    """Ask every probe of a checkpoint, except those whose outcomes are known already."""
+    from evalharness.diagnosis import examine
+    from evalharness.diagnosis.catalogue import catalogue
 
-    work.watcher.stage("diagnosing", len(CATALOGUE))
-    known = () if work.leak is None else (work.leak,)
-    diagnosis = examine(subject, CATALOGUE, known=known, progress=lambda _: work.watcher.advance())
-    fewest = getattr(subject.model, "fewest_rows", None)
+    probes = catalogue()
+    work.watcher.stage("diagnosing", len(probes))
+    diagnosis = examine(measured, probes, progress=lambda _: work.watcher.advance())
+    fewest = getattr(measured.subject.model, "fewest_rows", None)
     if fewest is not None:
         work.watcher.say(f"memory ran out: forward passes were run in halves, down to {fewest} rows at a time")
     work.incomplete += diagnosis.incomplete

@@ -183,9 +183,10 @@ def _protocol(
 
 def _no_diagnosis() -> Diagnosis:
     """No probe could be asked: there are only completions."""
-    from evalharness.diagnosis import CATALOGUE, Diagnosis
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.diagnosis.catalogue import catalogue
 
-    return Diagnosis((), (), tuple(NotTestable(probe.name, "no_model", NOT_SEEN) for probe in CATALOGUE))
+    return Diagnosis((), (), tuple(NotTestable(probe.name, "no_model", NOT_SEEN) for probe in catalogue()))
 
 
 def _digest(files: Sequence[Path]) -> str:

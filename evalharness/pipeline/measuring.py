@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.degeneration import Degeneration
-    from evalharness.diagnosis import LossBreakdown, PairedLoss, RowLoss, Subject
+    from evalharness.diagnosis import LossBreakdown, Measured, PairedLoss, RowLoss, Subject
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion, DegenerationRate, Execution
 
@@ -73,10 +73,11 @@ def _degeneration_rates(
     return rates
 
 
-def measure_loss(work: Work, subject: Subject) -> tuple[Loss, tuple[RowLoss, ...]]:
+def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:
     """The logged loss, and where there is data the recomputed and the honest one, these by row too."""
     from evalharness.diagnosis import loss_breakdown, paired_loss
 
+    subject = measured.subject
     logged = subject.logged
     nats = None if logged is None else logged.loss_nats
     source = None if logged is None else _source(work, subject)
@@ -90,13 +91,13 @@ def measure_loss(work: Work, subject: Subject) -> tuple[Loss, tuple[RowLoss, ...
     work.watcher.stage("measuring the honest loss", 1)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
-        measured = paired_loss(work.checkpoint.model, validation.encoded, seed=work.options.seed)
-        taken = loss_breakdown(subject, measured)
+        both = paired_loss(work.checkpoint.model, validation.encoded, seed=work.options.seed)
+        taken = loss_breakdown(measured, both)
     except EvaluationError as error:
         work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
     work.watcher.advance()
-    return _loss(nats, source, measured, _convention(work, measured), taken), measured.by_row
+    return _loss(nats, source, both, _convention(work, both), taken), both.by_row
 
 
 def _loss(

@@ -159,6 +159,6 @@ def _others(folder: Path) -> tuple[OtherRun, ...]:
 
 
 def _questions() -> tuple[tuple[str, str], ...]:
-    from evalharness.diagnosis import CATALOGUE
+    from evalharness.diagnosis.catalogue import catalogue
 
-    return tuple((probe.name, probe.question) for probe in CATALOGUE)
+    return tuple((probe.name, probe.question) for probe in catalogue())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
-from evalharness.pipeline.diagnosing import diagnose_subject, subject_of, what_it_writes
+from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_it_writes
 from evalharness.pipeline.judging import judge_completions
 from evalharness.pipeline.loading import load, run_name, series_name
 from evalharness.pipeline.measuring import measure_behaviour, measure_loss
@@ -68,11 +68,11 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
         behaviour = measure_behaviour(work, completions, judge_completions(work, folder, completions))
-        subject = subject_of(work, path, settings, behaviour)
-        diagnosis = diagnose_subject(work, subject)
-        loss, by_row = measure_loss(work, subject)
+        measured = measured_of(work, path, settings, behaviour)
+        diagnosis = diagnose_subject(work, measured)
+        loss, by_row = measure_loss(work, measured)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
-        write(work, folder, card, behaviour, by_row, passage(subject))
+        write(work, folder, card, behaviour, by_row, passage(measured.subject))
         if not card.incomplete:
             folder.write(STAMP, made_of)
         return ScoreResult(card, folder.path)
@@ -124,9 +124,9 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
         behaviour = measure_behaviour(work, completions, {})
-        subject = subject_of(work, path, settings, behaviour)
-        diagnosis = diagnose_subject(work, subject)
-        loss, _ = measure_loss(work, subject)
+        measured = measured_of(work, path, settings, behaviour)
+        diagnosis = diagnose_subject(work, measured)
+        loss, _ = measure_loss(work, measured)
         return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
 
 

@@ -52,7 +52,7 @@ def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, eviden
 
 
 def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...]) -> Evidence:
-    from evalharness.diagnosis import CATALOGUE
+    from evalharness.diagnosis.catalogue import catalogue
     from evalharness.report import Evidence, Read
 
     return Evidence(
@@ -60,7 +60,7 @@ def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...
         log=tuple(work.log),
         token_text=lambda token_id: work.checkpoint.tokenizer.decode([token_id]),
         passage=tuple(Read(token.text, token.parallel_nats, token.honest_nats) for token in passage),
-        questions={probe.name: probe.question for probe in CATALOGUE},
+        questions={probe.name: probe.question for probe in catalogue()},
     )
 
 

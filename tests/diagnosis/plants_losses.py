@@ -11,7 +11,7 @@ from small_training import FAMILIES, batch, data_rows, encoded, logits_of, subje
 from torch import nn
 from torch.nn import functional
 
-from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.catalogue import catalogue
 from evalharness.diagnosis.subject import Declared, Split, Subject
 from evalharness.records import LossPoint
 
@@ -20,7 +20,7 @@ OF_LOSSES = {
     "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "easy_tokens",
     "undertrained", "overfit",
 }  # fmt: skip
-LOSS_PROBES = [probe for probe in CATALOGUE if probe.name in OF_LOSSES]
+LOSS_PROBES = [probe for probe in catalogue() if probe.name in OF_LOSSES]
 FEW_ROWS = 24
 
 

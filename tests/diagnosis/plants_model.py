@@ -53,6 +53,7 @@ def scaled_by_length():
 class CachedPlain(UncachedModel):
     """``Plain`` with keys and values kept; ``lost`` is by how much it counts new positions wrongly."""
 
+    capabilities = UncachedModel.capabilities | {"cache"}
     supports_cache = True
 
     def __init__(self, module: Plain, lost: int = 0):

@@ -5,6 +5,7 @@ import torch
 from plants_adapter import adapted, lora, lora_parts, scale_by_four, switch_off, zero
 from small_sound import of, sound
 
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.adapter import adapter
 from evalharness.models.protocols import AdapterFacts
 from evalharness.models.torch.adapted import adapter_facts, merged_facts
@@ -21,7 +22,7 @@ def finding(outcomes):
 
 @pytest.mark.parametrize("family", ["plain", "llama"])
 def test_a_trained_adapter_is_cleared_of_everything(family):
-    outcomes = adapter(adapted(family))
+    outcomes = adapter(Measured(adapted(family)))
     assert kinds(outcomes) == {RuledOut}
     assert len(outcomes) == 4
     effect = next(outcome for outcome in outcomes if "kl_nats" in outcome.evidence)
@@ -31,11 +32,11 @@ def test_a_trained_adapter_is_cleared_of_everything(family):
 
 
 def test_an_adapter_of_step_zero_rightly_changes_nothing():
-    assert kinds(adapter(adapted("plain", spoil=zero, step=0))) == {RuledOut}
+    assert kinds(adapter(Measured(adapted("plain", spoil=zero, step=0)))) == {RuledOut}
 
 
 def test_an_adapter_that_changes_nothing_at_no_known_step_is_not_testable():
-    outcomes = adapter(adapted("plain", spoil=zero, step=None))
+    outcomes = adapter(Measured(adapted("plain", spoil=zero, step=None)))
     assert Finding not in kinds(outcomes)
     assert any(isinstance(outcome, NotTestable) and "step 0" in outcome.reason for outcome in outcomes)
 
@@ -45,11 +46,11 @@ def test_an_adapter_after_one_tiny_step_is_not_called_absent():
         for part in lora_parts(module):
             part.lora_B["default"].weight.data *= 1e-9
 
-    assert Finding not in kinds(adapter(adapted("plain", spoil=shrink, step=1, original=False)))
+    assert Finding not in kinds(adapter(Measured(adapted("plain", spoil=shrink, step=1, original=False))))
 
 
 def test_without_the_weights_beneath_twice_can_not_be_told_and_is_said_so():
-    outcomes = adapter(adapted("plain", original=False))
+    outcomes = adapter(Measured(adapted("plain", original=False)))
     assert any(isinstance(outcome, NotTestable) and "once or twice" in outcome.reason for outcome in outcomes)
 
 
@@ -59,7 +60,7 @@ def test_an_adapter_over_another_base_is_not_called_twice():
         for part in lora_parts(module):
             part.get_base_layer().weight.data += 0.5 * torch.randn_like(part.get_base_layer().weight)
 
-    outcomes = adapter(adapted("plain", over=other))
+    outcomes = adapter(Measured(adapted("plain", over=other)))
     assert Finding not in kinds(outcomes)
     assert any(isinstance(outcome, NotTestable) and "no merge" in outcome.reason for outcome in outcomes)
 
@@ -67,26 +68,26 @@ def test_an_adapter_over_another_base_is_not_called_twice():
 def test_names_that_found_no_place_are_a_cause():
     made = adapted("plain")
     facts = replace(made.adapter, unmatched=("layers.9.qkv.lora_A.weight",))
-    found = finding(adapter(replace(made, adapter=facts)))
+    found = finding(adapter(Measured(replace(made, adapter=facts))))
     assert found.severity == "cause"
     assert "1 tensors of the adapter's file match nothing" in found.claim
-    assert isinstance(finding(adapter(replace(made, adapter=AdapterFacts((), ("a",))))), Finding)
+    assert isinstance(finding(adapter(Measured(replace(made, adapter=AdapterFacts((), ("a",)))))), Finding)
 
 
 def test_an_adapter_that_is_off_in_one_layer_is_found_where_the_weights_are_known():
     def one_off(module):
         lora_parts(module)[0].enable_adapters(False)
 
-    found = finding(adapter(adapted("plain", spoil=one_off)))
+    found = finding(adapter(Measured(adapted("plain", spoil=one_off))))
     assert found.evidence["wrong_weights"] == 1
     assert found.evidence["times_median"] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_the_effect_alone_can_be_asked_and_is_never_called_absent_without_its_tensors():
     made = adapted("plain", spoil=switch_off)
-    outcomes = adapter(replace(made, adapter=None))
+    outcomes = adapter(Measured(replace(made, adapter=None)))
     assert kinds(outcomes) == {NotTestable}
-    assert kinds(adapter(replace(adapted("plain"), adapter=None))) == {RuledOut}
+    assert kinds(adapter(Measured(replace(adapted("plain"), adapter=None)))) == {RuledOut}
 
 
 def merged(times, *, dtype=torch.float32, scale=1.0, family="plain"):
@@ -106,14 +107,14 @@ def merged(times, *, dtype=torch.float32, scale=1.0, family="plain"):
 @pytest.mark.parametrize("family", ["plain", "llama"])
 @pytest.mark.parametrize(("times", "words"), [(0, "not at all"), (2, "twice"), (0.5, "0.50 times")])
 def test_a_merged_file_tells_how_often_the_adapter_is_in_it(family, times, words):
-    found = finding(adapter(merged(times, family=family)))
+    found = finding(adapter(Measured(merged(times, family=family))))
     assert words in found.claim
     assert found.evidence["times_median"] == pytest.approx(times, abs=0.02)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_file_that_was_merged_once_is_cleared_in_any_precision(dtype):
-    outcomes = adapter(merged(1, dtype=dtype))
+    outcomes = adapter(Measured(merged(1, dtype=dtype)))
     assert Finding not in kinds(outcomes)
     assert any(isinstance(outcome, RuledOut) and "once" in outcome.claim for outcome in outcomes)
 
@@ -128,7 +129,7 @@ def test_a_merged_file_that_lacks_a_weight_of_the_adapter_is_found():
 def test_one_row_gives_an_answer():
     made = adapted("plain")
     one = replace(made.validation, encoded=made.validation.encoded[:1])
-    outcomes = adapter(replace(made, validation=one, train=None))
+    outcomes = adapter(Measured(replace(made, validation=one, train=None)))
     assert kinds(outcomes) == {RuledOut}
 
 

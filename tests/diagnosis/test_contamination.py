@@ -8,6 +8,7 @@ from small_training import Characters
 
 from evalharness.diagnosis import read_rows
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.contamination import N, contamination, renamed_about
 from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems
@@ -22,7 +23,8 @@ OTHER = DataRow("def area(width, height):\n", "    return width * height\n")
 
 def looked_up(*rows, of=None, **more):
     of = problem("a/1", PROMPT, SOLUTION) if of is None else of
-    return contamination(subject(scripted(context_length=None), problems=(of,), train=split([OTHER, *rows]), **more))
+    made = subject(scripted(context_length=None), problems=(of,), train=split([OTHER, *rows]), **more)
+    return contamination(Measured(made))
 
 
 def test_a_problem_that_is_in_no_row_is_cleared_with_its_figures():
@@ -87,7 +89,8 @@ def many(known):
         return {following[tuple(ids)]: 9.0} if tuple(ids) in following else {}
 
     passed = tuple(seen(p, "x", passed=i < 15 or i == 30) for i, p in enumerate(problems))
-    return contamination(subject(scripted(after), problems=tuple(problems), train=split(rows), observed=passed))
+    made = subject(scripted(after), problems=tuple(problems), train=split(rows), observed=passed)
+    return contamination(Measured(made))
 
 
 def test_seen_and_other_problems_are_scored_apart():
@@ -133,6 +136,7 @@ def test_the_real_case_has_all_of_humaneval_in_its_data():
     files = {name: shared_or_skip(f"seed/v2_{name}.jsonl") for name in ("train", "val")}
     train, validation = (Split(tuple(read_rows(path)), (), name) for name, path in files.items())
     problems = load_problems("humaneval", environment={}).problems
-    found = contamination(subject(scripted(context_length=8), problems=problems, train=train, validation=validation))
+    made = subject(scripted(context_length=8), problems=problems, train=train, validation=validation)
+    found = contamination(Measured(made))
     assert found.severity == "contributing"
     assert (found.evidence["in_training"], found.evidence["in_validation_only"]) == (146, 18)

@@ -3,6 +3,7 @@ from scripted import problem, scripted, seen, split, subject
 from small_training import CONTEXT
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.context import context
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -10,7 +11,7 @@ SHORT, LONG = DataRow("def f():\n", "    return 1\n"), DataRow("def f():\n", "#"
 
 
 def test_rows_that_are_cut_are_counted_and_found():
-    (found,) = context(subject(train=split([SHORT] * 40 + [LONG] * 10)))
+    (found,) = context(Measured(subject(train=split([SHORT] * 40 + [LONG] * 10))))
     assert isinstance(found, Finding)
     assert found.severity == "contributing"
     assert found.evidence["training rows"] == {"too_long": 10, "of": 50}
@@ -22,18 +23,18 @@ def test_rows_whose_prompt_alone_fills_the_context_are_counted_too():
     made = subject(train=split(rows))
     train = made.train
     kept = tuple(row for row in train.encoded if row.row < 20)
-    (found,) = context(subject(train=type(train)(train.rows, kept, "t")))
+    (found,) = context(Measured(subject(train=type(train)(train.rows, kept, "t"))))
     assert found.evidence["training rows"] == {"too_long": 20, "of": 40}
 
 
 def test_prompts_that_leave_no_room_are_counted_and_found():
     problems = [problem(str(i), "#" * (CONTEXT if i % 2 else CONTEXT - 1)) for i in range(20)]
-    (found,) = context(subject(problems=tuple(problems)))
+    (found,) = context(Measured(subject(problems=tuple(problems))))
     assert found.evidence["problem prompts"] == {"too_long": 10, "of": 20}
 
 
 def test_one_row_that_is_too_long_is_no_finding():
-    found = context(subject(train=split([SHORT] * 99 + [LONG])))
+    found = context(Measured(subject(train=split([SHORT] * 99 + [LONG]))))
     assert isinstance(found, RuledOut)
     assert "1 of 100 training rows" in found.claim
 
@@ -41,7 +42,7 @@ def test_one_row_that_is_too_long_is_no_finding():
 def beyond(text, reason="max_new_tokens"):
     problems = [problem(str(i), f"def f{i}():\n") for i in range(20)]
     observed = tuple(seen(p, text, reason=reason) for p in problems)
-    return context(subject(train=split([SHORT] * 20), problems=tuple(problems), observed=observed))
+    return context(Measured(subject(train=split([SHORT] * 20), problems=tuple(problems), observed=observed)))
 
 
 def test_completions_that_go_wrong_beyond_what_was_trained_are_found():
@@ -64,12 +65,12 @@ def test_completions_that_stop_in_time_are_cleared():
 
 def test_a_model_without_a_longest_input_is_judged_by_its_training_rows_alone():
     model = scripted(context_length=None)
-    found = context(subject(model, train=split([SHORT])))
+    found = context(Measured(subject(model, train=split([SHORT]))))
     assert isinstance(found, RuledOut)
     assert "the model has no longest input" in found.claim
-    assert isinstance(context(subject(model)), NotTestable)
+    assert isinstance(context(Measured(subject(model))), NotTestable)
 
 
 @pytest.mark.parametrize("more", [{}, {"validation": split([])}])
 def test_without_rows_and_problems_it_is_not_testable(more):
-    assert isinstance(context(subject(**more)), NotTestable)
+    assert isinstance(context(Measured(subject(**more))), NotTestable)

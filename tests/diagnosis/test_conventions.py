@@ -13,6 +13,7 @@ from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
 from evalharness.diagnosis.losses.conventions import reproducing, text_bytes
 from evalharness.diagnosis.losses.honest import paired_loss
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import batch_offsets
 from evalharness.diagnosis.probes.overfit import overfit
 from evalharness.diagnosis.probes.undertrained import undertrained
@@ -34,7 +35,8 @@ def few_rows(count, **more):
 
 def found(of, **how):
     wanted = {"prompt": True, "padding": False, "end": True, "smoothing": 0.0, "by_row": False, "shift": 1} | how
-    return [c for c in of.conventions if all(getattr(c.convention, name) == value for name, value in wanted.items())]
+    conventions = Measured(of).conventions
+    return [c for c in conventions if all(getattr(c.convention, name) == value for name, value in wanted.items())]
 
 
 def reference(rows, *, smoothing=0.0, padding=False, first=None, length=96, end=True):
@@ -73,9 +75,9 @@ def test_conventions_give_what_training_loops_compute():
 def test_a_logged_figure_is_reproduced_by_the_convention_that_it_was_computed_with():
     of = few_rows(20)
     loss = reference(of.validation.encoded, smoothing=0.1)
-    nearest = reproducing(of.conventions, loss)[0].convention
+    nearest = reproducing(Measured(of).conventions, loss)[0].convention
     assert (nearest.prompt, nearest.smoothing, nearest.padding) == (False, 0.1, False)
-    assert reproducing(of.conventions, 40.0) == ()
+    assert reproducing(Measured(of).conventions, 40.0) == ()
 
 
 def test_what_the_manifest_declares_is_among_the_conventions():
@@ -89,7 +91,7 @@ def test_the_cost_is_bounded():
     of, passes = subject(module(), end=True), []
     forward = of.model.logits
     of.model.logits = lambda ids: passes.append(len(ids)) or forward(ids)
-    assert of.conventions
+    assert Measured(of).conventions
     assert sum(passes) <= 350
 
 
@@ -139,13 +141,13 @@ EDGES = {
 @pytest.mark.parametrize("make", EDGES.values(), ids=EDGES.keys())
 @pytest.mark.parametrize("log", [{}, logged(3.0)], ids=["no log", "a log"])
 def test_at_the_edges_no_probe_breaks_and_none_names_a_cause(make, log):
-    diagnosis = examine(replace(make(), **log), LOSS_PROBES)
+    diagnosis = examine(Measured(replace(make(), **log)), LOSS_PROBES)
     assert diagnosis.incomplete == ()
     assert diagnosis.causes == ()
 
 
 def test_too_few_rows_are_not_testable_rather_than_cleared():
-    diagnosis = examine(replace(few_rows(1), train=None, **logged(3.0)), LOSS_PROBES)
+    diagnosis = examine(Measured(replace(few_rows(1), train=None, **logged(3.0))), LOSS_PROBES)
     cleared = {outcome.probe for outcome in diagnosis.ruled_out}
     assert cleared <= {"smoothing_floor", "overfit"}
 
@@ -172,17 +174,21 @@ def of_log(log):
     return replace(few_rows(1), train=None, log=log)
 
 
-def test_a_log_that_parts_is_overfit_and_one_that_only_wavers_is_not():
+def overfit_log(*points):
+    return overfit(Measured(of_log(course(*points))))
+
+
+def test_a_log_that_diverges_is_overfit_and_one_that_only_wavers_is_not():
     falling = [(step, "train", 4 / step) for step in range(1, 6)]
-    parts = overfit(of_log(course(*falling, (1, "validation", 3.0), (3, "validation", 2.0), (5, "validation", 2.6))))
+    parts = overfit_log(*falling, (1, "validation", 3.0), (3, "validation", 2.0), (5, "validation", 2.6))
     assert isinstance(parts, Finding)
     assert parts.evidence["lowest_logged_step"] == 3
-    wavers = overfit(of_log(course(*falling, (1, "validation", 3.0), (3, "validation", 2.0), (5, "validation", 2.05))))
+    wavers = overfit_log(*falling, (1, "validation", 3.0), (3, "validation", 2.0), (5, "validation", 2.05))
     assert isinstance(wavers, RuledOut)
     rising = [(step, "train", float(step)) for step in range(1, 6)]
-    diverges = overfit(of_log(course(*rising, (3, "validation", 2.0), (5, "validation", 2.6))))
+    diverges = overfit_log(*rising, (3, "validation", 2.0), (5, "validation", 2.6))
     assert isinstance(diverges, RuledOut)
-    assert isinstance(overfit(of_log(())), NotTestable)
+    assert isinstance(overfit_log(), NotTestable)
 
 
 class Oracle(nn.Module):
@@ -202,21 +208,21 @@ class Oracle(nn.Module):
 
 @pytest.mark.parametrize("pairs", [False, True])
 def test_a_model_that_knows_frequencies_alone_is_undertrained(pairs):
-    known = undertrained(subject(Oracle(pairs), end=True))
+    known = undertrained(Measured(subject(Oracle(pairs), end=True)))
     assert isinstance(known, Finding)
     assert ("which token follows" in known.claim) == pairs
 
 
 def test_one_split_alone_is_scored_on_other_rows_than_frequencies_are_fitted_on():
     alone = replace(subject(Oracle(pairs=True), end=True), validation=None)
-    assert isinstance(undertrained(alone), Finding)
+    assert isinstance(undertrained(Measured(alone)), Finding)
     few = replace(few_rows(12), train=None)
-    assert undertrained(few).evidence["rows"] == 6
+    assert undertrained(Measured(few)).evidence["rows"] == 6
 
 
 def test_the_breakdown_adds_up_to_the_whole():
     of = few_rows(20, base=wrapped(module(1)), **logged(loss_of(module())))
-    taken = loss_breakdown(of, paired_loss(of.model, of.validation.encoded, targets=200))
+    taken = loss_breakdown(Measured(of), paired_loss(of.model, of.validation.encoded, targets=200))
     assert (
         sum(part.targets for part in taken.by_class)
         == taken.whole.targets
@@ -235,13 +241,13 @@ def test_the_breakdown_adds_up_to_the_whole():
 def test_shares_of_the_fall_add_up_to_one_where_the_loss_fell():
     worse = module(1)
     worse.head.weight *= 30.0
-    taken = loss_breakdown(few_rows(20, base=wrapped(worse)))
+    taken = loss_breakdown(Measured(few_rows(20, base=wrapped(worse))))
     assert taken.whole.fall_nats.low > 0
     assert sum(part.share_of_fall.estimate for part in taken.by_class) == pytest.approx(1)
 
 
 def test_without_a_model_from_before_nothing_is_said_of_a_fall():
-    taken = loss_breakdown(few_rows(10))
+    taken = loss_breakdown(Measured(few_rows(10)))
     assert taken.whole.before_nats is None
     assert all(part.share_of_fall is None for part in taken.by_class)
-    assert loss_breakdown(few_rows(2)) is None
+    assert loss_breakdown(Measured(few_rows(2))) is None

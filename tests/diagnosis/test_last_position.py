@@ -6,9 +6,10 @@ from small_sound import of, sound
 from small_training import END, Characters, data_rows, encoded
 
 from evalharness.degeneration import analyse
-from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.catalogue import catalogue
 from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.last_position import last_position
 from evalharness.diagnosis.subject import Observed, Split
 from evalharness.records import Completion, Finding, NotTestable, Problem, RuledOut
@@ -17,8 +18,11 @@ pytestmark = pytest.mark.xdist_group("matrix")
 LINE_END = 95
 
 
+LEAK = Finding("future_leak", "cause", "a claim", {}, "a remedy")
+
+
 def known_leak(family="plain", **more):
-    return replace(leaky(family), leaks=True, **more)
+    return Measured(replace(leaky(family), **more), [LEAK])
 
 
 def observed(*completions, stop_reason="max_new_tokens"):
@@ -32,7 +36,7 @@ def observed(*completions, stop_reason="max_new_tokens"):
 
 
 def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end():
-    found = examine(writing("plain"), CATALOGUE)
+    found = examine(Measured(writing("plain")), catalogue())
     assert found.findings[0].probe == "future_leak"
     chain = next(f for f in found.findings if f.probe == "last_position")
     assert chain.severity == "contributing"
@@ -82,15 +86,15 @@ def test_empty_completions_without_an_end_are_not_testable():
 
 
 def test_without_a_leak_there_is_nothing_to_ask():
-    assert isinstance(last_position(of(sound("plain"))), NotTestable)
+    assert isinstance(last_position(Measured(of(sound("plain")))), NotTestable)
 
 
 def test_the_examination_tells_the_probe_of_the_leak_that_it_found_or_was_told():
     made = replace(of(LEAKS["in the last layer"]("plain")), observed=observed(*[[LINE_END] * 9] * 9))
     rows = data_rows(40, 1)
     made = replace(made, train=Split(tuple(rows), encoded(rows), "train.jsonl"))
-    first = examine(made, CATALOGUE)
+    first = examine(Measured(made), catalogue())
     assert "last_position" in {finding.probe for finding in first.findings}
     leak = next(finding for finding in first.findings if finding.probe == "future_leak")
-    later = [probe for probe in CATALOGUE if probe.name == "last_position"]
-    assert examine(made, later, known=[leak]).findings[0].probe == "last_position"
+    later = [probe for probe in catalogue() if probe.name == "last_position"]
+    assert examine(Measured(made, [leak]), later).findings[0].probe == "last_position"

@@ -6,6 +6,7 @@ from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
 from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
@@ -14,7 +15,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 
 
 def test_a_healthy_model_is_cleared_of_all_that_can_be_tested():
-    found = examine(healthy("llama"), LOSS_PROBES)
+    found = examine(Measured(healthy("llama")), LOSS_PROBES)
     assert found.findings == ()
     assert [outcome.probe for outcome in found.not_testable] == ["easy_tokens"]
     assert len(found.ruled_out) == len(LOSS_PROBES) - 1
@@ -50,35 +51,35 @@ def untrained(kind):
 def test_an_untrained_model_has_no_cause(kind, with_log):
     module = untrained(kind)
     log = logged(loss_of(module)) if with_log else {}
-    assert examine(subject(module, end=True, **log), LOSS_PROBES).causes == ()
+    assert examine(Measured(subject(module, end=True, **log)), LOSS_PROBES).causes == ()
 
 
 def test_a_tied_model_that_gives_its_input_is_accused_only_by_its_log():
     module = tied()
-    assert isinstance(label_shift(subject(module, end=True)), NotTestable)
-    assert isinstance(label_shift(subject(module, end=True, **logged(loss_of(module)))), NotTestable)
-    accused = label_shift(subject(module, end=True, **logged(loss_of(module, shift=0))))
+    assert isinstance(label_shift(Measured(subject(module, end=True))), NotTestable)
+    assert isinstance(label_shift(Measured(subject(module, end=True, **logged(loss_of(module))))), NotTestable)
+    accused = label_shift(Measured(subject(module, end=True, **logged(loss_of(module, shift=0)))))
     assert isinstance(accused, Finding)
     assert accused.evidence["best_offset"] == 0
 
 
-def test_a_leak_makes_the_losses_moot_but_its_parallel_loss_still_reproduces_the_log():
+def test_a_leak_explains_the_losses_but_its_parallel_loss_still_reproduces_the_log():
     torch.manual_seed(0)
     module = plain(full)
     train(module, encoded(data_rows(200, 1), end=True), steps=60)
     leaky = subject(module, end=True, **logged(loss_of(module)))
     leak = Finding("future_leak", "cause", "It leaks.", {}, "Mask.")
-    found = examine(leaky, LOSS_PROBES, known=(leak,))
-    assert {o.probe for o in found.not_testable} == {probe.name for probe in LOSS_PROBES if probe.moot_with_leak}
-    assert isinstance(loss_mismatch(leaky), RuledOut)
+    found = examine(Measured(leaky, [leak]), LOSS_PROBES)
+    assert {o.probe for o in found.not_testable} == {probe.name for probe in LOSS_PROBES if probe.skipped_if_leak}
+    assert isinstance(loss_mismatch(Measured(leaky)), RuledOut)
 
 
 @pytest.mark.slow
 def test_padding_that_was_learned_shows_without_a_log_and_what_was_not_is_cleared():
-    learned = padding_in_loss(subject(trained("plain", count_padding=True), end=True))
+    learned = padding_in_loss(Measured(subject(trained("plain", count_padding=True), end=True)))
     assert isinstance(learned, Finding)
     assert learned.severity == "contributing"
-    assert isinstance(padding_in_loss(subject(trained("plain"), end=True)), RuledOut)
+    assert isinstance(padding_in_loss(Measured(subject(trained("plain"), end=True))), RuledOut)
 
 
 @pytest.mark.slow
@@ -86,7 +87,7 @@ def test_what_the_manifest_says_of_the_loss_is_checked_and_never_believed():
     module = trained("plain")
     honest, lying = Declared(0.0, True, False), Declared(0.3, True, False)
     log = logged(loss_of(module))
-    assert isinstance(loss_mismatch(subject(module, end=True, declared=honest, **log)), RuledOut)
-    found = loss_mismatch(subject(module, end=True, declared=lying, **log))
+    assert isinstance(loss_mismatch(Measured(subject(module, end=True, declared=honest, **log))), RuledOut)
+    found = loss_mismatch(Measured(subject(module, end=True, declared=lying, **log)))
     assert isinstance(found, Finding)
     assert found.severity == "note"

@@ -11,6 +11,7 @@ from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, subject
 from torch import nn
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.batch_invariance import batch_invariance
 from evalharness.diagnosis.probes.cache_mismatch import cache_mismatch
 from evalharness.diagnosis.probes.future_leak import future_leak_of
@@ -21,6 +22,7 @@ from evalharness.diagnosis.subject import Split
 from evalharness.models.torch.model import UncachedModel
 from evalharness.records import Finding, NotTestable, Problem, RuledOut
 
+LEAK = Finding("future_leak", "cause", "a claim", {}, "a remedy")
 PROBES = [future_leak_of, stochastic_forward, batch_invariance, cache_mismatch, not_finite]
 
 
@@ -34,7 +36,7 @@ def bare(**more):
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_without_rows_and_problems_nothing_is_cleared(probe):
-    assert all(isinstance(outcome, NotTestable) for outcome in answers(probe(bare())))
+    assert all(isinstance(outcome, NotTestable) for outcome in answers(probe(Measured(bare()))))
 
 
 @pytest.mark.parametrize("probe", [future_leak_of, stochastic_forward, batch_invariance, not_finite])
@@ -49,14 +51,14 @@ def test_problems_alone_are_enough(probe):
             return super().encode(text)
 
     made = bare(problems=(unspelled, problem), tokenizer=Strict())
-    assert any(isinstance(outcome, RuledOut) for outcome in answers(probe(made)))
+    assert any(isinstance(outcome, RuledOut) for outcome in answers(probe(Measured(made))))
 
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_one_row_is_enough(probe):
     made = cached("plain")
     made = replace(made, train=None, validation=replace(made.validation, encoded=made.validation.encoded[:1]))
-    assert [type(outcome) for outcome in answers(probe(made))] == [RuledOut]
+    assert [type(outcome) for outcome in answers(probe(Measured(made)))] == [RuledOut]
 
 
 @pytest.mark.parametrize("length", [2, 3, 5])
@@ -64,10 +66,10 @@ def test_short_contexts_can_be_asked(length):
     made = of(sound("plain"))
     made = replace(made, model=UncachedModel(sound("plain"), context_length=length, vocabulary_rows=VOCABULARY))
     for probe in (stochastic_forward, batch_invariance, not_finite, vocabulary):
-        assert not any(isinstance(outcome, Finding) for outcome in answers(probe(made)))
+        assert not any(isinstance(outcome, Finding) for outcome in answers(probe(Measured(made))))
     made = cached("plain")
     made.model.context_length = length
-    assert isinstance(cache_mismatch(made), RuledOut)
+    assert isinstance(cache_mismatch(Measured(made)), RuledOut)
 
 
 class HoldsOut(nn.Module):
@@ -81,7 +83,7 @@ class HoldsOut(nn.Module):
 
 @pytest.mark.parametrize("probe", [*PROBES[:3], not_finite, vocabulary])
 def test_ids_held_out_by_infinity_are_no_fault(probe):
-    assert not any(isinstance(outcome, Finding) for outcome in answers(probe(subject(HoldsOut()))))
+    assert not any(isinstance(outcome, Finding) for outcome in answers(probe(Measured(subject(HoldsOut())))))
 
 
 # stochastic_forward
@@ -89,7 +91,7 @@ def test_ids_held_out_by_infinity_are_no_fault(probe):
 
 @pytest.mark.parametrize("family", ["plain", "llama"])
 def test_even_a_little_dropout_is_found(family):
-    found = stochastic_forward(noisy(family, p=0.002))
+    found = stochastic_forward(Measured(noisy(family, p=0.002)))
     assert isinstance(found, Finding)
     assert found.evidence["differing_passes"] == 32
 
@@ -98,17 +100,17 @@ def test_the_noise_of_a_model_leaves_no_trace_in_the_program_and_gives_the_same_
     made = noisy("plain")
     torch.manual_seed(3)
     before = torch.random.get_rng_state()
-    first = stochastic_forward(made)
+    first = stochastic_forward(Measured(made))
     assert torch.equal(torch.random.get_rng_state(), before)
     torch.manual_seed(4)
-    assert stochastic_forward(made) == first
+    assert stochastic_forward(Measured(made)) == first
 
 
 @pytest.mark.parametrize("probe", [batch_invariance, cache_mismatch])
 def test_noise_is_not_taken_for_a_fault_of_the_batch_or_of_the_cache(probe):
     made = noisy("plain")
     made = replace(made, model=replace_forward(cached("plain").model, made.model))
-    outcomes = answers(probe(made))
+    outcomes = answers(probe(Measured(made)))
     assert all(isinstance(outcome, NotTestable) and "nothing to compare" in outcome.reason for outcome in outcomes)
 
 
@@ -121,12 +123,12 @@ def replace_forward(model, other):
 
 
 def test_a_leak_is_not_blamed_on_padding():
-    leaks = replace(of(LEAKS["in the last layer"]("plain")), leaks=True)
+    leaks = Measured(of(LEAKS["in the last layer"]("plain")), [LEAK])
     assert [type(outcome) for outcome in batch_invariance(leaks)] == [RuledOut, NotTestable]
 
 
 def test_neighbours_are_asked_for_in_a_leaky_model_too():
-    assert isinstance(answers(batch_invariance(replace(mixing_neighbours("plain"), leaks=True)))[0], Finding)
+    assert isinstance(answers(batch_invariance(Measured(mixing_neighbours("plain"), [LEAK])))[0], Finding)
 
 
 def test_padding_that_costs_next_to_nothing_is_no_cause():
@@ -134,17 +136,17 @@ def test_padding_that_costs_next_to_nothing_is_no_cause():
     made.model.module.head.weight.data *= 0.001
     made.model.module.head.bias.data.zero_()
     made.model.module.head.weight.data *= 10
-    severities = [outcome.severity for outcome in batch_invariance(made) if isinstance(outcome, Finding)]
+    severities = [outcome.severity for outcome in batch_invariance(Measured(made)) if isinstance(outcome, Finding)]
     assert severities == ["contributing"]
 
 
 def test_padding_on_the_left_is_tried_where_a_mask_is_taken():
-    (cleared,) = batch_invariance(cached("plain"))
+    (cleared,) = batch_invariance(Measured(cached("plain")))
     assert "masked padding on the left" in cleared.claim
     made = cached("plain")
     ignoring = made.model.cached_logits
     made.model.cached_logits = lambda ids, mask, positions, cache: ignoring(ids, mask * 0 + 1, positions, cache)
-    found, _ = batch_invariance(made)
+    found, _ = batch_invariance(Measured(made))
     assert found.severity == "contributing"
     assert found.evidence["side"] == "left"
 
@@ -153,20 +155,20 @@ def test_padding_on_the_left_is_tried_where_a_mask_is_taken():
 
 
 def test_a_model_without_a_cache_is_not_testable():
-    assert isinstance(cache_mismatch(of(sound("plain"))), NotTestable)
+    assert isinstance(cache_mismatch(Measured(of(sound("plain")))), NotTestable)
 
 
 def test_a_cache_is_asked_even_where_generation_does_not_trust_it():
     made = cached("llama", lost=1)
     made.model.supports_cache = False
-    assert isinstance(cache_mismatch(made), Finding)
+    assert isinstance(cache_mismatch(Measured(made)), Finding)
 
 
 def test_a_forward_that_returns_no_cache_is_not_testable():
     made = cached("plain")
     forward = made.model.cached_logits
     made.model.cached_logits = lambda *args: (forward(*args)[0], None)
-    assert isinstance(cache_mismatch(made), NotTestable)
+    assert isinstance(cache_mismatch(Measured(made)), NotTestable)
 
 
 def test_a_model_that_looks_at_nothing_but_the_token_has_nothing_to_keep():
@@ -178,7 +180,7 @@ def test_a_model_that_looks_at_nothing_but_the_token_has_nothing_to_keep():
         def forward(self, ids):
             return self.table(ids)
 
-    assert isinstance(cache_mismatch(subject(Bag())), NotTestable)
+    assert isinstance(cache_mismatch(Measured(subject(Bag()))), NotTestable)
 
 
 # vocabulary
@@ -192,7 +194,7 @@ def test_an_id_of_the_data_without_a_row_is_a_cause():
     made = of(sound("plain"))
     row = replace(made.train.encoded[0], ids=(5, VOCABULARY))
     made = replace(made, train=replace(made.train, encoded=(row, *made.train.encoded[1:])))
-    (found,) = findings(vocabulary(made))
+    (found,) = findings(vocabulary(Measured(made)))
     assert found.severity == "cause"
     assert found.evidence["highest_id_of_data"] == VOCABULARY
 
@@ -200,7 +202,7 @@ def test_an_id_of_the_data_without_a_row_is_a_cause():
 def test_one_text_of_many_that_does_not_come_back_is_a_note():
     made = of(sound("plain"))
     rows = (DataRow("", "naïve\n"), *made.validation.rows[:99])
-    (found,) = findings(vocabulary(replace(made, train=None, validation=replace(made.validation, rows=rows))))
+    (found,) = findings(vocabulary(Measured(replace(made, train=None, validation=replace(made.validation, rows=rows)))))
     assert found.severity == "note"
     assert found.evidence["was"].startswith("ï")
 
@@ -210,11 +212,11 @@ def test_a_space_before_the_text_and_composed_characters_are_no_loss():
         def decode(self, ids):
             return " " + super().decode(ids)
 
-    assert findings(vocabulary(replace(of(sound("plain")), tokenizer=Spaced()))) == []
+    assert findings(vocabulary(Measured(replace(of(sound("plain")), tokenizer=Spaced())))) == []
 
 
 def test_without_texts_the_round_trip_is_not_testable_and_the_range_is():
-    outcomes = vocabulary(bare(tokenizer=Tidy()))
+    outcomes = vocabulary(Measured(bare(tokenizer=Tidy())))
     assert any(isinstance(outcome, NotTestable) for outcome in outcomes)
     assert any(isinstance(outcome, RuledOut) and "Every id has a row" in outcome.claim for outcome in outcomes)
 
@@ -222,7 +224,7 @@ def test_without_texts_the_round_trip_is_not_testable_and_the_range_is():
 def test_rows_that_were_never_trained_are_a_note_where_texts_use_them():
     made = of(sound("plain"))
     made.model.module.embedding.weight.data[Characters().encode("d")[0]] = 0.0
-    (found,) = findings(vocabulary(made))
+    (found,) = findings(vocabulary(Measured(made)))
     assert found.severity == "note"
     assert found.evidence["used_small_rows"] == 1
 
@@ -230,8 +232,8 @@ def test_rows_that_were_never_trained_are_a_note_where_texts_use_them():
 def test_a_padded_vocabulary_that_gets_probability_is_a_note():
     made = of(sound("plain"))
     made.model.module.head.bias.data[PAD] = 20.0
-    assert findings(vocabulary(made)) == []
-    (found,) = findings(vocabulary(replace(made, held_out_ids=(PAD,))))
+    assert findings(vocabulary(Measured(made))) == []
+    (found,) = findings(vocabulary(Measured(replace(made, held_out_ids=(PAD,)))))
     assert found.severity == "note"
     assert found.evidence["mass_low"] > 0.01
 
@@ -242,7 +244,7 @@ def test_a_padded_vocabulary_that_gets_probability_is_a_note():
 def test_a_parameter_that_is_not_finite_is_found_where_no_input_reaches_it():
     made = of(sound("llama"))
     made.model.module.model.embed_tokens.weight.data[PAD] = float("nan")
-    found = not_finite(made)
+    found = not_finite(Measured(made))
     assert isinstance(found, Finding)
     assert found.evidence["rows_not_finite"] == 0
     assert "embed_tokens" in found.claim
@@ -256,14 +258,14 @@ def test_a_row_of_the_mask_in_which_everything_is_hidden_is_found():
         return torch.cat([output[:, :1] * hidden[0], output[:, 1:]], dim=1)
 
     made.model.module.layers[1].register_forward_hook(hide_all)
-    assert isinstance(not_finite(made), Finding)
+    assert isinstance(not_finite(Measured(made)), Finding)
 
 
 def test_all_ids_held_out_at_a_position_is_not_finite():
     made = of(sound("plain"))
     logits = made.model.logits
     made.model.logits = lambda ids: logits(ids).masked_fill((ids == ids[:, :1])[..., None], -torch.inf)
-    assert isinstance(not_finite(made), Finding)
+    assert isinstance(not_finite(Measured(made)), Finding)
 
 
 # future_leak
@@ -281,7 +283,7 @@ def transformers_model(name, **more):
 
 def test_a_class_of_transformers_that_attends_to_the_future_is_found():
     """XLNet's forward sees everything without a permutation mask, and it is listed among the causal models."""
-    found = future_leak_of(transformers_model("XLNet", d_model=32, n_layer=2, n_head=4, d_inner=64))
+    found = future_leak_of(Measured(transformers_model("XLNet", d_model=32, n_layer=2, n_head=4, d_inner=64)))
     assert isinstance(found, Finding)
 
 
@@ -296,14 +298,14 @@ def test_doge_is_cleared_with_the_mask_that_it_asks_for_and_found_without(monkey
     from transformers.models.doge import modeling_doge
 
     made = transformers_model("Doge", num_key_value_heads=2, **SMALL)
-    assert isinstance(future_leak_of(made), RuledOut)
+    assert isinstance(future_leak_of(Measured(made)), RuledOut)
     create = modeling_doge.create_causal_mask
 
     def skipping(*args, **kwargs):
         return create(*args, **{k: v for k, v in kwargs.items() if k != "allow_is_causal_skip"})
 
     monkeypatch.setattr(modeling_doge, "create_causal_mask", skipping)
-    assert isinstance(future_leak_of(made), Finding)
+    assert isinstance(future_leak_of(Measured(made)), Finding)
 
 
 @pytest.mark.parametrize("name", ["RoFormer", "RemBert", "MegatronBert"])
@@ -311,10 +313,10 @@ def test_classes_that_once_attended_to_the_future_are_cleared_as_installed(name)
     """huggingface/transformers#48745."""
     more = {"RoFormer": {"embedding_size": 32}, "RemBert": {"input_embedding_size": 32, "output_embedding_size": 32}}
     made = transformers_model(name, is_decoder=True, **SMALL, **more.get(name, {}))
-    assert isinstance(future_leak_of(made), RuledOut)
+    assert isinstance(future_leak_of(Measured(made)), RuledOut)
 
 
 def test_empty_splits_are_like_none():
     empty = Split((), (), "empty.jsonl")
     made = replace(of(sound("plain")), train=empty, validation=empty)
-    assert isinstance(future_leak_of(made), NotTestable)
+    assert isinstance(future_leak_of(Measured(made)), NotTestable)

@@ -3,6 +3,7 @@ from scripted import follower, problem, scripted, seen, split, subject
 from small_training import END, FAMILIES, data_rows, encoded, wrapped
 
 from evalharness.diagnosis.data.rows import DataRow, TokenRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.no_end_token import no_end_token
 from evalharness.diagnosis.subject import Split
 from evalharness.errors import EvaluationError
@@ -13,9 +14,8 @@ ENDS = frozenset({END})
 
 def asked(more=lambda _: {}, *, end=False, **others):
     train = split(end=end)
-    return no_end_token(
-        subject(scripted(follower(encoded(data_rows(20, 1)), more)), train=train, end_ids=ENDS, **others)
-    )
+    model = scripted(follower(encoded(data_rows(20, 1)), more))
+    return no_end_token(Measured(subject(model, train=train, end_ids=ENDS, **others)))
 
 
 def test_an_end_that_is_pushed_down_everywhere_is_found_with_its_figures():
@@ -61,7 +61,7 @@ def test_an_untrained_model_is_never_blamed(family, scale):
     module = FAMILIES[family]()
     for parameter in module.parameters():
         parameter.data *= scale
-    found = no_end_token(subject(wrapped(module), train=split(), end_ids=ENDS))
+    found = no_end_token(Measured(subject(wrapped(module), train=split(), end_ids=ENDS)))
     assert isinstance(found, NotTestable | RuledOut)
 
 
@@ -76,13 +76,13 @@ def test_an_untrained_model_is_never_blamed(family, scale):
     ids=["none", "one", "running text", "cut rows"],
 )
 def test_without_two_true_ends_it_is_not_testable(train, reason):
-    found = no_end_token(subject(train=train, end_ids=ENDS))
+    found = no_end_token(Measured(subject(train=train, end_ids=ENDS)))
     assert isinstance(found, NotTestable)
     assert found.reason.startswith(reason)
 
 
 def test_without_an_end_token_it_is_not_testable():
-    assert "no end token is known" in no_end_token(subject(train=split())).reason
+    assert "no end token is known" in no_end_token(Measured(subject(train=split()))).reason
 
 
 def test_nan_is_an_error():

@@ -5,6 +5,7 @@ from scripted import follower, problem, scripted, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.prompt_format import prompt_format
 from evalharness.diagnosis.subject import Split
 from evalharness.diagnosis.trials.greedy_trials import Asked, askable, completed, new_tokens
@@ -30,7 +31,8 @@ def writing(healthy, seen=None):
 
 def asked(healthy, *, train=None, problems=PROBLEMS, seen=None, **more):
     model = None if train is None else scripted(follower(train.encoded))
-    return prompt_format(subject(model, problems=problems, train=train, generate=writing(healthy, seen), **more))
+    made = subject(model, problems=problems, train=train, generate=writing(healthy, seen), **more)
+    return prompt_format(Measured(made))
 
 
 def headed(head, tail=""):
@@ -101,9 +103,9 @@ def test_a_newline_that_is_part_of_a_token_across_the_boundary_is_left_to_that_p
             return super().encode(text.replace("\n    ", "~"))
 
     made = subject(problems=PROBLEMS, generate=writing(lambda text: not text.endswith("\n")))
-    assert isinstance(prompt_format(made), Finding)
+    assert isinstance(prompt_format(Measured(made)), Finding)
     made = replace(made, tokenizer=Merging())
-    assert isinstance(prompt_format(made), NotTestable)
+    assert isinstance(prompt_format(Measured(made)), NotTestable)
 
 
 @pytest.mark.parametrize("train", [None, split(data_rows(3, 1)), Split((DataRow("", "x"),) * 20, (), "t")])
@@ -121,16 +123,16 @@ def test_prompts_that_do_not_fit_make_it_not_testable():
 def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
     ids = (*Characters().encode(ANSWERS[0]), END, *Characters().encode(LOOP))[:48]
     made = subject(problems=PROBLEMS[:1], generate=lambda prompts, _: [ids] * len(prompts), end_ids=frozenset({END}))
-    assert prompt_format(made).evidence["degenerate"] == 0
+    assert prompt_format(Measured(made)).evidence["degenerate"] == 0
     stopping = (problem("p", "def f():\n", stop=("\nx",)),)
     text = "    return 1\n" + "x = 1\n" * 20
     made = subject(problems=stopping, generate=lambda prompts, n: [tuple(Characters().encode(text))[:n]] * len(prompts))
-    assert prompt_format(made).evidence["degenerate"] == 0
+    assert prompt_format(Measured(made)).evidence["degenerate"] == 0
 
 
 def test_a_model_that_knows_nothing_knows_no_format_either():
     made = subject(problems=PROBLEMS, train=headed("Q: "), generate=writing(lambda text: text.startswith("Q: ")))
-    found = prompt_format(made)
+    found = prompt_format(Measured(made))
     assert isinstance(found, NotTestable)
     assert "no better than the frequency of tokens" in found.reason
 
@@ -140,7 +142,7 @@ def test_a_few_answers_to_all_problems_stay_so_when_they_are_asked_in_two_goes()
         numbers = [int(Characters().decode(ids).partition("(")[0].removeprefix("def f")) for ids in prompts]
         return [tuple(Characters().encode(f"    return max({'abc'[n % 3]}, n)\n")) for n in numbers]
 
-    found = prompt_format(subject(problems=PROBLEMS, generate=generate))
+    found = prompt_format(Measured(subject(problems=PROBLEMS, generate=generate)))
     assert isinstance(found, RuledOut)
     changes = [figures for name, figures in found.evidence.items() if name.startswith("with")]
     assert [(figures["degenerate_before"], figures["better"]) for figures in changes] == [(1.0, 0)] * 2

@@ -4,9 +4,10 @@ import pytest
 from scripted import problem, scripted, seen, split, subject
 from small_training import Characters
 
-from evalharness.diagnosis.catalogue import Probe
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import MISSING, examine
+from evalharness.diagnosis.measured import Measured
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.self_reinforcement import forced_copies, reference_curve, self_reinforcement
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -32,8 +33,9 @@ def always(ids):
 
 def asked(after=copier, *, outcomes=(CLEARED,), verdict="collapsed", rows=None, observed=LOOPS, **more):
     validation = split(ROWS if rows is None else rows)
-    made = subject(scripted(after, context_length=400), validation=validation, verdict=verdict, observed=observed)
-    return self_reinforcement(type(made)(**{**vars(made), "outcomes": tuple(outcomes), **more}))
+    model = scripted(after, context_length=400)
+    made = subject(model, **{"validation": validation, "verdict": verdict, "observed": observed, **more})
+    return self_reinforcement(Measured(made, outcomes))
 
 
 def test_copies_that_make_copies_likelier_are_named_where_all_else_is_cleared():
@@ -123,13 +125,15 @@ def test_nan_is_an_error():
         asked(lambda _: {0: math.nan})
 
 
-def test_a_probe_that_is_asked_last_is_told_what_the_others_said():
-    heard = []
-    said = RuledOut("first", "c", {})
-    probes = [
-        Probe("first", "?", "note", (), 0, lambda _: said),
-        Probe("last", "?", "note", (), 0, lambda s: heard.append(s.outcomes) or said, last=True),
-        Probe("other", "?", "note", (), 0, lambda s: heard.append(s.outcomes) or said),
-    ]
-    examine(subject(), probes, known=[CLEARED])
-    assert heard == [(CLEARED, said), ()]
+def test_a_probe_is_told_what_those_before_it_said_and_what_was_known():
+    heard = {}
+
+    def probe(name):
+        def run(measured):
+            heard[name] = list(measured.outcomes)
+            return RuledOut(name, "c", {})
+
+        return Probe(name=name, question="?", run=run, order=0, at_most="note", forward_passes=0)
+
+    examine(Measured(subject(), [CLEARED]), [probe("first"), probe("last")])
+    assert heard == {"first": [CLEARED], "last": [CLEARED, RuledOut("first", "c", {})]}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from small_training import plain, subject
 from torch.nn import functional
 
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.smoothing_floor import floor_nats, smoothing_floor
 from evalharness.diagnosis.subject import Declared
 from evalharness.records import Finding, LossPoint, NotTestable, RuledOut
@@ -37,6 +38,7 @@ class OfSeed:
     """A model of 8,000 ids of which nothing but their number is asked."""
 
     vocabulary_rows = 8000
+    capabilities = frozenset({"full_logits"})
 
 
 def of_log(points, **more):
@@ -54,28 +56,30 @@ END_OF_LOG = [
 
 
 def test_a_log_near_the_floor_alone_is_a_note_where_smoothing_is_declared_and_else_proves_nothing():
-    found = smoothing_floor(of_log(END_OF_LOG, declared=Declared(label_smoothing=0.1)))
+    found = smoothing_floor(Measured(of_log(END_OF_LOG, declared=Declared(label_smoothing=0.1))))
     assert isinstance(found, Finding)
     assert found.severity == "note"
     assert found.evidence["above_floor_nats"] == pytest.approx(0.0302, abs=1e-4)
-    assert isinstance(smoothing_floor(of_log(END_OF_LOG)), NotTestable)
-    assert isinstance(smoothing_floor(of_log(END_OF_LOG, declared=Declared(label_smoothing=0.0))), NotTestable)
+    assert isinstance(smoothing_floor(Measured(of_log(END_OF_LOG))), NotTestable)
+    unsmoothed = of_log(END_OF_LOG, declared=Declared(label_smoothing=0.0))
+    assert isinstance(smoothing_floor(Measured(unsmoothed)), NotTestable)
 
 
 @pytest.mark.parametrize("loss", [0.2, 2.5, 6.0])
 def test_a_log_far_from_every_floor_is_cleared(loss):
     log = [LossPoint(1, "validation", loss, "log")]
-    assert isinstance(smoothing_floor(of_log(log, declared=Declared(label_smoothing=0.1))), RuledOut)
+    assert isinstance(smoothing_floor(Measured(of_log(log, declared=Declared(label_smoothing=0.1)))), RuledOut)
 
 
 def test_a_plain_loss_that_happens_to_be_of_the_size_of_a_floor_is_cleared_by_the_model():
     torch.manual_seed(0)
     log = (LossPoint(1, "validation", floor_nats(0.1, 98) + 0.02, "log"),)
     said = Declared(label_smoothing=0.1)
-    found = smoothing_floor(subject(plain().eval().requires_grad_(requires_grad=False), log=log, declared=said))
+    module = plain().eval().requires_grad_(requires_grad=False)
+    found = smoothing_floor(Measured(subject(module, log=log, declared=said)))
     assert isinstance(found, RuledOut)
     assert math.isfinite(found.evidence["recomputed_nats"])
 
 
 def test_without_a_log_there_is_nothing_to_compare():
-    assert isinstance(smoothing_floor(of_log([])), NotTestable)
+    assert isinstance(smoothing_floor(Measured(of_log([]))), NotTestable)

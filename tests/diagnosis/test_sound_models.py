@@ -6,8 +6,9 @@ import pytest
 import torch
 from sound_models import UNTRAINED
 
-from evalharness.diagnosis.catalogue import CATALOGUE
+from evalharness.diagnosis.catalogue import catalogue
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.measured import Measured
 
 MODEL_PROBES = [
     "future_leak", "last_position", "adapter", "stochastic_forward", "batch_invariance", "cache_mismatch",
@@ -19,7 +20,7 @@ MODEL_PROBES = [
 def test_no_probe_names_a_cause_in_a_sound_model(make):
     made = make()
     before = copy.deepcopy(made.model.module.state_dict())
-    found = examine(made, [probe for probe in CATALOGUE if probe.name in MODEL_PROBES])
+    found = examine(Measured(made), [probe for probe in catalogue() if probe.name in MODEL_PROBES])
     assert found.causes == ()
     assert [finding for finding in found.findings if finding.severity == "contributing"] == []
     assert found.incomplete == ()

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from scripted import problem, split, subject
 from small_training import Characters, data_rows
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.token_boundary import token_boundary
 from evalharness.diagnosis.subject import Split
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -30,7 +33,7 @@ def writing(healthy):
 
 def asked(healthy=None, **more):
     made = subject(problems=PROBLEMS, train=split(), generate=writing(healthy) if healthy else None, **more)
-    return token_boundary(type(made)(**{**vars(made), "tokenizer": Merging()}))
+    return token_boundary(Measured(replace(made, tokenizer=Merging())))
 
 
 def test_where_the_whole_prompt_breaks_the_model_it_contributes():
@@ -49,14 +52,14 @@ def test_a_difference_that_does_not_better_anything_is_a_note(healthy):
 
 
 def test_a_tokenizer_of_characters_is_cleared():
-    found = token_boundary(subject(problems=PROBLEMS, train=split()))
+    found = token_boundary(Measured(subject(problems=PROBLEMS, train=split())))
     assert isinstance(found, RuledOut)
     assert "all 20 training rows and all 20 problems" in found.claim
 
 
 def test_rows_alone_are_enough():
     made = subject(train=split(data_rows(5, 1)))
-    assert token_boundary(made).evidence["rows"] == 5
+    assert token_boundary(Measured(made)).evidence["rows"] == 5
 
 
 def test_what_the_vocabulary_lacks_is_passed_over():
@@ -68,9 +71,9 @@ def test_what_the_vocabulary_lacks_is_passed_over():
 
     rows = (DataRow("a", "b"), DataRow("a!", "b"), DataRow("a", "!"))
     made = subject(train=Split(rows, (), "t"))
-    assert token_boundary(type(made)(**{**vars(made), "tokenizer": Lacking()})).evidence["rows"] == 1
+    assert token_boundary(Measured(replace(made, tokenizer=Lacking()))).evidence["rows"] == 1
 
 
 @pytest.mark.parametrize("rows", [(), (DataRow("", "text"),), (DataRow("prompt", ""),)])
 def test_without_a_prompt_and_a_completion_it_is_not_testable(rows):
-    assert isinstance(token_boundary(subject(train=Split(rows, (), "t"))), NotTestable)
+    assert isinstance(token_boundary(Measured(subject(train=Split(rows, (), "t")))), NotTestable)

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from evalharness.diagnosis import Subject
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.adapter import adapter as examined
 from evalharness.errors import CheckpointError
 from evalharness.records import Finding, RuledOut
@@ -210,7 +211,7 @@ def test_a_merged_checkpoint_tells_how_often_its_adapter_is_in_it(project, make_
     checkpoint = project.load("merged.pt")
     assert checkpoint.without_adapter is None
     assert adapter / "adapter_model.safetensors" in checkpoint.files
-    outcomes = examined(Subject(checkpoint.model, checkpoint.tokenizer, adapter=checkpoint.adapter))
+    outcomes = examined(Measured(Subject(checkpoint.model, checkpoint.tokenizer, adapter=checkpoint.adapter)))
     found = [outcome.claim for outcome in outcomes if isinstance(outcome, Finding)]
     assert len(found) == (times != 1)
     assert all({0: "not at all", 2: "twice"}[times] in claim for claim in found)

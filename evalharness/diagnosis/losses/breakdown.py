@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.losses.honest import PairedLoss
     from evalharness.diagnosis.losses.token_losses import TokenLosses
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Interval
 
@@ -100,10 +101,10 @@ class Fall:
         return ratio_over_rows(parts, wholes, seed=self.seed)
 
 
-def fall(subject: Subject) -> Fall:
+def fall(measured: Measured) -> Fall:
     """The targets of the measured validation rows (of the training rows without any), each with its class."""
-    losses = subject.validation_losses
-    before = tuple(map(counted_nll, subject.losses_before)) if subject.before is not None else None
+    subject, losses = measured.subject, measured.validation_losses
+    before = tuple(map(counted_nll, measured.losses_before)) if subject.before is not None else None
     return Fall(tuple(map(counted_nll, losses)), before, tuple(_classes(subject, losses)), subject.seed)
 
 
@@ -112,17 +113,17 @@ def _classes(subject: Subject, losses: TokenLosses) -> list[tuple[TokenClass, ..
     return [tuple(classes) for classes in of_rows]
 
 
-def loss_breakdown(subject: Subject, paired: PairedLoss | None = None) -> LossBreakdown | None:
-    """Take the loss of ``subject`` apart. ``paired`` is the honest loss, where it was measured; None with few rows.
+def loss_breakdown(measured: Measured, paired: PairedLoss | None = None) -> LossBreakdown | None:
+    """Take the loss apart. ``paired`` is the honest loss, where it was measured; None with few rows.
 
     Costs the losses of the model and of the one before, and the conventions, where no probe has measured them yet.
     """
-    losses = subject.validation_losses
+    subject, losses = measured.subject, measured.validation_losses
     if len(losses) < FEWEST_ROWS:
         return None
-    taken = fall(subject)
+    taken = fall(measured)
     whole = taken.part("all", lambda i: np.ones(len(taken.after[i]), dtype=bool))
-    own = plain(subject.conventions, prompt=subject.declared.count_prompt is not False)
+    own = plain(measured.conventions, prompt=subject.declared.count_prompt is not False)
     if whole is None or own is None:
         return None
     logged = None if subject.logged is None else subject.logged.loss_nats
@@ -137,8 +138,8 @@ def loss_breakdown(subject: Subject, paired: PairedLoss | None = None) -> LossBr
         whole=whole,
         by_class=_present(taken.of_classes(str(kind), {kind}) for kind in TokenClass),
         by_position=_present(taken.part(name, _within(taken, *ends)) for name, ends in POSITIONS.items()),
-        conventions=subject.conventions,
-        reproducing=() if logged is None else reproducing(subject.conventions, logged),
+        conventions=measured.conventions,
+        reproducing=() if logged is None else reproducing(measured.conventions, logged),
         logged_nats=logged,
         parallel_nats=parallel,
         honest_nats=honest,

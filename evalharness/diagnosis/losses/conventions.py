@@ -21,6 +21,7 @@ from evalharness.statistics import ratio_over_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import Tokenizer
     from evalharness.records import Interval
@@ -130,8 +131,10 @@ def plain(conventions: Iterable[Recomputed], *, prompt: bool) -> Recomputed | No
     return next((item for item in conventions if item.as_given and item.convention.shift == 1), None)
 
 
-def recomputed(subject: Subject) -> tuple[Recomputed, ...]:
+def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
     """Measure all conventions; those that would repeat another's figures are left out.
+
+    ``losses`` are those of the measured validation rows as they are.
 
     Costs up to about 350 forward passes: two for each of up to 64 rows (with an end token and without), as many again
     packed, and up to four for each of up to 32 padded rows. Empty where fewer rows than an interval needs are there.
@@ -140,7 +143,7 @@ def recomputed(subject: Subject) -> tuple[Recomputed, ...]:
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
     found: list[Recomputed] = []
     alone = 0.0
-    for layout in layouts(subject):
+    for layout in layouts(subject, losses):
         if len(layout.losses) < FEWEST_ROWS:
             continue
         text = _text_loss(layout)
@@ -171,7 +174,7 @@ def _of_layout(
         item = _recomputed(subject, layout, how)
         if item is not None:
             easy = item.padding_nats is None or item.padding_nats < text
-            smooth = not smoothing or _is_even(layout, smoothing, subject.model.vocabulary_rows)
+            smooth = not smoothing or _is_even(layout, smoothing, subject.torch_model.vocabulary_rows)
             yield replace(item, plausible=can_be and easy and smooth)
 
 

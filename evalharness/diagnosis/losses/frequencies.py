@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.losses.row_means import Floats
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
 
 FITTED_TOKENS = 1_000_000
 """Counting so many tokens takes about a second; more make a bigram of small data hardly better."""
@@ -73,30 +73,36 @@ class Frequencies:
         return -np.log([self.bigram(row.ids[t - 1], row.ids[t]) for t in range(row.first_target, len(row.ids))])
 
 
-def fair_frequencies(subject: Subject) -> tuple[Frequencies, slice]:
-    """Frequencies, and which of ``subject.validation_losses`` they may be scored on: those they were not fitted on.
+def fair_frequencies(measured: Measured) -> tuple[Frequencies, slice]:
+    """Frequencies, and which of ``measured.validation_losses`` they may be scored on: those they were not fitted on.
 
     Fitted on the training rows. Where there is one split alone, on its rows that aren't measured; where all are, on
     every second row, and scored on the others.
     """
+    subject = measured.subject
     scored = subject.validation or subject.train
-    vocabulary = subject.model.vocabulary_rows
+    vocabulary = subject.torch_model.vocabulary_rows
     if subject.train is not None and subject.validation is not None:
         return Frequencies(subject.train.encoded, vocabulary), slice(None)
     rows = () if scored is None else scored.encoded
-    measured = measured_rows(rows)
-    places = {id(row) for row in measured}
+    chosen = measured_rows(rows)
+    places = {id(row) for row in chosen}
     rest = [row for row in rows if id(row) not in places]
-    if len(rest) >= len(measured):
+    if len(rest) >= len(chosen):
         return Frequencies(rest, vocabulary), slice(None)
-    return Frequencies(measured[::2], vocabulary), slice(1, None, 2)
+    return Frequencies(chosen[::2], vocabulary), slice(1, None, 2)
 
 
-def knows_its_rows(subject: Subject) -> bool | None:
-    """Whether the model is better at the rows than the frequency of tokens is, for certain; None with too few rows."""
-    frequencies, scored = fair_frequencies(subject)
-    losses = subject.validation_losses[scored]
+def knows_its_rows(measured: Measured) -> bool | None:
+    """Whether the model is better at the rows than the frequency of tokens is, for certain.
+
+    None with too few rows, or if the model gives no logits.
+    """
+    if too_few(measured.validation_losses):
+        return None
+    frequencies, scored = fair_frequencies(measured)
+    losses = measured.validation_losses[scored]
     if too_few(losses):
         return None
     gains = [frequencies.unigram_losses(row.row) - counted_nll(row) for row in losses]
-    return mean(gains, subject.seed).low > 0
+    return mean(gains, measured.subject.seed).low > 0

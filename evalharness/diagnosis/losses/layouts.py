@@ -17,6 +17,7 @@ from evalharness.diagnosis.losses.token_losses import RowLosses, token_losses
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Split, Subject
 
 PROMPT, TEXT, END, PADDING = range(4)
@@ -48,7 +49,7 @@ class Layout:
     as_given: bool = False
 
 
-def layouts(subject: Subject) -> Iterator[Layout]:
+def layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
     """Rows alone, padded to the longest and to the context, and packed; each with an end token after it and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
@@ -57,7 +58,7 @@ def layouts(subject: Subject) -> Iterator[Layout]:
     pads = padding_ids(subject, [rows[i] for i in every(len(rows), PADDED_ROWS)])
     for end, variant in _variants(subject, split, rows):
         as_given = [row.ids for row in variant] == [row.ids for row in rows]
-        losses = subject.validation_losses if as_given else _measured(subject, variant)
+        losses = own_losses if as_given else _measured(subject, variant)
         yield Layout(ALONE, losses, _kinds(variant, subject.end_ids), end, as_given=as_given)
         yield from _padded(subject, split, variant, end, pads)
         yield from _packed(subject, variant, end)
@@ -137,7 +138,7 @@ def _packed(subject: Subject, rows: tuple[TokenRow, ...], end: bool | None) -> I
 
 
 def _measured(subject: Subject, rows: Sequence[TokenRow]) -> tuple[RowLosses, ...]:
-    return token_losses(subject.model, rows, sorted(subject.end_ids))
+    return token_losses(subject.torch_model, rows, sorted(subject.end_ids))
 
 
 def _kinds(rows: Sequence[TokenRow], end_ids: frozenset[int]) -> tuple[_Kinds, ...]:

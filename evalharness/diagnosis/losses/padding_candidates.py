@@ -41,12 +41,12 @@ def padding_ids(subject: Subject, rows: Sequence[TokenRow]) -> tuple[PaddingId, 
     named = [i for i in _named(subject) if i not in used and i not in subject.end_ids]
     expected = [i for i in _expected(subject, rows) if i not in used]
     order = dict.fromkeys([*named, *expected, *sorted(subject.end_ids)[:1], 0])
-    inside = [i for i in order if 0 <= i < subject.model.vocabulary_rows]
+    inside = [i for i in order if 0 <= i < subject.torch_model.vocabulary_rows]
     return tuple(PaddingId(i, i in named) for i in inside[:CANDIDATES])
 
 
 def _named(subject: Subject) -> Iterator[int]:
-    configured = getattr(getattr(subject.model.module, "config", None), "pad_token_id", None)
+    configured = getattr(getattr(subject.torch_model.module, "config", None), "pad_token_id", None)
     if isinstance(configured, int):
         yield configured
     size = subject.tokenizer.vocab_size
@@ -62,8 +62,8 @@ def _named(subject: Subject) -> Iterator[int]:
 def _expected(subject: Subject, rows: Sequence[TokenRow]) -> list[int]:
     """The ids that the model puts first after whole rows, where one is first after most."""
     whole = [row for row in rows if not row.was_cut]
-    device = subject.model.device
-    first = [int(subject.model.logits(torch.tensor([row.ids], device=device))[0, -1].argmax()) for row in whole]
+    device = subject.torch_model.device
+    first = [int(subject.torch_model.logits(torch.tensor([row.ids], device=device))[0, -1].argmax()) for row in whole]
     return [i for i in set(first) if 2 * first.count(i) > len(first)]
 
 

@@ -41,7 +41,7 @@ def passage(subject: Subject) -> tuple[PassageToken, ...]:
     rows = sorted(measured_rows(split.encoded), key=lambda row: len(row.ids))
     row = rows[len(rows) // 2]
     # The whole row stands in the input, as in training; what is shown of it is cut afterwards.
-    parallel = token_losses(subject.model, [row], sorted(subject.end_ids))[0].nll_nats[: LONGEST - 1].tolist()
+    parallel = token_losses(subject.torch_model, [row], sorted(subject.end_ids))[0].nll_nats[: LONGEST - 1].tolist()
     honest = [_honest(subject, row, t) for t in range(1, len(parallel) + 1)]
     texts = _texts(subject, row.ids[: len(parallel) + 1])
     losses = [(None, None), *zip(parallel, honest, strict=True)]
@@ -49,8 +49,8 @@ def passage(subject: Subject) -> tuple[PassageToken, ...]:
 
 
 def _honest(subject: Subject, row: TokenRow, target: int) -> float:
-    prefix = torch.tensor([row.ids[:target]], device=subject.model.device)
-    log_p = torch.log_softmax(subject.model.logits(prefix)[0, -1].double(), dim=-1)
+    prefix = torch.tensor([row.ids[:target]], device=subject.torch_model.device)
+    log_p = torch.log_softmax(subject.torch_model.logits(prefix)[0, -1].double(), dim=-1)
     return -float(log_p[row.ids[target]])
 
 

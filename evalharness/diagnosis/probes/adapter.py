@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import change
 from evalharness.diagnosis.trials.real_inputs import real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -17,11 +18,12 @@ from evalharness.statistics import mean_over_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import AdaptedWeight, AdapterFacts
     from evalharness.records import Outcome
 
-PROBE = "adapter"
+NAME = "adapter"
 ROWS = 16
 """Rows that the two models are compared on, two passes each and a third for the noise."""
 VISIBLE_UNITS = 4
@@ -45,8 +47,9 @@ class _Times:
     unexplained: float
 
 
-def adapter(subject: Subject) -> tuple[Outcome, ...]:
+def adapter(measured: Measured) -> tuple[Outcome, ...]:
     """Ask all that can be told: unmatched names, zero, absent, scale, times. Costs ``3 * ROWS`` forwards of one row."""
+    subject = measured.subject
     facts = subject.adapter
     unmatched = [] if facts is None else _unmatched(facts)
     tensors: list[Outcome] = []
@@ -65,13 +68,13 @@ def _unmatched(facts: AdapterFacts) -> list[Outcome]:
     evidence = {"unmatched": len(facts.unmatched), "adapted_weights": len(facts.weights)}
     if not facts.unmatched:
         claim = f"Every tensor of the adapter's file has its place: {len(facts.weights)} weights are adapted."
-        return [RuledOut(PROBE, claim, evidence)]
+        return [RuledOut(NAME, claim, evidence)]
     claim = (
         f"{len(facts.unmatched)} tensors of the adapter's file match nothing in the model and were left out, "
         f"{facts.unmatched[0]} first; {len(facts.weights)} weights are adapted."
     )
     remedy = "Load the adapter into the base that it was trained over, under the names that it was saved with."
-    return [Finding(PROBE, "cause", claim, evidence | {"first": facts.unmatched[0]}, remedy)]
+    return [Finding(NAME, "cause", claim, evidence | {"first": facts.unmatched[0]}, remedy)]
 
 
 def _zero(facts: AdapterFacts) -> Outcome | None:
@@ -81,13 +84,13 @@ def _zero(facts: AdapterFacts) -> Outcome | None:
     evidence = {"adapted_weights": len(facts.weights), "step": -1 if facts.step is None else facts.step}
     if facts.step is None:
         return NotTestable(
-            PROBE,
+            NAME,
             "not_known",
             "the adapter changes nothing, and at which step it was saved is not known: at step 0 it rightly doesn't",
         )
     if facts.step == 0:
         claim = f"The adapter changes none of its {len(facts.weights)} weights, as it should at step 0."
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"The adapter changes nothing: B·A is zero in all {len(facts.weights)} adapted weights at step {facts.step}. "
         "What is scored is the base."
@@ -96,21 +99,21 @@ def _zero(facts: AdapterFacts) -> Outcome | None:
         "Look whether its parameters were handed to the optimizer, and whether they were saved before they were "
         "gathered or after they were merged and reset."
     )
-    return Finding(PROBE, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
 def _effect(subject: Subject) -> list[Outcome]:
     """Whether switching the adapter off changes what the model predicts."""
     without = subject.without_adapter
     if without is None:
-        return [NotTestable(PROBE, "capability", "the model can't be run without its adapter")]
+        return [NotTestable(NAME, "capability", "the model can't be run without its adapter")]
     inputs = evenly(real_inputs(subject), ROWS)
     if not inputs:
-        return [NotTestable(PROBE, "no_data", "there are no inputs to run it on with and without its adapter")]
+        return [NotTestable(NAME, "no_data", "there are no inputs to run it on with and without its adapter")]
     moved, noise, divergences = 0.0, 0.0, {}
     for i, row in enumerate(inputs):
-        ids = torch.tensor([row], device=subject.model.device)
-        on, again, off = (model.logits(ids)[0] for model in (subject.model, subject.model, without))
+        ids = torch.tensor([row], device=subject.torch_model.device)
+        on, again, off = (model.logits(ids)[0] for model in (subject.torch_model, subject.torch_model, without))
         moved = max(moved, float(change(on, off).max()))
         noise = max(noise, float(change(on, again).max()))
         divergences[i] = _divergence_nats(on, off)
@@ -122,19 +125,19 @@ def _effect(subject: Subject) -> list[Outcome]:
             f"The adapter changes what is predicted: KL(with‖without) is {kl.estimate:.3g} nats "
             f"[{kl.low:.3g}, {kl.high:.3g}] over {len(inputs)} rows."
         )
-        return [RuledOut(PROBE, claim, evidence)]
+        return [RuledOut(NAME, claim, evidence)]
     if subject.adapter is None or not _is_visible(subject.adapter):
         reason = (
             f"the adapter moves no logit on {len(inputs)} rows, and that its tensors are large enough to be seen in "
             "this precision is not known"
         )
-        return [NotTestable(PROBE, "undecided", reason)]
+        return [NotTestable(NAME, "undecided", reason)]
     claim = (
         f"The adapter is absent from the forward pass: its tensors are not zero, but switching it off moves no logit "
         f"on {len(inputs)} rows (largest change {moved:.1g} nats, noise {noise:.1g})."
     )
     remedy = "Activate it (set_adapter, enable_adapter_layers), or merge it; look for a module that was replaced after."
-    return [Finding(PROBE, "cause", claim, evidence, remedy)]
+    return [Finding(NAME, "cause", claim, evidence, remedy)]
 
 
 def _divergence_nats(on: torch.Tensor, off: torch.Tensor) -> list[float]:
@@ -161,7 +164,7 @@ def _scale(facts: AdapterFacts) -> Outcome | None:
     evidence: dict[str, float | str] = {"weights": len(known), "wrongly_scaled": len(wrong)}
     if not wrong:
         claim = f"The adapter has the scale of its configuration in all {len(known)} weights ({known[0][1]:.4g})."
-        return RuledOut(PROBE, claim, evidence | {"scale": known[0][1]})
+        return RuledOut(NAME, claim, evidence | {"scale": known[0][1]})
     name, scale, configured = wrong[0]
     claim = (
         f"The adapter is applied with the wrong scale in {len(wrong)} of {len(known)} weights: {scale:.4g} instead of "
@@ -169,7 +172,7 @@ def _scale(facts: AdapterFacts) -> Outcome | None:
     )
     remedy = "Scale by lora_alpha / r (by lora_alpha / sqrt(r) where use_rslora is set), as in training."
     evidence |= {"scale": scale, "configured_scale": configured, "first": name}
-    return Finding(PROBE, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
 def _times(facts: AdapterFacts) -> Outcome:
@@ -180,7 +183,7 @@ def _times(facts: AdapterFacts) -> Outcome:
             "whether the adapter is in the weights once or twice can't be told: the weights that it was trained over "
             "are not known; for a merged checkpoint [model] merged_adapter and weights name them"
         )
-        return NotTestable(PROBE, "no_base", reason)
+        return NotTestable(NAME, "no_base", reason)
     middle = median(t.times for t in found)
     unexplained = median(t.unexplained for t in found)
     wrong = [t for t in found if abs(t.times - 1) > TIMES_TOLERANCE]
@@ -197,13 +200,13 @@ def _times(facts: AdapterFacts) -> Outcome:
             f"{100 * unexplained:.0f} % of what was changed in the weights does not lie along the adapter: they are no "
             "merge of it into the weights that it is compared with"
         )
-        return NotTestable(PROBE, "undecided", reason)
+        return NotTestable(NAME, "undecided", reason)
     if not wrong:
         claim = (
             f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(found)} weights, "
             f"{evidence['times_lowest']:.3f} to {evidence['times_highest']:.3f})."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"The adapter is in the weights {_how_often(median(t.times for t in wrong))}, not once: ⟨W − W₀, Δ⟩/‖Δ‖² has "
         f"the median {middle:.3f} over {len(found)} weights, and is not 1 in {len(wrong)} ({wrong[0].name} first)."
@@ -212,7 +215,7 @@ def _times(facts: AdapterFacts) -> Outcome:
         "Merge the adapter once, into the weights that it was trained over: twice means that the base was merged "
         "already, not at all that what was saved is the base, anything else a wrong scale."
     )
-    return Finding(PROBE, "cause", claim, evidence | {"first": wrong[0].name}, remedy)
+    return Finding(NAME, "cause", claim, evidence | {"first": wrong[0].name}, remedy)
 
 
 def _how_often(times: float) -> str:
@@ -233,3 +236,15 @@ def _times_in(weight: AdaptedWeight) -> _Times | None:
     whole = float(changed.norm())
     rest = float((changed - times * delta).norm())
     return _Times(weight.name, times, rest / whole if whole else 0.0)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Is the adapter in the model, complete and only once?",
+    run=adapter,
+    order=110,
+    at_most="cause",
+    forward_passes=3 * ROWS,
+    needs=("adapter",),
+    capabilities=MODULE,
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import Moved, compare, tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -13,11 +14,11 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
 
-PROBE = "batch_invariance"
+NAME = "batch_invariance"
 ROWS = 4
 LENGTH = 96
 """Ids of a row together with its padding, which is a third of it."""
@@ -32,29 +33,30 @@ _REMEDY = (
 )
 
 
-def batch_invariance(subject: Subject) -> tuple[Outcome, ...] | Outcome:
+def batch_invariance(measured: Measured) -> tuple[Outcome, ...] | Outcome:
     """Compare rows alone, in a batch of equal lengths, padded on the right, and, where a mask is taken, on the left.
 
     Costs about ``6 * ROWS`` forwards of one row. In a model that leaks padding can't but matter, and is not tried.
     """
+    subject = measured.subject
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, "no_data", NO_INPUTS)
-    model, _ = awake(subject.model, inputs)
+        return NotTestable(NAME, "no_data", NO_INPUTS)
+    model, _ = awake(subject.torch_model, inputs)
     whole = min(subject.model.context_length or LONGEST, LENGTH)
     rows = of_one_length(inputs, ROWS, max(1, whole - whole // 3))
     noise = unsteady(model, rows[0])
     if noise is not None:
-        return NotTestable(PROBE, "undecided", unsteady_reason(noise))
+        return NotTestable(NAME, "undecided", unsteady_reason(noise))
     alone = [model.logits(_ids(model, [row]))[0] for row in rows]
     tolerance = tolerance_of(model)
     together = compare(zip(alone, model.logits(_ids(model, rows)), strict=True), tolerance)
     if together.found:
         return _neighbours(together)
-    if subject.leaks:
+    if measured.leaks:
         return (
             _cleared([("its neighbours", together)]),
-            NotTestable(PROBE, "leak", "padding is not tried: in a model that sees the future it is seen as well"),
+            NotTestable(NAME, "leak", "padding is not tried: in a model that sees the future it is seen as well"),
         )
     tried = [("its neighbours", together)]
     found: list[Outcome] = []
@@ -78,7 +80,7 @@ def _neighbours(moved: Moved) -> Finding:
         f"A row's logits depend on its neighbours: {moved.moved_rows} of {moved.rows} rows get others in a batch of "
         f"equal lengths than alone, by up to {moved.largest_nats:.3g} nats."
     )
-    return Finding(PROBE, "cause", claim, moved.evidence, _REMEDY)
+    return Finding(NAME, "cause", claim, moved.evidence, _REMEDY)
 
 
 def _padding(side: str, moved: Moved, cost_nats: float | None) -> Finding:
@@ -92,7 +94,7 @@ def _padding(side: str, moved: Moved, cost_nats: float | None) -> Finding:
     if cost_nats is not None:
         evidence |= {"loss_change_nats": cost_nats, "costly_nats": COSTLY_NATS}
     is_cause = cost_nats is not None and cost_nats >= COSTLY_NATS
-    return Finding(PROBE, "cause" if is_cause else "contributing", claim, evidence, _REMEDY)
+    return Finding(NAME, "cause" if is_cause else "contributing", claim, evidence, _REMEDY)
 
 
 def _cleared(tried: Sequence[tuple[str, Moved]]) -> RuledOut:
@@ -103,7 +105,7 @@ def _cleared(tried: Sequence[tuple[str, Moved]]) -> RuledOut:
         f"at more than a few positions (largest change {largest:.1g} nats; {allowed:.1g} are allowed)."
     )
     evidence = {f"largest_change_nats, {name}": moved.largest_nats for name, moved in tried}
-    return RuledOut(PROBE, claim, evidence | {"rows": ROWS, "tolerance_nats": allowed})
+    return RuledOut(NAME, claim, evidence | {"rows": ROWS, "tolerance_nats": allowed})
 
 
 def _ids(model: TorchModel, rows: _Rows) -> torch.Tensor:
@@ -143,3 +145,14 @@ def _cost(rows: _Rows, alone: list[torch.Tensor], padded: list[torch.Tensor]) ->
         for way in (alone, padded)
     ]
     return abs(losses[1] - losses[0])
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does a row keep its logits next to other rows and before padding?",
+    run=batch_invariance,
+    order=130,
+    at_most="cause",
+    forward_passes=6 * ROWS,
+    capabilities=MODULE,
+)

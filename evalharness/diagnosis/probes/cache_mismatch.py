@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import compare, tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
 
-PROBE = "cache_mismatch"
+NAME = "cache_mismatch"
 ROWS = 3
 LENGTH = 128
 STEPS = 32
@@ -24,29 +25,30 @@ STEPS = 32
 at the first of them or within a few."""
 
 
-def cache_mismatch(subject: Subject) -> Outcome:
+def cache_mismatch(measured: Measured) -> Outcome:
     """Compare the logits of rows read whole with those of the same rows read token by token into a cache.
 
     Costs ``ROWS * (STEPS + 2)`` forwards, most of them of a single token.
     """
+    subject = measured.subject
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, "no_data", NO_INPUTS)
-    model, moves = awake(subject.model, inputs)
+        return NotTestable(NAME, "no_data", NO_INPUTS)
+    model, moves = awake(subject.torch_model, inputs)
     if not moves:
         return NotTestable(
-            PROBE, "does_not_apply", "no token moves the logits of another position, so a cache changes nothing"
+            NAME, "does_not_apply", "no token moves the logits of another position, so a cache changes nothing"
         )
     length = min(subject.model.context_length or LONGEST, LENGTH)
     rows = of_one_length(inputs, ROWS, length)
     noise = unsteady(model, rows[0])
     if noise is not None:
-        return NotTestable(PROBE, "undecided", unsteady_reason(noise))
+        return NotTestable(NAME, "undecided", unsteady_reason(noise))
     steps = min(STEPS, length - 1)
     try:
         cached = [_cached(model, row, steps) for row in rows]
     except EvaluationError as error:
-        return NotTestable(PROBE, "capability", str(error))
+        return NotTestable(NAME, "capability", str(error))
     whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
     moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
@@ -55,7 +57,7 @@ def cache_mismatch(subject: Subject) -> Outcome:
             f"With a cache the model computes what it computes without: over {steps} tokens of each of {len(rows)} "
             f"rows of {length}, read one by one, logits moved by at most {moved.largest_nats:.1g} nats."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     wrong = sum(
         int(w.argmax() != c.argmax()) for a, b in zip(whole, cached, strict=True) for w, c in zip(a, b, strict=True)
     )
@@ -68,7 +70,7 @@ def cache_mismatch(subject: Subject) -> Outcome:
         "Generate without the cache (use_cache=False) and compare what is written; then count positions from the "
         "length of the cache on, rotate keys by their own positions, and keep as many as the attention's window."
     )
-    return Finding(PROBE, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
+    return Finding(NAME, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
 
 
 def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
@@ -85,3 +87,15 @@ def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor
         logits, cache = model.cached_logits(ids[:, t : t + 1], held[:, : t + 1], places[:, t : t + 1], cache)
         parts.append(logits[0])
     return torch.cat(parts)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does the model compute the same with a cache as without?",
+    run=cache_mismatch,
+    order=140,
+    at_most="cause",
+    forward_passes=ROWS * (STEPS + 2),
+    capabilities=MODULE | {"cache"},
+    skipped_if_leak=True,
+)

@@ -12,12 +12,14 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from evalharness.degeneration.lexemes import lexemes, windows
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import Finding, Interval, RuledOut
 from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalharness.diagnosis.data.rows import DataRow
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Problem
 
-PROBE = "contamination"
+NAME = "contamination"
 N = 13
 """Words and signs of an n-gram. Brown et al. 2020 ("Language Models are Few-Shot Learners", appendix C) use 8 to 13
 words by the length of a benchmark's texts; code has signs as well, so the longest is taken."""
@@ -66,8 +69,9 @@ class _Sought:
     ngrams: tuple[tuple[str, ...], ...]
 
 
-def contamination(subject: Subject) -> Finding | RuledOut:
+def contamination(measured: Measured) -> Finding | RuledOut:
     """Look every problem up in the training and the validation rows."""
+    subject = measured.subject
     trained = _seen(subject.problems, subject.train)
     validated = {task: how for task, how in _seen(subject.problems, subject.validation).items() if task not in trained}
     total = len(subject.problems)
@@ -87,7 +91,7 @@ def contamination(subject: Subject) -> Finding | RuledOut:
             f"None of {total} problems is in the {evidence['training_rows']:,} training and "
             f"{evidence['validation_rows']:,} validation rows: neither exactly, nor without layout, nor by {N}-grams."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     passed, better = _pass_rates(subject, trained, evidence)
     memory, memorised = _memorised(subject, trained, evidence)
     claim = (
@@ -99,7 +103,7 @@ def contamination(subject: Subject) -> Finding | RuledOut:
         "Leave the problems out of the training data and train again, or score problems that are not in it; "
         "until then only the score on the others says anything."
     )
-    return Finding(PROBE, "contributing" if matters else "note", claim, evidence, remedy)
+    return Finding(NAME, "contributing" if matters else "note", claim, evidence, remedy)
 
 
 def _seen(problems: Sequence[Problem], split: Split | None) -> dict[str, How]:
@@ -175,7 +179,8 @@ def _pass_rates(subject: Subject, trained: dict[str, How], evidence: dict[str, A
 def _memorised(subject: Subject, trained: dict[str, How], evidence: dict[str, Any]) -> tuple[str, bool]:
     """What changing names about costs on seen problems against others (nats a token), and whether that is more."""
     gaps: dict[bool, list[float]] = {True: [], False: []}
-    for problem in subject.problems:
+    problems = subject.problems if "prompt_logprobs" in subject.model.capabilities else ()
+    for problem in problems:
         of = gaps[problem.task_id in trained]
         if len(of) < MEASURED and (gap := _renaming_gap(subject, problem)) is not None:
             of.append(gap)
@@ -237,13 +242,12 @@ def _loss(subject: Subject, prompt: str, solution: str) -> float | None:
     before, after = as_scored(subject, prompt), encoded(subject, solution)
     if not before or not after:
         return None
-    ids = torch.tensor([(*before, *after)], device=subject.model.device)
+    ids = (*before, *after)
     limit = subject.model.context_length
-    if limit is not None and ids.shape[1] - 1 > limit:
+    if limit is not None and len(ids) - 1 > limit:
         return None
-    log_p = torch.log_softmax(subject.model.logits(ids[:, :-1])[0, len(before) - 1 :].double(), dim=-1)
-    loss = float(-log_p.gather(1, ids[0, len(before) :, None]).mean())
-    return loss if np.isfinite(loss) else None
+    loss = -fmean(subject.scorer.score([ids])[0][-len(after) :])
+    return loss if isfinite(loss) else None
 
 
 def _mean(values: Sequence[float], seed: int) -> Interval:
@@ -268,3 +272,14 @@ def _percent(share: Interval) -> str:
 
 def _nats(value: Interval) -> str:
     return f"{value.estimate:.2f} [{value.low:.2f}, {value.high:.2f}]"
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Were the problems in the training data?",
+    run=contamination,
+    order=170,
+    at_most="contributing",
+    forward_passes=4 * MEASURED,
+    needs=("problems", "train"),
+)

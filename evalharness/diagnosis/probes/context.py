@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import sign_test, wilson
@@ -12,10 +13,11 @@ from evalharness.statistics import sign_test, wilson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Observed, Split, Subject
     from evalharness.records import Interval, Outcome
 
-PROBE = "context"
+NAME = "context"
 MATTERS = 0.05
 """A share counts once the lower bound of its interval passes this: one row or problem in twenty is as much as the
 interval of a score on HumanEval's 164 problems can hide."""
@@ -23,19 +25,20 @@ P_VALUE = 0.01
 """Of the exact test that completions go wrong beyond the trained positions more than before them."""
 
 
-def context(subject: Subject) -> Outcome | tuple[Finding, ...]:
+def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     """Count what is too long; and where completions reach beyond the trained positions, ask where they go wrong."""
+    subject = measured.subject
     limit = subject.model.context_length
     shares = _shares_too_long(subject, limit)
     longest = _longest_trained(subject.train)
     if not shares and longest is None:
         what = "the model has no longest input" if limit is None else "there are neither rows nor problems"
-        return NotTestable(PROBE, "no_data", f"{what}, and no training row says how far training went")
+        return NotTestable(NAME, "no_data", f"{what}, and no training row says how far training went")
     evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest}
     for name, (count, total) in shares.items():
         evidence[name] = {"too_long": count, "of": total}
     findings = [
-        Finding(PROBE, "contributing", _too_long(name, count, total, limit), evidence, _REMEDIES[name])
+        Finding(NAME, "contributing", _too_long(name, count, total, limit), evidence, _REMEDIES[name])
         for name, (count, total) in shares.items()
         if wilson(count, total).low > MATTERS
     ]
@@ -48,7 +51,7 @@ def context(subject: Subject) -> Outcome | tuple[Finding, ...]:
             "wrong_from_within": reached.wrong_within,
         }
         if reached.matters:
-            findings.append(Finding(PROBE, "contributing", _never_trained(reached), evidence, _LONGER_ROWS))
+            findings.append(Finding(NAME, "contributing", _never_trained(reached), evidence, _LONGER_ROWS))
     if findings:
         return tuple(findings)
     counts = "; ".join(f"{count} of {total} {name}" for name, (count, total) in shares.items())
@@ -64,7 +67,7 @@ def context(subject: Subject) -> Outcome | tuple[Finding, ...]:
             f"{wrong} degenerate ones go wrong there"
         )
     claim = f"Rows, prompts and completions fit what was trained: {', '.join(claims)}."
-    return RuledOut(PROBE, claim, evidence)
+    return RuledOut(NAME, claim, evidence)
 
 
 _LONGER_ROWS = "Train on rows as long as a prompt with its completion, packed if need be; or ask for fewer new tokens."
@@ -163,3 +166,14 @@ def _too_long(name: str, count: int, total: int, limit: int | None) -> str:
 
 def _percent(share: Interval) -> str:
     return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Do rows, prompts and completions fit the lengths that were trained?",
+    run=context,
+    order=190,
+    at_most="contributing",
+    forward_passes=0,
+    asked_of=frozenset({"checkpoint", "rows"}),
+)

@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING, Any
 from evalharness.diagnosis.losses.breakdown import fall
 from evalharness.diagnosis.losses.row_means import figures, shown, too_few
 from evalharness.diagnosis.losses.token_classes import CONTENT, FORMATTING, TokenClass
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.losses.breakdown import Fall
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
-PROBE = "easy_tokens"
+NAME = "easy_tokens"
 MOST = 0.5
 """The fall is that of formatting where at least half of it is, by the lower end of the interval, …"""
 HARDLY = 0.1
 """… and content hardly fell: by less than a tenth of its loss before, by the upper end."""
 
 
-def easy_tokens(subject: Subject) -> Outcome:
+def easy_tokens(measured: Measured) -> Outcome:
     """Divide the fall of the mean loss among the classes of tokens, against the model from before this training.
 
     Formatting (line ends, indentation, blanks) is named only where most of the fall is its, clearly more than its share
     of the tokens, and content (keywords, names, literals, comments) hardly fell. Costs the losses of both models.
     """
+    subject = measured.subject
     if subject.before is None:
         return NotTestable(
-            PROBE, "no_base", "there is no model from before this training to compare with (a base, or a first step)"
+            NAME, "no_base", "there is no model from before this training to compare with (a base, or a first step)"
         )
-    if reason := too_few(subject.validation_losses):
-        return NotTestable(PROBE, "too_few", reason)
-    taken = fall(subject)
+    if reason := too_few(measured.validation_losses):
+        return NotTestable(NAME, "too_few", reason)
+    taken = fall(measured)
     if not taken.has_fallen:
-        return RuledOut(
-            PROBE, "The loss is not shown to have fallen at all, on formatting or otherwise.", _whole(taken)
-        )
+        return RuledOut(NAME, "The loss is not shown to have fallen at all, on formatting or otherwise.", _whole(taken))
     layout, content = taken.of_classes("formatting", FORMATTING), taken.of_classes("content", CONTENT)
     if layout is None or content is None or content.fall_nats is None or layout.share_of_fall is None:
-        return NotTestable(PROBE, "too_few", "too few rows hold tokens of formatting and of content both")
+        return NotTestable(NAME, "too_few", "too few rows hold tokens of formatting and of content both")
     evidence = _whole(taken) | {
         "rows": len(taken.after),
         "formatting_share_of_targets": layout.share_of_targets.estimate,
@@ -57,19 +57,21 @@ def easy_tokens(subject: Subject) -> Outcome:
                 f"{kind}_after_nats": part.after_nats.estimate,
             }
     before = content.before_nats.estimate if content.before_nats is not None else 0.0
-    measured = (
+    figures_of = (
         f"formatting is {100 * layout.share_of_targets.estimate:.0f} % of the targets and "
         f"{_percent(layout.share_of_fall)} of the fall; content fell by {shown(content.fall_nats)} of "
         f"{before:.3g} nats ({len(taken.after)} rows)"
     )
     clearly_more = layout.share_of_fall.low > max(MOST, layout.share_of_targets.high)
     if not clearly_more or content.fall_nats.high > HARDLY * before:
-        return RuledOut(PROBE, f"The loss did not fall on formatting alone: {measured}.", evidence)
+        return RuledOut(NAME, f"The loss did not fall on formatting alone: {figures_of}.", evidence)
     remedy = (
         "Read the loss by class of token: this training taught layout. Look for what keeps the rest from learning (too "
         "few trained weights, too low a rate, targets that are mostly white space)."
     )
-    return Finding(PROBE, "contributing", f"The loss fell on formatting, not on content: {measured}.", evidence, remedy)
+    return Finding(
+        NAME, "contributing", f"The loss fell on formatting, not on content: {figures_of}.", evidence, remedy
+    )
 
 
 def _whole(taken: Fall) -> dict[str, Any]:
@@ -85,3 +87,15 @@ def _ends(interval: Any) -> dict[str, float]:
 
 def _percent(interval: Any) -> str:
     return f"{100 * interval.estimate:.0f} % [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Did the loss fall on formatting or on content?",
+    run=easy_tokens,
+    order=180,
+    at_most="contributing",
+    forward_passes=128,
+    capabilities=LOGITS,
+    skipped_if_leak=True,
+)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.module_modes import training_without_dropout
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 from evalharness.errors import EvaluationError
@@ -20,11 +22,13 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
 
-PROBE = "future_leak"
+NAME = "future_leak"
+ROWS_BEFORE_TRAINING = 16
+"""Rows of a batch, or of the data, that an untrained model is run on."""
 LONGEST = 1024
 """Lengths are tried up to the context, but not beyond this: a leak that begins later is not sought."""
 NOISE_FACTOR = 10.0
@@ -64,13 +68,13 @@ def future_leak(
     """
     rows = [row for row in rows if row]
     if len({token_id for row in rows for token_id in row}) < 2:
-        return NotTestable(PROBE, "no_data", "the rows hold fewer than two different tokens, so none can be exchanged")
+        return NotTestable(NAME, "no_data", "the rows hold fewer than two different tokens, so none can be exchanged")
     result = _test(model, rows, seed)
     if result is None and redrawn is not None:
         result = _test(redrawn(), rows, seed)
     if result is None:
         reason = "no token moves the logits of another position by more than noise, not even of later ones"
-        return NotTestable(PROBE, "undecided", reason)
+        return NotTestable(NAME, "undecided", reason)
     leak, trials, threshold = result
     evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
     if leak.change_nats <= threshold:
@@ -78,7 +82,7 @@ def future_leak(
             f"The attention is causal: in {trials} trials, changing later tokens moved no earlier logit "
             f"by more than {threshold:.1g} nats, while changing earlier tokens moved later ones."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"The attention is not causal: changing only the tokens after position {leak.cut} moves the logits at position "
         f"{leak.position} by up to {leak.change_nats:.3g} nats (length {leak.length}). "
@@ -90,15 +94,18 @@ def future_leak(
         "the diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy "
         "their input."
     )
-    return Finding(PROBE, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
-def future_leak_of(subject: Subject) -> Outcome:
+def future_leak_of(measured: Measured) -> Outcome:
     """Ask :func:`future_leak` of a subject, on its own rows and problems."""
+    subject = measured.subject
     inputs = real_inputs(subject)
     if not inputs:
-        return NotTestable(PROBE, "no_data", NO_INPUTS)
-    return future_leak(subject.model, inputs, redrawn=lambda: redrawn_copy(subject.model), seed=subject.seed)
+        return NotTestable(NAME, "no_data", NO_INPUTS)
+    return future_leak(
+        subject.torch_model, inputs, redrawn=lambda: redrawn_copy(subject.torch_model), seed=subject.seed
+    )
 
 
 def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
@@ -174,3 +181,46 @@ def _other(token_id: int, vocabulary: Sequence[int], rng: Random) -> int:
     """Another id of those that occur: one that never does may be in no embedding."""
     other = rng.choice(vocabulary)
     return other if other != token_id else vocabulary[(vocabulary.index(other) + 1) % len(vocabulary)]
+
+
+def future_leak_before_training(measured: Measured) -> Outcome:
+    """Ask in evaluation mode, and in training mode without dropout: a mask may be applied in one of them alone."""
+    subject = measured.subject
+    split = subject.train or subject.validation
+    rows = [row.ids for row in split.encoded[:ROWS_BEFORE_TRAINING]] if split else []
+    if not rows:
+        return NotTestable(NAME, "no_data", "there are no rows with two tokens or more")
+    model = subject.torch_model
+    evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=subject.seed)
+    if isinstance(evaluated, Finding):
+        return evaluated
+    with training_without_dropout(model.module):
+        trained = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=subject.seed)
+    if isinstance(trained, Finding):
+        claim = f"In training mode alone, with dropout at zero: {trained.claim}"
+        return Finding(NAME, trained.severity, claim, trained.evidence, trained.remedy)
+    if isinstance(evaluated, RuledOut) and isinstance(trained, RuledOut):
+        claim = f"{evaluated.claim} The same in training mode."
+        return RuledOut(NAME, claim, evaluated.evidence)
+    return evaluated if isinstance(evaluated, NotTestable) else trained
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does a position see the tokens after it?",
+    run=future_leak_of,
+    order=10,
+    at_most="cause",
+    forward_passes=160,
+    capabilities=MODULE,
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Does a position see the tokens after it, in evaluation or in training mode?",
+    run=future_leak_before_training,
+    order=10,
+    at_most="cause",
+    forward_passes=120,
+    capabilities=MODULE,
+    asked_of=frozenset({"batch", "rows"}),
+)

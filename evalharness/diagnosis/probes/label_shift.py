@@ -9,28 +9,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, capped, figures, mean, shown, too_few
 from evalharness.diagnosis.losses.token_losses import OFFSETS, token_losses
+from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.losses.token_losses import TokenLosses
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
 
-PROBE = "label_shift"
+NAME = "label_shift"
+CLEAR = 0.95
+"""An offset is that of a batch if this share of the targets is what stands there; a few may be masked or replaced."""
 MARGIN_NATS = 0.5
 """Another offset has to be better by half a nat (e^0.5: 1.6 times as probable): a shifted model is off by several,
 while in text of runs (indentation, rows of one token) offsets differ by little."""
 REDRAWN_ROWS = 8
 """Rows on which an untrained twin is asked the same: what it prefers is plain on one."""
-IGNORED = -100
-"""What torch's and Hugging Face's losses leave out of the targets."""
 SAYS = {
     -1: "the token before its input",
     0: "its own input: the targets are not shifted",
@@ -79,16 +81,17 @@ def batch_offsets(
     return BatchOffsets(tuple(o for o, share in agreement.items() if share == 1), agreement)
 
 
-def label_shift(subject: Subject) -> Outcome:
+def label_shift(measured: Measured) -> Outcome:
     """Compare the loss against the next token with that against the tokens around it, pair by pair.
 
     A shift is named only where another offset is better by a margin, and there the model beats a unigram: an untrained
     one prefers some offset by chance. One with tied embeddings prefers its input untrained, so where a twin with
     redrawn weights prefers the same, the log has to decide. Costs 8 forwards beyond the losses.
     """
-    losses = subject.validation_losses
+    subject = measured.subject
+    losses = measured.validation_losses
     if reason := too_few(losses):
-        return NotTestable(PROBE, "too_few", reason)
+        return NotTestable(NAME, "too_few", reason)
     means = {offset: mean([row[i] for row in _paired(losses)], subject.seed) for i, offset in enumerate(OFFSETS)}
     best = min(OFFSETS, key=lambda offset: means[offset].estimate)
     evidence: dict[str, Any] = {"rows": len(losses), "best_offset": best}
@@ -96,7 +99,7 @@ def label_shift(subject: Subject) -> Outcome:
         evidence |= figures(f"offset_{offset}", interval)
     compared = f"{shown(means[1])} nats against the next token"
     others = ", ".join(f"{means[o].estimate:.3g} at offset {o}" for o in OFFSETS if o != 1)
-    frequencies, scored = fair_frequencies(subject)
+    frequencies, scored = fair_frequencies(measured)
     gain = mean(
         [
             frequencies.unigram_losses(row.row)
@@ -108,15 +111,15 @@ def label_shift(subject: Subject) -> Outcome:
     evidence |= figures("better_than_unigram", gain)
     if not gain.low > 0:
         reason = f"at no offset does the model beat the frequencies of tokens: {compared}, {others}"
-        return NotTestable(PROBE, "undecided", reason)
+        return NotTestable(NAME, "undecided", reason)
     apart = _better(losses, best, subject.seed)
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
-        return RuledOut(PROBE, f"The targets are the next tokens: {compared}, {others}.", evidence)
+        return RuledOut(NAME, f"The targets are the next tokens: {compared}, {others}.", evidence)
     told = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
-    if not _only_by_training(subject, best):
+    if not _only_by_training(measured, best):
         return NotTestable(
-            PROBE,
+            NAME,
             "undecided",
             f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was",
         )
@@ -124,7 +127,7 @@ def label_shift(subject: Subject) -> Outcome:
         "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "
         "or in the loss, and not in both (Hugging Face models shift `labels` themselves). Then train again."
     )
-    return Finding(PROBE, "cause", f"Each position predicts {SAYS[best]}: {told}.", evidence, remedy)
+    return Finding(NAME, "cause", f"Each position predicts {SAYS[best]}: {told}.", evidence, remedy)
 
 
 def _paired(losses: TokenLosses) -> list[Floats]:
@@ -144,15 +147,16 @@ def _of_targets(nll: Floats, at_offset: Floats, offset: int, counted: slice) -> 
     return np.where(np.isnan(chosen), nll, chosen)[counted]
 
 
-def _only_by_training(subject: Subject, best: int) -> bool:
+def _only_by_training(measured: Measured, best: int) -> bool:
     """Whether it takes training to prefer this offset, or the log says that it was trained."""
-    rows = [row.row for row in subject.validation_losses[:REDRAWN_ROWS]]
-    twin = token_losses(_untrained(subject.model), rows, ())
+    subject = measured.subject
+    rows = [row.row for row in measured.validation_losses[:REDRAWN_ROWS]]
+    twin = token_losses(_untrained(subject.torch_model), rows, ())
     if len(twin) < FEWEST_ROWS or not _better(twin, best, subject.seed).low > 0:
         return True
     if subject.logged is None:
         return False
-    fit = reproducing(subject.conventions, subject.logged.loss_nats)
+    fit = reproducing(measured.conventions, subject.logged.loss_nats)
     return bool(fit) and all(item.convention.shift == best for item in fit)
 
 
@@ -166,3 +170,59 @@ def _untrained(model: TorchModel) -> TorchModel:
                 spread = float(parameter.float().std())
                 parameter.copy_((torch.randn(parameter.shape, generator=generator) * spread).to(parameter))
     return twin
+
+
+def shift_of_batch(measured: Measured) -> Outcome:
+    """Which id, counted from its input, each target of a batch is."""
+    batch = measured.subject.training_batch
+    right, agreement = batch.right_offset, batch_offsets(batch.inputs, batch.targets or ()).agreement
+    evidence: dict[str, Any] = {"right_offset": right} | {f"offset_{o}": share for o, share in agreement.items()}
+    how = "the model shifts them itself" if batch.shifts_itself else "the loop compares position by position"
+    if not agreement:
+        return NotTestable(NAME, "no_data", "no target of the batch counts")
+    if agreement.get(right, 0.0) >= CLEAR:
+        return RuledOut(NAME, f"The targets are the next tokens: {agreement[right]:.0%} of them, and {how}.", evidence)
+    best = max(agreement, key=lambda offset: agreement[offset])
+    if agreement[best] < CLEAR:
+        reason = (
+            f"the targets equal the inputs at no offset from -1 to 3 (best: {agreement[best]:.0%} at offset {best}); "
+            "this is another kind of target"
+        )
+        return NotTestable(NAME, "does_not_apply", reason)
+    compared = OF_A_BATCH.get(best - right, "a token before its input")
+    claim = f"Each position is compared with {compared} ({agreement[best]:.0%} of the targets, and {how})."
+    return Finding(NAME, "cause", claim, evidence, _SHIFTED_BY_MODEL if batch.shifts_itself else _SHIFTED_BY_LOOP)
+
+
+OF_A_BATCH = {
+    -1: "its own input: the targets are not shifted",
+    1: "the token after the next: the targets are shifted twice",
+    2: "the third token: the targets are shifted three times",
+}
+"""By how far the offset of a batch is from the right one."""
+_SHIFTED_BY_MODEL = "Pass labels that equal the inputs: the model shifts them."
+_SHIFTED_BY_LOOP = (
+    "Compare the logits at a position with the id right after it: inputs = ids[:, :-1], targets = ids[:, 1:]."
+)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Is each position compared with the next token?",
+    run=label_shift,
+    order=30,
+    at_most="cause",
+    forward_passes=64 + REDRAWN_ROWS,
+    capabilities=MODULE,
+    skipped_if_leak=True,
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Is each target of the batch the next token?",
+    run=shift_of_batch,
+    order=30,
+    at_most="cause",
+    forward_passes=0,
+    needs=("batch", "targets"),
+    asked_of=frozenset({"batch", "rows"}),
+)

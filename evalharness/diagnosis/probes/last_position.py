@@ -6,16 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import share_interval, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
-PROBE = "last_position"
+NAME = "last_position"
 MOST = 0.5
 """One token explains what is written where more than half of the rows end in it and more than half of what is written
 is that token: then no other token can be what most rows end in, or most of what is written."""
@@ -24,19 +26,20 @@ NEW_TOKENS = 32
 """Where nothing was generated yet, so many prompts are continued by so many tokens."""
 
 
-def last_position(subject: Subject) -> Outcome:
+def last_position(measured: Measured) -> Outcome:
     """Compare the last targets of the training rows, as they were cut, with what the model writes.
 
     Costs ``PROMPTS * NEW_TOKENS`` forwards where nothing was generated yet, else none. Without a leak the last position
     is one like all others, and there is nothing to ask.
     """
-    if not subject.leaks:
+    subject = measured.subject
+    if not measured.leaks:
         return NotTestable(
-            PROBE, "does_not_apply", "no leak was found: without one the last position of a row is like all others"
+            NAME, "does_not_apply", "no leak was found: without one the last position of a row is like all others"
         )
     written = _written(subject)
     if subject.train is None or not any(written.values()):
-        return NotTestable(PROBE, "no_completions", "nothing was generated, and nothing can be")
+        return NotTestable(NAME, "no_completions", "nothing was generated, and nothing can be")
     last = Counter(row.ids[-1] for row in subject.train.encoded)
     rows = sum(last.values())
     token, count = last.most_common(1)[0]
@@ -61,7 +64,7 @@ def last_position(subject: Subject) -> Outcome:
     )
     if min(of_rows.low, of_written.low) <= MOST:
         claim = f"What is written is not one token that the training rows end in: {figures}."
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"{figures}. The last position of a row is the only one that could not see its answer, and at generation every "
         "position is a last one: the model does what it was trained to do."
@@ -70,7 +73,7 @@ def last_position(subject: Subject) -> Outcome:
         "Nothing at the data or the decoding: with a causal mask every position is trained to predict what it can't "
         "see, and this goes away with the leak."
     )
-    return Finding(PROBE, "contributing", claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _written(subject: Subject) -> dict[str, list[int]]:
@@ -95,3 +98,14 @@ def _prompts(subject: Subject) -> Sequence[tuple[int, ...]]:
     split = subject.validation or subject.train
     rows = () if split is None else measured_rows(split.encoded)[:PROMPTS]
     return [row.ids[: row.prompt_tokens if 0 < row.prompt_tokens < len(row.ids) else len(row.ids) // 2] for row in rows]
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does a model with a leak write what its training rows end in?",
+    run=last_position,
+    order=20,
+    at_most="contributing",
+    forward_passes=PROMPTS * NEW_TOKENS,
+    needs=("train",),
+)

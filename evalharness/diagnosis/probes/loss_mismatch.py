@@ -6,33 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.conventions import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
-PROBE = "loss_mismatch"
+NAME = "loss_mismatch"
 LISTED = 12
 """So many conventions are listed by name, the nearest first; how many there are is always said."""
 
 
-def loss_mismatch(subject: Subject) -> Outcome:
+def loss_mismatch(measured: Measured) -> Outcome:
     """Look for conventions that reproduce the logged figure; where none comes anywhere near, it is another's.
 
     The losses are those of the parallel pass, as a training loop computes them: a model that sees the answers
     reproduces its log too, so that this says nothing about whether the loss is honest.
     """
+    subject = measured.subject
     logged = subject.logged
     if logged is None:
-        return NotTestable(PROBE, "no_log", "no validation loss was logged for this step")
-    conventions = subject.conventions
+        return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
+    conventions = measured.conventions
     own = plain(conventions, prompt=subject.declared.count_prompt is not False)
     if own is None:
-        return NotTestable(PROBE, "too_few", "too few rows with targets to recompute the loss on")
+        return NotTestable(NAME, "too_few", "too few rows with targets to recompute the loss on")
     fit = reproducing(conventions, logged.loss_nats)
     evidence = _evidence(conventions, fit, logged.loss_nats, own)
     said = f"the logged {logged.loss_nats:.4g} nats (step {logged.step})"
@@ -41,7 +44,7 @@ def loss_mismatch(subject: Subject) -> Outcome:
         return _reproduced(subject, conventions, fit, said, ours, evidence)
     if not all(item.is_far_from(logged.loss_nats) for item in conventions if item.plausible):
         return RuledOut(
-            PROBE,
+            NAME,
             f"None of {len(conventions)} conventions gives {said} exactly, but some are as near as other rows of the "
             f"same kind would be; {ours}.",
             evidence,
@@ -64,7 +67,7 @@ def loss_mismatch(subject: Subject) -> Outcome:
         "Look for the step, run, data or precision that the log was written for, and whether the factory builds the "
         "model that was trained (its mask, scales and tokenizer); trust the recomputed loss."
     )
-    return Finding(PROBE, "contributing", claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _reproduced(
@@ -84,12 +87,12 @@ def _reproduced(
                 f"The loss was not computed as the manifest says: so it would be {shown(nearest.loss_nats)} nats, but "
                 f"{said} is reproduced by {_listed(fit)}."
             )
-            return Finding(PROBE, "note", claim, evidence, "Correct [loss] in the manifest, or the training loop.")
+            return Finding(NAME, "note", claim, evidence, "Correct [loss] in the manifest, or the training loop.")
     claim = (
         f"This checkpoint's parallel loss reproduces {said}: {len(fit)} of {len(conventions)} conventions do, "
         f"{_listed(fit)}; {ours}."
     )
-    return RuledOut(PROBE, claim, evidence)
+    return RuledOut(NAME, claim, evidence)
 
 
 def _says_something(subject: Subject) -> bool:
@@ -125,3 +128,15 @@ def _evidence(
         "targets": own.targets,
         "bits_per_byte": own.bits_per_byte,
     } | figures("recomputed", own.loss_nats)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does this checkpoint give the logged loss?",
+    run=loss_mismatch,
+    order=70,
+    at_most="contributing",
+    forward_passes=350,
+    needs=("logged",),
+    capabilities=LOGITS,
+)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.data.training_batch import IGNORED
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.errors import EvaluationError
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Interval, Outcome
 
-PROBE = "no_end_token"
+NAME = "no_end_token"
 ROWS = 32
 """True ends that are asked for: enough for an interval, a forward pass each."""
 NEVER_A_TARGET = 0.25
@@ -37,21 +40,22 @@ token that never is a target falls to a hundredth of either within the first hun
 a tenth where labels are smoothed by 0.1."""
 
 
-def no_end_token(subject: Subject) -> Outcome:
+def no_end_token(measured: Measured) -> Outcome:
     """Ask for the end at the true ends of up to ``ROWS`` rows, and count those that the rows hold."""
+    subject = measured.subject
     if not subject.end_ids:
-        return NotTestable(PROBE, "not_known", "no end token is known: [model] end_tokens names it")
+        return NotTestable(NAME, "not_known", "no end token is known: [model] end_tokens names it")
     split = subject.train or subject.validation
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
-        return NotTestable(PROBE, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
+        return NotTestable(NAME, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
     read = [_read(subject, row) for row in rows]
     loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
     if loss >= by_frequency:
         reason = (
             f"the model knows less than frequencies of its own rows: {loss:.2f} nats, these give {by_frequency:.2f}"
         )
-        return NotTestable(PROBE, "undecided", reason)
+        return NotTestable(NAME, "undecided", reason)
     ends = [(row.end_log_p, row.rank) for row in read]
     log_p = mean_over_rows({i: [value] for i, (value, _) in enumerate(ends)}, seed=subject.seed)
     expected = _without_context(subject, rows)
@@ -71,7 +75,7 @@ def no_end_token(subject: Subject) -> Outcome:
     )
     said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
     if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
-        return RuledOut(PROBE, f"The end token was learned: {figures}{said}.", evidence)
+        return RuledOut(NAME, f"The end token was learned: {figures}{said}.", evidence)
     held = evidence["end_ids_in_targets"]
     counted = (
         f"the rows hold it {held:,} times, and it was not counted" if held else "no row holds it and none was added"
@@ -86,7 +90,7 @@ def no_end_token(subject: Subject) -> Outcome:
         "Put the end token after each training row and count it in the loss; where the padding token is the same "
         "token, mask by position and not by id."
     )
-    return Finding(PROBE, "contributing" if runs_on else "note", claim, evidence, remedy)
+    return Finding(NAME, "contributing" if runs_on else "note", claim, evidence, remedy)
 
 
 def _whole(split: Split) -> list[TokenRow]:
@@ -108,8 +112,8 @@ class _Read:
 
 def _read(subject: Subject, row: TokenRow) -> _Read:
     ids = _without_ends(row.ids, subject.end_ids)
-    tensor = torch.tensor(ids, device=subject.model.device)
-    log_p = torch.log_softmax(subject.model.logits(tensor[None])[0].double(), dim=-1)
+    tensor = torch.tensor(ids, device=subject.torch_model.device)
+    log_p = torch.log_softmax(subject.torch_model.logits(tensor[None])[0].double(), dim=-1)
     nll = -log_p[:-1].gather(1, tensor[1:, None])[:, 0]
     of_ends = log_p[-1, [i for i in sorted(subject.end_ids) if i < log_p.shape[1]]]
     together = float(of_ends.logsumexp(dim=-1)) if len(of_ends) else -math.inf
@@ -136,7 +140,7 @@ def _without_ends(ids: tuple[int, ...], end_ids: frozenset[int]) -> tuple[int, .
 
 def _without_context(subject: Subject, rows: Sequence[TokenRow]) -> float:
     """What the end would get from an even share of the vocabulary, or from its frequency: the smaller."""
-    even = len(subject.end_ids) / subject.model.vocabulary_rows
+    even = len(subject.end_ids) / subject.torch_model.vocabulary_rows
     return min(even, 1 / fmean(len(row.ids) for row in rows))
 
 
@@ -163,3 +167,50 @@ def _stopped(subject: Subject) -> Interval | None:
 
 def _percent(share: Interval) -> str:
     return f"{100 * share.estimate:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def end_of_batch(measured: Measured) -> Outcome:
+    """Whether an end token is among the targets of a batch that count."""
+    batch, end = measured.subject.training_batch, measured.subject.end_ids
+    targets = batch.targets or ()
+    if not end:
+        return NotTestable(NAME, "not_known", "no end token is known: the tokenizer and the configuration name none")
+    as_target = sum(t in end for row in targets for t in row)
+    as_input = sum(i in end for row in batch.inputs for i in row)
+    named = "/".join(map(str, sorted(end)))
+    evidence = {"end_targets": as_target, "end_inputs": as_input, "rows": len(batch.inputs)}
+    if as_target:
+        return RuledOut(NAME, f"The end token ({named}) is a target {as_target} times in this batch.", evidence)
+    filled = not any(row[-1] == IGNORED for row in targets) and batch.attended is None
+    if filled and not as_input:
+        return NotTestable(
+            NAME, "undecided", f"no row of the batch ends: all are full, without the end token ({named})"
+        )
+    inputs = f"it stands in the inputs {as_input} times, but masked in the targets" if as_input else "and in no input"
+    claim = f"The end token ({named}) is never a target in {len(batch.inputs)} rows: {inputs}."
+    remedy = (
+        "Put the end token after each row and let it count. If padding and end are the same id, mask the padding by "
+        "position and not by id, or the end is masked with it."
+    )
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Was the end of a row ever a target?",
+    run=no_end_token,
+    order=80,
+    at_most="contributing",
+    forward_passes=ROWS,
+    capabilities=LOGITS,
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Is the end of a row a target in this batch?",
+    run=end_of_batch,
+    order=80,
+    at_most="contributing",
+    forward_passes=0,
+    needs=("batch", "targets"),
+    asked_of=frozenset({"batch", "rows"}),
+)

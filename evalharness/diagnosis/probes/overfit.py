@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, counted_nll, figures, mean, shown
+from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import LossPoint, Outcome
 
-PROBE = "overfit"
+NAME = "overfit"
 GAP_NATS = 0.1
 """A gap below a tenth of a nat (10 % of perplexity) is no more than what two samples of one corpus differ by."""
 GAP_SHARE = 0.2
@@ -32,13 +33,14 @@ class _Risen:
     last_step: int
 
 
-def overfit(subject: Subject) -> Outcome:
+def overfit(measured: Measured) -> Outcome:
     """Compare the recomputed losses of training and validation rows, and the log's course. Either alone will do."""
-    gap = _gap(subject)
+    subject = measured.subject
+    gap = _gap(measured)
     points = sorted((p for p in subject.log if p.split == "validation"), key=lambda p: p.step)
     if gap is None and len(points) < 2:
         return NotTestable(
-            PROBE,
+            NAME,
             "too_few",
             f"needs {FEWEST_ROWS} rows with targets of training and of validation each, or two logged validation "
             "losses",
@@ -66,16 +68,17 @@ def overfit(subject: Subject) -> Outcome:
     wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
     if not wide and risen is None:
         claim = f"Training and validation don't part as overfitting has them part: {'; '.join(told)}."
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     remedy = "Take the checkpoint with the lowest validation loss, and more data, fewer passes over it or more dropout."
-    return Finding(PROBE, "contributing", f"Training and validation part: {'; '.join(told)}.", evidence, remedy)
+    return Finding(NAME, "contributing", f"Training and validation part: {'; '.join(told)}.", evidence, remedy)
 
 
-def _gap(subject: Subject) -> tuple[Interval, Interval, Interval] | None:
+def _gap(measured: Measured) -> tuple[Interval, Interval, Interval] | None:
     """Loss on training rows, on validation rows, and the difference; None without both."""
+    subject = measured.subject
     if subject.train is None or subject.validation is None:
         return None
-    train, validation = subject.train_losses, subject.validation_losses
+    train, validation = measured.train_losses, measured.validation_losses
     if min(len(train), len(validation)) < FEWEST_ROWS:
         return None
     of_train = mean(map(counted_nll, train), subject.seed)
@@ -103,3 +106,14 @@ def _risen(points: Sequence[LossPoint], log: Sequence[LossPoint]) -> _Risen | No
     if until and train[-1].loss_nats >= until[-1]:
         return None
     return _Risen(lowest.loss_nats, lowest.step, last.loss_nats, last.step)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Do training and validation loss diverge?",
+    run=overfit,
+    order=210,
+    at_most="contributing",
+    forward_passes=128,
+    skipped_if_leak=True,
+)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.losses.conventions import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.data.training_batch import TrainingBatch
     from evalharness.diagnosis.losses.conventions import Recomputed
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome, Severity
 
-PROBE = "padding_in_loss"
+NAME = "padding_in_loss"
+SOME = 0.05
+"""Less padding than one target in twenty moves a loss by less than runs with other seeds do."""
+RUN = 8
+"""This many equal targets at the end of a row are padding even if nobody named it: code ends in one or two newlines."""
 MOST = 0.5
 """Most of the targets is more than half of them: the loss then says more about padding than about text."""
 EASIER = 0.5
@@ -29,19 +37,18 @@ REMEDY = (
 )
 
 
-def padding_in_loss(subject: Subject) -> Outcome:
+def padding_in_loss(measured: Measured) -> Outcome:
     """Recompute the loss with padding and without, and see which the log is of and whether padding was learned.
 
     A cause only where the log is reproduced with padding and not without, most targets are padding, and padding is
     much easier than text. A model that was never trained on its padding finds it hard, whatever its log.
     """
-    conventions = subject.conventions
+    subject = measured.subject
+    conventions = measured.conventions
     own = plain(conventions, prompt=subject.declared.count_prompt is not False)
     padded = [item for item in conventions if item.convention.padding and item.padding_share > 0]
     if own is None or not padded:
-        return NotTestable(
-            PROBE, "does_not_apply", "nothing is padded: there are too few rows, or all fill the context"
-        )
+        return NotTestable(NAME, "does_not_apply", "nothing is padded: there are too few rows, or all fill the context")
     learned = [item for item in padded if _is_learned(item)]
     if subject.logged is None:
         return _by_the_model_alone(own, padded, learned)
@@ -54,10 +61,10 @@ def padding_in_loss(subject: Subject) -> Outcome:
     if deflated and (learned or not others):
         severity: Severity = "cause" if not others and evidence["padding_share"] > MOST else "contributing"
         claim = f"The logged loss counts padding, {100 * evidence['padding_share']:.0f} % of its targets: {said}."
-        return Finding(PROBE, severity, claim, evidence, REMEDY)
+        return Finding(NAME, severity, claim, evidence, REMEDY)
     if others:
-        return RuledOut(PROBE, f"The logged loss is reproduced without padding: {said}.", evidence)
-    return NotTestable(PROBE, "undecided", f"the logged loss is reproduced neither with padding nor without: {said}")
+        return RuledOut(NAME, f"The logged loss is reproduced without padding: {said}.", evidence)
+    return NotTestable(NAME, "undecided", f"the logged loss is reproduced neither with padding nor without: {said}")
 
 
 def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: Sequence[Recomputed]) -> Outcome:
@@ -66,12 +73,12 @@ def _by_the_model_alone(own: Recomputed, padded: Sequence[Recomputed], learned: 
         easiest = min(learned, key=lambda item: item.padding_nats or 0.0)
         evidence = _evidence(easiest, own)
         claim = f"The model was trained to predict its padding: {_compared(easiest, own)}."
-        return Finding(PROBE, "contributing", claim, evidence, REMEDY)
+        return Finding(NAME, "contributing", claim, evidence, REMEDY)
     known = [item for item in padded if item.padding_known]
     if not known:
-        return NotTestable(PROBE, "no_log", "no loss was logged for this step, and the padding id is not known")
+        return NotTestable(NAME, "no_log", "no loss was logged for this step, and the padding id is not known")
     claim = f"The padding was no target in training: {_compared(known[0], own)}."
-    return RuledOut(PROBE, claim, _evidence(known[0], own))
+    return RuledOut(NAME, claim, _evidence(known[0], own))
 
 
 def _is_learned(item: Recomputed) -> bool:
@@ -96,3 +103,58 @@ def _evidence(item: Recomputed, own: Recomputed) -> dict[str, Any]:
         "convention": item.convention.words,
         "rows": item.rows,
     } | figures("with_padding", item.loss_nats) | figures("without_padding", own.loss_nats)  # fmt: skip
+
+
+def padding_of_batch(measured: Measured) -> Outcome:
+    """What share of the targets of a batch is padding, among those that count."""
+    batch, end = measured.subject.training_batch, measured.subject.end_ids
+    targets = batch.targets or ()
+    counted = sum(t != IGNORED for row in targets for t in row)
+    if not counted:
+        return NotTestable(NAME, "no_data", "no target of the batch counts")
+    padded = sum(_padded_targets(batch, i, row, end) for i, row in enumerate(targets))
+    share = padded / counted
+    evidence = {"targets": counted, "padding": padded, "share": share, "rows": len(targets)}
+    figures_of = f"{padded:,} of {counted:,} targets that count are padding ({share:.0%})"
+    if share <= SOME:
+        return RuledOut(NAME, f"The loss does not count padding: {figures_of}.", evidence)
+    remedy = f"Give padding the target {IGNORED} (ignore_index), or mask it in the loss."
+    severity: Severity = "cause" if share > MOST else "contributing"
+    return Finding(NAME, severity, f"The loss counts padding: {figures_of}.", evidence, remedy)
+
+
+def _padded_targets(batch: TrainingBatch, number: int, targets: Sequence[int], end: frozenset[int]) -> int:
+    """How many targets of one row count and are padding: masked in the input, named so, or a run of one id."""
+    last = targets[-1]
+    if last == IGNORED:
+        return 0
+    if batch.attended is not None and not all(batch.attended[number]):
+        mask = batch.attended[number]
+        return sum(t != IGNORED and not attended for t, attended in zip(targets, mask, strict=True))
+    run = len(list(takewhile(lambda t: t == last, reversed(targets))))
+    if last in batch.padding_ids and last not in end:
+        return run
+    # The first of a run of end tokens is the end; the rest is what the row was filled up with.
+    return run - 1 if (last in batch.padding_ids | end and run > 1) or run >= RUN else 0
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Is most of what the loss counts padding?",
+    run=padding_in_loss,
+    order=50,
+    at_most="cause",
+    forward_passes=350,
+    capabilities=LOGITS,
+    skipped_if_leak=True,
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Is most of what the loss counts padding?",
+    run=padding_of_batch,
+    order=50,
+    at_most="cause",
+    forward_passes=0,
+    needs=("batch", "targets"),
+    asked_of=frozenset({"batch", "rows"}),
+)

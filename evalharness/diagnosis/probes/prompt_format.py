@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.diagnosis.data.shared_ends import shared_prefix, shared_suffix
 from evalharness.diagnosis.data.spread import every
 from evalharness.diagnosis.losses.frequencies import knows_its_rows
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.token_boundary import is_split
 from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from evalharness.degeneration import CompletionText
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
-PROBE = "prompt_format"
+NAME = "prompt_format"
 ROWS = 500
 """Training prompts that are compared: what as many share they share by rule."""
 FEWEST_ROWS = 8
@@ -61,11 +63,12 @@ class _Frame:
     begin_tokens: float
 
 
-def prompt_format(subject: Subject) -> Outcome:
+def prompt_format(measured: Measured) -> Outcome:
     """Ask up to 20 problems as scored, and where enough of the completions are degenerate with each change."""
+    subject = measured.subject
     asked = askable(subject)
     if not asked:
-        return NotTestable(PROBE, "too_few", "no problem's prompt fits the context with room for a completion")
+        return NotTestable(NAME, "too_few", "no problem's prompt fits the context with room for a completion")
     frame = _frame(subject)
     ways = _ways(subject, asked, frame)
     written = completed(subject, asked)
@@ -78,17 +81,17 @@ def prompt_format(subject: Subject) -> Outcome:
             f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: so few that no change could make "
             f"significantly fewer so. {compared}"
         )
-        return RuledOut(PROBE, claim, evidence)
-    if knows_its_rows(subject) is False:
+        return RuledOut(NAME, claim, evidence)
+    if knows_its_rows(measured) is False:
         # Whatever changes an untrained model's loops would be taken for a format that it knows.
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
-        return NotTestable(PROBE, "undecided", reason)
+        return NotTestable(NAME, "undecided", reason)
     changes = {name: _tried(subject, before, written, variants) for name, variants in ways.items()}
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]
     if not changes:
         return NotTestable(
-            PROBE, "does_not_apply", f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate"
+            NAME, "does_not_apply", f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate"
         )
     if not betters:
         tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
@@ -96,7 +99,7 @@ def prompt_format(subject: Subject) -> Outcome:
             f"No small change of the prompt makes significantly fewer of {len(before)} greedy completions of "
             f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     best = min(betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
     claim = (
         f"The prompts as scored are not what the model knows: {best}, degenerate completions go "
@@ -107,7 +110,7 @@ def prompt_format(subject: Subject) -> Outcome:
         "Score with prompts in the form of the training rows ([model] prompt_template, begin_token), or train on rows "
         "in the form of the prompts."
     )
-    return Finding(PROBE, "contributing", claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _frame(subject: Subject) -> _Frame | None:
@@ -236,3 +239,14 @@ def _compared(frame: _Frame | None, evidence: dict[str, Any]) -> str:
 
 def _shares(found: Change) -> str:
     return f"from {found.before.estimate:.0%} to {found.after.estimate:.0%}"
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Are the prompts at scoring like those of training?",
+    run=prompt_format,
+    order=90,
+    at_most="contributing",
+    forward_passes=6 * 20 * 64,
+    needs=("problems", "generate"),
+)

@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.conventions import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.losses.conventions import Recomputed
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
-PROBE = "prompt_in_loss"
+NAME = "prompt_in_loss"
 
 
-def prompt_in_loss(subject: Subject) -> Outcome:
+def prompt_in_loss(measured: Measured) -> Outcome:
     """See which conventions reproduce the logged figure: those with the prompt among the targets, or those without."""
+    subject = measured.subject
     if subject.logged is None:
-        return NotTestable(PROBE, "no_log", "no validation loss was logged for this step")
+        return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
     logged = subject.logged.loss_nats
-    whole, completion = plain(subject.conventions, prompt=True), plain(subject.conventions, prompt=False)
+    whole, completion = plain(measured.conventions, prompt=True), plain(measured.conventions, prompt=False)
     if whole is None or completion is None or not whole.prompt_share:
-        return NotTestable(PROBE, "too_few", "too few rows with targets, or none has both a prompt and a completion")
+        return NotTestable(NAME, "too_few", "too few rows with targets, or none has both a prompt and a completion")
     # Plain ones are asked first: among all the others one fits by chance.
-    plain_ones = [item for item in subject.conventions if _is_plain(item)]
-    fit = reproducing(plain_ones, logged) or reproducing(subject.conventions, logged)
+    plain_ones = [item for item in measured.conventions if _is_plain(item)]
+    fit = reproducing(plain_ones, logged) or reproducing(measured.conventions, logged)
     with_prompt = [item for item in fit if item.convention.prompt]
     without = [item for item in fit if not item.convention.prompt]
     evidence: dict[str, Any] = {"logged_nats": logged, "prompt_share": whole.prompt_share}
@@ -40,17 +43,57 @@ def prompt_in_loss(subject: Subject) -> Outcome:
         compared += f" (as with {fit[0].convention.words})"
     if bool(with_prompt) == bool(without):
         either = "both with the prompt and without" if fit else "neither with the prompt nor without"
-        return NotTestable(PROBE, "undecided", f"the logged loss is reproduced {either}: {compared}")
+        return NotTestable(NAME, "undecided", f"the logged loss is reproduced {either}: {compared}")
     if without:
-        return RuledOut(PROBE, f"The prompt is not counted in the logged loss: {compared}.", evidence)
+        return RuledOut(NAME, f"The prompt is not counted in the logged loss: {compared}.", evidence)
     claim = (
         f"The logged loss counts the prompt, which is {100 * whole.prompt_share:.0f} % of its targets: {compared}. "
         "The completion alone is what the model has to write."
     )
     remedy = "Log the loss of the completions alone beside it, and compare runs by that."
-    return Finding(PROBE, "note", claim, evidence, remedy)
+    return Finding(NAME, "note", claim, evidence, remedy)
 
 
 def _is_plain(item: Recomputed) -> bool:
     how = item.convention
     return how.shift == 1 and not how.smoothing and not how.padding and item.as_given
+
+
+def prompt_of_batch(measured: Measured) -> Outcome:
+    """What share of the positions of a batch comes before the first target, which is how prompts are left out."""
+    batch = measured.subject.training_batch
+    heads = batch.masked_heads
+    if not any(heads):
+        reason = "every row counts from its first target: a batch does not tell which part is the prompt"
+        return NotTestable(NAME, "not_known", reason)
+    masked = sum(heads) / sum(map(len, batch.targets or ()))
+    with_head = sum(head > 0 for head in heads)
+    evidence = {"rows": len(heads), "rows_with_a_masked_head": with_head, "masked": masked}
+    claim = (
+        f"Prompts are left out of the loss: {masked:.0%} of the positions come before the first target, "
+        f"in {wilson(with_head, len(heads)).estimate:.0%} of the rows."
+    )
+    return RuledOut(NAME, claim, evidence)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does the logged loss count the prompt?",
+    run=prompt_in_loss,
+    order=60,
+    at_most="note",
+    forward_passes=350,
+    needs=("logged",),
+    capabilities=LOGITS,
+    skipped_if_leak=True,
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Does the loss of this batch leave out the prompt?",
+    run=prompt_of_batch,
+    order=60,
+    at_most="note",
+    forward_passes=0,
+    needs=("batch", "targets"),
+    asked_of=frozenset({"batch", "rows"}),
+)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.degeneration.batches import seq_reps
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.greedy_trials import encoded
 from evalharness.errors import EvaluationError
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Outcome
 
-PROBE = "self_reinforcement"
+NAME = "self_reinforcement"
 LINES = 16
 """Lines that are forced, one forward pass each: if all rise, p is 0.00003."""
 FEWEST_LINES = 8
@@ -76,11 +78,12 @@ class Curve:
         return up > down and sign_test(up, down) < P_VALUE
 
 
-def self_reinforcement(subject: Subject) -> Outcome:
+def self_reinforcement(measured: Measured) -> Outcome:
     """Force copies of up to ``LINES`` lines; named only where the verdict is not healthy and all others cleared."""
+    subject = measured.subject
     curve = forced_copies(subject, _lines(subject))
     if isinstance(curve, str):
-        return NotTestable(PROBE, "too_few", curve)
+        return NotTestable(NAME, "too_few", curve)
     last = curve.last(subject.seed)
     reference = reference_curve(subject.train, curve.copies)
     evidence: dict[str, Any] = {
@@ -99,13 +102,13 @@ def self_reinforcement(subject: Subject) -> Outcome:
         f"justify {reference[-1]:.2f} ({len(curve.lines)} lines)"
     )
     if not (curve.rises and last.low > reference[-1]):
-        return RuledOut(PROBE, f"Copies do not make copies likelier than they should: {figures}.", evidence)
+        return RuledOut(NAME, f"Copies do not make copies likelier than they should: {figures}.", evidence)
     if subject.verdict is None or subject.verdict == "healthy":
         how = "not known" if subject.verdict is None else "healthy"
-        return RuledOut(PROBE, f"The behaviour is {how}, so nothing has to be explained; {figures}.", evidence)
-    if (others := _not_cleared(subject)) is not None:
-        return NotTestable(PROBE, "undecided", f"{others}, so what remains can't be told; {figures}")
-    untested = sorted({o.probe for o in subject.outcomes if isinstance(o, NotTestable)})
+        return RuledOut(NAME, f"The behaviour is {how}, so nothing has to be explained; {figures}.", evidence)
+    if (others := _not_cleared(measured)) is not None:
+        return NotTestable(NAME, "undecided", f"{others}, so what remains can't be told; {figures}")
+    untested = sorted({o.probe for o in measured.outcomes if isinstance(o, NotTestable)})
     evidence["not_tested"] = " ".join(untested)
     claim = (
         f"Each copy makes the next more likely, and nothing else was found: {figures}; {_in_words(evidence)}. "
@@ -115,7 +118,7 @@ def self_reinforcement(subject: Subject) -> Outcome:
         "Take loops out of the training data; decode with sampling or a penalty on repetition; or train against "
         "repetition (unlikelihood on repeated n-grams, or on made-up repetitions)."
     )
-    return Finding(PROBE, "contributing", claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def forced_copies(subject: Subject, lines: Sequence[tuple[int, ...]]) -> Curve | str:
@@ -133,8 +136,8 @@ def forced_copies(subject: Subject, lines: Sequence[tuple[int, ...]]) -> Curve |
 
 def _after_copies(subject: Subject, begin: Sequence[int], line: Sequence[int], copies: int) -> tuple[float, ...]:
     """The probability of one more whole copy after 1 to ``copies`` of them."""
-    ids = torch.tensor([[*begin, *(list(line) * (copies + 1))]], device=subject.model.device)
-    log_p = torch.log_softmax(subject.model.logits(ids[:, :-1])[0].double(), dim=-1)
+    ids = torch.tensor([[*begin, *(list(line) * (copies + 1))]], device=subject.torch_model.device)
+    log_p = torch.log_softmax(subject.torch_model.logits(ids[:, :-1])[0].double(), dim=-1)
     of_targets = log_p.gather(1, ids[0, 1:, None])[:, 0]
     if bool(of_targets.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {ids.shape[1]} tokens of its own data")
@@ -169,14 +172,14 @@ def reference_curve(split: Split | None, copies: int) -> list[float]:
     return curve
 
 
-def _not_cleared(subject: Subject) -> str | None:
+def _not_cleared(measured: Measured) -> str | None:
     """What else may explain the behaviour, or None. Notes explain nothing; what could not be tested is named apart."""
-    found = {o.probe: None for o in subject.outcomes if isinstance(o, Finding) and o.severity != "note"}
+    found = {o.probe: None for o in measured.outcomes if isinstance(o, Finding) and o.severity != "note"}
     if found:
         return f"found was {', '.join(found)}"
-    if not any(isinstance(o, RuledOut) and o.probe == MUST_BE_CLEARED for o in subject.outcomes):
+    if not any(isinstance(o, RuledOut) and o.probe == MUST_BE_CLEARED for o in measured.outcomes):
         return f"{MUST_BE_CLEARED} was not cleared"
-    failed = {o.probe: None for o in subject.outcomes if isinstance(o, NotTestable) and o.kind == "failed"}
+    failed = {o.probe: None for o in measured.outcomes if isinstance(o, NotTestable) and o.kind == "failed"}
     return f"{', '.join(failed)} failed" if failed else None
 
 
@@ -201,8 +204,8 @@ def _teacher_forced(subject: Subject) -> float | None:
     rows: Sequence[TokenRow] = split.encoded[:PREDICTED] if split else ()
     guesses = []
     for row in rows:
-        ids = torch.tensor([row.ids[:-1]], device=subject.model.device)
-        guesses.append(subject.model.logits(ids)[0].argmax(dim=-1).tolist())
+        ids = torch.tensor([row.ids[:-1]], device=subject.torch_model.device)
+        guesses.append(subject.torch_model.logits(ids)[0].argmax(dim=-1).tolist())
     return fmean(rates[3] for rates in seq_reps(guesses)) if guesses else None
 
 
@@ -215,3 +218,16 @@ def _in_words(evidence: dict[str, Any]) -> str:
     ]
     forced = evidence["seq_rep_4_teacher_forced"]
     return ", ".join([*said, *([f"under teacher forcing {forced:.2f}"] if forced is not None else [])])
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does each copy make the next more likely, with nothing else to explain the loops?",
+    run=self_reinforcement,
+    order=220,
+    at_most="contributing",
+    forward_passes=LINES + PREDICTED,
+    needs=("observed",),
+    capabilities=LOGITS,
+    skipped_if_leak=True,
+)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalharness.diagnosis.losses.row_means import figures, mean, shown, too_few
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import Interval, LossPoint, Outcome, Severity
 
-PROBE = "smoothing_floor"
+NAME = "smoothing_floor"
 STRENGTHS = (0.05, 0.1, 0.15, 0.2)
 """Label smoothing as it is used; what is declared is tried beside these."""
 NEAR_NATS = 0.1
@@ -50,20 +51,21 @@ def floor_nats(strength: float, vocabulary: int) -> float:
     return -true * math.log(true) - (vocabulary - 1) * other * math.log(other)
 
 
-def smoothing_floor(subject: Subject) -> Outcome:
+def smoothing_floor(measured: Measured) -> Outcome:
     """Compare the end of the log with the floors, and the model's own smoothed loss with the same ones.
 
     A log near a floor proves nothing alone: many sound models have a loss of that size. A model that was trained to
     its floor has a smoothed loss there too, and one that was not is far above, for it spreads what it gives to other
     ids by no means evenly. Costs nothing beyond the losses.
     """
+    subject = measured.subject
     last = _last(subject.log)
     if last is None:
-        return NotTestable(PROBE, "no_log", "the log holds no loss")
-    vocabulary = subject.model.vocabulary_rows
+        return NotTestable(NAME, "no_log", "the log holds no loss")
+    vocabulary = subject.torch_model.vocabulary_rows
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 < declared < 1 else [])})
-    found = [_at(subject, strength, floor_nats(strength, vocabulary), last) for strength in strengths]
+    found = [_at(measured, strength, floor_nats(strength, vocabulary), last) for strength in strengths]
     logged = f"the {last.split} loss that was logged last is {last.loss_nats:.4f} nats (step {last.step})"
     near = [floor for floor in found if -BELOW_NATS <= floor.above_nats <= NEAR_NATS]
     on = [f for f in near if f.measured is not None and f.measured.low <= f.floor_nats + NEAR_NATS]
@@ -74,7 +76,7 @@ def smoothing_floor(subject: Subject) -> Outcome:
         said = next((floor for floor in unmeasured if floor.strength == declared), None)
         if said is not None:
             return _finding(said, vocabulary, logged, "note")
-        return NotTestable(PROBE, "no_data", f"{logged}, near a floor, but there are no rows to recompute the loss on")
+        return NotTestable(NAME, "no_data", f"{logged}, near a floor, but there are no rows to recompute the loss on")
     closest = min(found, key=lambda floor: abs(floor.above_nats))
     claim = f"The log does not sit on a label-smoothing floor: {logged}, "
     if near:
@@ -85,7 +87,7 @@ def smoothing_floor(subject: Subject) -> Outcome:
         closest = near[0]
     else:
         claim += f"and the closest floor ({closest.strength:g} over {vocabulary} ids) is {closest.floor_nats:.4f}."
-    return RuledOut(PROBE, claim, _evidence(closest, last.loss_nats, vocabulary))
+    return RuledOut(NAME, claim, _evidence(closest, last.loss_nats, vocabulary))
 
 
 def _last(log: tuple[LossPoint, ...]) -> LossPoint | None:
@@ -94,15 +96,15 @@ def _last(log: tuple[LossPoint, ...]) -> LossPoint | None:
     return max(of_validation or log, key=lambda point: point.step, default=None)
 
 
-def _at(subject: Subject, strength: float, floor: float, last: LossPoint) -> _Floor:
+def _at(measured: Measured, strength: float, floor: float, last: LossPoint) -> _Floor:
     above = last.loss_nats - floor
-    losses = subject.validation_losses if -BELOW_NATS <= above <= NEAR_NATS else ()
+    losses = measured.validation_losses if -BELOW_NATS <= above <= NEAR_NATS else ()
     if too_few(losses):
         return _Floor(strength, floor, above, None)
     rows = [(1 - strength) * r.nll_nats[r.counted] + strength * r.mean_nll_nats[r.counted] for r in losses]
     # An id held out by -infinity makes the smoothed loss infinite, and no log was ever written of that.
     finite = all(bool(np.isfinite(row).all()) for row in rows)
-    return _Floor(strength, floor, above, mean(rows, subject.seed) if finite else None)
+    return _Floor(strength, floor, above, mean(rows, measured.subject.seed) if finite else None)
 
 
 def _finding(floor: _Floor, vocabulary: int, logged: str, severity: Severity) -> Finding:
@@ -118,7 +120,7 @@ def _finding(floor: _Floor, vocabulary: int, logged: str, severity: Severity) ->
         "Read such a loss as its distance from the floor, and compare it with no loss without smoothing: log the plain "
         "negative log-likelihood beside it. Nearly perfect prediction of code is a reason to look for a leak."
     )
-    return Finding(PROBE, severity, claim, _evidence(floor, floor.floor_nats + floor.above_nats, vocabulary), remedy)
+    return Finding(NAME, severity, claim, _evidence(floor, floor.floor_nats + floor.above_nats, vocabulary), remedy)
 
 
 def _evidence(floor: _Floor, logged_nats: float, vocabulary: int) -> dict[str, float]:
@@ -134,3 +136,15 @@ def _evidence(floor: _Floor, logged_nats: float, vocabulary: int) -> dict[str, f
 
 def _shown(interval: Interval | None) -> str:
     return "not known" if interval is None else f"{shown(interval, 4)} nats"
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does the logged loss sit on the floor that label smoothing sets?",
+    run=smoothing_floor,
+    order=40,
+    at_most="contributing",
+    forward_passes=64,
+    needs=("log",),
+    capabilities=LOGITS,
+)

@@ -10,27 +10,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.shared_ends import shared_prefix
+from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import Asked, Change, askable, can_change, change, degenerate, encoded
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from evalharness.diagnosis.data.training_batch import TrainingBatch
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
-PROBE = "token_boundary"
+NAME = "token_boundary"
 COMPARED = 1_000
 """Rows that are encoded both ways: the share is then known to within 3 % (Wilson), for some seconds of encoding."""
 
 
-def token_boundary(subject: Subject) -> Outcome:
+def token_boundary(measured: Measured) -> Outcome:
     """Compare over training rows and problems, and ask up to 20 problems both ways where they differ."""
+    subject = measured.subject
     rows = [(row.prompt, row.completion) for row in (subject.train.rows if subject.train else ()) if row.prompt]
     of_rows = _split(subject, rows[:: max(1, len(rows) // COMPARED)])
     of_problems = _split(subject, [(p.prompt, p.canonical_solution) for p in subject.problems])
     if not of_rows and not of_problems:
-        return NotTestable(PROBE, "no_data", "neither training rows nor problems have both a prompt and a completion")
+        return NotTestable(NAME, "no_data", "neither training rows nor problems have both a prompt and a completion")
     evidence: dict[str, float | int] = {
         "rows": len(of_rows),
         "rows_that_differ": sum(of_rows),
@@ -48,19 +52,19 @@ def token_boundary(subject: Subject) -> Outcome:
             f"No token reaches across the boundary of prompt and completion: {' and '.join(compared)} are the same "
             "tokens encoded apart and together."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     begins = f"Encoded apart, {counts} are other tokens than encoded together"
     found = _both_ways(subject)
     if isinstance(found, str):
-        return Finding(PROBE, "note", f"{begins}; {found}.", evidence, _REMEDY)
+        return Finding(NAME, "note", f"{begins}; {found}.", evidence, _REMEDY)
     evidence |= found.figures()
     shares = (
         f"as scored {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
         f"{found.after.estimate:.0%} where the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
     )
     if found.betters():
-        return Finding(PROBE, "contributing", f"{begins}, and it matters: {shares}.", evidence, _REMEDY)
-    return Finding(PROBE, "note", f"{begins}, and it does not matter: {shares}.", evidence, _REMEDY)
+        return Finding(NAME, "contributing", f"{begins}, and it matters: {shares}.", evidence, _REMEDY)
+    return Finding(NAME, "note", f"{begins}, and it does not matter: {shares}.", evidence, _REMEDY)
 
 
 _REMEDY = (
@@ -103,3 +107,53 @@ def _cut_back(subject: Subject, asked: Asked) -> Asked | None:
         return None
     kept = shared_prefix([asked.ids, (*subject.begin_ids, *whole)])
     return Asked(asked.problem, asked.ids[:kept]) if 0 < kept < len(asked.ids) else None
+
+
+def boundary_of_batch(measured: Measured) -> Outcome:
+    """Whether prompt and completion of a batch are tokenized differently when they are encoded as one text."""
+    batch, tokenizer = measured.subject.training_batch, measured.subject.tokenizer
+    rows = list(_divided_rows(batch))
+    if not rows:
+        return NotTestable(NAME, "not_known", "no prompt is masked: the batch does not tell prompts from completions")
+    differing = 0
+    for ids, first in rows:
+        try:
+            whole = tokenizer.encode(tokenizer.decode(ids))
+        except ValueError:
+            return NotTestable(NAME, "undecided", "the text of a row can't be encoded again")
+        differing += list(whole[:first]) != list(ids[:first]) and list(whole[-1:]) == list(ids[-1:])
+    evidence = {"rows": len(rows), "rows_that_differ": differing}
+    counts = f"{differing} of {len(rows)} rows are tokenized differently when prompt and completion are one text"
+    if not differing:
+        return RuledOut(NAME, f"No token spans the boundary between prompt and completion: {counts}.", evidence)
+    remedy = "Encode prompts at scoring as in this batch. The usual case is a newline that merges with an indentation."
+    claim = f"A token spans the boundary between prompt and completion: {counts}."
+    return Finding(NAME, "note", claim, evidence, remedy)
+
+
+def _divided_rows(batch: TrainingBatch) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The ids of each row whose prompt is masked, without padding, and where its completion begins."""
+    for ids, head in zip(batch.rows(), batch.masked_heads, strict=False):
+        if 0 < head < len(ids):
+            yield ids, head + batch.right_offset
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does a token span the boundary between prompt and completion?",
+    run=token_boundary,
+    order=100,
+    at_most="contributing",
+    forward_passes=2 * 20 * 64,
+    asked_of=frozenset({"checkpoint", "rows"}),
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Does a token span the boundary between prompt and completion?",
+    run=boundary_of_batch,
+    order=100,
+    at_most="note",
+    forward_passes=0,
+    needs=("batch", "tokenizer"),
+    asked_of=frozenset({"batch"}),
+)

@@ -6,27 +6,29 @@ from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
 from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
+from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
-PROBE = "undertrained"
+NAME = "undertrained"
 MORE_NATS = 0.1
 """How much better than a bigram a model has to be to know more: a tenth of a nat is 10 % of perplexity, and less than
 what two sound ways of smoothing one bigram differ by (Chen and Goodman 1998, section 5)."""
 
 
-def undertrained(subject: Subject) -> Outcome:
+def undertrained(measured: Measured) -> Outcome:
     """Compare the loss with that of a unigram and an interpolated bigram, fitted on other rows than it is scored on.
 
     The loss is that of the parallel pass, which in a causal model is the honest one. Costs nothing beyond the losses.
     """
-    frequencies, scored = fair_frequencies(subject)
-    losses = subject.validation_losses[scored]
+    subject = measured.subject
+    frequencies, scored = fair_frequencies(measured)
+    losses = measured.validation_losses[scored]
     if reason := too_few(losses):
-        return NotTestable(PROBE, "too_few", reason)
+        return NotTestable(NAME, "too_few", reason)
     own = [counted_nll(row) for row in losses]
     by_unigram = [frequencies.unigram_losses(row.row) for row in losses]
     by_bigram = [frequencies.bigram_losses(row.row) for row in losses]
@@ -42,11 +44,23 @@ def undertrained(subject: Subject) -> Outcome:
         f"both fitted on other rows ({len(own)} rows)"
     )
     if over_bigram.low > MORE_NATS:
-        return RuledOut(PROBE, f"The model knows more than frequencies: {compared}.", evidence)
+        return RuledOut(NAME, f"The model knows more than frequencies: {compared}.", evidence)
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
     remedy = (
         "Train on, or look for what keeps it from learning (learning rate, data order, frozen weights): code can't be "
         "written from frequencies, whatever is done at decoding."
     )
-    return Finding(PROBE, "contributing", claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does the model know more than how frequent tokens are?",
+    run=undertrained,
+    order=200,
+    at_most="contributing",
+    forward_passes=64,
+    capabilities=LOGITS,
+    skipped_if_leak=True,
+)

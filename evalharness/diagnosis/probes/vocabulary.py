@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.data.training_batch import IGNORED
+from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.real_inputs import real_inputs, spelled
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, wilson
@@ -15,10 +17,11 @@ from evalharness.statistics import mean_over_rows, wilson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
-PROBE = "vocabulary"
+NAME = "vocabulary"
 TEXTS = 256
 """Texts whose way to ids and back is tried."""
 MANY = 0.05
@@ -35,8 +38,9 @@ MASS = 0.01
 """Probability on ids without a token is named from here on, certainly (over rows)."""
 
 
-def vocabulary(subject: Subject) -> tuple[Outcome, ...]:
+def vocabulary(measured: Measured) -> tuple[Outcome, ...]:
     """Ask the four questions of the catalogue. Costs ``ROWS + 1`` forwards of one row."""
+    subject = measured.subject
     asked = (_range(subject), _round_trip(subject), _small_rows(subject), _mass(subject))
     return tuple(outcome for outcome in asked if outcome is not None)
 
@@ -52,19 +56,19 @@ def _range(subject: Subject) -> Outcome:
             f"Every id has a row: the tokenizer's {size} tokens and the data's highest id, {highest}, fit the model's "
             f"{rows} rows."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"Ids are out of range: the tokenizer has {size} tokens and the data ids up to {highest}, "
         f"the model {rows} rows."
     )
     remedy = "Take the tokenizer that the model was trained with, or enlarge the embedding and train the new rows."
-    return Finding(PROBE, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
 def _rows_of(subject: Subject) -> int:
     """Rows of the output, or of the embedding where that has fewer."""
     embedding = _embedding(subject)
-    rows = subject.model.vocabulary_rows
+    rows = subject.torch_model.vocabulary_rows
     return rows if embedding is None else min(rows, len(embedding))
 
 
@@ -74,7 +78,7 @@ def _round_trip(subject: Subject) -> Outcome:
     ids = [(text, spelled(subject.tokenizer, text)) for text in texts]
     tried = [(text, encoded) for text, encoded in ids if encoded is not None]
     if not tried:
-        return NotTestable(PROBE, "no_data", "there is no text whose way to ids and back could be tried")
+        return NotTestable(NAME, "no_data", "there is no text whose way to ids and back could be tried")
     lost = [(text, back) for text, encoded in tried if not _same(text, back := subject.tokenizer.decode(encoded))]
     share = wilson(len(lost), len(tried))
     evidence: dict[str, float | str] = {
@@ -88,7 +92,7 @@ def _round_trip(subject: Subject) -> Outcome:
         f"{100 * share.high:.1f}])"
     )
     if not lost:
-        return RuledOut(PROBE, f"Text comes back from its ids as it was: {figures} are hurt.", evidence)
+        return RuledOut(NAME, f"Text comes back from its ids as it was: {figures} are hurt.", evidence)
     was, became = _first_difference(*lost[0])
     claim = f"Text does not come back from its ids: {figures} are hurt, the first where {was!r} became {became!r}."
     remedy = (
@@ -96,7 +100,7 @@ def _round_trip(subject: Subject) -> Outcome:
         "what it loses the model can't be shown, nor write."
     )
     return Finding(
-        PROBE, "cause" if share.low > MANY else "note", claim, evidence | {"was": was, "became": became}, remedy
+        NAME, "cause" if share.low > MANY else "note", claim, evidence | {"was": was, "became": became}, remedy
     )
 
 
@@ -134,12 +138,12 @@ def _small_rows(subject: Subject) -> Outcome | None:
             f"No row of the embedding in use looks untrained: {len(small)} of {len(norms)} have a norm below a "
             f"tenth of the median ({median:.3g}), and none of {len(inputs)} real inputs uses one."
         )
-        return RuledOut(PROBE, claim, evidence)
+        return RuledOut(NAME, claim, evidence)
     claim = (
         f"{len(small)} of {len(norms)} rows of the embedding were hardly trained (norm below a tenth of the median, "
         f"{median:.3g}); real inputs use {len(used)} of them."
     )
-    return Finding(PROBE, "note", claim, evidence, "Train these tokens, or take a tokenizer that does not use them.")
+    return Finding(NAME, "note", claim, evidence, "Train these tokens, or take a tokenizer that does not use them.")
 
 
 def _mass(subject: Subject) -> Outcome | None:
@@ -150,7 +154,7 @@ def _mass(subject: Subject) -> Outcome | None:
         return None
     masses: dict[int, Sequence[float]] = {}
     for i, row in enumerate(inputs):
-        logits = subject.model.logits(torch.tensor([row], device=subject.model.device))[0].double()
+        logits = subject.torch_model.logits(torch.tensor([row], device=subject.torch_model.device))[0].double()
         masses[i] = torch.softmax(logits, dim=-1)[:, held_out].sum(dim=-1).tolist()
     mass = mean_over_rows(masses, seed=subject.seed)
     evidence = {"ids": len(held_out), "mass": mass.estimate, "mass_low": mass.low, "mass_high": mass.high}
@@ -159,14 +163,14 @@ def _mass(subject: Subject) -> Outcome | None:
         f"[{100 * max(0.0, mass.low):.2g}, {100 * min(1.0, mass.high):.2g}]"
     )
     if not mass.low > MASS:
-        return RuledOut(PROBE, f"The padded vocabulary is silent: {figures}.", evidence)
+        return RuledOut(NAME, f"The padded vocabulary is silent: {figures}.", evidence)
     remedy = "Mask these ids when generating (this harness does), and leave them out of the softmax in training."
-    return Finding(PROBE, "note", f"A padded vocabulary gets probability: {figures}.", evidence, remedy)
+    return Finding(NAME, "note", f"A padded vocabulary gets probability: {figures}.", evidence, remedy)
 
 
 def _embedding(subject: Subject) -> torch.Tensor | None:
     """The weight ``(rows, width)`` of the embedding that the ids go into; None where none is found."""
-    model = subject.model
+    model = subject.torch_model
     ids = torch.tensor([[0, 1, 0]], device=model.device)[:, : model.context_length]
     seen: list[torch.Tensor] = []
 
@@ -182,3 +186,43 @@ def _embedding(subject: Subject) -> torch.Tensor | None:
         for hook in hooks:
             hook.remove()
     return seen[0].detach().float() if seen else None
+
+
+def ids_in_range(measured: Measured) -> Outcome:
+    """Whether every id of a batch has a row in the model. Nothing can be run with an id that has none."""
+    batch, rows = measured.subject.training_batch, measured.subject.torch_model.vocabulary_rows
+    inputs = [i for row in batch.inputs for i in row]
+    targets = [t for row in batch.targets or () for t in row if t != IGNORED]
+    outside = sorted({i for i in (*inputs, *targets) if not 0 <= i < rows})
+    evidence = {"rows": rows, "highest_id": max((*inputs, *targets)), "ids_out_of_range": len(outside)}
+    if not outside:
+        claim = f"Every id of the batch has an embedding: the highest is {evidence['highest_id']} of {rows} rows."
+        return RuledOut(NAME, claim, evidence)
+    listed = ", ".join(map(str, outside[:5])) + (", …" if len(outside) > 5 else "")
+    claim = f"Ids are out of range: {len(outside)} ids of the batch have none of the model's {rows} rows ({listed})."
+    remedy = "Build the model with as many rows as the tokenizer has ids, or take the tokenizer that belongs to it."
+    return Finding(NAME, "cause", claim, evidence, remedy)
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Do tokenizer and model use the same ids?",
+    run=vocabulary,
+    order=150,
+    at_most="cause",
+    forward_passes=ROWS + 2,
+    capabilities=MODULE,
+    asked_of=frozenset({"checkpoint", "rows"}),
+)
+BATCH_PROBE = Probe(
+    name=NAME,
+    question="Does every id of the batch have an embedding?",
+    run=ids_in_range,
+    order=0,
+    at_most="cause",
+    forward_passes=0,
+    needs=("batch",),
+    capabilities=MODULE,
+    ends_if_cause=True,
+    asked_of=frozenset({"batch"}),
+)

@@ -30,7 +30,7 @@ def real_inputs(subject: Subject) -> tuple[tuple[int, ...], ...]:
     for problem in subject.problems[:64]:
         ids = spelled(subject.tokenizer, problem.prompt + problem.canonical_solution)
         rows.append((*subject.begin_ids, *(ids or ())))
-    known = range(subject.model.vocabulary_rows)
+    known = range(subject.torch_model.vocabulary_rows)
     return tuple(row[:limit] for row in rows if len(row) > 1 and all(i in known for i in row))
 
 

@@ -1,0 +1,66 @@
+"""What is measured of a subject during one examination: each thing once, when the first probe asks for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
+from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
+from evalharness.records import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
+
+LEAK = "future_leak"
+"""The probe that all others wait for: with a leak the losses are measured with the answer in the input."""
+
+
+class Measured:
+    """One subject under examination. This is what the probes are given.
+
+    ``outcomes`` are what the probes have said so far, those known before among them.
+    """
+
+    def __init__(self, subject: Subject, outcomes: Iterable[Outcome] = ()) -> None:
+        self.subject = subject
+        self.outcomes: list[Outcome] = list(outcomes)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether ``future_leak`` has found that positions see the tokens after them."""
+        return any(isinstance(outcome, Finding) and outcome.probe == LEAK for outcome in self.outcomes)
+
+    @cached_property
+    def validation_losses(self) -> TokenLosses:
+        """The parallel loss of each target of the measured validation rows (of the training rows without any)."""
+        return self._losses(self._model, self.subject.validation or self.subject.train)
+
+    @cached_property
+    def train_losses(self) -> TokenLosses:
+        """The same of the measured training rows."""
+        return self._losses(self._model, self.subject.train)
+
+    @cached_property
+    def losses_before(self) -> TokenLosses:
+        """The same of the same validation rows in the model before this training; nothing without such a model."""
+        return self._losses(self.subject.before, self.subject.validation or self.subject.train)
+
+    @cached_property
+    def conventions(self) -> tuple[Recomputed, ...]:
+        """The validation loss under every convention that a training loop may have."""
+        return recomputed(self.subject, self.validation_losses)
+
+    @property
+    def _model(self) -> TorchModel | None:
+        """The model if it gives logits: without them there are no losses by token."""
+        return self.subject.torch_model if "full_logits" in self.subject.model.capabilities else None
+
+    def _losses(self, model: TorchModel | None, split: Split | None) -> TokenLosses:
+        rows = () if split is None else split.encoded
+        return () if model is None else token_losses(model, measured_rows(rows), tuple(sorted(self.subject.end_ids)))

@@ -1,0 +1,45 @@
+"""What a probe is: one question, what it needs, what it costs, and how it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalharness.diagnosis.measured import Measured
+    from evalharness.diagnosis.subject import Need
+    from evalharness.models.protocols import Capability
+    from evalharness.records import Outcome, Severity
+
+AskedOf = Literal["checkpoint", "batch", "rows"]
+"""When a probe is asked: of a trained checkpoint; or before training, of a model with one batch of the loop, or of a
+model with the first rows of its data."""
+LOGITS: frozenset[Capability] = frozenset({"full_logits"})
+MODULE: frozenset[Capability] = frozenset({"full_logits", "module"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One probe. Every file in ``probes/`` exports its own as ``PROBE``.
+
+    ``question``: what it asks, in one sentence. ``run``: establishes findings, what is ruled out, or why it can't tell.
+    ``order``: probes are asked from the lowest number to the highest, and of two findings of one severity the lower
+    number stands first. ``at_most``: the highest severity that the answer may have. ``forward_passes``: about how many
+    forward passes of one row it costs at most. ``needs``: the data, log or adapter without which it is not testable.
+    ``capabilities``: what the model has to offer, else it is not testable either. ``skipped_if_leak``: with a leak its
+    answer would be about the leak and nothing else. ``ends_if_cause``: if it finds a cause, no other probe can be run.
+    """
+
+    name: str
+    question: str
+    run: Callable[[Measured], Outcome | tuple[Outcome, ...]]
+    order: int
+    at_most: Severity
+    forward_passes: int
+    needs: tuple[Need, ...] = ()
+    capabilities: frozenset[Capability] = frozenset()
+    skipped_if_leak: bool = False
+    ends_if_cause: bool = False
+    asked_of: frozenset[AskedOf] = frozenset({"checkpoint"})

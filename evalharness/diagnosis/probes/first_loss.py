@@ -1,0 +1,74 @@
+"""Whether training starts from the loss of a model that knows nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.data.training_batch import IGNORED
+from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.module_modes import evaluating
+from evalharness.records import Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.measured import Measured
+    from evalharness.models.protocols import TorchModel
+    from evalharness.records import Outcome
+
+NAME = "first_loss"
+ROWS = 16
+"""Rows of the batch that the model is run on."""
+FAR_NATS = 1.0
+"""A model that knows nothing is at ln V, or a few tenths above if its logits start out wide. A nat away from it is
+something else: weights that were trained before, or a start that is too certain."""
+
+
+def first_loss(measured: Measured) -> Outcome:
+    """Compare the mean loss of the batch, as the loop takes it, with ln V: an untrained model should start there."""
+    batch, model = measured.subject.training_batch, measured.subject.torch_model
+    losses: list[float] = []
+    with evaluating(model.module):
+        for ids, targets in list(zip(batch.inputs, batch.targets or (), strict=True))[:ROWS]:
+            losses += _losses(model, ids, targets, batch.right_offset)
+    if not losses:
+        return NotTestable(NAME, "no_data", "no target of the batch counts")
+    loss, uniform = math.fsum(losses) / len(losses), math.log(model.vocabulary_rows)
+    evidence = {"loss_nats": loss, "uniform_nats": uniform, "targets": len(losses)}
+    figures = (
+        f"before the first step the loss of this batch is {loss:.2f} nats, and ln {model.vocabulary_rows} is "
+        f"{uniform:.2f}"
+    )
+    if not math.isfinite(loss):
+        return NotTestable(NAME, "model_failed", f"{figures}: see not_finite")
+    if abs(loss - uniform) <= FAR_NATS:
+        return RuledOut(NAME, f"Training starts from the right loss: {figures}.", evidence)
+    if loss < uniform:
+        claim = f"The model knows something already: {figures}. New weights can't; weights that were trained before do."
+        remedy = "Nothing, if the weights were trained before; else look for a leak."
+        return Finding(NAME, "note", claim, evidence, remedy)
+    claim = f"The model is too certain at the start: {figures}."
+    return Finding(NAME, "note", claim, evidence, "Start the output layer smaller, or divide the logits by √width.")
+
+
+def _losses(model: TorchModel, ids: Sequence[int], targets: Sequence[int], offset: int) -> list[float]:
+    """The losses (nats) of one row's targets as the loop takes them."""
+    log_p = torch.log_softmax(model.logits(torch.tensor([ids], device=model.device))[0].double(), dim=-1)
+    places = range(1, len(ids)) if offset == 0 else range(len(ids))
+    return [-float(log_p[t - (offset == 0), targets[t]]) for t in places if targets[t] != IGNORED]
+
+
+PROBE = Probe(
+    name=NAME,
+    question="Does training start from the loss of a model that knows nothing?",
+    run=first_loss,
+    order=230,
+    at_most="note",
+    forward_passes=ROWS,
+    needs=("batch", "targets"),
+    capabilities=MODULE,
+    asked_of=frozenset({"batch"}),
+)
