@@ -52,6 +52,10 @@ class LogError(EvalHarnessError):
     """A training log can't be read."""
 
 
+class ExtensionError(EvalHarnessError):
+    """Something that another package adds can't be used."""
+
+
 class StoreError(EvalHarnessError):
     """The run folder can't be read or written."""
 

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 5
 
+DEFAULT_LANGUAGE = "python"
+"""The programming language of a problem that names none."""
+
 DecodingName = Literal["greedy", "sampled"]
 StopReason = Literal[
     "end_token",
@@ -101,6 +104,7 @@ class Problem:
     test: str
     stop: tuple[str, ...] = ()
     judged: Literal["apart", "in_process"] = "apart"
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def convert(
             workers=workers,
             sandbox=sandbox or "auto",
             packages=packages or (),
-            mbpp=mbpp,
+            problem_paths=None if mbpp is None else {"mbpp": mbpp},
             watcher=watching,
         )
     print_card(card, folder / "report.md")

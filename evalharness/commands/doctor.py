@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.errors import EvalHarnessError, SandboxError
+from evalharness.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,20 +131,9 @@ def _machine() -> dict[str, str]:
 
 
 def _data() -> dict[str, str]:
-    from evalharness.problems import load_problems
+    from evalharness.problems import where_problems_are
 
-    found = {}
-    for name in ("humaneval", "warmup"):
-        found[name] = f"{len(load_problems(name, environment=os.environ).problems)} problems, in the installed packages"
-    local = os.environ.get("EVALHARNESS_MBPP")
-    if local is None:
-        found["mbpp"] = "fetched from the hub when it is asked for; EVALHARNESS_MBPP names a local mbpp.jsonl"
-        return found
-    try:
-        found["mbpp"] = f"{len(load_problems('mbpp', environment=os.environ).problems)} problems, {local}"
-    except EvalHarnessError as error:
-        found["mbpp"] = str(error)
-    return found
+    return where_problems_are(os.environ)
 
 
 def _sandbox() -> tuple[dict[str, str], bool]:

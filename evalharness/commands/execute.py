@@ -60,7 +60,7 @@ def execute(
             workers=workers,
             sandbox=sandbox or "auto",
             packages=packages or (),
-            mbpp=mbpp,
+            problem_paths=None if mbpp is None else {"mbpp": mbpp},
             watcher=watching,
         )
     if as_json:

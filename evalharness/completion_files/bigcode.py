@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from evalharness.completion_files.entry import Entry, Memory
 
 
+FORM = "bigcode-evaluation-harness"
+PRIORITY = 50
+
+
 def recognises(content: Any) -> bool:
     """A list of lists of texts."""
     return (

@@ -20,7 +20,8 @@ class FileCompletion:
     """One completion of a file, with what the file says of it.
 
     ``prompt`` is what the model was given, None where the file doesn't say. ``holds_prompt`` says that the tool writes
-    whole programs, so that ``text`` begins with the prompt, as it was or written again. ``task_id`` is the number of
+    whole programs, so that ``text`` begins with the prompt, as it was or written again. ``is_answer`` says that the
+    tool asks with prompts of its own, which may differ from the problem's. ``task_id`` is the number of
     the line, or the position, where the file has no ids (``has_id``). ``row`` is the whole row, where the file has one
     for each completion, ``number`` where it stands there, from 1. A reader leaves ``completion_id`` None where the file
     has none; ``read_completions`` then numbers the completions of each task in the order of the file.
@@ -33,6 +34,7 @@ class FileCompletion:
     has_id: bool = True
     prompt: str | None = None
     holds_prompt: bool = False
+    is_answer: bool = False
     row: Mapping[str, Any] = field(default_factory=dict)
     token_ids: tuple[int, ...] | None = None
     token_entropy_nats: tuple[float, ...] | None = None
@@ -81,14 +83,23 @@ class Entry:
 
 @dataclass(slots=True)
 class Memory:
-    """What a reader keeps from entry to entry of one file: what it left out, by reason, and facts of its own."""
+    """What is kept from entry to entry of one file: what a reader left out, by reason, and facts of its own.
+
+    ``faults`` are the keys of lines on readers of other packages that failed.
+    """
 
     left_out: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Reader(Protocol):
-    """One form of completions; a module with these two functions."""
+    """One form of completions: a module of this package, or a module or an object of another package.
+
+    ``PRIORITY`` decides which of several forms that fit is taken, the lowest number first; 0 if it is missing.
+    """
+
+    FORM: str
 
     def recognises(self, content: Any) -> bool:
         """Whether an entry's content has this form."""

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files.fields import written
+from evalharness.completion_files.fields import completion_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.completion_files.entry import Entry, FileCompletion, Memory
+
+
+FORM = "EvalPlus"
+PRIORITY = 20
 
 
 def recognises(content: Any) -> bool:
@@ -28,13 +32,13 @@ def recognises(content: Any) -> bool:
 def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the solution of a row, or all of an evaluation."""
     if not _is_results(entry.content):
-        yield written(entry, entry.content, "solution", holds_prompt=True)
+        yield completion_of(entry, entry.content, "solution", holds_prompt=True)
         return
     for task_id, rows in entry.content["eval"].items():
         for row in rows:
             if not isinstance(row, dict) or "solution" not in row:
                 raise entry.error(f"has no solution in the results of {task_id}, expected an object with one")
-            yield written(entry, {"task_id": task_id, **row}, "solution", holds_prompt=True)
+            yield completion_of(entry, {"task_id": task_id, **row}, "solution", holds_prompt=True)
 
 
 def _is_results(content: dict[str, Any]) -> bool:

@@ -26,7 +26,7 @@ STOP_REASONS: dict[str, StopReason] = {
 """What other tools call our reasons. A reason that isn't here is not known."""
 
 
-def written(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: bool = False) -> FileCompletion:
+def completion_of(entry: Entry, row: Mapping[str, Any], key: str, *, holds_prompt: bool = False) -> FileCompletion:
     """The completion whose text is under ``key`` of ``row``, with what else the row says of it."""
     task_id = row_id(row)
     token_ids = _numbers(entry, row, "token_ids", (int,))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from evalharness.completion_files.entry import Entry, Memory
 
+FORM = "inspect_ai"
+PRIORITY = 60
 HEADS = ("header.json", "_journal/start.json")
 
 
@@ -45,6 +47,7 @@ def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:
                 text=choice.message.text,
                 number=number,
                 prompt=_prompt(sample.input),
+                is_answer=True,
                 stop_reason=stop_reason(choice.stop_reason),
             )
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from evalharness.completion_files.entry import Entry, Memory
 
 
+FORM = "lm-evaluation-harness"
+PRIORITY = 40
+
+
 def recognises(content: Any) -> bool:
     """A row of a document and its answers."""
     return isinstance(content, dict) and "doc_id" in content and "resps" in content
@@ -45,6 +49,7 @@ def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:
                 text=text,
                 number=entry.number,
                 prompt=prompt_of(doc) if sent is None else sent,
+                is_answer=True,
             )
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files.fields import written
+from evalharness.completion_files.fields import completion_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.completion_files.entry import Entry, FileCompletion, Memory
+
+
+FORM = "evalharness"
+PRIORITY = 10
 
 
 def recognises(content: Any) -> bool:
@@ -26,6 +30,6 @@ def recognises(content: Any) -> bool:
 def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the completion of a line."""
     if isinstance(entry.content.get("record"), dict):
-        yield written(entry, entry.content["record"], "text")
+        yield completion_of(entry, entry.content["record"], "text")
     else:
-        yield written(entry, entry.content, "completion")
+        yield completion_of(entry, entry.content, "completion")

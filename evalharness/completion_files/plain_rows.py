@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files.fields import written
+from evalharness.completion_files.fields import completion_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.completion_files.entry import Entry, FileCompletion, Memory
 
+FORM = "texts"
+PRIORITY = 90
 TEXT_KEYS = ("completion", "solution", "output", "generated", "text")
 
 
@@ -24,4 +26,4 @@ def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG
     key = next((k for k in TEXT_KEYS if isinstance(entry.content.get(k), str)), None)
     if key is None:
         key = next(k for k in TEXT_KEYS if k in entry.content)
-    yield written(entry, entry.content, key, holds_prompt=key == "solution")
+    yield completion_of(entry, entry.content, key, holds_prompt=key == "solution")

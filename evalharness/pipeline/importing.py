@@ -20,7 +20,7 @@ from evalharness.records import CheckpointInfo, Completion, DecodingName, Loss, 
 from evalharness.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from evalharness.completion_files import FileCompletion
@@ -47,7 +47,7 @@ def convert(
     workers: int | None = None,
     sandbox: SandboxLevel = "auto",
     packages: tuple[str, ...] = (),
-    mbpp: Path | None = None,
+    problem_paths: Mapping[str, Path] | None = None,
     watcher: Watcher | None = None,
 ) -> tuple[Scorecard, Path]:
     """Judge and measure the completions of ``paths`` and write ``out/<name>/<step>/`` as a score does.
@@ -59,7 +59,7 @@ def convert(
     from evalharness.problems import load_problems
     from evalharness.report import Evidence
 
-    problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
+    problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
     tasks = Tasks(problem_set.problems)
     jobs: list[Job] = []
     written: list[FileCompletion] = []

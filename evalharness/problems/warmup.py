@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from evalharness.problems import jsonl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalharness.records import Problem
 
+NAME = "warmup"
 PATH = Path(__file__).with_name("warmup.jsonl")
 
 
-def load() -> tuple[Problem, ...]:
+def load(_paths: Mapping[str, Path] | None = None) -> tuple[Problem, ...]:
     """All sixty problems, from level 1 to level 5."""
     return jsonl.load(PATH)
 

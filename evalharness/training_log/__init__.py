@@ -1,19 +1,18 @@
-"""The losses that training logged. One reader a file; ``READERS`` is where a new form is added."""
+"""The losses that training logged. One reader per file: a new form is a new file, see :class:`Reader`."""
 
 from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.merging import merge
 from evalharness.training_log.reading import (
-    READERS,
     LogFile,
     TrainingLog,
     logged_validation,
     read_folder,
     read_log,
     read_logs,
+    readers,
 )
 
 __all__ = [
-    "READERS",
     "LogFile",
     "TrainingLog",
     "find_logs",
@@ -22,4 +21,5 @@ __all__ = [
     "read_folder",
     "read_log",
     "read_logs",
+    "readers",
 ]

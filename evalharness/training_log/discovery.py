@@ -66,7 +66,7 @@ def _events(folder: Path) -> Iterator[Path]:
         return
     for name in EVENT_FOLDERS:
         levels = ["*/" * deep for deep in range(1 if not name else DEEPEST)]
-        found = [p for level in levels for p in (folder / name).glob(f"{level}*{tensorboard.MARK}*") if p.is_file()]
+        found = [p for level in levels for p in (folder / name).glob(f"{level}{tensorboard.NAMES[0]}") if p.is_file()]
         if found:
             yield from sorted(found, key=lambda path: _numbers(path.name))
             return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "JSONL rows"
+PRIORITY = 20
 
 
 def recognises(head: Sequence[str]) -> bool:

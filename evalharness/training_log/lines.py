@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines of a training loop"
+PRIORITY = 90
 # All are sought in lower case, and the loss by the word itself: a pattern that ignores case, or begins with what may
 # stand before that word, is tried at every character and takes seconds in a million lines.
 STEP = re.compile(r"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\[?(\d{1,3}(?:,\d{3})+(?!\d)|\d+)")

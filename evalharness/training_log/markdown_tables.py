@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "Markdown table"
+PRIORITY = 40
+SUFFIXES = (".md",)
+"""A table of losses may stand far down in a document."""
 RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 BAR = re.compile(r"(?<!\\)\|")
 

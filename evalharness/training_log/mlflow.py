@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "MLflow metric"
+PRIORITY = 30
 LINE = re.compile(r"(\d{10,}) (\S+) (-?\d+)\s*$")
 
 

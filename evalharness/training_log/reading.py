@@ -1,36 +1,35 @@
-"""From files to losses: the form is told by the content, several files become one run."""
+"""From files to losses: the content says which form a file has, and several files become one run."""
 
 from __future__ import annotations
 
 import gc
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from evalharness.errors import LogError
-from evalharness.training_log import (
-    jsonl,
-    lines,
-    markdown_tables,
-    mlflow,
-    tables,
-    tensorboard,
-    trainer_state,
-)
+from evalharness.errors import ExtensionError, LogError
+from evalharness.extensions import extensions, own_modules
 from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.records import LossPoint
 
 
 class Reader(Protocol):
-    """One form of log. A module is one."""
+    """One form of training log: a module of this package, or a module or an object of another package.
+
+    ``PRIORITY`` decides which of several forms that fit is tried first, from the lowest number; 0 if it is missing.
+    ``NAMES`` (patterns such as ``trainer_state.json``) says that files of these names are of this form alone,
+    ``SUFFIXES`` that files with these endings are also tried; both may be missing.
+    """
 
     FORM: str
 
@@ -41,8 +40,12 @@ class Reader(Protocol):
         """Yield its losses in its order."""
 
 
-READERS: tuple[Reader, ...] = (trainer_state, jsonl, mlflow, markdown_tables, tables, lines)
-"""The forms of text, in the order in which they are tried; TensorBoard's files are told by their name."""
+@cache
+def readers() -> Mapping[str, Reader]:
+    """Every form that can be read, by its name, in the order in which they are tried."""
+    found = [(module.FORM, module) for module in own_modules("evalharness.training_log", "FORM")]
+    found += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("logs").loaded]
+    return dict(sorted(found, key=lambda form: getattr(form[1], "PRIORITY", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +109,46 @@ def logged_validation(points: Iterable[LossPoint], step: int | None) -> LossPoin
 
 
 def _read(path: Path) -> LogFile:
-    if tensorboard.is_event_file(path.name):
-        found = _read_as(tensorboard.FORM, tensorboard.read, path)
-        if not found.points:
-            raise LogError(f"{path}: no losses found in it as {tensorboard.FORM} (expected tags such as train/loss)")
-        return found
+    faults = list(extensions("logs").faults)
+    named = _named(path)
+    forms = named or _recognised(path, faults)
+    for form in forms:
+        try:
+            found = _read_as(form, path)
+        except ExtensionError as error:
+            faults.append(str(error))
+            continue
+        if found.points:
+            return replace(found, notes=(*faults, *found.notes))
+    others = "" if named else f"; it does not begin as {', '.join(f for f in readers() if f not in forms)}"
+    raise LogError("; ".join((f"{path}: no losses found in it as {', '.join(forms)}{others}", *faults)))
+
+
+def _named(path: Path) -> list[str]:
+    """The forms that a file has by its name, whatever it begins with."""
+    patterns = {form: getattr(reader, "NAMES", ()) for form, reader in readers().items()}
+    return [form for form, names in patterns.items() if any(fnmatchcase(path.name, name) for name in names)]
+
+
+def _recognised(path: Path, faults: list[str]) -> list[str]:
+    """The forms that a file may have by its first lines. ``faults`` takes a line for each reader that fails."""
     head = OpenLog(path).head()
     if not head:
         raise LogError(f"{path}: is empty")
-    readers = [reader for reader in READERS if _may_be(reader, path, head)]
-    for reader in readers:
-        found = _read_as(reader.FORM, reader.read, path)
-        if found.points:
-            return found
-    tried = ", ".join(reader.FORM for reader in readers)
-    others = ", ".join(reader.FORM for reader in READERS if reader not in readers)
-    raise LogError(f"{path}: no losses found in it as {tried}; it does not begin as {others}, {tensorboard.FORM}")
+    found = []
+    for form, reader in readers().items():
+        try:
+            if reader.recognises(head) or path.suffix in getattr(reader, "SUFFIXES", ()):
+                found.append(form)
+        except ExtensionError as error:
+            faults.append(str(error))
+    return found
 
 
-def _may_be(reader: Reader, path: Path, head: Sequence[str]) -> bool:
-    if path.name == "trainer_state.json":
-        return reader is trainer_state
-    # A table of losses may stand far down in a document.
-    return reader.recognises(head) or (reader is markdown_tables and path.suffix == ".md")
-
-
-def _read_as(form: str, read: Callable[[OpenLog], Iterator[LossPoint]], path: Path) -> LogFile:
+def _read_as(form: str, path: Path) -> LogFile:
     log = OpenLog(path)
     with _no_collection():
-        return LogFile(path, form, tuple(read(log)), tuple(log.notes))
+        return LogFile(path, form, tuple(readers()[form].read(log)), tuple(log.notes))
 
 
 @contextmanager

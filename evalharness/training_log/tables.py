@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "CSV"
+PRIORITY = 50
 DELIMITERS = ",;\t"
 
 

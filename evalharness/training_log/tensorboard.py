@@ -12,19 +12,21 @@ from evalharness.training_log.columns import EPOCHS, LOSSES, plain_name, rank, s
 from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "TensorBoard events"
-MARK = "tfevents"
+PRIORITY = 95
+NAMES = ("*tfevents*",)
+"""TensorBoard itself goes by the name alone."""
 FRAME_BYTES = 16
 """What a record takes beside its content: its length, and a checksum of each (TFRecord)."""
 
 
-def is_event_file(name: str) -> bool:
-    """Whether a file of this name is one: TensorBoard itself goes by that alone."""
-    return MARK in name
+def recognises(_head: Sequence[str]) -> bool:
+    """Never: the files are binary, and known by their name."""
+    return False
 
 
 def can_read() -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "trainer_state.json"
+PRIORITY = 10
+NAMES = ("trainer_state.json",)
 
 
 def recognises(head: Sequence[str]) -> bool:

@@ -27,4 +27,4 @@ def test_a_file_with_another_number_of_problems_is_refused(tmp_path):
     path = tmp_path / "HumanEval.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(row).encode()))
     with pytest.raises(ProblemError, match=r"HumanEval\.jsonl\.gz: 1 problems, expected 164"):
-        humaneval.load(path)
+        humaneval.load({"humaneval": path})

@@ -1,10 +1,12 @@
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
 from evalharness.errors import ProblemError
-from evalharness.problems import PROBLEM_SETS, load_problems
+from evalharness.problems import load_problems, problem_set_names
+from evalharness.problems.sets import digest
 
 ROW = {
     "task_id": "mine/0",
@@ -16,7 +18,7 @@ ROW = {
 
 
 def test_the_sets_by_name_are_humaneval_mbpp_and_warmup():
-    assert list(PROBLEM_SETS) == ["humaneval", "mbpp", "warmup"]
+    assert problem_set_names()[:3] == ("humaneval", "mbpp", "warmup")
 
 
 @pytest.mark.parametrize(("name", "problems"), [("humaneval", 164), ("warmup", 60)])
@@ -26,14 +28,14 @@ def test_a_set_is_loaded_by_its_name(name, problems):
 
 
 def test_mbpp_is_loaded_by_its_name_from_a_path_that_goes_before_the_environment(mbpp_file):
-    by_path = load_problems("mbpp", mbpp_path=mbpp_file, environment={"EVALHARNESS_MBPP": "/nowhere"})
+    by_path = load_problems("mbpp", paths={"mbpp": mbpp_file}, environment={"EVALHARNESS_MBPP": "/nowhere"})
     by_environment = load_problems("mbpp", environment={"EVALHARNESS_MBPP": str(mbpp_file)})
     assert by_path == by_environment
     assert len(by_path.problems) == 500
 
 
 def test_a_path_to_mbpps_own_file_is_mbpp(mbpp_file):
-    assert load_problems(mbpp_file, environment={}) == load_problems("mbpp", mbpp_path=mbpp_file, environment={})
+    assert load_problems(mbpp_file, environment={}) == load_problems("mbpp", paths={"mbpp": mbpp_file}, environment={})
 
 
 def test_an_altered_copy_of_mbpp_is_refused_by_its_digest(tmp_path):
@@ -101,3 +103,35 @@ def test_a_name_near_to_nothing_gets_no_guess(name):
 def test_an_absent_file_is_called_unreadable_and_not_an_unknown_set(name):
     with pytest.raises(ProblemError, match=r"absent.*can't be read \(No such file or directory\)"):
         load_problems(name, environment={})
+
+
+DIGESTS = {
+    "humaneval": "fb9700585d91fc5fcc6c684daf085caef275468272581fb50b4e51c3610d118e",
+    "warmup": "097a1e7f6e8ab3f54d5c613377e2ef664cc64ee1e33bb7ec22aad440747d17c9",
+    "mbpp": "63288349487f5d2c2d7ee9d6caaaa47fb71c079b4f3c28cd7e57297bcc5489e3",
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_digests_of_the_sets_are_those_of_old_scorecards_and_baselines(name, request):
+    paths = {"mbpp": request.getfixturevalue("mbpp_file")} if name == "mbpp" else {}
+    assert load_problems(name, paths=paths, environment={}).digest == DIGESTS[name]
+
+
+def test_another_language_is_refused_with_the_known_ones(tmp_path):
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps(ROW | {"language": "rust"}))
+    with pytest.raises(ProblemError, match="language is 'rust', expected python"):
+        load_problems(path, environment={})
+
+
+def test_a_problem_that_says_it_is_python_is_the_same_problem(tmp_path):
+    said, unsaid = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    said.write_text(json.dumps(ROW | {"language": "python"}))
+    unsaid.write_text(json.dumps(ROW))
+    assert load_problems(said, environment={}).problems == load_problems(unsaid, environment={}).problems
+
+
+def test_the_digest_of_a_problem_in_another_language_is_another():
+    python = load_problems("warmup", limit=1, environment={}).problems
+    assert digest(tuple(replace(p, language="lua") for p in python)) != digest(python)

@@ -49,32 +49,22 @@ def test_a_row_is_judged_apart_unless_it_is_in_the_fixed_list():
 
 
 def test_the_default_is_the_test_split_of_five_hundred(mbpp_file):
-    problems = mbpp.load(mbpp_file, environment={}, download=no_download)
+    problems = mbpp.load({"mbpp": mbpp_file}, download=no_download)
     assert [problem.task_id for problem in problems] == [f"MBPP/{i}" for i in range(11, 511)]
 
 
 def test_all_974_are_there_on_request(mbpp_file):
-    problems = mbpp.load(mbpp_file, environment={}, ids=mbpp.ALL_IDS, download=no_download)
+    problems = mbpp.load({"mbpp": mbpp_file}, ids=mbpp.ALL_IDS, download=no_download)
     assert [problem.task_id for problem in problems] == [f"MBPP/{i}" for i in range(1, 975)]
     assert not any("\r" in problem.prompt + problem.canonical_solution + problem.test for problem in problems)
 
 
-def test_the_environment_names_the_file_where_no_path_does(mbpp_file):
-    environment = {"EVALHARNESS_MBPP": str(mbpp_file)}
-    assert len(mbpp.load(None, environment=environment, download=no_download)) == 500
-
-
-def test_a_path_goes_before_the_environment(mbpp_file):
-    environment = {"EVALHARNESS_MBPP": "/nowhere/mbpp.jsonl"}
-    assert len(mbpp.load(mbpp_file, environment=environment, download=no_download)) == 500
-
-
 def test_the_hub_is_asked_where_nothing_is_named(mbpp_file):
-    assert len(mbpp.load(None, environment={}, download=lambda: mbpp_file)) == 500
+    assert len(mbpp.load(download=lambda: mbpp_file)) == 500
 
 
 def test_the_program_works_without_the_prompt_and_fails_without_the_completion(mbpp_file):
-    for problem in mbpp.load(mbpp_file, environment={}, ids=range(11, 21)):
+    for problem in mbpp.load({"mbpp": mbpp_file}, ids=range(11, 21)):
         exec(problem.canonical_solution + problem.test, {})
         exec(problem.prompt + problem.canonical_solution + problem.test, {})
         with pytest.raises(NameError):
@@ -82,7 +72,7 @@ def test_the_program_works_without_the_prompt_and_fails_without_the_completion(m
 
 
 def test_the_tests_that_build_the_candidates_classes_are_judged_in_its_process(mbpp_file):
-    problems = mbpp.load(mbpp_file, environment={}, ids=mbpp.ALL_IDS, download=no_download)
+    problems = mbpp.load({"mbpp": mbpp_file}, ids=mbpp.ALL_IDS, download=no_download)
     in_process = {problem.task_id for problem in problems if problem.judged == "in_process"}
     assert in_process == {problem.task_id for problem in problems if _loads_a_class_of_the_reference(problem)}
     assert in_process == {"MBPP/367", "MBPP/601", "MBPP/927"}
@@ -98,7 +88,7 @@ def test_a_failed_download_says_how_to_name_a_local_file():
         raise OSError("no route to host\nand a long story")
 
     with pytest.raises(ProblemError, match=r"no route to host\); set EVALHARNESS_MBPP") as caught:
-        mbpp.load(None, environment={}, download=unreachable)
+        mbpp.load(download=unreachable)
     assert "\n" not in str(caught.value)
 
 
@@ -106,13 +96,13 @@ def test_a_file_that_is_not_mbpps_is_refused_with_both_digests(tmp_path):
     path = tmp_path / "mbpp.jsonl"
     path.write_text(json.dumps(ROW))
     with pytest.raises(ProblemError, match=rf"sha256 is [0-9a-f]{{64}}, expected {mbpp.SHA256}"):
-        mbpp.load(path, environment={})
+        mbpp.load({"mbpp": path})
 
 
 @pytest.mark.parametrize("name", [".", "absent.jsonl"], ids=["a folder", "nothing"])
 def test_a_path_without_a_file_is_refused(tmp_path, name):
     with pytest.raises(ProblemError, match="can't be read"):
-        mbpp.load(tmp_path / name, environment={})
+        mbpp.load({"mbpp": tmp_path / name})
 
 
 def test_importing_the_loader_does_not_import_the_hubs_client():

@@ -126,7 +126,7 @@ def test_no_sentence_is_one_of_human_evals():
 
 
 def test_no_sentence_is_one_of_mbpps(mbpp_file):
-    problems = mbpp.load(mbpp_file, environment={}, ids=mbpp.ALL_IDS)
+    problems = mbpp.load({"mbpp": mbpp_file}, ids=mbpp.ALL_IDS)
     openings = r"^write a (?:python )?function (?:to|that|which) "
     theirs = {re.sub(openings, "return ", sentence(problem.prompt.split("\n")[1])) for problem in problems}
     assert not theirs & {sentence(docstring_of(problem)) for problem in PROBLEMS.values()}

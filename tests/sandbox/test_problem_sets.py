@@ -59,7 +59,7 @@ def test_no_empty_body_of_warmup_passes(sandbox):
 @pytest.fixture(scope="module")
 def mbpp_problems(mbpp_file):
     """Every problem under EVALHARNESS_FULL=1, otherwise every fifth and those that are judged in process."""
-    problems = mbpp.load(mbpp_file, environment={}, ids=mbpp.ALL_IDS)
+    problems = mbpp.load({"mbpp": mbpp_file}, ids=mbpp.ALL_IDS)
     return [p for n, p in enumerate(problems) if FULL or n % 5 == 0 or p.judged == "in_process"]
 
 

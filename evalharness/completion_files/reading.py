@@ -1,0 +1,121 @@
+"""From files to completions: the content of each entry says which tool wrote it, and its reader reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from evalharness.completion_files import own, plain_rows
+from evalharness.completion_files.entry import Broken, CompletionFile, Entry, FileCompletion, Memory, Reader
+from evalharness.completion_files.fields import completion_of
+from evalharness.completion_files.json_entries import Entries
+from evalharness.errors import CompletionFileError, ExtensionError
+from evalharness.extensions import extensions, own_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+FOLDER_PATTERNS = ("completions/*.jsonl", "*.jsonl", "*.eval")
+_KEYS_SHOWN = 12
+
+
+@cache
+def readers() -> Mapping[str, Reader]:
+    """Every form that can be read, by the tool's name. The first one that recognises an entry reads it."""
+    found = [(module.FORM, module) for module in own_modules("evalharness.completion_files", "FORM")]
+    found += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("completions").loaded]
+    return dict(sorted(found, key=lambda form: getattr(form[1], "PRIORITY", 0)))
+
+
+def completion_files(paths: Iterable[Path]) -> list[Path]:
+    """The files of ``paths``: a folder stands for its ``completions/*.jsonl``, or its own JSONL files or logs.
+
+    Raises :class:`CompletionFileError` for a folder without any.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = [path] if not path.is_dir() else _in_folder(path)
+        files += [file for file in found if file not in files]
+    return files
+
+
+def read_completions(path: Path, key: str | None = None) -> CompletionFile:
+    """Read all completions of a file: of the form it has, or, with ``key``, the texts under that key of its rows.
+
+    Raises :class:`CompletionFileError`, one line with the number of the line where there is one, for a file that can't
+    be read, is broken, or holds no completions. The last line of evalharness's own append-only files may be torn.
+    """
+    entries, memory = Entries(path), Memory()
+    faults = extensions("completions").faults
+    forms: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    found: list[FileCompletion] = []
+    notes: list[str] = []
+    for entry in entries:
+        if isinstance(entry.content, Broken) and entry.content.torn and set(forms) == {own.FORM}:
+            notes.append(f"line {entry.number} was torn off while it was written, and is left out")
+            continue
+        for completion in _of_entry(entry, memory, key):
+            forms[completion.form] += 1
+            number = seen[completion.task_id] if completion.completion_id is None else completion.completion_id
+            seen[completion.task_id] += 1
+            found.append(dataclasses.replace(completion, completion_id=number))
+    if not found:
+        left_out = "".join(f"; {note}" for note in _left_out(memory))
+        raise CompletionFileError("; ".join((f"{path}: no completions in it{left_out}", *faults)))
+    if entries.invalid:
+        lines = f"{len(entries.invalid)} line{'s are' if len(entries.invalid) > 1 else ' is'} not valid UTF-8"
+        notes.append(f"{lines} (first: line {next(iter(entries.invalid))}); the bytes are kept as they are")
+    return CompletionFile(path, tuple(found), dict(forms), (*_left_out(memory), *notes, *faults, *memory.faults))
+
+
+def _of_entry(entry: Entry, memory: Memory, key: str | None) -> Iterator[FileCompletion]:
+    if isinstance(entry.content, Broken):
+        raise entry.error(f"is not JSON: {entry.content.reason}")
+    if key is not None and isinstance(entry.content, dict):
+        if key not in entry.content:
+            raise entry.error(_expected(entry.content, key))
+        yield dataclasses.replace(completion_of(entry, entry.content, key), form=plain_rows.FORM)
+        return
+    form = next((name for name, reader in readers().items() if _recognises(reader, entry.content, memory)), None)
+    if form is None:
+        raise entry.error(_expected(entry.content, ", ".join(plain_rows.TEXT_KEYS)))
+    for completion in readers()[form].read(entry, memory):
+        yield dataclasses.replace(completion, form=form)
+
+
+def _recognises(reader: Reader, content: Any, memory: Memory) -> bool:
+    """Another package's reader that fails is named among the notes, and the next one is asked."""
+    try:
+        return reader.recognises(content)
+    except ExtensionError as error:
+        memory.faults[str(error)] = None
+        return False
+
+
+def _expected(content: Any, keys: str) -> str:
+    """Why an entry holds no completion: what it is, and what was expected."""
+    if not isinstance(content, dict):
+        return f"is a {type(content).__name__}, expected an object, or a list of lists of texts"
+    shown = [str(key) for key in content][:_KEYS_SHOWN]
+    found = ", ".join([*shown, "…"] if len(content) > _KEYS_SHOWN else shown) or "none"
+    if {"results", "configs"} <= content.keys():
+        return (
+            f"has the keys {found}: these are results of lm-evaluation-harness, and no completions; "
+            "they are in samples_*.jsonl beside it, where --log_samples was given"
+        )
+    return f"has the keys {found}; expected a text under {keys} (--key names another)"
+
+
+def _left_out(memory: Memory) -> list[str]:
+    return [f"left out: {what} ({count})" for what, count in memory.left_out.items()]
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    for pattern in FOLDER_PATTERNS:
+        if found := sorted(folder.glob(pattern)):
+            return found
+    raise CompletionFileError(f"{folder}: no completions in this folder, expected {' or '.join(FOLDER_PATTERNS)}")

@@ -1,0 +1,155 @@
+"""Problem sets by name: one source per file of this package, and those that other packages add."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from evalharness.errors import EvalHarnessError, ProblemError
+from evalharness.extensions import extension_named, extension_names, own_modules
+from evalharness.problems import humaneval, jsonl
+from evalharness.records import DEFAULT_LANGUAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from evalharness.records import Problem
+
+
+class ProblemSource(Protocol):
+    """One problem set: a module of this package, or a module or an object of another package.
+
+    A source may also have ``recognises(text)``, which says whether the text of a JSONL file is this set's own file, and
+    ``ELSEWHERE``, which says where the data comes from if it is not installed and no path is named.
+    """
+
+    NAME: str
+
+    def load(self, paths: Mapping[str, Path], /) -> tuple[Problem, ...]:
+        """Load all problems; ``paths`` has the file of each set that the user names one for, by ``NAME``.
+
+        Raises ProblemError if they can't be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSet:
+    """Problems under one name. ``digest`` is the sha256, in hex, of their content.
+
+    ``package`` is the package that the set comes from, None if it is this one or a user's own file.
+    """
+
+    name: str
+    problems: tuple[Problem, ...]
+    digest: str
+    package: str | None = None
+
+
+@cache
+def own_sources() -> Mapping[str, ProblemSource]:
+    """The sources of this package by their names."""
+    return {module.NAME: module for module in own_modules("evalharness.problems", "NAME")}
+
+
+def problem_set_names() -> tuple[str, ...]:
+    """The names of all sets: those of this package, then those that other packages add. Loads none of them."""
+    return tuple(dict.fromkeys((*own_sources(), *extension_names("problems"))))
+
+
+def load_problems(
+    name_or_path: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    paths: Mapping[str, Path] | None = None,
+    environment: Mapping[str, str],
+) -> ProblemSet:
+    """Load a set by its name, or your own by the path of its JSONL file.
+
+    ``limit`` keeps the first ``limit`` problems. ``paths`` says where sets lie that are not installed, by name; after
+    it, ``EVALHARNESS_<NAME>`` in ``environment`` does. A path to such a set's own file gives that set. Raises
+    ProblemError if the name is unknown, the file can't be read or has faulty rows, or ``limit`` is below 1, and
+    ExtensionError if the package that adds the set is broken.
+    """
+    if limit is not None and limit < 1:
+        raise ProblemError(f"limit is {limit}, expected at least 1")
+    asked = os.fspath(name_or_path)
+    known = {**_paths_in(environment), **{name: Path(path) for name, path in (paths or {}).items()}}
+    name, problems, package = _named(asked, known) or _from_path(asked)
+    kept = problems[:limit]
+    return ProblemSet(name, kept, digest(kept), package)
+
+
+def where_problems_are(environment: Mapping[str, str]) -> dict[str, str]:
+    """For each set by its name: how many problems it has and where they are, or why they can't be loaded."""
+    return {name: _where(name, environment) for name in problem_set_names()}
+
+
+def _where(name: str, environment: Mapping[str, str]) -> str:
+    path = _paths_in(environment).get(name)
+    elsewhere = getattr(own_sources().get(name), "ELSEWHERE", None)
+    if path is None and elsewhere is not None:
+        return str(elsewhere)
+    try:
+        found = load_problems(name, environment=environment)
+    except EvalHarnessError as error:
+        return str(error)
+    package = "the installed packages" if found.package is None else f"the package {found.package}"
+    return f"{len(found.problems)} problems, {f'in {package}' if path is None else path}"
+
+
+def yardsticks(task_ids: Collection[str]) -> tuple[Problem, ...]:
+    """The problems of HumanEval with these ids, which every installation has."""
+    return tuple(problem for problem in humaneval.load({}) if problem.task_id in task_ids)
+
+
+def digest(problems: tuple[Problem, ...]) -> str:
+    """The sha256, in hex, of the problems as canonical JSON: every field, in the order given."""
+    canonical = json.dumps(list(map(_row, problems)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _row(problem: Problem) -> dict[str, Any]:
+    """The default language is left out, so that digests are those of earlier versions."""
+    row = asdict(problem)
+    return {k: v for k, v in row.items() if k != "language"} if row["language"] == DEFAULT_LANGUAGE else row
+
+
+def _paths_in(environment: Mapping[str, str]) -> dict[str, Path]:
+    named = {name: environment.get(f"EVALHARNESS_{name.upper()}") for name in problem_set_names()}
+    return {name: Path(path).expanduser() for name, path in named.items() if path}
+
+
+def _named(asked: str, paths: Mapping[str, Path]) -> tuple[str, tuple[Problem, ...], str | None] | None:
+    if asked in own_sources():
+        return asked, own_sources()[asked].load(paths), None
+    extension = extension_named("problems", asked)
+    return None if extension is None else (asked, tuple(extension.guarded.load(paths)), extension.package)
+
+
+def _from_path(asked: str) -> tuple[str, tuple[Problem, ...], None]:
+    path = Path(asked)
+    if not asked or not (path.exists() or _looks_like_a_path(asked)):
+        raise ProblemError(_unknown(asked))
+    text = jsonl.read_text(path)
+    for name, source in own_sources().items():
+        recognises = getattr(source, "recognises", None)
+        if recognises is not None and recognises(text):
+            return name, source.load({name: path}), None
+    return Path(path.name.removesuffix(".gz")).stem, jsonl.load(path), None
+
+
+def _looks_like_a_path(asked: str) -> bool:
+    return os.sep in asked or asked.endswith((".jsonl", ".json", ".gz"))
+
+
+def _unknown(asked: str) -> str:
+    names = problem_set_names()
+    nearest = difflib.get_close_matches(asked.lower(), names, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"unknown problem set {asked!r}, expected {', '.join(names)} or the path of a .jsonl file{hint}"
