@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_line_and_nothing_already_written_is_lost(run: Run, m
     done = subprocess.run(command, cwd=model_folder.parent, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 2, done.stderr
     assert "can't be written: File too large" in only_line(done)
-    journal = model_folder.parent / "reports/model/final/.journal/completions.jsonl"
+    journal = model_folder.parent / "reports/mine/final/.journal/completions.jsonl"
     kept = [json.loads(line) for line in journal.read_text().splitlines()[:-1]]
     assert kept
     again = run("score", "mine/model.pt", *QUICK)

@@ -35,7 +35,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_a_score_writes_every_file_of_the_design(run: Run, model_folder: Path) -> None:
     done = run("score", "mine/model.pt", *QUICK)
     assert done.returncode == 0, done.stderr
-    folder = model_folder.parent / "reports" / "model" / "final"
+    folder = model_folder.parent / "reports" / "mine" / "final"
     names = set(files_of(folder))
     assert {"scorecard.json", "report.md", "figures/losses.svg", "figures/pass_at_1.svg"} <= names
     for kind in ("completions", "executions"):
@@ -45,7 +45,7 @@ def test_a_score_writes_every_file_of_the_design(run: Run, model_folder: Path) -
     assert card.loss.logged_nats == 4.4
     assert card.ruled_out[0].probe == "future_leak"
     assert "verdict" in done.stdout
-    assert str(Path("reports/model/final/report.md")) in done.stdout
+    assert str(Path("reports/mine/final/report.md")) in done.stdout
 
 
 def test_the_users_code_is_named_on_the_first_line_of_the_output(run: Run) -> None:
@@ -68,7 +68,7 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_batch_size(run: Run, m
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_files(run: Run, model_folder: Path) -> None:
     assert run("score", "mine/model.pt", *QUICK, "--out", "whole").returncode == 0
     arguments = [sys.executable, "-m", "evalharness", "score", "mine/model.pt", *QUICK, "--out", "killed"]
-    journals = model_folder.parent / "killed" / "model" / "final" / ".journal"
+    journals = model_folder.parent / "killed" / "mine" / "final" / ".journal"
     for journal, lines in (("completions.jsonl", 1), ("completions.jsonl", 5), ("executions.jsonl", 2)):
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen(arguments, cwd=model_folder.parent, **silent)
@@ -122,7 +122,7 @@ def test_nothing_is_reused_where_something_changed(run: Run, model_folder: Path,
 
 def test_completions_and_results_are_read_by_human_evals_own_tools(run: Run, model_folder: Path) -> None:
     run("score", "mine/model.pt", *QUICK)
-    folder = model_folder.parent / "reports" / "model" / "final"
+    folder = model_folder.parent / "reports" / "mine" / "final"
     rows = list(stream_jsonl(str(folder / "completions" / "own.sampled.jsonl")))
     assert [list(row)[:2] for row in rows] == [["task_id", "completion"]] * 6
     results = list(stream_jsonl(str(folder / "executions" / "own.sampled.jsonl")))
@@ -158,7 +158,7 @@ def test_interrupted_it_says_so_and_exits_130(model_folder: Path) -> None:
     arguments = [sys.executable, "-m", "evalharness", "score", "mine/model.pt", *many]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(arguments, cwd=model_folder.parent, **piped)
-    journal = model_folder.parent / "reports" / "model" / "final" / ".journal" / "completions.jsonl"
+    journal = model_folder.parent / "reports" / "mine" / "final" / ".journal" / "completions.jsonl"
     deadline = time.monotonic() + 120
     while not journal.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

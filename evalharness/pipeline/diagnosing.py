@@ -12,7 +12,6 @@ from evalharness.records import Incomplete, LossPoint, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from evalharness.diagnosis import Diagnosis, Measured, Observed
     from evalharness.generation import Settings
@@ -47,7 +46,7 @@ def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[
     return complete(dataclasses.replace(work, sets=few), folder, settings)
 
 
-def measured_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour) -> Measured:
+def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measured:
     """Everything that is known of the checkpoint, as the probes take it; what was said of its attention among it."""
     from evalharness.diagnosis import Declared, Measured, Subject
 
@@ -66,7 +65,7 @@ def measured_of(work: Work, path: Path, settings: Settings, behaviour: Behaviour
         logged=logged_point(work),
         declared=Declared(declared.label_smoothing, declared.count_prompt, declared.count_padding),
         without_adapter=checkpoint.without_adapter,
-        base=_first_step(work, path),
+        base=_first_step(work),
         observed=_observed(work, behaviour),
         verdict=behaviour.judgement.verdict,
         adapter=checkpoint.adapter,
@@ -121,26 +120,30 @@ def _passed(behaviour: Behaviour, group: Group, index: int) -> bool | None:
     return None if verdict is Verdict.NOT_JUDGED else verdict is Verdict.PASSED
 
 
-def _first_step(work: Work, path: Path) -> TorchModel | None:
+def _first_step(work: Work) -> TorchModel | None:
     """The model as it was at the first step of its series, where it is no adapter and stands in one."""
-    from evalharness.models.torch import find_series, load_checkpoint, locate
+    from evalharness.models.torch import load_checkpoint, locate_step
 
     if work.checkpoint.without_adapter is not None:
         return None
-    located = locate(path, work.manifest, work.options.step).path.resolve()
-    steps = find_series(located.parent, work.manifest)
-    first_step = next((step.path for step in steps if step.step is not None), None)
-    if first_step is None or located == first_step.resolve() or located not in {s.path.resolve() for s in steps}:
+    own, steps = work.target.located.path.resolve(), work.target.located.steps
+    first_step = next((step for step in steps if step.step is not None), None)
+    if first_step is None or own == first_step.path.resolve() or own not in {s.path.resolve() for s in steps}:
         return None
     try:
         options = work.options
         first = load_checkpoint(
-            first_step, work.manifest, device=options.device, dtype=options.dtype, trust=options.trust
+            first_step.path,
+            work.manifest,
+            located=locate_step(first_step, work.manifest),
+            device=options.device,
+            dtype=options.dtype,
+            trust=options.trust,
         )
     except EvalHarnessError as error:
-        work.watcher.say(f"no comparison with the first step, {first_step.name}: {error}")
+        work.watcher.say(f"no comparison with the first step, {first_step.path.name}: {error}")
         return None
-    work.watcher.say(f"compared with {first_step.name}, the first step of this series")
+    work.watcher.say(f"compared with {first_step.path.name}, the first step of this series")
     return first.model
 
 

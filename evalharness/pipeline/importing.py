@@ -17,7 +17,8 @@ from evalharness.pipeline.measuring import behaviour_of
 from evalharness.pipeline.writing import scored_of, write_score
 from evalharness.progress import Silent, Watcher
 from evalharness.records import CheckpointInfo, Completion, DecodingName, Loss, NotTestable, Protocol, Scorecard
-from evalharness.runs.folder import RunFolder
+from evalharness.runs.naming import without_suffix
+from evalharness.runs.owner import Owner, claimed, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def convert(
     behaviour = behaviour_of(
         {group: completions}, {group: judged.executions}, {group: _analysed(jobs, completions)}, seed=0
     )
-    origin = _Origin(name or files[0].name.split(".")[0], step, tuple(files))
+    origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
     samples = most if decoding == "sampled" else 0
     card = assemble(
         origin.checkpoint,
@@ -98,7 +99,8 @@ def convert(
     )
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
-    with RunFolder(out / origin.name / ("final" if step is None else f"step_{step}")) as folder:
+    owner = Owner(named(origin.name), "; ".join(str(file.resolve()) for file in files), card.checkpoint.fingerprint)
+    with claimed(out, origin.name, step, owner, (watcher or Silent()).say) as folder:
         write_score(folder, card, behaviour, evidence)
         return card, folder.path
 

@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pipeline.work import Work
-from evalharness.settings.score_options import ScoreOptions, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from evalharness.diagnosis import Split
     from evalharness.models.torch import Checkpoint
     from evalharness.models.torch.untrained import Untrained
+    from evalharness.pipeline.target import Target
     from evalharness.problems import ProblemSet
     from evalharness.progress import Watcher
     from evalharness.records import LossPoint
     from evalharness.settings.manifest import LogSettings, Manifest
+    from evalharness.settings.score_options import ScoreOptions
 
 
-def load(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Work:
-    """Load it all, the cheap things first, so that a mistake in them is told at once."""
-    from evalharness.settings.manifest import find_manifest
-
-    manifest = find_manifest(path)
-    options = resolve(asked, manifest.score)
+def load(target: Target, watcher: Watcher) -> Work:
+    """Load it all, the cheap things first, so that a mistake in them is reported at once."""
+    manifest, options = target.manifest, target.options
     sets = load_problem_sets(options)
-    logged = training_log(path, manifest.log, watcher)
+    logged = training_log(target.path, manifest.log, watcher)
     check_data(manifest)
-    checkpoint = load_model(path, manifest, options, watcher)
+    checkpoint = load_model(target, watcher)
     train, validation = (
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
     )
     log = list(up_to(checkpoint.info.step, logged))
-    return Work(checkpoint, manifest, options, sets, watcher, log, train, validation)
+    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation)
 
 
-def load_model(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
+def load_model(target: Target, watcher: Watcher) -> Checkpoint:
     """Load the checkpoint and say what was run, chosen and assumed."""
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import notes_on_code
 
-    code_notes = notes_on_code(manifest)
+    options, code_notes = target.options, notes_on_code(target.manifest)
     for note in code_notes:  # said before the code runs
         watcher.say(note)
     checkpoint = load_checkpoint(
-        path, manifest, step=options.step, device=options.device, dtype=options.dtype, trust=options.trust
+        target.path,
+        target.manifest,
+        located=target.located,
+        device=options.device,
+        dtype=options.dtype,
+        trust=options.trust,
     )
     for note in checkpoint.info.notes:
         if note not in code_notes:
@@ -158,21 +160,3 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
         say=watcher.say,
     )
     return Split(tuple(rows), tuple(encoded), path.name)
-
-
-def run_name(path: Path, work: Work) -> str:
-    """``<run>/<step>``: the series' folder and the step, or the checkpoint's own name where it stands alone."""
-    step = work.checkpoint.info.step
-    return f"{series_name(path, work.manifest, work.options.step)}/{'final' if step is None else f'step_{step}'}"
-
-
-def series_name(path: Path, manifest: Manifest, step: int | None) -> str:
-    """The first half of :func:`run_name`, which is known without loading the checkpoint."""
-    from evalharness.models.torch import find_series, locate
-
-    located = locate(path, manifest, step).path.resolve()
-    folder = path.resolve()
-    if folder == located:
-        in_series = any(step.path.resolve() == located for step in find_series(located.parent, manifest))
-        folder = located.parent if in_series else located
-    return folder.stem if folder.is_file() else folder.name

@@ -10,26 +10,29 @@ from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_it_writes
+from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
-from evalharness.pipeline.loading import load, run_name, series_name
+from evalharness.pipeline.loading import load
 from evalharness.pipeline.measuring import measure_behaviour, measure_loss
-from evalharness.pipeline.stamps import NAME as STAMP
-from evalharness.pipeline.stamps import kept_folder, kept_scorecard, stamp
+from evalharness.pipeline.target import find_target
 from evalharness.pipeline.writing import write
 from evalharness.progress import Silent, Watcher
+from evalharness.runs import paths
 from evalharness.runs.files import turn
-from evalharness.runs.folder import RunFolder
-from evalharness.settings.score_options import resolve
+from evalharness.runs.owner import Owner, claimed, numbered
+from evalharness.runs.stamps import write_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from evalharness.degeneration import Judgement
     from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline.target import Target
     from evalharness.pipeline.work import Work
     from evalharness.records import CheckpointInfo, Incomplete, Loss, Scorecard
+    from evalharness.runs.folder import RunFolder
     from evalharness.settings.manifest import Manifest
-    from evalharness.settings.score_options import ScoreOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +61,26 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
     Raises :class:`EvalHarnessError`; what was already written stays, and the same
     call goes on from there.
     """
+    return _scored(find_target(Path(path), asked), watcher or Silent())
+
+
+def _scored(target: Target, watcher: Watcher) -> ScoreResult:
     from evalharness.diagnosis import passage
     from evalharness.generation import fastest_threads
 
-    path = Path(path)
-    work = load(path, asked, watcher or Silent())
-    made_of = stamp(work, path)
-    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
+    work = load(target, watcher)
+    stamp = stamp_of(work)
+    with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
         behaviour = measure_behaviour(work, completions, judge_completions(work, folder, completions))
-        measured = measured_of(work, path, settings, behaviour)
+        measured = measured_of(work, settings, behaviour)
         diagnosis = diagnose_subject(work, measured)
         loss, by_row = measure_loss(work, measured)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
         write(work, folder, card, behaviour, by_row, passage(measured.subject))
         if not card.incomplete:
-            folder.write(STAMP, made_of)
+            write_stamp(folder, stamp)
         return ScoreResult(card, folder.path)
 
 
@@ -83,16 +89,12 @@ def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | No
 
     Of several processes that ask for one checkpoint at a time one scores it, and the others wait.
     """
-    from evalharness.settings.manifest import find_manifest
-
-    path = Path(path)
-    manifest = find_manifest(path)
-    options = resolve(asked, manifest.score)
-    kept = _kept(path, manifest, options)
+    target = find_target(Path(path), asked)
+    kept = _kept(target)
     if kept is not None:
         return kept
-    with turn(options.out / series_name(path, manifest, options.step) / ".turn.lock"):
-        return _kept(path, manifest, options) or score(path, asked, watcher)
+    with turn(target.options.out / target.run_name / paths.TURN_LOCK):
+        return _kept(target) or _scored(target, watcher or Silent())
 
 
 def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Path:
@@ -102,13 +104,13 @@ def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Pa
     return locate(path, manifest, step).path
 
 
-def _kept(path: Path, manifest: Manifest, options: ScoreOptions) -> ScoreResult | None:
-    folder = kept_folder(path, manifest, options)
+def _kept(target: Target) -> ScoreResult | None:
+    folder = kept_folder(target)
     card = None if folder is None else kept_scorecard(folder)
     if folder is None or card is None:
         return None
     # Called what it is called now: the same checkpoint may have been scored under another path to it.
-    return ScoreResult(replace(card, checkpoint=replace(card.checkpoint, path=str(path))), folder)
+    return ScoreResult(replace(card, checkpoint=replace(card.checkpoint, path=str(target.path))), folder)
 
 
 def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> DiagnosisResult:
@@ -119,16 +121,19 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     """
     from evalharness.generation import fastest_threads
 
-    path = Path(path)
-    work = load(path, {**asked, "samples": 0}, watcher or Silent())
-    with RunFolder(_run_folder(path, work)) as folder, fastest_threads(work.checkpoint.model):
+    work = load(find_target(Path(path), {**asked, "samples": 0}), watcher or Silent())
+    with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
         behaviour = measure_behaviour(work, completions, {})
-        measured = measured_of(work, path, settings, behaviour)
+        measured = measured_of(work, settings, behaviour)
         diagnosis = diagnose_subject(work, measured)
         loss, _ = measure_loss(work, measured)
         return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
 
 
-def _run_folder(path: Path, work: Work) -> Path:
-    return work.options.out / run_name(path, work)
+def _folder_of(work: Work) -> AbstractContextManager[RunFolder]:
+    """The checkpoint's own folder, held by this process."""
+    target, info = work.target, work.checkpoint.info
+    member = str(target.located.path.resolve()) if info.step is None else numbered(info.step)
+    owner = Owner(str(target.source), member, info.fingerprint)
+    return claimed(target.options.out, target.run_name, info.step, owner, work.watcher.say)

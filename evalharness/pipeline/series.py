@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, EvalHarnessError
-from evalharness.pipeline.stamps import is_fresh, kept_scorecard
+from evalharness.pipeline.freshness import is_fresh, kept_scorecard
 from evalharness.progress import Silent, Watcher
+from evalharness.runs import paths
+from evalharness.runs.naming import run_name
+from evalharness.runs.owner import run_folder
 from evalharness.settings.score_options import resolve
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which steps of a series: all, every so many-th, the last so many, or those named. The last step is always in."""
+    """Which steps of a series to score: those in ``steps``, else every N-th of the last M.
+
+    Without ``steps`` the last step is always among them: ``every`` counts back from it.
+    """
 
     every: int | None = None
     last: int | None = None
@@ -78,13 +84,14 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     manifest = find_manifest(path)
     options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
     steps = choice.of(steps_of(path, manifest))
-    folder = options.out / path.resolve().name
+    source = path.resolve()
+    folder = run_folder(options.out, run_name(source), str(source))
     found: dict[int, Scorecard] = {}
     failures: list[StepFailure] = []
     kept: set[int] = set()
     for number, step in enumerate(steps, 1):
         assert step.step is not None  # noqa: S101 - steps_of gives no other
-        own = folder / f"step_{step.step}"
+        own = folder / paths.step_folder(step.step)
         if is_fresh(own, path, manifest, options) and (held := kept_scorecard(own)) is not None:
             found[step.step] = held
             kept.add(step.step)
@@ -98,7 +105,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     if not found:
         return RunResult(folder, found, tuple(failures), frozenset(kept), None)
     told = [(failure.step, failure.reason) for failure in failures]
-    report = folder / "report.md"
+    report = folder / paths.REPORT
     if keep_records(folder, path, manifest, steps[-1].path, told, watcher) or len(kept) < len(found):
         report = write_run_report(folder)
     return RunResult(folder, found, tuple(failures), frozenset(kept), report)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
 from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
-from evalharness.pipeline.stamps import states_of
 from evalharness.progress import Silent, Watcher
+from evalharness.runs.stamps import states_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration, Judgement
     from evalharness.diagnosis import Split
     from evalharness.models.torch import Checkpoint
+    from evalharness.pipeline.target import Target
     from evalharness.problems import ProblemSet
     from evalharness.progress import Watcher
     from evalharness.records import (
@@ -40,6 +41,7 @@ class Work:
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
     """
 
+    target: Target
     checkpoint: Checkpoint
     manifest: Manifest
     options: ScoreOptions

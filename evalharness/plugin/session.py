@@ -18,7 +18,8 @@ from evalharness.gate import checks as known_checks
 from evalharness.gate import output as gate_output
 from evalharness.gate.baseline import Baseline, read_baseline
 from evalharness.gate.decision import run_check, save_baseline
-from evalharness.pipeline.stamps import kept_folder
+from evalharness.pipeline.freshness import kept_folder
+from evalharness.pipeline.target import target_in
 from evalharness.plugin.asked import (
     COMPARED,
     as_given,
@@ -241,7 +242,7 @@ def _place(path: Path, asked: Mapping[str, Any], root: Path) -> Path:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     out = root / options.out
-    if kept_folder(path, manifest, dataclasses.replace(options, out=out)) is not None:
+    if kept_folder(target_in(path, manifest, dataclasses.replace(options, out=out))) is not None:
         return out
     return out / "checks" / _key(path, options)
 

@@ -1,15 +1,19 @@
-"""``scorecard.json``: a scorecard as JSON, read back, and the JSON schema of it. Pure: opens nothing."""
+"""``scorecard.json``: a scorecard as JSON, read back, and the JSON schema of it."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.records import SCHEMA_VERSION, Scorecard
+from evalharness.runs import paths
 from evalharness.runs.json_values import plain
 from evalharness.runs.old_scorecards import upgraded
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
@@ -37,6 +41,20 @@ def from_json(text: str) -> Scorecard:
         return TypeAdapter(Scorecard).validate_python(_with_infinities(content))
     except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
+
+
+def read(folder: Path) -> Scorecard:
+    """Read the scorecard in a scored checkpoint's folder.
+
+    Raises :class:`StoreError`, one line with the file's path, if it is missing, broken or of another version.
+    """
+    file = folder / paths.SCORECARD
+    try:
+        return from_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{file}: can't be read: {error.strerror}") from error
+    except StoreError as error:
+        raise StoreError(f"{file}: {error}; score it again") from error
 
 
 def schema() -> dict[str, Any]:

@@ -18,8 +18,10 @@ from evalharness.errors import EvaluationError
 from evalharness.gate import output as gate_output
 from evalharness.gate.checks import no_mode_collapse
 from evalharness.gate.decision import GateResult, save_baseline
-from evalharness.pipeline import ScoreResult, stamps
+from evalharness.pipeline import ScoreResult, freshness
+from evalharness.pipeline.target import target_in
 from evalharness.records import Incomplete
+from evalharness.runs import paths, stamps
 from evalharness.runs.files import append_file
 from evalharness.settings.manifest import ScoreSettings, find_manifest
 from evalharness.settings.score_options import resolve
@@ -104,7 +106,7 @@ def test_a_file_of_problems_is_the_same_however_it_is_named(project: Project, mo
     near, far = (
         resolve({"problems": (name,)}, ScoreSettings(), {}) for name in ("own.jsonl", project.folder / "own.jsonl")
     )
-    assert stamps.key_of(near) == stamps.key_of(far)
+    assert freshness.key_of(near) == freshness.key_of(far)
 
 
 @pytest.mark.parametrize("change", MADE_OF)
@@ -113,13 +115,13 @@ def test_nothing_is_taken_for_what_changed(project: Project, tmp_path: Path, cha
     asked = {"problems": (str(folder / "own.jsonl"),), "out": folder / "reports", "samples": 1, "max_new_tokens": 24}
     manifest = find_manifest(folder / "sound")
     options = resolve(asked, manifest.score, {})
-    stamp = folder / "reports/sound/final" / stamps.NAME
+    stamp = folder / "reports/sound/final" / paths.STAMP
     held = json.loads(stamp.read_text().replace(str(project.folder), str(folder)))
-    stamp.write_text(json.dumps({**held, "options": stamps.key_of(options)}))
-    assert stamps.kept_folder(folder / "sound", manifest, options) is not None
+    stamp.write_text(json.dumps({**held, "options": freshness.key_of(options)}))
+    assert freshness.kept_folder(target_in(folder / "sound", manifest, options)) is not None
     with (folder / MADE_OF[change]).open("ab") as file:
         file.write(b"step 7: val loss 1.0\n" if change == "log" else b"\n")
-    assert stamps.kept_folder(folder / "sound", manifest, options) is None
+    assert freshness.kept_folder(target_in(folder / "sound", manifest, options)) is None
 
 
 def test_without_anything_to_hold_to_it_does_not_pass(in_process: InProcess) -> None:

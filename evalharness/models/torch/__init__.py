@@ -19,12 +19,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from evalharness.models.torch.locate import SeriesStep, find_series, locate
+from evalharness.models.torch.locate import Located, SeriesStep, find_series, locate, locate_step
 
 if TYPE_CHECKING:
     from evalharness.models.torch.loading import Checkpoint, load_checkpoint
 
-__all__ = ["Checkpoint", "SeriesStep", "find_series", "load_checkpoint", "locate"]
+__all__ = ["Checkpoint", "Located", "SeriesStep", "find_series", "load_checkpoint", "locate", "locate_step"]
 
 
 def __getattr__(name: str) -> Any:

@@ -66,6 +66,7 @@ def load_checkpoint(
     manifest: Manifest,
     *,
     step: int | None = None,
+    located: Located | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     trust: bool = False,
@@ -74,13 +75,14 @@ def load_checkpoint(
     """Make a model of a path: a weight file, an adapter, a Hugging Face folder, or a folder of a series.
 
     Of a series the best is taken, or the last where none is marked, or ``step``. ``trust`` allows weight files, Hugging
-    Face folders and manifests outside ``working_folder`` (the current one) to run code.
+    Face folders and manifests outside ``working_folder`` (the current one) to run code. ``located`` is what
+    :func:`locate` found of the path and the step, if that is known already.
 
     Raises CheckpointError or ManifestError, one line, where anything is missing or does not fit, and UntrustedError
     where something would run code that nobody asked for.
     """
     target, number_type = parse_device(device), parse_dtype(dtype)
-    located = locate(path, manifest, step)
+    located = located or locate(path, manifest, step)
     check_trusted(manifest, working_folder or Path.cwd(), trust)
     code = UserCode(manifest.folder)
     base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import nearest
-from evalharness.models.torch.sidecars import Sidecar, best_in_trainer_state, read_sidecar
+from evalharness.models.torch.sidecars import Sidecar, Sidecars
 from evalharness.models.torch.step_names import is_best_name, is_last_name, step_in_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from evalharness.settings.manifest import Manifest
 
@@ -57,23 +57,37 @@ class SeriesStep:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The one checkpoint that is meant: a weight file, or the folder of an adapter or of a Hugging Face model."""
+    """The one checkpoint that is meant: a weight file, or the folder of an adapter or of a Hugging Face model.
+
+    ``series`` is the folder of the series that it is a step of, and ``steps`` are all steps of that; None and empty
+    where it stands alone.
+    """
 
     kind: Kind
     path: Path
     step: int | None
     logged_val_loss: float | None = None
     notes: tuple[str, ...] = ()
+    series: Path | None = None
+    steps: tuple[SeriesStep, ...] = ()
+
+    @property
+    def source(self) -> Path:
+        """What it is a checkpoint of: the folder of its series, or itself where it stands alone."""
+        return (self.path if self.series is None else self.series).resolve()
 
 
-def find_series(path: Path | str, manifest: Manifest | None = None) -> list[SeriesStep]:
+def find_series(
+    path: Path | str, manifest: Manifest | None = None, sidecars: Sidecars | None = None
+) -> list[SeriesStep]:
     """Return the checkpoints of a folder in the order of their steps; empty where it is no series.
 
     The unnumbered come first, ``final`` and ``last`` come last. A ``best`` takes its step from the step that it is a
     copy of. A folder with adapters is a series of adapters: the base beside them is none of its steps. ``manifest``
-    tells whether the weights belong to the user's own module, and which file is the base.
+    tells whether the weights belong to the user's own module, and which file is the base. Each sidecar is read once,
+    those that ``sidecars`` knows not again.
     """
-    folder = Path(path)
+    folder, sidecars = Path(path), sidecars or Sidecars()
     if not folder.is_dir():
         return []
     plain = manifest is not None and manifest.model.factory is not None
@@ -87,8 +101,8 @@ def find_series(path: Path | str, manifest: Manifest | None = None) -> list[Seri
     ]
     if not any(step_in_name(child.name) is not None or is_best_name(child.name) for child in members):
         return []
-    marked = best_in_trainer_state(folder, members)
-    steps = [_series_step(child, is_best_name(child.name) or child == marked) for child in members]
+    marked = sidecars.best_of(folder, members)
+    steps = [_series_step(child, sidecars.of(child), child == marked) for child in members]
     return sorted(_with_steps_of_copies(steps), key=_order)
 
 
@@ -102,15 +116,25 @@ def locate(path: Path | str, manifest: Manifest, step: int | None = None) -> Loc
         siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
         raise CheckpointError(f"{path}: no such file or folder ({nearest(path.name, sorted(siblings))})")
     kind = kind_of(path, plain=manifest.model.factory is not None)
-    series = find_series(path, manifest)
+    sidecars = Sidecars()
+    series = find_series(path, manifest, sidecars)
     if step is not None and series:
-        return _located(_one_step(path, series, step), manifest, ())
+        return replace(locate_step(_one_step(path, series, step), manifest), series=path, steps=tuple(series))
     if series and not _is_itself(kind, series):
         chosen, note = _best_or_last(path, series)
-        return _located(chosen, manifest, (note,))
+        return replace(locate_step(chosen, manifest), notes=(note,), series=path, steps=tuple(series))
     if kind is None:
         raise CheckpointError(_nothing_here(path))
-    return _single(path, kind, series, step)
+    return _single(path, kind, manifest, step, series, sidecars)
+
+
+def locate_step(chosen: SeriesStep, manifest: Manifest) -> Located:
+    """One step of a series that :func:`find_series` found. Raises CheckpointError if it is gone."""
+    kind = kind_of(chosen.path, plain=manifest.model.factory is not None)
+    if kind is None:
+        raise CheckpointError(_nothing_here(chosen.path))
+    path = main_file(chosen.path) if kind == "weights" else chosen.path
+    return Located(kind, path, chosen.step, chosen.logged_val_loss)
 
 
 def kind_of(path: Path, *, plain: bool) -> Kind | None:
@@ -170,9 +194,9 @@ def _same(child: Path, base: Path | None) -> bool:
     return base is not None and child.resolve() == base.resolve()
 
 
-def _series_step(child: Path, is_best: bool) -> SeriesStep:
-    sidecar = read_sidecar(child)
+def _series_step(child: Path, sidecar: Sidecar, is_marked_best: bool) -> SeriesStep:
     step = step_in_name(child.name)
+    is_best = is_best_name(child.name) or is_marked_best
     return SeriesStep(sidecar.step if step is None else step, child, is_best, sidecar.val_loss)
 
 
@@ -243,35 +267,54 @@ def _best_or_last(path: Path, series: list[SeriesStep]) -> tuple[SeriesStep, str
     return series[-1], f"last of {steps}, none is marked best: {series[-1].path.name}"
 
 
-def _located(chosen: SeriesStep, manifest: Manifest, notes: tuple[str, ...]) -> Located:
-    kind = kind_of(chosen.path, plain=manifest.model.factory is not None)
-    if kind is None:
-        raise CheckpointError(_nothing_here(chosen.path))
-    path = main_file(chosen.path) if kind == "weights" else chosen.path
-    return Located(kind, path, chosen.step, chosen.logged_val_loss, notes)
-
-
-def _single(path: Path, kind: Kind, series: list[SeriesStep], step: int | None) -> Located:
-    found = _step_of_single(path)
-    if step is not None and found.step != step:
-        there = "no step is known of it" if found.step is None else f"it is step {found.step}"
-        raise CheckpointError(f"{path}: there is no step {step} ({there})")
-    below = "the 1 step" if len(series) == 1 else f"one of the {len(series)} steps"
-    notes = (f"the folder's own weights, not {below} below it",) if series else ()
+def _single(
+    path: Path, kind: Kind, manifest: Manifest, step: int | None, below: list[SeriesStep], sidecars: Sidecars
+) -> Located:
+    """A checkpoint that was named itself, as a step of the series that it lies in, if it lies in one."""
     if path.is_file() and kind != "weights":
         path = path.parent
-    return Located(kind, main_file(path) if kind == "weights" else path, found.step, found.val_loss, notes)
+    series, steps = _series_around(path, kind, manifest, sidecars)
+    own = next((item for item in steps if _is_step(item, path)), None)
+    sidecar = sidecars.of(path)
+    known = _first_known(step_in_name(path.name), sidecar.step, None if own is None else own.step)
+    if step is not None and known != step:
+        there = "no step is known of it" if known is None else f"it is step {known}"
+        raise CheckpointError(f"{path}: there is no step {step} ({there})")
+    which = "the 1 step" if len(below) == 1 else f"one of the {len(below)} steps"
+    notes = (f"the folder's own weights, not {which} below it",) if below else ()
+    weights = main_file(path) if kind == "weights" else path
+    return Located(kind, weights, known, sidecar.val_loss, notes, series, tuple(steps))
 
 
-def _step_of_single(path: Path) -> Sidecar:
-    found = read_sidecar(path)
-    step = step_in_name(path.name)
-    if step is None and path.name in ADAPTER_WEIGHTS:
-        step = step_in_name(path.parent.name)
-    if step is None and found.step is None:
-        twins = [item for item in find_series(path.parent) if _same(item.path, path)]
-        return Sidecar(twins[0].step, found.val_loss) if twins else found
-    return Sidecar(found.step if step is None else step, found.val_loss)
+def _series_around(
+    path: Path, kind: Kind, manifest: Manifest, sidecars: Sidecars
+) -> tuple[Path | None, list[SeriesStep]]:
+    """The folder of the series that a checkpoint is a step of, and its steps; a step may be a folder with a file."""
+    for folder in _folders_of_series(path.resolve(), kind):
+        steps = find_series(folder, manifest, sidecars)
+        if any(_is_step(item, path) for item in steps):
+            return folder, steps
+    return None, []
+
+
+def _folders_of_series(path: Path, kind: Kind) -> Iterator[Path]:
+    """Where a series that it is a step of may lie: a folder around one weight file only if its name says so."""
+    if path.is_file() or kind != "weights" or _is_name_of_step(path.name):
+        yield path.parent
+    if path.is_file() and _is_name_of_step(path.parent.name):
+        yield path.parent.parent
+
+
+def _is_name_of_step(name: str) -> bool:
+    return step_in_name(name) is not None or is_best_name(name) or is_last_name(name)
+
+
+def _is_step(item: SeriesStep, path: Path) -> bool:
+    return _same(item.path, path) or _same(main_file(item.path), path)
+
+
+def _first_known(*steps: int | None) -> int | None:
+    return next((step for step in steps if step is not None), None)
 
 
 def _nothing_here(path: Path) -> str:
@@ -281,6 +324,8 @@ def _nothing_here(path: Path) -> str:
     if len(files) > 1:
         listed = ", ".join(file.name for file in files[:5])
         return f"{path}: holds {len(files)} weight files and no step in their names ({listed}): give the path of one"
+    if not path.exists():
+        return f"{path}: no such file or folder"
     if not any(path.iterdir()):
         return f"{path}: the folder is empty ({_LOOKED_FOR})"
     return f"{path}: holds no checkpoint ({_LOOKED_FOR})"

@@ -13,31 +13,56 @@ if TYPE_CHECKING:
 
 STEP_KEYS = ("step", "global_step", "iter_num", "iteration", "epoch")
 LOSS_KEYS = ("val_loss", "eval_loss", "best_val_loss")
+TRAINER_STATE = "trainer_state.json"
 
 _SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What is known beside the weights. ``val_loss`` is in nats a token, as it was logged."""
+    """What is known beside the weights. ``val_loss`` is in nats per token, as it was logged."""
 
     step: int | None = None
     val_loss: float | None = None
 
 
-def read_sidecar(path: Path) -> Sidecar:
-    """Read what lies beside a weight file (``meta_000500.json``) or in a folder (``trainer_state.json``).
+class Sidecars:
+    """The sidecars that one search meets; each file is read once, however many checkpoints ask for it."""
 
-    A sidecar that is missing or broken says nothing; it is never an error.
-    """
-    if path.is_dir():
-        state = _read(path / "trainer_state.json")
-        if state:
+    def __init__(self) -> None:
+        self._known: dict[Path, dict[str, Any]] = {}
+
+    def of(self, path: Path) -> Sidecar:
+        """What lies beside a weight file (``meta_000500.json``) or in a folder (``trainer_state.json``).
+
+        A sidecar that is missing or broken says nothing; it is never an error.
+        """
+        if path.is_dir() and (state := self.values(path / TRAINER_STATE)):
             return _of_trainer_state(state)
-    for candidate in _candidates(path):
-        if values := _read(candidate):
-            return sidecar_of(values)
-    return Sidecar()
+        for candidate in _candidates(path):
+            if values := self.values(candidate):
+                return sidecar_of(values)
+        return Sidecar()
+
+    def values(self, file: Path) -> dict[str, Any]:
+        """The object in a file; an empty one where there is none."""
+        file = file.resolve()
+        if file not in self._known:
+            self._known[file] = _read(file)
+        return self._known[file]
+
+    def best_of(self, folder: Path, members: Iterable[Path]) -> Path | None:
+        """The member that ``best_model_checkpoint`` names, in the newest ``trainer_state.json`` of the folder."""
+        members = list(members)
+        places = (folder, *(member for member in members if member.is_dir()))
+        states = [state for place in places if (state := self.values(place / TRAINER_STATE))]
+        if not states:
+            return None
+        newest = max(states, key=lambda state: state.get("global_step") or 0)
+        best = newest.get("best_model_checkpoint")
+        # The path may come from another machine: only its last part is compared.
+        name = re.split(r"[\\/]", best.rstrip("\\/"))[-1] if isinstance(best, str) and best else None
+        return next((member for member in members if member.name == name), None)
 
 
 def sidecar_of(values: Mapping[str, Any]) -> Sidecar:
@@ -45,20 +70,6 @@ def sidecar_of(values: Mapping[str, Any]) -> Sidecar:
     step = next((values[key] for key in STEP_KEYS if _is_whole(values.get(key))), None)
     loss = next((number for key in LOSS_KEYS if (number := _number(values.get(key))) is not None), None)
     return Sidecar(step, loss)
-
-
-def best_in_trainer_state(folder: Path, members: Iterable[Path]) -> Path | None:
-    """Return the member that ``best_model_checkpoint`` names, of the folder's newest ``trainer_state.json``."""
-    members = list(members)
-    states = [folder, *members]
-    read = [state for place in states if (state := _read(place / "trainer_state.json"))]
-    if not read:
-        return None
-    newest = max(read, key=lambda state: state.get("global_step") or 0)
-    best = newest.get("best_model_checkpoint")
-    # The path may come from another machine: only its last part is compared.
-    name = re.split(r"[\\/]", best.rstrip("\\/"))[-1] if isinstance(best, str) and best else None
-    return next((member for member in members if member.name == name), None)
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -1,0 +1,56 @@
+"""The checkpoint that a command means, and how it is to be scored: found once, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.runs.naming import run_name
+from evalharness.settings.score_options import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from evalharness.models.torch.locate import Located
+    from evalharness.settings.manifest import Manifest
+    from evalharness.settings.score_options import ScoreOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A path as it was given, the manifest and the settings that hold for it, and the checkpoint that it means."""
+
+    path: Path
+    manifest: Manifest
+    options: ScoreOptions
+    located: Located
+
+    @property
+    def source(self) -> Path:
+        """What the whole run is of: the folder of a series, or a checkpoint that stands alone."""
+        return self.located.source
+
+    @property
+    def run_name(self) -> str:
+        """What its run's folder is called, unless that name is taken."""
+        is_alone_in_folder = self.located.series is None and self.path.is_dir()
+        return run_name(self.path.resolve() if is_alone_in_folder else self.source)
+
+
+def find_target(path: Path, asked: Mapping[str, Any]) -> Target:
+    """Find the manifest, the settings and the checkpoint of a path. No torch is imported and no weight is read.
+
+    Raises :class:`EvalHarnessError` if there is no checkpoint or a setting is out of range.
+    """
+    from evalharness.settings.manifest import find_manifest
+
+    manifest = find_manifest(path)
+    return target_in(path, manifest, resolve(asked, manifest.score))
+
+
+def target_in(path: Path, manifest: Manifest, options: ScoreOptions) -> Target:
+    """The same where manifest and settings are known."""
+    from evalharness.models.torch import locate
+
+    return Target(path, manifest, options, locate(path, manifest, options.step))
