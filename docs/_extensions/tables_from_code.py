@@ -1,8 +1,8 @@
 """Directives whose tables are made from the code when the pages are built, so that they can't differ from it.
 
 ``files-table FOLDER``, ``settings-table SECTION``, ``probes-table``, ``log-forms-table``, ``completion-forms-table``,
-``checks-table``, ``command-list``, ``command-help NAME`` and ``card NAME``. Each gives Markdown, which is then
-read like the rest of its page.
+``problem-sets-table``, ``checks-table``, ``command-list``, ``command-help NAME`` and ``card NAME``. Each gives
+Markdown, which is then read like the rest of its page.
 """
 
 from __future__ import annotations
@@ -48,14 +48,23 @@ def first_sentence_of(docstring: str) -> str:
 
 
 def probes() -> str:
-    """Every probe in the order in which they are asked."""
+    """Every probe in the order in which they are asked, those of preflight alone last."""
     from evalharness.diagnosis.catalogue import catalogue
 
-    def needs(probe: Any) -> str:
-        return ", ".join(str(need).replace("_", " ") for need in probe.needs) or "–"
-
-    rows = ([f"`{probe.name}`", probe.question, probe.at_most, needs(probe)] for probe in catalogue())
-    return table(["probe", "question", "severity at most", "needs, beside the model"], rows)
+    of_checkpoints = {probe.name: probe for probe in catalogue("checkpoint")}
+    before_training = {probe.name: probe for asked_of in ("batch", "rows") for probe in catalogue(asked_of)}
+    rows = (
+        [
+            f"`{name}`",
+            probe.question,
+            probe.at_most,
+            ", ".join([*probe.needs, *sorted(probe.capabilities)]).replace("_", " ") or "–",
+            ("also" if name in of_checkpoints else "only") if name in before_training else "–",
+        ]
+        for name, probe in {**before_training, **of_checkpoints}.items()
+    )
+    in_order = sorted(rows, key=lambda row: [*of_checkpoints, *before_training].index(row[0].strip("`")))
+    return table(["probe", "question", "severity at most", "needs", "in preflight"], in_order)
 
 
 def files(folder: str) -> str:
@@ -110,16 +119,23 @@ def help_of(key: dict[str, Any]) -> str:
 
 def log_forms() -> str:
     """Every form of training log."""
-    from evalharness.training_log import reading, tensorboard
+    from evalharness.training_log import readers
 
-    return table(["form", ""], ([reader.FORM, first_sentence(reader)] for reader in (*reading.READERS, tensorboard)))
+    return table(["form", ""], ([name, first_sentence(reader)] for name, reader in readers().items()))
 
 
 def completion_forms() -> str:
     """Every form of completions file."""
-    from evalharness.completion_files import READERS
+    from evalharness.completion_files.reading import readers
 
-    return table(["form", ""], ([name, first_sentence(reader)] for name, reader in READERS.items()))
+    return table(["form", ""], ([name, first_sentence(reader)] for name, reader in readers().items()))
+
+
+def problem_sets() -> str:
+    """Every problem set that has a name."""
+    from evalharness.problems.sets import own_sources
+
+    return table(["name", ""], ([f"`{name}`", first_sentence(source)] for name, source in own_sources().items()))
 
 
 def checks() -> str:
@@ -171,6 +187,7 @@ MAKERS = {
     "probes-table": probes,
     "log-forms-table": log_forms,
     "completion-forms-table": completion_forms,
+    "problem-sets-table": problem_sets,
     "checks-table": checks,
     "command-list": command_list,
     "command-help": command_help,

@@ -1,0 +1,89 @@
+"""The examples of ``docs/extending.md``, each written into a copy of the package and used there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documentation import PAGES, blocks
+from small_folder import ROOT
+
+EXAMPLES = blocks("python", PAGES[ROOT / "docs" / "extending.md"])
+FILES = {code.splitlines()[0].removeprefix("# "): code for code in EXAMPLES if code.startswith("# evalharness/")}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of the package that has every example as one file more."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "evalharness", folder / "evalharness", ignore=shutil.ignore_patterns("__pycache__"))
+    for path, code in FILES.items():
+        assert not (folder / path).exists(), "each is a new file"
+        (folder / path).write_text(code, encoding="utf-8")
+    return folder
+
+
+def python(copy: Path, *arguments: str) -> str:
+    """Run Python with the copy in place of the package, and return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_page_has_an_example_of_each() -> None:
+    assert [str(Path(path).parent) for path in FILES] == [
+        "evalharness/diagnosis/probes",
+        "evalharness/training_log",
+        "evalharness/completion_files",
+        "evalharness/problems",
+    ]
+
+
+def test_a_form_of_training_log_is_one_file(copy: Path) -> None:
+    (copy / "nll.txt").write_text("started\niter 10 nll 2.5\niter 10 val nll 2.75\n")
+    read = python(copy, "-m", "evalharness", "log", "nll.txt", "--json")
+    points = [
+        (row["step"], row["split"], row["loss_nats"]) for row in map(json.loads, read.splitlines()) if "step" in row
+    ]
+    assert points == [(10, "train", 2.5), (10, "validation", 2.75)]
+
+
+def test_a_form_of_completions_file_is_one_file(copy: Path) -> None:
+    (copy / "answers.jsonl").write_text(json.dumps({"question_id": "a", "answer": "\n" * 300}) + "\n")
+    *_, summary = python(copy, "-m", "evalharness", "analyse", "answers.jsonl", "--json").splitlines()
+    assert json.loads(summary)["files"][0]["forms"] == {"answers": 1}
+
+
+def test_a_problem_set_is_one_file_and_is_judged(copy: Path) -> None:
+    solved = {"task_id": "arithmetic/add", "completion": "    return a + b\n"}
+    failed = {"task_id": "arithmetic/subtract", "completion": "    return a\n"}
+    (copy / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (solved, failed)))
+    python(copy, "-m", "evalharness", "execute", "samples.jsonl", "--problems", "arithmetic", "--k", "1")
+    rows = map(json.loads, (copy / "samples.jsonl_results.jsonl").read_text().splitlines())
+    assert [row["passed"] for row in rows] == [True, False]
+
+
+PROBED = """
+from evalharness.diagnosis.catalogue import catalogue
+from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
+from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.measured import Measured
+from evalharness.diagnosis.subject import Split, Subject
+
+(probe,) = [probe for probe in catalogue() if probe.name == "repeated_rows"]
+rows = tuple(DataRow("", str(number % 50)) for number in range(100))
+measured = Measured(Subject(model=None, tokenizer=NoTokenizer(8), train=Split(rows, (), "train.jsonl")))
+print(probe.run(measured).evidence["copies"])
+"""
+
+
+def test_a_probe_is_one_file_and_is_in_the_catalogue(copy: Path) -> None:
+    assert python(copy, "-c", PROBED) == "50\n"
