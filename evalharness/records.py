@@ -17,6 +17,7 @@ DEFAULT_LANGUAGE = "python"
 """The programming language of a problem that names none."""
 
 DecodingName = Literal["greedy", "sampled"]
+DECODINGS: tuple[DecodingName, ...] = ("greedy", "sampled")
 StopReason = Literal[
     "end_token",
     "stop_sequence",
@@ -324,6 +325,26 @@ class Loss:
     by_position: tuple[PartLoss, ...] = ()
     conventions: int = 0
     reproduced_by: tuple[ConventionLoss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What two scores are compared by: pass@``k`` of a problem set, or the share of degenerate completions.
+
+    ``problems`` and ``k`` are None for the share of degenerate completions, which is of all problem sets.
+    """
+
+    decoding: DecodingName
+    problems: str | None = None
+    k: int | None = None
+
+    @property
+    def is_degeneration(self) -> bool:
+        """Whether it is the share of degenerate completions, of which less is better."""
+        return self.k is None
+
+    def __str__(self) -> str:
+        return f"{self.decoding}, degenerate" if self.k is None else f"{self.problems}, {self.decoding}, pass@{self.k}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,13 @@ def test_a_probe_that_fails_inside_is_reported_the_others_go_on_and_the_exit_cod
         "probes.catalogue = lambda asked_of='checkpoint': changed\n"
         "__main__.main(sys.argv[1:])\n"
     )
-    arguments = [sys.executable, "-c", program, "diagnose", "mine/model.pt", *FEW]
+    arguments = [sys.executable, "-c", program, "diagnose", "mine/model.pt", *FEW, "--json"]
     done = subprocess.run(arguments, cwd=model_folder.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 3
-    assert "the probe not_finite failed: RuntimeError: boom" in " ".join(done.stdout.split())
-    assert "ruled out     vocabulary" in done.stdout
+    found = json.loads(done.stdout)
+    assert found["incomplete"] == [{"stage": "diagnosis", "probe": "not_finite", "reason": "RuntimeError: boom"}]
+    assert [item["kind"] for item in found["not_testable"] if item["probe"] == "not_finite"] == ["failed"]
+    assert "vocabulary" in {item["probe"] for item in found["ruled_out"]}
 
 
 def test_preflight_of_a_manifest_fails_for_the_leaky_model_and_passes_for_the_causal_one():

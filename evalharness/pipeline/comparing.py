@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.progress import Silent, Watcher
-from evalharness.records import NOT_BEGUN, Interval
+from evalharness.records import DECODINGS, NOT_BEGUN, Interval, Measure
 from evalharness.runs.frames import load_run
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Compared:
 
     first: Side
     second: Side
-    measures: Mapping[str, Comparison]
+    measures: Mapping[Measure, Comparison]
     notes: tuple[str, ...]
 
 
@@ -77,21 +77,21 @@ def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
 def _compared(first: Side, second: Side, seed: int) -> Compared:
     from evalharness.statistics import compare_pass_at_k, compare_shares
 
-    measures: dict[str, Comparison] = {}
+    measures: dict[Measure, Comparison] = {}
     digests = [{info.name: info.digest for info in side.card.protocol.problems} for side in (first, second)]
     common = [name for name in digests[0] if name in digests[1]]
     for name in common:
-        for decoding in ("greedy", "sampled"):
+        for decoding in DECODINGS:
             before, after = (_passed(side.completions, name, decoding) for side in (first, second))
             if before.keys() & after.keys():
                 for k in _ks(first.card, second.card, name, decoding):
-                    measures[f"{name}, {decoding}, pass@{k}"] = compare_pass_at_k(before, after, k, seed=seed)
-    for decoding in ("greedy", "sampled"):
+                    measures[Measure(decoding, name, k)] = compare_pass_at_k(before, after, k, seed=seed)
+    for decoding in DECODINGS:
         was, now = (_degenerate(side.completions, decoding, common) for side in (first, second))
         if was.keys() & now.keys():
             found = compare_shares(was, now, seed=seed)
             whole = was.keys() == now.keys() and digests[0].keys() == digests[1].keys()
-            measures[f"{decoding}, degenerate"] = _as_scored(found, first, second, decoding) if whole else found
+            measures[Measure(decoding)] = _as_scored(found, first, second, decoding) if whole else found
     if not measures:
         sets = [", ".join(found) for found in digests]
         raise StoreError(f"{first.name} and {second.name} have no problems in common: {sets[0]} against {sets[1]}")

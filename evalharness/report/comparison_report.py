@@ -12,12 +12,12 @@ from evalharness.report.writers.escaping import code, prose, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalharness.records import Interval, Scorecard
+    from evalharness.records import Interval, Measure, Scorecard
     from evalharness.statistics import Comparison
 
     Pair = tuple[Scorecard, Scorecard]
     Names = tuple[str, str]
-    Measures = Mapping[str, Comparison]
+    Measures = Mapping[Measure, Comparison]
 
 SHOWN = 12
 """Problems that are named of those that flipped; how many there are is always said."""
@@ -56,11 +56,13 @@ def render_comparison(names: Names, cards: Pair, measures: Measures, notes: Sequ
 
 def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
     """Say which is better, on what that rests, what the losses said, and whose loss is not real."""
-    votes = {name: vote for name, found in measures.items() if (vote := _vote(name, found)) is not None}
-    of_each = [[name for name, vote in votes.items() if vote == side] for side in (0, 1)]
+    votes = {measure: vote for measure, found in measures.items() if (vote := _vote(measure, found)) is not None}
+    of_each = [[measure for measure, vote in votes.items() if vote == side] for side in (0, 1)]
     unreal = _not_real(names, cards)
     if not votes or all(of_each):
-        grounds = [f"{name} is better by {'; '.join(of)}" for name, of in zip(names, of_each, strict=True) if of]
+        grounds = [
+            f"{name} is better by {'; '.join(map(str, of))}" for name, of in zip(names, of_each, strict=True) if of
+        ]
         why = ", ".join(grounds) or "no measure differs by more than chance"
         return Headline("Neither is shown to be better", f"{why}{unreal}.", None)
     better = 0 if of_each[0] else 1
@@ -76,22 +78,19 @@ def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
     )
 
 
-def _vote(name: str, found: Comparison) -> int | None:
+def _vote(measure: Measure, found: Comparison) -> int | None:
     """Which of the two a measure says is better; None where it differs by no more than chance."""
     if found.p_value > LEVEL or not found.difference.estimate:
         return None
-    return int((found.difference.estimate > 0) != _of_degeneration(name))
+    return int((found.difference.estimate > 0) != measure.is_degeneration)
 
 
-def _of_degeneration(name: str) -> bool:
-    return name.endswith("degenerate")
-
-
-def _grounds(measures: Sequence[str]) -> str:
+def _grounds(measures: Sequence[Measure]) -> str:
     """What "better" rests on."""
-    if all(map(_of_degeneration, measures)):
-        return f"by degeneration alone ({'; '.join(measures)}), for no pass rate differs by more than chance"
-    return f"by {'; '.join(measures)}"
+    named = "; ".join(map(str, measures))
+    if all(measure.is_degeneration for measure in measures):
+        return f"by degeneration alone ({named}), for no pass rate differs by more than chance"
+    return f"by {named}"
 
 
 def _not_real(names: Names, cards: Pair) -> str:
@@ -121,7 +120,7 @@ def _nats(interval: Interval | None) -> str:
 def _measures(names: Names, measures: Measures) -> str:
     rows = [
         [
-            prose(name),
+            prose(str(measure)),
             str(found.problems),
             percent_interval(found.first),
             percent_interval(found.second),
@@ -131,7 +130,7 @@ def _measures(names: Names, measures: Measures) -> str:
             "–" if found.detectable is None else f"{100 * found.detectable:.1f}",
             f"{len(found.gained)} up, {len(found.lost)} down",
         ]
-        for name, found in measures.items()
+        for measure, found in measures.items()
     ]
     header = ["Measure", "Problems", *map(prose, names), "Difference (points)", "p", "Test", "Detectable", "Flipped"]
     return table(header, rows, frozenset({1, 2, 3, 4, 5, 7}))
@@ -146,13 +145,13 @@ def _p(value: float) -> str:
 
 
 def _flips(measures: Measures) -> Iterator[str]:
-    for name, found in measures.items():
-        if name.endswith("greedy, pass@1"):
+    for measure, found in measures.items():
+        if measure.decoding == "greedy" and measure.k == 1:
             for direction, tasks in (("only the second passes", found.gained), ("only the first passes", found.lost)):
                 if tasks:
                     shown = ", ".join(map(code, tasks[:SHOWN]))
                     more = f" and {len(tasks) - SHOWN} more" if len(tasks) > SHOWN else ""
-                    yield f"{prose(name)}: {direction} {shown}{more}"
+                    yield f"{prose(str(measure))}: {direction} {shown}{more}"
 
 
 def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> dict[str, Any]:
@@ -170,7 +169,9 @@ def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequ
         "headline": f"{said.lead}: {said.rest}",
         "better": None if said.better is None else names[said.better],
         "scores": [_score(name, card) for name, card in zip(names, cards, strict=True)],
-        "measures": {name: asdict(found) | {"detectable": found.detectable} for name, found in measures.items()},
+        "measures": {
+            str(measure): asdict(found) | {"detectable": found.detectable} for measure, found in measures.items()
+        },
         "notes": list(notes),
     }
 

@@ -82,4 +82,6 @@ def at_step(step: int) -> str:
 def shown_from(row: Mapping[str, Any]) -> Shown:
     """One laid-out completion, from its row in ``examples.jsonl``."""
     blocks = {name: Block(**row[name]) for name in ("prompt", "expected", "generated")}
-    return Shown(heading=row["heading"], tokens=row["tokens"], facts=row["facts"], **blocks)
+    # Older versions do not say whether it is degenerate, which no report needs.
+    degenerate = bool(row.get("degenerate"))
+    return Shown(heading=row["heading"], degenerate=degenerate, tokens=row["tokens"], facts=row["facts"], **blocks)

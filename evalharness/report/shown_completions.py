@@ -39,9 +39,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One problem with what the model wrote for it, ready for the page."""
+    """One problem with what the model wrote for it, ready for the page. ``degenerate``: whether that is degenerate."""
 
     heading: str
+    degenerate: bool
     prompt: Block
     expected: Block
     generated: Block
@@ -125,6 +126,7 @@ def _lay_out(why: str, scored: Scored, token_text: Callable[[int], str]) -> Show
     kind = prose(scored.analysis.kind or "")
     return Shown(
         heading=f"{_name(scored)}: {', '.join(part for part in (why, kind) if part)}",
+        degenerate=scored.analysis.degenerate,
         prompt=text_block(scored.problem.prompt),
         expected=text_block(scored.problem.canonical_solution),
         generated=generated_block(scored),

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
-from evalharness.records import NO_STEP
+from evalharness.records import DECODINGS, NO_STEP, Measure
 from evalharness.runs import scorecard_json
 
 if TYPE_CHECKING:
@@ -71,6 +72,17 @@ class RunFrames:
     def last_step(self) -> int:
         """The last scored step; :data:`~evalharness.records.NO_STEP` only where no other was scored."""
         return max(self.scorecards)
+
+    def pass_at_1_columns(self) -> dict[Measure, str]:
+        """The columns of ``checkpoints`` that hold a pass@1, by what they measure."""
+        sets = (card.pass_at_k.items() for card in self.scorecards.values())
+        measures = (
+            Measure(decoding, name, 1)
+            for name, by_decoding in chain(*sets)
+            for decoding in DECODINGS
+            if "1" in by_decoding.get(decoding, {})
+        )
+        return {measure: _pass_column(str(measure.problems), measure.decoding, 1) for measure in measures}
 
     def numbered(self) -> RunFrames:
         """The same without the score whose step is not recorded, which has no place in an order of steps."""
@@ -207,8 +219,12 @@ def _checkpoint(step: int, card: Scorecard) -> dict[str, Any]:
     for name, by_decoding in card.pass_at_k.items():
         for decoding, by_k in by_decoding.items():
             for k, interval in by_k.items():
-                row |= _bounds(f"{name}_{decoding}_pass_at_{k}", interval)
+                row |= _bounds(_pass_column(name, decoding, k), interval)
     return row
+
+
+def _pass_column(name: str, decoding: str, k: int | str) -> str:
+    return f"{name}_{decoding}_pass_at_{k}"
 
 
 def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:

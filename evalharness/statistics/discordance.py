@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     Matrix = npt.NDArray[np.float64]
-
-
-SAME = "the same at every step"
+NoShare = Literal["no_pair", "same_behaviour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,16 @@ class Change:
 class Discordance:
     """The ``share`` of pairs of steps, of those where the loss improved, in which the behaviour did not.
 
-    It is None with the ``reason`` where there is no such pair, and where no problem's behaviour ever changes: all pairs
-    are discordant then, and resampling the problems could not say how sure that is. ``pairs`` counts those where the
-    loss improved, ``of_pairs`` all. ``changes`` are those from each step to the next.
+    It is None if there is no such pair (``why_none`` is ``no_pair``), and if no problem's behaviour ever changes
+    (``same_behaviour``): all pairs are discordant then, and resampling the problems could not say how sure that is.
+    ``pairs`` counts those where the loss improved, ``of_pairs`` all. ``changes`` are those from each step to the next.
     """
 
     share: Interval | None
     pairs: int
     of_pairs: int
     changes: tuple[Change, ...]
-    reason: str | None = None
+    why_none: NoShare | None = None
 
 
 def discordance(
@@ -102,9 +100,13 @@ def discordance(
         )
         for i in range(len(steps) - 1)
     )  # fmt: skip
-    reason = "no such pair" if not improved else SAME if np.ptp(levels, axis=0).max() == 0 else None
-    share = _share(levels, improved, seed) if reason is None else None
-    return Discordance(share, len(improved), len(pairs), changes, reason)
+    why_none: NoShare | None = None
+    if not improved:
+        why_none = "no_pair"
+    elif np.ptp(levels, axis=0).max() == 0:
+        why_none = "same_behaviour"
+    share = _share(levels, improved, seed) if why_none is None else None
+    return Discordance(share, len(improved), len(pairs), changes, why_none)
 
 
 def paired_loss_difference(first: Matrix, second: Matrix, targets: Matrix) -> Interval:

@@ -40,8 +40,8 @@ def test_a_leaky_model_that_writes_what_its_rows_end_in_is_told_to_its_end():
     assert found.findings[0].probe == "future_leak"
     chain = next(f for f in found.findings if f.probe == "last_position")
     assert chain.severity == "contributing"
-    assert "600 of 600 training rows end in token 95 '\\n'" in chain.claim
-    assert "generated tokens are token 95" in chain.claim
+    assert (chain.evidence["rows_ending_in_it"], chain.evidence["training_rows"]) == (600, 600)
+    assert chain.evidence["token"] == LINE_END
     assert chain.evidence["generated_share_low"] > 0.5
 
 
@@ -49,12 +49,11 @@ def test_what_was_observed_is_used_before_anything_is_generated():
     def never(_prompts, _count):
         raise AssertionError("generated although completions are there")
 
-    made = known_leak(
-        generate=never, observed=observed([LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30, [LINE_END] * 30)
-    )
+    made = known_leak(generate=never, observed=observed(*[[LINE_END] * 30] * 6))
     found = last_position(made)
     assert isinstance(found, Finding)
-    assert "100 % [51.0, 100.0] of 120 generated tokens are token 95" in found.claim
+    assert (found.evidence["token"], found.evidence["generated_tokens"]) == (LINE_END, 180)
+    assert found.evidence["generated_share"] == 1.0
 
 
 def test_rows_that_were_cut_count_as_they_were_cut():

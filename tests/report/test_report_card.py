@@ -18,8 +18,8 @@ loss (nats)  0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest
 warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6
              sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12
 humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 (2 with too long a prompt)
-degenerate   greedy  83.3 % [43.6, 97.0]  5 of 6: 2 newline, 1 empty, 1 near, 1 token
-             sampled 58.3 % [25.0, 91.7]  7 of 12: 3 newline, 1 echo, 1 empty, 1 line, 1
+degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 newline, 1 empty, 1 near, 1 token
+             sampled 58.3 % [16.7, 92.3]  7 of 12: 3 newline, 1 echo, 1 empty, 1 line, 1
              token
 cause        The attention is not causal: changing only the tokens after position 3
              moves the logits at position 1 by up to 7.31 nats (length 33). The loss is

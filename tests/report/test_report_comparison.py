@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import report_example as example
 
-from evalharness.records import Interval, Loss
+from evalharness.records import Interval, Loss, Measure
 from evalharness.report import render_comparison
 from evalharness.report.comparison_report import headline
 from evalharness.statistics import compare_shares
 
 NAMES = ("old", "new")
+MEASURES = {"pass_at_1": Measure("greedy", "warmup", 1), "degenerate": Measure("sampled")}
 
 
 def shares(first: int, second: int, problems: int = 40):
@@ -29,7 +30,7 @@ def card(logged: float | None, *, honest: float | None = None, findings=()):
 
 
 def said(cards, **measures) -> str:
-    found = headline(NAMES, cards, {name.replace("_", " "): item for name, item in measures.items()})
+    found = headline(NAMES, cards, {MEASURES[name]: item for name, item in measures.items()})
     return f"{found.lead}: {found.rest}"
 
 
@@ -47,14 +48,16 @@ def test_a_better_model_with_the_lower_loss_is_said_to_have_a_loss_that_is_not_r
 
 @pytest.mark.parametrize("cards", [(card(2.0), card(1.0)), (card(None), card(None))])
 def test_the_sentence_says_on_what_better_rests(cards):
-    assert said(cards, pass_at_1=PASSES, degenerate=SAME).endswith("by pass at 1.")
+    assert said(cards, pass_at_1=PASSES, degenerate=SAME).endswith("by warmup, greedy, pass@1.")
     only = said(cards, pass_at_1=SAME, degenerate=LOOPS)
-    assert only.endswith("by degeneration alone (degenerate), for no pass rate differs by more than chance.")
+    assert only.endswith("by degeneration alone (sampled, degenerate), for no pass rate differs by more than chance.")
 
 
 def test_measures_that_disagree_are_not_called_chance():
     text = said((card(2.0), card(1.0)), pass_at_1=PASSES, degenerate=shares(2, 30))
-    assert text == "Neither is shown to be better: old is better by degenerate, new is better by pass at 1."
+    assert text == (
+        "Neither is shown to be better: old is better by sampled, degenerate, new is better by warmup, greedy, pass@1."
+    )
 
 
 def test_where_nothing_differs_a_loss_that_is_not_real_is_still_named():
@@ -64,7 +67,9 @@ def test_where_nothing_differs_a_loss_that_is_not_real_is_still_named():
 
 def test_each_row_of_the_document_names_the_test_that_its_p_value_is_of():
     several = replace(PASSES, test="sign flips")
-    text = render_comparison(NAMES, (card(2.0), card(1.0)), {"a": PASSES, "b": several}, ())
+    text = render_comparison(
+        NAMES, (card(2.0), card(1.0)), {Measure("greedy", "a", 1): PASSES, Measure("greedy", "b", 1): several}, ()
+    )
     rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
-    assert "| McNemar " in rows["a"]
-    assert "| sign flips " in rows["b"]
+    assert "| McNemar " in rows["a, greedy, pass@1"]
+    assert "| sign flips " in rows["b, greedy, pass@1"]

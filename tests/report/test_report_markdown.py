@@ -166,7 +166,7 @@ def test_one_completion_has_a_report_that_claims_no_more():
     report = render(card, evidence, {})
     assert "entropy_at_onset" not in "".join(figures_of(card, evidence))
     assert "90.0 (no interval)" in report
-    assert "1: 100.0 % [20.7, 100.0]" in report
+    assert "1: 100.0 % [5.0, 100.0]" in report
     assert "Dependence on the prompt" not in report
     assert "inf" not in report.replace("information", "")
 
@@ -198,7 +198,7 @@ def test_shares_and_kinds_that_this_version_does_not_know_are_shown_by_their_nam
 
 def test_a_kind_that_one_decoding_lacks_has_an_interval_there_too():
     row = next(line for line in render(example.scorecard(), example.evidence(), {}).splitlines() if "| near " in line)
-    assert row.endswith("| 1: 16.7 % [3.0, 56.4] |  0: 0.0 % [0.0, 39.0] |")
+    assert row.endswith("| 1: 16.7 % [0.9, 59.4] |  0: 0.0 % [0.0, 40.6] |")
 
 
 def test_the_reason_stands_beside_the_verdict_and_cannot_break_its_table():

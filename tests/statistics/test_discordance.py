@@ -22,7 +22,7 @@ def solved(*numbers: int, problems: int = 60) -> np.ndarray:
 @pytest.mark.parametrize("number", [0, 7])
 def test_behaviour_that_never_changes_has_no_share_whose_interval_would_be_without_width(number: int):
     found = discordance(STEPS, rows([3, 2, 1, 0.5]), solved(number, number, number, number), seed=0)
-    assert (found.share, found.reason, found.pairs, found.of_pairs) == (None, "the same at every step", 6, 6)
+    assert (found.share, found.why_none, found.pairs, found.of_pairs) == (None, "same_behaviour", 6, 6)
 
 
 def test_behaviour_whose_mean_never_changes_while_problems_do_is_wholly_discordant():
@@ -49,7 +49,7 @@ def test_the_share_is_over_pairs_where_the_loss_improved():
 
 def test_a_fall_within_its_own_error_is_none():
     found = discordance([1, 2], rows([1.0, 0.99], noise=0.3), solved(1, 2), seed=0)
-    assert (found.share, found.reason) == (None, "no such pair")
+    assert (found.share, found.why_none) == (None, "no_pair")
     assert (found.pairs, found.of_pairs) == (0, 1)
     # Paired over rows, a small fall that all rows share is one, though rows differ by nats.
     assert discordance([1, 2], rows([1.0, 0.99]), solved(1, 2), seed=0).pairs == 1

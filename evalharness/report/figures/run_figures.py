@@ -56,6 +56,8 @@ DECODING_STYLES: dict[str, dict[str, Any]] = {
 }
 """Where the two are equal, the circle lies in the hollow square."""
 FEWEST_STEPS = 2
+PATH_LOSSES = {"logged, validation": "validation loss as logged", "recomputed": "recomputed loss"}
+"""The losses that are drawn against behaviour, the first that is known: their column, and what the axis calls them."""
 STEPS_DRAWN = 5
 """Lines of a figure that can be told apart: of more steps the first, the last and some between are drawn."""
 
@@ -90,7 +92,7 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
         for axes in above:
             _draw_losses(axes, frames)
         (above or [below])[0].set_title("Loss, and what the model does" if losses else "What the model does")
-        _draw_behaviour(below, frames.checkpoints)
+        _draw_behaviour(below, frames)
         for axes in (*above, below):
             _legend(axes)
     return drawn.svg
@@ -110,17 +112,18 @@ def _draw_losses(axes: Axes, frames: RunFrames) -> None:
     axes.set_ylim(bottom=0)
 
 
-def _draw_behaviour(axes: Axes, held: pd.DataFrame) -> None:
+def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
     """Each problem set in smaller markers than the one before, so that equal ones lie in each other."""
-    columns = [name.removesuffix("_pass_at_1") for name in held.columns if name.endswith("_pass_at_1")]
-    sets = list(dict.fromkeys(column.rpartition("_")[0] for column in columns))
-    for column in columns:
-        name, _, decoding = column.rpartition("_")
+    held = frames.checkpoints
+    passing = frames.pass_at_1_columns()
+    sets = list(dict.fromkeys(measure.problems for measure in passing))
+    for measure, column in passing.items():
+        name, decoding = str(measure.problems), measure.decoding
         style, behind = DECODING_STYLES[decoding], len(sets) - 1 - sets.index(name)
         sizes = {"markersize": style["markersize"] + 3.5 * behind, "linewidth": 1.5 + 1.2 * behind}
         label = f"{drawable(name)}, {decoding}, pass@1"
         colour = SET_SHADES[sets.index(name) % len(SET_SHADES)]
-        _with_bounds(axes, held, f"{column}_pass_at_1", colour, label, **style | sizes)
+        _with_bounds(axes, held, column, colour, label, **style | sizes)
     for decoding, style in DECODING_STYLES.items():
         _with_bounds(axes, held, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
     axes.set_ylabel("completions (%), 95 % interval")
@@ -160,8 +163,7 @@ def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
 
 
 def _draw_path(axes: Axes, loss: str, behaviour: str, x: pd.Series, y: pd.Series) -> None:
-    name = "validation loss as logged" if loss.startswith("logged") else "recomputed loss"
-    axes.set_xlabel(f"{name} (nats a token)")
+    axes.set_xlabel(f"{PATH_LOSSES[loss]} (nats per token)")
     axes.set_ylabel(f"{behaviour} (%)")
     axes.plot(x, y, color=GREY, linewidth=1.2, zorder=1)
     axes.scatter(x, y, c=np.arange(len(x)), cmap="viridis", s=46, zorder=3)
@@ -173,14 +175,13 @@ def _draw_path(axes: Axes, loss: str, behaviour: str, x: pd.Series, y: pd.Series
 def _path_columns(frames: RunFrames) -> tuple[str, str, pd.Series, pd.Series] | None:
     """The validation loss as logged, else the recomputed one; the best pass@1, else what is not degenerate."""
     losses, held = losses_by_step(frames), frames.checkpoints.set_index("step")
-    loss = next((name for name in ("logged, validation", "recomputed") if name in losses), None)
-    passed = [name for name in held.columns if name.endswith("_sampled_pass_at_1")]
-    passed += [name for name in held.columns if name.endswith("_greedy_pass_at_1")]
-    best = max(passed, key=lambda name: held[name].max(), default=None)
+    loss = next((name for name in PATH_LOSSES if name in losses), None)
+    passing = sorted(frames.pass_at_1_columns().items(), key=lambda item: item[0].decoding != "sampled")
+    measure, best = max(passing, key=lambda item: held[item[1]].max(), default=(None, None))
     if loss is None:
         return None
     if best is not None and held[best].max() > 0:
-        name, shares = best.removesuffix("_pass_at_1").replace("_", ", ") + ", pass@1", held[best]
+        name, shares = str(measure), held[best]
     elif "degenerate_sampled" in held:
         name, shares = "not degenerate, sampled", 1 - held["degenerate_sampled"]
     else:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.report.loss_against_behaviour import logged_points, no_losses
-from evalharness.report.numbers import counted, loss_meaning_of, loss_relation, nats, percent, percent_interval
+from evalharness.report.numbers import counted, loss_meaning_of, loss_relation, nats, percent_interval
 from evalharness.report.sections.run_tables import fall_in_words
 from evalharness.report.writers.escaping import code, prose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from evalharness.records import Scorecard
     from evalharness.report.run_evidence import Run
 
 SOURCES_NAMED = 3
@@ -76,33 +75,14 @@ def not_compared(run: Run) -> str:
     return "No scored step has both a loss and completions of problems that every step has."
 
 
+BESIDE_THE_DATA = ("prompt_format", "last_position", "token_boundary")
+"""The probes that compare what the model is asked, and what it writes, with its training rows."""
+
+
 def beside_the_data(run: Run) -> Iterator[str]:
-    """How the prompts of training and of scoring compare, and what the rows end in, from the probes' evidence."""
-    evidence = _evidence(run.last, "prompt_format")
-    if "training_prompts_end_with" in evidence:
-        begin, end = evidence.get("training_prompts_begin_with", ""), evidence["training_prompts_end_with"]
-        yield f"Prompts of the training rows all begin with {code(begin)} and end with {code(end)}."
-        asked = evidence.get("problems")
-        yield (
-            f"Of {asked} prompts as scored {evidence.get('scored_prompts_that_begin_so')} begin and "
-            f"{evidence.get('scored_prompts_that_end_so')} end so."
-        )
-    chain = _evidence(run.last, "last_position")
-    if "token" in chain:
-        share, token = percent(chain["rows_ending_in_it"] / chain["training_rows"]), chain["token"]
-        written = percent(chain["generated_share"])
-        yield f"{share} of the training rows end in token {token}; {written} of what is generated is that token."
-    boundary = next((o for o in _outcomes(run.last) if o.probe == "token_boundary" and hasattr(o, "claim")), None)
-    if boundary is not None:
-        yield prose(boundary.claim)
-
-
-def _outcomes(card: Scorecard) -> tuple[Any, ...]:
-    return (*card.findings, *card.ruled_out)
-
-
-def _evidence(card: Scorecard, probe: str) -> Mapping[str, Any]:
-    return next((o.evidence for o in _outcomes(card) if o.probe == probe), {})
+    """How the prompts of training and of scoring compare, and what the rows end in, as the probes say it."""
+    claims = {outcome.probe: outcome.claim for outcome in (*run.last.ruled_out, *run.last.findings)}
+    return (prose(claims[probe]) for probe in BESIDE_THE_DATA if probe in claims)
 
 
 def worked(run: Run) -> Iterator[str]:

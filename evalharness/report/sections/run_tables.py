@@ -18,7 +18,6 @@ from evalharness.report.numbers import (
 )
 from evalharness.report.run_evidence import OtherRun, Run, in_order, step_name
 from evalharness.report.writers.escaping import code, prose, table
-from evalharness.statistics.discordance import SAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -199,7 +198,7 @@ def _share_of(item: Discordance) -> str:
     """The share with its interval; where behaviour never changes all pairs count, and nothing tells how surely."""
     if item.share is not None:
         return percent_interval(item.share)
-    return f"all {item.pairs}: it is {SAME}" if item.reason == SAME else prose(item.reason or "")
+    return "no such pair" if item.why_none == "no_pair" else f"all {item.pairs}: it is the same at every step"
 
 
 def step_table(found: Mapping[str, Discordance]) -> str:
