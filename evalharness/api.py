@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
 from evalharness import pipeline
 from evalharness.errors import PreflightError
+from evalharness.settings.declaration import settings_in
+from evalharness.settings.old_names import renamed
+from evalharness.settings.score import ScoreOptions, ScoreSettings
+from evalharness.settings.values import PYTHON, read
 
 if TYPE_CHECKING:
     import torch
@@ -16,30 +21,39 @@ if TYPE_CHECKING:
     from evalharness.records import Execution, Problem, Scorecard
 
 
-def score(path: str | os.PathLike[str], **settings: Any) -> Scorecard:
+def score(path: str | os.PathLike[str], **settings: Unpack[ScoreSettings]) -> Scorecard:
     """Score a checkpoint and write its report; return the scorecard.
 
-    ``settings`` are those of ``evalharness score`` with underscores: ``problems`` (a name, a path or several),
-    ``samples``, ``temperature``, ``top_p``, ``top_k``, ``k``, ``limit``, ``max_new_tokens``, ``batch_size``,
-    ``device``, ``dtype``, ``seed``, ``workers``, ``out``, ``stop_loops``, ``step``, ``trust``. What is left out comes
-    from the manifest, then from the defaults. Raises :class:`evalharness.EvalHarnessError`.
+    ``settings`` are the options of ``evalharness score`` with underscores. What you leave out comes from the
+    environment, then from the manifest, then from the defaults. Raises :class:`evalharness.EvalHarnessError`; for a
+    wrong setting it says in one line which, and what was expected.
     """
-    problems = settings.get("problems")
-    if isinstance(problems, (str, os.PathLike)):
-        settings["problems"] = (os.fspath(problems),)
-    if isinstance(settings.get("out"), str):
-        settings["out"] = Path(settings["out"])
-    return pipeline.score(Path(path), settings).scorecard
+    asked = read(ScoreOptions, renamed(settings), PYTHON)
+    return pipeline.score(Path(path), asked).scorecard
+
+
+def _signature() -> inspect.Signature:
+    """That of :func:`score`, with every setting and its default, for ``help(evalharness.score)``."""
+    accepted = get_type_hints(ScoreSettings)
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=found.default, annotation=accepted[name])
+        for name, found in settings_in(ScoreOptions, "python").items()
+    ]
+    path = inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str | os.PathLike[str])
+    return inspect.Signature([path, *parameters], return_annotation="Scorecard")
+
+
+score.__signature__ = _signature()  # type: ignore[attr-defined] # inspect and help read it
 
 
 def preflight(model: torch.nn.Module, batch: Any, tokenizer: Any = None, *, check: bool = True) -> Diagnosis:
-    """Ask, before the first step is trained, whether the loss will mean anything.
+    """Check, before the first training step, whether the loss will mean anything.
 
     ``batch`` is one as the loop sees it: ``(inputs, targets)`` of shape ``(rows, length)`` that the loop compares
     position by position, or a mapping with ``input_ids`` and ``labels`` whose model shifts. ``tokenizer`` is one of
-    transformers or tokenizers, or has ``encode``, ``decode`` and ``vocab_size``. Model, random state and batch are
-    afterwards as they were. Returns a :class:`evalharness.Diagnosis`; raises :class:`evalharness.PreflightError` where
-    it names a cause, unless ``check`` is False, and :class:`evalharness.EvalHarnessError` for a batch that is none.
+    transformers or tokenizers, or has ``encode``, ``decode`` and ``vocab_size``. Model, random state and batch are not
+    changed. Returns a :class:`evalharness.Diagnosis`; raises :class:`evalharness.PreflightError` if it names a cause,
+    unless ``check`` is False, and :class:`evalharness.EvalHarnessError` for a batch of another form.
     """
     found = pipeline.preflight(model, batch, tokenizer)
     if check and found.causes:

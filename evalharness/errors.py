@@ -3,6 +3,7 @@
 ::
 
     EvalHarnessError            exit 2: the command line or a file is wrong or missing
+    ├── SettingError            values of settings
     ├── ManifestError           evalharness.toml or [tool.evalharness]
     ├── CheckpointError         weights, adapters, factories, tokenizers
     │   └── UntrustedError      needs --trust
@@ -21,6 +22,24 @@ completion does wrong is never an error here: it is data (:class:`evalharness.re
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one setting: ``called`` names it as it is called where the value was given."""
+
+    name: str
+    called: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.called}: {self.problem}"
+
 
 class EvalHarnessError(Exception):
     """The command line or a file is wrong or missing."""
@@ -28,8 +47,20 @@ class EvalHarnessError(Exception):
     exit_code = 2
 
 
+class SettingError(EvalHarnessError):
+    """Settings have wrong values or names; ``faults`` has each with the way that it came."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
 class ManifestError(EvalHarnessError):
-    """A manifest is malformed, or names something that does not exist."""
+    """A manifest is malformed, or names something that does not exist; ``faults`` has the settings that are wrong."""
+
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class CheckpointError(EvalHarnessError):
@@ -37,7 +68,11 @@ class CheckpointError(EvalHarnessError):
 
 
 class UntrustedError(CheckpointError):
-    """Loading would run code that the user has not asked for; ``--trust`` allows it."""
+    """Loading would run code that the user has not asked for. ``reason`` is the message without what allows it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; --trust allows it")
+        self.reason = reason
 
 
 class ProblemError(EvalHarnessError):

@@ -6,6 +6,7 @@ ran, a *verdict* is how that ended. A completion that fails is data, never an ex
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -273,6 +274,16 @@ class Protocol:
     isolation: IsolationInfo | None
     packages: tuple[str, ...]
     versions: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Every other setting that affects the score, by its name; empty in scorecards from before there were any."""
+
+    def value(self, name: str) -> Any:
+        """The value of a setting; None if it is not known."""
+        return getattr(self, name) if name in PROTOCOL_FIELDS else self.settings.get(name)
+
+
+PROTOCOL_FIELDS = frozenset(item.name for item in dataclasses.fields(Protocol)) - {"settings"}
+"""The settings, and more, that have a field of their own in a protocol."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,15 @@ def test_it_is_read_back_as_it_was_and_is_small(causal, tmp_path):
     assert len(text) < 20_000
 
 
+def test_one_from_before_there_was_a_setting_has_its_default(causal, tmp_path):
+    content = json.loads(to_json(causal))
+    del content["protocol"]["packages"]
+    (tmp_path / "b.json").write_text(json.dumps(content), encoding="utf-8")
+    then = read_baseline(tmp_path / "b.json")
+    assert differences(then, causal.protocol) == []
+    assert differences(then, {**causal.protocol, "packages": ["numpy"]}) == ["packages [] then, ['numpy'] now"]
+
+
 def test_the_same_checkpoint_compares_with_itself(causal):
     found = compare(HERE, causal, causal)
     assert (found.problems, found.difference.estimate, found.p_fall) == (224, 0.0, 1.0)

@@ -59,8 +59,16 @@ BAD_INPUT = {
     "no such checkpoint": (["score", "mine/modle.pt"], 2, "mine/modle.pt: no such file or folder"),
     "no such checkpoint, with the nearest": (["score", "mine/modle.pt"], 2, "model.pt"),
     "an unknown problem set": (["score", "mine/model.pt", "--problems", "humanevil"], 2, "did you mean 'humaneval'"),
-    "a value out of range": (["score", "mine/model.pt", "--temperature", "0"], 2, "--temperature 0.0: expected more"),
-    "two values out of range": (["score", "mine/model.pt", "--top-p", "2", "--samples", "-1"], 2, "--samples -1"),
+    "a value out of range": (
+        ["score", "mine/model.pt", "--temperature", "0"],
+        2,
+        "--temperature: 0 is not a number above 0",
+    ),
+    "two values out of range": (
+        ["score", "mine/model.pt", "--top-p", "2", "--samples", "-1"],
+        2,
+        "--samples: -1 is not",
+    ),
     "an unknown option": (["score", "mine/model.pt", "--sample", "3"], 2, "--samples"),
     "an unknown command": (["scroe"], 2, "scroe"),
     "an unknown device": (["score", "mine/model.pt", "--device", "gpu"], 2, "gpu"),
@@ -216,9 +224,9 @@ def test_execute_says_where_programs_ran_and_whose_own_solution_fails(run: Run, 
     [
         ("--packages", "nosuch", "package 'nosuch' is not installed here"),
         ("--packages", "jinja2", "No module named 'markupsafe'. What it depends on must be named, too"),
-        ("--sandbox", "Z", "'Z' is not one of"),
+        ("--sandbox", "Z", "--sandbox: 'Z' is not one of"),
         ("--k", "0", "expected whole numbers from 1 on"),
-        ("--workers", "0", "0 is not in the range"),
+        ("--workers", "0", "--workers: 0 is not a whole number of 1 or more"),
     ],
 )
 def test_execute_refuses_settings_under_which_nothing_could_pass(

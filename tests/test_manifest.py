@@ -44,8 +44,11 @@ samples = 4
 temperature = 1
 k = 1
 out = "reports"
-mbpp = "data/mbpp.jsonl"
 packages = ["numpy"]
+stop_loops = false
+
+[problems.mbpp]
+path = "data/mbpp.jsonl"
 """
 
 
@@ -68,13 +71,31 @@ def test_every_key_of_a_whole_manifest_is_read(tmp_path):
     assert manifest.data.validation == Path("/data/v2_val.jsonl")
     assert manifest.loss.label_smoothing == 0.1
     assert manifest.log.path == (tmp_path / "train.log",)
-    assert manifest.score.problems == ("humaneval", str(tmp_path / "mine/own.jsonl"))
-    assert manifest.score.k == (1,)
-    assert manifest.score.temperature == 1.0
-    assert manifest.score.out == tmp_path / "reports"
-    assert manifest.score.mbpp == tmp_path / "data/mbpp.jsonl"
-    assert manifest.score.packages == ("numpy",)
-    assert manifest.score.top_p is None
+    assert manifest.score == {
+        "problems": ("humaneval", str(tmp_path / "mine/own.jsonl")),
+        "samples": 4,
+        "temperature": 1.0,
+        "k": (1,),
+        "out": tmp_path / "reports",
+        "packages": ("numpy",),
+        "stop_loops": False,
+        "problem_paths": {"mbpp": tmp_path / "data/mbpp.jsonl"},
+    }
+    assert manifest.notes == ()
+
+
+def test_an_old_name_still_works_with_one_line_of_warning(tmp_path):
+    manifest = read_manifest(write(tmp_path, '[score]\nmbpp = "data/mbpp.jsonl"\nsamples = 2\n'))
+    assert manifest.score == {"samples": 2, "problem_paths": {"mbpp": tmp_path / "data/mbpp.jsonl"}}
+    (note,) = manifest.notes
+    assert "[score] mbpp is an old name; write [problems.mbpp] path" in note
+
+
+def test_a_setting_that_a_manifest_must_not_give_says_where_it_can_be_given(tmp_path):
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(write(tmp_path, "[score]\ntrust = true\n"))
+    assert [fault.name for fault in caught.value.faults] == ["trust"]
+    assert "only on the command line or for pytest or in Python" in caught.value.faults[0].problem
 
 
 def test_the_nearest_manifest_wins(tmp_path):
@@ -127,11 +148,11 @@ def test_all_faults_are_gathered_in_one_line(tmp_path):
     assert "\n" not in text
     for fault in (
         "[model] context_length: 'abc' is not a whole number",
-        "[model] contxt_length is unknown (nearest known: context_length)",
-        "[model] attention: 'caual' is not 'causal' or 'prefix'",
-        "[modle] is unknown (nearest known: model)",
-        "[score] samples: True is not a whole number",
-        "[score] packages: 3 is not a text or a list of texts",
+        "[model] contxt_length: no setting 'contxt_length'; did you mean 'context_length'?",
+        "[model] attention: 'caual' is not one of causal or prefix; did you mean 'causal'?",
+        "[modle]: no such section; did you mean 'model'?",
+        "[score] samples: True is not a whole number of 0 or more",
+        "[score] packages: 3 is not a text, or a list of them",
         "[loss] count_prompt: 1 is not true or false",
     ):
         assert fault in text
@@ -140,16 +161,16 @@ def test_all_faults_are_gathered_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[score]\ntop_p = 1.5", r"\[score\] top_p: 1.5 is not between 0.0 and 1.0"),
-        ("[score]\nk = [0, 1]", r"\[score\] k: \[0, 1\] is not at least 1"),
-        ("[score]\nsamples = -1", r"samples: -1 is not at least 0"),
+        ("[score]\ntop_p = 1.5", r"\[score\] top_p: 1.5 is not a fraction above 0 and up to 1"),
+        ("[score]\nk = [0, 1]", r"\[score\] k: \[0, 1\] is not a whole number of 1 or more, or a list"),
+        ("[score]\nsamples = -1", r"samples: -1 is not a whole number of 0 or more"),
         ("[score]\nsamples = 1.5", r"samples: 1.5 is not a whole number"),
-        ("[loss]\nlabel_smoothing = 2", r"label_smoothing: 2 is not between 0.0 and 1.0"),
+        ("[loss]\nlabel_smoothing = 2", r"label_smoothing: 2 is not a fraction from 0 to 1; did you mean 0.02"),
         ('[model]\nargs = { a = 1 }\nconfig = "a.json"', r"args and config are both given"),
         ('[model]\nprompt_template = "{prmpt}"', r"prompt_template: '{prmpt}' does not contain {prompt}"),
         ("[model]\nargs = 3", r"args: 3 is not a table"),
-        ("[log]\npath = [1]", r"path: \[1\] is not a path or a list of paths"),
-        ("model = 3", r"model: 3 is not a table"),
+        ("[log]\npath = [1]", r"path: \[1\] is not a path, or a list of them"),
+        ("model = 3", r"\[model\]: 3 is not a table"),
         ("[model\n", r"is not valid TOML"),
     ],
 )
@@ -161,7 +182,9 @@ def test_a_value_that_can_not_be_is_named_with_what_was_expected(tmp_path, text,
 
 def test_faults_of_a_project_file_name_its_table(tmp_path):
     write(tmp_path, "[tool.evalharness.score]\nsample = 3\n", "pyproject.toml")
-    with pytest.raises(ManifestError, match=r"\[tool.evalharness.score\] sample is unknown \(nearest known: samples\)"):
+    with pytest.raises(
+        ManifestError, match=r"\[tool.evalharness.score\] sample: no setting 'sample'; did you mean 'samples'"
+    ):
         find_manifest(tmp_path)
     write(tmp_path, "[tool]\nevalharness = 3\n", "pyproject.toml")
     with pytest.raises(ManifestError, match=r"expected the table"):

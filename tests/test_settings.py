@@ -1,21 +1,46 @@
-"""Where settings come from: command line over environment over evalharness.toml over pyproject.toml over defaults."""
+"""Settings: one declaration each, what is derived from it, where values come from, and how a wrong one is reported."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
+import subprocess
+import sys
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import click
 import pytest
+from click.testing import CliRunner
 from small_folder import ROOT
 
+import evalharness
 from evalharness.commands.doctor import settings_found
-from evalharness.errors import EvalHarnessError
-from evalharness.gate.decision import resolve_gate
-from evalharness.settings.environment import from_environment, unknown_variables
-from evalharness.settings.manifest import SECTIONS, GateSettings, ScoreSettings, find_manifest, read_manifest
+from evalharness.commands.group import cli
+from evalharness.commands.options import settings_options
+from evalharness.errors import EvalHarnessError, ManifestError, SettingError
+from evalharness.gate import checks
+from evalharness.integrations.beside import Beside
+from evalharness.pipeline import freshness
+from evalharness.plugin.options import add_options
+from evalharness.records import PROTOCOL_FIELDS
+from evalharness.settings.declaration import (
+    names,
+    names_held_equal,
+    recorded,
+    setting,
+    settings_in,
+    settings_of,
+)
+from evalharness.settings.environment import from_environment, unknown_variables, variable
+from evalharness.settings.gate import CheckName, GateOptions, resolve_gate
+from evalharness.settings.manifest import PROBLEMS, SECTIONS, find_manifest, read_manifest
 from evalharness.settings.manifest_schema import schema
-from evalharness.settings.score_options import resolve
+from evalharness.settings.score import ScoreOptions, ScoreSettings, resolve
+from evalharness.settings.values import COMMAND_LINE, PYTHON, Way, laid_over, option, read
 
 
 @pytest.fixture
@@ -29,7 +54,95 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_place_goes_over_the_next(project):
+@dataclass(frozen=True, slots=True)
+class OneMore(ScoreOptions):
+    """The settings of a score with one that is made up."""
+
+    min_p: float = setting(
+        0.0, at_least=0, below=1, affects="completions", held_equal=True, help="Leave out improbable tokens."
+    )
+
+
+def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path) -> None:
+    @click.command()
+    @settings_options(owner=OneMore)
+    def command(asked: dict[str, Any]) -> None:
+        click.echo(asked["min_p"])
+
+    runner = CliRunner()
+    assert runner.invoke(command, ["--min-p", "0.25"]).output == "0.25\n"
+    assert "Leave out improbable tokens.  [0.0]" in " ".join(runner.invoke(command, ["--help"]).output.split(" " * 18))
+
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser, (OneMore, GateOptions))
+    assert parser.parse(["--evalharness-min-p=0.25"]).evalharness_min_p == "0.25"
+    assert "evalharness_min_p" in parser._inidict
+
+    assert from_environment(OneMore, {"EVALHARNESS_MIN_P": "0.25"}) == {"min_p": 0.25}
+    written = schema({**SECTIONS, "score": OneMore})["properties"]["score"]["properties"]["min_p"]
+    assert written == {
+        "description": "Leave out improbable tokens.",
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.0,
+    }
+    manifest_way = Way("manifest", "[score] {}".format, texts=False, folder=tmp_path)
+    assert read(OneMore, {"min_p": 0.25}, manifest_way) == {"min_p": 0.25}
+    with pytest.raises(SettingError, match=r"min_p=: 2 is not a fraction of at least 0 and below 1; did you mean 0.02"):
+        read(OneMore, {"min_p": 2}, PYTHON)
+
+    one, other = (laid_over(OneMore, {"min_p": value}) for value in (0.0, 0.25))
+    assert freshness.key_of(one) != freshness.key_of(other)
+    assert "min_p" in names(OneMore, "completions")
+    assert "min_p" in names_held_equal(OneMore)
+    assert recorded(other)["min_p"] == 0.25
+
+
+def test_settings_that_affect_nothing_change_no_stamp() -> None:
+    unaffected = {"batch_size": 8, "workers": 2, "out": "there", "step": 7, "trust": True}
+    assert freshness.key_of(resolve(unaffected, {}, {})) == freshness.key_of(resolve({}, {}, {}))
+    assert {*settings_of(ScoreOptions)} - {*names(ScoreOptions, "completions", "score")} == {*unaffected}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("top_p", 0.5), ("top_k", 5), ("stop_loops", False), ("packages", ("numpy",)), ("k", (1,)), ("limit", 3)],
+)
+def test_scores_that_differ_in_one_setting_have_a_folder_and_a_stamp_each(name: str, value: Any) -> None:
+    from evalharness.plugin.session import folder_key
+
+    one, other = resolve({}, {}, {}), resolve({name: value}, {}, {})
+    assert folder_key(Path("m"), one) != folder_key(Path("m"), other)
+    assert freshness.key_of(one) != freshness.key_of(other)
+
+
+def test_what_must_be_equal_to_compare_is_kept_with_a_score() -> None:
+    kept = {*recorded(ScoreOptions())}
+    assert {*names_held_equal(ScoreOptions)} <= kept
+    assert {"samples", "temperature", "seed", "packages"} <= {*names_held_equal(ScoreOptions)} & PROTOCOL_FIELDS
+    assert "problem_paths" not in kept, "a report tells nothing of the machine"
+
+
+def test_the_typed_settings_are_those_of_the_declaration() -> None:
+    assert [*get_type_hints(ScoreSettings)] == [*settings_in(ScoreOptions, "python")]
+    parameters = inspect.signature(evalharness.score).parameters
+    assert [*parameters] == ["path", *settings_in(ScoreOptions, "python")]
+    assert parameters["samples"].default == 4
+    assert parameters["samples"].annotation is int
+
+
+def test_the_names_of_the_checks_are_those_that_there_are() -> None:
+    assert get_args(CheckName) == checks.NAMES
+
+
+def test_every_default_is_a_value_that_may_be_given() -> None:
+    for owner in (ScoreOptions, GateOptions):
+        defaults = {name: found.default for name, found in settings_of(owner).items()}
+        assert owner(**read(owner, {name: v for name, v in defaults.items() if v not in (None, ())}, PYTHON)) == owner()
+
+
+def test_each_place_wins_over_the_next(project: Path) -> None:
     manifest = find_manifest(project / "run" / "model.pt")
     options = resolve(
         {"samples": 4, "seed": None}, manifest.score, {"EVALHARNESS_SEED": "3", "EVALHARNESS_SAMPLES": "3"}
@@ -43,7 +156,7 @@ def test_each_place_goes_over_the_next(project):
 def test_the_projects_file_counts_for_a_checkpoint_that_lies_elsewhere(project, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(project)
-    assert find_manifest(elsewhere / "model.pt").gate.max_loop_rate == 0.5
+    assert find_manifest(elsewhere / "model.pt").gate["max_loop_rate"] == 0.5
     assert find_manifest(elsewhere / "model.pt").path is None
 
 
@@ -66,70 +179,174 @@ def test_doctor_shows_each_value_and_where_it_came_from(project, monkeypatch):
     assert found["EVALHARNESS_SAMPELS"] == "is no setting; nearest: EVALHARNESS_SAMPLES"
 
 
+TEXTS = {
+    "problems": ("warmup, mine/own.jsonl", ("warmup", "{here}/mine/own.jsonl")),
+    "k": ("1,4", (1, 4)),
+    "temperature": ("0.5", 0.5),
+    "out": ("there", Path("{here}/there")),
+    "device": ("cpu", "cpu"),
+    "stop_loops": ("no", False),
+    "packages": ("numpy", ("numpy",)),
+    "problem_paths": ("mbpp=a/mbpp.jsonl", {"mbpp": Path("{here}/a/mbpp.jsonl")}),
+}
+
+
 def test_values_of_every_type_are_read_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    environment = {
-        "EVALHARNESS_PROBLEMS": "warmup, mine/own.jsonl",
-        "EVALHARNESS_K": "1,4",
-        "EVALHARNESS_TEMPERATURE": "0.5",
-        "EVALHARNESS_OUT": "there",
-        "EVALHARNESS_DEVICE": "cpu",
-        "EVALHARNESS_LIMIT": "",
-    }
-    assert from_environment(ScoreSettings, environment) == {
-        "problems": ("warmup", str(tmp_path / "mine/own.jsonl")),
-        "k": (1, 4),
-        "temperature": 0.5,
-        "out": tmp_path / "there",
-        "device": "cpu",
-    }
-    gate = from_environment(GateSettings, {"EVALHARNESS_NO_COLLAPSE": "true", "EVALHARNESS_CHECKS": "ends_by_itself"})
+    environment = {variable(name): text for name, (text, _) in TEXTS.items()} | {"EVALHARNESS_LIMIT": ""}
+    expected = json.loads(json.dumps({name: value for name, (_, value) in TEXTS.items()}, default=str))
+    found = json.loads(json.dumps(from_environment(ScoreOptions, environment), default=str))
+    assert found == json.loads(json.dumps(expected).replace("{here}", str(tmp_path)))
+    gate = from_environment(GateOptions, {"EVALHARNESS_NO_COLLAPSE": "true", "EVALHARNESS_CHECKS": "ends_by_itself"})
     assert gate == {"no_collapse": True, "checks": ("ends_by_itself",)}
 
 
-def test_values_that_can_not_be_read_are_gathered_in_one_line():
-    environment = {"EVALHARNESS_SAMPLES": "many", "EVALHARNESS_TOP_P": "x"}
-    with pytest.raises(EvalHarnessError) as caught:
-        from_environment(ScoreSettings, environment)
-    text = str(caught.value)
-    assert "EVALHARNESS_SAMPLES='many' is not a whole number; EVALHARNESS_TOP_P='x' is not a number" in text
-
-
 def test_variables_of_this_projects_own_tests_are_no_mistakes():
-    assert unknown_variables({"EVALHARNESS_FULL": "1", "EVALHARNESS_SEED": "1", "HOME": "/"}) == {}
+    environment = {"EVALHARNESS_FULL": "1", "EVALHARNESS_SEED": "1", "EVALHARNESS_MBPP": "x", "HOME": "/"}
+    assert unknown_variables(environment, (ScoreOptions, GateOptions)) == {}
+
+
+WRONG: dict[str, tuple[str, Any]] = {
+    "samples": ("-1", -1),
+    "temperature": ("0", 0),
+    "top_p": ("50", 50),
+    "k": ("0", 0),
+    "dtype": ("int3", "int3"),
+    "seed": ("many", "many"),
+    "stop_loops": ("maybe", "maybe"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_gives_the_same_sentence_whichever_way_it_came(tmp_path: Path, name: str) -> None:
+    text, value = WRONG[name]
+    (tmp_path / "evalharness.toml").write_text(f"[score]\n{name} = {json.dumps(value)}\n")
+
+    def reported(call: Any) -> tuple[str, str]:
+        with pytest.raises((SettingError, ManifestError)) as caught:
+            call()
+        (fault,) = caught.value.faults
+        assert (fault.name, caught.value.exit_code, "\n" in str(caught.value)) == (name, 2, False)
+        return fault.called, fault.problem
+
+    pytest_way = Way("pytest", "--evalharness-{}".format, texts=True)
+    found = dict(
+        [
+            reported(lambda: read(ScoreOptions, {name: text}, COMMAND_LINE)),
+            reported(lambda: from_environment(ScoreOptions, {variable(name): text})),
+            reported(lambda: read_manifest(tmp_path / "evalharness.toml")),
+            reported(lambda: evalharness.score("nowhere", **{name: value})),
+            reported(lambda: Beside(**{name: value})),
+            reported(lambda: read(ScoreOptions, {name: text}, pytest_way)),
+        ]
+    )
+    assert {*found} == {option(name), variable(name), f"[score] {name}", f"{name}=", f"--evalharness-{name}"}
+    assert len({*found.values()}) == 1
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("given", "problem"),
     [
-        ({"min_pass_at_1": 5}, r"--min-pass-at-1 5: expected a share of 1"),
-        ({"level": -1, "tolerance": 2}, r"--level -1.*; --tolerance 2"),
-        ({"checks": ("no_colapse",)}, r"--checks no_colapse: expected no_mode_collapse, "),
-        ({"judge_by": "luck"}, r"--judge-by luck: expected point or bound"),
+        ({"sampels": 3}, "no setting 'sampels'; did you mean 'samples'?"),
+        ({"samples": "3"}, "'3' is not a whole number of 0 or more"),
+        ({"samples": True}, "True is not a whole number of 0 or more"),
+        ({"top_p": 50}, "50 is not a fraction above 0 and up to 1; did you mean 0.5?"),
+        ({"dtype": "floot32"}, "'floot32' is not one of float32, bfloat16, float16, float64 or auto; did you mean"),
+        ({"k": ()}, "() is empty; give a whole number of 1 or more, or a list of them"),
+        ({"problems": 3}, "3 is not a text, or a list of them"),
     ],
 )
-def test_what_a_gate_can_not_be_held_to_is_told_in_one_line(asked, message):
-    with pytest.raises(EvalHarnessError, match=message):
-        resolve_gate(asked, GateSettings(), {})
+def test_what_is_wrong_in_python_is_said_in_one_line(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        evalharness.score("nowhere", **given)
+    assert caught.value.faults[0].problem.startswith(problem)
+
+
+def test_a_single_value_stands_for_a_list_of_one() -> None:
+    options = resolve({"k": 1, "problems": Path("own.jsonl"), "packages": ["numpy"], "out": "there"}, {}, {})
+    assert (options.k, options.problems, options.packages) == ((1,), ("own.jsonl",), ("numpy",))
+    assert options.out == Path("there")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    import numpy as np
+
+    options = resolve({"samples": np.int64(2), "temperature": np.float32(0.5)}, {}, {})
+    assert (options.samples, type(options.samples), options.temperature) == (2, int, 0.5)
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    with pytest.raises(EvalHarnessError) as caught:
+        from_environment(ScoreOptions, {"EVALHARNESS_SAMPLES": "many", "EVALHARNESS_TOP_P": "x"})
+    assert [fault.called for fault in caught.value.faults] == ["EVALHARNESS_SAMPLES", "EVALHARNESS_TOP_P"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({"min_pass_at_1": 5}, ["min_pass_at_1"]),
+        ({"level": -1, "tolerance": 2}, ["level", "tolerance"]),
+        ({"checks": ("no_colapse",)}, ["checks"]),
+        ({"judge_by": "luck"}, ["judge_by"]),
+        ({"max_loop_rate": 1}, ["max_loop_rate"]),
+    ],
+)
+def test_what_a_gate_can_not_require_is_told_in_one_line(asked: dict[str, Any], names: list[str]) -> None:
+    with pytest.raises(SettingError) as caught:
+        resolve_gate(asked, {}, {})
+    assert [fault.name for fault in caught.value.faults] == names
+
+
+def test_beside_writes_options_that_the_command_has() -> None:
+    settings = {
+        "trust": False,
+        "stop_loops": False,
+        "problems": ["warmup", "own.jsonl"],
+        "k": 1,
+        "mbpp": "mbpp.jsonl",
+        "top_p": 0.9,
+        "limit": None,
+    }
+    arguments = Beside(**settings)._arguments
+    command = cli.get_command(click.Context(cli), "score")
+    assert command is not None
+    parsed = command.make_context("score", ["model.pt", *arguments]).params
+    given = {name: value for name, value in parsed.items() if value is not None and name in settings_of(ScoreOptions)}
+    assert given == {
+        "device": "cpu",
+        "trust": False,
+        "stop_loops": False,
+        "problems": "warmup,own.jsonl",
+        "k": "1",
+        "problem_paths": "mbpp=mbpp.jsonl",
+        "top_p": "0.9",
+    }
+
+
+def test_every_setting_can_be_given_on_the_command_line_and_to_beside() -> None:
+    options = {name: found.default for name, found in settings_of(ScoreOptions).items() if found.default is not None}
+    command = cli.get_command(click.Context(cli), "score")
+    assert command is not None
+    command.make_context("score", ["model.pt", *Beside(**options)._arguments])
 
 
 def test_the_packaged_schema_is_that_of_the_settings():
-    # To renew it after a change of the settings: write json.dumps(schema(), indent=2) + "\n" to the file named here.
-    packaged = resources.files("evalharness").joinpath("evalharness.schema.json").read_text(encoding="utf-8")
+    # To renew it: write json.dumps(schema(), indent=2) + "\n" to the file named here.
+    packaged = resources.files("evalharness.settings").joinpath("evalharness.schema.json").read_text(encoding="utf-8")
     assert packaged == json.dumps(schema(), indent=2) + "\n"
 
 
 def test_every_setting_is_in_the_schema_with_its_limits():
     sections = schema()["properties"]
-    assert set(sections) == set(SECTIONS)
-    assert sections["score"]["properties"]["samples"] == {"type": "integer", "minimum": 0}
-    assert sections["gate"]["properties"]["judge_by"] == {"enum": ["point", "bound"]}
-    one_or_more = {"type": "string"}
-    assert sections["score"]["properties"]["problems"]["anyOf"] == [
-        one_or_more,
-        {"type": "array", "items": one_or_more},
-    ]
+    assert set(sections) == {*SECTIONS, PROBLEMS}
+    samples = sections["score"]["properties"]["samples"]
+    assert (samples["type"], samples["minimum"], samples["default"]) == ("integer", 0, 4)
+    assert sections["gate"]["properties"]["judge_by"]["enum"] == ["point", "bound"]
+    one, many = sections["score"]["properties"]["problems"]["anyOf"]
+    assert (one, many["items"], many["type"]) == ({"type": "string"}, {"type": "string"}, "array")
     assert sections["model"]["properties"]["prompt_template"]["default"] == "{prompt}"
+    for section, owner in SECTIONS.items():
+        assert [*sections[section]["properties"]] == [*settings_in(owner, "manifest")]
 
 
 def test_the_shipped_manifests_name_only_keys_of_the_schema():
@@ -140,3 +357,13 @@ def test_the_shipped_manifests_name_only_keys_of_the_schema():
         read_manifest(path)
         for section, keys in tomllib.loads(path.read_text(encoding="utf-8")).items():
             assert keys.keys() <= schema()["properties"][section]["properties"].keys()
+
+
+def test_declaring_settings_imports_nothing_heavy():
+    program = "import sys, evalharness.commands.score; sys.exit(bool({'pydantic', 'numpy', 'rich'} & {*sys.modules}))"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_options_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ScoreOptions().samples = 3  # type: ignore[misc]

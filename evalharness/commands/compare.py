@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.options import options_of_score
+from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@options_of_score()
+@settings_options(without=("step",))
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def compare(paths: tuple[Path, ...], as_json: bool, **asked: Any) -> None:
+def compare(paths: tuple[Path, ...], as_json: bool, asked: dict[str, Any]) -> None:
     """Compare checkpoints problem by problem: what changed, and whether it could be chance.
 
     A and B are scorecards, folders with a score, folders of a run (its last step is compared), or checkpoints, which

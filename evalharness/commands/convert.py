@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.commands.options import Numbers, options_of_score
+from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.score import print_card
 from evalharness.commands.terminal_progress import watcher
-
-if TYPE_CHECKING:
-    from evalharness.settings.score_options import SandboxLevel
+from evalharness.settings.old_names import renamed
 
 
 @click.command()
@@ -27,9 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
 )
-@click.option("--workers", type=click.IntRange(1), help="How many programs run at a time.  [one per core]")
-@options_of_score("sandbox", "packages")
-@click.option("--mbpp", type=click.Path(path_type=Path), help="The path of mbpp.jsonl.")
+@settings_options("workers", "sandbox", "packages", "problem_paths")
+@click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 def convert(
     files: tuple[Path, ...],
     problems: str,
@@ -39,10 +36,8 @@ def convert(
     k: tuple[int, ...],
     key: str | None,
     out: Path,
-    workers: int | None,
-    sandbox: SandboxLevel | None,
-    packages: tuple[str, ...] | None,
     mbpp: Path | None,
+    asked: dict[str, Any],
 ) -> None:
     """Make a run folder with a report from completions of another tool.
 
@@ -66,10 +61,10 @@ def convert(
             temperature=temperature,
             ks=k,
             key=key,
-            workers=workers,
-            sandbox=sandbox or "auto",
-            packages=packages or (),
-            problem_paths=None if mbpp is None else {"mbpp": mbpp},
+            workers=asked.get("workers"),
+            sandbox=asked.get("sandbox", "auto"),
+            packages=asked.get("packages", ()),
+            problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )
     print_card(card, folder / "report.md")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.commands.options import options_of_score
+from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ WIDTHS = (72, 100)
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--step", type=int, help="Which step of a series.  [the best, else the last]")
-@options_of_score("problems", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust")
+@settings_options(
+    "step", "problems", "problem_paths", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
-def diagnose(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     """Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.
 
     Runs every probe and recomputes the loss. Runs no programs and writes no report; score does both, and diagnoses too.

@@ -14,6 +14,8 @@ import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
 from evalharness.errors import SandboxError
+from evalharness.settings.declaration import settings_of
+from evalharness.settings.values import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,36 +78,32 @@ def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examinati
 
 
 def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a score and a gate would use here, and where each value comes from; the command line goes over all of it."""
-    import dataclasses
-
-    from evalharness.gate.decision import resolve_gate
+    """Every setting of a score and a gate: its value here without options, and where the value comes from."""
     from evalharness.settings.environment import unknown_variables
-    from evalharness.settings.manifest import GateSettings, ScoreSettings, find_manifest
-    from evalharness.settings.score_options import resolve
+    from evalharness.settings.gate import GateOptions, resolve_gate
+    from evalharness.settings.manifest import find_manifest
+    from evalharness.settings.score import ScoreOptions, resolve
 
     environment = os.environ if environment is None else environment
     manifest = find_manifest(checkpoint or Path.cwd())
-    used = {
-        "score": (ScoreSettings, resolve({}, manifest.score, environment)),
-        "gate": (GateSettings, resolve_gate({}, manifest.gate, environment)),
+    sections: dict[str, Any] = {
+        "score": resolve({}, manifest.score, environment),
+        "gate": resolve_gate({}, manifest.gate, environment),
     }
     found = {
-        item.name: f"{_shown(getattr(values, item.name))}  ({_origin(section, item.name, manifest, environment)})"
-        for section, (settings, values) in used.items()
-        for item in dataclasses.fields(settings)
+        name: f"{_shown(getattr(options, name))}  ({_origin(section, name, manifest, environment)})"
+        for section, options in sections.items()
+        for name in settings_of(type(options))
     }
-    for name, nearest in unknown_variables(environment).items():
+    for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions)).items():
         found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
     return found
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "none"
     if value is None:
         return "not set"
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else as_text(value) or "none"
 
 
 def _origin(section: str, name: str, manifest: Manifest, environment: Mapping[str, str]) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.commands.options import Numbers, options_of_score
+from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.terminal_progress import watcher
+from evalharness.settings.old_names import renamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.pipeline.judging_files import ExecutedFile
-    from evalharness.settings.score_options import SandboxLevel
 
 
 @click.command()
@@ -24,19 +24,16 @@ if TYPE_CHECKING:
 @click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", help="The key that holds the text, if evalharness does not know it.")
-@click.option("--workers", type=click.IntRange(1), help="How many programs run at a time.  [one per core]")
-@options_of_score("sandbox", "packages")
-@click.option("--mbpp", type=click.Path(path_type=Path), help="The path of mbpp.jsonl.")
+@settings_options("workers", "sandbox", "packages", "problem_paths")
+@click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
 def execute(
     file: Path,
     problems: str,
     k: tuple[int, ...],
     key: str | None,
-    workers: int | None,
-    sandbox: SandboxLevel | None,
-    packages: tuple[str, ...] | None,
     mbpp: Path | None,
+    asked: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Run completions from another tool in the sandbox, and judge them.
@@ -57,10 +54,10 @@ def execute(
             problems,
             k,
             key=key,
-            workers=workers,
-            sandbox=sandbox or "auto",
-            packages=packages or (),
-            problem_paths=None if mbpp is None else {"mbpp": mbpp},
+            workers=asked.get("workers"),
+            sandbox=asked.get("sandbox", "auto"),
+            packages=asked.get("packages", ()),
+            problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )
     if as_json:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.options import Names, options_of_score
+from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import BaselineError, EvalHarnessError, StoreError
+from evalharness.settings.gate import GateOptions, resolve_gate
+from evalharness.settings.score import ScoreOptions, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,30 +22,25 @@ if TYPE_CHECKING:
     from evalharness.gate.baseline import Baseline
     from evalharness.gate.decision import GateResult
     from evalharness.progress import Watcher
-    from evalharness.settings.score_options import ScoreOptions
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--no-collapse", is_flag=True, default=None, help="Fail if the checkpoint collapsed.")
-@click.option("--checks", type=Names(), metavar="NAME,…", help="Checks of the pytest plugin, such as loss_is_honest.")
-@click.option("--min-pass-at-1", type=float, metavar="SHARE", help="Fail if greedy pass@1 is lower.")
-@click.option("--max-loop-rate", type=float, metavar="SHARE", help="Fail if more sampled completions are degenerate.")
-@click.option(
-    "--judge-by",
-    type=click.Choice(["point", "bound"]),
-    help="Judge by the point estimate or by the confidence bound.  [point]",
-)
-@click.option("--baseline", type=click.Path(path_type=Path), help="Fail if pass@1 fell below this file's.")
-@click.option("--level", type=float, help="Significance level of that comparison.  [0.05]")
-@click.option("--tolerance", type=float, help="Allow pass@1 to fall by this much.  [0.02]")
+@settings_options(owner=GateOptions, into="required")
 @click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit XML.")
-@options_of_score()
+@settings_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_json: bool, **asked: Any) -> None:
+def gate(
+    checkpoint: Path,
+    save_baseline: Path | None,
+    junit: Path | None,
+    as_json: bool,
+    required: dict[str, Any],
+    asked: dict[str, Any],
+) -> None:
     """Fail CI if a checkpoint misses your thresholds.
 
     Exits with 0 if every check passes, with 1 if one fails, and with 3 if one could not be evaluated. Scores the
@@ -60,7 +57,7 @@ def gate(checkpoint: Path, save_baseline: Path | None, junit: Path | None, as_js
 
     try:
         with watcher() as watching:
-            result = run_gate(checkpoint, asked, watching, save_baseline=save_baseline, junit=junit)
+            result = run_gate(checkpoint, required, asked, watching, save_baseline=save_baseline, junit=junit)
     except EvalHarnessError as error:
         if as_json:
             click.echo(error_to_json(checkpoint, error))
@@ -99,6 +96,7 @@ class GateRun:
 
 def run_gate(
     checkpoint: Path,
+    required: Mapping[str, Any],
     asked: Mapping[str, Any],
     watcher: Watcher,
     *,
@@ -106,35 +104,32 @@ def run_gate(
     junit: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> GateRun:
-    """Score the checkpoint, or take its score where that still holds, and hold it to what is asked.
+    """Score the checkpoint, or take its score if nothing has changed, and run the checks that are ``required``.
 
-    Raises :class:`EvalHarnessError`, for what can be told before scoring without scoring.
+    Raises :class:`EvalHarnessError`: before scoring for everything that is known by then.
     """
     from evalharness import pipeline
     from evalharness.gate import output as gate_output
-    from evalharness.gate.decision import hold_to, resolve_gate
+    from evalharness.gate.decision import hold_to
     from evalharness.gate.decision import save_baseline as write_baseline
-    from evalharness.settings.manifest import GateSettings, find_manifest
-    from evalharness.settings.score_options import resolve
+    from evalharness.settings.manifest import find_manifest
 
     environment = os.environ if environment is None else environment
     manifest = find_manifest(checkpoint)
-    gate_names = {item.name for item in dataclasses.fields(GateSettings)}
-    options = resolve_gate({k: v for k, v in asked.items() if k in gate_names}, manifest.gate, environment)
-    for_score = {k: v for k, v in asked.items() if k not in gate_names}
+    options = resolve_gate(required, manifest.gate, environment)
     if not options.asks_for_something and save_baseline is None:
         raise EvalHarnessError(
             "no checks requested: give --no-collapse, --checks, --min-pass-at-1, --max-loop-rate or --baseline, "
             "or [gate] in evalharness.toml; --save-baseline writes a baseline"
         )
-    baseline = _baseline(options.baseline, save_baseline, resolve(for_score, manifest.score, environment), watcher)
+    baseline = _baseline(options.baseline, save_baseline, resolve(asked, manifest.score, environment), watcher)
     if baseline is None:
         options = dataclasses.replace(options, baseline=None)
     for target in (save_baseline, junit):
         _check_writable(target)
     summary = environment.get(SUMMARY_VARIABLE)
     try:
-        scored = pipeline.score_once(checkpoint, for_score, watcher)
+        scored = pipeline.score_once(checkpoint, asked, watcher)
         result = hold_to(scored, options, baseline)
     except EvalHarnessError as error:
         _tell(junit, gate_output.error_to_junit(checkpoint, error))

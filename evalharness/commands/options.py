@@ -1,20 +1,26 @@
-"""The options that several commands share, and the kinds of value that they have."""
+"""The options of commands: those of settings, from their declaration, and the kinds of value that others have."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.settings.declaration import Setting, settings_in
+from evalharness.settings.score import ScoreOptions
+from evalharness.settings.values import COMMAND_LINE, as_text, read
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Command = Callable[..., None]
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers separated by commas."""
 
-    name = "N,N"
+    name = "N,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Parse ``1,4``."""
@@ -41,51 +47,34 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
-OF_SCORE: dict[str, Callable[..., Any]] = {
-    "problems": click.option(
-        "--problems", type=Names(), help="humaneval, warmup, mbpp or paths of JSONL files.  [humaneval,warmup]"
-    ),
-    "samples": click.option(
-        "--samples", type=int, help="Sampled completions for each problem, beside a greedy one.  [4]"
-    ),
-    "temperature": click.option("--temperature", type=float, help="Temperature of the sampled ones.  [0.8]"),
-    "top_p": click.option("--top-p", type=float, help="Sample from the smallest set of tokens with this mass.  [1.0]"),
-    "top_k": click.option("--top-k", type=int, help="Sample from so many most probable tokens; 0: all.  [0]"),
-    "k": click.option("--k", type=Numbers(), help="The k of pass@k.  [1,4]"),
-    "limit": click.option("--limit", type=int, help="Only the first so many problems of each set."),
-    "max_new_tokens": click.option("--max-new-tokens", type=int, help="Longest completion.  [room for 800 characters]"),
-    "batch_size": click.option(
-        "--batch-size", type=int, help="Rows of a forward pass; never changes a completion.  [32]"
-    ),
-    "device": click.option("--device", help="cpu, cuda, cuda:1, mps.  [auto]"),
-    "dtype": click.option("--dtype", help="float32, bfloat16, float16, float64 or auto.  [float32]"),
-    "seed": click.option("--seed", type=int, help="Seed of the sampled completions and of the intervals.  [0]"),
-    "workers": click.option("--workers", type=int, help="Programs run at a time.  [one for each core]"),
-    "sandbox": click.option(
-        "--sandbox",
-        type=click.Choice(["auto", "A", "B", "C", "none"]),
-        help="Isolation of programs: the best that holds here, one level alone, or none (your rights!).  [auto]",
-    ),
-    "packages": click.option(
-        "--packages", type=Names(), metavar="NAME,…", help="Packages that programs may import, such as numpy.  [none]"
-    ),
-    "out": click.option("--out", type=click.Path(path_type=Path), help="Where reports go.  [reports]"),
-    "stop_loops": click.option(
-        "--stop-loops/--no-stop-loops", default=None, help="Stop a completion that is in a loop.  [stop]"
-    ),
-    "trust": click.option(
-        "--trust", is_flag=True, default=None, help="Allow weights and manifests from elsewhere to run code."
-    ),
-}
-"""The options of a score, by setting. Each is None unless it is given."""
+def settings_options(
+    *names: str, owner: type = ScoreOptions, without: tuple[str, ...] = (), into: str = "asked"
+) -> Callable[[Command], Command]:
+    """Give a command options for these settings of a class, or for all of them.
 
+    The command gets the values that were given, by the names of the settings, as its argument ``into``. Raises
+    :class:`evalharness.errors.SettingError` for wrong values when the command is called.
+    """
+    offered = settings_in(owner, "command")
+    chosen = names or tuple(name for name in offered if name not in without)
 
-def options_of_score(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these options of a score, or all of them."""
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_values(**parameters: Any) -> None:
+            given = {name: parameters.pop(name) for name in chosen}
+            texts = {name: None if value is None else as_text(value) for name, value in given.items()}
+            command(**parameters, **{into: read(owner, texts, COMMAND_LINE)})
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for name in reversed(names or tuple(OF_SCORE)):
-            command = OF_SCORE[name](command)
-        return command
+        made: Command = with_values
+        for name in reversed(chosen):
+            made = _option(offered[name])(made)
+        return made
 
     return decorate
+
+
+def _option(setting: Setting) -> Callable[[Command], Command]:
+    """An option that is None unless it is given. Its text is read with those of all other places, not by click."""
+    if setting.is_flag:
+        return click.option(f"{setting.option}/{setting.off_option}", setting.name, default=None, help=setting.help)
+    return click.option(setting.option, setting.name, metavar=setting.metavar, help=setting.help)

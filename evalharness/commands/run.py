@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.commands.options import Numbers, options_of_score
+from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 @click.option("--every", type=click.IntRange(1), help="Score every N-th checkpoint, counted back from the last.")
 @click.option("--last", type=click.IntRange(1), help="Score only the last N checkpoints.")
 @click.option("--steps", type=Numbers(), help="Score only these steps.")
-@options_of_score()
-def run(folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, **asked: Any) -> None:
+@settings_options(without=("step",))
+def run(
+    folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, asked: dict[str, Any]
+) -> None:
     """Score every checkpoint of a training run, and write one report over all of them.
 
     FOLDER holds a series of checkpoints: step_500, checkpoint-500, ckpt_500.pt and so on. All are scored with the same

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE
-from evalharness.commands.options import options_of_score
+from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--step", type=int, help="Which step of a series.  [the best, else the last]")
-@options_of_score()
+@settings_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON instead of the card.")
-def score(checkpoint: Path, as_json: bool, **asked: Any) -> None:
+def score(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     """Score a checkpoint: pass@k, degenerate completions, and why its loss misleads.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or a

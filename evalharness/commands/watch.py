@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evalharness.commands.options import options_of_score
+from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
 
@@ -29,8 +29,8 @@ from evalharness.commands.terminal_progress import watcher
     metavar="SECONDS",
     help="Stop if no new checkpoint appears for this long.  [never]",
 )
-@options_of_score()
-def watch(folder: Path, settle_s: float, idle_s: float | None, **asked: Any) -> None:
+@settings_options(without=("step",))
+def watch(folder: Path, settle_s: float, idle_s: float | None, asked: dict[str, Any]) -> None:
     """Score each checkpoint as training writes it, and keep the run's report up to date.
 
     FOLDER is where training writes its checkpoints. Prints one line per checkpoint. Stop it with Ctrl-C: everything is

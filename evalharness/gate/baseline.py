@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import BaselineError, StoreError
 from evalharness.runs.json_values import plain
+from evalharness.settings.declaration import names_held_equal, settings_of
+from evalharness.settings.score import ScoreOptions
 from evalharness.statistics import compare_pass_at_k
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _VERSION_KEY = "evalharness_baseline"
-_HELD_EQUAL = ("samples", "temperature", "top_p", "top_k", "seed", "max_new_tokens", "stop_loops")
 Counts = dict[str, tuple[int, int]]
 """Completions and how many of them passed, by problem."""
 
@@ -48,7 +49,7 @@ def baseline_of(card: Scorecard, folder: Path) -> Baseline:
         checkpoint={"path": info.path, "step": info.step, "fingerprint": info.fingerprint},
         protocol={
             "problems": plain(protocol.problems),
-            **{name: getattr(protocol, name) for name in _HELD_EQUAL},
+            **{name: plain(protocol.value(name)) for name in names_held_equal(ScoreOptions)},
         },
         passed={
             name: {decoding: _counts(folder / f"executions/{name}.{decoding}.jsonl") for decoding in by_decoding}
@@ -79,8 +80,7 @@ def read_baseline(path: Path) -> Baseline:
     broken = f"{path}: is a broken baseline"
     try:
         baseline = _read(content)
-        missing = [name for name in _HELD_EQUAL if name not in baseline.protocol]
-        faults = [f"it lacks {', '.join(missing)}"] if missing else _lacking(baseline)
+        faults = _lacking(baseline)
     except KeyError as error:
         raise BaselineError(f"{broken}: it lacks {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
@@ -114,7 +114,15 @@ def _read(content: Mapping[str, Any]) -> Baseline:
         for name, by in content["passed"].items()
     }
     _ = content["checkpoint"]["path"]
-    return Baseline(content["checkpoint"], content["protocol"], passed)
+    protocol = content["protocol"]
+    return Baseline(content["checkpoint"], {**protocol, **_newer_settings(protocol)}, passed)
+
+
+def _newer_settings(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a baseline lacks because they are newer: their defaults, under which it was made."""
+    known = settings_of(ScoreOptions)
+    missing = [name for name in names_held_equal(ScoreOptions) if name not in protocol]
+    return {name: plain(known[name].default) for name in missing}
 
 
 def _lacking(baseline: Baseline) -> list[str]:
@@ -137,7 +145,7 @@ def differences(baseline: Baseline, protocol: Mapping[str, Any]) -> list[str]:
     found = [] if then_sets == now_sets else [_of_problems(then_sets, now_sets)]
     found += [
         f"{name} {baseline.protocol[name]} then, {protocol[name]} now"
-        for name in _HELD_EQUAL
+        for name in names_held_equal(ScoreOptions)
         if baseline.protocol[name] != protocol[name]
     ]
     return found

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Literal
 from evalharness.degeneration.verdict import is_too_early_to_tell
 from evalharness.records import Interval
 from evalharness.report.numbers import percent_interval
+from evalharness.settings.gate import LEVEL, TOLERANCE
 from evalharness.statistics import exact_share, has_fallen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from evalharness.records import DegenerationRate, Finding, Incomplete, Scorecard, Stage
+    from evalharness.settings.gate import JudgeBy
     from evalharness.statistics import Comparison
 
 CheckOutcome = Literal["passed", "failed", "skipped", "not_evaluated"]
-JudgeBy = Literal["point", "bound"]
 BASELINE_CHECK = "pass_rate_not_below_baseline"
 
 ENDS_BY_ITSELF_SHARE = 0.5
@@ -30,12 +31,6 @@ was not hardly ever (the leaky one: 0 %); in between nothing is known to lie, an
 
 ABOUT_THE_LOSS: frozenset[Stage] = frozenset({"loss", "diagnosis", "not_recorded"})
 """Where a score must be complete before its loss can be called honest."""
-
-LEVEL = 0.05
-"""One false alarm in twenty comparisons of equal checkpoints, the custom in the field."""
-
-TOLERANCE = 0.02
-"""Two points are four or five of the 224 problems of humaneval and warmup: a smaller fall is no ground to act upon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,14 @@ import tempfile
 import warnings
 import weakref
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Unpack
 
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.runs import scorecard_json
+from evalharness.settings.declaration import settings_of
+from evalharness.settings.old_names import renamed
+from evalharness.settings.score import ScoreOptions, ScoreSettings
+from evalharness.settings.values import PYTHON, as_text, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,17 +41,18 @@ class Beside:
     """Scores every ``every``-th checkpoint that is handed to it, one at a time, in a process of the lowest priority.
 
     ``settings`` are those of :func:`evalharness.score` (``problems``, ``samples``, ``limit``, ``out``, …); ``device``
-    is the CPU unless said otherwise, because the accelerator is busy with training. What is still running when another
-    checkpoint comes is left to end; of those that wait, only the newest is scored: ``evalharness run`` on their folder
-    scores the others, and makes the run's report. What can't be scored is warned of, and so is what a script leaves
-    unscored that ends without :meth:`wait`.
+    is the CPU by default, because training uses the accelerator. A score that is running is not interrupted by another
+    checkpoint. Of the checkpoints that wait, only the newest is scored; ``evalharness run`` on their folder scores
+    the others and makes the run's report. Warns of a checkpoint that can't be scored, and at the end of the script of
+    those that were not scored yet: call :meth:`wait` to score them.
     """
 
-    def __init__(self, *, every: int = 1, **settings: Any) -> None:
+    def __init__(self, *, every: int = 1, **settings: Unpack[ScoreSettings]) -> None:
         if every < 1:
             raise EvalHarnessError(f"every = {every}: expected 1 or more")
         self._every = every
-        self._arguments = _arguments({"device": "cpu", **settings})
+        settings.setdefault("device", "cpu")
+        self._arguments = _arguments(settings)
         self._seen = 0
         self._waiting: str | None = None
         self._running: _Running | None = None
@@ -122,16 +127,12 @@ def _say_what_is_left(beside: weakref.ref[Beside]) -> None:
         )
 
 
-def _arguments(settings: dict[str, Any]) -> list[str]:
-    """Settings of the library as options of the command."""
-    found = []
-    for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            found.append(option)
-        elif value is False:
-            found.append(option.replace("--", "--no-", 1))
-        elif value is not None:
-            listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else os.fspath(str(value))
-            found += [option, listed]
-    return found
+def _arguments(settings: ScoreSettings) -> list[str]:
+    """Settings of the library as options of the command. Raises SettingError for one that is wrong, before training."""
+    known, arguments = settings_of(ScoreOptions), []
+    for name, value in read(ScoreOptions, renamed(settings), PYTHON).items():
+        if known[name].is_flag:
+            arguments.append(known[name].option if value else known[name].off_option)
+        else:
+            arguments += [known[name].option, as_text(value)]
+    return arguments

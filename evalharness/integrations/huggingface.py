@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from transformers import TrainerCallback
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
 
     from evalharness.records import Scorecard
+    from evalharness.settings.score import ScoreSettings
 
 ROWS = 8
 """Rows of the training data that preflight is asked with."""
@@ -24,13 +25,19 @@ ROWS = 8
 class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
     """Runs preflight before the first step, and scores every ``every``-th save in a process beside training.
 
-    The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop`` training is not begun where
-    preflight finds a cause (:class:`evalharness.PreflightError`), and ends where a checkpoint has collapsed or its
-    diagnosis names a cause. ``settings`` are those of :func:`evalharness.score`.
+    The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop``, training does not begin if
+    preflight finds a cause (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed or its diagnosis
+    names a cause. ``settings`` are those of :func:`evalharness.score`.
     """
 
     def __init__(
-        self, trainer: Trainer, *, check: bool = True, stop: bool = True, every: int = 1, **settings: Any
+        self,
+        trainer: Trainer,
+        *,
+        check: bool = True,
+        stop: bool = True,
+        every: int = 1,
+        **settings: Unpack[ScoreSettings],
     ) -> None:
         self._trainer = trainer
         self._check = check

@@ -7,7 +7,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from evalharness.pipeline import counting
-from evalharness.records import Interval, ProblemSetInfo, Protocol, Scorecard
+from evalharness.records import PROTOCOL_FIELDS, Interval, ProblemSetInfo, Protocol, Scorecard
+from evalharness.settings.declaration import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,4 +96,5 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
         isolation=work.isolation,
         packages=options.packages,
         versions=versions("torch"),
+        settings={name: value for name, value in recorded(options).items() if name not in PROTOCOL_FIELDS},
     )

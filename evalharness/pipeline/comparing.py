@@ -11,6 +11,8 @@ from evalharness.errors import StoreError
 from evalharness.progress import Silent, Watcher
 from evalharness.records import DECODINGS, NOT_BEGUN, Interval, Measure
 from evalharness.runs.frames import load_run
+from evalharness.settings.declaration import names_held_equal
+from evalharness.settings.score import ScoreOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
     from evalharness.records import Protocol, Scorecard
     from evalharness.statistics import Comparison
-
-_HELD_FIXED = ("samples", "temperature", "top_p", "top_k", "seed", "max_new_tokens", "stop_loops", "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _other_problems(digests: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _other_protocol(first: Protocol, second: Protocol) -> Iterator[str]:
-    for name in _HELD_FIXED:
-        one, other = getattr(first, name), getattr(second, name)
+    for name in names_held_equal(ScoreOptions):
+        one, other = first.value(name), second.value(name)
         if one != other:
             yield f"{name.replace('_', ' ')}: {one} against {other}"

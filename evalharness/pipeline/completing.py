@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.records import Completion
 from evalharness.runs.json_values import plain
+from evalharness.settings.declaration import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,14 +103,21 @@ def _key(work: Work, settings: Settings, prompting: Prompting, request: Request)
             "task_id": request.task_id,
             "completion_id": request.completion_id,
             "prompt_ids": request.prompt if request.prompt_ids is None else request.prompt_ids,
-            "decoding": dataclasses.asdict(request.decoding),
+            "decoding": request.decoding.name,
+            "settings": _in_force(work, settings, request),
             "stop": request.stop,
-            "max_new_tokens": settings.max_new_tokens,
-            "stop_loops": settings.stop_loops,
             "exact_lengths": settings.exact_lengths,
-            "seed": settings.seed,
         }
     )
+
+
+def _in_force(work: Work, settings: Settings, request: Request) -> dict[str, Any]:
+    """Every setting that affects completions, as it is for one request: a greedy one has no temperature."""
+    sources = (request.decoding, settings, work.checkpoint, work.options)
+    return {
+        name: next(getattr(source, name) for source in sources if hasattr(source, name))
+        for name in names(type(work.options), "completions")
+    }
 
 
 def digest(value: Any) -> str:

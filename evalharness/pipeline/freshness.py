@@ -5,7 +5,6 @@ A training log grows with every step: what counts of it are the losses up to the
 
 from __future__ import annotations
 
-import dataclasses
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from evalharness.progress import Silent
 from evalharness.runs import paths, scorecard_json
 from evalharness.runs.owner import folders_called
 from evalharness.runs.stamps import Stamp, contents_of, read_stamp, states_of
+from evalharness.settings.declaration import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
     from evalharness.pipeline.work import Work
     from evalharness.records import LossPoint, Scorecard
     from evalharness.settings.manifest import LogSettings, Manifest
-    from evalharness.settings.score_options import ScoreOptions
-
-_CHANGE_NOTHING = ("batch_size", "workers", "out", "step", "trust")
+    from evalharness.settings.score import ScoreOptions
 
 
 def stamp_of(work: Work) -> Stamp:
     """What a score is made of and how. Taken before scoring: a file may change meanwhile."""
     target, manifest = work.target, work.manifest
-    named = (manifest.data.train, manifest.data.validation, *map(Path, work.options.problems), work.options.mbpp)
+    problem_files = (*map(Path, work.options.problems), *(work.options.problem_paths or {}).values())
+    named = (manifest.data.train, manifest.data.validation, *problem_files)
     return Stamp(
         options=key_of(work.options),
         checkpoint=str(target.located.path.resolve()),
@@ -103,7 +102,7 @@ def kept_scorecard(folder: Path) -> Scorecard | None:
 
 def key_of(options: ScoreOptions) -> str:
     """A digest of the options that could change a score, and of the versions that make it."""
-    asked = {name: value for name, value in dataclasses.asdict(options).items() if name not in _CHANGE_NOTHING}
+    asked = {name: getattr(options, name) for name in names(type(options), "completions", "score")}
     # A file of problems is the same from wherever it is named.
     asked["problems"] = [str(Path(name).resolve()) if Path(name).is_file() else name for name in options.problems]
     versions = {name: version(name) for name in ("evalharness", "torch")}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.judging import Judged
     from evalharness.problems import ProblemSet
     from evalharness.sandbox import Job
-    from evalharness.settings.score_options import SandboxLevel
+    from evalharness.settings.score import SandboxLevel
 
 NOT_SEEN = "the model was not seen, only completions of it in another tool's files"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalharness.runs.folder import RunFolder
     from evalharness.runs.journal import Journal
     from evalharness.sandbox import Job, Sandbox
-    from evalharness.settings.score_options import SandboxLevel
+    from evalharness.settings.score import SandboxLevel
 
 _FAULTS_SHOWN = 5
 

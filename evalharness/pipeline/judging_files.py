@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from evalharness.records import Problem
     from evalharness.sandbox import Job
-    from evalharness.settings.score_options import SandboxLevel
+    from evalharness.settings.score import SandboxLevel
 
 
 @dataclass(frozen=True, slots=True)

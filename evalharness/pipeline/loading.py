@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from evalharness.progress import Watcher
     from evalharness.records import LossPoint
     from evalharness.settings.manifest import LogSettings, Manifest
-    from evalharness.settings.score_options import ScoreOptions
+    from evalharness.settings.score import ScoreOptions
 
 
 def load(target: Target, watcher: Watcher) -> Work:
     """Load it all, the cheap things first, so that a mistake in them is reported at once."""
     manifest, options = target.manifest, target.options
+    for note in manifest.notes:
+        watcher.say(note)
     sets = load_problem_sets(options)
     logged = training_log(target.path, manifest.log, watcher)
     check_data(manifest)
@@ -65,9 +67,8 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     """Load the sets that were asked for. Raises :class:`EvalHarnessError` where two share a name or a task."""
     from evalharness.problems import load_problems
 
-    paths = {} if options.mbpp is None else {"mbpp": options.mbpp}
     sets = [
-        load_problems(name, limit=options.limit, paths=paths, environment=os.environ)
+        load_problems(name, limit=options.limit, paths=options.problem_paths or {}, environment=os.environ)
         for name in dict.fromkeys(options.problems)
     ]
     names = Counter(problem_set.name for problem_set in sets)

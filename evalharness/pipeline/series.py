@@ -11,7 +11,7 @@ from evalharness.progress import Silent, Watcher
 from evalharness.runs import paths
 from evalharness.runs.naming import run_name
 from evalharness.runs.owner import run_folder
-from evalharness.settings.score_options import resolve
+from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.runs.naming import run_name
-from evalharness.settings.score_options import resolve
+from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from evalharness.models.torch.locate import Located
     from evalharness.settings.manifest import Manifest
-    from evalharness.settings.score_options import ScoreOptions
+    from evalharness.settings.score import ScoreOptions
 
 
 @dataclass(frozen=True, slots=True)

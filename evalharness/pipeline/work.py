@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Problem,
     )
     from evalharness.settings.manifest import Manifest
-    from evalharness.settings.score_options import ScoreOptions
+    from evalharness.settings.score import ScoreOptions
 
 Attention = Literal["causal", "leaks", "prefix", "not_testable"]
 Group = tuple[str, DecodingName]

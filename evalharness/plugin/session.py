@@ -1,4 +1,4 @@
-"""What the pytest plugin does once it is asked: scores checkpoints, each once, collects checks, fails with the card."""
+"""Checkpoints in a pytest session: each is scored once, its checks are collected, and a failure shows its card."""
 
 from __future__ import annotations
 
@@ -20,34 +20,33 @@ from evalharness.gate.baseline import Baseline, read_baseline
 from evalharness.gate.decision import run_check, save_baseline
 from evalharness.pipeline.freshness import kept_folder
 from evalharness.pipeline.target import target_in
-from evalharness.plugin.asked import (
+from evalharness.plugin.live_line import live_line
+from evalharness.plugin.settings_given import (
     COMPARED,
-    as_given,
     asked_checkpoints,
     gate_options,
     home,
+    message,
     names_of_checks,
     score_settings,
     started_in,
     take_ids,
     working_folder,
 )
-from evalharness.plugin.hooks import CARDS, RUNNING, SUMMARY, WRITTEN, CheckFailed, shown_once
-from evalharness.plugin.live_line import live_line
+from evalharness.plugin.stash import CARDS, RUNNING, SUMMARY, WRITTEN, CheckFailed, shown_once
+from evalharness.settings.declaration import names
 from evalharness.settings.manifest import find_manifest
-from evalharness.settings.score_options import resolve
+from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.gate.checks import CheckResult
-    from evalharness.gate.decision import GateOptions
-    from evalharness.settings.score_options import ScoreOptions
+    from evalharness.settings.gate import GateOptions
+    from evalharness.settings.score import ScoreOptions
 
 Scored = pipeline.ScoreResult
 _DONE: pytest.StashKey[dict[str, Scored | EvalHarnessError]] = pytest.StashKey()
-_MEASURING = ("problems", "samples", "temperature", "limit", "max_new_tokens", "seed", "dtype")
-"""Settings that make it another measurement, which gets another folder."""
 
 
 class CheckpointChecks(pytest.Collector):
@@ -92,7 +91,7 @@ def checked_options(config: pytest.Config) -> None:
         take_ids(config)
         held_to = [_checked(config, path) for path in asked_checkpoints(config)]
     except EvalHarnessError as error:
-        raise pytest.UsageError(as_given(config, {}, str(error))) from None
+        raise pytest.UsageError(message(error)) from None
     if not _updates(config) or not held_to:
         return
     if len(held_to) > 1:
@@ -125,7 +124,7 @@ def _expect(config: pytest.Config, options: GateOptions) -> None:
 def scored(config: pytest.Config, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Scored:
     """Score a checkpoint once for the session; tell the running test of it. Fails the test where that can't be done."""
     __tracebackhide__ = True
-    with _failing(config, settings), contextlib.chdir(started_in(config)):
+    with _failing(), contextlib.chdir(started_in(config)):
         result = _once(config, _absolute(config, path), score_settings(config, settings))
         _tell(config, result)
     return result
@@ -141,7 +140,7 @@ def check(
         listed = f"{', '.join(map(str, unknown))}, there are {', '.join(known_checks.NAMES)}"
         pytest.fail(f"evalharness: no check {listed}", pytrace=False)
     own = {key: value for key, value in settings.items() if key in COMPARED}
-    with _failing(config, own):
+    with _failing():
         options = gate_options(config, _absolute(config, path), own)
         if own.get("baseline") is not None:
             _expect(config, options)
@@ -164,7 +163,7 @@ def _judged(
         try:
             result = _result(config, name, found, options)
         except EvalHarnessError as error:
-            faults.append(f"evalharness: {name}: {as_given(config, {}, str(error))}")
+            faults.append(f"evalharness: {name}: {message(error)}")
             continue
         if result.outcome == "skipped":
             skips.append(f"{name}: {_why_skipped(result, options)}")
@@ -184,14 +183,14 @@ def _result(config: pytest.Config, name: str, found: Scored, options: GateOption
 
 
 @contextlib.contextmanager
-def _failing(config: pytest.Config, own: Mapping[str, Any]) -> Iterator[None]:
+def _failing() -> Iterator[None]:
     """Turn an error of evalharness into a failed test of one line, without a traceback."""
     __tracebackhide__ = True
     try:
         yield
     except EvalHarnessError as error:
         # Not chained, for pytest shows every exception of a chain.
-        raise pytest.fail.Exception(f"evalharness: {as_given(config, own, str(error))}", pytrace=False) from None
+        raise pytest.fail.Exception(f"evalharness: {message(error)}", pytrace=False) from None
 
 
 def _baseline(name: str, options: GateOptions) -> Baseline | None:
@@ -244,12 +243,13 @@ def _place(path: Path, asked: Mapping[str, Any], root: Path) -> Path:
     out = root / options.out
     if kept_folder(target_in(path, manifest, dataclasses.replace(options, out=out))) is not None:
         return out
-    return out / "checks" / _key(path, options)
+    return out / "checks" / folder_key(path, options)
 
 
-def _key(path: Path, options: ScoreOptions) -> str:
-    measured = [str(getattr(options, name)) for name in _MEASURING]
-    return hashlib.sha256(repr([str(path.resolve()), *measured]).encode()).hexdigest()[:8]
+def folder_key(path: Path, options: ScoreOptions) -> str:
+    """Eight digits for a checkpoint and all settings that affect its score: another measurement has another folder."""
+    measured = {name: str(getattr(options, name)) for name in names(type(options), "completions", "score")}
+    return hashlib.sha256(repr([str(path.resolve()), measured]).encode()).hexdigest()[:8]
 
 
 def _tell(config: pytest.Config, result: Scored) -> None:

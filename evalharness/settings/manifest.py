@@ -1,9 +1,9 @@
 """``evalharness.toml`` or ``[tool.evalharness]``: what the user says about a checkpoint, as frozen settings.
 
-The nearest manifest beside the checkpoint or above it wins; in one folder ``evalharness.toml`` wins over
-``pyproject.toml``. What its ``[score]`` and ``[gate]`` leave out, which is about a project more than a checkpoint, is
-read from the ``pyproject.toml`` of the project: the nearest above the checkpoint, else above the working folder. Every
-path is relative to the file that names it and is absolute in the settings.
+The nearest manifest beside the checkpoint or above it is read, ``evalharness.toml`` before ``pyproject.toml``. What its
+``[score]`` and ``[gate]`` leave out, which belongs to a project more than to a checkpoint, is read from the
+``pyproject.toml`` of the project: the nearest above the checkpoint, else above the working folder. Every path is
+relative to the file that names it, and absolute in the settings.
 """
 
 from __future__ import annotations
@@ -14,110 +14,77 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal
 
-from evalharness.errors import ManifestError
+from evalharness.errors import Fault, ManifestError
+from evalharness.settings.declaration import setting
+from evalharness.settings.gate import GateOptions
+from evalharness.settings.score import ScoreOptions
+from evalharness.settings.values import Way, values_and_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 MANIFEST_NAME, PROJECT_NAME = "evalharness.toml", "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """``[model]``: how the weights become a model, and what the model expects around a prompt.
+    """``[model]``: how the weights become a model, and what the model expects around a prompt."""
 
-    ``args`` are the factory's keyword arguments; ``config`` is a JSON or TOML file that is handed to it as one dict.
-    ``tokenizer`` stays text: a path, a hub name or code, told apart where it is loaded. ``merged_adapter`` is the PEFT
-    adapter that the checkpoint is said to have in its weights, once, over the base that ``weights`` names.
-    """
-
-    factory: str | None = None
-    args: dict[str, Any] = field(default_factory=dict)
-    config: Path | None = None
-    weights: Path | None = None
-    merged_adapter: Path | None = None
-    tokenizer: str | None = None
-    context_length: int | None = None
-    begin_token: str | int | None = None
-    end_tokens: tuple[str | int, ...] | None = None
-    prompt_template: str = "{prompt}"
-    forward: str | None = None
-    attention: Literal["causal", "prefix"] = "causal"
+    factory: str | None = setting(help="Code that builds the model: models.py:build or package.module:build.")
+    args: dict[str, Any] = setting(factory=dict, help="Keyword arguments of the factory.")
+    config: Path | None = setting(help="A JSON or TOML file that is passed to the factory as one dict.")
+    weights: Path | None = setting(help="The weights that an adapter was trained on.")
+    merged_adapter: Path | None = setting(help="A PEFT adapter that was merged into the checkpoint.")
+    tokenizer: str | None = setting(help="A path, a name on the hub, or code: tokenizer.py:load.")
+    context_length: int | None = setting(at_least=1, help="Longest input of the model, in tokens.")
+    begin_token: str | int | None = setting(help="A token before every prompt.")
+    end_tokens: tuple[str | int, ...] | None = setting(help="Tokens that end a completion.")
+    prompt_template: str = setting("{prompt}", help="The text around a prompt; it contains {prompt}.")
+    forward: str | None = setting(help="Code that computes the logits: models.py:all_logits.")
+    attention: Literal["causal", "prefix"] = setting("causal", help="Whether a prompt's tokens see each other.")
 
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """``[data]``: the files that the model was tuned on and validated on, and the keys of their rows."""
+    """``[data]``: the files of training and validation data, and the keys of their rows."""
 
-    train: Path | None = None
-    validation: Path | None = None
-    prompt_key: str | None = None
-    completion_key: str | None = None
+    train: Path | None = setting(help="The training data.")
+    validation: Path | None = setting(help="The validation data.")
+    prompt_key: str | None = setting(help="The key of the prompt in a row, if evalharness does not know it.")
+    completion_key: str | None = setting(help="The key of the completion in a row, if evalharness does not know it.")
 
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
-    """``[loss]``: what the training loop did, as far as the user knows. None is "not said"."""
+    """``[loss]``: what the training loop did, as far as you know. What is left out is unknown."""
 
-    label_smoothing: float | None = None
-    count_prompt: bool | None = None
-    count_padding: bool | None = None
+    label_smoothing: float | None = setting(at_least=0, at_most=1, help="Label smoothing of the training loss.")
+    count_prompt: bool | None = setting(help="Whether the prompt's tokens count in the loss.")
+    count_padding: bool | None = setting(help="Whether padding counts in the loss.")
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """``[log]``: the training logs. One path or a list of them."""
+    """``[log]``: the training logs."""
 
-    path: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreSettings:
-    """``[score]``: defaults for the command line. None is "not said".
-
-    An entry of ``problems`` that has a slash or ends in ``.jsonl`` is a path, and absolute here; any other is a name.
-    """
-
-    problems: tuple[str, ...] | None = None
-    samples: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    k: tuple[int, ...] | None = None
-    limit: int | None = None
-    max_new_tokens: int | None = None
-    batch_size: int | None = None
-    device: str | None = None
-    dtype: str | None = None
-    seed: int | None = None
-    workers: int | None = None
-    out: Path | None = None
-    mbpp: Path | None = None
-    sandbox: str | None = None
-    packages: tuple[str, ...] | None = None
+    path: tuple[Path, ...] = setting((), help="The training log, or several of one run.")
 
 
 @dataclass(frozen=True, slots=True)
-class GateSettings:
-    """``[gate]``: what a checkpoint is held to by ``evalharness gate`` and the pytest plugin. None is "not said"."""
+class ProblemSettings:
+    """``[problems.NAME]``: where the problem set NAME lies, for sets that are not installed, such as mbpp."""
 
-    no_collapse: bool | None = None
-    checks: tuple[str, ...] | None = None
-    min_pass_at_1: float | None = None
-    max_loop_rate: float | None = None
-    judge_by: Literal["point", "bound"] | None = None
-    baseline: Path | None = None
-    level: float | None = None
-    tolerance: float | None = None
+    path: Path | None = setting(help="The file of the problem set.")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All settings. ``path`` is the file that they come from, None where there is none; ``folder`` is where it lies.
+    """All settings. ``path`` is the file that they come from, None without one; ``folder`` is where it lies.
 
-    ``origins`` names the file of each setting of ``[score]`` and ``[gate]`` that is said, by ``"score.samples"``.
+    ``score`` and ``gate`` have what is given, by the names of :class:`ScoreOptions` and :class:`GateOptions`;
+    ``origins`` has the file of each, by ``"score.samples"``. ``notes`` has a line for each old name that was used.
     """
 
     path: Path | None
@@ -126,9 +93,10 @@ class Manifest:
     data: DataSettings = field(default_factory=DataSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     log: LogSettings = field(default_factory=LogSettings)
-    score: ScoreSettings = field(default_factory=ScoreSettings)
-    gate: GateSettings = field(default_factory=GateSettings)
+    score: Mapping[str, Any] = field(default_factory=dict)
+    gate: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, Path] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 CODE_SPEC = re.compile(r"(?P<module>.+\.py|[A-Za-z_][\w.]*):(?P<attribute>[A-Za-z_][\w.]*)")
@@ -163,45 +131,12 @@ SECTIONS: dict[str, type] = {
     "data": DataSettings,
     "loss": LossSettings,
     "log": LogSettings,
-    "score": ScoreSettings,
-    "gate": GateSettings,
+    "score": ScoreOptions,
+    "gate": GateOptions,
 }
+PROBLEMS = "problems"
+"""The section whose tables are problem sets: ``[problems.mbpp]``."""
 _OF_THE_PROJECT = ("score", "gate")
-
-_EXPECTED = {
-    "bool": "true or false",
-    "dict[str, Any]": "a table",
-    "float": "a number",
-    "int": "a whole number",
-    "str": "a text",
-    "str | int": "a token's name or id",
-    "Path": "a path",
-    "Literal['causal', 'prefix']": "'causal' or 'prefix'",
-    "Literal['point', 'bound']": "'point' or 'bound'",
-    "tuple[Path, ...]": "a path or a list of paths",
-    "tuple[int, ...]": "a whole number or a list of them",
-    "tuple[str, ...]": "a text or a list of texts",
-    "tuple[str | int, ...]": "a list of tokens' names or ids",
-}
-
-# Lowest and highest value, both allowed.
-RANGES: dict[tuple[str, str], tuple[float, float]] = {
-    ("model", "context_length"): (1, float("inf")),
-    ("loss", "label_smoothing"): (0.0, 1.0),
-    ("score", "samples"): (0, float("inf")),
-    ("score", "temperature"): (0.0, float("inf")),
-    ("score", "top_p"): (0.0, 1.0),
-    ("score", "top_k"): (0, float("inf")),
-    ("score", "k"): (1, float("inf")),
-    ("score", "limit"): (1, float("inf")),
-    ("score", "max_new_tokens"): (1, float("inf")),
-    ("score", "batch_size"): (1, float("inf")),
-    ("score", "workers"): (1, float("inf")),
-    ("gate", "min_pass_at_1"): (0.0, 1.0),
-    ("gate", "max_loop_rate"): (0.0, 1.0),
-    ("gate", "level"): (0.0, 1.0),
-    ("gate", "tolerance"): (0.0, 1.0),
-}
 
 
 def find_manifest(checkpoint_path: Path | str) -> Manifest:
@@ -230,18 +165,62 @@ def read_manifest(path: Path | str) -> Manifest:
         document, prefix = document.get("tool", {}).get("evalharness", {}), "tool.evalharness."
         if not isinstance(document, dict):
             raise ManifestError(f"{path}: [tool] evalharness is {document!r}, expected the table [tool.evalharness]")
-    faults: list[str] = []
-    settings: dict[str, Any] = {}
-    for section, raw in document.items():
-        if section not in SECTIONS:
-            faults.append(f"[{prefix}{section}] is unknown{_nearest(section, SECTIONS)}")
-        elif not isinstance(raw, dict):
-            faults.append(f"{prefix}{section}: {raw!r} is not a table")
-        else:
-            settings[section] = _parse_section(section, raw, path.parent, f"[{prefix}{section}]", faults)
-    if faults:
-        raise ManifestError(f"{path}: {'; '.join(faults)}")
-    return Manifest(path=path, folder=path.parent, **settings, origins=_origins(path, settings))
+    document, notes = _renamed(document, path)
+    return _Reading(path, prefix).manifest(document, notes)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One file while it is read."""
+
+    path: Path
+    prefix: str
+    faults: list[Fault] = field(default_factory=list)
+
+    def manifest(self, document: Mapping[str, Any], notes: tuple[str, ...]) -> Manifest:
+        """Everything that the file says. Raises ManifestError with all its faults."""
+        unknown = [section for section in document if section not in {*SECTIONS, PROBLEMS}]
+        self.faults += [Fault(name, f"[{self.prefix}{name}]", f"no such section{_nearest(name)}") for name in unknown]
+        values = {name: self._section(name, SECTIONS[name], document[name]) for name in SECTIONS if name in document}
+        paths = self._problem_paths(document.get(PROBLEMS, {}))
+        if paths:
+            values["score"] = {**values.get("score", {}), "problem_paths": paths}
+        self.faults += _faults_of_model(values.get("model", {}), f"[{self.prefix}model]")
+        if self.faults:
+            raise ManifestError(f"{self.path}: {'; '.join(map(str, self.faults))}", tuple(self.faults))
+        built: dict[str, Any] = {
+            name: found if name in _OF_THE_PROJECT else SECTIONS[name](**found) for name, found in values.items()
+        }
+        origins = {f"{name}.{key}": self.path for name in _OF_THE_PROJECT for key in values.get(name, {})}
+        return Manifest(path=self.path, folder=self.path.parent, **built, origins=origins, notes=notes)
+
+    def _problem_paths(self, tables: Any) -> dict[str, Path]:
+        if not isinstance(tables, dict):
+            self.faults.append(Fault(PROBLEMS, f"[{self.prefix}{PROBLEMS}]", f"{tables!r} is not a table"))
+            return {}
+        found = {name: self._section(f"{PROBLEMS}.{name}", ProblemSettings, table) for name, table in tables.items()}
+        return {name: values["path"] for name, values in found.items() if "path" in values}
+
+    def _section(self, name: str, owner: type, raw: Any) -> dict[str, Any]:
+        label = f"[{self.prefix}{name}]"
+        if not isinstance(raw, dict):
+            self.faults.append(Fault(name, label, f"{raw!r} is not a table"))
+            return {}
+        way = Way("manifest", lambda key: f"{label} {key}", texts=False, folder=self.path.parent)
+        values, faults = values_and_faults(owner, raw, way)
+        self.faults += faults
+        return values
+
+
+def _renamed(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The document with the names of today, and a line for each old name that it used: ``[score] mbpp``."""
+    score = document.get("score")
+    if not isinstance(score, dict) or "mbpp" not in score:
+        return document, ()
+    kept = {name: value for name, value in score.items() if name != "mbpp"}
+    tables = {"mbpp": {"path": score["mbpp"]}, **document.get(PROBLEMS, {})}
+    note = f"{path}: [score] mbpp is an old name; write [problems.mbpp] path"
+    return {**document, "score": kept, PROBLEMS: tables}, (note,)
 
 
 def _nearest_file(start: Path, *names: str) -> Path | None:
@@ -251,22 +230,14 @@ def _nearest_file(start: Path, *names: str) -> Path | None:
 
 
 def _completed(manifest: Manifest, project: Manifest) -> Manifest:
-    """The manifest with what the project's file says of scoring and gating, where it says nothing itself."""
-    sections = {}
-    for name in _OF_THE_PROJECT:
-        own, other = getattr(manifest, name), getattr(project, name)
-        missing = [item.name for item in dataclasses.fields(own) if getattr(own, item.name) is None]
-        sections[name] = dataclasses.replace(own, **{key: getattr(other, key) for key in missing})
-    return dataclasses.replace(manifest, **sections, origins={**project.origins, **manifest.origins})
-
-
-def _origins(path: Path, settings: dict[str, Any]) -> dict[str, Path]:
-    return {
-        f"{section}.{item.name}": path
-        for section in _OF_THE_PROJECT
-        for item in dataclasses.fields(SECTIONS[section])
-        if getattr(settings.get(section), item.name, None) is not None
-    }
+    """The manifest with what the project's file says of scoring and gating, if it says nothing itself."""
+    return dataclasses.replace(
+        manifest,
+        score={**project.score, **manifest.score},
+        gate={**project.gate, **manifest.gate},
+        origins={**project.origins, **manifest.origins},
+        notes=(*manifest.notes, *project.notes),
+    )
 
 
 def _start_folder(path: Path) -> Path:
@@ -295,78 +266,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ManifestError(f"{path}: is not valid TOML: {error}") from error
 
 
-def _parse_section(section: str, raw: dict[str, Any], folder: Path, label: str, faults: list[str]) -> Any:
-    """Return the section's settings, or None after its faults were added."""
-    from pydantic import ValidationError  # noqa: PLC0415 - 70 ms that --help need not spend
-
-    fields = {item.name: str(item.type).removesuffix(" | None") for item in dataclasses.fields(SECTIONS[section])}
-    values = {key: _prepare(key, value, fields.get(key, ""), folder) for key, value in raw.items()}
-    try:
-        settings = SECTIONS[section](**_validated(SECTIONS[section], values))
-    except ValidationError as error:
-        for key in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()):
-            if key not in fields:
-                faults.append(f"{label} {key} is unknown{_nearest(key, fields)}")
-            else:
-                faults.append(f"{label} {key}: {raw[key]!r} is not {expected_of(fields[key])}")
-        return None
-    faults.extend(f"{label} {fault}" for fault in _faults_of_values(section, settings, raw))
-    return settings
-
-
-def _validated(settings: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Check the values against the annotations of a settings class: no conversions, no unknown keys."""
-    from pydantic import ConfigDict, create_model  # noqa: PLC0415 - see _parse_section
-
-    fields: dict[str, Any] = {key: (hint, None) for key, hint in get_type_hints(settings).items()}
-    model = create_model(settings.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
-    checked = model.model_validate(values)
-    return {key: getattr(checked, key) for key in values}
-
-
-def _prepare(key: str, value: Any, expected: str, folder: Path) -> Any:
-    """Lists become tuples, a lone value a tuple of one, and texts that are paths become absolute paths."""
-    if expected.startswith("tuple"):
-        items = tuple(value) if isinstance(value, list) else (value,)
-        if "Path" in expected:
-            return tuple(_resolve(item, folder) for item in items)
-        if key == "problems":
-            return tuple(problems_from(folder, item) for item in items)
-        return items
-    return _resolve(value, folder) if expected == "Path" else value
-
-
-def _resolve(value: Any, folder: Path) -> Any:
-    return folder / Path(value).expanduser() if isinstance(value, str) else value
-
-
-def problems_from(folder: Path, value: Any) -> Any:
-    """A set of problems as a folder's file names it: a path, relative to the folder, becomes absolute."""
-    is_path = isinstance(value, str) and ("/" in value or value.endswith(".jsonl"))
-    return str(_resolve(value, folder)) if is_path else value
-
-
-def _faults_of_values(section: str, settings: Any, raw: dict[str, Any]) -> list[str]:
+def _faults_of_model(values: Mapping[str, Any], label: str) -> list[Fault]:
     faults = []
-    for (owner, key), (low, high) in RANGES.items():
-        value = getattr(settings, key) if owner == section else None
-        values = value if isinstance(value, tuple) else () if value is None else (value,)
-        if not all(low <= item <= high for item in values):
-            bounds = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
-            faults.append(f"{key}: {raw[key]!r} is not {bounds}")
-    if section == "model":
-        if settings.args and settings.config is not None:
-            faults.append("args and config are both given: the factory takes one of them")
-        if "{prompt}" not in settings.prompt_template:
-            faults.append(f"prompt_template: {settings.prompt_template!r} does not contain {{prompt}}")
+    if values.get("args") and values.get("config") is not None:
+        faults.append(Fault("args", label, "args and config are both given: the factory takes one of them"))
+    template = values.get("prompt_template", "{prompt}")
+    if "{prompt}" not in template:
+        problem = f"{template!r} does not contain {{prompt}}"
+        faults.append(Fault("prompt_template", f"{label} prompt_template", problem))
     return faults
 
 
-def expected_of(annotation: str) -> str:
-    """What a value of a type has to be, in words."""
-    return _EXPECTED.get(annotation.replace('"', "'"), annotation)
-
-
-def _nearest(key: str, known: Any) -> str:
-    nearest = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f" (nearest known: {nearest[0]})" if nearest else f" (known: {', '.join(known)})"
+def _nearest(section: str) -> str:
+    known: Collection[str] = (*SECTIONS, PROBLEMS)
+    nearest = difflib.get_close_matches(section, known, n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(known)}"

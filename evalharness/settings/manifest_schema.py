@@ -1,66 +1,48 @@
-"""The JSON schema of ``evalharness.toml``, with which editors complete and check it; made from the settings' types.
+"""The JSON schema of ``evalharness.toml``, with which editors complete and check it; made from the settings.
 
-A copy lies in the package as ``evalharness.schema.json``.
+A copy lies beside this file: ``evalharness.schema.json``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalharness.settings.environment import types_of
-from evalharness.settings.manifest import RANGES, SECTIONS
+from evalharness.settings.declaration import Setting, settings_in
+from evalharness.settings.manifest import PROBLEMS, SECTIONS, ProblemSettings
+from evalharness.settings.values import adapter
 
-SCALARS: dict[str, dict[str, Any]] = {
-    "bool": {"type": "boolean"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "str": {"type": "string"},
-    "Path": {"type": "string"},
-    "str | int": {"type": ["string", "integer"]},
-    "dict[str, Any]": {"type": "object"},
-}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def schema() -> dict[str, Any]:
+def schema(sections: Mapping[str, type] = SECTIONS) -> dict[str, Any]:
     """The schema of a whole file."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "evalharness.toml",
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _section(name, settings) for name, settings in SECTIONS.items()},
-    }
-
-
-def _section(section: str, settings: type) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": " ".join((inspect.getdoc(settings) or "").replace("``", "").split()),
-        "additionalProperties": False,
         "properties": {
-            name: _value(kind, RANGES.get((section, name)), _default(settings, name))
-            for name, kind in types_of(settings).items()
+            **{name: _section(owner) for name, owner in sections.items()},
+            PROBLEMS: {"type": "object", "additionalProperties": _section(ProblemSettings)},
         },
     }
 
 
-def _value(kind: str, bounds: tuple[float, float] | None, default: Any) -> dict[str, Any]:
-    """One value; a list may also be given as its only item."""
-    low, high = bounds or (-math.inf, math.inf)
-    limits = {"minimum": low} if math.isfinite(low) else {}
-    limits |= {"maximum": high} if math.isfinite(high) else {}
-    default = {} if default is None else {"default": default}
-    if kind.startswith("tuple["):
-        item = SCALARS[kind.removeprefix("tuple[").removesuffix(", ...]")] | limits
-        return {"anyOf": [item, {"type": "array", "items": item}], **default}
-    if kind.startswith("Literal["):
-        return {"enum": [word.strip(" '\"") for word in kind[len("Literal[") : -1].split(",")], **default}
-    return {**SCALARS[kind], **limits, **default}
+def _section(owner: type) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": " ".join((inspect.getdoc(owner) or "").replace("``", "").split()),
+        "additionalProperties": False,
+        "properties": {name: _value(found) for name, found in settings_in(owner, "manifest").items()},
+    }
 
 
-def _default(settings: type, name: str) -> Any:
-    item = next(item for item in dataclasses.fields(settings) if item.name == name)
-    return item.default if isinstance(item.default, (str, int, float)) else None
+def _value(found: Setting) -> dict[str, Any]:
+    """One value; instead of a list its only item may be given."""
+    value = adapter(found).json_schema()
+    if found.is_list:
+        value = {"anyOf": [value["items"], value]}
+    default = found.default if isinstance(found.default, (str, int, float)) else None
+    return {"description": found.declared.help, **value, **({} if default is None else {"default": default})}

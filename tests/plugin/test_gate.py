@@ -23,8 +23,8 @@ from evalharness.pipeline.target import target_in
 from evalharness.records import Incomplete
 from evalharness.runs import paths, stamps
 from evalharness.runs.files import append_file
-from evalharness.settings.manifest import ScoreSettings, find_manifest
-from evalharness.settings.score_options import resolve
+from evalharness.settings.manifest import find_manifest
+from evalharness.settings.score import resolve
 
 pytestmark = pytest.mark.xdist_group("scored project")
 
@@ -103,9 +103,7 @@ MADE_OF = {
 
 def test_a_file_of_problems_is_the_same_however_it_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
-    near, far = (
-        resolve({"problems": (name,)}, ScoreSettings(), {}) for name in ("own.jsonl", project.folder / "own.jsonl")
-    )
+    near, far = (resolve({"problems": (name,)}, {}, {}) for name in ("own.jsonl", project.folder / "own.jsonl"))
     assert freshness.key_of(near) == freshness.key_of(far)
 
 
@@ -228,9 +226,12 @@ def test_an_incomplete_score_makes_no_baseline_and_no_gate_pass() -> None:
 BAD_INPUT = {
     "no baseline": (["sound", "--baseline", "none.json"], "none.json: there is no baseline"),
     "a broken baseline": (["sound", "--baseline", "own.jsonl"], "own.jsonl: is not a baseline"),
-    "a share above 1": (["sound", "--max-loop-rate", "5"], "--max-loop-rate 5: expected a share of 1"),
-    "an unknown check": (["sound", "--checks", "no_colapse"], "--checks no_colapse: expected no_mode_collapse"),
-    "a setting of the score": (["sound", "--no-collapse", "--temperature", "0"], "--temperature 0.0: expected more"),
+    "a share above 1": (["sound", "--max-loop-rate", "5"], "--max-loop-rate: 5 is not a fraction"),
+    "an unknown check": (["sound", "--checks", "no_colapse"], "--checks: 'no_colapse' is not one of no_mode_"),
+    "a setting of the score": (
+        ["sound", "--no-collapse", "--temperature", "0"],
+        "--temperature: 0 is not a number above",
+    ),
     "an unknown option": (["sound", "--no-colapse"], "--no-collapse"),
     "a folder that is a file": (["sound", "--no-collapse", "--junit", "own.jsonl/x.xml"], "x.xml: can't be written"),
     "reports in a file": (["sound", "--no-collapse", "--out", "own.jsonl"], "own.jsonl"),

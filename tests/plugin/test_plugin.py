@@ -130,18 +130,21 @@ def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project
     result = run(session)
     result.assert_outcomes(failed=3)
     text = result.stdout.str()
-    assert "evalharness: no setting sampels; there are " in text
-    assert "evalharness: temperature 0: expected more than 0" in text
+    assert "evalharness: sampels=: no setting 'sampels'; did you mean 'samples'?" in text
+    assert "evalharness: temperature=: 0 is not a number above 0" in text
     assert "nowhere: no such file or folder" in text
     assert "Traceback" not in text
 
 
 BAD_OPTIONS = {
     "no checkpoint": (["--evalharness-checkpoint=nowhere"], "nowhere: no such file or folder"),
-    "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples='many' is not a whole number"),
-    "a value out of range": (["--evalharness-temperature=0"], "--evalharness-temperature 0.0: expected more than 0"),
-    "an unknown check": (["--evalharness-checks=no_colapse"], "no_colapse: expected no_mode_collapse"),
-    "a level above 1": (["--evalharness-level=5"], "--evalharness-level 5: expected from 0.0001 to 0.5"),
+    "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples: 'many' is not a whole number"),
+    "a value out of range": (["--evalharness-temperature=0"], "--evalharness-temperature: 0 is not a number above 0"),
+    "an unknown check": (
+        ["--evalharness-checks=no_colapse"],
+        "--evalharness-checks: 'no_colapse' is not one of no_mode_collapse, ",
+    ),
+    "a level above 1": (["--evalharness-level=5"], "--evalharness-level: 5 is not a fraction from 0.0001 to 0.5"),
     "a broken baseline": (["--evalharness-baseline=pytest.ini"], "pytest.ini: is not a baseline: not JSON"),
     "a baseline from another version": (["--evalharness-baseline=old.json"], "version 0, this evalharness reads 1"),
     "a mistyped baseline": (["--evalharness-baseline=typo.json"], "typo.json: --evalharness-update-baseline writes it"),

@@ -117,9 +117,9 @@ def test_a_checkpoint_that_is_given_twice_is_taken_once(own: pytest.Pytester) ->
 @pytest.mark.parametrize(
     ("option", "ini", "environment", "expected"),
     [
-        ("--evalharness-limit=0", "", "", "--evalharness-limit 0: expected 1 or more"),
-        ("-q", "evalharness_limit = 0", "", "evalharness_limit 0: expected 1 or more"),
-        ("-q", "evalharness_limit = 3", "0", "EVALHARNESS_LIMIT 0: expected 1 or more"),
+        ("--evalharness-limit=0", "", "", "--evalharness-limit: 0 is not a whole number of 1 or more"),
+        ("-q", "evalharness_limit = 0", "", "evalharness_limit: 0 is not a whole number of 1 or more"),
+        ("-q", "evalharness_limit = 3", "0", "EVALHARNESS_LIMIT: 0 is not a whole number of 1 or more"),
     ],
 )
 def test_a_setting_is_called_as_it_was_given(
@@ -132,13 +132,13 @@ def test_a_setting_is_called_as_it_was_given(
 
 
 WRONG = {
-    "'models/m', samples='x'": "samples='x' is not a whole number",
-    "'models/m', limit=0": "limit 0: expected 1 or more",
-    "'models/m', temperature=True": "temperature=True is not a number",
-    "'models/m', problems=3": "problems=(3,) is not a text or a list of texts",
-    "'models/m', sandbox=1": "sandbox=1 is not a text",
-    "'models/m', baseline=3": "baseline=3 is not a path",
-    "'models/m', level='low'": "level='low' is not a number",
+    "'models/m', samples='x'": "samples=: 'x' is not a whole number",
+    "'models/m', limit=0": "limit=: 0 is not a whole number of 1 or more",
+    "'models/m', temperature=True": "temperature=: True is not a number",
+    "'models/m', problems=3": "problems=: 3 is not a text, or a list of them",
+    "'models/m', sandbox=1": "sandbox=: 1 is not one of auto, A",
+    "'models/m', baseline=3": "baseline=: 3 is not a path",
+    "'models/m', level='low'": "level=: 'low' is not a fraction",
     "None": "None is not the path of a checkpoint",
     "'models/m', ['no_mode_collapse']": "no check ['no_mode_collapse'], there are no_mode_collapse, ",
 }
@@ -153,7 +153,7 @@ def test_a_value_of_a_wrong_type_in_a_test_is_one_line(own: pytest.Pytester) -> 
     for expected in WRONG.values():
         assert f"\nevalharness: {expected}" in text
     assert "Error" not in text
-    assert "testing.py" not in text
+    assert "session.py" not in text
 
 
 def test_a_setting_in_a_test_may_be_a_list_or_a_path(own: pytest.Pytester) -> None:

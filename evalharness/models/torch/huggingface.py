@@ -119,7 +119,7 @@ def load_tokenizer(name: str, *, trust: bool, local: bool) -> KnownTokenizer:
             )
         except Exception as error:
             if "trust_remote_code" in str(error):
-                raise UntrustedError(f"{name}: its tokenizer is code of its own; --trust runs it") from error
+                raise UntrustedError(f"{name}: its tokenizer is code of its own") from error
             raise CheckpointError(f"{name}: its tokenizer can't be loaded: {first_line(error)}") from error
     return wrap(tokenizer, name)
 
@@ -170,9 +170,7 @@ def _read_config(folder: Path | str, trust: bool) -> Any:
             return transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=trust)
     except Exception as error:
         if "trust_remote_code" in str(error):
-            raise UntrustedError(
-                f"{folder}: its config.json names code of its own (auto_map); --trust runs it"
-            ) from error
+            raise UntrustedError(f"{folder}: its config.json names code of its own (auto_map)") from error
         raise CheckpointError(f"{folder}: its config.json can't be used: {first_line(error)}") from error
 
 

@@ -227,8 +227,7 @@ def check_trusted(manifest: Manifest, working_folder: Path, trust: bool) -> None
     inside = manifest.folder.resolve().is_relative_to(working_folder.resolve())
     if specs and not inside and not trust:
         raise UntrustedError(
-            f"{manifest.path}: runs {', '.join(specs)} and lies outside the working folder {working_folder}; "
-            "--trust allows it"
+            f"{manifest.path}: runs {', '.join(specs)} and lies outside the working folder {working_folder}"
         )
 
 

@@ -103,7 +103,7 @@ def _torch_load(path: Path, trust: bool) -> Any:
         if asked is not None:
             raise UntrustedError(
                 f"{path}: loading it would run code: it asks for {asked.group(1)}, expected only tensors and plain "
-                "values; --trust allows it"
+                "values"
             ) from error
         said = first_sentence(error)
         raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {said}") from error

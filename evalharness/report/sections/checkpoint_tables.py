@@ -173,6 +173,7 @@ def protocol(settings: Protocol, programs: Programs) -> str:
         ["Isolation of programs", prose(str(settings.isolation)) if settings.isolation else "not run"],
         ["What the isolation lacks", _lacks(settings.isolation)],
         ["Packages that programs may import", prose(", ".join(settings.packages)) or "none"],
+        *([prose(name.replace("_", " ").capitalize()), _setting(value)] for name, value in settings.settings.items()),
         ["Programs run", f"{programs.completions:,} completions, {programs.distinct:,} different programs"],
         ["CPU time allowed", f"{programs.cpu_limit_s:g} s a program, calibrated on this machine"],
         *([f"Version of {prose(name)}", prose(version)] for name, version in sorted(settings.versions.items())),
@@ -276,6 +277,14 @@ def _value(value: Any) -> str:
 
 def _top_k(top_k: int) -> str:
     return str(top_k) if top_k else "no cut"
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return prose(", ".join(map(str, value))) or "none"
+    if value is None:
+        return "not set"
+    return _yes(value) if isinstance(value, bool) else prose(str(value))
 
 
 def _yes(flag: bool) -> str:

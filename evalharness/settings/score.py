@@ -1,0 +1,158 @@
+"""The settings of a score: the one place that lists them. See ``declaration.py`` for what is derived from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence  # noqa: TC003 - read at run time, for help(evalharness.score)
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from evalharness.settings.declaration import setting
+from evalharness.settings.environment import from_environment
+from evalharness.settings.values import PYTHON, laid_over, read
+
+SandboxLevel = Literal["auto", "A", "B", "C", "none"]
+"""How programs are isolated: the best level that works on the machine, one level alone, or not at all."""
+DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """``[score]``: how checkpoints are scored."""
+
+    problems: tuple[str, ...] = setting(
+        ("humaneval", "warmup"),
+        metavar="NAME|PATH,…",
+        affects="score",
+        needs_one=True,
+        names_or_paths=True,
+        help="Problem sets: humaneval, warmup, mbpp, or paths of JSONL files.",
+    )
+    samples: int = setting(
+        4,
+        at_least=0,
+        affects="score",
+        held_equal=True,
+        help="Sampled completions per problem, beside one greedy completion.",
+    )
+    temperature: float = setting(
+        0.8,
+        above=0,
+        affects="completions",
+        held_equal=True,
+        hint="a greedy completion is always made",
+        help="Temperature of the sampled completions.",
+    )
+    top_p: float = setting(
+        1.0,
+        above=0,
+        at_most=1,
+        affects="completions",
+        held_equal=True,
+        metavar="FRACTION",
+        help="Sample from the fewest tokens whose probabilities add up to this.",
+    )
+    top_k: int = setting(
+        0,
+        at_least=0,
+        affects="completions",
+        held_equal=True,
+        help="Sample from the N most probable tokens (0: all).",
+    )
+    k: tuple[int, ...] = setting((1, 4), at_least=1, affects="score", needs_one=True, help="The k of pass@k.")
+    limit: int | None = setting(
+        at_least=1, affects="score", without="all", help="Use the first N problems of each set."
+    )
+    max_new_tokens: int | None = setting(
+        at_least=1,
+        affects="completions",
+        held_equal=True,
+        without="room for 800 characters",
+        help="Longest completion, in tokens.",
+    )
+    batch_size: int = setting(32, at_least=1, help="Rows per forward pass. Does not change any completion.")
+    device: str = setting(
+        "auto", affects="completions", metavar="NAME", help="Where the model runs: cpu, cuda, cuda:1, mps."
+    )
+    dtype: DtypeName = setting(
+        "float32", affects="completions", help="Number format of the weights; auto keeps that of the checkpoint."
+    )
+    seed: int = setting(
+        0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
+    )
+    workers: int | None = setting(at_least=1, without="one per core", help="How many programs run at a time.")
+    sandbox: SandboxLevel = setting(
+        "auto",
+        affects="score",
+        help="Isolation of programs: the best level that works here, one level, or none (programs get your rights!).",
+    )
+    packages: tuple[str, ...] = setting(
+        (),
+        affects="score",
+        held_equal=True,
+        metavar="NAME,…",
+        help="Packages that programs may import, such as numpy.",
+    )
+    out: Path = setting(Path("reports"), help="Folder for the reports.")
+    problem_paths: dict[str, Path] | None = setting(
+        metavar="NAME=PATH,…",
+        affects="score",
+        places=("command", "pytest", "environment", "python"),
+        hint="NAME=PATH",
+        help="Files of problem sets that are not installed, such as mbpp=mbpp.jsonl.",
+    )
+    stop_loops: bool = setting(
+        True,
+        affects="completions",
+        held_equal=True,
+        help="Stop a completion as soon as it is in a loop.",
+    )
+    step: int | None = setting(
+        at_least=0,
+        places=("command", "python"),
+        without="the best, else the last",
+        help="Which step of a series.",
+    )
+    trust: bool = setting(
+        False,
+        places=("command", "pytest", "python"),
+        help="Allow weights and manifests from outside the working folder to run code.",
+    )
+
+
+class ScoreSettings(TypedDict, total=False):
+    """The same for type checkers, with everything that may be given in Python (a test compares the two)."""
+
+    problems: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    samples: int
+    temperature: float
+    top_p: float
+    top_k: int
+    k: int | Sequence[int]
+    limit: int | None
+    max_new_tokens: int | None
+    batch_size: int
+    device: str
+    dtype: DtypeName
+    seed: int
+    workers: int | None
+    sandbox: SandboxLevel
+    packages: str | Sequence[str]
+    out: str | os.PathLike[str]
+    problem_paths: Mapping[str, str | os.PathLike[str]] | None
+    stop_loops: bool
+    step: int | None
+    trust: bool
+
+
+def resolve(
+    asked: Mapping[str, Any], manifest: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> ScoreOptions:
+    """Lay ``asked`` over ``EVALHARNESS_*`` over the manifest over the defaults; None means "not given".
+
+    ``environment`` is the process's own unless another is given. Raises :class:`evalharness.errors.SettingError`, one
+    line with every fault.
+    """
+    said = from_environment(ScoreOptions, os.environ if environment is None else environment)
+    return laid_over(ScoreOptions, read(ScoreOptions, asked, PYTHON), said, manifest)
