@@ -96,7 +96,7 @@ def analyse_all(
     """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
     exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
     loops = [
-        best_loop(written.text, written.token_ids, decode, written.stop_reason, found)
+        best_loop(written.text, written.token_ids, decode, written.stop_reason, found, written.prompt)
         for written, found in zip(completions, exact, strict=True)
     ]
     spans = [_tokens_of(loop, written) for loop, written in zip(loops, completions, strict=True)]

@@ -1,15 +1,18 @@
-"""What repeats itself and is content all the same: rules, underlines, alignment, literals."""
+"""What repeats itself and is content all the same: rules, underlines, alignment, literals, code of one shape."""
 
 from __future__ import annotations
 
 import ast
 import codeop
 import re
+import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.fences import part_around
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_PARSED_CHARACTERS = 100_000
 """Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
@@ -27,6 +30,16 @@ DEEPEST_INDENTATION = 48
 NEARLY_ALL_LINES = 0.9
 """A line that noise broke in two has its second half outside of the comment."""
 
+MIN_LINES_OF_CODE = 3
+MOST_LINES = 0.70
+"""Lines, and share of the lines, that have to be code for the lines to be code: one line may be anything."""
+
+MIN_QUOTED = 6
+"""Words between blanks that have to stand in the prompt in a row. Shorter stretches stand there by chance."""
+
+# Lines may begin with the next branch of an ``if``, or with a statement that stands in a function or a loop only.
+_BEFORE_LINES = ("", "if _:\n    pass\n", "try:\n    pass\n")
+
 _BLANKS = re.compile(r"[ \t]+")
 _BLANKS_OR_RULE = re.compile(r"[ \t]+|([-=*#~_+.^<>|])\1*")
 # A comment that is a rule, and a line that is nothing but one: an underline in a docstring. The first may be cut.
@@ -39,6 +52,8 @@ _ONLY_PARSED = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: i
 _OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
 # The completion may be a program, the lines of a body, or the rest of a prompt's last line.
 _CONTEXTS = ("", "def _():\n", "def _():")
+# What a tool stripped has lost the indentation of its first line.
+_LENIENT = (*_CONTEXTS, "def _():\n    ")
 
 
 def is_rule(text: str, start: int, end: int) -> bool:
@@ -68,13 +83,60 @@ def is_alignment(text: str, start: int, end: int) -> bool:
 def is_in_literal(text: str, start: int, end: int) -> bool:
     """Whether the characters ``start`` to ``end`` of ``text`` lie inside one literal of a text that parses.
 
-    Literals are strings, lists, tuples, sets and dicts. Where the completion was cut, its last line may be left out. A
-    text that does not parse, or is longer than ``MAX_PARSED_CHARACTERS``, has no literals.
+    Literals are strings, lists, tuples, sets and dicts. Of a chat answer the fence around those characters is parsed.
+    If the completion was cut, its last line may be left out. A text that does not parse, or is longer than
+    ``MAX_PARSED_CHARACTERS``, has no literals.
     """
-    tree, program, offset = _program(text)
+    first, last = part_around(text, start, end)
+    tree, program, offset = _program(text[first:last])
     if tree is None:
         return False
-    return any(first <= start + offset and end + offset <= last for first, last in _spans(tree, program))
+    offset -= first
+    return any(opened <= start + offset and end + offset <= closed for opened, closed in _spans(tree, program))
+
+
+def stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether the lines of the characters ``start`` to ``end`` of ``text`` are code, whatever stands around them.
+
+    Comments count by what they say: commented-out code is code, and prose is none. The first and the last line may be
+    torn, and the first may be the rest of a block.
+    """
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    covered = text[first : last if last >= 0 else len(text)]
+    if len(covered) > MAX_PARSED_CHARACTERS:
+        return False
+    lines = [line for line in textwrap.dedent(_uncommented(covered)).splitlines() if line.strip()]
+    for head in (0, 1):
+        for tail in (0, 1, 2):
+            if any(_is_code(context, lines[head : len(lines) - tail]) for context in _BEFORE_LINES):
+                return True
+    return False
+
+
+def _is_code(context: str, lines: Sequence[str]) -> bool:
+    if len(lines) < MIN_LINES_OF_CODE:
+        return False
+    # What comes before the first line of the least indentation is the rest of a block.
+    indents = [len(line) - len(line.lstrip()) for line in lines]
+    kept = lines[indents.index(min(indents)) :]
+    return (
+        len(kept) >= MOST_LINES * len(lines) and parsed(context + textwrap.dedent("\n".join(kept)) + "\n") is not None
+    )
+
+
+def _uncommented(text: str) -> str:
+    lines = text.splitlines()
+    if not all(line.lstrip().startswith("#") for line in lines if line.strip()):
+        return text
+    return "\n".join(re.sub(r"^([ \t]*)#+ ?", r"\1", line) for line in lines)
+
+
+def is_quoted(text: str, start: int, end: int, prompt: str | None) -> bool:
+    """Whether what the characters ``start`` to ``end`` of ``text`` say stands in the prompt, but for white space."""
+    if prompt is None:
+        return False
+    said = text[start:end].split()
+    return bool(said) and " ".join(said[1:-1]) in " ".join(prompt.split()) and len(said) >= MIN_QUOTED
 
 
 def is_layout(text: str, start: int, end: int, copy: str) -> bool:
@@ -106,7 +168,7 @@ def code_until(text: str) -> int:
     """
     if len(text) <= MAX_PARSED_CHARACTERS:
         for begun in (text, text[: text.rfind("\n") + 1]):
-            for context in _CONTEXTS if begun.strip() else ():
+            for context in _LENIENT if begun.strip() else ():
                 until = _begun(context + begun)
                 if until is not None:
                     return max(0, until - len(context))
@@ -145,7 +207,7 @@ def _program(text: str) -> tuple[ast.AST | None, str, int]:
     """The syntax tree, the program that it is of, and where the completion begins in that."""
     if len(text) <= MAX_PARSED_CHARACTERS:
         for lines in (text, text[: text.rfind("\n") + 1]):
-            for context in _CONTEXTS:
+            for context in _LENIENT:
                 tree = parsed(context + lines)
                 if tree is not None:
                     return tree, context + lines, len(context)

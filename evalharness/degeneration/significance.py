@@ -6,7 +6,7 @@ A loop counts by its length and by its share of the completion. Every threshold 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,11 @@ from evalharness.degeneration.content import (
     is_comment,
     is_in_literal,
     is_layout,
+    is_quoted,
     is_rule,
+    stands_alone,
 )
+from evalharness.degeneration.ending import find_ending
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.lexemes import ELEMENT
@@ -124,10 +127,12 @@ def best_loop(
     decode: Callable[[Sequence[int]], str] | None = None,
     stop_reason: StopReason | None = None,
     exact: ExactLoops | None = None,
+    prompt: str | None = None,
 ) -> Loop | None:
-    """Return the longest loop among those that count; an exact one where it is nearly the longest, of tokens first.
+    """Return the longest loop among those that count; an exact one if it is nearly the longest, of tokens first.
 
-    ``exact`` holds what :func:`exact_loops` found in the ids and in the text; it is looked for where it is not given.
+    ``exact`` holds what :func:`exact_loops` found in the ids and in the text; it is looked for if it is not given.
+    What stands in the ``prompt``, too, is no loop of the completion: its doctests and tables are copied.
     """
     of_ids, of_text = exact_loops([text], [token_ids])[0] if exact is None else exact
     characters = _character_loops(text, of_text)
@@ -139,6 +144,8 @@ def best_loop(
     if not candidates or max(loop.share for loop in candidates) < NEARLY_ALL:
         candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
         candidates += _interrupted(text, token_ids, decode, stop_reason)
+        candidates += _ending_loops(text, stop_reason)
+    candidates = [loop for loop in candidates if not is_quoted(text, *loop.span, prompt)]
     longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
     # The earlier in the list the more exact: the first that is nearly the longest is taken.
     return next((loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY * longest), None)
@@ -183,7 +190,9 @@ def _is_code(loop: Loop, text: str, code: int) -> bool:
     Comments parse whatever they say.
     """
     most = loop.start_character + MOST * (loop.end_character - loop.start_character)
-    return most < code and loop.whole < MIN_WHOLE and not is_comment(text, *loop.span)
+    if loop.whole >= MIN_WHOLE:
+        return False
+    return (most < code and not is_comment(text, *loop.span)) or stands_alone(text, *loop.span)
 
 
 def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
@@ -341,6 +350,19 @@ def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
             )
         )
     return loops
+
+
+def _ending_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
+    """The tail of lines that say nothing new, if the text was cut there."""
+    if len(text) > MAX_PARSED_CHARACTERS or not ran_to_limit(True, stop_reason):
+        return []
+    ending = find_ending(text)
+    if ending is None:
+        return []
+    placed = Repetition(max(1, (ending.end - ending.start) // ending.copies), ending.start, ending.end - ending.start)
+    loop = _loop(placed, ending.copy, "character", len(text), (ending.start, ending.end), ending.agreement)
+    kind = "near" if ending.counts else loop.kind
+    return [replace(loop, copies=ending.copies, kind=kind, ran_to_end=True)]
 
 
 def _decoded(
