@@ -38,8 +38,9 @@ MIN_SHORT_LINES, MIN_SHORT_CHARACTERS = 12, 64
 """So many lines may be shorter in all: a dozen times ``exit()``."""
 
 MIN_COPIES = 3
-MIN_COUNTED_COPIES = 6
-"""Least copies of a tail that repeats, and of one that counts or grows: short ladders are common in code."""
+MIN_COUNTED_COPIES, MIN_COUNTED_LINES = 6, 8
+"""Least copies of a tail that repeats, and of one that counts or grows, of several lines and of one: short ladders are
+common in code, and seven lines of unrolled code."""
 
 LONG_COPY = 150
 """Characters of a copy that is a loop from the second one on: a function, or a paragraph."""
@@ -105,13 +106,15 @@ class _Shape:
     steps: deque[tuple[int, ...]] = field(default_factory=lambda: deque(maxlen=RECENT))
     values: tuple[set[int], ...] = ()
 
-    def follows(self, numbers: tuple[int, ...]) -> bool:
+    def follows(self, line: int, numbers: tuple[int, ...]) -> bool:
         """Whether ``numbers`` go on from the last ones.
 
-        One of them does by a step that it took before, the others by one or to a value that they had.
+        One of them does by a step that it took before, the others by one or to a value that they had. Of lines that
+        stand side by side it is the last step: what takes one of several there is no count.
         """
+        known_steps = list(self.steps)[-1:] if line - self.line == 1 else self.steps
         step = tuple(new - old for new, old in zip(numbers, self.numbers, strict=True))
-        taken = [{known[i] for known in self.steps} for i in range(len(step))]
+        taken = [{known[i] for known in known_steps} for i in range(len(step))]
         counted = [by in steps for by, steps in zip(step, taken, strict=True)]
         going_on = any(ok and by for ok, by in zip(counted, step, strict=True))
         return going_on and all(
@@ -137,7 +140,7 @@ def find_ending(text: str) -> Ending | None:
         return None
     ways = _ways(lines)
     # A last line that says something new ends what came before it.
-    found = _ending(lines, ways, _first_of_tail(ways)) if ways and ways[-1] is not None else None
+    found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None) if ways and ways[-1] is not None else None
     found = found or _free(lines)
     if found is None or torn is None:
         return found
@@ -188,7 +191,7 @@ def _ways(lines: Sequence[Line]) -> list[tuple[Way, int] | None]:
         way: tuple[Way, int] | None = None
         if text in seen:
             way = "same", at - seen[text]
-        elif known is not None and known.follows(numbers):
+        elif known is not None and known.follows(at, numbers):
             way = "counted", at - known.line
         elif beginning in begun and _grows(lines[begun[beginning]].text, text):
             way = "grown", at - begun[beginning]
@@ -220,7 +223,7 @@ def _first_of_tail(ways: Sequence[tuple[Way, int] | None]) -> int:
     return first
 
 
-def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first: int) -> Ending | None:
+def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first: int, *, torn: bool) -> Ending | None:
     """The tail from line ``first`` on, if it is long enough and repeats what stands right before it."""
     tail = [way for way in ways[first:] if way is not None]
     period = median_low([distance for _, distance in tail])
@@ -235,11 +238,22 @@ def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first
     long_enough = end - lines[first].start >= MIN_CHARACTERS and size >= MIN_LINES
     many_short = size >= MIN_SHORT_LINES and end - lines[first].start >= MIN_SHORT_CHARACTERS
     in_order = sum(distance == period for _, distance in tail) >= IN_ORDER * size
-    enough = copies >= (MIN_COUNTED_COPIES if counts else MIN_COPIES) or (not counts and copy >= LONG_COPY and in_order)
+    if counts:
+        at_end = size % period == 0 and not torn
+        enough = copies >= (MIN_COUNTED_LINES if period == 1 else MIN_COUNTED_COPIES)
+        enough = enough and not _is_content(lines[begin : begin + period], at_end=at_end)
+    else:
+        enough = copies >= MIN_COPIES or (copy >= LONG_COPY and in_order)
     if not enough or not (long_enough or many_short) or _only_closes(lines[begin:], copies):
         return None
     unit = "\n".join(line.text for line in lines[begin : begin + period]) + "\n"
     return Ending(start, end, unit, copies, counts, len(tail) / size)
+
+
+def _is_content(copy: Sequence[Line], *, at_end: bool) -> bool:
+    """Whether a copy that counts is a row of a table, or a function, and the last one of them is whole."""
+    rows = all(line.text.endswith(",") for line in copy)
+    return rows or (at_end and any(line.text.startswith(("def ", "class ")) for line in copy))
 
 
 def _only_closes(tail: Sequence[Line], copies: int) -> bool:

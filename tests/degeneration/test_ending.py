@@ -27,7 +27,7 @@ def drawn(seed: int):
 COUNTING = {
     "a branch for each number": lambda: lines(lambda i: f"    if n == {i}:\n        return False\n"),
     "a branch and what it returns": lambda: lines(lambda i: f"    if n == {i}:\n        return {2 * i}\n"),
-    "functions with a number": lambda: lines(lambda i: f"def solve_{i}(x):\n    return solve_{i + 1}(x)\n\n\n"),
+    "functions with a number": lambda: lines(lambda i: f"def solve_{i}(x):\n    return solve_{i + 1}(x)\n\n\n")[:-9],
     "lists that grow": lambda: lines(lambda i: f"    if n == {i}:\n        return {list(range(3, 5 + i))}\n"),
     "names that grow": lambda: lines(lambda i: f"    if word{'_new' * i}:\n        word{'_new' * i} = word\n"),
     "calls with a result from a handful": lambda: lines(lambda i: f"f({i})  # returns {14 + i % 2}\n", 30),
