@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,19 @@ def test_a_score_in_a_clone_changes_no_file_that_is_committed() -> None:
 
 def test_the_package_has_at_most_24_entries() -> None:
     assert len([path for path in TOP.iterdir() if path.name != "__pycache__"]) <= 24
+
+
+PARALLEL = {
+    "huggingface.py": "models of transformers, and its trainer",
+    "preflight.py": "the command, and what it runs",
+    "reading.py": "readers of training logs, and of completion files",
+}
+"""File names that may stand in several folders, because they are the same thing there."""
+
+
+def test_no_other_two_files_of_the_package_have_one_name() -> None:
+    names = Counter(path.name for path in TOP.rglob("*.py") if path.name != "__init__.py")
+    assert {name for name, times in names.items() if times > 1} <= PARALLEL.keys()
 
 
 def test_tox_installs_what_the_extra_for_the_documentation_names() -> None:

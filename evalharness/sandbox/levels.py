@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from evalharness.errors import EvalHarnessError, SandboxError
 from evalharness.records import IsolationInfo, IsolationLevel
 from evalharness.sandbox.copied_root import copied_root
+from evalharness.sandbox.hostile_program import ATTEMPTS, PROBE
 from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
-from evalharness.sandbox.probe import ATTEMPTS, PROBE
 from evalharness.sandbox.worker import Worker, WorkerDied
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from evalharness.sandbox import levels
 from evalharness.sandbox.calibration import calibrate
 from evalharness.sandbox.clocks import usable_cores
 from evalharness.sandbox.crew import Crew, Task
-from evalharness.sandbox.folder import remove_folder
 from evalharness.sandbox.levels import Ground, Isolation, Level
 from evalharness.sandbox.limits import Limits
 from evalharness.sandbox.program import Job
+from evalharness.sandbox.removal import remove_folder
 from evalharness.sandbox.view import view_of
 
 if TYPE_CHECKING:

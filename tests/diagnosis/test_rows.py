@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.diagnosis import DataRow, read_rows, tokenize
-from evalharness.diagnosis.data import files
-from evalharness.diagnosis.data.files import stretches_of
+from evalharness.diagnosis.data import data_files
+from evalharness.diagnosis.data.data_files import stretches_of
 from evalharness.errors import EvalHarnessError
 
 
@@ -220,12 +220,12 @@ def test_stretches_of_a_text_are_the_text(text):
 
 
 def test_of_a_large_file_a_part_is_read_evenly_and_it_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MOST_ROWS", 10)
+    monkeypatch.setattr(data_files, "MOST_ROWS", 10)
     said = []
     file = write(tmp_path / "d.jsonl", *(json.dumps({"text": str(i)}) for i in range(100)))
     assert [row.completion for row in read_rows(file, say=said.append)] == [str(i) for i in range(0, 100, 10)]
     assert said == ["d.jsonl: 10 of 100 rows are read, evenly drawn from the whole file"]
-    monkeypatch.setattr(files, "MOST_BYTES", 70)
+    monkeypatch.setattr(data_files, "MOST_BYTES", 70)
     assert len(read_rows(file)) == 5
 
 

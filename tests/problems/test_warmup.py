@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from evalharness.problems import humaneval, mbpp, warmup
-from evalharness.problems.jsonl import HUMAN_EVAL_STOP
+from evalharness.problems.human_eval_form import HUMAN_EVAL_STOP
 from evalharness.records import Problem
 
 PROBLEMS = {problem.task_id: problem for problem in warmup.load()}

@@ -12,7 +12,7 @@ import pytest
 
 from evalharness.sandbox.inside import channel, codec, protocol
 from evalharness.sandbox.inside.judge import Judge, Outcome, as_verdict
-from evalharness.sandbox.inside.session import Ending
+from evalharness.sandbox.inside.judged_program import Ending
 
 ENDED = "ended 0 1500 9000"
 PASSED, FAILED = ("passed", ""), "failed"

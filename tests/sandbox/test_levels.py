@@ -8,9 +8,9 @@ import pytest
 from evalharness.errors import SandboxError
 from evalharness.records import Verdict
 from evalharness.sandbox import DESCRIPTIONS, Isolation, Job, Limits, Sandbox, levels
+from evalharness.sandbox.hostile_program import ATTEMPTS
 from evalharness.sandbox.inside.settings import View
 from evalharness.sandbox.levels import LACKS
-from evalharness.sandbox.probe import ATTEMPTS
 from evalharness.sandbox.worker import WorkerDied
 
 HELD = dict.fromkeys(ATTEMPTS, "held")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.conversations import answers, by_role_and_line, turns_of
-from evalharness.diagnosis.data.files import is_plain_text, read_records
+from evalharness.diagnosis.data.data_files import is_plain_text, read_records
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.errors import EvalHarnessError
 

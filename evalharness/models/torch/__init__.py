@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from evalharness.models.torch.locate import Located, SeriesStep, find_series, locate, locate_step
 
 if TYPE_CHECKING:
-    from evalharness.models.torch.loading import Checkpoint, load_checkpoint
+    from evalharness.models.torch.checkpoint_loading import Checkpoint, load_checkpoint
 
 __all__ = ["Checkpoint", "Located", "SeriesStep", "find_series", "load_checkpoint", "locate", "locate_step"]
 
 
 def __getattr__(name: str) -> Any:
     if name in {"Checkpoint", "load_checkpoint"}:
-        return getattr(importlib.import_module("evalharness.models.torch.loading"), name)
+        return getattr(importlib.import_module("evalharness.models.torch.checkpoint_loading"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,8 +21,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import candidate, channel, kernel, processes, protocol
-from .checks import Check
-from .session import Ending, Gone, Session, WorkerLost, heard_from
+from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
+from .problem_tests import Check
 
 _CHECKS_KEPT = 4096
 _LONGEST_JOB_BYTES = 1 << 30

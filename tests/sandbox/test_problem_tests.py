@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.sandbox.inside import checks
-from evalharness.sandbox.inside.checks import Check
+from evalharness.sandbox.inside import problem_tests
+from evalharness.sandbox.inside.problem_tests import Check
 
 
 def asked(test, *, prompt="", entry_point="", solution="", answers=None):
@@ -232,8 +232,8 @@ def test_hardly_any_tests_of_humaneval_are_run_in_a_fork():
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_asserts_are_kept_where_the_interpreter_drops_them(flag):
     program = (
-        f"import sys; sys.path.insert(0, {str(Path(checks.__file__).parents[1])!r})\n"
-        "from inside.checks import Check\n"
+        f"import sys; sys.path.insert(0, {str(Path(problem_tests.__file__).parents[1])!r})\n"
+        "from inside.problem_tests import Check\n"
         "Check('', 'assert f() == 5', '', '').run(lambda *_: 6)\n"
     )
     done = subprocess.run([sys.executable, flag, "-c", program], capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from evalharness.errors import ProblemError
-from evalharness.problems import jsonl
+from evalharness.problems import human_eval_form
 
 ROW = {
     "task_id": "mine/0",
@@ -22,7 +22,7 @@ def write(path, *lines):
 
 def refusal(path) -> str:
     with pytest.raises(ProblemError) as caught:
-        jsonl.load(path)
+        human_eval_form.load(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
@@ -30,20 +30,20 @@ def refusal(path) -> str:
 
 
 def test_a_row_becomes_a_problem_with_human_evals_stops(tmp_path):
-    (problem,) = jsonl.load(write(tmp_path / "mine.jsonl", ROW))
+    (problem,) = human_eval_form.load(write(tmp_path / "mine.jsonl", ROW))
     assert {key: getattr(problem, key) for key in ROW} == ROW
-    assert problem.stop == jsonl.HUMAN_EVAL_STOP
+    assert problem.stop == human_eval_form.HUMAN_EVAL_STOP
     assert problem.judged == "apart"
 
 
 def test_a_row_may_name_its_own_stops_or_none(tmp_path):
     path = write(tmp_path / "mine.jsonl", ROW | {"stop": ["\n\n"]}, ROW | {"task_id": "mine/1", "stop": []})
-    assert [problem.stop for problem in jsonl.load(path)] == [("\n\n",), ()]
+    assert [problem.stop for problem in human_eval_form.load(path)] == [("\n\n",), ()]
 
 
 @pytest.mark.parametrize("judged", ["apart", "in_process"])
 def test_a_row_may_say_where_it_is_judged(tmp_path, judged):
-    (problem,) = jsonl.load(write(tmp_path / "mine.jsonl", ROW | {"judged": judged}))
+    (problem,) = human_eval_form.load(write(tmp_path / "mine.jsonl", ROW | {"judged": judged}))
     assert problem.judged == judged
 
 
@@ -51,24 +51,26 @@ def test_a_gzipped_file_gives_the_same_problems(tmp_path):
     plain = write(tmp_path / "mine.jsonl", ROW)
     zipped = tmp_path / "mine.jsonl.gz"
     zipped.write_bytes(gzip.compress(plain.read_bytes()))
-    assert jsonl.load(zipped) == jsonl.load(plain)
+    assert human_eval_form.load(zipped) == human_eval_form.load(plain)
 
 
 def test_blank_lines_a_byte_order_mark_and_other_keys_are_let_through(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text(f"\ufeff{json.dumps(ROW | {'level': 3})}\r\n\r\n  \n", encoding="utf-8")
-    assert len(jsonl.load(path)) == 1
+    assert len(human_eval_form.load(path)) == 1
 
 
 def test_an_entry_point_of_null_means_plain_asserts(tmp_path):
-    (problem,) = jsonl.load(write(tmp_path / "mine.jsonl", ROW | {"entry_point": None, "test": "assert one() == 1"}))
+    (problem,) = human_eval_form.load(
+        write(tmp_path / "mine.jsonl", ROW | {"entry_point": None, "test": "assert one() == 1"})
+    )
     assert problem.entry_point is None
 
 
 def test_a_line_separator_inside_a_string_does_not_split_the_row(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text(json.dumps(ROW | {"prompt": "def one():  # \u2028\n"}, ensure_ascii=False), encoding="utf-8")
-    assert "\u2028" in jsonl.load(path)[0].prompt
+    assert "\u2028" in human_eval_form.load(path)[0].prompt
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_a_wrong_value_is_named_with_its_line_and_what_was_expected(tmp_path, ch
     assert fault in refusal(write(tmp_path / "mine.jsonl", ROW | change))
 
 
-@pytest.mark.parametrize("key", jsonl.REQUIRED_KEYS)
+@pytest.mark.parametrize("key", human_eval_form.REQUIRED_KEYS)
 def test_a_missing_key_is_named(tmp_path, key):
     row = {name: value for name, value in ROW.items() if name != key}
     assert refusal(write(tmp_path / "mine.jsonl", row)) == f"1 fault: line 1: missing {key}"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from evalharness.sandbox.folder import remove_folder
+from evalharness.sandbox.removal import remove_folder
 
 
 @pytest.fixture
