@@ -48,7 +48,7 @@ class Tokenizer(Protocol):
     vocab_size: int
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ``text``; raise ``ValueError`` where the vocabulary lacks a character."""
+        """Return the ids of ``text``; raise ``ValueError`` if the vocabulary lacks a character."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -116,7 +116,7 @@ class TorchModel(Scorer, Protocol):
     ) -> tuple[torch.Tensor, Any]:
         """Logits of the new ids ``(rows, new)`` after what ``cache`` holds (None at first), and the longer cache.
 
-        ``attention_mask`` is ``(rows, held + new)``, 0 where a slot holds nothing for that row.
+        ``attention_mask`` is ``(rows, held + new)``, 0 for each slot that holds nothing for that row.
         """
         ...
 
@@ -126,10 +126,10 @@ class AdaptedWeight:
     """One weight that an adapter changes.
 
     ``scale`` is the factor that the change is multiplied with as the model runs, ``configured_scale`` what the
-    adapter's configuration says (``lora_alpha / r``, or ``lora_alpha / sqrt(r)`` for rslora; None where it has no
+    adapter's configuration says (``lora_alpha / r``, or ``lora_alpha / sqrt(r)`` for rslora; None if it has no
     such factor). The rest are tensors of the weight's shape, made when asked for: ``change`` is Δ with the configured
     scale, ``effective`` the weight that the model runs with, adapter included, and ``original`` W₀, the weight that
-    the adapter was trained over, where that is known.
+    the adapter was trained over, if that is known.
     """
 
     name: str

@@ -41,7 +41,7 @@ def test_where_the_whole_prompt_breaks_the_model_it_contributes():
     assert isinstance(found, Finding)
     assert found.severity == "contributing"
     assert (found.evidence["rows_that_differ"], found.evidence["problems_that_differ"]) == (20, 20)
-    assert "as scored 100% of 20 completions are degenerate, and 0%" in found.claim
+    assert (found.evidence["degenerate_before"], found.evidence["degenerate_after"]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("healthy", [lambda _: True, lambda _: False, lambda text: text.endswith("\n"), None])

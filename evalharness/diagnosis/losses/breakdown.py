@@ -1,4 +1,4 @@
-"""The loss taken apart: by class of token, by position, by convention; what the report prints and draws."""
+"""The loss by class of token, by position and by convention, as the report prints and draws it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evalharness.records import Interval
 
 POSITIONS = {"first quarter": (0.0, 0.25), "last quarter": (0.75, 1.0)}
-"""Parts of the targets of a row that are told apart, as shares of their number."""
+"""Parts of a row whose losses are reported, as shares of the number of its targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,9 @@ def _classes(subject: Subject, losses: TokenLosses) -> list[tuple[TokenClass, ..
 
 
 def loss_breakdown(measured: Measured, paired: PairedLoss | None = None) -> LossBreakdown | None:
-    """Take the loss apart. ``paired`` is the honest loss, where it was measured; None with few rows.
+    """Divide the loss by class of token, by position and by convention; None with too few rows.
+
+    ``paired`` is the honest loss, if it was measured.
 
     Costs the losses of the model and of the one before, and the conventions, where no probe has measured them yet.
     """

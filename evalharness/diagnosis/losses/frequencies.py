@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
 
 FITTED_TOKENS = 1_000_000
-"""Counting so many tokens takes about a second; more make a bigram of small data hardly better."""
+"""Counting this many tokens takes about a second; more make a bigram of small data hardly better."""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PADDING_NAME = re.compile(r"\W{0,4}(pad|padding)\W{0,4}", re.IGNORECASE)
 """What a padding token is called: <pad>, [PAD], <|padding|>, … never a bare word within text."""
 ENDS_OF_VOCABULARY = 1024
-"""Special tokens stand first or last in a vocabulary; so many ids at either end are looked at."""
+"""Special tokens come first or last in a vocabulary: this many ids at either end are looked at."""
 CANDIDATES = 2
 """Each costs forward passes over padded rows."""
 
@@ -35,7 +35,7 @@ def padding_ids(subject: Subject, rows: Sequence[TokenRow]) -> tuple[PaddingId, 
     """The likeliest first: what is named padding, what the model expects after a row, then the end token and id 0.
 
     What the model expects counts only where no row holds it: such a token can have been learned from padding alone, or
-    is an end token that nobody named. Costs a forward pass a row.
+    is an end token that nobody named. Costs one forward pass per row.
     """
     used = {token_id for row in rows for token_id in row.ids}
     named = [i for i in _named(subject) if i not in used and i not in subject.end_ids]

@@ -22,7 +22,7 @@ LONGEST = 160
 class PassageToken:
     """One token of a passage and its loss (nats): with the whole row in the input, and with the tokens before it alone.
 
-    The first token of a row is nobody's target: both are None.
+    The first token of a row is not a target: both are None.
     """
 
     text: str

@@ -1,8 +1,8 @@
 """Whether the problems were in the training data, problem by problem, and what that did to the score and the loss.
 
 A problem is seen where its prompt or its solution is in a row, as it is or without its layout, or where most of its
-n-grams are in the rows. Then pass@1 is told apart for the seen and the others, and a memorisation test asks the model:
-what is lost when the names of a solution change places, for seen problems against the others?
+n-grams are in the rows. Then pass@1 is compared between seen and other problems, and a memorisation test asks
+the model what is lost when the names of a solution change places, for seen problems against the others.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Index:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What is looked for of one problem: texts long enough to be nobody else's, and their n-grams."""
+    """What is looked for of one problem: texts long enough to be unique, and their n-grams."""
 
     texts: tuple[str, ...]
     ngrams: tuple[tuple[str, ...], ...]
@@ -177,7 +177,7 @@ def _pass_rates(subject: Subject, trained: dict[str, How], evidence: dict[str, A
 
 
 def _memorised(subject: Subject, trained: dict[str, How], evidence: dict[str, Any]) -> tuple[str, bool]:
-    """What changing names about costs on seen problems against others (nats a token), and whether that is more."""
+    """What exchanging names costs on seen problems against others (nats per token), and whether that is more."""
     gaps: dict[bool, list[float]] = {True: [], False: []}
     problems = subject.problems if "prompt_logprobs" in subject.model.capabilities else ()
     for problem in problems:
@@ -189,7 +189,7 @@ def _memorised(subject: Subject, trained: dict[str, How], evidence: dict[str, An
         return "", False
     seen = _mean(gaps[True], subject.seed)
     evidence["renaming_costs_seen_nats"] = [seen.estimate, seen.low, seen.high]
-    begins = f" With the names changed about, a solution costs {_nats(seen)} nats a token more on seen problems"
+    begins = f" With its names exchanged, a solution costs {_nats(seen)} nats per token more on seen problems"
     if len(gaps[False]) < FEWEST_MEASURED:
         return f"{begins}; too few others can be renamed to compare with.", False
     other = _mean(gaps[False], subject.seed)
@@ -201,7 +201,7 @@ def _memorised(subject: Subject, trained: dict[str, How], evidence: dict[str, An
 
 
 def _renaming_gap(subject: Subject, problem: Problem) -> float | None:
-    """How much dearer (nats a token) the solution is with its names changed about; None where that can't be asked."""
+    """How much more (nats per token) the solution is with its names exchanged; None where that can't be asked."""
     renamed = renamed_about(problem.prompt, problem.canonical_solution)
     if renamed is None:
         return None
@@ -211,7 +211,7 @@ def _renaming_gap(subject: Subject, problem: Problem) -> float | None:
 
 
 def renamed_about(prompt: str, solution: str) -> tuple[str, str] | None:
-    """Return prompt and solution with the names of parameters and variables changed about, each for the next one.
+    """Return prompt and solution with the names of parameters and variables exchanged, each for the next one.
 
     The names stay ordinary and are the same, only each stands where another was: everywhere, in the text as well. None
     where it is no program, or has fewer than two such names.
@@ -238,7 +238,7 @@ def _bound(node: ast.AST) -> str | None:
 
 
 def _loss(subject: Subject, prompt: str, solution: str) -> float | None:
-    """Mean loss (nats a token) of the solution after the prompt as scored; None where it doesn't fit or is infinite."""
+    """Mean loss (nats per token) of the solution after the prompt as scored; None if it doesn't fit or is infinite."""
     before, after = as_scored(subject, prompt), encoded(subject, solution)
     if not before or not after:
         return None

@@ -23,7 +23,7 @@ MOST = 0.5
 is that token: then no other token can be what most rows end in, or most of what is written."""
 PROMPTS = 16
 NEW_TOKENS = 32
-"""Where nothing was generated yet, so many prompts are continued by so many tokens."""
+"""If nothing was generated yet, ``PROMPTS`` prompts are continued by ``NEW_TOKENS`` tokens."""
 
 
 def last_position(measured: Measured) -> Outcome:
@@ -63,15 +63,15 @@ def last_position(measured: Measured) -> Outcome:
         f"[{100 * of_written.low:.1f}, {100 * of_written.high:.1f}] of {tokens} generated tokens are token {token}"
     )
     if min(of_rows.low, of_written.low) <= MOST:
-        claim = f"What is written is not one token that the training rows end in: {figures}."
+        claim = f"The model does not write the token that its training rows end in: {figures}."
         return RuledOut(NAME, claim, evidence)
     claim = (
         f"{figures}. The last position of a row is the only one that could not see its answer, and at generation every "
         "position is a last one: the model does what it was trained to do."
     )
     remedy = (
-        "Nothing at the data or the decoding: with a causal mask every position is trained to predict what it can't "
-        "see, and this goes away with the leak."
+        "Change nothing in the data or the decoding: with a causal mask every position is trained to predict what it "
+        "can't see, and this goes away with the leak."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "loss_mismatch"
 LISTED = 12
-"""So many conventions are listed by name, the nearest first; how many there are is always said."""
+"""How many conventions are listed by name, the nearest first; their number is always given."""
 
 
 def loss_mismatch(measured: Measured) -> Outcome:
@@ -50,8 +50,8 @@ def loss_mismatch(measured: Measured) -> Outcome:
             evidence,
         )
     claim = (
-        f"No convention that this model can have been trained by gives {said}: {ours}. The log is another's, or the "
-        "model is not built here as it was trained"
+        f"No convention that this model can have been trained by gives {said}: {ours}. The log is of another "
+        "run, or the model is not built here as it was trained"
     )
     unlikely = reproducing(conventions, logged.loss_nats, plausible=False)
     evidence["reproduced_implausibly_by"] = [item.convention.words for item in unlikely[:LISTED]]

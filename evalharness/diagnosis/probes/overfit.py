@@ -1,4 +1,4 @@
-"""Whether training and validation part, in the log and in the loss of both as recomputed."""
+"""Whether training and validation loss diverge, in the log and as recomputed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "overfit"
 GAP_NATS = 0.1
 """A gap below a tenth of a nat (10 % of perplexity) is no more than what two samples of one corpus differ by."""
 GAP_SHARE = 0.2
-"""And it has to be a fifth of the validation loss: one of 4 nats may part from training by 0.1 and be well."""
+"""And it has to be a fifth of the validation loss: one of 4 nats may be 0.1 above training and be well."""
 RISE_SHARE = 0.05
 """The log's validation loss has risen when it ends 5 % above its lowest: noise between evaluations is below that."""
 
@@ -34,7 +34,7 @@ class _Risen:
 
 
 def overfit(measured: Measured) -> Outcome:
-    """Compare the recomputed losses of training and validation rows, and the log's course. Either alone will do."""
+    """Compare the recomputed losses of training and validation rows, and the logged ones. Either alone is enough."""
     subject = measured.subject
     gap = _gap(measured)
     points = sorted((p for p in subject.log if p.split == "validation"), key=lambda p: p.step)
@@ -46,11 +46,11 @@ def overfit(measured: Measured) -> Outcome:
             "losses",
         )
     evidence: dict[str, float] = {}
-    told = []
+    compared = []
     if gap is not None:
         train, validation, apart = gap
         evidence |= figures("train", train) | figures("validation", validation) | figures("gap", apart)
-        told.append(
+        compared.append(
             f"recomputed, the training rows have {shown(train)} nats and the validation rows {shown(validation)}, "
             f"{shown(apart)} apart"
         )
@@ -58,19 +58,23 @@ def overfit(measured: Measured) -> Outcome:
     if risen is not None:
         evidence |= {"lowest_logged_nats": risen.lowest_nats, "lowest_logged_step": float(risen.lowest_step)}
         evidence |= {"last_logged_nats": risen.last_nats, "last_logged_step": float(risen.last_step)}
-        told.append(
+        compared.append(
             f"the logged validation loss rose from {risen.lowest_nats:.4g} nats at step {risen.lowest_step} "
             f"to {risen.last_nats:.4g} at step {risen.last_step}"
         )
     elif len(points) >= 2:
         evidence |= {"last_logged_nats": points[-1].loss_nats, "last_logged_step": float(points[-1].step)}
-        told.append(f"the logged validation loss ends at {points[-1].loss_nats:.4g} nats, where it is lowest or nearly")
+        compared.append(
+            f"the logged validation loss ends at {points[-1].loss_nats:.4g} nats, where it is lowest or nearly"
+        )
     wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
     if not wide and risen is None:
-        claim = f"Training and validation don't part as overfitting has them part: {'; '.join(told)}."
+        claim = f"Training and validation loss do not diverge as in overfitting: {'; '.join(compared)}."
         return RuledOut(NAME, claim, evidence)
     remedy = "Take the checkpoint with the lowest validation loss, and more data, fewer passes over it or more dropout."
-    return Finding(NAME, "contributing", f"Training and validation part: {'; '.join(told)}.", evidence, remedy)
+    return Finding(
+        NAME, "contributing", f"Training and validation loss diverge: {'; '.join(compared)}.", evidence, remedy
+    )
 
 
 def _gap(measured: Measured) -> tuple[Interval, Interval, Interval] | None:

@@ -51,7 +51,7 @@ all problems is given up so once in 64 times (0.5^6), and one that betters none 
 COMMONLY = 0.5
 """A change is tried where it changes the prompts of more than half of the problems."""
 
-_NONE_TRIED = "no change could be tried: it leaves the context no room, or a token reaches across the prompt's boundary"
+_NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,8 @@ def prompt_format(measured: Measured) -> Outcome:
     compared = _compared(frame, evidence)
     if not can_change(list(before.values()), max(1, len(ways))):
         claim = (
-            f"The prompts as scored suit the model: {sum(before.values())} of {len(before)} greedy completions of "
-            f"{new_tokens(subject)} tokens, whose loops run on, are degenerate: so few that no change could make "
-            f"significantly fewer so. {compared}"
+            f"The prompts at scoring suit the model: {sum(before.values())} of {len(before)} greedy completions of "
+            f"{new_tokens(subject)} tokens are degenerate: too few for any change to matter. {compared}"
         )
         return RuledOut(NAME, claim, evidence)
     if knows_its_rows(measured) is False:
@@ -102,7 +101,7 @@ def prompt_format(measured: Measured) -> Outcome:
         return RuledOut(NAME, claim, evidence)
     best = min(betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
     claim = (
-        f"The prompts as scored are not what the model knows: {best}, degenerate completions go "
+        f"The model knows another form than that of the prompts at scoring: {best}, degenerate completions go "
         f"{_shares(changes[best])} of {changes[best].problems} (p = {changes[best].p_value:.2g}, {len(ways)} changes "
         f"tried). {compared}"
     )
@@ -184,7 +183,7 @@ def _led_by(subject: Subject, asked: Asked, examples: tuple[int, ...]) -> tuple[
 
 
 def _ending(subject: Subject, asked: Asked, prompt: str) -> tuple[int, ...] | None:
-    """The prompt with another end; None where a token reaches across its boundary: that is `token_boundary`."""
+    """The prompt with another end; None if a token spans its boundary: that is `token_boundary`."""
     crossed = is_split(subject, asked.problem.prompt, asked.problem.canonical_solution)
     return None if crossed else as_scored(subject, prompt)
 

@@ -98,8 +98,8 @@ def self_reinforcement(measured: Measured) -> Outcome:
     }
     figures = (
         f"shown a line once the model gives a second one like it probability {curve.means[0]:.2f}, shown it "
-        f"{curve.copies} times {last.estimate:.2f} [{last.low:.2f}, {last.high:.2f}] to one more, and so many copies "
-        f"justify {reference[-1]:.2f} ({len(curve.lines)} lines)"
+        f"{curve.copies} times {last.estimate:.2f} [{last.low:.2f}, {last.high:.2f}] to one more, and that many "
+        f"copies justify {reference[-1]:.2f} ({len(curve.lines)} lines)"
     )
     if not (curve.rises and last.low > reference[-1]):
         return RuledOut(NAME, f"Copies do not make copies likelier than they should: {figures}.", evidence)

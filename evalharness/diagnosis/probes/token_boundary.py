@@ -1,4 +1,4 @@
-"""Whether a token reaches across the boundary between prompt and completion, and whether that matters.
+"""Whether a token spans the boundary between prompt and completion, and whether that matters.
 
 Where ``encode(prompt) + encode(solution)`` is not ``encode(prompt + solution)``, a model that was trained on one of
 them meets the other at scoring. Many sound tokenizers merge a newline with the indentation after it, so a difference
@@ -49,32 +49,32 @@ def token_boundary(measured: Measured) -> Outcome:
             if found
         ]
         claim = (
-            f"No token reaches across the boundary of prompt and completion: {' and '.join(compared)} are the same "
-            "tokens encoded apart and together."
+            f"No token spans the boundary between prompt and completion: {' and '.join(compared)} are tokenized alike "
+            "apart and together."
         )
         return RuledOut(NAME, claim, evidence)
-    begins = f"Encoded apart, {counts} are other tokens than encoded together"
+    begins = f"{counts} are tokenized differently apart and together"
     found = _both_ways(subject)
     if isinstance(found, str):
         return Finding(NAME, "note", f"{begins}; {found}.", evidence, _REMEDY)
     evidence |= found.figures()
     shares = (
-        f"as scored {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
-        f"{found.after.estimate:.0%} where the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
+        f"as scored, {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
+        f"{found.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
     )
     if found.betters():
-        return Finding(NAME, "contributing", f"{begins}, and it matters: {shares}.", evidence, _REMEDY)
-    return Finding(NAME, "note", f"{begins}, and it does not matter: {shares}.", evidence, _REMEDY)
+        return Finding(NAME, "contributing", f"{begins}; this changes the result: {shares}.", evidence, _REMEDY)
+    return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, _REMEDY)
 
 
 _REMEDY = (
     "Encode prompt and completion in training as they are encoded at scoring, apart; or end the prompts where no token "
-    "reaches across (before the last newline, say)."
+    "spans the boundary (before the last newline, for example)."
 )
 
 
 def is_split(subject: Subject, prompt: str, completion: str) -> bool | None:
-    """Whether a token reaches across the boundary; None where the vocabulary can't spell them."""
+    """Whether a token spans the boundary; None if the vocabulary can't spell the texts."""
     apart, whole = (encoded(subject, text) for text in (prompt, prompt + completion))
     rest = encoded(subject, completion)
     return None if apart is None or whole is None or rest is None else (*apart, *rest) != whole
@@ -88,14 +88,15 @@ def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:
 def _both_ways(subject: Subject) -> Change | str:
     """Ask as scored, and with the prompt cut back to what both ways of encoding begin with; or why it can't be."""
     if subject.generate is None:
-        return "whether it matters could not be asked, for nothing can be generated here"
+        return "whether this changes the result is not known: nothing can be generated here"
     pairs = [(a, _cut_back(subject, a)) for a in askable(subject)]
     as_asked, cut = [a for a, c in pairs if c is not None], [c for _, c in pairs if c is not None]
     if not cut:
         return "in none of the problems that fit the context does it change the prompt's own tokens"
     before = degenerate(subject, as_asked)
     if not can_change(list(before.values()), 1):
-        return f"it does not matter: {sum(before.values())} of {len(before)} completions as scored are degenerate"
+        shares = f"{sum(before.values())} of {len(before)} completions as scored are degenerate"
+        return f"this does not change the result: {shares}"
     return change(before, degenerate(subject, cut))
 
 

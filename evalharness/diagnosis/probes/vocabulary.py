@@ -1,4 +1,4 @@
-"""Do tokenizer and model speak of the same ids? Ranges, the way to ids and back, rows that were never trained."""
+"""Whether tokenizer and model use the same ids: their range, text to ids and back, embeddings never trained."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _range(subject: Subject) -> Outcome:
     evidence = {"tokens": size, "rows": rows, "highest_id_of_data": highest}
     if size <= rows and highest < rows and lowest >= 0:
         claim = (
-            f"Every id has a row: the tokenizer's {size} tokens and the data's highest id, {highest}, fit the model's "
-            f"{rows} rows."
+            f"Every token id has an embedding: the tokenizer's {size} tokens and the data's highest id, {highest}, fit "
+            f"the model's {rows} rows."
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
@@ -78,7 +78,7 @@ def _round_trip(subject: Subject) -> Outcome:
     ids = [(text, spelled(subject.tokenizer, text)) for text in texts]
     tried = [(text, encoded) for text, encoded in ids if encoded is not None]
     if not tried:
-        return NotTestable(NAME, "no_data", "there is no text whose way to ids and back could be tried")
+        return NotTestable(NAME, "no_data", "there is no text to encode and decode")
     lost = [(text, back) for text, encoded in tried if not _same(text, back := subject.tokenizer.decode(encoded))]
     share = wilson(len(lost), len(tried))
     evidence: dict[str, float | str] = {
@@ -92,9 +92,12 @@ def _round_trip(subject: Subject) -> Outcome:
         f"{100 * share.high:.1f}])"
     )
     if not lost:
-        return RuledOut(NAME, f"Text comes back from its ids as it was: {figures} are hurt.", evidence)
+        return RuledOut(NAME, f"Text is the same after encoding and decoding: {figures} are changed.", evidence)
     was, became = _first_difference(*lost[0])
-    claim = f"Text does not come back from its ids: {figures} are hurt, the first where {was!r} became {became!r}."
+    claim = (
+        f"Text is not the same after encoding and decoding: {figures} are changed; in the first, {was!r} became "
+        f"{became!r}."
+    )
     remedy = (
         "Use a tokenizer that keeps every character (byte-level, no normalizer, clean_up_tokenization_spaces=False): "
         "what it loses the model can't be shown, nor write."
@@ -163,9 +166,9 @@ def _mass(subject: Subject) -> Outcome | None:
         f"[{100 * max(0.0, mass.low):.2g}, {100 * min(1.0, mass.high):.2g}]"
     )
     if not mass.low > MASS:
-        return RuledOut(NAME, f"The padded vocabulary is silent: {figures}.", evidence)
+        return RuledOut(NAME, f"Ids without a token get next to no probability: {figures}.", evidence)
     remedy = "Mask these ids when generating (this harness does), and leave them out of the softmax in training."
-    return Finding(NAME, "note", f"A padded vocabulary gets probability: {figures}.", evidence, remedy)
+    return Finding(NAME, "note", f"Ids without a token get probability: {figures}.", evidence, remedy)
 
 
 def _embedding(subject: Subject) -> torch.Tensor | None:
