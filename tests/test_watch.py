@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from signals import started
 from small_folder import Run
 
 from evalharness.pipeline import watch
@@ -41,9 +42,7 @@ def test_checkpoints_are_scored_once_they_are_whole_and_never_before(run: Run, m
 def test_ctrl_c_ends_it_with_everything_kept(model_folder: Path):
     (model_folder / "model.pt").rename(model_folder / "step_10.pt")
     command = [sys.executable, "-m", "evalharness", "watch", "mine", *FEW, "--settle", "0.1"]
-    process = subprocess.Popen(
-        command, cwd=model_folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = started(command, cwd=model_folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("step 10")
     process.send_signal(signal.SIGINT)

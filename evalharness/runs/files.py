@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
+import secrets
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -14,6 +13,7 @@ from evalharness.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def write_file(target: Path, content: str | bytes) -> Path:
@@ -21,18 +21,22 @@ def write_file(target: Path, content: str | bytes) -> Path:
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(target)
-            except OSError:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        _put_in_place(target, data)
     except OSError as error:
         raise cannot_write(target, error) from error
     return target
+
+
+def _put_in_place(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException:  # a signal, too, leaves nothing beside the file
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def append_file(target: Path, text: str, *, largest_bytes: int) -> bool:

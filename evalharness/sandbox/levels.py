@@ -109,7 +109,11 @@ class Ground:
         except OSError as error:
             raise SandboxError(f"no folder for programs: {error}") from error
         worker = Worker(self.interpreter, settings, 4 * self.limits.memory_bytes, self.packages)
-        worker.wait_until_ready()
+        try:
+            worker.wait_until_ready()
+        except BaseException:  # a signal, too, leaves no process
+            worker.kill()
+            raise
         return worker
 
     def _settings(self, level: Level, number: int) -> Settings:
@@ -214,9 +218,11 @@ def _probed(worker: Worker, folder: Path, level: Level) -> dict[str, bool]:
         return dict.fromkeys(ATTEMPTS, False)
     try:
         return probe(worker, folder)
-    except (SandboxError, OSError) as error:
+    except BaseException as error:
         worker.kill()
-        raise SandboxError(f"the probe could not be run: {error}") from error
+        if isinstance(error, (SandboxError, OSError)):
+            raise SandboxError(f"the probe could not be run: {error}") from error
+        raise
 
 
 def probe(worker: Worker, folder: Path) -> dict[str, bool]:

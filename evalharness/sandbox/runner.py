@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import sys
 import tempfile
 from dataclasses import replace
@@ -18,7 +19,7 @@ from evalharness.sandbox.crew import Crew, Task
 from evalharness.sandbox.levels import Ground, Isolation, Level
 from evalharness.sandbox.limits import Limits
 from evalharness.sandbox.program import Job
-from evalharness.sandbox.removal import remove_folder
+from evalharness.sandbox.removal import remove_folder, undisturbed
 from evalharness.sandbox.view import view_of
 
 if TYPE_CHECKING:
@@ -71,24 +72,31 @@ class Sandbox:
     def __enter__(self) -> Self:
         view = view_of(self._interpreter, self._packages)
         try:
-            self._root = Path(tempfile.mkdtemp(prefix="evalharness-")).resolve()
+            ground = Ground(self._make_root(), self._interpreter, view, self.limits, self._packages)
+            self.isolation, first = levels.choose(ground, self._level)
+            self._crew = Crew(ground, self.isolation.level, first, self.workers)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make_root(self) -> Path:
+        try:
+            # Named before it is made: a signal in between would otherwise leave a folder that nobody knows.
+            self._root = Path(tempfile.gettempdir()).resolve() / f"evalharness-{secrets.token_hex(8)}"
+            self._root.mkdir()
             self._root.chmod(0o711)  # a program's own user passes through it to its folder
         except OSError as error:
             raise SandboxError(f"no folder to run programs in: {error}") from error
-        ground = Ground(self._root, self._interpreter, view, self.limits, self._packages)
-        try:
-            self.isolation, first = levels.choose(ground, self._level)
-        except BaseException:
-            remove_folder(self._root)
-            raise
-        self._crew = Crew(ground, self.isolation.level, first, self.workers)
-        return self
+        return self._root
 
     def __exit__(self, *_: object) -> None:
-        if self._crew is not None and self._root is not None:
-            self._crew.dismiss()
-            remove_folder(self._root)
-        self._crew = self._root = None
+        with undisturbed():
+            if self._crew is not None:
+                self._crew.dismiss()
+            if self._root is not None:
+                remove_folder(self._root)
+            self._crew = self._root = None
 
     def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
         """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""

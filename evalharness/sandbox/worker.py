@@ -51,9 +51,11 @@ class Worker:
             try:
                 self._start_zygote(interpreter, settings, far_control)
                 self._start_judge(interpreter, settings, [far_channel, control], judge_memory_bytes, packages)
-            except OSError as error:
+            except BaseException as error:
                 self.kill()
-                raise SandboxError(f"a worker can't be started: {error}") from error
+                if isinstance(error, OSError):
+                    raise SandboxError(f"a worker can't be started: {error}") from error
+                raise
         self._channel.setblocking(False)
 
     def wait_until_ready(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from signals import started
 
 from evalharness.errors import SandboxError
 from evalharness.records import Verdict
@@ -444,7 +445,7 @@ with Sandbox(workers=2) as sandbox:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_an_interrupted_or_killed_harness(tmp_path, number, descendants, still_living, wait_for):
     command = [sys.executable, "-c", HARNESS, tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
         harness.stdout.readline()
         # Of each of the two workers: a judge, a zygote, and its program.
         wait_for(lambda: len(descendants(harness.pid)) >= 6)
