@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Group = Literal["probes", "problems", "models", "logs", "completions"]
 
 KINDS: dict[Group, tuple[str, tuple[str, ...]]] = {
-    "probes": ("probe", ("name", "question", "run")),
+    "probes": ("probe", ("name", "question", "run", "order", "asked_of")),
     "problems": ("problem set", ("NAME", "load")),
     "models": ("model loader", ("recognises", "load")),
     "logs": ("reader of training logs", ("FORM", "recognises", "read")),

@@ -159,13 +159,17 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that diagnosis established: a sentence with its numbers, and what to do about it."""
+    """One thing that diagnosis established: a sentence with its numbers, and what to do about it.
+
+    ``package``, here and below, is the package that the probe comes from, None if it is one of evalharness's own.
+    """
 
     probe: str
     severity: Severity
     claim: str
     evidence: Mapping[str, Any]
     remedy: str
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,7 @@ class RuledOut:
     probe: str
     claim: str
     evidence: Mapping[str, Any]
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,7 @@ class NotTestable:
     probe: str
     kind: NotTestableKind
     reason: str
+    package: str | None = None
 
 
 Outcome = Finding | RuledOut | NotTestable

@@ -1,7 +1,8 @@
 """All probes, in the order in which they are asked.
 
 Each file in ``probes/`` exports a ``PROBE``, and a ``BATCH_PROBE`` if the same is asked in another way before training.
-To add a probe, add a file there: nothing else lists it. Then plant its fault in two families of model
+To add a probe, add a file there: nothing else lists it. Other packages add theirs as entry points
+(:mod:`evalharness.extensions`). Then plant its fault in two families of model
 (``tests/diagnosis/plants.py``) and run ``benchmarks/matrix.py``.
 """
 
@@ -9,13 +10,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis import probes
+from evalharness.extensions import extensions
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.probe import AskedOf, Probe
+    from evalharness.extensions import Extension
 
 
 @cache
@@ -29,4 +33,11 @@ def _all_probes() -> list[Probe]:
     modules = [
         importlib.import_module(found.name) for found in pkgutil.iter_modules(probes.__path__, f"{probes.__name__}.")
     ]
-    return [getattr(module, name) for module in modules for name in ("PROBE", "BATCH_PROBE") if hasattr(module, name)]
+    own = [getattr(module, name) for module in modules for name in ("PROBE", "BATCH_PROBE") if hasattr(module, name)]
+    return own + [_with_package(extension) for extension in extensions("probes").loaded]
+
+
+def _with_package(extension: Extension) -> Probe:
+    """Another package's probe: its name says where it comes from, wherever its findings are shown."""
+    probe: Probe = extension.value
+    return replace(probe, name=f"{probe.name} (from {extension.package})", package=extension.package)

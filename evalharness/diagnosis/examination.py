@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.measured import LEAK
@@ -76,7 +76,7 @@ def examine(
     answered = {outcome.probe for outcome in measured.outcomes}
     for probe in probes:
         if probe.name not in answered:
-            outcomes = _ask(probe, measured, incomplete)
+            outcomes = tuple(_named(probe, outcome) for outcome in _ask(probe, measured, incomplete))
             measured.outcomes += outcomes
             if probe.ends_if_cause and any(_is_cause(outcome) for outcome in outcomes):
                 break
@@ -113,6 +113,11 @@ def _ask(probe: Probe, measured: Measured, incomplete: list[Incomplete]) -> tupl
         incomplete.append(Incomplete("diagnosis", probe.name, line))
         return (NotTestable(probe.name, "failed", f"the probe failed: {line}"),)
     return found if isinstance(found, tuple) else (found,)
+
+
+def _named(probe: Probe, outcome: Outcome) -> Outcome:
+    """The outcome of another package's probe, under the name that says so."""
+    return outcome if probe.package is None else replace(outcome, probe=probe.name, package=probe.package)
 
 
 def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | None:

@@ -30,6 +30,7 @@ class Probe:
     forward passes of one row it costs at most. ``needs``: the data, log or adapter without which it is not testable.
     ``capabilities``: what the model has to offer, else it is not testable either. ``skipped_if_leak``: with a leak its
     answer would be about the leak and nothing else. ``ends_if_cause``: if it finds a cause, no other probe can be run.
+    ``package``: the package that it comes from, filled in by evalharness; None for its own probes.
     """
 
     name: str
@@ -43,3 +44,4 @@ class Probe:
     skipped_if_leak: bool = False
     ends_if_cause: bool = False
     asked_of: frozenset[AskedOf] = frozenset({"checkpoint"})
+    package: str | None = None

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError, EvaluationError
+from evalharness.extensions import extensions
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.records import Incomplete, LossPoint, Verdict
@@ -81,6 +82,8 @@ def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:
     from evalharness.diagnosis.catalogue import catalogue
 
     probes = catalogue()
+    for fault in extensions("probes").faults:
+        work.watcher.say(fault)
     work.watcher.stage("diagnosing", len(probes))
     diagnosis = examine(measured, probes, progress=lambda _: work.watcher.advance())
     fewest = getattr(measured.subject.model, "fewest_rows", None)

@@ -6,13 +6,15 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, ExtensionError
+from evalharness.extensions import extensions
 from evalharness.pipeline.work import Work
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.diagnosis import Split
+    from evalharness.extensions import Extension
     from evalharness.models.torch import Checkpoint
     from evalharness.models.torch.untrained import Untrained
     from evalharness.pipeline.target import Target
@@ -41,6 +43,9 @@ def load(target: Target, watcher: Watcher) -> Work:
 
 def load_model(target: Target, watcher: Watcher) -> Checkpoint:
     """Load the checkpoint and say what was run, chosen and assumed."""
+    loader = model_loader(path, watcher)
+    if loader is not None:
+        return _load_by(loader, path, options, watcher)
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import notes_on_code
 
@@ -60,6 +65,26 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
             watcher.say(note)
     millions = (checkpoint.info.parameters or 0) / 1e6
     watcher.say(f"{checkpoint.info.kind}, {millions:.2f}M parameters, {checkpoint.dtype} on {checkpoint.device}")
+    return checkpoint
+
+
+def model_loader(path: Path, watcher: Watcher) -> Extension | None:
+    """The loader of another package that recognises a path; None if none does."""
+    found = extensions("models")
+    for fault in found.faults:
+        watcher.say(fault)
+    for extension in found.loaded:
+        try:
+            if extension.guarded.recognises(path):
+                return extension
+        except ExtensionError as error:
+            watcher.say(str(error))
+    return None
+
+
+def _load_by(loader: Extension, path: Path, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
+    watcher.say(f"loaded by {loader}")
+    checkpoint: Checkpoint = loader.guarded.load(path, step=options.step, device=options.device, dtype=options.dtype)
     return checkpoint
 
 
