@@ -69,7 +69,7 @@ def test_their_problems_are_judged_with_their_completions(run, tmp_path):
 
 
 def test_a_broken_problem_set_is_one_line_that_names_its_package(run):
-    done = run("score", "theirs.pt", "--problems", "broken_set")
+    done = run("score", "model.theirs", "--problems", "broken_set")
     assert done.returncode == 2
     (line,) = lines_naming_the_package(done.stderr)
     assert "the problem set 'broken_set'" in line
@@ -77,13 +77,13 @@ def test_a_broken_problem_set_is_one_line_that_names_its_package(run):
 
 
 def test_an_unknown_problem_set_is_refused_with_theirs_among_the_known(run):
-    done = run("score", "theirs.pt", "--problems", "thiers")
+    done = run("score", "model.theirs", "--problems", "thiers")
     assert "did you mean 'theirs'?" in done.stderr
 
 
 def test_their_model_is_scored_and_what_their_probe_finds_names_the_package(run, tmp_path):
-    (tmp_path / "theirs.pt").touch()
-    done = run("score", "theirs.pt", "--problems", "theirs", "--samples", "0", "--max-new-tokens", "8", "--json")
+    (tmp_path / "model.theirs").touch()
+    done = run("score", "model.theirs", "--problems", "theirs", "--samples", "0", "--max-new-tokens", "8", "--json")
     assert done.returncode == 0, done.stderr
     card = scorecard_json.from_json(done.stdout)
     assert card.checkpoint.kind == "their kind of model"

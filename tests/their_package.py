@@ -142,7 +142,7 @@ class Letters:
 
 
 def recognises(path):
-    return path.name == "theirs.pt"
+    return path.suffix == ".theirs"
 
 
 def load(path, *, step, device, dtype):

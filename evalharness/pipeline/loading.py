@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalharness.errors import EvalHarnessError, ExtensionError
-from evalharness.extensions import extensions
+from evalharness.errors import EvalHarnessError
+from evalharness.pipeline.target import model_loader
 from evalharness.pipeline.work import Work
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ def load(target: Target, watcher: Watcher) -> Work:
 
 def load_model(target: Target, watcher: Watcher) -> Checkpoint:
     """Load the checkpoint and say what was run, chosen and assumed."""
-    loader = model_loader(path, watcher)
+    loader, faults = model_loader(target.path)
+    for fault in faults:
+        watcher.say(fault)
     if loader is not None:
-        return _load_by(loader, path, options, watcher)
+        return _load_by(loader, target, watcher)
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import notes_on_code
 
@@ -68,23 +70,12 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
     return checkpoint
 
 
-def model_loader(path: Path, watcher: Watcher) -> Extension | None:
-    """The loader of another package that recognises a path; None if none does."""
-    found = extensions("models")
-    for fault in found.faults:
-        watcher.say(fault)
-    for extension in found.loaded:
-        try:
-            if extension.guarded.recognises(path):
-                return extension
-        except ExtensionError as error:
-            watcher.say(str(error))
-    return None
-
-
-def _load_by(loader: Extension, path: Path, options: ScoreOptions, watcher: Watcher) -> Checkpoint:
+def _load_by(loader: Extension, target: Target, watcher: Watcher) -> Checkpoint:
     watcher.say(f"loaded by {loader}")
-    checkpoint: Checkpoint = loader.guarded.load(path, step=options.step, device=options.device, dtype=options.dtype)
+    options = target.options
+    checkpoint: Checkpoint = loader.guarded.load(
+        target.path, step=options.step, device=options.device, dtype=options.dtype
+    )
     return checkpoint
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evalharness.errors import ExtensionError
+from evalharness.extensions import extensions
 from evalharness.runs.naming import run_name
 from evalharness.settings.score import resolve
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from evalharness.extensions import Extension
     from evalharness.models.torch.locate import Located
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score import ScoreOptions
@@ -38,6 +41,19 @@ class Target:
         return run_name(self.path.resolve() if is_alone_in_folder else self.source)
 
 
+def model_loader(path: Path) -> tuple[Extension | None, tuple[str, ...]]:
+    """The loader of another package that recognises a path, if one does, and a line for each that can't be used."""
+    found = extensions("models")
+    faults = list(found.faults)
+    for extension in found.loaded:
+        try:
+            if extension.guarded.recognises(path):
+                return extension, tuple(faults)
+        except ExtensionError as error:
+            faults.append(str(error))
+    return None, tuple(faults)
+
+
 def find_target(path: Path, asked: Mapping[str, Any]) -> Target:
     """Find the manifest, the settings and the checkpoint of a path. No torch is imported and no weight is read.
 
@@ -50,7 +66,10 @@ def find_target(path: Path, asked: Mapping[str, Any]) -> Target:
 
 
 def target_in(path: Path, manifest: Manifest, options: ScoreOptions) -> Target:
-    """The same where manifest and settings are known."""
-    from evalharness.models.torch import locate
+    """The same if manifest and settings are known."""
+    from evalharness.models.torch import Located, locate
 
+    loader, _ = model_loader(path)
+    if loader is not None:
+        return Target(path, manifest, options, Located("elsewhere", path, options.step))
     return Target(path, manifest, options, locate(path, manifest, options.step))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from evalharness.settings.manifest import Manifest
 
-Kind = Literal["weights", "adapter", "huggingface"]
+Kind = Literal["weights", "adapter", "huggingface", "elsewhere"]
+"""``elsewhere``: another package's loader recognises it."""
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
