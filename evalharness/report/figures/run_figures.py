@@ -124,8 +124,8 @@ def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
         label = f"{drawable(name)}, {decoding}, pass@1"
         colour = SET_SHADES[sets.index(name) % len(SET_SHADES)]
         _with_bounds(axes, held, column, colour, label, **style | sizes)
-    for decoding, style in DECODING_STYLES.items():
-        _with_bounds(axes, held, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
+    for name, style in DECODING_STYLES.items():
+        _with_bounds(axes, held, f"degenerate_{name}", PINK, f"degenerate, {name}", **style)
     axes.set_ylabel("completions (%), 95 % interval")
     axes.set_ylim(-6, 106)
     axes.set_xlabel("training step")

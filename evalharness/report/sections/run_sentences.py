@@ -81,7 +81,8 @@ BESIDE_THE_DATA = ("prompt_format", "last_position", "token_boundary")
 
 def beside_the_data(run: Run) -> Iterator[str]:
     """How the prompts of training and of scoring compare, and what the rows end in, as the probes say it."""
-    claims = {outcome.probe: outcome.claim for outcome in (*run.last.ruled_out, *run.last.findings)}
+    claims = {cleared.probe: cleared.claim for cleared in run.last.ruled_out}
+    claims |= {finding.probe: finding.claim for finding in run.last.findings}
     return (prose(claims[probe]) for probe in BESIDE_THE_DATA if probe in claims)
 
 
