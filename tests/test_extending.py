@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from documentation import PAGES, blocks
 from small_folder import ROOT
 
 EXAMPLES = blocks("python", PAGES[ROOT / "docs" / "extending.md"])
+(SETTING,) = (code.partition("\n")[2].rstrip() for code in EXAMPLES if code.startswith("# a field of ScoreOptions"))
 FILES = {code.splitlines()[0].removeprefix("# "): code for code in EXAMPLES if code.startswith("# evalharness/")}
 
 
@@ -25,7 +27,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, code in FILES.items():
         assert not (folder / path).exists(), "each is a new file"
         (folder / path).write_text(code, encoding="utf-8")
+    declare(folder / "evalharness" / "settings" / "score.py", SETTING)
     return folder
+
+
+def declare(file: Path, field: str) -> None:
+    """Write a field below the last one of ``ScoreOptions``, and its type below the last one of ``ScoreSettings``."""
+    options, settings = file.read_text(encoding="utf-8").split("\n\n\nclass ScoreSettings(")
+    types, rest = settings.split("\n\n\n", maxsplit=1)
+    named = field.split(" = ", maxsplit=1)[0]
+    parts = f"{options}\n{indent(field, '    ')}", f"class ScoreSettings({types}\n    {named}", rest
+    file.write_text("\n\n\n".join(parts), encoding="utf-8")
 
 
 def python(copy: Path, *arguments: str) -> str:
@@ -45,6 +57,22 @@ def test_the_page_has_an_example_of_each() -> None:
         "evalharness/completion_files",
         "evalharness/problems",
     ]
+
+
+SET = """
+from evalharness.settings.manifest_schema import schema
+from evalharness.settings.score import resolve
+
+print(resolve({}, {}, {"EVALHARNESS_MIN_P": "0.25"}).min_p)
+print(resolve({"min_p": 0.5}, {}, {}).min_p)
+print(schema()["properties"]["score"]["properties"]["min_p"]["default"])
+"""
+
+
+def test_a_setting_is_one_field_which_every_way_of_setting_it_knows(copy: Path) -> None:
+    assert "--min-p" in python(copy, "-m", "evalharness", "score", "--help")
+    assert "--evalharness-min-p" in python(copy, "-m", "pytest", "--help")
+    assert python(copy, "-c", SET).split() == ["0.25", "0.5", "0.0"]
 
 
 def test_a_form_of_training_log_is_one_file(copy: Path) -> None:

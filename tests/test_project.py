@@ -78,9 +78,12 @@ def test_the_package_has_at_most_24_entries() -> None:
 
 
 PARALLEL = {
+    "gate.py": "the command, and its settings",
     "huggingface.py": "models of transformers, and its trainer",
+    "options.py": "the settings as options of the command line, and of pytest",
     "preflight.py": "the command, and what it runs",
     "reading.py": "readers of training logs, and of completion files",
+    "score.py": "the command, and its settings",
 }
 """File names that may stand in several folders, because they are the same thing there."""
 

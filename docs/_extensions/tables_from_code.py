@@ -107,7 +107,7 @@ def value_of(key: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(value_of(choice) for choice in key["anyOf"] if choice.get("type") != "null"))
     if key.get("type") == "array":
         return f"list of {value_of(key.get('items', {}))}"
-    kinds = key.get("type", "any")
+    kinds = key.get("format", key.get("type", "any"))
     return " or ".join([kinds] if isinstance(kinds, str) else kinds)
 
 
