@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.answers import is_finished_answer
 from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.echo import find_echo
 from evalharness.degeneration.gibberish import find_gibberish
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
-from evalharness.degeneration.validity import Validity, is_finished_answer, validity
+from evalharness.degeneration.validity import Validity, validity
 from evalharness.records import NOT_BEGUN
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _judged(
         evidence=evidence,
         loop=loop,
         loop_tokens=loop_tokens,
-        after_answer=is_finished_answer(_before(loop, text), written.prompt) if loop else None,
+        after_answer=_follows_answer(loop, written) if loop else None,
         validity=validity(text, written.prompt),
         measures=measures,
         stop_reason=stop_reason,
@@ -142,9 +143,17 @@ def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]
     return None, "no loop"
 
 
-def _before(loop: Loop, text: str) -> str:
-    """What stands before the loop; a line end that is the loop's first element ends the line before it, too."""
-    return text[: loop.start_character] + ("\n" if text.startswith("\n", loop.start_character) else "")
+def _follows_answer(loop: Loop, written: CompletionText) -> bool:
+    """Whether a finished answer stands before the loop, or is its first copy; the prompt may be copied before that.
+
+    A line end that is the loop's first element ends the line before it, too.
+    """
+    text, start = written.text, loop.start_character
+    before = text[:start] + ("\n" if text.startswith("\n", start) else "")
+    copy = (loop.end_character - start) // max(1, loop.copies)
+    return any(
+        is_finished_answer(said, written.prompt) for said in (before, text[: start + copy], text[: start + 2 * copy])
+    )
 
 
 def _tokens_of(loop: Loop | None, written: CompletionText) -> tuple[int, int] | None:

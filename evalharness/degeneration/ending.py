@@ -227,7 +227,7 @@ def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first
     """The tail from line ``first`` on, if it is long enough and repeats what stands right before it."""
     tail = [way for way in ways[first:] if way is not None]
     period = median_low([distance for _, distance in tail])
-    size = len(lines) - first
+    size = len(lines) - first + torn
     if size < period:
         return None
     begin = max(0, first - period)

@@ -28,6 +28,7 @@ from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.lexemes import ELEMENT
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
+from evalharness.degeneration.short_loops import find_short, in_tokens
 from evalharness.records import ENDED_BY_ITSELF
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def best_loop(
         candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
         candidates += _interrupted(text, token_ids, decode, stop_reason)
         candidates += _ending_loops(text, stop_reason)
+    if not candidates:
+        candidates = _short_loops(text, token_ids, decode, stop_reason)
     candidates = [loop for loop in candidates if not is_quoted(text, *loop.span, prompt)]
     longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
     # The earlier in the list the more exact: the first that is nearly the longest is taken.
@@ -350,6 +353,24 @@ def _near_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
             )
         )
     return loops
+
+
+def _short_loops(
+    text: str,
+    token_ids: Sequence[int] | None,
+    decode: Callable[[Sequence[int]], str] | None,
+    stop_reason: StopReason | None,
+) -> list[Loop]:
+    """The loop that a short limit cut, in tokens if they loop there, too."""
+    run = find_short(text) if text and ran_to_limit(True, stop_reason) else None
+    if run is None:
+        return []
+    of_text = _loop(run, text[run.onset : run.onset + run.period], "character", len(text), (run.onset, run.end))
+    in_ids = in_tokens(token_ids, of_text.share) if token_ids else None
+    if token_ids is None or in_ids is None:
+        return [replace(of_text, ran_to_end=True)]
+    copy = decode(token_ids[in_ids.onset : in_ids.onset + in_ids.period]) if decode else of_text.text
+    return [replace(_loop(in_ids, copy, "token", len(token_ids), of_text.span), kind=of_text.kind, ran_to_end=True)]
 
 
 def _ending_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:

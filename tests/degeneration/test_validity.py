@@ -1,7 +1,8 @@
 import pytest
 
 from evalharness.degeneration import analyse
-from evalharness.degeneration.validity import is_finished_answer, validity
+from evalharness.degeneration.answers import is_finished_answer
+from evalharness.degeneration.validity import validity
 
 PROMPT = 'def f(x):\n    """Return x."""\n'
 
@@ -50,3 +51,22 @@ def test_a_loop_after_a_finished_answer_is_told_from_one_in_its_place():
     instead = analyse("\n" * 80, prompt=PROMPT)
     assert (after.after_answer, instead.after_answer) == (True, False)
     assert analyse("    return x\n", prompt=PROMPT).after_answer is None
+
+
+FUNCTION = "def f(x):\n    if x:\n        return 1\n    else:\n        return 2\n\n\n"
+
+
+def test_a_loop_of_whole_functions_follows_the_first_of_them():
+    found = analyse(PROMPT + FUNCTION * 6, prompt=PROMPT)
+    assert (found.kind, found.after_answer) == ("block", True)
+
+
+def test_a_loop_of_test_prints_after_a_stub_follows_no_answer():
+    stub, answer = PROMPT + "    pass\n\n", PROMPT + "    return x\n\n"
+    assert analyse(stub + "print(f(1))\n" * 40, prompt=PROMPT).after_answer is False
+    assert analyse(answer + "print(f(1))\n" * 40, prompt=PROMPT).after_answer is True
+
+
+def test_an_answer_in_a_fence_is_finished_before_prose_that_loops():
+    chat = f"Here it is:\n```python\n{FUNCTION}```\nIt works.\n"
+    assert analyse(chat + "This is the code.\n" * 40, prompt=PROMPT).after_answer is True

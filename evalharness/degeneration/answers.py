@@ -1,0 +1,154 @@
+"""Whether a completion answers: statements of its own in the function that the prompt asks for, and whether it ends.
+
+Chat answers are looked at fence by fence, for prose around code does not parse.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from evalharness.degeneration.content import parsed
+from evalharness.degeneration.fences import parts
+from evalharness.degeneration.lexemes import lexemes, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHORT_STRETCH = 3
+SAME_LINE = 0.50
+"""Share of a line's stretches of three words and signs that stand in a line of the prompt, from which on the line is
+the prompt's. A changed word spoils three of them."""
+
+MAX_DROPPED = 3
+"""Lines at the end that a cut may have spoiled: a torn one, and the header of the block that it was in."""
+
+_IDLE = (ast.Pass, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+"""Statements that answer nothing, besides a docstring or an ellipsis."""
+
+_Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINED = re.compile(r"^[ \t]*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"[ \t]*(?:return\b|yield\b|raise\b|(?:el)?if\b.+:|(?:for|while|with)\b.+:|else\s*:|try\s*:"
+    r"|[A-Za-z_][\w.\[\], ]*\s*(?:[-+*/%&|^]|//|\*\*)?=(?!=)|[A-Za-z_][\w.]*\.\w+\()"
+)
+
+
+def is_answered(text: str, prompt: str) -> bool:
+    """Whether ``text`` has an executable statement of its own in the function that ``prompt`` asks for."""
+    asked = _asked(prompt)
+    # A docstring may have a fence, too.
+    return any(
+        _is_answer(text[start:end], program, prompt, asked)
+        for start, end in {(0, len(text)), *parts(text)}
+        for program in _programs(text[start:end], prompt)
+    )
+
+
+def _asked(prompt: str) -> str | None:
+    """The name of the last function of the prompt, which a docstring may mention others after."""
+    tree = parsed(prompt)
+    last = tree.body[-1] if isinstance(tree, ast.Module) and tree.body else None
+    if isinstance(last, _Function):
+        return last.name
+    names = _DEFINED.findall(prompt)
+    return names[-1] if names else None
+
+
+def _programs(code: str, prompt: str) -> Iterator[str]:
+    """The programs that ``code`` may be: whole ones, or what goes on from the prompt."""
+    if _DEFINED.search(code) or not _DEFINED.search(prompt):
+        yield code
+    yield prompt + code
+
+
+def _is_answer(code: str, program: str, prompt: str, asked: str | None) -> bool:
+    """Whether ``program`` acts, as far as it parses, or has a line that does after that."""
+    tree, dropped = _parsed_to_the_cut(program)
+    unread = code if tree is None else dropped
+    return (tree is not None and _acts(tree, asked)) or any(_own_statements(unread, prompt))
+
+
+def _parsed_to_the_cut(program: str) -> tuple[ast.AST | None, str]:
+    """The syntax tree of as much as parses, if no more than the end is spoiled, and that end."""
+    kept = program
+    for _ in range(MAX_DROPPED + 1):
+        tree = parsed(kept)
+        if tree is not None:
+            return tree, program[len(kept) :]
+        kept = kept[: kept.rstrip().rfind("\n") + 1]
+    return None, ""
+
+
+def _acts(tree: ast.AST, asked: str | None) -> bool:
+    """Whether the function ``asked`` (any function, or the program, without a name) has a statement that acts."""
+    if asked is None:
+        return _has_statement(tree)
+    return any(_has_statement(node) for node in ast.walk(tree) if isinstance(node, _Function) and node.name == asked)
+
+
+def _has_statement(node: ast.AST) -> bool:
+    return any(
+        isinstance(inner, ast.stmt) and not isinstance(inner, _IDLE) and not _is_constant(inner)
+        for outer in getattr(node, "body", ())
+        for inner in ast.walk(outer)
+    )
+
+
+def _is_constant(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _own_statements(code: str, prompt: str) -> Iterator[str]:
+    """Lines of a text that does not parse that look like statements and are not the prompt's, nor test prints."""
+    known = {stretch for line in prompt.splitlines() for stretch in windows(lexemes(line), SHORT_STRETCH)}
+    for line in code.splitlines():
+        stretches = windows(lexemes(line), SHORT_STRETCH)
+        if _STATEMENT.match(line) and sum(stretch in known for stretch in stretches) < SAME_LINE * len(stretches):
+            yield line
+
+
+def is_finished_answer(text: str, prompt: str | None) -> bool:
+    """Whether ``text``, which a loop follows, answers its prompt to the end.
+
+    The last whole line closes a program (``prompt + text``, or a body alone without a prompt), and the function that
+    was asked for has a statement of its own and ends in ``return`` or ``raise``, or is followed by further statements.
+    """
+    asked = None if prompt is None else _asked(prompt)
+    whole = text[: text.rfind("\n") + 1]
+    return any(
+        _is_finished(tree, asked)
+        for start, end in {(0, len(whole)), *parts(whole)}
+        for program in _finished_programs(whole[start:end], prompt)
+        if whole[start:end].strip() and (tree := parsed(program)) is not None
+    )
+
+
+def _finished_programs(code: str, prompt: str | None) -> Iterator[str]:
+    yield ("def _():\n" if prompt is None else prompt) + code
+    yield code
+
+
+def _is_finished(tree: ast.AST, asked: str | None) -> bool:
+    """Whether a function of the program (the one that was asked for, if its name is known) is whole."""
+    statements = tree.body if isinstance(tree, ast.Module) else []
+    return any(
+        isinstance(statement, _Function)
+        and (asked is None or statement.name == asked)
+        and _has_statement(statement)
+        and (at < len(statements) - 1 or _leaves(statement.body[-1]))
+        for at, statement in enumerate(statements)
+    )
+
+
+def _leaves(statement: ast.stmt) -> bool:
+    """Whether nothing after ``statement`` runs: it returns or raises, in each of its branches."""
+    if isinstance(statement, ast.If):
+        return bool(statement.orelse) and _leaves(statement.body[-1]) and _leaves(statement.orelse[-1])
+    if isinstance(statement, (ast.With, ast.AsyncWith)):
+        return _leaves(statement.body[-1])
+    if isinstance(statement, ast.Try):
+        branches = [statement.body, *(handler.body for handler in statement.handlers)]
+        return all(_leaves(branch[-1]) for branch in branches)
+    return isinstance(statement, (ast.Return, ast.Raise))
