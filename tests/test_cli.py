@@ -13,7 +13,7 @@ import pytest
 from documentation import commands
 from small_folder import QUICK, Run
 
-from evalharness.commands.group import cli
+from evalharness.commands.group import COMMANDS, cli
 
 
 def only_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -38,6 +38,22 @@ def test_help_groups_the_commands(run: Run) -> None:
         "Single stages:",
         "Set-up:",
     ]
+
+
+def test_the_list_of_commands_says_what_their_own_help_says() -> None:
+    listed = {name: text for commands in COMMANDS.values() for name, text in commands.items()}
+    context = click.Context(cli)
+    own = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    assert listed == {name: command.get_short_help_str(300) for name, command in own.items() if command is not None}
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from evalharness.commands.group import cli; "
+        "done = CliRunner().invoke(cli, ['--help']); "
+        "sys.exit(done.exit_code or any(name.startswith('evalharness.settings') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_importing_evalharness_and_its_help_import_no_torch() -> None:

@@ -203,7 +203,10 @@ def test_values_of_every_type_are_read_from_the_environment(monkeypatch, tmp_pat
 
 def test_variables_of_this_projects_own_tests_are_no_mistakes():
     environment = {"EVALHARNESS_FULL": "1", "EVALHARNESS_SEED": "1", "EVALHARNESS_MBPP": "x", "HOME": "/"}
-    assert unknown_variables(environment, (ScoreOptions, GateOptions)) == {}
+    assert unknown_variables(environment, (ScoreOptions, GateOptions), ["mbpp"]) == {}
+    assert unknown_variables({"EVALHARNESS_MPBB": "x"}, (ScoreOptions,), ["mbpp"]) == {
+        "EVALHARNESS_MPBB": "EVALHARNESS_MBPP"
+    }
 
 
 WRONG: dict[str, tuple[str, Any]] = {

@@ -79,6 +79,7 @@ def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examinati
 
 def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Every setting of a score and a gate: its value here without options, and where the value comes from."""
+    from evalharness.problems import problem_set_names
     from evalharness.settings.environment import unknown_variables
     from evalharness.settings.gate import GateOptions, resolve_gate
     from evalharness.settings.manifest import find_manifest
@@ -95,7 +96,7 @@ def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str
         for section, options in sections.items()
         for name in settings_of(type(options))
     }
-    for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions)).items():
+    for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions), problem_set_names()).items():
         found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
     return found
 

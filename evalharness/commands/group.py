@@ -6,12 +6,32 @@ import importlib
 
 import click
 
-COMMANDS = {
-    "Everyday": ("score", "run", "watch", "compare", "gate", "report", "diagnose", "preflight"),
-    "Single stages": ("execute", "analyse", "log", "convert"),
-    "Set-up": ("doctor",),
+COMMANDS: dict[str, dict[str, str]] = {
+    "Everyday": {
+        "score": "Score a checkpoint: pass@k, degenerate completions, and why its loss misleads.",
+        "run": "Score every checkpoint of a training run, and write one report over all of them.",
+        "watch": "Score each checkpoint as training writes it, and keep the run's report up to date.",
+        "compare": "Compare checkpoints problem by problem: what changed, and whether it could be chance.",
+        "gate": "Fail CI if a checkpoint misses your thresholds.",
+        "report": "Rebuild a run's report from its records, without the model.",
+        "diagnose": "Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.",
+        "preflight": "Before you train, check whether the loss will mean anything.",
+    },
+    "Single stages": {
+        "execute": "Run completions from another tool in the sandbox, and judge them.",
+        "analyse": "Find loops and other degeneration in completions from any tool.",
+        "log": "Show the losses in a training log.",
+        "convert": "Make a run folder with a report from completions of another tool.",
+    },
+    "Set-up": {
+        "doctor": "Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.",
+    },
 }
-"""The commands by the heading of the help under which they are listed. Each is the function of its name in its file."""
+"""The commands by the heading of the help under which they are listed. Each is the function of its name in its file.
+
+What a command is for is the first sentence of its docstring, repeated here (a test compares the two) because importing
+all commands would take longer than the whole of ``--help`` may.
+"""
 
 
 class LazyGroup(click.Group):
@@ -30,10 +50,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each heading of ``COMMANDS``."""
-        for title, names in COMMANDS.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
+        for title, commands in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl([(n, c.get_short_help_str(200)) for n, c in commands if c is not None])
+                formatter.write_dl([*commands.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

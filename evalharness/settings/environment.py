@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 PREFIX = "EVALHARNESS_"
-NO_SETTINGS = frozenset({f"{PREFIX}{name}" for name in ("MBPP", "SANDBOX_DEBUG", "FULL", "UPDATE_GOLDEN")})
-"""What this project reads besides: MBPP's file, a look into the sandbox, and its own tests."""
+NO_SETTINGS = frozenset({f"{PREFIX}{name}" for name in ("SANDBOX_DEBUG", "FULL", "UPDATE_GOLDEN")})
+"""What this project reads besides: a look into the sandbox, and its own tests."""
 
 
 def variable(name: str) -> str:
@@ -31,8 +31,14 @@ def from_environment(owner: type, environment: Mapping[str, str]) -> dict[str, A
     return read(owner, texts, Way("environment", variable, texts=True, folder=Path.cwd()))
 
 
-def unknown_variables(environment: Mapping[str, str], owners: Iterable[type]) -> dict[str, str]:
-    """Variables that look like settings and are none, with the nearest that is one or an empty text."""
+def unknown_variables(
+    environment: Mapping[str, str], owners: Iterable[type], problem_sets: Iterable[str] = ()
+) -> dict[str, str]:
+    """Variables that look like settings and are none, with the nearest that is one or an empty text.
+
+    A variable with the name of a problem set says where its file is.
+    """
     known = [variable(name) for owner in owners for name in settings_in(owner, "environment")]
+    known += map(variable, problem_sets)
     names = [name for name in environment if name.startswith(PREFIX) and name not in {*known, *NO_SETTINGS}]
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in sorted(names)}
