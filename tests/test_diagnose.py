@@ -55,7 +55,7 @@ def test_a_diagnosis_prints_cause_losses_and_what_was_ruled_out_and_writes_no_re
     done = run("diagnose", "mine/model.pt", *FEW)
     assert done.returncode == 0, done.stderr
     labels = {line[:14].strip() for line in done.stdout.splitlines()} - {""}
-    assert {"behaviour", "loss (nats)", "cause", "ruled out", "not testable"} <= labels
+    assert {"behaviour", "loss", "cause", "ruled out", "not testable"} <= labels
     assert not list((model_folder.parent / "reports").rglob("report.md"))
 
 

@@ -1,8 +1,9 @@
-"""``evalharness compare``: two or more checkpoints on the same problems, as Markdown or JSON."""
+"""``evalharness compare``: two or more checkpoints on the same problems, as text (Markdown if piped) or as JSON."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.pipeline import Compared
+    from evalharness.report.parts import Part
 
 
 @click.command()
@@ -38,17 +40,34 @@ def compare(paths: tuple[Path, ...], as_json: bool, asked: dict[str, Any]) -> No
         raise click.UsageError("compare takes two or more: evalharness compare A B")
     with watcher() as watching:
         comparisons = pipeline.compare(paths, asked, watching)
-    click.echo(as_json_text(comparisons) if as_json else as_markdown(comparisons), nl=False)
+    if as_json:
+        click.echo(as_json_text(comparisons), nl=False)
+    elif sys.stdout.isatty():
+        _print(comparisons)
+    else:
+        click.echo(as_markdown(comparisons), nl=False)
 
 
 def as_markdown(comparisons: Sequence[Compared]) -> str:
-    """All comparisons, one after the other."""
-    from evalharness.report import render_comparison
+    """All comparisons as Markdown, one after the other."""
+    from evalharness.report import to_markdown
 
-    return "\n".join(
-        render_comparison((c.first.name, c.second.name), (c.first.card, c.second.card), c.measures, c.notes)
-        for c in comparisons
-    )
+    return "\n".join(to_markdown(_document(compared)) for compared in comparisons)
+
+
+def _print(comparisons: Sequence[Compared]) -> None:
+    from rich.console import Console
+
+    from evalharness.report import to_terminal
+
+    for compared in comparisons:
+        Console(highlight=False).print(to_terminal(_document(compared)))
+
+
+def _document(c: Compared) -> tuple[Part, ...]:
+    from evalharness.report import comparison_document
+
+    return comparison_document((c.first.name, c.second.name), (c.first.card, c.second.card), c.measures, c.notes)
 
 
 def as_json_text(comparisons: Sequence[Compared]) -> str:

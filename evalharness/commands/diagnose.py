@@ -62,7 +62,7 @@ def lines(result: DiagnosisResult) -> Iterator[str]:
     judgement = result.judgement
     yield from _wrapped("behaviour", f"{judgement.verdict}: {judgement.reason}")
     for text in loss_lines(result.loss):
-        yield from _wrapped("loss (nats)", text)
+        yield from _wrapped("loss", text)
     yield from outcome_lines(result.diagnosis, result.incomplete)
 
 

@@ -28,4 +28,8 @@ def report(folder: Path, plain: bool) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(path.read_text(encoding="utf-8")))
+    from evalharness.report import to_terminal
+
+    is_step = (folder / "scorecard.json").is_file()
+    shown = Markdown(path.read_text(encoding="utf-8")) if is_step else to_terminal(pipeline.read_report(folder))
+    Console(highlight=False).print(shown)

@@ -36,11 +36,11 @@ def checkpoint_verdict(greedy: Interval | None, sampled: Interval | None) -> Jud
     shown is said in the reason.
     """
     if sampled is not None and sampled.low > COLLAPSED_SAMPLED_SHARE:
-        return Judgement("collapsed", _passes(sampled, "sampled", COLLAPSED_SAMPLED_SHARE))
+        return Judgement("collapsed", _passes(sampled, "sampled", COLLAPSED_SAMPLED_SHARE, "collapsed"))
     if sampled is not None and sampled.low > DEGENERATING_SAMPLED_SHARE:
-        return Judgement("degenerating", _passes(sampled, "sampled", DEGENERATING_SAMPLED_SHARE))
+        return Judgement("degenerating", _passes(sampled, "sampled", DEGENERATING_SAMPLED_SHARE, "degenerating"))
     if greedy is not None and greedy.low > DEGENERATING_GREEDY_SHARE:
-        return Judgement("degenerating", _passes(greedy, "greedy", DEGENERATING_GREEDY_SHARE))
+        return Judgement("degenerating", _passes(greedy, "greedy", DEGENERATING_GREEDY_SHARE, "degenerating"))
     return Judgement("healthy", _healthy_because(greedy, sampled))
 
 
@@ -53,29 +53,25 @@ def is_too_early_to_tell(card: Scorecard) -> bool:
     return card.verdict == "healthy" and (sampled is None or sampled.high > COLLAPSED_SAMPLED_SHARE)
 
 
-def _passes(share: Interval, decoding: str, threshold: float) -> str:
-    return (
-        f"at least {_percent(share.low)} of the {decoding} completions are degenerate (the lower end of the 95 % "
-        f"interval), which is more than {_whole_percent(threshold)}"
-    )
+def _passes(share: Interval, decoding: str, threshold: float, verdict: str) -> str:
+    return f"{_degenerate(share, decoding)}; more than {_whole_percent(threshold)} counts as {verdict}"
 
 
 def _healthy_because(greedy: Interval | None, sampled: Interval | None) -> str:
     if sampled is None and greedy is None:
-        return "no completion was begun, so nothing speaks against it, and nothing for it"
+        return "there are no completions to judge"
     if sampled is None:
-        return "greedy completions alone are no ground for more: small sound models loop when they are greedy"
-    if sampled.high > COLLAPSED_SAMPLED_SHARE:
-        return (
-            f"the completions are too few to tell: up to {_percent(sampled.high)} of the sampled ones may be "
-            f"degenerate, and {_whole_percent(COLLAPSED_SAMPLED_SHARE)} would be a collapse"
-        )
-    if sampled.high > DEGENERATING_SAMPLED_SHARE:
-        return (
-            f"at most {_percent(sampled.high)} of the sampled completions are degenerate, so it is not collapsed; that "
-            f"more than {_whole_percent(DEGENERATING_SAMPLED_SHARE)} are is neither shown nor ruled out"
-        )
-    return f"at most {_percent(sampled.high)} of the sampled completions are degenerate"
+        return "greedy completions alone can't show a collapse, because small sound models loop when greedy"
+    for threshold in (COLLAPSED_SAMPLED_SHARE, DEGENERATING_SAMPLED_SHARE):
+        if sampled.high > threshold:
+            unknown = f"too few to tell whether it is more than {_whole_percent(threshold)}"
+            return f"{_degenerate(sampled, 'sampled')}; {unknown}"
+    return f"{_degenerate(sampled, 'sampled')}; less than {_whole_percent(DEGENERATING_SAMPLED_SHARE)}"
+
+
+def _degenerate(share: Interval, decoding: str) -> str:
+    bounds = f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    return f"{_percent(share.estimate)} of {decoding} completions are degenerate {bounds}"
 
 
 def _percent(share: float) -> str:

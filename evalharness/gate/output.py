@@ -6,11 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from evalharness.degeneration import is_too_early_to_tell
 from evalharness.errors import StoreError
 from evalharness.report import render_card
 from evalharness.report.numbers import percent_interval
-from evalharness.report.writers.escaping import fenced, prose, visible
+from evalharness.report.parts import Heading, Listing, Paragraph, Table, plain_text
+from evalharness.report.printable import visible
+from evalharness.report.shares import caveat
+from evalharness.report.stored_examples import example_from
+from evalharness.report.writers import markdown
 from evalharness.runs.files import append_file
 from evalharness.runs.json_values import plain
 
@@ -21,12 +24,13 @@ if TYPE_CHECKING:
     from evalharness.gate.checks import CheckResult
     from evalharness.gate.decision import GateResult
     from evalharness.pipeline import ScoreResult
+    from evalharness.report.parts import Part
 
 WORDS = {"passed": "ok", "failed": "FAILED", "skipped": "NOT EVALUATED", "not_evaluated": "NOT EVALUATED"}
 """By outcome. In a gate, what was asked for and is skipped was not evaluated."""
 SUMMARY_BYTES = 1024 * 1024
 """GitHub's limit for one step's summary, beyond which it shows none ("Workflow commands for GitHub Actions")."""
-_CLOSED = {0: "the gate is open", 1: "the gate is closed", 3: "the gate is closed: something could not be evaluated"}
+_ENDS = {0: "gate passed", 1: "gate failed", 3: "gate failed: something could not be evaluated"}
 
 
 def lines(gate: GateResult) -> Iterator[str]:
@@ -35,7 +39,7 @@ def lines(gate: GateResult) -> Iterator[str]:
         yield f"{WORDS[result.outcome]:<14}{result.name}: {visible(result.reason)}"
     for lack in gate.incomplete:
         yield f"{'INCOMPLETE':<14}{visible(str(lack))}"
-    yield f"{_CLOSED[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
+    yield f"{_ENDS[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
     if gate.exit_code == 1:
         yield f"\n{evidence_text(gate.scored)}"
 
@@ -81,17 +85,21 @@ def to_junit(gate: GateResult) -> str:
 def to_markdown(gate: GateResult) -> str:
     """A section for GitHub's step summary: a table of the checks, the card, the worst completion. No images."""
     card, report = gate.scored.scorecard, gate.scored.folder / "report.md"
-    words = [f"| {WORDS[r.outcome]} | {r.name} | {prose(r.reason).replace('|', '&#124;')} |" for r in gate.results]
-    words += [f"| INCOMPLETE | score | {prose(str(lack)).replace('|', '&#124;')} |" for lack in gate.incomplete]
-    parts = [
-        f"## evalharness gate: {prose(card.checkpoint.path)}",
-        _CLOSED[gate.exit_code],
-        "\n".join(["| | check | |", "| --- | --- | --- |", *words]),
-        fenced(str(render_card(card, report))),
-    ]
-    shown = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
-    parts += [f"The worst completion:\n\n{fenced(shown)}"] if shown else []
-    return "\n" + "\n\n".join(parts) + "\n\n"  # begins on a line of its own whatever is there already
+    rows = [(WORDS[result.outcome], result.name, result.reason) for result in gate.results]
+    rows += [("INCOMPLETE", "score", str(lack)) for lack in gate.incomplete]
+    worst = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
+    shown = (Paragraph("The worst completion:"), Listing(worst)) if worst else ()
+    return _section(
+        Heading(f"evalharness gate: {card.checkpoint.path}"),
+        Paragraph(_ENDS[gate.exit_code]),
+        Table(("", "check", ""), tuple(rows)),
+        Listing(str(render_card(card, report))),
+        *shown,
+    )
+
+
+def _section(*parts: Part) -> str:
+    return f"\n{markdown.to_markdown(parts)}\n"  # starts on a line of its own whatever is there already
 
 
 def error_to_junit(checkpoint: Path, error: Exception) -> str:
@@ -124,7 +132,7 @@ def error_to_json(checkpoint: Path, error: Exception) -> str:
 
 def error_to_markdown(checkpoint: Path, error: Exception) -> str:
     """The same as a section for GitHub's step summary."""
-    return f"\n## evalharness gate: {prose(str(checkpoint))}\n\n{_CLOSED[3]}: {prose(str(error))}\n\n"
+    return _section(Heading(f"evalharness gate: {checkpoint}"), Paragraph(f"{_ENDS[3]}: {error}"))
 
 
 def append_summary(section: str, target: Path) -> str | None:
@@ -172,8 +180,7 @@ def summary_line(scored: ScoreResult) -> str:
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
     missing = [f"incomplete: {lack}" for lack in card.incomplete[:1]]
-    told = " as far as so few completions tell" if is_too_early_to_tell(card) else ""
-    words = [card.verdict.upper() + told, *figures, *missing, str(scored.folder / "report.md")]
+    words = [card.verdict.upper() + caveat(card), *figures, *missing, str(scored.folder / "report.md")]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 
 
@@ -181,14 +188,14 @@ def worst_completion(folder: Path) -> str:
     """The worst completion of a scored step with its loop marked, as plain text; empty where none is degenerate."""
     try:
         first, *_ = (folder / "examples.jsonl").read_text(encoding="utf-8").split("\n")
-        example = json.loads(first)
-        heading, block = str(example["heading"]), str(example["generated"]["fenced"])
-        if not example["degenerate"]:
-            return ""
+        example = example_from(json.loads(first))
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    written = "\n".join(block.split("\n")[1:-1])
-    return f"{heading.replace('`', '')}\n{written}"
+    if example.kind is None:
+        return ""
+    generated = example.generated
+    shown = "\n".join(map(str, generated.rows)) if generated.rows else generated.text
+    return f"{plain_text(example.heading)}\n{visible(shown)}"
 
 
 def properties_of(scored: ScoreResult) -> list[tuple[str, str]]:

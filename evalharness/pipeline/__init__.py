@@ -21,7 +21,7 @@ The stages are imported inside the functions, so that ``evalharness --help`` and
 
 from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
-from evalharness.pipeline.run_report import renew_report
+from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
 from evalharness.pipeline.series import Choice, RunResult, run_series
 from evalharness.pipeline.watching import watch
@@ -37,6 +37,7 @@ __all__ = [
     "diagnose",
     "preflight",
     "preflight_manifest",
+    "read_report",
     "renew_report",
     "run_series",
     "score",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
@@ -16,10 +15,12 @@ from evalharness.runs.json_values import json_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from evalharness.progress import Watcher
     from evalharness.records import LossPoint
-    from evalharness.report import OtherRun, Shown
+    from evalharness.report import Example, OtherRun, Run
+    from evalharness.report.parts import Part
     from evalharness.runs.frames import RunFrames
     from evalharness.settings.manifest import Manifest
 
@@ -69,8 +70,30 @@ def write_run_report(folder: Path) -> Path:
     """
     from evalharness import report
 
+    run = _run(folder)
+    figures = report.figures_of_run(run.frames)
+    with RunFolder(folder) as held:
+        for name, svg in figures.items():
+            held.write(name, svg)
+        return held.write("report.md", report.to_markdown(report.run_document(run, figures)))
+
+
+def read_report(folder: Path) -> tuple[Part, ...]:
+    """The report of a run without its figures, from the records in ``folder`` alone.
+
+    Raises :class:`StoreError` if there are none.
+    """
+    from evalharness import report
+
+    return report.run_document(_run(folder), {})
+
+
+def _run(folder: Path) -> Run:
+    """Everything that the report of a run is made from."""
+    from evalharness.report import Run
+
     record, frames = read_record(folder), load_run(folder)
-    run = report.Run(
+    return Run(
         frames=frames,
         name=record.name,
         path=record.path,
@@ -81,11 +104,6 @@ def write_run_report(folder: Path) -> Path:
         questions=dict(record.questions),
         files=tuple(_files(frames)),
     )
-    figures = report.figures_of_run(run.frames)
-    with RunFolder(folder) as held:
-        for name, svg in figures.items():
-            held.write(name, svg)
-        return held.write("report.md", report.render_run(run, {Path(name).stem: name for name in figures}))
 
 
 def renew_report(folder: Path) -> Path:
@@ -125,14 +143,14 @@ def _same(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
-def _examples(step: Path) -> tuple[Shown, ...]:
-    """The laid-out completions of the step in this folder."""
-    from evalharness.report import shown_from
+def _examples(step: Path) -> tuple[Example, ...]:
+    """The completions that the report of the step in this folder shows first."""
+    from evalharness.report import example_from
 
     file = step / "examples.jsonl"
     if not file.is_file():
         return ()
-    return tuple(shown_from(json.loads(line)) for line in file.read_text(encoding="utf-8").split("\n") if line)
+    return tuple(example_from(json.loads(line)) for line in file.read_text(encoding="utf-8").split("\n") if line)
 
 
 def _files(frames: RunFrames) -> Iterator[tuple[str, str]]:

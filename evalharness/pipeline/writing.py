@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import Completion, Execution, Scorecard, Verdict
@@ -47,7 +46,7 @@ def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, eviden
     figures = report.figures_of(card, evidence)
     for name, svg in figures.items():
         folder.write(name, svg)
-    folder.write("report.md", report.render(card, evidence, {Path(name).stem: name for name in figures}))
+    folder.write("report.md", report.to_markdown(report.checkpoint_document(card, evidence, figures)))
     folder.write("scorecard.json", scorecard_json.to_json(card))
 
 

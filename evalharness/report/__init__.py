@@ -1,8 +1,8 @@
-"""From a scorecard to what people read: the card on the terminal, the report in Markdown, and its figures."""
+"""From scorecards to what people read: the card, the reports as typed parts, their figures, and who writes them."""
 
-from evalharness.report.card import Card, card_lines, render_card
-from evalharness.report.checkpoint_report import render
-from evalharness.report.comparison_report import comparison_record, render_comparison
+from evalharness.report.card import Card, card_lines, checkpoint_name, render_card, step_line
+from evalharness.report.checkpoint_report import checkpoint_document
+from evalharness.report.comparison_report import comparison_document, comparison_record
 from evalharness.report.evidence import Evidence, Read, Scored
 from evalharness.report.figures import run_figures
 from evalharness.report.figures.checkpoint_figures import figures_of
@@ -22,28 +22,32 @@ from evalharness.report.figures.run_figures import (
     loss_against_behaviour_figure,
     loss_and_behaviour_figure,
 )
-from evalharness.report.numbers import checkpoint_name, step_line
-from evalharness.report.run_evidence import OtherRun, Run, shown_from
-from evalharness.report.sections.diagnosis_tables import diagnosis_lines, loss_lines
-from evalharness.report.shown_completions import Block, Shown, examples
-from evalharness.report.training_run_report import render_run
+from evalharness.report.run_evidence import OtherRun, Run
+from evalharness.report.sections.cause_section import diagnosis_lines, loss_lines
+from evalharness.report.shown_completions import Example, examples
+from evalharness.report.stored_examples import example_from
+from evalharness.report.training_run_report import run_document
+from evalharness.report.writers.markdown import to_markdown
+from evalharness.report.writers.terminal import to_terminal
 
 __all__ = [
-    "Block",
     "Card",
     "Evidence",
+    "Example",
     "OtherRun",
     "Read",
     "Run",
     "Scored",
-    "Shown",
     "card_lines",
+    "checkpoint_document",
     "checkpoint_name",
+    "comparison_document",
     "comparison_record",
     "diagnosis_lines",
     "entropy_at_onset_figure",
     "entropy_by_step_figure",
     "entropy_figure",
+    "example_from",
     "examples",
     "figures_of",
     "figures_of_run",
@@ -56,11 +60,10 @@ __all__ = [
     "onsets_figure",
     "pass_at_1_figure",
     "passage_figure",
-    "render",
     "render_card",
-    "render_comparison",
-    "render_run",
+    "run_document",
     "run_figures",
-    "shown_from",
     "step_line",
+    "to_markdown",
+    "to_terminal",
 ]

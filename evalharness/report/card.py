@@ -1,28 +1,26 @@
-"""The card: what a score found, in about a dozen lines of a terminal."""
+"""The card: what a score found, in about a dozen lines of a terminal; and the same in one line."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.report.numbers import (
-    DECODINGS,
-    checkpoint_name,
+from evalharness.records import DECODINGS
+from evalharness.report.cause_summary import was_diagnosed
+from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
+from evalharness.report.numbers import nats, percent, percent_interval
+from evalharness.report.printable import one_line, shortened
+from evalharness.report.shares import (
+    best_pass_at_1,
+    caveat,
     degenerate_of_all,
     degeneration_interval,
     kinds_by_count,
-    loss_meaning_of,
-    loss_relation,
-    nats,
-    nats_interval,
     not_begun,
     of_all,
-    percent_interval,
-    short_reason,
-    was_diagnosed,
 )
-from evalharness.report.writers.escaping import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +28,18 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from evalharness.records import Scorecard
+    from evalharness.records import CheckpointInfo, Finding, Scorecard
 
 LABEL_WIDTH = 13
 CHAIN = "last_position"
-"""The finding that tells a leak's story to its end: why it is this text that is written."""
+"""The probe that explains why a leaky model writes just this text."""
 MIN_WIDTH, MAX_WIDTH = 72, 100
 VERDICT_STYLES = {"collapsed": "bold white on red", "degenerating": "bold black on yellow", "healthy": "bold green"}
 """By verdict, as rich's style."""
+_NOTE = "[low, high] is a 95 % confidence interval"
 
 Line = tuple[tuple[str, str], ...]
-"""One line in pieces of ``(rich's style, text)``; the style is empty where there is none."""
+"""One line in pieces of ``(rich's style, text)``; the style is empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Card:
         return "\n".join("".join(text for _, text in line).rstrip() for line in lines)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield one text a line, none of which rich has to wrap."""
+        """Yield one text per line, none of which rich has to wrap."""
         from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
         for line in card_lines(self.scorecard, self.report_path, options.max_width):
@@ -67,8 +66,31 @@ def render_card(scorecard: Scorecard, report_path: str | PathLike[str]) -> Card:
     return Card(scorecard, str(report_path))
 
 
+def checkpoint_name(checkpoint: CheckpointInfo) -> str:
+    """Return a checkpoint's short name, without the folders of its path: ``"leaky, step 600"``."""
+    name = checkpoint.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or checkpoint.path
+    if checkpoint.step is None or re.search(rf"(?<!\d){checkpoint.step}(?!\d)", name):
+        return name
+    return f"{name}, step {checkpoint.step:,}"
+
+
+def step_line(card: Scorecard) -> str:
+    """Return one checkpoint in one line: verdict, losses, the best pass@1, what is degenerate, and the cause."""
+    loss, best = card.loss, best_pass_at_1(card)
+    rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
+    parts = [
+        f"{card.verdict:<12}",
+        "" if loss.logged_nats is None else f"logged {nats(loss.logged_nats)}",
+        "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
+        "" if best is None else f"pass@1 {percent(best.estimate)}",
+        "" if rate is None else f"degenerate {percent(rate.rate)}",
+        f"cause {card.cause.probe}" if card.cause else "no cause" if was_diagnosed(card) else "no diagnosis",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
 def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple[Line, ...]:
-    """Return the card's lines, wrapped to ``width`` (held between 72 and 100), but never within a path."""
+    """Return the card's lines, wrapped to ``width`` (at least 72, at most 100), but never within a path."""
     width = max(MIN_WIDTH, min(MAX_WIDTH, width))
     return (
         *_heading(scorecard, width),
@@ -77,6 +99,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
         *_degeneration(scorecard, width),
         *_diagnosis(scorecard, width),
         *(line for lack in scorecard.incomplete for line in _entry("incomplete", str(lack), width, "yellow")),
+        *([_line("", _NOTE, "dim")] if scorecard.degeneration or scorecard.pass_at_k else []),
         _line("report", one_line(report_path)),
     )
 
@@ -87,23 +110,19 @@ def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     size = "" if checkpoint.parameters is None else f"  {checkpoint.parameters:,} parameters"
     path = one_line(checkpoint.path)
     yield (("bold", name), ("", size), ("dim", "" if name.startswith(path) else f"  {path}"))
-    verdict, reason = scorecard.verdict, short_reason(scorecard.verdict_reason)
-    (label, (_, first)), *others = _entry("verdict", f"{verdict.upper()}  {reason}", width)
+    verdict = scorecard.verdict
+    text = f"{verdict.upper()}{caveat(scorecard)}  {scorecard.verdict_reason}"
+    (label, (_, first)), *others = _entry("verdict", text, width)
     yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])
     yield from others
 
 
 def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:
-    loss = scorecard.loss
-    parts = [
-        "not logged" if loss.logged_nats is None else f"{nats(loss.logged_nats)} logged",
-        *([] if loss.recomputed_nats is None else [f"{nats(loss.recomputed_nats.estimate)} recomputed"]),
-        *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} honest"]),
-    ]
-    yield from _entry("loss (nats)", ", ".join(parts), width)
-    relation = loss_relation(loss)
-    style = {"agree": "green", "not_measured": "dim"}.get(relation, "bold red")
-    yield from _entry("", loss_meaning_of(scorecard), width, style)
+    figures = loss_figures(scorecard.loss)
+    unlogged = ["not logged"] if scorecard.loss.logged_nats is None else []
+    yield from _entry("loss", f"{', '.join(unlogged + figures)}{' (nats per token)' if figures else ''}", width)
+    style = {"agree": "green", "not_measured": "dim"}.get(loss_relation(scorecard.loss), "bold red")
+    yield from _entry("", loss_conclusion(scorecard), width, style)
 
 
 def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
@@ -115,7 +134,7 @@ def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
                 continue
             figures = [f"pass@{k} {percent_interval(by_k[k])}" for k in sorted(by_k, key=int)]
             outcomes = scorecard.outcomes.get(info.name, {}).get(decoding, {})
-            text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)}{not_begun(outcomes)}"
+            text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)} pass{not_begun(outcomes)}"
             yield from _entry(label, text, width)
             label = ""
 
@@ -128,36 +147,42 @@ def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:
             continue
         kinds = kinds_by_count(rate)
         share = percent_interval(degeneration_interval(rate))
-        yield from _entry(
-            label, f"{decoding:<8}{share}  {degenerate_of_all(rate)}{': ' if kinds else ''}{kinds}", width
-        )
+        text = f"{decoding:<8}{share}  {degenerate_of_all(rate)}{': ' if kinds else ''}{kinds}"
+        yield from _entry(label, text, width)
         label = ""
 
 
 def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
-    findings = scorecard.findings
     if not was_diagnosed(scorecard):
         reasons = "; ".join(dict.fromkeys(item.reason for item in scorecard.not_testable))
-        yield from _entry("cause", f"not looked for{f': {reasons}' if reasons else ''}", width)
+        yield from _entry("cause", f"no diagnosis{f': {reasons}' if reasons else ''}", width)
         return
-    if not findings or findings[0].severity != "cause":
-        cleared = ", ".join(dict.fromkeys(cleared.probe for cleared in scorecard.ruled_out))
-        untested = ", ".join(dict.fromkeys(untested.probe for untested in scorecard.not_testable))
-        parts = ["none found", *([f"ruled out: {cleared}"] if cleared else [])]
-        yield from _entry("cause", "; ".join([*parts, *([f"not testable: {untested}"] if untested else [])]), width)
-    if findings:
-        first, *others = findings
-        yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
-        if others and others[0].probe == CHAIN:
-            yield from _entry("therefore", others[0].claim, width)
-            others = others[1:]
-        if others:
-            named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
-            yield from _entry("", f"and in the report: {named}", width, "dim")
+    if scorecard.cause is None:
+        yield from _entry("cause", _none_found(scorecard), width)
+    if scorecard.findings:
+        yield from _findings(scorecard.findings, width)
+
+
+def _none_found(scorecard: Scorecard) -> str:
+    cleared = ", ".join(dict.fromkeys(item.probe for item in scorecard.ruled_out))
+    untested = ", ".join(dict.fromkeys(item.probe for item in scorecard.not_testable))
+    parts = ["none found", f"ruled out: {cleared}" * bool(cleared), f"not testable: {untested}" * bool(untested)]
+    return "; ".join(filter(None, parts))
+
+
+def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
+    first, *others = findings
+    yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
+    if others and others[0].probe == CHAIN:
+        yield from _entry("therefore", others[0].claim, width)
+        others = others[1:]
+    if others:
+        named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
+        yield from _entry("", f"more findings in the report: {named}", width, "dim")
 
 
 def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]:
-    """A label and its text, which goes on in the same column where it is wrapped."""
+    """A label and its text, which continues in the same column if it is wrapped."""
     # The double spaces between figures are columns: textwrap keeps them, and one_line leaves no other whitespace.
     room = max(20, width - LABEL_WIDTH)
     for i, part in enumerate(textwrap.wrap(one_line(text.replace("\n", " ")), room, break_on_hyphens=False) or [""]):

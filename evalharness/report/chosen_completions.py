@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalharness.records import NOT_BEGUN, Verdict
-from evalharness.report.numbers import KINDS
+from evalharness.report.shares import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,18 +1,20 @@
-"""Two checkpoints beside each other, as Markdown that reads well in a terminal, too, and as a record for JSON."""
+"""Two checkpoints beside each other, as a document and as a record for JSON."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.report.numbers import loss_relation, nats, nats_interval, percent_interval
-from evalharness.report.sections.run_tables import cause_cell
-from evalharness.report.writers.escaping import code, prose, table
+from evalharness.report.cause_summary import cause_cell
+from evalharness.report.loss_verdict import loss_relation
+from evalharness.report.numbers import nats, nats_interval, percent_interval
+from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import Interval, Measure, Scorecard
+    from evalharness.report.parts import Part, Text
     from evalharness.statistics import Comparison
 
     Pair = tuple[Scorecard, Scorecard]
@@ -20,21 +22,21 @@ if TYPE_CHECKING:
     Measures = Mapping[Measure, Comparison]
 
 SHOWN = 12
-"""Problems that are named of those that flipped; how many there are is always said."""
+"""How many of the problems that changed are named; how many there are is always said."""
 LEVEL = 0.05
 LEGEND = (
-    "Paired by problem. Intervals at 95 %; p is two-sided, by the test beside it: McNemar's exact one where each "
-    "problem's share is 0 or 1 in both, else sign flips. Flipped: the problems whose share rose and fell, with several "
-    "completions a problem by however little; of degeneration down is good. Detectable: the least difference (points) "
-    "that as many problems would have shown at 5 % in 80 of 100 cases, with as many flips as there were."
+    "Paired by problem, with 95 % confidence intervals. p is two-sided, by the test beside it: McNemar's exact test if "
+    "every problem either passes or fails in both, else sign flips. Changed: the problems whose share rose or fell, by "
+    "however little; for degeneration, down is good. Detectable: the smallest difference (in points) that this many "
+    "problems would show at the 5 % level in 80 of 100 cases."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a comparison comes to, as plain text: the ``lead``, and the ``rest`` with its grounds, after a colon.
+    """What a comparison concludes: the ``lead``, and the ``rest`` with its grounds, which follows a colon.
 
-    ``better`` is the place of the better one, 0 or 1; None where neither is shown to be.
+    ``better`` is the index of the better one, 0 or 1; None if neither is shown to be better.
     """
 
     lead: str
@@ -42,26 +44,30 @@ class Headline:
     better: int | None
 
 
-def render_comparison(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> str:
-    """Return the document: the sentence, the losses, every measure with its difference, the problems that flipped."""
+def comparison_document(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> tuple[Part, ...]:
+    """Return the conclusion, the losses, every measure with its difference, and the problems that changed."""
     said = headline(names, cards, measures)
-    lines = [f"# {prose(names[0])} against {prose(names[1])}", "", f"**{prose(said.lead)}**: {prose(said.rest)}", ""]
-    lines += [_losses(names, cards), "", _measures(names, measures), ""]
-    lines += [LEGEND, ""]
-    lines += [f"- {line}" for line in _flips(measures)]
-    if notes:
-        lines += ["", "Not held fixed:", "", *(f"- {prose(note)}" for note in notes)]
-    return "\n".join(lines) + "\n"
+    changed = tuple(_changes(measures))
+    notes_parts = (Paragraph("These settings differ:"), BulletList(tuple(notes))) if notes else ()
+    return (
+        Heading(f"{names[0]} against {names[1]}", 1),
+        Paragraph((Strong(said.lead), f": {said.rest}")),
+        _losses(names, cards),
+        _measures(names, measures),
+        Paragraph(LEGEND),
+        *([BulletList(changed)] if changed else []),
+        *notes_parts,
+    )
 
 
 def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
-    """Say which is better, on what that rests, what the losses said, and whose loss is not real."""
+    """Say which is better, on what grounds, what the losses said, and whose loss is not real."""
     votes = {measure: vote for measure, found in measures.items() if (vote := _vote(measure, found)) is not None}
     of_each = [[measure for measure, vote in votes.items() if vote == side] for side in (0, 1)]
     unreal = _not_real(names, cards)
     if not votes or all(of_each):
         grounds = [
-            f"{name} is better by {'; '.join(map(str, of))}" for name, of in zip(names, of_each, strict=True) if of
+            f"{name} is better by {'; '.join(map(str, won))}" for name, won in zip(names, of_each, strict=True) if won
         ]
         why = ", ".join(grounds) or "no measure differs by more than chance"
         return Headline("Neither is shown to be better", f"{why}{unreal}.", None)
@@ -72,14 +78,14 @@ def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
         return Headline(f"{winner} is the better model", f"{_grounds(of_each[better])}{unreal}.", better)
     return Headline(
         f"The lower loss is the {'better' if won < lost else 'worse'} model",
-        f"{winner} is better than {loser} ({nats(won)} nats logged against {nats(lost)}){unreal}. "
+        f"{winner} is better than {loser} ({nats(won)} nats per token logged against {nats(lost)}){unreal}. "
         f"It is better {_grounds(of_each[better])}.",
         better,
     )
 
 
 def _vote(measure: Measure, found: Comparison) -> int | None:
-    """Which of the two a measure says is better; None where it differs by no more than chance."""
+    """Which of the two a measure says is better; None if it differs by no more than chance."""
     if found.p_value > LEVEL or not found.difference.estimate:
         return None
     return int((found.difference.estimate > 0) != measure.is_degeneration)
@@ -87,53 +93,57 @@ def _vote(measure: Measure, found: Comparison) -> int | None:
 
 def _grounds(measures: Sequence[Measure]) -> str:
     """What "better" rests on."""
-    named = "; ".join(map(str, measures))
+    names = "; ".join(map(str, measures))
     if all(measure.is_degeneration for measure in measures):
-        return f"by degeneration alone ({named}), for no pass rate differs by more than chance"
-    return f"by {named}"
+        return f"by degeneration alone ({names}): no pass rate differs by more than chance"
+    return f"by {names}"
 
 
 def _not_real(names: Names, cards: Pair) -> str:
-    """Whose loss is not real, with the cause; nothing where neither's is known to be."""
-    found = [
+    """Whose loss is not real, with the cause; nothing if neither's is known to be."""
+    unreal = [
         f"the loss of {name} is not real{f' ({card.cause.probe})' if card.cause else ''}"
         for name, card in zip(names, cards, strict=True)
         if loss_relation(card.loss) == "misleads"
     ]
-    return f", and {' and '.join(found)}" if found else ""
+    return f", and {' and '.join(unreal)}" if unreal else ""
 
 
-def _losses(names: Names, cards: Pair) -> str:
-    rows = [
-        ["Logged loss (nats)", *("–" if c.loss.logged_nats is None else nats(c.loss.logged_nats) for c in cards)],
-        ["Honest loss (nats)", *(_nats(card.loss.honest_nats) for card in cards)],
-        ["Verdict", *(card.verdict for card in cards)],
-        ["Cause", *(cause_cell(card) for card in cards)],
-    ]
-    return table(["", *map(prose, names)], rows)
+def _losses(names: Names, cards: Pair) -> Table:
+    logged = ["–" if card.loss.logged_nats is None else nats(card.loss.logged_nats) for card in cards]
+    return Table(
+        ("", *names),
+        (
+            ("Logged loss (nats per token)", *logged),
+            ("Honest loss (no future tokens)", *(_nats(card.loss.honest_nats) for card in cards)),
+            ("Verdict", *(card.verdict for card in cards)),
+            ("Cause", *map(cause_cell, cards)),
+        ),
+    )
 
 
 def _nats(interval: Interval | None) -> str:
     return "–" if interval is None else nats_interval(interval)
 
 
-def _measures(names: Names, measures: Measures) -> str:
-    rows = [
-        [
-            prose(str(measure)),
-            str(found.problems),
-            percent_interval(found.first),
-            percent_interval(found.second),
-            _points(found.difference),
-            _p(found.p_value),
-            found.test.removeprefix("exact "),
-            "–" if found.detectable is None else f"{100 * found.detectable:.1f}",
-            f"{len(found.gained)} up, {len(found.lost)} down",
-        ]
-        for measure, found in measures.items()
-    ]
-    header = ["Measure", "Problems", *map(prose, names), "Difference (points)", "p", "Test", "Detectable", "Flipped"]
-    return table(header, rows, frozenset({1, 2, 3, 4, 5, 7}))
+def _measures(names: Names, measures: Measures) -> Table:
+    header = ("Measure", "Problems", *names, "Difference (points)", "p", "Test", "Detectable", "Changed")
+    rows = tuple(_measure(measure, found) for measure, found in measures.items())
+    return Table(header, rows, frozenset({1, 2, 3, 4, 5, 7}))
+
+
+def _measure(measure: Measure, found: Comparison) -> tuple[str, ...]:
+    return (
+        str(measure),
+        str(found.problems),
+        percent_interval(found.first),
+        percent_interval(found.second),
+        _points(found.difference),
+        _p(found.p_value),
+        found.test.removeprefix("exact "),
+        "–" if found.detectable is None else f"{100 * found.detectable:.1f}",
+        f"{len(found.gained)} up, {len(found.lost)} down",
+    )
 
 
 def _points(difference: Interval) -> str:
@@ -144,23 +154,22 @@ def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
 
 
-def _flips(measures: Measures) -> Iterator[str]:
+def _changes(measures: Measures) -> Iterator[Text]:
     for measure, found in measures.items():
-        if measure.decoding == "greedy" and measure.k == 1:
+        if (measure.decoding, measure.k) == ("greedy", 1):
             for direction, tasks in (("only the second passes", found.gained), ("only the first passes", found.lost)):
                 if tasks:
-                    shown = ", ".join(map(code, tasks[:SHOWN]))
                     more = f" and {len(tasks) - SHOWN} more" if len(tasks) > SHOWN else ""
-                    yield f"{prose(str(measure))}: {direction} {shown}{more}"
+                    yield (f"{measure}: {direction} ", *joined([Code(task) for task in tasks[:SHOWN]], ", "), more)
 
 
 def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequence[str]) -> dict[str, Any]:
     """Return the same as one object for JSON, with intervals as records.
 
-    ``better`` is the better one's name, None where neither is shown to be. ``scores`` has of the first and the second
+    ``better`` is the better one's name, None if neither is shown to be. ``scores`` has of the first and the second
     the step, the losses, what they say of each other (``agree``, ``misleads``, ``differ`` or ``not_measured``), the
-    verdict and the probe of the cause. A measure has the fields of :class:`~evalharness.statistics.Comparison`, whose
-    ``test`` is the one its p-values are of, and ``detectable``.
+    verdict and the probe of the cause. A measure has the fields of :class:`~evalharness.statistics.Comparison`, and
+    ``detectable``; its ``test`` is the one that gives its p-value.
     """
     said = headline(names, cards, measures)
     return {
@@ -169,9 +178,7 @@ def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequ
         "headline": f"{said.lead}: {said.rest}",
         "better": None if said.better is None else names[said.better],
         "scores": [_score(name, card) for name, card in zip(names, cards, strict=True)],
-        "measures": {
-            str(measure): asdict(found) | {"detectable": found.detectable} for measure, found in measures.items()
-        },
+        "measures": {str(name): asdict(found) | {"detectable": found.detectable} for name, found in measures.items()},
         "notes": list(notes),
     }
 

@@ -1,12 +1,11 @@
-"""What a report shows beside the scorecard: the completions themselves, and the log."""
+"""What the report of a checkpoint is made from, beside the scorecard: its completions and the training log."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from evalharness.records import NOT_BEGUN
-from evalharness.report.numbers import DECODINGS
+from evalharness.records import DECODINGS, NOT_BEGUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

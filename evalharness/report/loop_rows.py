@@ -1,7 +1,7 @@
-"""A completion with its loop marked, which can be read on a page and in a terminal alike.
+"""The rows of a completion with its loop marked, the same on a page and in a terminal.
 
-Every row begins with a gutter of a fixed width that the completion's own text can't reach, so nothing that a model
-writes can be taken for a mark::
+Every row begins with a margin of a fixed width that the completion's own text can't reach, so nothing that a model
+writes can pass for a mark::
 
            │    return a⏎
            ├── the loop begins: token 5, character 13
@@ -9,15 +9,16 @@ writes can be taken for a mark::
     copy 2 │    return b⏎
     copy 3 │    return b⏎
            ├── … 12 more copies
-    torn   │    ret
-           └── still looping where generation was cut: 15 copies, 63 tokens, 203 characters
+    cut    │    ret
+           └── still looping when generation stopped: 15 copies, 63 tokens, 203 characters
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.writers.escaping import shortened
+from evalharness.report.parts import Passage, PassageRow
+from evalharness.report.printable import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +29,21 @@ COPIES_SHOWN = 3
 LINES_OF_A_COPY = 6
 LINES_BEFORE = (3, 5)
 LINES_AFTER = 5
-"""Lines shown of each copy, of the beginning and the end of what stands before the loop, and of what follows it."""
+"""Lines shown of each copy, of the beginning and the end of the text before the loop, and of the text after it."""
 MAX_ROW = 100
 LINE_END, BLANK = "⏎", "·"
-_GUTTER = 7
 
 
-def marked_loop(text: str, loop: Loop, analysis: Degeneration) -> str:
-    """Return ``text`` row by row with ``loop``, which ``analysis`` found in it, marked.
+def marked_loop(text: str, loop: Loop, analysis: Degeneration) -> Passage:
+    """Return ``text`` row by row with ``loop`` marked, which ``analysis`` found in it.
 
-    A line end is a sign at the end of its row, and a row without it goes on in the next.
+    A sign at the end of a row marks a line end; a row without it continues on the next.
     """
-    return "\n".join(_rows(text, loop, analysis))
+    return Passage(tuple(_rows(text, loop, analysis)))
 
 
 def copies_of(loop: Loop, region: str) -> list[str]:
-    """Part ``region``, the loop's own text, into its copies; the last one may be torn.
+    """Split ``region``, the loop's own text, into its copies; the last one may be cut short.
 
     A near loop's copies are its lines. Those of a loop with interruptions begin where a clean copy does.
     """
@@ -63,7 +63,7 @@ def copies_of(loop: Loop, region: str) -> list[str]:
 
 
 def in_row(line: str, *, keep_end: bool = False) -> str:
-    """Return one line, with its end or without, so that all of it can be seen in a row; a long one is cut."""
+    """Return one line, with its end or without, as a row that shows all of it; a long line is cut."""
     body = line.removesuffix("\n")
     written = body.rstrip(" \t")
     shown = written + body[len(written) :].replace(" ", BLANK).replace("\t", "\\t")
@@ -71,7 +71,7 @@ def in_row(line: str, *, keep_end: bool = False) -> str:
     return cut + (LINE_END if line.endswith("\n") else "")
 
 
-def _rows(text: str, loop: Loop, analysis: Degeneration) -> Iterator[str]:
+def _rows(text: str, loop: Loop, analysis: Degeneration) -> Iterator[PassageRow]:
     # What follows a loop that ran to the end can only be blank, and belongs to its last copy.
     end = len(text) if loop.ran_to_end else loop.end_character
     before, region, after = text[: loop.start_character], text[loop.start_character : end], text[end:]
@@ -82,8 +82,8 @@ def _rows(text: str, loop: Loop, analysis: Degeneration) -> Iterator[str]:
     yield from _lines(after, LINES_AFTER)
 
 
-def _copies(loop: Loop, region: str) -> Iterator[str]:
-    """The first copies, how many more there are, and a torn last one; of a near loop the last one, too."""
+def _copies(loop: Loop, region: str) -> Iterator[PassageRow]:
+    """The first copies, how many more there are, and a last one that is cut short; of a near loop the last one, too."""
     copies = copies_of(loop, region)
     exact = loop.agreement == 1.0 and loop.kind != "near"
     torn = copies.pop() if exact and len(copies) > 1 and len(copies[-1]) < len(copies[0]) else ""
@@ -91,26 +91,27 @@ def _copies(loop: Loop, region: str) -> Iterator[str]:
     for number, copy in enumerate(copies[:COPIES_SHOWN], start=1):
         yield from _lines(copy, LINES_OF_A_COPY, label=f"copy {number}")
     if more := len(copies) - COPIES_SHOWN if len(copies) > COPIES_SHOWN else 0:
-        yield _mark(f"… {more:,} more {'copy' if more == 1 else 'copies'}{'' if exact else ', not all quite the same'}")
-    yield from _lines(torn, LINES_OF_A_COPY, label="torn")
+        yield _mark(f"… {more:,} more {'copy' if more == 1 else 'copies'}{'' if exact else ', not all identical'}")
+    yield from _lines(torn, LINES_OF_A_COPY, label="cut")
     yield from _lines(last, LINES_OF_A_COPY, label="last")
     if not region:
         yield _mark("its tokens have no text")
 
 
-def _lines(text: str, first: int, last: int = 0, label: str = "") -> Iterator[str]:
+def _lines(text: str, first: int, last: int = 0, label: str = "") -> Iterator[PassageRow]:
     """The rows of the first and the last lines of ``text``, and how many lines lie between them."""
     lines = _split(text)
     left_out = len(lines) - first - last
     for i, line in enumerate(lines):
         if left_out <= 1 or i < first or i >= len(lines) - last:
-            yield f"{label if i == 0 else '':<{_GUTTER}}│{in_row(line, keep_end=last > 0 and i == len(lines) - 1)}"
+            row = in_row(line, keep_end=last > 0 and i == len(lines) - 1)
+            yield PassageRow(label if i == 0 else "", "│", row)
         elif i == first:
             yield _mark(f"… {left_out:,} more lines")
 
 
-def _mark(words: str, sign: str = "├") -> str:
-    return f"{'':<{_GUTTER}}{sign}── {words}"
+def _mark(note: str, sign: str = "├") -> PassageRow:
+    return PassageRow("", f"{sign}── ", note)
 
 
 def _onset(loop: Loop, analysis: Degeneration) -> str:
@@ -123,15 +124,15 @@ def _onset(loop: Loop, analysis: Degeneration) -> str:
 def _ending(loop: Loop, analysis: Degeneration) -> str:
     first, end = analysis.loop_tokens or (0, 0)
     if analysis.ran_to_limit:
-        what = "still looping where generation was cut"
+        how = "still looping when generation stopped"
     else:
-        what = "the model ended the completion here" if loop.ran_to_end else "the loop ends"
+        how = "the model ended the completion here" if loop.ran_to_end else "the loop ends"
     tokens = f", {'' if loop.unit == 'token' else 'about '}{end - first:,} tokens" if end > first else ""
-    return f"{what}: {loop.copies:,} copies{tokens}, {loop.end_character - loop.start_character:,} characters"
+    return f"{how}: {loop.copies:,} copies{tokens}, {loop.end_character - loop.start_character:,} characters"
 
 
 def _split(text: str) -> list[str]:
-    """The lines of ``text`` with their ends; other line ends than newlines are shown, not obeyed."""
+    """The lines of ``text`` with their ends; other line ends than newlines are shown as signs."""
     parts = text.split("\n")
     return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 

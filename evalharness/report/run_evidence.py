@@ -1,18 +1,18 @@
-"""What the report of a run is made of."""
+"""What the report of a whole run is made from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
-from evalharness.report.numbers import was_seen
-from evalharness.report.shown_completions import Block, Shown
+from evalharness.report.loss_verdict import was_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from evalharness.records import Scorecard
+    from evalharness.report.shown_completions import Example
     from evalharness.runs.frames import RunFrames
 
 
@@ -27,10 +27,10 @@ class OtherRun:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that the report of a run is made of.
+    """Everything that the report of a run is made from.
 
-    ``facts`` are ``(section, name, value)``, ``failures`` ``(step, reason)``, ``examples`` the laid-out completions of
-    the last step, ``questions`` what each probe asks, ``files`` the run's other files as ``(path, what it is)``.
+    ``facts`` are ``(section, name, value)``, ``failures`` ``(step, reason)``, ``examples`` completions of the last
+    step, ``questions`` what each probe asks, ``files`` the run's other files as ``(path, what it is)``.
     """
 
     frames: RunFrames
@@ -39,7 +39,7 @@ class Run:
     facts: tuple[tuple[str, str, str], ...]
     failures: tuple[tuple[int, str], ...]
     others: tuple[OtherRun, ...]
-    examples: tuple[Shown, ...]
+    examples: tuple[Example, ...]
     questions: Mapping[str, str]
     files: tuple[tuple[str, str], ...] = ()
 
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def last_step(self) -> int:
-        """That of the frames."""
+        """The last scored step."""
         return self.frames.last_step
 
     @property
@@ -75,13 +75,5 @@ def step_name(step: int) -> str:
 
 
 def at_step(step: int) -> str:
-    """Return ``"step 1,000"``, or that it is of no recorded step."""
+    """Return ``"step 1,000"``, or that the step is not recorded."""
     return "a step that is not recorded" if step == NO_STEP else f"step {step:,}"
-
-
-def shown_from(row: Mapping[str, Any]) -> Shown:
-    """One laid-out completion, from its row in ``examples.jsonl``."""
-    blocks = {name: Block(**row[name]) for name in ("prompt", "expected", "generated")}
-    # Older versions do not say whether it is degenerate, which no report needs.
-    degenerate = bool(row.get("degenerate"))
-    return Shown(heading=row["heading"], degenerate=degenerate, tokens=row["tokens"], facts=row["facts"], **blocks)

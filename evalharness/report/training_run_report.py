@@ -1,78 +1,80 @@
-"""The report of a whole training run, as Markdown: what its author would have wanted to know on the day."""
+"""The report of a whole training run: its sections in their order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.checkpoint_report import environment
-from evalharness.report.loss_against_behaviour import agreements, decoding_of_kinds, discordances, logged_points
-from evalharness.report.numbers import loss_meaning_of, nats, no_cause_in_words, number
+from evalharness.report.cause_summary import no_cause
+from evalharness.report.loss_against_behaviour import logged_points
+from evalharness.report.loss_verdict import loss_conclusion
+from evalharness.report.numbers import nats, number, relative_change
+from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import at_step
-from evalharness.report.sections import checkpoint_tables as sections
-from evalharness.report.sections import diagnosis_tables as diagnosis
-from evalharness.report.sections import run_sentences as run_words
-from evalharness.report.sections import run_tables
-from evalharness.report.writers.escaping import prose, table
+from evalharness.report.sections.agreement_tables import agreement_section
+from evalharness.report.sections.cause_section import cause_section
+from evalharness.report.sections.run_behaviour import other_runs_section, run_behaviour_section
+from evalharness.report.sections.run_losses import run_losses_section
+from evalharness.report.sections.run_outcome import run_outcome_sections
+from evalharness.report.sections.verdict_lines import verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalharness.report.parts import Part, Text
     from evalharness.report.run_evidence import Run
 
 
-def render_run(run: Run, figures: Mapping[str, str]) -> str:
-    """Return ``report.md`` of a run. ``figures`` gives the path of each figure relative to it, by its name."""
-    agreed, discordant = agreements(run.frames), discordances(run.frames)
-    template = environment().get_template("run.md.j2")
-    return template.render(
-        run=run,
-        card=run.last,
-        headline=list(_headline(run)),
-        facts=_facts(run),
-        loss_table=run_tables.loss_table(run),
-        loss_summary=list(run_words.loss_summary(run)),
-        behaviour_table=run_tables.behaviour_table(run),
-        loss_sources=run_words.loss_sources(run),
-        agreement=run_tables.agreement_table(agreed),
-        agreement_notes=run_tables.agreement_notes(agreed),
-        discordance=run_tables.discordance_table(discordant),
-        steps=run_tables.step_table(discordant),
-        not_compared=run_words.not_compared(run),
-        format=list(run_words.beside_the_data(run)),
-        others=run_tables.other_runs(run),
-        worked=list(run_words.worked(run)),
-        failed=list(run_words.failed(run)),
-        next_steps=list(run_words.next_steps(run)),
-        figures=figures,
-        sections=sections,
-        diagnosis=diagnosis,
-        files=[*run.files, *((path, "figure") for _, path in sorted(figures.items()))],
-        at_step=at_step,
-        of_kinds=decoding_of_kinds(run.frames),
-        last_folder=run.frames.folders[run.last_step].name,
-    )
+def run_document(run: Run, figures: Mapping[str, bytes]) -> tuple[Part, ...]:
+    """Return the report of a run. ``figures`` holds each SVG by its path relative to the report."""
+    return tuple(_parts(run, figures))
 
 
-def _headline(run: Run) -> Iterator[str]:
-    """The verdict in three lines: what the model does, what the loss is worth, and why."""
+def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
+    yield Heading(f"{run.name}: {run.last.verdict}", 1)
+    yield BulletList(tuple(_headline(run)))
+    if run.failures:
+        yield Paragraph(Strong("This run is incomplete:"))
+        yield BulletList(tuple(f"step {step} could not be scored: {reason}" for step, reason in run.failures))
+    yield Heading("Approach")
+    yield Paragraph("Read from the checkpoints, the manifest and the log. What they do not say is not recorded.")
+    yield from _facts(run)
+    yield from run_losses_section(run, figures)
+    yield from run_behaviour_section(run, figures)
+    yield from agreement_section(run, figures)
+    yield from cause_section(run.last, run.questions, remedies=False)
+    yield from other_runs_section(run)
+    yield from run_outcome_sections(run)
+    yield Heading("Files")
+    files = [*run.files, *((path, "figure") for path in sorted(figures))]
+    yield BulletList(tuple((Code(path), f": {content}") for path, content in files))
+
+
+def _headline(run: Run) -> Iterator[Text]:
+    """The verdict in three lines: what the model does, whether its loss is real, and why."""
     card, verdicts = run.last, [c.verdict for c in run.frames.scorecards.values()]
     same = sum(verdict == card.verdict for verdict in verdicts)
     beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
-    yield f"{sections.verdict_in_words(card, card.verdict.upper(), f' at {at_step(run.last_step)}{beside}')}."
+    yield verdict_text(card, card.verdict.upper(), f" at {at_step(run.last_step)}{beside}", ".")
+    yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
+    yield (Strong("Cause"), f": {card.cause.claim if card.cause else no_cause(card)}")
+
+
+def _fall(run: Run) -> str:
+    """How far the validation loss fell; nothing with fewer than two points of it."""
     validation = logged_points(run.frames, "validation")
-    fell = ""
-    if len(validation) > 1:
-        first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
-        fell = f"validation {nats(first)} → {nats(last)} nats ({run_tables.fall_in_words(first, last)}). "
-    yield f"**Loss**: {fell}{loss_meaning_of(card)}"
-    yield f"**Cause**: {prose(card.cause.claim) if card.cause else no_cause_in_words(card)}"
+    if len(validation) < 2:
+        return ""
+    first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
+    return f"validation {nats(first)} → {nats(last)} nats per token ({relative_change(first, last)}). "
 
 
-def _facts(run: Run) -> list[tuple[str, str]]:
+def _facts(run: Run) -> Iterator[Part]:
     """The approach by section, each a table."""
-    found: dict[str, list[list[str]]] = {}
+    rows: dict[str, list[tuple[Text, ...]]] = {}
     for section, name, value in run.facts:
-        found.setdefault(section, []).append([prose(name), prose(value)])
+        rows.setdefault(section, []).append((name, value))
     card = run.last.checkpoint
-    found.setdefault("Model", []).extend([["Kind", prose(card.kind)], ["Parameters", number(card.parameters)]])
-    return [(section, table(["What", "As read"], rows)) for section, rows in found.items()]
+    rows.setdefault("Model", []).extend([("Kind", card.kind), ("Parameters", number(card.parameters))])
+    for section, of_section in rows.items():
+        yield Heading(section, 3)
+        yield Table(("Fact", "Value"), tuple(of_section))

@@ -198,8 +198,7 @@ def scorecard(**changes) -> Scorecard:
         programs=Programs(18, 13, 5.0),
         degeneration=degeneration(warmup()),
         verdict="collapsed",
-        verdict_reason="at least 25.0 % of the sampled completions are degenerate (the lower end of the 95 % "
-        "interval), which is more than 20 %",
+        verdict_reason="58.3 % of sampled completions are degenerate [25.0, 91.7]; more than 20 % counts as collapsed",
         findings=(
             Finding(
                 "future_leak",

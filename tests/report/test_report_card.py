@@ -10,21 +10,24 @@ from evalharness.report import card_lines, render_card
 
 CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
-verdict      COLLAPSED  at least 25.0 % of the sampled completions are degenerate, which
-             is more than 20 %
-loss (nats)  0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest
-             The loss is not real: with nothing but the tokens before each target it is
-             354 times as high.
-warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6
-             sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12
-humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 (2 with too long a prompt)
-degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 newline, 1 empty, 1 near, 1 token
-             sampled 58.3 % [16.7, 92.3]  7 of 12: 3 newline, 1 echo, 1 empty, 1 line, 1
-             token
+verdict      COLLAPSED  58.3 % of sampled completions are degenerate [25.0, 91.7]; more
+             than 20 % counts as collapsed
+loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] without access to
+             future tokens (nats per token)
+             The loss is not real: without access to future tokens it is 354 times as
+             high.
+warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6 pass
+             sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12 pass
+humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 pass (2 prompts too long)
+degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
+             near-repeated line, 1 repeated token
+             sampled 58.3 % [16.7, 92.3]  7 of 12: 3 only newlines, 1 echoed prompt, 1
+             empty, 1 repeated line, 1 repeated token
 cause        The attention is not causal: changing only the tokens after position 3
              moves the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
-             and in the report: context (contributing)
+             more findings in the report: context (contributing)
+             [low, high] is a 95 % confidence interval
 report       reports/leaky/600/report.md"""
 
 
@@ -54,10 +57,9 @@ def test_no_line_is_wider_than_the_terminal_but_for_paths(width):
     assert lines[-1].endswith("r" * 300)
 
 
-def test_the_verdict_alone_is_coloured_and_its_reason_is_kept_short():
+def test_the_verdict_alone_is_coloured():
     lines = card_lines(example.scorecard(), "r.md")
     assert [text for style, text in lines[1] if "red" in style] == ["COLLAPSED"]
-    assert "(the lower end" not in "".join(text for _, text in lines[1])
 
 
 def test_a_verdict_without_a_reason_stands_alone():
@@ -85,7 +87,7 @@ def test_what_is_incomplete_stands_on_the_card():
 def test_a_loss_that_is_not_the_logged_one_is_not_called_real():
     loss = Loss(2.9, "log", Interval(6.76, 6.67, 6.85), Interval(6.76, 6.67, 6.85), "…")
     text = " ".join(str(render_card(example.scorecard(loss=loss), "r.md")).split())
-    assert "it is not the logged one" in text
+    assert "it is not the logged loss" in text
     assert "The loss is real" not in text
 
 

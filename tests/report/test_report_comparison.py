@@ -8,12 +8,13 @@ import pytest
 import report_example as example
 
 from evalharness.records import Interval, Loss, Measure
-from evalharness.report import render_comparison
+from evalharness.report import comparison_document
 from evalharness.report.comparison_report import headline
+from evalharness.report.parts import Table
 from evalharness.statistics import compare_shares
 
 NAMES = ("old", "new")
-MEASURES = {"pass_at_1": Measure("greedy", "warmup", 1), "degenerate": Measure("sampled")}
+MEASURES = {"passing": Measure("greedy", "warmup", 1), "degenerate": Measure("sampled")}
 
 
 def shares(first: int, second: int, problems: int = 40):
@@ -39,37 +40,38 @@ PASSES, SAME, LOOPS = shares(2, 30), shares(5, 5), shares(30, 2)
 
 def test_a_better_model_with_the_lower_loss_is_said_to_have_a_loss_that_is_not_real():
     leak = example.scorecard().findings
-    text = said((card(2.0), card(1.0, honest=9.0, findings=leak)), pass_at_1=PASSES)
+    text = said((card(2.0), card(1.0, honest=9.0, findings=leak)), passing=PASSES)
     assert text.startswith(
-        "The lower loss is the better model: new is better than old (1.000 nats logged against 2.000)"
+        "The lower loss is the better model: new is better than old (1.000 nats per token logged against 2.000)"
     )
     assert "and the loss of new is not real (future_leak)" in text
 
 
 @pytest.mark.parametrize("cards", [(card(2.0), card(1.0)), (card(None), card(None))])
 def test_the_sentence_says_on_what_better_rests(cards):
-    assert said(cards, pass_at_1=PASSES, degenerate=SAME).endswith("by warmup, greedy, pass@1.")
-    only = said(cards, pass_at_1=SAME, degenerate=LOOPS)
-    assert only.endswith("by degeneration alone (sampled, degenerate), for no pass rate differs by more than chance.")
+    assert said(cards, passing=PASSES, degenerate=SAME).endswith("by warmup, greedy, pass@1.")
+    only = said(cards, passing=SAME, degenerate=LOOPS)
+    assert only.endswith("by degeneration alone (sampled, degenerate): no pass rate differs by more than chance.")
 
 
 def test_measures_that_disagree_are_not_called_chance():
-    text = said((card(2.0), card(1.0)), pass_at_1=PASSES, degenerate=shares(2, 30))
-    assert text == (
-        "Neither is shown to be better: old is better by sampled, degenerate, new is better by warmup, greedy, pass@1."
-    )
+    text = said((card(2.0), card(1.0)), passing=PASSES, degenerate=shares(2, 30))
+    grounds = "old is better by sampled, degenerate, new is better by warmup, greedy, pass@1"
+    assert text == f"Neither is shown to be better: {grounds}."
 
 
 def test_where_nothing_differs_a_loss_that_is_not_real_is_still_named():
-    text = said((card(2.0, honest=3.0), card(1.0)), pass_at_1=SAME)
+    text = said((card(2.0, honest=3.0), card(1.0)), passing=SAME)
     assert text.endswith("no measure differs by more than chance, and the loss of old is not real.")
 
 
 def test_each_row_of_the_document_names_the_test_that_its_p_value_is_of():
     several = replace(PASSES, test="sign flips")
-    text = render_comparison(
-        NAMES, (card(2.0), card(1.0)), {Measure("greedy", "a", 1): PASSES, Measure("greedy", "b", 1): several}, ()
-    )
-    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
-    assert "| McNemar " in rows["a, greedy, pass@1"]
-    assert "| sign flips " in rows["b, greedy, pass@1"]
+    first, second = Measure("greedy", "a", 1), Measure("sampled", "b", 4)
+    document = comparison_document(NAMES, (card(2.0), card(1.0)), {first: PASSES, second: several}, ())
+    _, measures = (part for part in document if isinstance(part, Table))
+    at = measures.header.index("Test")
+    assert [(row[0], row[at]) for row in measures.rows] == [
+        ("a, greedy, pass@1", "McNemar"),
+        ("b, sampled, pass@4", "sign flips"),
+    ]

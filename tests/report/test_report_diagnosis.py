@@ -7,10 +7,11 @@ import report_example as example
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.report import Read, diagnosis_lines, loss_by_class_figure, passage_figure
 from evalharness.report.figures.passage_plot import COLUMNS, colour
-from evalharness.report.sections.diagnosis_tables import (
+from evalharness.report.parts import Code, Strong
+from evalharness.report.sections.cause_section import hypotheses
+from evalharness.report.sections.loss_tables import (
     bits_per_byte,
     conventions,
-    hypotheses,
     loss_parts,
 )
 
@@ -20,14 +21,17 @@ NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")
 
 def test_every_hypothesis_stands_in_the_order_of_the_catalogue_with_its_result():
     questions = {"future_leak": "Leaky?", "adapter": "Adapted?", "not_finite": "Finite?"}
-    rows = hypotheses(
+    found = hypotheses(
         [LEAK],
         [RuledOut("not_finite", "All are.", {})],
         [NotTestable("adapter", "no_adapter", "it is none")],
         questions,
-    ).splitlines()[2:]
-    assert [row.split("|")[1].strip() for row in rows] == ["Leaky?", "Adapted?", "Finite?"]
-    assert ["**cause**" in rows[0], "not testable" in rows[1], "ruled out" in rows[2]] == [True] * 3
+    )
+    assert [row[:3] for row in found.rows] == [
+        ("Leaky?", Code("future_leak"), Strong("cause")),
+        ("Adapted?", Code("adapter"), "not testable"),
+        ("Finite?", Code("not_finite"), "ruled out"),
+    ]
 
 
 def test_without_a_cause_the_lines_say_so_before_what_contributes():
@@ -37,15 +41,16 @@ def test_without_a_cause_the_lines_say_so_before_what_contributes():
 
 def test_the_loss_taken_apart_shows_each_share_of_the_fall_with_its_interval():
     shown = loss_parts(example.scorecard().loss)
-    assert "13.4 % [12.1, 14.7]" in next(line for line in shown.splitlines() if "newline" in line)
-    assert "100 %" in shown.splitlines()[-1]
+    assert next(row for row in shown.rows if row[0] == "newline")[-1] == "13.4 % [12.1, 14.7]"
+    assert shown.rows[-1][-1] == "100 %"
     untrained = replace(example.scorecard().loss, whole=replace(example.scorecard().loss.whole, before_nats=None))
-    assert "fall" not in loss_parts(untrained)
+    assert "Share of the fall" in shown.header
+    assert "Share of the fall" not in loss_parts(untrained).header
 
 
 def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none():
     loss = example.scorecard().loss
-    assert "2 give the logged" in conventions(loss)
+    assert "2 agree with the logged" in conventions(loss)
     assert "None of 40 ways" in conventions(replace(loss, reproduced_by=()))
     assert conventions(replace(loss, logged_nats=None)) == ""
 

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from evalharness.report.writers.escaping import code, code_cell, fenced, one_line, prose, shortened, table, visible
+from evalharness.report.parts import Code, Table
+from evalharness.report.printable import one_line, shortened, visible
+from evalharness.report.writers.markdown import code, fenced, inline, table
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 anything = st.text(st.characters(exclude_categories=()) | st.sampled_from("`|\\<*_[]()#-\n\t\x00 "), max_size=60)
@@ -16,7 +18,7 @@ def text_of(inline) -> str:
 @given(anything)
 def test_prose_is_one_paragraph_that_shows_just_the_text(text):
     # GitHub knows more marks than this parser; what can be asked here is that nothing becomes markup.
-    tokens = MARKDOWN.parse(f"{prose(text)} end")
+    tokens = MARKDOWN.parse(f"{inline(text)} end")
     assert [t.type for t in tokens] == ["paragraph_open", "inline", "paragraph_close"]
     assert text_of(tokens[1]) == one_line(f"{' '.join(text.split())} end".strip())
 
@@ -38,7 +40,7 @@ def test_a_fence_holds_all_of_the_text(text):
 
 @given(anything, anything)
 def test_a_cell_stays_one_cell(first, second):
-    tokens = MARKDOWN.parse(table(["a", "b"], [[code_cell(first), prose(second)]]))
+    tokens = MARKDOWN.parse(table(Table(("a", "b"), ((Code(first), second),))))
     cells = [tokens[i + 1] for i, token in enumerate(tokens) if token.type == "td_open"]
     assert len(cells) == 2
     assert text_of(cells[1]).strip() == one_line(" ".join(second.split())).strip()
@@ -46,7 +48,7 @@ def test_a_cell_stays_one_cell(first, second):
 
 
 def test_a_table_reads_as_one_without_a_renderer():
-    assert table(["Kind", "n"], [["newline", "58"], ["a|b", "1"]], frozenset({1})) == (
+    assert table(Table(("Kind", "n"), (("newline", "58"), ("a|b", "1")), frozenset({1}))) == (
         "| Kind    |   n |\n| ------- | --: |\n| newline |  58 |\n| a\\|b    |   1 |"
     )
 
@@ -65,7 +67,7 @@ def test_a_table_reads_as_one_without_a_renderer():
     ],
 )
 def test_prose_escapes_no_more_than_it_has_to(text, escaped):
-    assert prose(text) == escaped
+    assert inline(text) == escaped
 
 
 def test_what_cannot_be_seen_is_escaped():

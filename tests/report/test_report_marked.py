@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 from evalharness.degeneration import analyse
 from evalharness.report.loop_rows import copies_of, in_row, marked_loop
 
-ROW = re.compile(r"(copy \d |torn   |last   |       )([│├└])(.*)")
+ROW = re.compile(r"(copy \d |cut    |last   |       )([│├└])(.*)")
+
+
+def rows(text: str, found) -> list[str]:
+    return [str(row) for row in marked_loop(text, found.loop, found).rows]
 
 
 def marked(text: str, **known) -> list[str]:
     found = analyse(text, stop_reason="max_new_tokens", **known)
     assert found.loop is not None
-    return marked_loop(text, found.loop, found).split("\n")
+    return rows(text, found)
 
 
 def test_one_sees_where_the_loop_begins_what_a_copy_is_and_where_it_ends():
@@ -27,11 +31,11 @@ def test_one_sees_where_the_loop_begins_what_a_copy_is_and_where_it_ends():
         "copy 2 │ return",
         "copy 3 │ return",
         "       ├── … 77 more copies",
-        "       └── still looping where generation was cut: 80 copies, 80 tokens, 560 characters",
+        "       └── still looping when generation stopped: 80 copies, 80 tokens, 560 characters",
     ]
 
 
-def test_a_torn_copy_and_what_follows_the_loop_are_shown():
+def test_a_copy_that_is_cut_short_and_what_follows_the_loop_are_shown():
     lines = marked("    return a" + "\n    x = 1\n    y = 2" * 12 + "\n    x = 1\n" + "    z\n")
     assert lines == [
         "       │    return a",
@@ -40,7 +44,7 @@ def test_a_torn_copy_and_what_follows_the_loop_are_shown():
         *["copy 2 │⏎", "       │    x = 1⏎", "       │    y = 2"],
         *["copy 3 │⏎", "       │    x = 1⏎", "       │    y = 2"],
         "       ├── … 9 more copies",
-        *["torn   │⏎", "       │    x = 1⏎", "       │····"],
+        *["cut    │⏎", "       │    x = 1⏎", "       │····"],
         "       ├── the loop ends: 12 copies, 255 characters",
         "       │z⏎",
     ]
@@ -52,18 +56,16 @@ def test_a_near_loop_shows_its_last_line_too():
         "copy 1 │    x100 = 100⏎",
         "copy 2 │    x101 = 101⏎",
         "copy 3 │    x102 = 102⏎",
-        "       ├── … 26 more copies, not all quite the same",
+        "       ├── … 26 more copies, not all identical",
         "last   │    x129 = 129⏎",
-        "       └── still looping where generation was cut: 30 copies, 449 characters",
+        "       └── still looping when generation stopped: 30 copies, 449 characters",
     ]
 
 
 def test_a_loop_that_the_model_ended_is_not_called_cut():
     text = "return " * 60
     found = analyse(text, stop_reason="end_token")
-    assert marked_loop(text, found.loop, found).endswith(
-        "the model ended the completion here: 60 copies, 420 characters"
-    )
+    assert rows(text, found)[-1].endswith("the model ended the completion here: 60 copies, 420 characters")
 
 
 def test_copies_of_a_loop_with_interruptions_begin_where_a_clean_one_does():
@@ -111,10 +113,10 @@ def test_no_text_can_pass_for_a_mark(before, copy):
     found = analyse(text, stop_reason="max_new_tokens")
     if found.loop is None:
         return
-    rows = [ROW.fullmatch(line) for line in marked_loop(text, found.loop, found).split("\n")]
-    assert all(rows)
-    assert sum(row[2] != "│" and "the loop begins" in row[3] for row in rows) == 1
-    shown = [row[3] for row in rows if row[2] == "│" and row[1] == "copy 1 "]
+    parsed = [ROW.fullmatch(line) for line in rows(text, found)]
+    assert all(parsed)
+    assert sum(row[2] != "│" and "the loop begins" in row[3] for row in parsed) == 1
+    shown = [row[3] for row in parsed if row[2] == "│" and row[1] == "copy 1 "]
     assert len(shown) == 1
 
 

@@ -7,16 +7,17 @@ import report_example
 import run_example as example
 
 from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
-from evalharness.report import render_run
-from evalharness.report.numbers import no_cause_in_words
-from evalharness.report.sections.run_sentences import loss_sources
-from evalharness.report.sections.run_tables import agreement_notes, agreement_table
+from evalharness.report import run_document, to_markdown
+from evalharness.report.cause_summary import no_cause
+from evalharness.report.parts import Table
+from evalharness.report.sections.agreement_tables import agreement_notes, agreement_parts, discordance_parts
+from evalharness.report.sections.run_losses import loss_sources
 from evalharness.runs.json_values import plain
 
 
 def report(cards, *, losses=(), completions=(), **changes) -> str:
     held = example.frames(cards, completions, [plain(point) for point in losses])
-    return render_run(example.run(held, **changes), {})
+    return to_markdown(run_document(example.run(held, **changes), {}))
 
 
 def rate(share: float, low: float, high: float, completions: int = 15) -> DegenerationRate:
@@ -39,10 +40,10 @@ def test_completions_without_a_model_are_reported_without_words_about_a_model():
     assert "Completions of 2 steps were judged." in told
     assert "checkpoints load" not in told
     assert "[data] validation" not in told
-    assert "completions alone have none" in told
+    assert "only completions were given" in told
     assert "There are no losses of these steps" in told
     assert "fewer than two scored steps" not in told
-    assert told.count(example.NOT_SEEN) == 2, "in the headline and in place of the table"
+    assert told.count(example.NOT_SEEN) == 1, "in place of the table"
     assert "not testable" not in told.lower()
 
 
@@ -64,27 +65,27 @@ def test_only_the_files_that_there_are_are_listed():
 @pytest.mark.parametrize(
     ("sampled", "words"),
     [
-        (rate(0.2, 0.0, 0.5), "**HEALTHY, as far as 15 sampled completions tell** at step 10: so."),
-        (rate(0.0, 0.0, 0.5, 1), "**HEALTHY, as far as 1 sampled completion tells** at step 10: so."),
-        (None, "**HEALTHY, as far as 15 greedy completions tell** at step 10: so."),
+        (rate(0.2, 0.0, 0.5), "**HEALTHY, but only 15 sampled completions** at step 10: so."),
+        (rate(0.0, 0.0, 0.5, 1), "**HEALTHY, but only 1 sampled completion** at step 10: so."),
+        (None, "**HEALTHY, but no sampled completions** at step 10: so."),
         (rate(0.0, 0.0, 0.1), "**HEALTHY** at step 10: so."),
     ],
 )
-def test_healthy_is_said_as_far_as_the_completions_tell(sampled, words):
+def test_healthy_has_a_caveat_if_the_completions_are_too_few(sampled, words):
     told = report({10: healthy(sampled)})
     assert words in told
-    assert ("worked: No collapse" in told) == ("as far as" not in words)
+    assert ("worked: No collapse" in told) == ("but" not in words)
 
 
 def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_source():
     cards = {10: with_loss(2.5), 20: with_loss(1.5, "step_20.pt, val_loss"), 30: with_loss(1.25, "train.log")}
     logged = LossPoint(30, "validation", 1.0, "train.log")
     held = example.frames(cards, losses=[plain(logged)])
-    told = render_run(example.run(held), {})
+    told = to_markdown(run_document(example.run(held), {}))
     assert "2.500" in told
     assert "**1.000**" in told, "what the log has stands"
     assert "1.250" not in told
-    assert "Validation loss: 2.500 → 1.000 nats (60 % lower)" in told
+    assert "Validation loss: 2.500 → 1.000 nats per token (60 % lower)" in told
     said = "from step_10.pt, val_loss (step 10); step_20.pt, val_loss (step 20)."
     assert loss_sources(example.run(held)).endswith(said)
     assert said in " ".join(told.split())
@@ -101,8 +102,8 @@ def test_a_hypothesis_counts_once_however_often_it_was_tested():
         ruled_out=tuple(RuledOut(probe, "c", {}) for probe in ("adapter", "adapter", "not_finite", "prompt_in_loss")),
         not_testable=(NotTestable("adapter", "no_adapter", "r"), NotTestable("cache_mismatch", "capability", "r")),
     )
-    assert no_cause_in_words(card) == "none found; 2 hypotheses were tested and ruled out, 1 could not be tested."
-    assert no_cause_in_words(example.unseen()) == "not looked for: the model was not seen."
+    assert no_cause(card) == "none found; 2 hypotheses were tested and ruled out, 1 could not be tested."
+    assert no_cause(example.unseen()) == "no diagnosis: only completions were given."
 
 
 def pairs(steps: int):
@@ -121,23 +122,21 @@ def pairs(steps: int):
 
 def test_a_reason_that_holds_for_every_row_stands_once_below_the_table():
     of_five = pairs(5)
-    assert "needs 5" not in agreement_table(of_five)
+    table = next(part for part in agreement_parts(of_five) if isinstance(part, Table))
+    assert {row[-1] for row in table.rows} == {"–"}
     assert agreement_notes(of_five) == ["4 points: a rank correlation needs 5 at least: changes of every row"]
     assert agreement_notes(pairs(1)) == ["1 point: a rank correlation needs 5 at least: every loss and behaviour"]
     assert agreement_notes(pairs(6)) == []
 
 
 def test_behaviour_that_is_the_same_at_every_step_has_no_share_in_the_table():
-    from evalharness.report.sections.run_tables import (
-        discordance_table,
-    )
     from evalharness.statistics import discordance
 
     found = discordance([1, 2], [[2.0, 2.1], [1.0, 1.1]], [[0.0, 0.0]] * 2, seed=0)
-    assert "all 1: it is the same at every step" in discordance_table({"pass@1": found})
-    assert "100.0 %" not in discordance_table({"pass@1": found})
+    table = next(iter(discordance_parts({"pass@1": found})))
+    assert table.rows == (("pass@1", "1 of 1", "all 1: it is the same at every step"),)
 
 
 def test_an_interval_of_the_loss_is_not_needed_for_a_report():
     loss = Loss(1.0, "log", Interval(1.0, 0.9, 1.1), None, "")
-    assert "could not be established" in report({10: report_example.scorecard(loss=loss)})
+    assert "Not known whether the loss is real" in report({10: report_example.scorecard(loss=loss)})

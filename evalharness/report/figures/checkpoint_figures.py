@@ -1,4 +1,4 @@
-"""The figures of one scorecard: which there are, from which of the records, and what they are called."""
+"""The figures of one checkpoint's report: which ones there is data for, and their paths beside the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalharness.report.figures.plots import (
     onsets_figure,
     pass_at_1_figure,
 )
-from evalharness.report.numbers import DECODINGS
+from evalharness.report.shares import pass_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ FOLDER = "figures"
 
 
 def figures_of(scorecard: Scorecard, evidence: Evidence) -> dict[str, bytes]:
-    """Return the figures that there is data for, as SVG by the path that they take beside the report."""
+    """Return the figures that there is data for, as SVG by their path relative to the report."""
     return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(scorecard, evidence)}
 
 
@@ -59,12 +59,7 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, by
 
 def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:
     """Return ``(problem set, decoding, pass@1)`` in the order of the protocol, greedy before sampled."""
-    return [
-        (info.name, decoding, by_k["1"])
-        for info in scorecard.protocol.problems
-        for decoding in DECODINGS
-        if "1" in (by_k := scorecard.pass_at_k.get(info.name, {}).get(decoding, {}))
-    ]
+    return [(rate.problems, rate.decoding, rate.share) for rate in pass_rates(scorecard) if rate.k == "1"]
 
 
 def _onsets(written: Sequence[Scored]) -> dict[str, list[int]]:

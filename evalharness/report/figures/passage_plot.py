@@ -1,6 +1,6 @@
-"""A passage of data coloured by the loss of its tokens, under both readings, as an SVG that any page can show.
+"""A passage of data coloured by the loss of its tokens, with and without future tokens, as an SVG for any page.
 
-Drawn by hand and not by matplotlib: it is text in a grid, and stays a twentieth of the size that paths would take.
+Written by hand and not by matplotlib: text in a grid takes a twentieth of the size of paths.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 
 
 def passage_figure(passage: Sequence[Read]) -> bytes:
-    """Draw ``passage`` twice, side by side: coloured by the parallel loss and by the honest one (nats a token)."""
+    """Draw ``passage`` twice, side by side: coloured by the parallel loss and by the honest one (nats per token)."""
     width = COLUMNS * CELL_W
     left, lines = _drawn(passage, MARGIN, [read.parallel_nats for read in passage])
     right, _ = _drawn(passage, 2 * MARGIN + width, [read.honest_nats for read in passage])
     height = HEAD + lines * CELL_H + 2.4 * CELL_H
     size = f"{3 * MARGIN + 2 * width:.0f} {height:.0f}"
     heads = (
-        _head(MARGIN, "As training reads it: the whole row is in the input", [r.parallel_nats for r in passage]),
-        _head(2 * MARGIN + width, "As it is written: nothing after the token", [r.honest_nats for r in passage]),
+        _head(MARGIN, "As in training: the whole row is in the input", [r.parallel_nats for r in passage]),
+        _head(2 * MARGIN + width, "As in generation: only earlier tokens", [r.honest_nats for r in passage]),
     )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img">',
-        "<title>One row of data, coloured by the loss of each token under both readings</title>",
+        "<title>One row of data, coloured by the loss of each token, with and without future tokens</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         *heads,
         f'<g font-family="{_FONT}" font-size="11.5" fill="{INK}">',
@@ -53,7 +53,7 @@ def passage_figure(passage: Sequence[Read]) -> bytes:
 
 def _head(x: float, title: str, losses: Iterable[float | None]) -> str:
     known = [loss for loss in losses if loss is not None]
-    mean = f"{sum(known) / len(known):.3f} nats a token in this passage" if known else ""
+    mean = f"{sum(known) / len(known):.3f} nats per token in this passage" if known else ""
     return (
         f'<g font-family="DejaVu Sans,Verdana,sans-serif" fill="{INK}">'
         f'<text x="{x}" y="24" font-size="13" font-weight="bold">{escape(title)}</text>'
@@ -117,4 +117,4 @@ def _scale(y: float) -> Iterator[str]:
         label = f"{loss:g}{'+' if loss == FULL_NATS else ''}"
         yield f'<rect x="{x}" y="{y:.0f}" width="26" height="13" fill="{colour(loss)}" stroke="#d8dee4"/>'
         yield f'<text x="{x + 31}" y="{y + 10.5:.1f}">{label}</text>'
-    yield f'<text x="{MARGIN + 5 * 62}" y="{y + 10.5:.1f}">nats a token</text></g>'
+    yield f'<text x="{MARGIN + 5 * 62}" y="{y + 10.5:.1f}">nats per token</text></g>'

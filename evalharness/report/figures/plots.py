@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalharness.report.figures.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.numbers import KINDS, counted, nats, percent, percent_interval
+from evalharness.report.numbers import counted, nats, percent, percent_interval
+from evalharness.report.shares import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ class _Marker(NamedTuple):
 
 
 _RECOMPUTED = _Marker("recomputed", BLUE, "white", 10.0)
-_HONEST = _Marker("honest (from earlier tokens alone)", RED, RED, 5.5)
+_HONEST = _Marker("honest (no future tokens)", RED, RED, 5.5)
 
 
 def losses_figure(
@@ -49,7 +50,7 @@ def losses_figure(
     Where the step is not known a measured loss is a line across the figure. Losses that are not finite are left out.
     """
     with canvas(3.9) as drawn:
-        axes = drawn.axes("Logged and measured loss", "training step", "loss (nats a token)")
+        axes = drawn.axes("Logged and measured loss", "training step", "loss (nats per token)")
         values = [point.loss_nats for point in points]
         for split, colour, label in (("train", GREY, "logged, training"), ("validation", BLUE, "logged, validation")):
             _logged(axes, [p for p in points if p.split == split], colour, label)
@@ -67,13 +68,13 @@ def losses_figure(
 
 
 def loss_by_class_figure(parts: Sequence[PartLoss]) -> bytes:
-    """Draw the loss (nats a token) of each part of the targets with its interval, after training and before it."""
+    """Draw the loss (nats per token) of each part of the targets with its interval, after training and before it."""
     with canvas(1.7 + 0.5 * len(parts)) as drawn:
-        axes = drawn.axes("The loss by class of token", "loss (nats a token), with 95 % interval", "")
+        axes = drawn.axes("Loss by kind of token", "loss (nats per token), with 95 % confidence interval", "")
         before = [(y, part.before_nats) for y, part in enumerate(parts) if part.before_nats is not None]
         after = [(y, part.after_nats) for y, part in enumerate(parts)]
         for points, offset, colour, marker, label in (
-            (before, -0.13, GREY, "s", "before this training"),
+            (before, -0.13, GREY, "s", "before training"),
             (after, 0.13 if before else 0.0, BLUE, "o", "this checkpoint"),
         ):
             for i, (y, interval) in enumerate(points):
@@ -100,7 +101,7 @@ def pass_at_1_figure(rows: Sequence[tuple[str, str, Interval]]) -> bytes:
     """Draw pass@1 with its interval for each ``(problem set, decoding, share)``, from top to bottom."""
     styles = {"greedy": (BLUE, "o"), "sampled": (ORANGE, "D")}
     with canvas(1.5 + 0.42 * len(rows)) as drawn:
-        axes = drawn.axes("Problems solved at the first attempt", "pass@1 (%), with 95 % interval", "")
+        axes = drawn.axes("Problems solved at the first attempt", "pass@1 (%), with 95 % confidence interval", "")
         for y, (_, decoding, share) in enumerate(rows):
             colour, marker = styles.get(decoding, (INK, "s"))
             axes.hlines(y, 100 * share.low, 100 * share.high, color=colour, linewidth=2.2)
@@ -122,11 +123,14 @@ def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequen
     """
     with canvas(3.7) as drawn:
         axes = drawn.axes(
-            "How sure the model is of its next token",
+            "Entropy of the next-token prediction",
             "position in the completion (tokens)",
             "predictive entropy (nats)",
         )
-        for completions, colour, dash, label in ((degenerate, RED, "--", "degenerate"), (sound, BLUE, "-", "sound")):
+        for completions, colour, dash, label in (
+            (degenerate, RED, "--", "degenerate"),
+            (sound, BLUE, "-", "not degenerate"),
+        ):
             written = [c for c in completions if len(c)]
             if written:
                 quartiles = quartiles_by_position(written)
@@ -149,8 +153,8 @@ def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) 
     inside = [values[onset : onset + ONSET_WINDOW] for values, onset in completions]
     with canvas(3.7) as drawn:
         axes = drawn.axes(
-            "How sure the model is as a loop begins",
-            "tokens before and after the first token of the loop",
+            "Entropy of the next-token prediction around the start of a loop",
+            "position relative to the first token of the loop",
             "predictive entropy (nats)",
         )
         axes.axvline(0, color=GREY, linewidth=1.0)
@@ -173,7 +177,7 @@ def onsets_figure(onsets: Mapping[str, Sequence[int]], longest: int) -> bytes:
     kinds = [kind for kind in (*KINDS, *sorted(set(onsets) - set(KINDS))) if onsets.get(kind)]
     edges = np.linspace(0, max(1, longest), min(ONSET_BINS, max(1, longest)) + 1)
     with canvas(1.4 + 0.55 * len(kinds)) as drawn:
-        axes = drawn.axes("Where loops begin", "first token of the loop", "")
+        axes = drawn.axes("Where loops begin", "position of the first token of the loop", "")
         for y, kind in enumerate(kinds):
             counts, _ = np.histogram(onsets[kind], bins=edges)
             heights = 0.8 * counts / counts.max()
@@ -262,7 +266,7 @@ def _loss_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel("loss (nats a token), logarithmic")
+    axes.set_ylabel("loss (nats per token), logarithmic")
 
 
 def _whole_numbers(axes: Axes) -> None:

@@ -49,7 +49,7 @@ KIND_STYLES = {
     "same_answer": (BLUE, "////"),
     "gibberish": (ORANGE, "xxxx"),
 }
-"""Colour and hatch of each kind, the same in every figure: there are more kinds than colours that can be told apart."""
+"""Colour and hatch of each kind, the same in every figure: there are more kinds than colours that differ enough."""
 DECODING_STYLES: dict[str, dict[str, Any]] = {
     "greedy": {"marker": "s", "markersize": 8.0, "markerfacecolor": "none", "linestyle": "--"},
     "sampled": {"marker": "o", "markersize": 3.5, "linestyle": "-"},
@@ -59,11 +59,11 @@ FEWEST_STEPS = 2
 PATH_LOSSES = {"logged, validation": "validation loss as logged", "recomputed": "recomputed loss"}
 """The losses that are drawn against behaviour, the first that is known: their column, and what the axis calls them."""
 STEPS_DRAWN = 5
-"""Lines of a figure that can be told apart: of more steps the first, the last and some between are drawn."""
+"""Lines that one figure can hold: of more steps the first, the last and some between are drawn."""
 
 
 def figures_of_run(frames: RunFrames) -> dict[str, bytes]:
-    """Return the figures that there is data for, as SVG by the path that they take beside the report."""
+    """Return the figures that there is data for, as SVG by their path relative to the report."""
     return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(frames)}
 
 
@@ -91,7 +91,7 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
         *above, below = drawn.figure.subplots(1 + losses, 1, sharex=True, squeeze=False)[:, 0]
         for axes in above:
             _draw_losses(axes, frames)
-        (above or [below])[0].set_title("Loss, and what the model does" if losses else "What the model does")
+        (above or [below])[0].set_title("Loss and behaviour by step" if losses else "Behaviour by step")
         _draw_behaviour(below, frames)
         for axes in (*above, below):
             _legend(axes)
@@ -107,8 +107,8 @@ def _draw_losses(axes: Axes, frames: RunFrames) -> None:
             axes.plot(points["step"], points["loss_nats"], mark + "-", color=colour, label=f"logged, {name}", lw=1.5)
     wide = {"linewidth": 6.0, "alpha": 0.45, "marker": "", "solid_capstyle": "round"}
     _with_bounds(axes, frames.checkpoints, "recomputed_nats", ORANGE, "recomputed", scale=1.0, **wide)
-    _with_bounds(axes, frames.checkpoints, "honest_nats", RED, "honest", scale=1.0, linestyle="--")
-    axes.set_ylabel("loss (nats a token)")
+    _with_bounds(axes, frames.checkpoints, "honest_nats", RED, "honest (no future tokens)", scale=1.0, linestyle="--")
+    axes.set_ylabel("loss (nats per token)")
     axes.set_ylim(bottom=0)
 
 
@@ -118,15 +118,15 @@ def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
     passing = frames.pass_at_1_columns()
     sets = list(dict.fromkeys(measure.problems for measure in passing))
     for measure, column in passing.items():
-        name, decoding = str(measure.problems), measure.decoding
-        style, behind = DECODING_STYLES[decoding], len(sets) - 1 - sets.index(name)
+        name = str(measure.problems)
+        style, behind = DECODING_STYLES[measure.decoding], len(sets) - 1 - sets.index(name)
         sizes = {"markersize": style["markersize"] + 3.5 * behind, "linewidth": 1.5 + 1.2 * behind}
-        label = f"{drawable(name)}, {decoding}, pass@1"
+        label = f"{drawable(name)}, {measure.decoding}, pass@1"
         colour = SET_SHADES[sets.index(name) % len(SET_SHADES)]
         _with_bounds(axes, held, column, colour, label, **style | sizes)
-    for name, style in DECODING_STYLES.items():
-        _with_bounds(axes, held, f"degenerate_{name}", PINK, f"degenerate, {name}", **style)
-    axes.set_ylabel("completions (%), 95 % interval")
+    for decoding, style in DECODING_STYLES.items():
+        _with_bounds(axes, held, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
+    axes.set_ylabel("completions (%), 95 % confidence interval")
     axes.set_ylim(-6, 106)
     axes.set_xlabel("training step")
 
@@ -151,9 +151,9 @@ def _legend(axes: Axes) -> None:
 
 
 def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
-    """Draw the validation loss (nats) against what passes or is sound (%) as a path through the steps."""
+    """Draw the validation loss (nats per token) against the pass rate (%), or what is not degenerate, by step."""
     with canvas(4.2) as drawn:
-        axes = drawn.axes("The way through the steps", "", "")
+        axes = drawn.axes("Loss against pass rate, by step", "", "")
         found = _path_columns(frames.numbered())
         if found is not None:
             _draw_path(axes, *found)
@@ -205,7 +205,9 @@ def kinds_by_step_figure(frames: RunFrames) -> bytes:
     completions = _of_the_table(frames)
     steps = sorted(completions["step"].unique())
     with canvas(3.9) as drawn:
-        axes = drawn.axes("What goes wrong", "training step", f"of the {decoding_of_kinds(frames)} completions (%)")
+        axes = drawn.axes(
+            "Kinds of degeneration by step", "training step", f"{decoding_of_kinds(frames)} completions (%)"
+        )
         bottom = np.zeros(len(steps))
         for kind, (colour, hatch) in KIND_STYLES.items():
             of_kind = [100 * float((completions[completions["step"] == step]["kind"] == kind).mean()) for step in steps]
@@ -230,7 +232,9 @@ def entropy_by_step_figure(frames: RunFrames) -> bytes:
     chosen = [steps[round(i * (len(steps) - 1) / (STEPS_DRAWN - 1))] for i in range(STEPS_DRAWN)] if steps else []
     with canvas(3.9) as drawn:
         axes = drawn.axes(
-            "How sure the model is, step by step", "position in the completion (tokens)", "median entropy (nats)"
+            "Entropy of the next-token prediction, by step",
+            "position in the completion (tokens)",
+            "median entropy (nats)",
         )
         for step, colour in zip(dict.fromkeys(chosen), SHADES, strict=False):
             rows = [values for values in completions[completions["step"] == step]["token_entropy_nats"] if len(values)]

@@ -1,4 +1,4 @@
-"""The tables of what completions are like, on average and with intervals over problems."""
+"""The tables of what completions are like on average, with confidence intervals over problems."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.evidence import by_problem
 from evalharness.report.numbers import nats
-from evalharness.report.writers.escaping import table
+from evalharness.report.parts import Code, Paragraph, Table
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from evalharness.degeneration import Predictions
     from evalharness.report.evidence import Evidence, Scored
+    from evalharness.report.parts import Part
 
     Measure = Callable[[Scored], float | None]
 
@@ -50,7 +51,7 @@ ENTROPIES: dict[str, Measure] = {
     "of the text's own tokens": lambda s: s.analysis.measures.text_entropy_nats,
     "of the predictions, mean": _of_predictions(lambda p: p.mean_nats),
     "of the predictions, smallest": _of_predictions(lambda p: p.min_nats),
-    "of the predictions, trend in nats a token": _of_predictions(lambda p: p.trend_nats_per_token),
+    "of the predictions, trend in nats per token": _of_predictions(lambda p: p.trend_nats_per_token),
     "of the predictions before a loop": _of_predictions(lambda p: p.before_loop_nats),
     "of the predictions in a loop": _of_predictions(lambda p: p.in_loop_nats),
 }
@@ -79,24 +80,39 @@ GROUPS: dict[str, tuple[dict[str, Measure], Callable[[float], str]]] = {
     "Entropy, in nats": (ENTROPIES, nats),
     "Ratio": (RATIOS, _ratio),
 }
-"""By the heading of its table: what is measured, and how the figures are written."""
+"""By the heading of its table: what is measured, and how its numbers are written."""
 
 
-def measures(evidence: Evidence) -> str:
-    """Return the tables of the means of each measure by decoding, or nothing where no completion was begun."""
+_ABOUT = (
+    (
+        "The average completion, with 95 % confidence intervals over problems. Entropies of predictions are those of "
+        "the model's own distribution at temperature 1; those before and in a loop are over the completions that have "
+        "one. The ratios are those of the literature; the verdict uses none of them (definitions and sources: "
+    ),
+    Code("evalharness/degeneration/measures.py"),
+    " and ",
+    Code("evalharness/degeneration/ratios.py"),
+    ").",
+)
+
+
+def means(evidence: Evidence) -> Iterator[Part]:
+    """Yield the tables of the mean of each measure by decoding; nothing if no completion was begun."""
     begun = evidence.begun()
-    return "\n\n".join(_table(heading, begun) for heading in GROUPS) if begun else ""
+    if begun:
+        yield Paragraph(_ABOUT)
+        yield from (_table(heading, begun) for heading in GROUPS)
 
 
-def _table(heading: str, begun: dict[str, list[Scored]]) -> str:
-    measured, words = GROUPS[heading]
-    rows = [
-        [name, *(_mean(members, measure, words) for members in begun.values())] for name, measure in measured.items()
-    ]
-    return table([heading, *begun], rows, frozenset(range(1, 1 + len(begun))))
+def _table(heading: str, begun: dict[str, list[Scored]]) -> Table:
+    measured, write = GROUPS[heading]
+    rows = tuple(
+        (name, *(_mean(members, measure, write) for members in begun.values())) for name, measure in measured.items()
+    )
+    return Table((heading, *begun), rows, frozenset(range(1, 1 + len(begun))))
 
 
-def _mean(members: Sequence[Scored], measure: Measure, words: Callable[[float], str]) -> str:
+def _mean(members: Sequence[Scored], measure: Measure, write: Callable[[float], str]) -> str:
     """Mean with its interval over problems: completions of one problem are not independent."""
     measured = by_problem(members, measure).values()
     known = [values for of_problem in measured if (values := [value for value in of_problem if value is not None])]
@@ -104,5 +120,5 @@ def _mean(members: Sequence[Scored], measure: Measure, words: Callable[[float], 
         return "–"
     mean = mean_over_rows(dict(enumerate(known)), seed=0)
     if not math.isfinite(mean.low):
-        return f"{words(mean.estimate)} (no interval)"
-    return f"{words(mean.estimate)} [{words(mean.low)}, {words(mean.high)}]"
+        return f"{write(mean.estimate)} (no interval)"
+    return f"{write(mean.estimate)} [{write(mean.low)}, {write(mean.high)}]"

@@ -1,102 +1,144 @@
-"""What a report says of degeneration: how many completions, of which kinds, how they ended, and what they depend on."""
+"""The section on degeneration: how many completions, of which kinds, how they ended, and what they depend on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.records import DECODINGS
 from evalharness.report.evidence import by_problem
-from evalharness.report.numbers import (
-    DECODINGS,
-    KINDS,
-    degenerate_of_all,
-    degeneration_interval,
-    nats,
-    nats_interval,
-    percent,
-    percent_interval,
-)
-from evalharness.report.writers.escaping import prose, table
+from evalharness.report.numbers import nats, nats_interval, percent, percent_interval
+from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table
+from evalharness.report.sections.completion_means import means
+from evalharness.report.sections.figure_parts import figure
+from evalharness.report.shares import KINDS, degenerate_of_all, degeneration_interval
 from evalharness.statistics import share_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import DegenerationRate, Interval, MutualInformation, Scorecard
     from evalharness.report.evidence import Evidence, Scored
+    from evalharness.report.parts import Part, Text
 
 SHARES = {
-    "ended_by_itself": "the model ended it, by an end token or a stop sequence",
-    "parses": "it parses as Python by itself",
-    "parses_with_prompt": "it parses as Python with its prompt before it",
-    "loop_ran_to_limit": "it was still looping when generation was cut",
-    "loop_after_answer": "its loop follows a finished answer",
+    "ended_by_itself": "the model ended, by an end token or a stop sequence",
+    "parses": "parse as Python",
+    "parses_with_prompt": "parse as Python together with the prompt",
+    "loop_ran_to_limit": "were still looping when generation stopped",
+    "loop_after_answer": "loop after a finished answer",
 }
-"""What each share in the record says of a completion, in the order in which it is listed."""
+"""What each share in the record says of its completions, in the order in which reports list them."""
+_THRESHOLDS = (
+    "Collapsed: the confidence interval of the sampled share lies above 20 %. Degenerating: it lies above 5 %, or that "
+    "of the greedy share above 50 %. Healthy: neither. With few completions the intervals are wide, and then healthy "
+    "says little. Prompts that could not be given to the model are left out here."
+)
+_ONSET = (
+    "The completions with a loop, greedy and sampled, aligned so that their loops begin at 0. The band holds the "
+    "middle half of them, and ends where fewer than five have tokens. The first copy is not yet a repetition: the "
+    "effect of a loop on the entropy shows one period later."
+)
 
 
-def rates(scorecard: Scorecard) -> str:
-    """Return the table of the shares of degenerate completions."""
-    rows = [
-        [decoding, degenerate_of_all(rate), percent_interval(degeneration_interval(rate))]
-        for decoding, rate in _by_decoding(scorecard)
-    ]
-    header = ["Decoding", "Degenerate completions", "Share, with 95 % interval"]
-    return table(header, rows, frozenset({1, 2})) if rows else "No completion was begun."
+def degeneration_section(card: Scorecard, evidence: Evidence, figures: Mapping[str, bytes]) -> Iterator[Part]:
+    """Yield all that a report says of degeneration."""
+    yield Heading("Degeneration")
+    yield _rates(card)
+    yield Paragraph(_THRESHOLDS)
+    yield from _kinds(card, evidence)
+    yield from _endings(card, evidence)
+    yield from _shares(card)
+    yield from dependence(card)
+    yield from means(evidence)
+    yield from figure("onsets", figures, after="Each row has its own vertical scale.")
+    yield from figure(
+        "entropy",
+        figures,
+        after="Greedy and sampled completions together. The band holds the middle half of them, and ends where fewer "
+        "than five go on.",
+    )
+    yield from figure("entropy_at_onset", figures, after=_ONSET)
 
 
-def kinds(scorecard: Scorecard, evidence: Evidence) -> str:
-    """Return the table of the kinds of degeneration, or nothing where there is none."""
-    measured = _by_decoding(scorecard)
+def _rates(card: Scorecard) -> Part:
+    rows = tuple(
+        (decoding, degenerate_of_all(rate), percent_interval(degeneration_interval(rate)))
+        for decoding, rate in _by_decoding(card)
+    )
+    header = ("Decoding", "Degenerate completions", "Share, with 95 % confidence interval")
+    return Table(header, rows, frozenset({1, 2})) if rows else Paragraph("No completion was begun.")
+
+
+def _kinds(card: Scorecard, evidence: Evidence) -> Iterator[Part]:
+    measured = _by_decoding(card)
     begun = evidence.begun()
     present = {kind for _, rate in measured for kind, found in rate.kinds.items() if found.completions}
-    rows = [
-        [prose(kind), KINDS.get(kind, ""), *(_of_kind(kind, rate, begun.get(d)) for d, rate in measured)]
+    rows = tuple(
+        (kind, KINDS.get(kind, ""), *(_of_kind(kind, rate, begun.get(d)) for d, rate in measured))
         for kind in (*KINDS, *sorted(present - set(KINDS)))
         if kind in present
-    ]
-    header = ["Kind", "What it is", *(decoding for decoding, _ in measured)]
-    return table(header, rows, frozenset(range(2, len(header)))) if rows else ""
+    )
+    if rows:
+        yield _by_column(("Kind", "What it is"), measured, rows)
 
 
-def shares(scorecard: Scorecard) -> str:
-    """Return the table of the shares beside degeneration, or nothing where no completion was begun."""
-    measured = _by_decoding(scorecard)
-    present = {name for _, rate in measured for name in rate.shares}
-    rows = [
-        [prose(SHARES.get(name, name)), *(_share(rate.shares.get(name)) for _, rate in measured)]
-        for name in (*SHARES, *sorted(present - set(SHARES)))
-        if name in present
-    ]
-    header = ["Share of completions of which holds", *(decoding for decoding, _ in measured)]
-    return table(header, rows, frozenset(range(1, len(header)))) if rows else ""
-
-
-def endings(evidence: Evidence) -> str:
-    """Return the table of why generation ended, or nothing where no completion was begun."""
+def _endings(card: Scorecard, evidence: Evidence) -> Iterator[Part]:
     begun = evidence.begun()
     reasons = sorted({scored.completion.stop_reason for members in begun.values() for scored in members})
-    rows = [
-        [reason.replace("_", " "), *(_ended_by(reason, members) for members in begun.values())] for reason in reasons
-    ]
-    return table(["Generation ended by", *begun], rows, frozenset(range(1, 1 + len(begun)))) if rows else ""
+    rows = tuple(
+        (reason.replace("_", " "), *(_ended_by(reason, members) for members in begun.values())) for reason in reasons
+    )
+    if not rows:
+        return
+    yield Table(("Generation ended by", *begun), rows, frozenset(range(1, 1 + len(begun))))
+    if card.protocol.stop_loops:
+        yield Paragraph(
+            "A completion that loops is stopped early, so the length of such a loop is not the model's choice."
+        )
 
 
-def dependence(scorecard: Scorecard) -> str:
-    """Return what the completions' dependence on their prompts is, or nothing where it was not measured."""
-    measured = [(d, rate.mutual_information) for d, rate in _by_decoding(scorecard)]
+def _shares(card: Scorecard) -> Iterator[Part]:
+    measured = _by_decoding(card)
+    present = {name for _, rate in measured for name in rate.shares}
+    rows = tuple(
+        (SHARES.get(name, name), *(_share(rate.shares.get(name)) for _, rate in measured))
+        for name in (*SHARES, *sorted(present - set(SHARES)))
+        if name in present
+    )
+    if rows:
+        yield _by_column(("Share of completions that …",), measured, rows)
+        yield Paragraph("Whether a completion that was stopped in a loop would have left the loop is not known.")
+
+
+def dependence(card: Scorecard) -> Iterator[Part]:
+    """Yield how far completions depend on their prompts; nothing if it was not measured."""
+    measured = [(d, rate.mutual_information) for d, rate in _by_decoding(card)]
     sentences = [_dependence(decoding, found) for decoding, found in measured if found is not None]
     if not sentences:
-        return ""
-    meaning = (
-        "A model that writes the same whatever it is asked is at 0 nats, however varied that looks; one whose every "
-        "completion tells which problem it is of is at the ceiling. The truth may lie above the bound, which looks at "
-        "words alone (definition: `evalharness/degeneration/dependence.py`)."
+        return
+    yield from map(Paragraph, sentences)
+    yield Paragraph(
+        (
+            (
+                "A model that writes the same for every prompt has 0 nats, however varied its text looks. A model "
+                "whose every completion shows which problem it answers has the maximum. The bound looks at words only, "
+                "so the true value may be higher (definition: "
+            ),
+            Code("evalharness/degeneration/dependence.py"),
+            ").",
+        )
     )
-    return "\n\n".join([*sentences, meaning])
 
 
-def _by_decoding(scorecard: Scorecard) -> list[tuple[str, DegenerationRate]]:
-    return [(d, scorecard.degeneration[d]) for d in DECODINGS if d in scorecard.degeneration]
+def _by_column(
+    first: tuple[Text, ...], measured: Sequence[tuple[str, DegenerationRate]], rows: tuple[tuple[Text, ...], ...]
+) -> Table:
+    header = (*first, *(decoding for decoding, _ in measured))
+    return Table(header, rows, frozenset(range(len(first), len(header))))
+
+
+def _by_decoding(card: Scorecard) -> list[tuple[str, DegenerationRate]]:
+    return [(d, card.degeneration[d]) for d in DECODINGS if d in card.degeneration]
 
 
 def _of_kind(kind: str, rate: DegenerationRate, members: Sequence[Scored] | None) -> str:
@@ -116,10 +158,13 @@ def _ended_by(reason: str, members: Sequence[Scored]) -> str:
     return f"{sum(map(sum, flags.values())):,}: {percent_interval(share_interval(flags))}"
 
 
-def _dependence(decoding: str, found: MutualInformation) -> str:
+def _dependence(decoding: str, found: MutualInformation) -> Text:
     return (
-        f"**Dependence on the prompt**, {decoding}: at least {nats_interval(found.nats)} nats of mutual information "
-        f"between a problem and its completions, of at most about {nats(found.ceiling_nats)}, the logarithm of "
-        f"{found.problems:,} problems. {percent_interval(found.own_fits_best)} of the completions can be told by their "
-        f"words to be of their own problem; chance would tell {percent(1 / found.problems)}."
+        Strong("Dependence on the prompt"),
+        (
+            f", {decoding}: at least {nats_interval(found.nats)} nats of mutual information between a problem and its "
+            f"completions; the maximum is about {nats(found.ceiling_nats)}, the logarithm of {found.problems:,} "
+            f"problems. {percent_interval(found.own_fits_best)} of the completions show by their words which problem "
+            f"they answer; {percent(1 / found.problems)} would by chance."
+        ),
     )

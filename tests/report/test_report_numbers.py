@@ -4,19 +4,10 @@ import pytest
 
 from evalharness.degeneration import Kind
 from evalharness.records import CheckpointInfo, DegenerationRate, Interval, KindRate, Loss
-from evalharness.report.numbers import (
-    KINDS,
-    checkpoint_name,
-    counted,
-    kinds_by_count,
-    loss_relation,
-    nats,
-    nats_interval,
-    of_all,
-    percent_interval,
-    short_reason,
-    times,
-)
+from evalharness.report import checkpoint_name
+from evalharness.report.loss_verdict import loss_relation
+from evalharness.report.numbers import counted, nats, nats_interval, percent_interval, times
+from evalharness.report.shares import KIND_LABELS, KINDS, kinds_by_count, of_all
 
 INF = float("inf")
 
@@ -37,7 +28,7 @@ def test_a_share_is_never_a_bare_number():
         (INF, "inf"),
     ],
 )
-def test_losses_have_the_decimals_that_tell_them_apart(value, text):
+def test_losses_have_as_many_decimals_as_neighbours_need_to_differ(value, text):
     assert nats(value) == text
 
 
@@ -52,15 +43,18 @@ def test_what_could_not_be_judged_is_no_failure():
 def test_kinds_come_by_their_count():
     counts = {"block": 1, "token": 7, "line": 1, "empty": 0}
     kinds = {kind: KindRate(count, count / 9, 0.0, 1.0) for kind, count in counts.items()}
-    assert kinds_by_count(DegenerationRate(1, 1, 1, 9, kinds, {}, None)) == "7 token, 1 block, 1 line"
+    assert (
+        kinds_by_count(DegenerationRate(1, 1, 1, 9, kinds, {}, None))
+        == "7 repeated token, 1 repeated block, 1 repeated line"
+    )
 
 
 def test_every_kind_is_explained_in_the_order_of_their_type():
     assert tuple(KINDS) == get_args(Kind)
 
 
-def test_a_short_reason_has_nothing_in_brackets():
-    assert short_reason("at least 5 % (the lower end), so") == "at least 5 %, so"
+def test_only_kinds_have_labels():
+    assert set(KIND_LABELS) <= set(KINDS)
 
 
 def test_one_thing_is_not_called_many():
@@ -77,7 +71,7 @@ def test_one_thing_is_not_called_many():
         (Interval(1, -INF, INF), Interval(2, -INF, INF), "not_measured"),
     ],
 )
-def test_losses_agree_where_their_intervals_overlap(recomputed, honest, relation):
+def test_losses_agree_if_their_intervals_overlap(recomputed, honest, relation):
     assert loss_relation(Loss(None, None, recomputed, honest, "")) == relation
 
 

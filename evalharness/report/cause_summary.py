@@ -1,0 +1,39 @@
+"""The cause of a scorecard in a sentence or in a cell: found, not found, or not looked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.report.loss_verdict import was_seen
+from evalharness.report.numbers import counted
+from evalharness.report.parts import Code
+
+if TYPE_CHECKING:
+    from evalharness.records import Scorecard
+    from evalharness.report.parts import Text
+
+
+def was_diagnosed(card: Scorecard) -> bool:
+    """Whether any probe could test its hypothesis."""
+    return bool(card.findings or card.ruled_out)
+
+
+def no_cause(card: Scorecard) -> str:
+    """Say of a scorecard without a cause how many hypotheses were ruled out, and how many could not be tested.
+
+    A hypothesis that was tested in several ways counts once.
+    """
+    if not was_diagnosed(card):
+        return f"no diagnosis: {'nothing could be tested' if was_seen(card) else 'only completions were given'}."
+    found = {finding.probe for finding in card.findings}
+    cleared = {item.probe for item in card.ruled_out} - found
+    untested = {item.probe for item in card.not_testable} - found - cleared
+    tested = f"{counted(len(cleared), 'hypothesis was', 'hypotheses were')} tested and ruled out"
+    return f"none found; {tested}{f', {len(untested)} could not be tested' if untested else ''}."
+
+
+def cause_cell(card: Scorecard) -> Text:
+    """Return the probe of the cause, or that none was found, or that there was no diagnosis."""
+    if card.cause is None:
+        return "none found" if was_diagnosed(card) else "no diagnosis"
+    return Code(card.cause.probe)

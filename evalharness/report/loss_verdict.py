@@ -1,0 +1,83 @@
+"""Whether a loss is real: what the logged, the recomputed and the honest loss say of each other."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.report.numbers import is_bounded, nats, nats_interval, times
+
+if TYPE_CHECKING:
+    from evalharness.records import Loss, Scorecard
+
+LossRelation = Literal["not_measured", "agree", "misleads", "differ"]
+
+
+def loss_relation(loss: Loss) -> LossRelation:
+    """Say whether the recomputed and the honest loss agree: they do if their confidence intervals overlap.
+
+    ``not_measured``: there is no honest loss, or no interval around one of them, so nothing can be said.
+    ``misleads``: the honest loss is higher. ``differ``: it is lower, so the parallel pass does something else.
+    """
+    recomputed, honest = loss.recomputed_nats, loss.honest_nats
+    if recomputed is None or honest is None or not is_bounded(recomputed) or not is_bounded(honest):
+        return "not_measured"
+    if honest.low > recomputed.high:
+        return "misleads"
+    return "differ" if honest.high < recomputed.low else "agree"
+
+
+def is_logged_elsewhere(loss: Loss) -> bool:
+    """Whether the logged loss lies further outside the recomputed one's interval than that interval is wide."""
+    logged, recomputed = loss.logged_nats, loss.recomputed_nats
+    if logged is None or recomputed is None:
+        return False
+    width = recomputed.high - recomputed.low
+    return not recomputed.low - width <= logged <= recomputed.high + width
+
+
+def was_seen(card: Scorecard) -> bool:
+    """Whether there was a model, and not only completions that another tool wrote."""
+    return card.checkpoint.parameters is not None
+
+
+def loss_figures(loss: Loss) -> list[str]:
+    """Return the losses that are known, each with what it is; the honest one with its confidence interval."""
+    return [
+        *([] if loss.logged_nats is None else [f"{nats(loss.logged_nats)} logged"]),
+        *([] if loss.recomputed_nats is None else [f"{nats(loss.recomputed_nats.estimate)} recomputed"]),
+        *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} without access to future tokens"]),
+    ]
+
+
+def loss_conclusion(card: Scorecard) -> str:
+    """Say in one sentence whether the loss of a scorecard is real; completions alone have none."""
+    if not was_seen(card):
+        return "The loss was not measured: only completions were given."
+    return loss_sentence(card.loss)
+
+
+def loss_sentence(loss: Loss) -> str:
+    """Say in one sentence whether the loss is real."""
+    match loss_relation(loss):
+        case "agree" if is_logged_elsewhere(loss):
+            return (
+                "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another "
+                "tokenizer, or another checkpoint."
+            )
+        case "agree":
+            return "The loss is real: recomputed without access to future tokens it agrees within error."
+        case "differ":
+            return "The loss is not what it seems: without access to future tokens it is lower."
+        case "misleads":
+            return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
+        case _:
+            return "Not known whether the loss is real: that needs validation rows ([data] validation)."
+
+
+def _how_much_higher(loss: Loss) -> str:
+    recomputed, honest = loss.recomputed_nats, loss.honest_nats
+    if recomputed is None or honest is None or recomputed.estimate <= 0:
+        return "higher"
+    factor = honest.estimate / recomputed.estimate
+    return f"{times(factor)} as high" if math.isfinite(factor) else "higher"

@@ -1,0 +1,128 @@
+"""The section on the loss of one checkpoint: the three losses, how they were computed, the loss by kind of token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
+from evalharness.report.numbers import nats, nats_bounds, nats_interval, percent_interval
+from evalharness.report.parts import Heading, Paragraph, Table
+from evalharness.report.sections.figure_parts import figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.records import Interval, Loss, PartLoss, Scorecard
+    from evalharness.report.parts import Part
+
+CONVENTIONS_SHOWN = 6
+"""How many of the conventions that reproduce a logged loss are named, the nearest first."""
+_MEANING = {
+    "agree": "The recomputed and the honest loss agree within their confidence intervals.",
+    "misleads": (
+        "Both losses are over the same target tokens. They would be equal if the model saw only the tokens before each "
+        "target. The model read the difference from its input, so it says nothing about what the model can write."
+    ),
+    "differ": (
+        "Both losses are over the same target tokens. They would be equal if each prediction depended only on the "
+        "tokens before its target. Here it also depends on later tokens, or on how rows are put together."
+    ),
+    "not_measured": "Without an honest loss and its confidence interval, nothing can be said about the logged loss.",
+}
+_PASSAGE = (
+    "One row of the data, each token coloured by its loss. Left: with the whole row in the input, as the logged loss "
+    "is computed. Right: with only the tokens before it, as when the model writes."
+)
+
+
+def loss_section(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator[Part]:
+    """Yield all that a report says of the loss."""
+    loss = card.loss
+    yield Heading("Loss")
+    yield losses_table(loss)
+    yield from map(Paragraph, _sentences(card))
+    yield from figure("losses", figures)
+    parts = loss_parts(loss)
+    if parts is not None:
+        yield Paragraph("The recomputed loss by kind of target token, and by position in the row:")
+        yield parts
+    yield from figure("loss_by_class", figures)
+    yield from figure("passage", figures, before=_PASSAGE)
+
+
+def losses_table(loss: Loss) -> Table:
+    """Return the table of the three losses."""
+    source = "no loss was found" if loss.logged_source is None else f"from {loss.logged_source}"
+    rows = (
+        ("logged", "–" if loss.logged_nats is None else nats(loss.logged_nats), "", source),
+        ("recomputed", *_cells(loss.recomputed_nats), "one pass over each row, as in training"),
+        ("honest", *_cells(loss.honest_nats), "each token predicted from the tokens before it only"),
+    )
+    return Table(("Loss", "Nats per token", "95 % confidence interval", "What it is"), rows, frozenset({1}))
+
+
+def _cells(interval: Interval | None) -> tuple[str, str]:
+    if interval is None:
+        return "–", "not measured"
+    return nats(interval.estimate), nats_bounds(interval) or "none: one row"
+
+
+def _sentences(card: Scorecard) -> Iterator[str]:
+    if was_seen(card):
+        yield _MEANING[loss_relation(card.loss)]
+        yield f"How the recomputed and the honest loss were computed: {card.loss.convention}."
+    else:
+        yield loss_conclusion(card)
+    yield from filter(None, (bits_per_byte(card.loss), conventions(card.loss)))
+
+
+def bits_per_byte(loss: Loss) -> str:
+    """Return both losses in bits per byte of text, which compares across tokenizers; nothing unless both are known."""
+    if loss.recomputed_bits_per_byte is None or loss.honest_bits_per_byte is None:
+        return ""
+    return (
+        f"In bits per byte of text: {loss.recomputed_bits_per_byte:.3f} recomputed, "
+        f"{loss.honest_bits_per_byte:.3f} honest."
+    )
+
+
+def conventions(loss: Loss) -> str:
+    """Return which ways to compute the loss give the logged one; nothing if none was logged or none tried."""
+    if loss.logged_nats is None or not loss.conventions:
+        return ""
+    logged, ways = f"{nats(loss.logged_nats)} nats", f"{loss.conventions} ways to compute the loss of these rows"
+    agreeing = loss.reproduced_by
+    if not agreeing:
+        return f"None of {ways} gives the logged {logged}."
+    shown = "; ".join(f"{item.words} ({nats_interval(item.loss_nats)})" for item in agreeing[:CONVENTIONS_SHOWN])
+    more = f"; and {len(agreeing) - CONVENTIONS_SHOWN} more" if len(agreeing) > CONVENTIONS_SHOWN else ""
+    return (
+        f"Of {ways}, {len(agreeing)} agree with the logged {logged} within error (with so many ways, one may agree by "
+        f"chance): {shown}{more}. The one that training used is deduced from this, unless the manifest names it."
+    )
+
+
+def loss_parts(loss: Loss) -> Table | None:
+    """Return the table of the loss by kind of token and by position; None if it was not measured."""
+    if loss.whole is None:
+        return None
+    fell = loss.whole.before_nats is not None
+    header = ["Target tokens", "Number", "Share of targets", "Nats per token", "95 % confidence interval"]
+    header += ["Before training", "Share of the fall"] if fell else []
+    rows = tuple(_part(part, fell) for part in (*loss.by_class, *loss.by_position, loss.whole))
+    return Table(tuple(header), rows, frozenset(range(1, len(header))))
+
+
+def _part(part: PartLoss, fell: bool) -> tuple[str, ...]:
+    is_whole = part.name == "all"
+    bounds = f"[{nats(part.after_nats.low)}, {nats(part.after_nats.high)}]"
+    share = "100 %" if is_whole else percent_interval(part.share_of_targets)
+    cells = (part.name, f"{part.targets:,}", share, nats(part.after_nats.estimate), bounds)
+    if not fell:
+        return cells
+    before = "–" if part.before_nats is None else nats(part.before_nats.estimate)
+    return (*cells, before, "100 %" if is_whole else _share_of_fall(part))
+
+
+def _share_of_fall(part: PartLoss) -> str:
+    return "–" if part.share_of_fall is None else percent_interval(part.share_of_fall)

@@ -1,0 +1,61 @@
+"""The first lines of a report: the verdict, what the model does, whether its loss is real, and the cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.records import DECODINGS
+from evalharness.report.cause_summary import no_cause
+from evalharness.report.loss_verdict import loss_conclusion, loss_figures
+from evalharness.report.numbers import percent_interval
+from evalharness.report.parts import BulletList, Strong
+from evalharness.report.shares import caveat, degeneration_interval, kinds_by_count, pass_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalharness.records import Scorecard
+    from evalharness.report.parts import Text
+
+
+def verdict_lines(card: Scorecard) -> BulletList:
+    """Return the four lines."""
+    return BulletList(
+        (
+            verdict_text(card, card.verdict.upper(), end="."),
+            (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
+            (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
+            _cause(card),
+        )
+    )
+
+
+def verdict_text(card: Scorecard, name: str, where: str = "", end: str = "") -> Text:
+    """Return the verdict, its caveat if the completions are too few, and its reason."""
+    reason = card.verdict_reason.strip()
+    return (Strong(f"{name}{caveat(card)}"), f"{where}{f': {reason}' if reason else ''}{end}")
+
+
+def _behaviour(card: Scorecard) -> Iterator[str]:
+    for decoding in reversed(DECODINGS):
+        rate = card.degeneration.get(decoding)
+        if rate is not None:
+            kinds = kinds_by_count(rate)
+            share = percent_interval(degeneration_interval(rate))
+            yield f"{share} of {decoding} completions are degenerate{f' ({kinds})' if kinds else ''}"
+    for rate_of_set in pass_rates(card):
+        if (rate_of_set.decoding, rate_of_set.k) == ("greedy", "1"):
+            yield f"{rate_of_set.problems} greedy pass@1 {percent_interval(rate_of_set.share)}"
+
+
+def _losses(card: Scorecard) -> str:
+    figures = loss_figures(card.loss)
+    return f"{', '.join(figures)} (nats per token)." if figures else "none known."
+
+
+def _cause(card: Scorecard) -> Text:
+    first = next(iter(card.findings), None)
+    if first is not None and first.severity == "cause":
+        return (Strong("Cause"), f": {first.claim}")
+    more = "" if first is None else f" {first.severity.capitalize()}: {first.claim}"
+    return (Strong("Cause"), f": {no_cause(card)}{more}")

@@ -1,0 +1,109 @@
+"""The shares of a scorecard (pass@k, degenerate completions) in the order and the words of every report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalharness.degeneration import is_too_early_to_tell
+from evalharness.records import DECODINGS, Interval
+from evalharness.report.numbers import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalharness.records import DegenerationRate, KindRate, Scorecard
+
+KINDS = {
+    "newline": "nothing but line breaks",
+    "whitespace": "nothing but whitespace",
+    "token": "one word or sign, repeated",
+    "phrase": "a part of a line, repeated",
+    "line": "a line, repeated",
+    "block": "several lines, repeated",
+    "near": "a line, repeated with a changing number or name, or growing",
+    "empty": "nothing, or whitespace too short to be a loop",
+    "echo": "the prompt again, without an answer",
+    "same_answer": "the same answer to many problems",
+    "gibberish": "neither a program nor words",
+}
+"""Every kind of degeneration and what it is, in the order in which reports list them."""
+KIND_LABELS = {
+    "newline": "only newlines",
+    "whitespace": "only whitespace",
+    "token": "repeated token",
+    "phrase": "repeated phrase",
+    "line": "repeated line",
+    "block": "repeated block",
+    "near": "near-repeated line",
+    "echo": "echoed prompt",
+    "same_answer": "same answer",
+}
+"""Kinds whose own name does not say what they are, in two words."""
+
+
+class PassRate(NamedTuple):
+    """pass@k of one problem set under one decoding."""
+
+    problems: str
+    decoding: str
+    k: str
+    share: Interval
+
+
+def pass_rates(card: Scorecard) -> Iterator[PassRate]:
+    """Yield every pass@k in the order of the protocol, greedy before sampled."""
+    for info in card.protocol.problems:
+        for decoding in DECODINGS:
+            by_k = card.pass_at_k.get(info.name, {}).get(decoding, {})
+            for k in sorted(by_k, key=int):
+                yield PassRate(info.name, decoding, k, by_k[k])
+
+
+def best_pass_at_1(card: Scorecard) -> Interval | None:
+    """Return the highest pass@1 over all problem sets and decodings, None if there is none."""
+    passed = [by_k["1"] for sets in card.pass_at_k.values() for by_k in sets.values() if "1" in by_k]
+    return max(passed, key=lambda share: share.estimate, default=None)
+
+
+def of_all(outcomes: Mapping[str, int]) -> str:
+    """Return ``"3 of 60"``: how many completions pass of those that could be judged."""
+    judged = sum(outcomes.values()) - outcomes.get("not_judged", 0)
+    return f"{outcomes.get('passed', 0):,} of {judged:,}"
+
+
+def not_begun(outcomes: Mapping[str, int]) -> str:
+    """Say how many prompts could not be given to the model, if any, and why: they count as not passed."""
+    reasons = {
+        "prompt_too_long": ("prompt too long", "prompts too long"),
+        "prompt_not_encodable": ("prompt can't be encoded", "prompts can't be encoded"),
+    }
+    parts = [counted(outcomes[verdict], *words) for verdict, words in reasons.items() if outcomes.get(verdict)]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def degeneration_interval(rate: DegenerationRate | KindRate) -> Interval:
+    """Return the share of degenerate completions, of all kinds or of one, as an interval."""
+    return Interval(rate.rate, rate.low, rate.high)
+
+
+def degenerate_of_all(rate: DegenerationRate) -> str:
+    """Return ``"59 of 60"``: how many completions are degenerate of those that were begun."""
+    return f"{sum(kind.completions for kind in rate.kinds.values()):,} of {rate.completions:,}"
+
+
+def kinds_by_count(rate: DegenerationRate) -> str:
+    """Return ``"58 only newlines, 1 repeated token"``, the most frequent kind first."""
+    ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1].completions, item[0]))
+    return ", ".join(
+        f"{share.completions:,} {KIND_LABELS.get(kind, kind)}" for kind, share in ranked if share.completions
+    )
+
+
+def caveat(card: Scorecard) -> str:
+    """Return ``", but only 15 sampled completions"`` if they are too few to rule a collapse out; else nothing."""
+    if not is_too_early_to_tell(card):
+        return ""
+    sampled = card.degeneration.get("sampled")
+    if sampled is None:
+        return ", but no sampled completions"
+    return f", but only {counted(sampled.completions, 'sampled completion')}"
