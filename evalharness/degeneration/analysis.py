@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration.answers import is_finished_answer
 from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.echo import find_echo
-from evalharness.degeneration.gibberish import find_gibberish
+from evalharness.degeneration.gibberish import find_gibberish, is_guessed, is_sign_salad
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
@@ -133,14 +133,24 @@ def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]
         return ("empty" if begun else None), "nothing but whitespace was written" if text else "nothing was written"
     if prompt is not None and (echo := find_echo(text, prompt)):
         return "echo", f"{echo.covered} of {echo.of} words and signs only say the prompt again"
-    if gibberish := find_gibberish(text, prompt):
-        return (
-            "gibberish",
-            f"no program, and only {100 * gibberish.known:.0f} % of the letters in its words are in known words",
-        )
+    if gibberish := _gibberish_in_words(written):
+        return "gibberish", gibberish
     if same:
         return "same_answer", f"{same} problems got this answer"
     return None, "no loop"
+
+
+def _gibberish_in_words(written: CompletionText) -> str | None:
+    """Why a completion is gibberish, or None."""
+    text, entropies = written.text, written.token_entropy_nats
+    if gibberish := find_gibberish(text, written.prompt):
+        return f"no program, and only {100 * gibberish.known:.0f} % of the letters in its words are in known words"
+    if is_sign_salad(text):
+        return "nearly nothing but signs, in no order"
+    if entropies is not None and is_guessed(text, entropies, written.prompt):
+        mean = sum(entropies) / len(entropies)
+        return f"no program, and the model guessed: its predictions have a mean entropy of {mean:.1f} nats"
+    return None
 
 
 def _follows_answer(loop: Loop, written: CompletionText) -> bool:

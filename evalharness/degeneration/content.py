@@ -52,8 +52,6 @@ _ONLY_PARSED = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: i
 _OPEN_STRING = re.compile(r"\w{0,2}(\"\"\"|''')")
 # The completion may be a program, the lines of a body, or the rest of a prompt's last line.
 _CONTEXTS = ("", "def _():\n", "def _():")
-# What a tool stripped has lost the indentation of its first line.
-_LENIENT = (*_CONTEXTS, "def _():\n    ")
 
 
 def is_rule(text: str, start: int, end: int) -> bool:
@@ -168,11 +166,17 @@ def code_until(text: str) -> int:
     """
     if len(text) <= MAX_PARSED_CHARACTERS:
         for begun in (text, text[: text.rfind("\n") + 1]):
-            for context in _LENIENT if begun.strip() else ():
+            for context in _contexts(begun) if begun.strip() else ():
                 until = _begun(context + begun)
                 if until is not None:
                     return max(0, until - len(context))
     return 0
+
+
+def _contexts(text: str) -> tuple[str, ...]:
+    """What may stand before ``text``: what a tool stripped has lost the indentation of its first line."""
+    indents = [line[: len(line) - len(line.lstrip())] for line in text.splitlines()[1:] if line.strip()]
+    return (*_CONTEXTS, "def _():\n" + min(indents, key=len, default="    "))
 
 
 def _begun(program: str) -> int | None:
@@ -207,7 +211,7 @@ def _program(text: str) -> tuple[ast.AST | None, str, int]:
     """The syntax tree, the program that it is of, and where the completion begins in that."""
     if len(text) <= MAX_PARSED_CHARACTERS:
         for lines in (text, text[: text.rfind("\n") + 1]):
-            for context in _LENIENT:
+            for context in _contexts(lines):
                 tree = parsed(context + lines)
                 if tree is not None:
                     return tree, context + lines, len(context)

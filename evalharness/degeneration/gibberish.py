@@ -12,8 +12,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from evalharness.degeneration.content import code_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MIN_CHARACTERS = 150
 """As much as a loop needs (see ``significance``)."""
@@ -31,6 +35,18 @@ language that is written in letters, at most 0.79 in random tokens (which run in
 
 MOST = 0.50
 """Share of the text that has to parse: a cut may tear the statement that it falls in, however long that is."""
+
+MIN_SIGNS = 24
+MAX_LETTERS = 0.10
+"""A text of at least so many characters that are no white space, of which at most this share are letters or digits, is
+a salad of signs: code names what it works on, and its words alone are a third of it."""
+
+MIN_TOKENS = 48
+MIN_ENTROPY_NATS = 3.5
+"""Mean entropy of a model's predictions from which on the model chose each token from 33 equally likely ones. Models
+that write code are below 1.5; one that only knows how often each token comes is above 4.5. Frequent tokens in random
+order look like code to each rule by text that was tried: the mean surprise of one word or sign after another is 2.0 to
+4.0 nats in them, and up to 5.1 in functions of reference code."""
 
 # thisNameHTTP2 -> this, Name, HTTP. One letter says nothing, and of other alphabets no words are known.
 _WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])")
@@ -55,6 +71,20 @@ def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
     common, of_prompt = known_words(), frozenset(words_of(prompt or ""))
     known = sum(len(word) for word in words if word in common or word in of_prompt) / sum(map(len, words))
     return None if known > MAX_KNOWN or _parses(text, prompt or "") else Gibberish(known)
+
+
+def is_sign_salad(text: str) -> bool:
+    """Whether ``text`` consists of signs in no order, with hardly a word among them."""
+    written = [character for character in text if not character.isspace()]
+    letters = sum(character.isalnum() for character in written)
+    return len(written) >= MIN_SIGNS and letters <= MAX_LETTERS * len(written)
+
+
+def is_guessed(text: str, token_entropy_nats: Sequence[float] | None, prompt: str | None = None) -> bool:
+    """Whether the model did not know what to write, by the entropies of its predictions, and wrote no program."""
+    if token_entropy_nats is None or len(token_entropy_nats) < MIN_TOKENS:
+        return False
+    return sum(token_entropy_nats) >= MIN_ENTROPY_NATS * len(token_entropy_nats) and not _parses(text, prompt or "")
 
 
 def _parses(text: str, prompt: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
+from evalharness.degeneration.answers import is_answered
 from evalharness.degeneration.lexemes import lexemes, windows
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def same_answers(completions: Sequence[CompletionText]) -> list[int]:
     """For each completion, how many problems got the same answer if that is the same to everything, else 0.
 
     The name of the function that a prompt asks for does not make an answer different. Completions without a
-    ``task_id`` are of a problem each. Blank completions are not answers.
+    ``task_id`` are of a problem each. Blank completions are not answers, nor are stubs: what a stop sequence cut before
+    the first statement, such as the opening fence of a chat answer, is the harness's doing and not the model's.
     """
     of_problem = _problems(completions)
     problems = int(of_problem.max(initial=-1)) + 1
@@ -63,10 +65,15 @@ def _problems(completions: Sequence[CompletionText]) -> npt.NDArray[np.int64]:
 
 
 def _answer(written: CompletionText) -> set[tuple[str, ...]]:
-    text = written.text
+    text = "" if _is_stub(written) else written.text
     for name in set(_DEFINED.findall(written.prompt or "")):
         text = re.sub(rf"\b{re.escape(name)}\b", "_", text)
     return set(windows(lexemes(text), STRETCH))
+
+
+def _is_stub(written: CompletionText) -> bool:
+    """Whether a stop sequence cut the completion before it had a statement."""
+    return written.stop_reason == "stop_sequence" and not is_answered(written.text, written.prompt or "")
 
 
 def _similar(answers: Sequence[set[tuple[str, ...]]]) -> csr_matrix:

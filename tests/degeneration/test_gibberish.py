@@ -3,7 +3,7 @@ import random
 import pytest
 
 from evalharness.degeneration import analyse
-from evalharness.degeneration.gibberish import find_gibberish, known_words
+from evalharness.degeneration.gibberish import find_gibberish, is_sign_salad, known_words
 
 SALAD = (
     "KcodeEempmeientvarectetdar * _produ __ect ok    Compute mount letterssquwiildjoiner2nersful')mspacenotmit"
@@ -80,3 +80,33 @@ def test_the_words_are_words():
     assert len(words) == 3_000
     assert {"return", "self", "the", "index", "value"} <= words
     assert all(word.isascii() and word.islower() and len(word) >= 2 for word in words)
+
+
+@pytest.mark.parametrize(
+    "text", [".................,.,.,.,,.,..,.,.,,...,", "((,.)(,,)):.=,(:=.,)(=,:.)((,=.:,)(", ". , . . , ,\n" * 4]
+)
+def test_a_salad_of_signs_is_degenerate_whichever_kind_it_is_called(text):
+    found = analyse(text)
+    assert found.degenerate
+    assert is_sign_salad(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["    return x ** -(-y // 2)\n", "x = [[0] * 3] * 3\n", "# " + "-" * 60 + "\n    return 1\n"]
+)
+def test_code_of_many_signs_is_no_salad(text):
+    assert not is_sign_salad(text)
+
+
+def test_code_that_lost_the_indentation_of_its_first_line_is_code():
+    body = "".join("    " + line for line in MODERN.splitlines(keepends=True)[1:])
+    assert find_gibberish(body.lstrip()) is None
+
+
+def test_a_model_that_guesses_each_token_writes_gibberish_however_common_its_tokens_are():
+    text = " self ) in return , = ( for x [ not : def if ] len ) i 1 == + else . and ) ( s" * 2
+    ids = list(range(60))
+    assert not analyse(text, ids, token_entropy_nats=[0.4] * 60).degenerate
+    found = analyse(text, ids, token_entropy_nats=[5.2] * 60)
+    assert (found.kind, "5.2 nats" in found.evidence) == ("gibberish", True)
+    assert not analyse(MODERN, ids, token_entropy_nats=[5.2] * 60).degenerate

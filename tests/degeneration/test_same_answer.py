@@ -68,3 +68,16 @@ def test_the_order_of_the_completions_does_not_matter(order):
 def test_thousands_are_compared_in_parts():
     completions = [asked(i, ANSWER) for i in range(AT_ONCE + 10)]
     assert same_answers(completions) == [AT_ONCE + 10] * (AT_ONCE + 10)
+
+
+def test_stubs_that_a_stop_sequence_cut_are_not_the_models_answer():
+    prompts = [f'def f{i}(x):\n    """Return {i}."""\n' for i in range(10)]
+    fences = [CompletionText("```python\n", stop_reason="stop_sequence", prompt=p, task_id=p) for p in prompts]
+    assert not any(found.degenerate for found in analyse_all(fences))
+    prose = [
+        CompletionText("Here is the code that you asked for:\n```python", None, None, "stop_sequence", p, p)
+        for p in prompts
+    ]
+    assert not any(found.degenerate for found in analyse_all(prose))
+    bodies = [CompletionText("    return sorted(x, key=abs)[0]\n", None, None, "stop_sequence", p, p) for p in prompts]
+    assert {found.kind for found in analyse_all(bodies)} == {"same_answer"}
