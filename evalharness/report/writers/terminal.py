@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from evalharness.report.parts import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from evalharness.report.parts import Part, Text
 
 STYLES = {Code: "cyan", Strong: "bold", Emphasis: "italic", Link: "underline"}
+_SPACE = re.compile(r"\s+")
 _HEADING_STYLES = ("bold reverse", "bold underline", "bold")
 
 
@@ -67,7 +69,7 @@ def _text(text: Text, style: str = "") -> RichText:
     shown = RichText(style=style)
     for span in spans_of(text):
         if isinstance(span, str):
-            shown.append(one_line(" ".join(span.split(" "))))
+            shown.append(one_line(_SPACE.sub(" ", span)))
         else:
             shown.append(one_line(span.text), STYLES[type(span)])
         if isinstance(span, Link):
