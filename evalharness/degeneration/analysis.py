@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration.answers import is_finished_answer
 from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.echo import find_echo
 from evalharness.degeneration.gibberish import find_gibberish, is_guessed, is_sign_salad
+from evalharness.degeneration.language import LANGUAGES
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
@@ -97,7 +97,15 @@ def analyse_all(
     """Measure the completions of one checkpoint, in their order; several times as fast as one by one."""
     exact = exact_loops([c.text for c in completions], [c.token_ids for c in completions])
     loops = [
-        best_loop(written.text, written.token_ids, decode, written.stop_reason, found, written.prompt)
+        best_loop(
+            written.text,
+            written.token_ids,
+            decode,
+            written.stop_reason,
+            found,
+            written.prompt,
+            LANGUAGES[written.language],
+        )
         for written, found in zip(completions, exact, strict=True)
     ]
     spans = [_tokens_of(loop, written) for loop, written in zip(loops, completions, strict=True)]
@@ -118,7 +126,7 @@ def _judged(
         loop=loop,
         loop_tokens=loop_tokens,
         after_answer=_follows_answer(loop, written) if loop else None,
-        validity=validity(text, written.prompt),
+        validity=validity(text, written.prompt, LANGUAGES[written.language]),
         measures=measures,
         stop_reason=stop_reason,
         ran_to_limit=loop is not None and ran_to_limit(loop.ran_to_end, stop_reason),
@@ -127,11 +135,11 @@ def _judged(
 
 def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]:
     """The kind of a completion that has no loop, or None, with its evidence."""
-    text, prompt = written.text, written.prompt
+    text, prompt, language = written.text, written.prompt, LANGUAGES[written.language]
     if not text.strip():
         begun = text or written.stop_reason not in _NOT_GENERATED
         return ("empty" if begun else None), "nothing but whitespace was written" if text else "nothing was written"
-    if prompt is not None and (echo := find_echo(text, prompt)):
+    if prompt is not None and (echo := find_echo(text, prompt, language)):
         return "echo", f"{echo.covered} of {echo.of} words and signs only say the prompt again"
     if gibberish := _gibberish_in_words(written):
         return "gibberish", gibberish
@@ -142,12 +150,12 @@ def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]
 
 def _gibberish_in_words(written: CompletionText) -> str | None:
     """Why a completion is gibberish, or None."""
-    text, entropies = written.text, written.token_entropy_nats
-    if gibberish := find_gibberish(text, written.prompt):
+    text, entropies, language = written.text, written.token_entropy_nats, LANGUAGES[written.language]
+    if gibberish := find_gibberish(text, written.prompt, language):
         return f"no program, and only {100 * gibberish.known:.0f} % of the letters in its words are in known words"
     if is_sign_salad(text):
         return "nearly nothing but signs, in no order"
-    if entropies is not None and is_guessed(text, entropies, written.prompt):
+    if entropies is not None and is_guessed(text, entropies, written.prompt, language):
         mean = sum(entropies) / len(entropies)
         return f"no program, and the model guessed: its predictions have a mean entropy of {mean:.1f} nats"
     return None
@@ -158,12 +166,11 @@ def _follows_answer(loop: Loop, written: CompletionText) -> bool:
 
     A line end that is the loop's first element ends the line before it, too.
     """
-    text, start = written.text, loop.start_character
+    text, start, language = written.text, loop.start_character, LANGUAGES[written.language]
     before = text[:start] + ("\n" if text.startswith("\n", start) else "")
     copy = (loop.end_character - start) // max(1, loop.copies)
-    return any(
-        is_finished_answer(said, written.prompt) for said in (before, text[: start + copy], text[: start + 2 * copy])
-    )
+    beginnings = (before, text[: start + copy], text[: start + 2 * copy])
+    return any(language.is_finished_answer(beginning, written.prompt) for beginning in beginnings)
 
 
 def _tokens_of(loop: Loop | None, written: CompletionText) -> tuple[int, int] | None:

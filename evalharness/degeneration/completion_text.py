@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.records import DEFAULT_LANGUAGE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,7 +19,8 @@ class CompletionText:
 
     ``token_ids`` are the ids that ``text`` was decoded from, ``token_entropy_nats`` one value for each of them.
     Without a ``stop_reason`` it is not known whether the model ended by itself. ``prompt`` is what ``text`` goes on
-    from, and ``task_id`` says which completions are of one problem.
+    from, and ``task_id`` says which completions are of one problem. ``language`` is the
+    programming language of the problem.
     """
 
     text: str
@@ -26,3 +29,4 @@ class CompletionText:
     stop_reason: StopReason | None = None
     prompt: str | None = None
     task_id: str | None = None
+    language: str = DEFAULT_LANGUAGE

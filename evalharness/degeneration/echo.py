@@ -11,9 +11,13 @@ follows the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from evalharness.degeneration.answers import is_answered
 from evalharness.degeneration.lexemes import lexemes, windows
+from evalharness.degeneration.python_language import PYTHON
+
+if TYPE_CHECKING:
+    from evalharness.degeneration.language import Language
 
 STRETCH = 6
 """Words and signs in a row that have to stand in the prompt. Bodies share shorter stretches with their signature
@@ -35,7 +39,7 @@ class Echo:
     of: int
 
 
-def find_echo(text: str, prompt: str) -> Echo | None:
+def find_echo(text: str, prompt: str, language: Language = PYTHON) -> Echo | None:
     """Return how much of ``text`` only repeats ``prompt``, or None if it is not an echo."""
     written = lexemes(text)
     covered = sum(_covered(written, lexemes(prompt)))
@@ -43,7 +47,7 @@ def find_echo(text: str, prompt: str) -> Echo | None:
         return None
     if len(text.strip().splitlines()) < 2 and covered < MIN_OF_PROMPT * len(lexemes(prompt)):
         return None
-    return None if is_answered(text, prompt) else Echo(covered, len(written))
+    return None if language.is_answered(text, prompt) else Echo(covered, len(written))
 
 
 def _covered(written: list[str], asked: list[str]) -> list[bool]:

@@ -14,10 +14,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration.content import code_until
+from evalharness.degeneration.python_language import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from evalharness.degeneration.language import Language
 
 MIN_CHARACTERS = 150
 """As much as a loop needs (see ``significance``)."""
@@ -60,7 +62,7 @@ class Gibberish:
     known: float
 
 
-def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
+def find_gibberish(text: str, prompt: str | None = None, language: Language = PYTHON) -> Gibberish | None:
     """Return what makes ``text`` gibberish, or None. The words of ``prompt`` are known as well."""
     if len(text) < MIN_CHARACTERS:
         return None
@@ -70,7 +72,7 @@ def find_gibberish(text: str, prompt: str | None = None) -> Gibberish | None:
         return None
     common, of_prompt = known_words(), frozenset(words_of(prompt or ""))
     known = sum(len(word) for word in words if word in common or word in of_prompt) / sum(map(len, words))
-    return None if known > MAX_KNOWN or _parses(text, prompt or "") else Gibberish(known)
+    return None if known > MAX_KNOWN or _parses(text, prompt or "", language) else Gibberish(known)
 
 
 def is_sign_salad(text: str) -> bool:
@@ -80,17 +82,23 @@ def is_sign_salad(text: str) -> bool:
     return len(written) >= MIN_SIGNS and letters <= MAX_LETTERS * len(written)
 
 
-def is_guessed(text: str, token_entropy_nats: Sequence[float] | None, prompt: str | None = None) -> bool:
+def is_guessed(
+    text: str,
+    token_entropy_nats: Sequence[float] | None,
+    prompt: str | None = None,
+    language: Language = PYTHON,
+) -> bool:
     """Whether the model did not know what to write, by the entropies of its predictions, and wrote no program."""
     if token_entropy_nats is None or len(token_entropy_nats) < MIN_TOKENS:
         return False
-    return sum(token_entropy_nats) >= MIN_ENTROPY_NATS * len(token_entropy_nats) and not _parses(text, prompt or "")
+    is_unsure = sum(token_entropy_nats) >= MIN_ENTROPY_NATS * len(token_entropy_nats)
+    return is_unsure and not _parses(text, prompt or "", language)
 
 
-def _parses(text: str, prompt: str) -> bool:
+def _parses(text: str, prompt: str, language: Language) -> bool:
     """Whether most of ``text`` parses, by itself or after its prompt; the first line of anything may."""
     most = MOST * len(text)
-    return code_until(text) >= most or code_until(prompt + text) >= len(prompt) + most
+    return language.code_until(text) >= most or language.code_until(prompt + text) >= len(prompt) + most
 
 
 @cache

@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration.alphabet import find_babble
 from evalharness.degeneration.content import (
     MAX_PARSED_CHARACTERS,
-    code_until,
     is_alignment,
-    is_comment,
-    is_in_literal,
     is_layout,
     is_quoted,
     is_rule,
-    stands_alone,
 )
 from evalharness.degeneration.ending import find_ending
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
@@ -28,6 +24,7 @@ from evalharness.degeneration.kinds import Kind, kind_of
 from evalharness.degeneration.lexemes import ELEMENT
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
+from evalharness.degeneration.python_language import PYTHON
 from evalharness.degeneration.short_loops import find_short, in_tokens
 from evalharness.records import ENDED_BY_ITSELF
 
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration.alignment import Noise
     from evalharness.degeneration.interrupted import Interrupted
+    from evalharness.degeneration.language import Language
     from evalharness.degeneration.measures import Unit
     from evalharness.records import StopReason
 
@@ -129,6 +127,7 @@ def best_loop(
     stop_reason: StopReason | None = None,
     exact: ExactLoops | None = None,
     prompt: str | None = None,
+    language: Language = PYTHON,
 ) -> Loop | None:
     """Return the longest loop among those that count; an exact one if it is nearly the longest, of tokens first.
 
@@ -139,12 +138,12 @@ def best_loop(
     characters = _character_loops(text, of_text)
     candidates: list[Loop] = []
     for loops in (_token_loops(text, token_ids, decode, of_ids, characters), characters):
-        candidates += [loop for loop in loops if counts(loop, text, token_ids, stop_reason)][:MAX_LOOPS]
+        candidates += [loop for loop in loops if counts(loop, text, token_ids, stop_reason, language)][:MAX_LOOPS]
         if candidates:
             break
     if not candidates or max(loop.share for loop in candidates) < NEARLY_ALL:
-        candidates += [loop for loop in _near_loops(text, stop_reason) if not is_in_literal(text, *loop.span)]
-        candidates += _interrupted(text, token_ids, decode, stop_reason)
+        candidates += [loop for loop in _near_loops(text, stop_reason) if not language.is_in_literal(text, *loop.span)]
+        candidates += _interrupted(text, token_ids, decode, stop_reason, language)
         candidates += _ending_loops(text, stop_reason)
     if not candidates:
         candidates = _short_loops(text, token_ids, decode, stop_reason)
@@ -159,6 +158,7 @@ def _interrupted(
     token_ids: Sequence[int] | None,
     decode: Callable[[Sequence[int]], str] | None,
     stop_reason: StopReason | None,
+    language: Language,
 ) -> list[Loop]:
     """The best loop with interruptions that counts and is no code, else that of two words in ever new numbers.
 
@@ -166,14 +166,15 @@ def _interrupted(
     """
     if len(text) > MAX_PARSED_CHARACTERS:
         return []
-    code = code_until(text)
+    code = language.code_until(text)
     for loops in _interrupted_loops(text, token_ids, decode, sound=code == len(text)):
         for loop in loops:
             layout = is_layout(text, *loop.span, copy=loop.text)
-            if counts(loop, text, token_ids, stop_reason) and not layout and not _is_code(loop, text, code):
+            is_loop = counts(loop, text, token_ids, stop_reason, language)
+            if is_loop and not layout and not _is_code(loop, text, code, language):
                 return [loop]
-    babble = _babble(text)
-    return [loop for loop in babble if counts(loop, text, token_ids, stop_reason) and not _is_code(loop, text, code)]
+    babble = [loop for loop in _babble(text) if counts(loop, text, token_ids, stop_reason, language)]
+    return [loop for loop in babble if not _is_code(loop, text, code, language)]
 
 
 def _babble(text: str) -> list[Loop]:
@@ -187,7 +188,7 @@ def _babble(text: str) -> list[Loop]:
     return [_loop(run, copy, "character", len(text), (start, end), agreement=0.0, whole=0.0)]
 
 
-def _is_code(loop: Loop, text: str, code: int) -> bool:
+def _is_code(loop: Loop, text: str, code: int, language: Language) -> bool:
     """Whether a loop with interruptions is code of one shape: most of it parses, and its copies are not the same.
 
     Comments parse whatever they say.
@@ -195,7 +196,8 @@ def _is_code(loop: Loop, text: str, code: int) -> bool:
     most = loop.start_character + MOST * (loop.end_character - loop.start_character)
     if loop.whole >= MIN_WHOLE:
         return False
-    return (most < code and not is_comment(text, *loop.span)) or stands_alone(text, *loop.span)
+    is_code = most < code and not language.is_comment(text, *loop.span)
+    return is_code or language.stands_alone(text, *loop.span)
 
 
 def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None]) -> list[ExactLoops]:
@@ -215,6 +217,7 @@ def counts(
     text: str,
     token_ids: Sequence[int] | None = None,
     stop_reason: StopReason | None = None,
+    language: Language = PYTHON,
 ) -> bool:
     """Whether ``loop`` of ``text`` is degeneration.
 
@@ -230,7 +233,7 @@ def counts(
         return False
     # Where interruptions are passed over, the end may be, too: the last copy is not asked.
     within = loop.end_character - (len(loop.text) if loop.agreement < 1.0 else 0)
-    return cut or not is_in_literal(text, loop.start_character, max(loop.start_character, within))
+    return cut or not language.is_in_literal(text, loop.start_character, max(loop.start_character, within))
 
 
 def ran_to_limit(ran_to_end: bool, stop_reason: StopReason | None) -> bool:

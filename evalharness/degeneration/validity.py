@@ -1,10 +1,14 @@
-"""Whether a completion is Python."""
+"""Whether a completion is a program."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from evalharness.degeneration.content import compiles, is_whole_program
+from evalharness.degeneration.python_language import PYTHON
+
+if TYPE_CHECKING:
+    from evalharness.degeneration.language import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,9 @@ class Validity:
     with_prompt: bool | None
 
 
-def validity(text: str, prompt: str | None) -> Validity:
-    """Parse ``text``; what is blank or longer than the parser is given does not count as Python."""
+def validity(text: str, prompt: str | None, language: Language = PYTHON) -> Validity:
+    """Parse ``text``; what is blank or longer than the parser is given does not count."""
     return Validity(
-        alone=bool(text.strip()) and is_whole_program(text),
-        with_prompt=None if prompt is None else bool(text.strip()) and compiles(prompt + text),
+        alone=bool(text.strip()) and language.parses(text),
+        with_prompt=None if prompt is None else bool(text.strip()) and language.compiles(prompt + text),
     )

@@ -11,7 +11,7 @@ from evalharness.completion_files import CompletionFile, FileCompletion, complet
 from evalharness.completion_files.tasks import Tasks, continuation
 from evalharness.errors import CompletionFileError
 from evalharness.progress import Silent, Watcher
-from evalharness.records import NOT_BEGUN, Interval
+from evalharness.records import DEFAULT_LANGUAGE, NOT_BEGUN, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -151,6 +151,7 @@ def _input(
         stop_reason=written.stop_reason,
         prompt=written.prompt if written.prompt is not None or problem is None else problem.prompt,
         task_id=problem.task_id if problem else named,
+        language=problem.language if problem else DEFAULT_LANGUAGE,
     )
 
 

@@ -152,6 +152,7 @@ def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[D
                     stop_reason=None if c.stop_reason == "not_recorded" else c.stop_reason,
                     prompt=job.problem.prompt,
                     task_id=c.task_id,
+                    language=job.problem.language,
                 )
                 for job, c in zip(jobs, completions, strict=True)
             ],

@@ -50,7 +50,13 @@ def _analysed(work: Work, completions: Mapping[Group, tuple[Completion, ...]]) -
         group: analyse_all(
             [
                 CompletionText(
-                    c.text, c.token_ids, c.token_entropy_nats, c.stop_reason, problems[c.task_id].prompt, c.task_id
+                    c.text,
+                    c.token_ids,
+                    c.token_entropy_nats,
+                    c.stop_reason,
+                    problems[c.task_id].prompt,
+                    c.task_id,
+                    problems[c.task_id].language,
                 )
                 for c in members
             ],

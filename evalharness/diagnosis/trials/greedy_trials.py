@@ -157,6 +157,8 @@ def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) 
     text = subject.tokenizer.decode(ids[:end])
     stops = [place for stop in problem.stop if (place := text.find(stop)) >= 0]
     if stops:
-        return CompletionText(text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id)
+        return CompletionText(
+            text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id, problem.language
+        )
     reason: StopReason = "end_token" if end < len(ids) or len(ids) < room else "max_new_tokens"
-    return CompletionText(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id)
+    return CompletionText(text, tuple(ids[:end]), None, reason, problem.prompt, problem.task_id, problem.language)
