@@ -38,7 +38,7 @@ language that is written in letters, at most 0.79 in random tokens (which run in
 MOST = 0.50
 """Share of the text that has to parse: a cut may tear the statement that it falls in, however long that is."""
 
-MIN_SIGNS = 24
+MIN_SIGNS = 16
 MAX_LETTERS = 0.10
 """A text of at least so many characters that are no white space, of which at most this share are letters or digits, is
 a salad of signs: code names what it works on, and its words alone are a third of it."""
@@ -75,11 +75,12 @@ def find_gibberish(text: str, prompt: str | None = None, language: Language = PY
     return None if known > MAX_KNOWN or _parses(text, prompt or "", language) else Gibberish(known)
 
 
-def is_sign_salad(text: str) -> bool:
-    """Whether ``text`` consists of signs in no order, with hardly a word among them."""
+def is_sign_salad(text: str, prompt: str | None = None) -> bool:
+    """Whether ``text`` consists of signs in no order, with hardly a word among them. A picture in a string parses."""
     written = [character for character in text if not character.isspace()]
     letters = sum(character.isalnum() for character in written)
-    return len(written) >= MIN_SIGNS and letters <= MAX_LETTERS * len(written)
+    few = len(written) >= MIN_SIGNS and letters <= MAX_LETTERS * len(written)
+    return few and not _parses(text, prompt or "")
 
 
 def is_guessed(
