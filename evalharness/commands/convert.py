@@ -50,6 +50,7 @@ def convert(
     evalharness convert generations_humaneval.json --name starcoder --step 1000 --temperature 0.2
     """
     from evalharness.pipeline.importing import convert as convert_files
+    from evalharness.runs import paths
 
     with watcher() as watching:
         card, folder = convert_files(
@@ -67,5 +68,5 @@ def convert(
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )
-    print_card(card, folder / "report.md")
+    print_card(card, folder / paths.REPORT)
     click.get_current_context().exit(INCOMPLETE if card.incomplete else 0)

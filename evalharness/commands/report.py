@@ -29,7 +29,8 @@ def report(folder: Path, plain: bool) -> None:
     from rich.markdown import Markdown
 
     from evalharness.report import to_terminal
+    from evalharness.runs import paths
 
-    is_step = (folder / "scorecard.json").is_file()
+    is_step = paths.holds_score(folder)
     shown = Markdown(path.read_text(encoding="utf-8")) if is_step else to_terminal(pipeline.read_report(folder))
     Console(highlight=False).print(shown)

@@ -33,14 +33,14 @@ def score(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     evalharness score my_hf_model --limit 20 --json > card.json
     """
     from evalharness import pipeline
-    from evalharness.runs import scorecard_json
+    from evalharness.runs import paths, scorecard_json
 
     with watcher() as watching:
         result = pipeline.score(checkpoint, asked, watching)
     if as_json:
         click.echo(scorecard_json.to_json(result.scorecard), nl=False)
     else:
-        print_card(result.scorecard, result.folder / "report.md")
+        print_card(result.scorecard, result.folder / paths.REPORT)
     click.get_current_context().exit(INCOMPLETE if result.scorecard.incomplete else 0)
 
 

@@ -1,4 +1,4 @@
-"""evalharness's own completions: ``completions/*.jsonl`` of a run, and the journal that it keeps while it works.
+"""evalharness's own completions: those of a scored checkpoint, and the journal that is kept while they are made.
 
 The journal is append-only, so its last line may be torn; that completion is made again by the run itself.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files.fields import completion_of
+from evalharness.runs.rows import completion_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +22,11 @@ PRIORITY = 10
 
 def recognises(content: Any) -> bool:
     """A row, or an entry of the journal, that says how it was decoded and in which tokens."""
-    if not isinstance(content, dict):
-        return False
-    row, key = (content["record"], "text") if isinstance(content.get("record"), dict) else (content, "completion")
-    return all(name in row for name in ("task_id", key, "token_ids", "decoding"))
+    return completion_in(content) is not None
 
 
 def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG001 - every reader takes a memory
     """Yield the completion of a line."""
-    if isinstance(entry.content.get("record"), dict):
-        yield completion_of(entry, entry.content["record"], "text")
-    else:
-        yield completion_of(entry, entry.content, "completion")
+    fields = completion_in(entry.content)
+    if fields is not None:
+        yield completion_of(entry, *fields)

@@ -13,12 +13,13 @@ from evalharness.completion_files.fields import completion_of
 from evalharness.completion_files.json_entries import Entries
 from evalharness.errors import CompletionFileError, ExtensionError
 from evalharness.extensions import extensions, own_modules
+from evalharness.runs.paths import COMPLETIONS_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-FOLDER_PATTERNS = ("completions/*.jsonl", "*.jsonl", "*.eval")
+FOLDER_PATTERNS = (COMPLETIONS_PATTERN, "*.jsonl", "*.eval")
 _KEYS_SHOWN = 12
 
 
@@ -31,7 +32,7 @@ def readers() -> Mapping[str, Reader]:
 
 
 def completion_files(paths: Iterable[Path]) -> list[Path]:
-    """The files of ``paths``: a folder stands for its ``completions/*.jsonl``, or its own JSONL files or logs.
+    """The files of ``paths``: a folder stands for the completions of a score in it, or its own JSONL files or logs.
 
     Raises :class:`CompletionFileError` for a folder without any.
     """

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import BaselineError, StoreError
+from evalharness.records import Verdict
+from evalharness.runs import paths
 from evalharness.runs.json_values import plain
+from evalharness.runs.rows import read_executions
 from evalharness.settings.declaration import names_held_equal, settings_of
 from evalharness.settings.score import ScoreOptions
 from evalharness.statistics import compare_pass_at_k
@@ -52,7 +55,7 @@ def baseline_of(card: Scorecard, folder: Path) -> Baseline:
             **{name: plain(protocol.value(name)) for name in names_held_equal(ScoreOptions)},
         },
         passed={
-            name: {decoding: _counts(folder / f"executions/{name}.{decoding}.jsonl") for decoding in by_decoding}
+            name: {decoding: _counts(folder, paths.Group(name, decoding)) for decoding in by_decoding}
             for name, by_decoding in card.outcomes.items()
         },
     )
@@ -177,20 +180,17 @@ def solved(baseline: Baseline) -> int:
     return sum(passed > 0 for _, passed in _compared(baseline).values())
 
 
-def _counts(file: Path) -> Counts:
-    """Passed and judged completions of each problem; what could not be judged counts as nothing."""
-    found: Counts = {}
-    try:
-        for line in file.read_text(encoding="utf-8").split("\n"):
-            if not line.strip():
-                continue
-            row = json.loads(line)
-            n, passed = found.get(row["task_id"], (0, 0))
-            if row["verdict"] != "not_judged":
-                found[row["task_id"]] = (n + 1, passed + bool(row["passed"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{file}: can't be read: {error}") from error
-    return found
+def _counts(folder: Path, group: paths.Group) -> Counts:
+    """Judged and passed completions of each problem; what could not be judged counts as nothing."""
+    executions = read_executions(folder, group)
+    if not executions:
+        raise StoreError(f"{folder / group.executions}: there are no executions: score it again")
+    counts: Counts = {}
+    for execution in executions:
+        judged, passed = counts.get(execution.task_id, (0, 0))
+        if execution.verdict is not Verdict.NOT_JUDGED:
+            counts[execution.task_id] = (judged + 1, passed + (execution.verdict is Verdict.PASSED))
+    return counts
 
 
 def _parsed(text: str) -> tuple[int, int]:

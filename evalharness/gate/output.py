@@ -12,8 +12,9 @@ from evalharness.report.numbers import percent_interval
 from evalharness.report.parts import Heading, Listing, Paragraph, Table, plain_text
 from evalharness.report.printable import visible
 from evalharness.report.shares import caveat
-from evalharness.report.stored_examples import example_from
+from evalharness.report.stored_examples import read_examples
 from evalharness.report.writers import markdown
+from evalharness.runs import paths
 from evalharness.runs.files import append_file
 from evalharness.runs.json_values import plain
 
@@ -39,7 +40,7 @@ def lines(gate: GateResult) -> Iterator[str]:
         yield f"{WORDS[result.outcome]:<14}{result.name}: {visible(result.reason)}"
     for lack in gate.incomplete:
         yield f"{'INCOMPLETE':<14}{visible(str(lack))}"
-    yield f"{_ENDS[gate.exit_code]}; report: {gate.scored.folder / 'report.md'}"
+    yield f"{_ENDS[gate.exit_code]}; report: {gate.scored.folder / paths.REPORT}"
     if gate.exit_code == 1:
         yield f"\n{evidence_text(gate.scored)}"
 
@@ -55,7 +56,7 @@ def to_json(gate: GateResult) -> str:
         "exit_code": gate.exit_code,
         "checks": [{"name": r.name, "outcome": r.outcome, "reason": r.reason} for r in gate.results],
         "incomplete": plain(gate.incomplete),
-        "report": str(gate.scored.folder / "report.md"),
+        "report": str(gate.scored.folder / paths.REPORT),
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -84,7 +85,7 @@ def to_junit(gate: GateResult) -> str:
 
 def to_markdown(gate: GateResult) -> str:
     """A section for GitHub's step summary: a table of the checks, the card, the worst completion. No images."""
-    card, report = gate.scored.scorecard, gate.scored.folder / "report.md"
+    card, report = gate.scored.scorecard, gate.scored.folder / paths.REPORT
     rows = [(WORDS[result.outcome], result.name, result.reason) for result in gate.results]
     rows += [("INCOMPLETE", "score", str(lack)) for lack in gate.incomplete]
     worst = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
@@ -170,7 +171,7 @@ def evidence_text(scored: ScoreResult) -> str:
 
 def card_text(scored: ScoreResult) -> str:
     """The card of a scored checkpoint as plain text."""
-    return str(render_card(scored.scorecard, scored.folder / "report.md"))
+    return str(render_card(scored.scorecard, scored.folder / paths.REPORT))
 
 
 def summary_line(scored: ScoreResult) -> str:
@@ -180,18 +181,17 @@ def summary_line(scored: ScoreResult) -> str:
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
     missing = [f"incomplete: {lack}" for lack in card.incomplete[:1]]
-    words = [card.verdict.upper() + caveat(card), *figures, *missing, str(scored.folder / "report.md")]
+    words = [card.verdict.upper() + caveat(card), *figures, *missing, str(scored.folder / paths.REPORT)]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 
 
 def worst_completion(folder: Path) -> str:
     """The worst completion of a scored step with its loop marked, as plain text; empty where none is degenerate."""
     try:
-        first, *_ = (folder / "examples.jsonl").read_text(encoding="utf-8").split("\n")
-        example = example_from(json.loads(first))
-    except (OSError, ValueError, KeyError, TypeError):
+        example = next(iter(read_examples(folder)), None)
+    except StoreError:
         return ""
-    if example.kind is None:
+    if example is None or example.kind is None:
         return ""
     generated = example.generated
     shown = "\n".join(map(str, generated.rows)) if generated.rows else generated.text
@@ -211,7 +211,7 @@ def properties_of(scored: ScoreResult) -> list[tuple[str, str]]:
         found += [(f"evalharness_{name}_greedy_pass_at_1", percent_interval(share))] if share else []
     rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
     found += [("evalharness_degenerate", f"{100 * rate.rate:.1f} %")] if rate else []
-    return [*found, ("evalharness_report", str(scored.folder / "report.md"))]
+    return [*found, ("evalharness_report", str(scored.folder / paths.REPORT))]
 
 
 def _xml(text: str) -> str:

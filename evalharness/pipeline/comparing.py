@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import StoreError
 from evalharness.progress import Silent, Watcher
 from evalharness.records import DECODINGS, NOT_BEGUN, Interval, Measure
+from evalharness.runs import paths
 from evalharness.runs.frames import load_run
 from evalharness.settings.declaration import names_held_equal
 from evalharness.settings.score import ScoreOptions
@@ -61,8 +62,8 @@ def compare(
 
 
 def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
-    folder = path.parent if path.name == "scorecard.json" else path
-    if not (folder / "scorecard.json").is_file() and not list(folder.glob("*/scorecard.json")):
+    folder = path.parent if paths.is_scorecard(path) else path
+    if not paths.holds_score(folder) and not paths.scored_steps(folder):
         from evalharness.pipeline.scoring import score
 
         folder = score(path, asked, watcher).folder

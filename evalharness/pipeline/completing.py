@@ -7,16 +7,17 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from evalharness.records import Completion
 from evalharness.runs.json_values import plain
+from evalharness.runs.rows import completion_from
 from evalharness.settings.declaration import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from evalharness.generation import Decoding, Prompting, Request, Settings
     from evalharness.models.protocols import Generator
     from evalharness.pipeline.work import Group, Work
+    from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
 
 RECORD_FORMAT = 1
@@ -38,7 +39,7 @@ def complete(
     wanted = _wanted(work, prompting, generator)
     keys = {_identity(r): _key(work, settings, prompting, r) for requests in wanted.values() for r in requests}
     with folder.journal("completions") as journal:
-        made = {i: _completion(journal.known[key]) for i, key in keys.items() if key in journal.known}
+        made = {i: completion_from(journal.known[key]) for i, key in keys.items() if key in journal.known}
         missing = [r for requests in wanted.values() for r in requests if _identity(r) not in made]
         _say_estimate(work, settings, generator, missing, kept=len(made))
         work.watcher.stage("completing", len(missing))
@@ -80,16 +81,8 @@ def _wanted(work: Work, prompting: Prompting, generator: Generator) -> dict[Grou
     }
 
 
-_PER_TOKEN = ("token_ids", "token_entropy_nats")
-
-
 def _identity(request: Request) -> Identity:
     return request.task_id, request.decoding.name, request.completion_id
-
-
-def _completion(record: Mapping[str, Any]) -> Completion:
-    ids, entropy = (None if record[name] is None else tuple(record[name]) for name in _PER_TOKEN)
-    return Completion(**{**record, "token_ids": ids, "token_entropy_nats": entropy})
 
 
 def _key(work: Work, settings: Settings, prompting: Prompting, request: Request) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
 from evalharness.runs.json_values import plain
+from evalharness.runs.rows import execution_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,7 @@ def _executions(
     keys = [_key(box, job, packages) for job in jobs]
     for index, key in enumerate(keys):
         if key in known:
-            yield index, _of_job(_execution(known[key]), jobs[index])
+            yield index, _of_job(execution_from(known[key]), jobs[index])
     # Numbered by their places: two jobs may be of one task and have one number, as a greedy and a sampled one do.
     new = (dataclasses.replace(job, completion_id=i) for i, job in enumerate(jobs) if keys[i] not in known)
     for numbered in box.run(new):
@@ -150,10 +151,6 @@ def _key(box: Sandbox, job: Job, packages: tuple[str, ...]) -> str:
 
 def _of_job(execution: Execution, job: Job) -> Execution:
     return dataclasses.replace(execution, task_id=job.task_id, completion_id=job.completion_id)
-
-
-def _execution(record: Mapping[str, Any]) -> Execution:
-    return Execution(**{**record, "verdict": Verdict(record["verdict"])})
 
 
 def _not_run(completion: Completion) -> Execution:

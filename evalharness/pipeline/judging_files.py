@@ -13,10 +13,10 @@ from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
 from evalharness.pipeline.judging import judge
-from evalharness.pipeline.writing import human_eval_result
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Verdict
 from evalharness.runs.folder import RunFolder
+from evalharness.runs.rows import human_eval_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

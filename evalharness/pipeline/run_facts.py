@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.records import LossPoint
+    from evalharness.runs.run_record import Fact
     from evalharness.settings.manifest import Manifest
 
 NOT_RECORDED = "not recorded"
-Fact = tuple[str, str, str]
-"""Section, name and value: ``("Data", "Train", "2,000 rows (train.jsonl)")``."""
 
 
 _RATE = re.compile(r"\b(?:lr|learning[_ ]rate)\W{1,4}(\d+\.?\d*(?:e[-+]?\d+)?)", re.IGNORECASE)

@@ -34,6 +34,7 @@ from evalharness.plugin.settings_given import (
     working_folder,
 )
 from evalharness.plugin.stash import CARDS, RUNNING, SUMMARY, WRITTEN, CheckFailed, shown_once
+from evalharness.runs import paths
 from evalharness.settings.declaration import names
 from evalharness.settings.manifest import find_manifest
 from evalharness.settings.score import resolve
@@ -264,7 +265,7 @@ def _tell(config: pytest.Config, result: Scored) -> None:
 
 
 def _report(result: Scored) -> str:
-    return str(result.folder / "report.md")
+    return str(result.folder / paths.REPORT)
 
 
 def _absolute(config: pytest.Config, path: Any) -> Path:

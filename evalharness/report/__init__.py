@@ -25,7 +25,7 @@ from evalharness.report.figures.run_figures import (
 from evalharness.report.run_evidence import OtherRun, Run
 from evalharness.report.sections.cause_section import diagnosis_lines, loss_lines
 from evalharness.report.shown_completions import Example, examples
-from evalharness.report.stored_examples import example_from
+from evalharness.report.stored_examples import read_examples
 from evalharness.report.training_run_report import run_document
 from evalharness.report.writers.markdown import to_markdown
 from evalharness.report.writers.terminal import to_terminal
@@ -47,7 +47,6 @@ __all__ = [
     "entropy_at_onset_figure",
     "entropy_by_step_figure",
     "entropy_figure",
-    "example_from",
     "examples",
     "figures_of",
     "figures_of_run",
@@ -60,6 +59,7 @@ __all__ = [
     "onsets_figure",
     "pass_at_1_figure",
     "passage_figure",
+    "read_examples",
     "render_card",
     "run_document",
     "run_figures",

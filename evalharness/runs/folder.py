@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from evalharness.errors import StoreError
+from evalharness.runs import paths
 from evalharness.runs.files import write_file
 from evalharness.runs.journal import Journal
 from evalharness.runs.json_values import json_line
@@ -21,7 +22,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(path / ".lock")
+        self._lock = FileLock(path / paths.LOCK)
 
     def __enter__(self) -> RunFolder:
         try:
@@ -39,7 +40,7 @@ class RunFolder:
 
     def journal(self, name: str) -> Journal:
         """The journal of one kind of record."""
-        return Journal(self.path / ".journal" / f"{name}.jsonl")
+        return Journal(self.path / paths.journal(name))
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a whole file in one step; a reader sees the old one or the new one. Raises :class:`StoreError`."""

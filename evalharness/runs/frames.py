@@ -21,25 +21,30 @@ figures of all this are functions of :mod:`evalharness.report.figures.run_figure
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
-from evalharness.records import DECODINGS, NO_STEP, Measure
-from evalharness.runs import scorecard_json
+from evalharness.records import DECODINGS, NO_STEP, Measure, Verdict
+from evalharness.runs import paths, scorecard_json
+from evalharness.runs.rows import (
+    read_analyses,
+    read_completions,
+    read_executions,
+    read_logged_losses,
+    read_row_losses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
-    from evalharness.records import Interval, Scorecard
+    from evalharness.records import Completion, Execution, Interval, Scorecard
+    from evalharness.runs.rows import Analysis
 
-LOG_NAME = "log.jsonl"
-"""The losses of a run's training logs, as they were read when its report was written."""
 _COLUMNS = {
     "completions": (
         *("step", "problems", "decoding", "task_id", "completion_id", "text", "tokens", "stop_reason", "verdict"),
@@ -105,12 +110,12 @@ def load_run(folder: Path | str) -> RunFrames:
 
     folder = Path(folder)
     folders = _step_folders(folder)
-    scorecards = {step: _scorecard(path) for step, path in folders.items()}
-    rows = {
+    scorecards = {step: scorecard_json.read(path) for step, path in folders.items()}
+    rows: dict[str, list[dict[str, Any]]] = {
         "completions": [row for step, path in folders.items() for row in _completions(step, path)],
-        "losses": list(_jsonl(folder / LOG_NAME)),
+        "losses": [asdict(point) for point in read_logged_losses(folder)],
         "row_losses": [
-            {"step": step} | row for step, path in folders.items() for row in _jsonl(path / "losses/validation.jsonl")
+            {"step": step, **asdict(loss)} for step, path in folders.items() for loss in read_row_losses(path)
         ],
     }
     frames = {name: pd.DataFrame(found, columns=list(_COLUMNS[name])) for name, found in rows.items()}
@@ -121,85 +126,73 @@ def load_run(folder: Path | str) -> RunFrames:
 def last_scorecard(folder: Path) -> tuple[int, Scorecard]:
     """The last step of a run and its scorecard, without anything else of it. Raises as :func:`load_run` does."""
     step, path = max(_step_folders(folder).items())
-    return step, _scorecard(path)
+    return step, scorecard_json.read(path)
 
 
 def _step_folders(folder: Path) -> dict[int, Path]:
-    own = folder / "scorecard.json"
-    if own.is_file():
+    if paths.holds_score(folder):
         return {_recorded_step(folder): folder}
-    named = sorted(path.parent for path in folder.glob("*/scorecard.json"))
-    steps = {_step_of(path): path for path in named}
+    steps = {_step_of(path): path for path in paths.scored_steps(folder)}
     if not steps:
-        raise StoreError(f"{folder}: no scorecard.json in it or in its folders: evalharness run or score makes them")
+        raise StoreError(f"{folder}: no {paths.SCORECARD} in it or in its folders: evalharness run or score makes them")
     return dict(sorted(steps.items()))
 
 
 def _step_of(folder: Path) -> int:
-    number = folder.name.removeprefix("step_")
-    return int(number) if number.isdigit() else _recorded_step(folder)
+    step = paths.step_in(folder)
+    return _recorded_step(folder) if step is None else step
 
 
 def _recorded_step(folder: Path) -> int:
-    step = _scorecard(folder).checkpoint.step
+    step = scorecard_json.read(folder).checkpoint.step
     return NO_STEP if step is None else step
 
 
-def _scorecard(folder: Path) -> Scorecard:
-    try:
-        return scorecard_json.from_json((folder / "scorecard.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StoreError(f"{folder / 'scorecard.json'}: can't be read: {error.strerror}") from error
-    except StoreError as error:
-        raise StoreError(f"{folder / 'scorecard.json'}: {error}; score it again") from error
-
-
-def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if line.strip():
-            yield json.loads(line)
-
-
 def _completions(step: int, folder: Path) -> Iterator[dict[str, Any]]:
-    for file in sorted((folder / "completions").glob("*.jsonl")):
-        name, decoding = file.stem.rsplit(".", 1)
-        executions = _by_completion(folder / "executions" / file.name)
-        analyses = _by_completion(folder / "analyses" / file.name)
-        for row in _jsonl(file):
-            key = (row["task_id"], row["completion_id"])
-            execution, analysis = executions.get(key, {}), analyses.get(key, {})
-            entropies = row["token_entropy_nats"] or ()
-            onset = analysis.get("loop_tokens")
+    for group in paths.groups_in(folder):
+        executions = {(e.task_id, e.completion_id): e for e in read_executions(folder, group)}
+        analyses = {(a.task_id, a.completion_id): a for a in read_analyses(folder, group)}
+        for completion in read_completions(folder, group):
+            key = (completion.task_id, completion.completion_id)
             yield {
                 "step": step,
-                "problems": name,
-                "decoding": decoding,
-                "task_id": row["task_id"],
-                "completion_id": row["completion_id"],
-                "text": row["completion"],
-                "tokens": _number_of_tokens(row),
-                "stop_reason": row["stop_reason"],
-                "verdict": execution.get("verdict"),
-                "passed": None if execution.get("verdict") in {None, "not_judged"} else execution["passed"],
-                "degenerate": analysis.get("degenerate"),
-                "kind": analysis.get("kind") if analysis.get("degenerate") else None,
-                "loop_onset": onset[0] if onset else None,
-                "entropy_nats": sum(entropies) / len(entropies) if entropies else None,
-                "token_entropy_nats": tuple(entropies),
-                "parses": (analysis.get("validity") or {}).get("alone"),
+                "problems": group.problems,
+                "decoding": group.decoding,
+                **_written(completion),
+                **_executed(executions.get(key)),
+                **_analysed(analyses.get(key)),
             }
 
 
-def _number_of_tokens(row: Mapping[str, Any]) -> int | None:
-    """None if it is not known, which older versions wrote as no tokens for a text that is not empty."""
-    ids = row["token_ids"]
-    return None if ids is None or (not ids and row["completion"]) else len(ids)
+def _written(completion: Completion) -> dict[str, Any]:
+    entropies = completion.token_entropy_nats or ()
+    return {
+        "task_id": completion.task_id,
+        "completion_id": completion.completion_id,
+        "text": completion.text,
+        "tokens": None if completion.token_ids is None else len(completion.token_ids),
+        "stop_reason": completion.stop_reason,
+        "entropy_nats": sum(entropies) / len(entropies) if entropies else None,
+        "token_entropy_nats": entropies,
+    }
 
 
-def _by_completion(file: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    return {(row["task_id"], row["completion_id"]): row for row in _jsonl(file)}
+def _executed(execution: Execution | None) -> dict[str, Any]:
+    if execution is None:
+        return {"verdict": None, "passed": None}
+    is_judged = execution.verdict is not Verdict.NOT_JUDGED
+    return {"verdict": execution.verdict.value, "passed": execution.verdict is Verdict.PASSED if is_judged else None}
+
+
+def _analysed(analysis: Analysis | None) -> dict[str, Any]:
+    if analysis is None:
+        return {"degenerate": None, "kind": None, "loop_onset": None, "parses": None}
+    return {
+        "degenerate": analysis.degenerate,
+        "kind": analysis.kind if analysis.degenerate else None,
+        "loop_onset": analysis.loop_tokens[0] if analysis.loop_tokens else None,
+        "parses": analysis.parses,
+    }
 
 
 def _checkpoint(step: int, card: Scorecard) -> dict[str, Any]:

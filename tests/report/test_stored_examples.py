@@ -7,10 +7,10 @@ import report_example as example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.report import example_from, examples
+from evalharness.report import examples
 from evalharness.report.parts import Code, plain_text
 from evalharness.report.printable import one_line
-from evalharness.report.stored_examples import text_of
+from evalharness.report.stored_examples import example_from, text_of
 from evalharness.report.writers.markdown import inline
 from evalharness.runs.json_values import json_line, plain
 

@@ -9,6 +9,7 @@ from evalharness.report.cause_summary import no_cause, was_diagnosed
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
 from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table
 from evalharness.report.printable import shortened
+from evalharness.runs import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ def cause_section(card: Scorecard, questions: Mapping[str, str], *, remedies: bo
     yield hypotheses(card.findings, card.ruled_out, card.not_testable, questions)
     if was_diagnosed(card):
         yield Paragraph(
-            ("Not testable is not ruled out. ", "The figures of every probe are in ", Code("scorecard.json"), ".")
+            ("Not testable is not ruled out. ", "The figures of every probe are in ", Code(paths.SCORECARD), ".")
             if remedies
             else "Not testable is not ruled out."
         )

@@ -14,6 +14,7 @@ from evalharness.report.sections.completions_section import example_parts
 from evalharness.report.sections.figure_parts import figure
 from evalharness.report.sections.run_losses import few
 from evalharness.report.shares import best_pass_at_1, degeneration_interval, kinds_by_count
+from evalharness.runs import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +36,9 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
     if run.examples:
         folder = run.frames.folders[run.last_step].name
         at = at_step(run.last_step)
-        yield Paragraph((f"Completions at {at}; there are more in ", Link("its report", f"{folder}/report.md"), "."))
+        yield Paragraph(
+            (f"Completions at {at}; there are more in ", Link("its report", f"{folder}/{paths.REPORT}"), ".")
+        )
     for example in run.examples:
         yield from example_parts(example)
     beside = tuple(beside_the_data(run))

@@ -1,0 +1,72 @@
+"""``run.json`` and ``log.jsonl``: what the report of a whole run holds beside the scores of its steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.errors import StoreError
+from evalharness.runs import paths
+from evalharness.runs.folder import RunFolder
+from evalharness.runs.json_values import json_line, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from evalharness.records import LossPoint
+
+Fact = tuple[str, str, str]
+"""Section, name and value: ``("Data", "Train", "2,000 rows (train.jsonl)")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What is known of a run. ``path`` is that of its checkpoints, as it was given.
+
+    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "Approach";
+    ``questions`` what each probe asks, in their order.
+    """
+
+    name: str
+    path: str
+    failures: tuple[tuple[int, str], ...]
+    facts: tuple[Fact, ...]
+    questions: tuple[tuple[str, str], ...]
+
+
+def write_run_record(run: Path, record: RunRecord, log: Iterable[LossPoint]) -> bool:
+    """Write both files; False if they were there and are the same. Raises :class:`StoreError`."""
+    texts = {
+        paths.RUN_RECORD: json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n",
+        paths.LOGGED_LOSSES: "".join(json_line(plain(point)) for point in log),
+    }
+    if all(_is_same(run / name, text) for name, text in texts.items()):
+        return False
+    with RunFolder(run) as folder:
+        for name, text in texts.items():
+            folder.write(name, text)
+    return True
+
+
+def read_run_record(run: Path) -> RunRecord | None:
+    """Read it; None if its steps were scored one by one, so that there is none. Raises :class:`StoreError`."""
+    file = run / paths.RUN_RECORD
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return RunRecord(
+            name=content["name"],
+            path=content["path"],
+            failures=tuple((int(step), str(reason)) for step, reason in content["failures"]),
+            facts=tuple((str(section), str(name), str(value)) for section, name, value in content["facts"]),
+            questions=tuple((str(probe), str(question)) for probe, question in content["questions"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{file}: broken: {error}") from error
+
+
+def _is_same(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == text
