@@ -102,3 +102,12 @@ def test_help_imports_nothing_of_theirs(run, tmp_path):
     (tmp_path / "c.jsonl").write_text(json.dumps(RIGHT) + "\n")
     run("analyse", "c.jsonl")
     assert (tmp_path / "mark").exists()
+
+
+def test_a_path_that_is_no_checkpoint_names_the_loader_that_could_not_be_asked(run, tmp_path):
+    (tmp_path / "model.unknown").touch()
+    done = run("score", "model.unknown")
+    assert done.returncode == 2
+    (line,) = lines_naming_the_package(done.stderr)
+    assert "model.unknown: is not a checkpoint" in line
+    assert "the model loader 'broken'" in line

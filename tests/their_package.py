@@ -126,7 +126,7 @@ def load(paths):
     "model": """
 import torch
 
-from evalharness.models.torch.loading import Checkpoint
+from evalharness.models.torch import Checkpoint
 from evalharness.models.torch.model import live_model
 from evalharness.records import CheckpointInfo
 

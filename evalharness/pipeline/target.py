@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.errors import ExtensionError
+from evalharness.errors import CheckpointError, ExtensionError
 from evalharness.extensions import extensions
 from evalharness.runs.naming import run_name
 from evalharness.settings.score import resolve
@@ -69,7 +69,11 @@ def target_in(path: Path, manifest: Manifest, options: ScoreOptions) -> Target:
     """The same if manifest and settings are known."""
     from evalharness.models.torch import Located, locate
 
-    loader, _ = model_loader(path)
+    loader, faults = model_loader(path)
     if loader is not None:
         return Target(path, manifest, options, Located("elsewhere", path, options.step))
-    return Target(path, manifest, options, locate(path, manifest, options.step))
+    try:
+        return Target(path, manifest, options, locate(path, manifest, options.step))
+    except CheckpointError as error:
+        # One of the loaders that can't be used may be the one that this path needs.
+        raise CheckpointError("; ".join((str(error), *faults))) from error
