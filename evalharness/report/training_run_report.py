@@ -15,7 +15,7 @@ from evalharness.report.sections.cause_section import cause_section
 from evalharness.report.sections.run_behaviour import other_runs_section, run_behaviour_section
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import run_outcome_sections
-from evalharness.report.sections.verdict_lines import verdict_text
+from evalharness.report.sections.verdict_lines import BRACKETS, verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,7 @@ def run_document(run: Run, figures: Mapping[str, bytes]) -> tuple[Part, ...]:
 def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
     yield Heading(f"{run.name}: {run.last.verdict}", 1)
     yield BulletList(tuple(_headline(run)))
+    yield BRACKETS
     if run.failures:
         yield Paragraph(Strong("This run is incomplete:"))
         yield BulletList(tuple(f"step {step} could not be scored: {reason}" for step, reason in run.failures))

@@ -44,8 +44,8 @@ def test_the_loss_taken_apart_shows_each_share_of_the_fall_with_its_interval():
     assert next(row for row in shown.rows if row[0] == "newline")[-1] == "13.4 % [12.1, 14.7]"
     assert shown.rows[-1][-1] == "100 %"
     untrained = replace(example.scorecard().loss, whole=replace(example.scorecard().loss.whole, before_nats=None))
-    assert "Share of the fall" in shown.header
-    assert "Share of the fall" not in loss_parts(untrained).header
+    assert "Share of the drop" in shown.header
+    assert "Share of the drop" not in loss_parts(untrained).header
 
 
 def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none():

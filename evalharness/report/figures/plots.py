@@ -85,7 +85,7 @@ def loss_by_class_figure(parts: Sequence[PartLoss]) -> bytes:
         for y, part in enumerate(parts):
             note = f"{percent(part.share_of_targets.estimate)} of targets"
             if part.share_of_fall is not None:
-                note += f"\n{percent(part.share_of_fall.estimate)} of the fall"
+                note += f"\n{percent(part.share_of_fall.estimate)} of the drop"
             axes.annotate(note, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
         axes.set_yticks(range(len(parts)), [drawable(part.name) for part in parts])
         axes.set_ylim(len(parts) - 0.4, -0.6)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalharness.report.parts import Part, Text
 
 SHARES = {
-    "ended_by_itself": "the model ended, by an end token or a stop sequence",
+    "ended_by_itself": "the model ended itself (end token or stop sequence)",
     "parses": "parse as Python",
     "parses_with_prompt": "parse as Python together with the prompt",
     "loop_ran_to_limit": "were still looping when generation stopped",

@@ -108,7 +108,7 @@ def loss_parts(loss: Loss) -> Table | None:
         return None
     fell = loss.whole.before_nats is not None
     header = ["Target tokens", "Number", "Share of targets", "Nats per token", "95 % confidence interval"]
-    header += ["Before training", "Share of the fall"] if fell else []
+    header += ["Before training", "Share of the drop"] if fell else []
     rows = tuple(_part(part, fell) for part in (*loss.by_class, *loss.by_position, loss.whole))
     return Table(tuple(header), rows, frozenset(range(1, len(header))))
 

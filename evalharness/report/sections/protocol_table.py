@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.report.numbers import number
-from evalharness.report.parts import Code, Heading, Paragraph, Table
+from evalharness.report.parts import Code, Heading, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ def protocol_section(card: Scorecard) -> Iterator[Part]:
     """Yield the table of everything that was fixed, and what was run under it."""
     yield Heading("Protocol")
     yield Table(("Setting", "Value"), tuple(_rows(card.protocol, card.programs)))
-    yield Paragraph("Confidence intervals are at 95 %: over problems for shares, over rows for losses.")
 
 
 def _rows(settings: Protocol, programs: Programs) -> Iterator[tuple[Text, Text]]:

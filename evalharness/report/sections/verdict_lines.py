@@ -8,7 +8,7 @@ from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures
 from evalharness.report.numbers import percent_interval
-from evalharness.report.parts import BulletList, Strong
+from evalharness.report.parts import BulletList, Paragraph, Strong
 from evalharness.report.shares import caveat, degeneration_interval, kinds_by_count, pass_rates
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from evalharness.records import Scorecard
     from evalharness.report.parts import Text
+
+BRACKETS = Paragraph("Brackets [low, high] hold 95 % confidence intervals: over problems for shares, over rows for losses.")
+"""What every number with an interval in a report means, said once at its top."""
 
 
 def verdict_lines(card: Scorecard) -> BulletList:
