@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
     from evalharness.report.parts import Text
 
-BRACKETS = Paragraph("Brackets [low, high] hold 95 % confidence intervals: over problems for shares, over rows for losses.")
+BRACKETS = Paragraph(
+    "Brackets [low, high] hold 95 % confidence intervals: over problems for shares, over rows for losses."
+)
 """What every number with an interval in a report means, said once at its top."""
 
 
