@@ -8,7 +8,7 @@ import click
 
 COMMANDS: dict[str, dict[str, str]] = {
     "Everyday": {
-        "score": "Score a checkpoint: pass@k, degenerate completions, and why its loss misleads.",
+        "score": "Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.",
         "run": "Score every checkpoint of a training run, and write one report over all of them.",
         "watch": "Score each checkpoint as training writes it, and keep the run's report up to date.",
         "compare": "Compare checkpoints problem by problem: what changed, and whether it could be chance.",

@@ -36,7 +36,7 @@ CHAIN = "last_position"
 MIN_WIDTH, MAX_WIDTH = 72, 100
 VERDICT_STYLES = {"collapsed": "bold white on red", "degenerating": "bold black on yellow", "healthy": "bold green"}
 """By verdict, as rich's style."""
-_NOTE = "[low, high] is a 95 % confidence interval"
+_NOTE = "[low, high]: 95 % confidence interval, over problems"
 
 Line = tuple[tuple[str, str], ...]
 """One line in pieces of ``(rich's style, text)``; the style is empty if there is none."""
@@ -164,8 +164,11 @@ def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 
 def _none_found(scorecard: Scorecard) -> str:
-    cleared = ", ".join(dict.fromkeys(item.probe for item in scorecard.ruled_out))
-    untested = ", ".join(dict.fromkeys(item.probe for item in scorecard.not_testable))
+    in_part = {item.probe for item in scorecard.ruled_out} & {item.probe for item in scorecard.not_testable}
+    cleared = ", ".join(dict.fromkeys(item.probe for item in scorecard.ruled_out if item.probe not in in_part))
+    untested = ", ".join(
+        dict.fromkeys(f"{item.probe}{' (in part)' * (item.probe in in_part)}" for item in scorecard.not_testable)
+    )
     parts = ["none found", f"ruled out: {cleared}" * bool(cleared), f"not testable: {untested}" * bool(untested)]
     return "; ".join(filter(None, parts))
 
@@ -174,11 +177,11 @@ def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
     first, *others = findings
     yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
     if others and others[0].probe == CHAIN:
-        yield from _entry("therefore", others[0].claim, width)
+        yield from _entry("effect", others[0].claim, width)
         others = others[1:]
     if others:
         named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
-        yield from _entry("", f"more findings in the report: {named}", width, "dim")
+        yield from _entry("also found", f"{named}; see the report", width, "dim")
 
 
 def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]:

@@ -35,37 +35,42 @@ class GateOptions:
         False, places=("command", "environment", "manifest", "python"), help="Fail if the checkpoint collapsed."
     )
     checks: tuple[CheckName, ...] = setting(
-        (), metavar="NAME,…", help="Checks that must pass, such as loss_is_honest. For pytest: the checks to collect."
+        (),
+        metavar="NAME,…",
+        help="Checks that must pass: no_mode_collapse, loss_is_honest, ends_by_itself, not_contaminated or "
+        "pass_rate_not_below_baseline.",
     )
     min_pass_at_1: float | None = setting(
         above=0,
         at_most=1,
         places=("command", "environment", "manifest", "python"),
         metavar="FRACTION",
-        help="Fail if greedy pass@1 is lower.",
+        help="Fail if greedy pass@1, over all problems together, is lower.",
     )
     max_loop_rate: float | None = setting(
         at_least=0,
         below=1,
         places=("command", "environment", "manifest", "python"),
         metavar="FRACTION",
-        help="Fail if more of the sampled completions are degenerate.",
+        help="Fail if a larger fraction of the sampled completions is degenerate (looping, empty or gibberish).",
     )
     judge_by: JudgeBy = setting(
         "point",
         places=("command", "environment", "manifest", "python"),
-        help="Judge by the point estimate or by the confidence bound.",
+        help="Compare these limits with the estimate, or with the end of its 95 % interval that is nearer to failing.",
     )
-    baseline: Path | None = setting(help="Fail if pass@1 fell below that of this file.")
+    baseline: Path | None = setting(
+        help="Fail if pass@1 is below that of this file, significantly and by more than the tolerance."
+    )
     level: float = setting(
         LEVEL,
         at_least=0.0001,
         at_most=0.5,
         metavar="FRACTION",
-        help="Significance level of the comparison with the baseline.",
+        help="Significance level of that comparison: its rate of false alarms.",
     )
     tolerance: float = setting(
-        TOLERANCE, at_least=0, below=1, metavar="FRACTION", help="Allow pass@1 to fall by this much."
+        TOLERANCE, at_least=0, below=1, metavar="FRACTION", help="Fall of pass@1 that is accepted."
     )
 
     @property

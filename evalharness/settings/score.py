@@ -27,14 +27,14 @@ class ScoreOptions:
         affects="score",
         needs_one=True,
         names_or_paths=True,
-        help="Problem sets: humaneval, warmup, mbpp, or paths of JSONL files.",
+        help="Problem sets: humaneval, warmup (60 easy problems), mbpp, or paths of JSONL files.",
     )
     samples: int = setting(
         4,
         at_least=0,
         affects="score",
         held_equal=True,
-        help="Sampled completions per problem, beside one greedy completion.",
+        help="Sampled completions per problem, in addition to one greedy completion.",
     )
     temperature: float = setting(
         0.8,
@@ -68,7 +68,7 @@ class ScoreOptions:
         at_least=1,
         affects="completions",
         held_equal=True,
-        without="room for 800 characters",
+        without="enough for 800 characters",
         help="Longest completion, in tokens.",
     )
     batch_size: int = setting(32, at_least=1, help="Rows per forward pass. Does not change any completion.")
@@ -81,18 +81,21 @@ class ScoreOptions:
     seed: int = setting(
         0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
     )
-    workers: int | None = setting(at_least=1, without="one per core", help="How many programs run at a time.")
+    workers: int | None = setting(
+        at_least=1, without="one per core", help="How many programs of the model run at a time."
+    )
     sandbox: SandboxLevel = setting(
         "auto",
         affects="score",
-        help="Isolation of programs: the best level that works here, one level, or none (programs get your rights!).",
+        help="Isolation of the model's programs: the best level that works here, one level, or none (unsafe: they run "
+        "with your permissions).",
     )
     packages: tuple[str, ...] = setting(
         (),
         affects="score",
         held_equal=True,
         metavar="NAME,…",
-        help="Packages that programs may import, such as numpy.",
+        help="Packages that the model's programs may import, such as numpy.",
     )
     out: Path = setting(Path("reports"), help="Folder for the reports.")
     problem_paths: dict[str, Path] | None = setting(
@@ -111,7 +114,7 @@ class ScoreOptions:
     step: int | None = setting(
         at_least=0,
         places=("command", "python"),
-        without="the best, else the last",
+        without="the one marked as best, else the last",
         help="Which step of a series.",
     )
     trust: bool = setting(

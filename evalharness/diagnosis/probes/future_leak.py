@@ -84,14 +84,14 @@ def future_leak(
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
-        f"The attention is not causal: changing only the tokens after position {leak.cut} moves the logits at position "
-        f"{leak.position} by up to {leak.change_nats:.3g} nats (length {leak.length}). "
-        "The loss is measured with the answer in the input."
+        f"The attention is not causal: in a row of {leak.length} tokens, changing only the tokens after position "
+        f"{leak.cut} moves the logits at position {leak.position} by up to {leak.change_nats:.3g}. "
+        "The model can read the token that it is asked to predict, so its loss measures copying."
     )
     evidence |= {"length": leak.length, "cut": leak.cut, "position": leak.position}
     remedy = (
         "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above "
-        "the diagonal) and train again: no adapter, data or schedule mends weights that were trained to copy "
+        "the diagonal) and train again. No adapter, data or schedule can mend weights that were trained to copy "
         "their input."
     )
     return Finding(NAME, "cause", claim, evidence, remedy)

@@ -66,12 +66,12 @@ def last_position(measured: Measured) -> Outcome:
         claim = f"The model does not write the token that its training rows end in: {figures}."
         return RuledOut(NAME, claim, evidence)
     claim = (
-        f"{figures}. The last position of a row is the only one that could not see its answer, and at generation every "
-        "position is a last one: the model does what it was trained to do."
+        f"{figures}. In training, only the last position of a row had to predict a token that it could not see, and "
+        f"that token was {named}. In generation no next token is visible, so the model writes {named} again and again."
     )
     remedy = (
-        "Change nothing in the data or the decoding: with a causal mask every position is trained to predict what it "
-        "can't see, and this goes away with the leak."
+        "Change nothing in the data or the decoding. With a causal mask every position learns to predict a token that "
+        "it can't see, so this goes away with the leak."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
 
