@@ -44,10 +44,9 @@ def gate(
     """Fail CI if a checkpoint misses your thresholds.
 
     Exits with 0 if every check passes, 1 if one fails, 2 if an option or a file is wrong, and 3 if a check could not
-    be evaluated. Scores the
-    checkpoint as score does, unless it was scored before and nothing has changed. A threshold given here takes
-    precedence over EVALHARNESS_* in the environment, then [gate] in evalharness.toml or pyproject.toml. Appends a summary to
-    $GITHUB_STEP_SUMMARY if that is set.
+    be evaluated. Scores the checkpoint as score does, unless it was scored before and nothing has changed. A threshold
+    given here takes precedence over EVALHARNESS_* in the environment, then [gate] in evalharness.toml or
+    pyproject.toml. Appends a summary to $GITHUB_STEP_SUMMARY if that is set.
 
     \b
     evalharness gate checkpoints/causal --no-collapse --min-pass-at-1 0.05 --max-loop-rate 0.1

@@ -23,9 +23,9 @@ def score(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     """Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml beside or above it, a Hugging Face folder, or a
-    folder with a series of checkpoints. An option given here takes precedence over EVALHARNESS_* in the environment, then
-    [score] in evalharness.toml (the manifest), then the default in brackets. If the command is interrupted, start it
-    again: it continues where it stopped. For every checkpoint of a series: evalharness run.
+    folder with a series of checkpoints. An option given here takes precedence over EVALHARNESS_* in the environment,
+    then [score] in evalharness.toml (the manifest), then the default in brackets. If the command is interrupted, start
+    it again: it continues where it stopped. For every checkpoint of a series: evalharness run.
 
     \b
     evalharness score checkpoints/leaky

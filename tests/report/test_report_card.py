@@ -26,8 +26,8 @@ degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
 cause        The attention is not causal: changing only the tokens after position 3
              moves the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
-             more findings in the report: context (contributing)
-             [low, high] is a 95 % confidence interval
+also found   context (contributing); see the report
+             [low, high]: 95 % confidence interval, over problems
 report       reports/leaky/600/report.md"""
 
 
