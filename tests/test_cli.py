@@ -204,12 +204,13 @@ def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_fol
 
 
 def test_execute_judges_human_evals_own_example_to_its_published_figure(run: Run, model_folder: Path) -> None:
-    # The two example files in the data folder of github.com/openai/human-eval, whose README gives the figure.
+    # The two example files in the data folder of github.com/openai/human-eval, whose README gives the figure, with a
+    # longer sleep: on a very busy machine the time limit grows.
     test = "def check(candidate):\n    assert candidate() == 1"
     problem = {"task_id": "test/0", "prompt": "def return1():\n", "entry_point": "return1", "test": test}
     bodies = [
         "    import subprocess\n    subprocess.check_output('rm -rf tmp')",
-        "    import time\n    time.sleep(10)\n    return 1",
+        "    import time\n    time.sleep(1000)\n    return 1",
         "    return input('enter a number')",
         "    return 1",
         "  return 1",
