@@ -1,22 +1,53 @@
-"""Loops, repetition and entropy of completions, and the verdict on a checkpoint. Pure: no torch, no files."""
+"""Loops, repetition and entropy of completions, and the verdict on a checkpoint. Pure: no torch, no files.
 
-from evalharness.degeneration.analysis import Degeneration, analyse, analyse_all
-from evalharness.degeneration.batches import longest_runs, seq_reps
-from evalharness.degeneration.completion_text import CompletionText
-from evalharness.degeneration.dependence import Dependence, dependence
-from evalharness.degeneration.early_stop import LoopDetector
-from evalharness.degeneration.kinds import Kind, kind_of
-from evalharness.degeneration.loops import Repetition, find_loops, find_loops_in
-from evalharness.degeneration.measures import Measures, Predictions, measure
-from evalharness.degeneration.ratios import Ratios
-from evalharness.degeneration.significance import Loop
-from evalharness.degeneration.validity import Validity
-from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, is_too_early_to_tell
+Importing this imports no NumPy: the sandbox asks ``language`` how a program is put together, and needs nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalharness.degeneration.analysis import Degeneration, analyse, analyse_all
+    from evalharness.degeneration.batches import longest_runs, seq_reps
+    from evalharness.degeneration.completion_text import CompletionText
+    from evalharness.degeneration.early_stop import LoopDetector
+    from evalharness.degeneration.kinds import Kind, kind_of
+    from evalharness.degeneration.loops import Repetition, find_loops, find_loops_in
+    from evalharness.degeneration.measures import Measures, Predictions, measure
+    from evalharness.degeneration.ratios import Ratios
+    from evalharness.degeneration.significance import Loop
+    from evalharness.degeneration.validity import Validity
+    from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, is_too_early_to_tell
+
+_HOMES = {
+    "CompletionText": "evalharness.degeneration.completion_text",
+    "Degeneration": "evalharness.degeneration.analysis",
+    "Judgement": "evalharness.degeneration.verdict",
+    "Kind": "evalharness.degeneration.kinds",
+    "Loop": "evalharness.degeneration.significance",
+    "LoopDetector": "evalharness.degeneration.early_stop",
+    "Measures": "evalharness.degeneration.measures",
+    "Predictions": "evalharness.degeneration.measures",
+    "Ratios": "evalharness.degeneration.ratios",
+    "Repetition": "evalharness.degeneration.loops",
+    "Validity": "evalharness.degeneration.validity",
+    "analyse": "evalharness.degeneration.analysis",
+    "analyse_all": "evalharness.degeneration.analysis",
+    "checkpoint_verdict": "evalharness.degeneration.verdict",
+    "find_loops": "evalharness.degeneration.loops",
+    "find_loops_in": "evalharness.degeneration.loops",
+    "is_too_early_to_tell": "evalharness.degeneration.verdict",
+    "kind_of": "evalharness.degeneration.kinds",
+    "longest_runs": "evalharness.degeneration.batches",
+    "measure": "evalharness.degeneration.measures",
+    "seq_reps": "evalharness.degeneration.batches",
+}
 
 __all__ = [
     "CompletionText",
     "Degeneration",
-    "Dependence",
     "Judgement",
     "Kind",
     "Loop",
@@ -29,7 +60,6 @@ __all__ = [
     "analyse",
     "analyse_all",
     "checkpoint_verdict",
-    "dependence",
     "find_loops",
     "find_loops_in",
     "is_too_early_to_tell",
@@ -38,3 +68,9 @@ __all__ = [
     "measure",
     "seq_reps",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

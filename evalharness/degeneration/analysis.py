@@ -153,7 +153,7 @@ def _gibberish_in_words(written: CompletionText) -> str | None:
     text, entropies, language = written.text, written.token_entropy_nats, LANGUAGES[written.language]
     if gibberish := find_gibberish(text, written.prompt, language):
         return f"no program, and only {100 * gibberish.known:.0f} % of the letters in its words are in known words"
-    if is_sign_salad(text, written.prompt):
+    if is_sign_salad(text, written.prompt, language):
         return "nearly nothing but signs, in no order"
     if entropies is not None and is_guessed(text, entropies, written.prompt, language):
         mean = sum(entropies) / len(entropies)

@@ -75,12 +75,12 @@ def find_gibberish(text: str, prompt: str | None = None, language: Language = PY
     return None if known > MAX_KNOWN or _parses(text, prompt or "", language) else Gibberish(known)
 
 
-def is_sign_salad(text: str, prompt: str | None = None) -> bool:
+def is_sign_salad(text: str, prompt: str | None = None, language: Language = PYTHON) -> bool:
     """Whether ``text`` consists of signs in no order, with hardly a word among them. A picture in a string parses."""
     written = [character for character in text if not character.isspace()]
     letters = sum(character.isalnum() for character in written)
     few = len(written) >= MIN_SIGNS and letters <= MAX_LETTERS * len(written)
-    return few and not _parses(text, prompt or "")
+    return few and not _parses(text, prompt or "", language)
 
 
 def is_guessed(

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration import Degeneration, dependence
+from evalharness.degeneration.dependence import dependence
 from evalharness.records import (
     ENDED_BY_ITSELF,
     NOT_BEGUN,
@@ -22,6 +22,8 @@ from evalharness.statistics import mean_over_rows, pass_at_k_interval, share_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from evalharness.degeneration import Degeneration
 
 
 def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, Interval]:

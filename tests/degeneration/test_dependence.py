@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.degeneration import dependence
+from evalharness.degeneration.dependence import dependence
 
 WORDS = [f"w{i}" for i in range(400)]
 

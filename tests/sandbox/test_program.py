@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -75,3 +77,9 @@ def test_a_worker_is_told_what_a_job_may_use_and_what_the_solution_is(add):
     told = message(Job("add", 0, add, "    pass"), Limits(cpu_s=7), careful=True)
     assert (told["cpu_s"], told["careful"]) == (7, True)
     assert told["solution"] == f"{add.prompt}{add.canonical_solution}\n"
+
+
+def test_the_sandbox_needs_nothing_but_the_standard_library() -> None:
+    # Whoever only judges programs, such as another user in a container, may have an interpreter without packages.
+    code = "import sys, evalharness.sandbox; sys.exit('numpy' in sys.modules or 'pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
