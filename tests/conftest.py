@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from golden_text import GoldenText, folders_of, golden_file
 from shared_data import mbpp_or_skip
 from small_folder import Run, make_model_folder, runner
 
@@ -21,6 +22,14 @@ def model_folder(tmp_path: Path) -> Path:
 def run(model_folder: Path) -> Run:
     """Run the command ``evalharness`` in the folder above the model's, as a user would."""
     return runner(model_folder.parent)
+
+
+@pytest.fixture
+def golden_text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> GoldenText:
+    """Compare sentences for people word for word with ``tests/golden/``, see `GoldenText`."""
+    tmp_path = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    folders = folders_of(tmp_path, tmp_path_factory.getbasetemp())
+    return GoldenText(golden_file(request.path), request.node.name.partition("@")[0], folders)
 
 
 @pytest.fixture(scope="session")

@@ -119,29 +119,28 @@ def test_the_ids_of_the_file_are_taken_where_they_are_the_tokenizers(tmp_path, g
     assert file.notes == ("prompts from humaneval, whose tasks these are",)
 
 
-def test_ids_of_another_tokenizer_are_not_taken_and_that_is_said(tmp_path, given):
+def test_ids_of_another_tokenizer_are_not_taken_and_that_is_said(tmp_path, given, golden_text):
     row = {"text": "return", "token_ids": [1, 2, 3]}
     file = analyse(tmp_path, [row, {"text": "x"}], tokenizer=TOKENIZER)
     assert given[0].token_ids != (1, 2, 3)
     (note,) = file.notes
-    assert (
-        note == "token_ids that are another tokenizer's, so that their texts were encoded anew (1, the first at line 1)"
-    )
+    golden_text(note)
 
 
-def test_an_id_outside_the_vocabulary_is_one_line_that_names_it(tmp_path):
+def test_an_id_outside_the_vocabulary_is_one_line_that_names_it(tmp_path, golden_text):
     rows = [{"text": "x", "token_ids": [1]}, {"text": "x", "token_ids": [1, 999_999]}]
-    with pytest.raises(CompletionFileError, match=r"c\.jsonl: line 2 has the token id 999999, which is not in .*json"):
+    with pytest.raises(CompletionFileError) as error:
         analyse(tmp_path, rows, tokenizer=TOKENIZER)
+    golden_text(error)
 
 
-def test_a_text_that_the_tokenizer_cannot_encode_is_measured_by_characters(tmp_path, given):
+def test_a_text_that_the_tokenizer_cannot_encode_is_measured_by_characters(tmp_path, given, golden_text):
     (tmp_path / "c.jsonl").write_bytes(b'{"text": "fine"}\n{"text": "' + b"\xff\xfe = 1\\n" * 60 + b'"}\n')
     (file,) = analyse_files([tmp_path / "c.jsonl"], tokenizer=TOKENIZER).files
     assert (given[0].token_ids is None, given[1].token_ids is None) == (False, True)
     assert file.completions[1].degeneration.kind == "line"
-    assert "lacks, measured by characters alone (1, the first at line 2)" in file.notes[0]
-    assert "1 line is not valid UTF-8 (first: line 2)" in file.notes[1]
+    golden_text(file.notes[0])
+    golden_text(file.notes[1])
     assert all(line.isprintable() for line in lines(analyse_files([tmp_path / "c.jsonl"])))
 
 
@@ -187,7 +186,7 @@ def test_json_has_a_row_for_each_completion_and_the_summary_last(tmp_path):
     assert len(rows) == 3
 
 
-def test_several_files_have_a_summary_each_and_one_over_all(tmp_path):
+def test_several_files_have_a_summary_each_and_one_over_all(tmp_path, golden_text):
     first = write(tmp_path, [{"id": "a", "text": LOOP}], "a.jsonl")
     second = write(tmp_path, [[SOUND], [SOUND, SOUND]], "b.json")
     result = analyse_files([first, second])
@@ -199,7 +198,7 @@ def test_several_files_have_a_summary_each_and_one_over_all(tmp_path):
         (str(second), 3, {"bigcode-evaluation-harness": 3}),
     ]
     shown = list(lines(result))
-    assert shown[0].startswith(f"{first}: a (completion 0): line ")
+    golden_text(shown[0])
     assert [line.split(" completions")[0] for line in shown[1:]] == [
         f"{first}: 1 of 1",
         f"{second}: 0 of 3",
@@ -207,13 +206,14 @@ def test_several_files_have_a_summary_each_and_one_over_all(tmp_path):
     ]
 
 
-def test_a_file_that_cannot_be_read_does_not_lose_the_others(tmp_path):
+def test_a_file_that_cannot_be_read_does_not_lose_the_others(tmp_path, golden_text):
     good = write(tmp_path, [{"text": SOUND}], "a.jsonl")
     bad = write(tmp_path, [{"text": SOUND}, {"question": "?"}], "b.jsonl")
     result = analyse_files([bad, good, tmp_path / "none.jsonl"])
     assert [file.file for file in result.files] == [good]
-    with pytest.raises(CompletionFileError, match=r"b\.jsonl: line 2 has the keys question.*; .*none\.jsonl: can't"):
+    with pytest.raises(CompletionFileError) as error:
         result.raise_faults()
+    golden_text(error)
 
 
 def test_a_run_is_analysed_by_its_folder():
@@ -235,13 +235,14 @@ def _not_begun(file):
     )
 
 
-def test_completions_that_were_never_begun_are_left_out_and_that_is_said(tmp_path):
+def test_completions_that_were_never_begun_are_left_out_and_that_is_said(tmp_path, golden_text):
     rows = [{"text": "", "stop_reason": "prompt_too_long"}, {"text": SOUND, "stop_reason": "end_token"}]
     file = analyse(tmp_path, rows)
     assert file.summary.completions == 1
     assert file.notes == ("left out: completions that were never begun (1)",)
-    with pytest.raises(CompletionFileError, match="no completion in it was begun"):
+    with pytest.raises(CompletionFileError) as error:
         analyse(tmp_path, rows[:1])
+    golden_text(error)
 
 
 def test_how_far_it_is_is_told_file_by_file(tmp_path):

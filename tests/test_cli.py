@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from documentation import commands
+from golden_text import lines_with
 from small_folder import QUICK, Run
 
 from evalharness.commands.group import COMMANDS, cli
@@ -108,44 +110,44 @@ def test_bad_input_is_one_clear_line_and_an_exit_code(run: Run, name: str) -> No
     only_line(done)
 
 
-def test_a_corrupt_weight_file_is_one_line(run: Run, model_folder: Path) -> None:
+def test_a_corrupt_weight_file_is_one_line(run: Run, model_folder: Path, golden_text) -> None:
     data = (model_folder / "model.pt").read_bytes()
     (model_folder / "model.pt").write_bytes(data[: len(data) // 2])
     done = run("score", "mine/model.pt", *QUICK)
     assert done.returncode == 2
-    assert "model.pt" in only_line(done)
+    golden_text(only_line(done), {"(?<=torch.save: ).*": "<what torch says>"})
 
 
-def test_a_mistyped_manifest_key_names_the_nearest(run: Run, model_folder: Path) -> None:
+def test_a_mistyped_manifest_key_names_the_nearest(run: Run, model_folder: Path, golden_text) -> None:
     text = (model_folder / "evalharness.toml").read_text()
     (model_folder / "evalharness.toml").write_text(text.replace("end_tokens", "end_token"))
     done = run("score", "mine/model.pt", *QUICK)
     assert done.returncode == 2
-    assert "end_tokens" in only_line(done)
+    golden_text(only_line(done))
 
 
-def test_a_broken_line_of_problems_is_named_by_its_number(run: Run, model_folder: Path) -> None:
+def test_a_broken_line_of_problems_is_named_by_its_number(run: Run, model_folder: Path, golden_text) -> None:
     with (model_folder / "own.jsonl").open("a") as file:
         file.write('{"task_id": "own/9", \n')
     done = run("score", "mine/model.pt", *QUICK)
     assert done.returncode == 2
-    assert "line 4" in only_line(done)
+    golden_text(only_line(done))
 
 
-def test_a_broken_line_of_data_is_told_before_anything_is_generated(run: Run, model_folder: Path) -> None:
+def test_a_broken_line_of_data_is_told_before_anything_is_generated(run: Run, model_folder: Path, golden_text) -> None:
     (model_folder / "val.jsonl").write_text('{"question": "a", "answer": "b"}\n')
     done = run("score", "mine/model.pt", *QUICK)
     assert done.returncode == 2
-    assert "line 1 has the keys question, answer" in only_line(done)
+    golden_text(only_line(done))
     assert "completions to make" not in done.stderr
 
 
-def test_a_manifest_from_elsewhere_needs_trust(run: Run, model_folder: Path, tmp_path: Path) -> None:
+def test_a_manifest_from_elsewhere_needs_trust(run: Run, model_folder: Path, tmp_path: Path, golden_text) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = run("score", model_folder / "model.pt", "--limit", "1", cwd=elsewhere)
     assert done.returncode == 2
-    assert "--trust" in only_line(done)
+    golden_text(only_line(done))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
@@ -157,14 +159,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(run: Run, model_folder: Pat
     assert "can't be written" in only_line(done)
 
 
-def test_an_out_folder_that_is_a_file_is_one_line(run: Run, model_folder: Path) -> None:
+def test_an_out_folder_that_is_a_file_is_one_line(run: Run, model_folder: Path, golden_text) -> None:
     (model_folder.parent / "taken").write_text("")
     done = run("score", "mine/model.pt", *QUICK, "--out", "taken")
     assert done.returncode == 2
-    assert "taken" in only_line(done)
+    golden_text(only_line(done))
 
 
-def test_a_full_disk_is_one_line_and_nothing_already_written_is_lost(run: Run, model_folder: Path) -> None:
+def test_a_full_disk_is_one_line_and_nothing_already_written_is_lost(run: Run, model_folder: Path, golden_text) -> None:
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500)); "
@@ -173,20 +175,20 @@ def test_a_full_disk_is_one_line_and_nothing_already_written_is_lost(run: Run, m
     command = [sys.executable, "-B", "-c", code, "score", "mine/model.pt", *QUICK]
     done = subprocess.run(command, cwd=model_folder.parent, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 2, done.stderr
-    assert "can't be written: File too large" in only_line(done)
+    golden_text(only_line(done))
     journal = model_folder.parent / "reports/mine/final/.journal/completions.jsonl"
     kept = [json.loads(line) for line in journal.read_text().splitlines()[:-1]]
     assert kept
     again = run("score", "mine/model.pt", *QUICK)
     assert again.returncode == 0
-    assert f"{len(kept)} kept from the earlier run" in again.stderr
+    assert len(kept) == int(re.search(r"(\d+) kept", again.stderr)[1])
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:
     assert "Traceback" in run("--debug", "score", "nowhere").stderr
 
 
-def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_folder: Path) -> None:
+def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_folder: Path, golden_text) -> None:
     rows = [
         {"task_id": "own/0", "completion": "    return a + b\n"},
         {"task_id": "own/0", "completion": "    return a - b\n"},
@@ -196,14 +198,16 @@ def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_fol
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", "--k", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "{'pass@1': 0.75}"
-    assert "1 of 3 problems are not in the file" in done.stdout
+    golden_text(lines_with("not in the file", done.stdout))
     results = [json.loads(line) for line in (model_folder / "samples.jsonl_results.jsonl").read_text().splitlines()]
     assert [r["passed"] for r in results] == [True, False, True]
     assert results[0] == {**rows[0], "result": "passed", "passed": True, "verdict": "passed"}
     assert results[1]["result"].startswith("failed: AssertionError")
 
 
-def test_execute_judges_human_evals_own_example_to_its_published_figure(run: Run, model_folder: Path) -> None:
+def test_execute_judges_human_evals_own_example_to_its_published_figure(
+    run: Run, model_folder: Path, golden_text
+) -> None:
     # The two example files in the data folder of github.com/openai/human-eval, whose README gives the figure, with a
     # longer sleep: on a very busy machine the time limit grows.
     test = "def check(candidate):\n    assert candidate() == 1"
@@ -222,37 +226,33 @@ def test_execute_judges_human_evals_own_example_to_its_published_figure(run: Run
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/example.jsonl")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "{'pass@1': 0.4999999999999999}"
-    assert "3 passed, 2 failed, 1 timed_out" in done.stdout
+    golden_text(lines_with("passed, ", done.stdout))
 
 
-def test_execute_says_where_programs_ran_and_whose_own_solution_fails(run: Run, model_folder: Path) -> None:
+def test_execute_says_where_programs_ran_and_whose_own_solution_fails(
+    run: Run, model_folder: Path, golden_text
+) -> None:
     row = {"task_id": "own/0", "prompt": "def f():\n", "entry_point": "f", "canonical_solution": "    return 2\n"}
     problem = {**row, "test": "def check(f):\n    assert f() == 1\n"}
     (model_folder / "wrong.jsonl").write_text(json.dumps(problem) + "\n")
     (model_folder / "samples.jsonl").write_text('{"task_id": "own/0", "completion": "    return 1\\n"}\n')
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/wrong.jsonl", "--sandbox", "none", "--k", "1")
     assert done.returncode == 3
-    assert "isolation: D (none); a program can read and write what this user can" in done.stdout
-    assert "own canonical solution fails: own/0 (failed: AssertionError (line 2 of the tests))" in done.stdout
+    golden_text(lines_with("isolation: ", done.stdout))
+    golden_text(lines_with("canonical solution", done.stdout))
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "expected"),
-    [
-        ("--packages", "nosuch", "package 'nosuch' is not installed here"),
-        ("--packages", "jinja2", "No module named 'markupsafe'. What it depends on must be named, too"),
-        ("--sandbox", "Z", "--sandbox: 'Z' is not one of"),
-        ("--k", "0", "expected whole numbers from 1 on"),
-        ("--workers", "0", "--workers: 0 is not a whole number of 1 or more"),
-    ],
+    ("option", "value"),
+    [("--packages", "nosuch"), ("--packages", "jinja2"), ("--sandbox", "Z"), ("--k", "0"), ("--workers", "0")],
 )
 def test_execute_refuses_settings_under_which_nothing_could_pass(
-    run: Run, model_folder: Path, option: str, value: str, expected: str
+    run: Run, model_folder: Path, option: str, value: str, golden_text
 ) -> None:
     (model_folder / "samples.jsonl").write_text('{"task_id": "own/0", "completion": ""}\n')
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", option, value)
     assert done.returncode == 2
-    assert expected in " ".join(done.stderr.split())
+    golden_text(done.stderr)
 
 
 def test_execute_reads_whole_programs_as_evalplus_writes_them(run: Run, model_folder: Path) -> None:
@@ -262,14 +262,14 @@ def test_execute_reads_whole_programs_as_evalplus_writes_them(run: Run, model_fo
     assert json.loads(done.stdout)["outcomes"] == {"passed": 1}
 
 
-def test_execute_names_a_task_that_is_not_in_the_problem_set(run: Run, model_folder: Path) -> None:
+def test_execute_names_a_task_that_is_not_in_the_problem_set(run: Run, model_folder: Path, golden_text) -> None:
     (model_folder / "samples.jsonl").write_text('{"task_id": "other/1", "completion": ""}\n')
     done = run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl")
     assert done.returncode == 2
-    assert "'other/1' is not in the problem set" in only_line(done)
+    golden_text(only_line(done))
 
 
-def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, model_folder: Path) -> None:
+def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, model_folder: Path, golden_text) -> None:
     rows = [{"index": 1, "output": "\n" * 200}, {"index": 2, "output": "    return a + b\n"}]
     (model_folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = run("analyse", "mine/texts.jsonl", "--json")
@@ -278,11 +278,11 @@ def test_analyse_prints_one_object_a_completion_and_a_summary_last(run: Run, mod
     assert [objects[0][key] for key in ("task_id", "kind", "period", "onset")] == ["1", "newline", 1, 0]
     assert objects[1]["degenerate"] is False
     assert objects[2]["degenerate"]["estimate"] == 0.5
-    assert "1 of 2 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
+    golden_text(lines_with("are degenerate", run("analyse", "mine/texts.jsonl").stdout))
 
 
 def test_analyse_of_several_files_tells_of_the_good_ones_and_ends_with_2_for_a_bad_one(
-    run: Run, model_folder: Path
+    run: Run, model_folder: Path, golden_text
 ) -> None:
     (model_folder / "good.jsonl").write_text('{"text": "    return a + b\\n"}\n')
     (model_folder / "generations_own.json").write_text(json.dumps([["def f():\n" + "x = 1\n" * 99]]))
@@ -290,26 +290,26 @@ def test_analyse_of_several_files_tells_of_the_good_ones_and_ends_with_2_for_a_b
     names = ("mine/good.jsonl", "mine/bad.jsonl", "mine/generations_own.json")
     done = run("analyse", *names, "--json")
     assert done.returncode == 2
-    assert only_line(done).startswith("evalharness: mine/bad.jsonl: line 2 is not JSON")
+    golden_text(only_line(done))
     *rows, summary = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["file"], row["degenerate"]) for row in rows] == [(names[0], False), (names[2], True)]
     assert (summary["completions"], len(summary["faults"])) == (2, 1)
     assert "analysing: 3" in done.stderr
 
 
-def test_analyse_leaves_out_completions_that_were_never_begun(run: Run, model_folder: Path) -> None:
+def test_analyse_leaves_out_completions_that_were_never_begun(run: Run, model_folder: Path, golden_text) -> None:
     rows = [
         {"task_id": "a", "completion": "", "stop_reason": "prompt_too_long"},
         {"task_id": "b", "completion": "    return a + b\n", "stop_reason": "end_token"},
     ]
     (model_folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "0 of 1 completions are degenerate" in run("analyse", "mine/texts.jsonl").stdout
+    golden_text(lines_with("are degenerate", run("analyse", "mine/texts.jsonl").stdout))
 
 
-def test_doctor_judges_all_solutions_and_empty_bodies_of_humaneval(run: Run) -> None:
+def test_doctor_judges_all_solutions_and_empty_bodies_of_humaneval(run: Run, golden_text) -> None:
     done = run("doctor", "mine/model.pt", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["sandbox"]["self-test"].startswith("164 of 164 canonical solutions pass, 164 of 164 empty bodies fail")
+    golden_text(found["sandbox"]["self-test"], {r"\d+\.\d+ s": "<duration>"})
     assert found["checkpoint"]["kind"] == "torch module"
     assert found["data"]["humaneval"].startswith("164 problems")

@@ -84,18 +84,18 @@ def test_every_key_of_a_whole_manifest_is_read(tmp_path):
     assert manifest.notes == ()
 
 
-def test_an_old_name_still_works_with_one_line_of_warning(tmp_path):
+def test_an_old_name_still_works_with_one_line_of_warning(tmp_path, golden_text):
     manifest = read_manifest(write(tmp_path, '[score]\nmbpp = "data/mbpp.jsonl"\nsamples = 2\n'))
     assert manifest.score == {"samples": 2, "problem_paths": {"mbpp": tmp_path / "data/mbpp.jsonl"}}
     (note,) = manifest.notes
-    assert "[score] mbpp is an old name; write [problems.mbpp] path" in note
+    golden_text(note)
 
 
-def test_a_setting_that_a_manifest_must_not_give_says_where_it_can_be_given(tmp_path):
+def test_a_setting_that_a_manifest_must_not_give_says_where_it_can_be_given(tmp_path, golden_text):
     with pytest.raises(ManifestError) as caught:
         read_manifest(write(tmp_path, "[score]\ntrust = true\n"))
     assert [fault.name for fault in caught.value.faults] == ["trust"]
-    assert "only on the command line or for pytest or in Python" in caught.value.faults[0].problem
+    golden_text(caught.value.faults[0].problem)
 
 
 def test_the_nearest_manifest_wins(tmp_path):
@@ -180,15 +180,15 @@ def test_a_value_that_can_not_be_is_named_with_what_was_expected(tmp_path, text,
         find_manifest(tmp_path)
 
 
-def test_faults_of_a_project_file_name_its_table(tmp_path):
+def test_faults_of_a_project_file_name_its_table(tmp_path, golden_text):
     write(tmp_path, "[tool.evalharness.score]\nsample = 3\n", "pyproject.toml")
-    with pytest.raises(
-        ManifestError, match=r"\[tool.evalharness.score\] sample: no setting 'sample'; did you mean 'samples'"
-    ):
+    with pytest.raises(ManifestError) as error:
         find_manifest(tmp_path)
+    golden_text(error)
     write(tmp_path, "[tool]\nevalharness = 3\n", "pyproject.toml")
-    with pytest.raises(ManifestError, match=r"expected the table"):
+    with pytest.raises(ManifestError) as error:
         find_manifest(tmp_path)
+    golden_text(error)
 
 
 def test_importing_the_module_does_not_import_pydantic():

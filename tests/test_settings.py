@@ -63,7 +63,7 @@ class OneMore(ScoreOptions):
     )
 
 
-def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path) -> None:
+def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path, golden_text) -> None:
     @click.command()
     @settings_options(owner=OneMore)
     def command(asked: dict[str, Any]) -> None:
@@ -89,8 +89,9 @@ def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path) -> None:
     }
     manifest_way = Way("manifest", "[score] {}".format, texts=False, folder=tmp_path)
     assert read(OneMore, {"min_p": 0.25}, manifest_way) == {"min_p": 0.25}
-    with pytest.raises(SettingError, match=r"min_p=: 2 is not a fraction of at least 0 and below 1; did you mean 0.02"):
+    with pytest.raises(SettingError) as caught:
         read(OneMore, {"min_p": 2}, PYTHON)
+    golden_text(caught)
 
     one, other = (laid_over(OneMore, {"min_p": value}) for value in (0.0, 0.25))
     assert freshness.key_of(one) != freshness.key_of(other)
@@ -167,16 +168,11 @@ def test_the_model_is_that_of_one_file_alone(project):
     assert find_manifest(project / "model.pt").model.context_length == 7
 
 
-def test_doctor_shows_each_value_and_where_it_came_from(project, monkeypatch):
+def test_doctor_shows_each_value_and_where_it_came_from(project, monkeypatch, golden_text):
     monkeypatch.chdir(project)
     found = settings_found(project / "run", {"EVALHARNESS_SEED": "3", "EVALHARNESS_SAMPELS": "9"})
-    assert found["seed"] == "3  (EVALHARNESS_SEED)"
-    assert found["samples"] == f"2  ([score] of {project / 'run' / 'evalharness.toml'})"
-    assert found["limit"] == f"1  ([score] of {project / 'pyproject.toml'})"
-    assert found["max_loop_rate"] == f"0.5  ([gate] of {project / 'pyproject.toml'})"
-    assert found["problems"] == "humaneval,warmup  (default)"
-    assert found["baseline"] == "not set  (default)"
-    assert found["EVALHARNESS_SAMPELS"] == "is no setting; nearest: EVALHARNESS_SAMPLES"
+    shown = ("seed", "samples", "limit", "max_loop_rate", "problems", "baseline", "EVALHARNESS_SAMPELS")
+    golden_text(f"{name}: {found[name]}" for name in shown)
 
 
 TEXTS = {
@@ -248,21 +244,22 @@ def test_a_wrong_value_gives_the_same_sentence_whichever_way_it_came(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("given", "problem"),
+    "given",
     [
-        ({"sampels": 3}, "no setting 'sampels'; did you mean 'samples'?"),
-        ({"samples": "3"}, "'3' is not a whole number of 0 or more"),
-        ({"samples": True}, "True is not a whole number of 0 or more"),
-        ({"top_p": 50}, "50 is not a fraction above 0 and up to 1; did you mean 0.5?"),
-        ({"dtype": "floot32"}, "'floot32' is not one of float32, bfloat16, float16, float64 or auto; did you mean"),
-        ({"k": ()}, "() is empty; give a whole number of 1 or more, or a list of them"),
-        ({"problems": 3}, "3 is not a text, or a list of them"),
+        {"sampels": 3},
+        {"samples": "3"},
+        {"samples": True},
+        {"top_p": 50},
+        {"dtype": "floot32"},
+        {"k": ()},
+        {"problems": 3},
     ],
+    ids=str,
 )
-def test_what_is_wrong_in_python_is_said_in_one_line(given: dict[str, Any], problem: str) -> None:
+def test_what_is_wrong_in_python_is_said_in_one_line(given: dict[str, Any], golden_text) -> None:
     with pytest.raises(SettingError) as caught:
         evalharness.score("nowhere", **given)
-    assert caught.value.faults[0].problem.startswith(problem)
+    golden_text(caught)
 
 
 def test_a_single_value_stands_for_a_list_of_one() -> None:

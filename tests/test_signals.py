@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_command_that_is_terminated_leaves_no_temporary_file_and_no_process(
-    run: Run, model_folder: Path, moment: str
+    run: Run, model_folder: Path, moment: str, golden_text
 ):
     folder = model_folder.parent
     process = evalharness(folder, "score", "mine/model.pt", *MANY, start_new_session=True)
@@ -55,7 +56,7 @@ def test_a_command_that_is_terminated_leaves_no_temporary_file_and_no_process(
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM == 143
-    assert errors.splitlines()[-1] == "evalharness: terminated; start the same command again to continue"
+    golden_text(errors.splitlines()[-1])
     assert "Traceback" not in errors
     assert [path for path in (folder / "tmp").iterdir() if path.name.startswith("evalharness-")] == []
     assert list((folder / "reports").rglob("*.tmp")) == []
@@ -64,7 +65,7 @@ def test_a_command_that_is_terminated_leaves_no_temporary_file_and_no_process(
     made = lines_of(folder / "reports/mine/final/.journal/completions.jsonl")
     again = run("score", "mine/model.pt", *MANY, "--limit", "1")
     assert again.returncode == 0, again.stderr
-    assert made == 0 or "kept from the earlier run" in again.stderr
+    assert made == 0 or re.search(r"\d+ kept", again.stderr)
 
 
 def test_a_second_signal_does_not_keep_the_first_from_tidying_up(model_folder: Path):

@@ -67,7 +67,7 @@ def test_a_checkpoint_that_was_broken_is_tried_again_once_it_is_written_anew(mod
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "mine/val.jsonl"])
-def test_what_is_no_folder_gets_one_clear_line(run: Run, folder: str):
+def test_what_is_no_folder_gets_one_clear_line(run: Run, folder: str, golden_text):
     done = run("watch", folder)
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    golden_text(done.stderr)

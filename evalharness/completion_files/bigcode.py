@@ -35,6 +35,6 @@ def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG
     """Yield the texts of each position, from 0."""
     for position, group in enumerate(entry.content):
         if None in group:
-            raise entry.error(f"has null for problem {position}, expected a text: the run was not finished")
+            raise entry.error(f"has null for problem {position}, expected a text: did the run finish?")
         for text in group:
             yield FileCompletion(str(position), text, position + 1, has_id=False, holds_prompt=True)

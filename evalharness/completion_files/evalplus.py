@@ -37,7 +37,7 @@ def read(entry: Entry, memory: Memory) -> Iterator[FileCompletion]:  # noqa: ARG
     for task_id, rows in entry.content["eval"].items():
         for row in rows:
             if not isinstance(row, dict) or "solution" not in row:
-                raise entry.error(f"has no solution in the results of {task_id}, expected an object with one")
+                raise entry.error(f"has no solution in the results of {task_id}, expected objects with solution")
             yield completion_of(entry, {"task_id": task_id, **row}, "solution", holds_prompt=True)
 
 

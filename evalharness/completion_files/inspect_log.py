@@ -60,7 +60,7 @@ def _check(path: Path) -> None:
                 return
     except zipfile.BadZipFile as error:
         raise CompletionFileError(f"{path}: a damaged zip: {error}") from error
-    raise CompletionFileError(f"{path}: a zip, and no log of inspect_ai: no completions in it")
+    raise CompletionFileError(f"{path}: a zip archive, but not a log of inspect_ai: there are no completions in it")
 
 
 def _samples(path: Path, form: str) -> Iterator[Any]:

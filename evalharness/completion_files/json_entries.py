@@ -97,4 +97,12 @@ def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # no JSON, a number of too many digits, brackets nested too deeply
-        return Broken(str(error), torn=False)
+        return Broken(_reason(error), torn=False)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and where. A row of a JSONL is one line, of which the column is enough."""
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    line = "" if error.lineno == 1 else f"line {error.lineno}, "
+    return f"{error.msg} ({line}column {error.colno})"

@@ -62,7 +62,7 @@ def _answers(entry: Entry, requests: list[list[Any]]) -> list[list[str]]:
     ):
         raise entry.error("holds log-likelihoods: nothing was generated for this task")
     if not all(isinstance(answer, str) for answers in resps for answer in answers):
-        raise entry.error("has something else than a text among its resps")
+        raise entry.error("has a value among its resps that is no text, expected a list of lists of texts")
     return resps
 
 

@@ -84,7 +84,9 @@ def find_loops_in(
 ) -> list[list[Repetition]]:
     """Return what :func:`find_loops` finds in each of ``sequences``, several times as fast as one by one."""
     if min_copies < 3 or min_length < 1 or max_period < 1:
-        raise ValueError(f"min_copies {min_copies}, min_length {min_length}, max_period {max_period}: need 3, 1, 1")
+        raise ValueError(
+            f"min_copies {min_copies}, min_length {min_length}, max_period {max_period}: need at least 3, 1, 1"
+        )
     found: list[list[Repetition]] = [[] for _ in sequences]
     for chunk in chunks(sequences):
         longest = int(chunk.lengths.max())

@@ -87,7 +87,9 @@ def read_baseline(path: Path) -> Baseline:
     except KeyError as error:
         raise BaselineError(f"{broken}: it lacks {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{broken}: a value in it is not as evalharness writes it") from error
+        raise BaselineError(
+            f"{broken}: a value in it is not one that evalharness writes; make it again with --save-baseline"
+        ) from error
     if faults:
         raise BaselineError(f"{broken}: {'; '.join(faults)}")
     return baseline
@@ -98,7 +100,9 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BaselineError(f"{path}: there is no baseline; evalharness gate CKPT --save-baseline {path}") from None
+        raise BaselineError(
+            f"{path}: there is no baseline; make one with: evalharness gate CKPT --save-baseline {path}"
+        ) from None
     except OSError as error:
         raise BaselineError(f"{path}: can't be read: {error.strerror}") from error
     except ValueError as error:

@@ -120,11 +120,10 @@ def digest(value: Any) -> str:
 
 def _say_estimate(work: Work, settings: Settings, generator: Generator, missing: Sequence[Request], kept: int) -> None:
     """Say what is about to be generated, how, and about how long it takes."""
-    model, again = work.checkpoint.model, f", {kept} kept from the earlier run" if kept else ""
-    cached = "with a cache" if model.supports_cache else "with drafts"
+    again = f", {kept} kept from the earlier run" if kept else ""
     work.watcher.say(
         f"{len(missing)} completions to make{again}: up to {settings.max_new_tokens} new tokens, "
-        f"batches of {settings.batch_size}, {'at exact lengths' if settings.exact_lengths else cached}, "
+        f"batches of {settings.batch_size}, "
         f"{work.checkpoint.dtype} on {work.checkpoint.device}, seed {settings.seed}"
     )
     usual_s = generator.usual_s(missing) if missing else None

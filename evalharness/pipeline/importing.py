@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
 
-NOT_SEEN = "the model was not seen, only completions of it in another tool's files"
+NOT_SEEN = "only completions of another tool were given"
 
 
 def convert(
@@ -93,7 +93,7 @@ def convert(
         behaviour,
         ks=ks,
         programs=judged.programs,
-        loss=Loss(None, None, None, None, "not recomputed: the model was not seen"),
+        loss=Loss(None, None, None, None, "not recomputed: only completions were given"),
         diagnosis=_no_diagnosis(),
         incomplete=judged.incomplete,
     )

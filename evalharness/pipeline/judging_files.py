@@ -123,8 +123,8 @@ def _job(file: Path, completion: FileCompletion, tasks: Tasks) -> Job:
     if completion.is_answer and completion.prompt != problem.prompt:
         if completion.prompt is None or completion.prompt.strip() != problem.prompt.strip():
             raise CompletionFileError(
-                f"{file}: {problem.task_id} was asked for with another prompt than the problem's own, "
-                "so what continues it is not a completion that could be judged"
+                f"{file}: {problem.task_id} has another prompt than in the problem set, "
+                "so its text does not complete the problem and can't be judged"
             )
         text, whole = completion.prompt + text, True
     # EvalPlus writes whole programs, with the prompt as it was or as the model wrote it again.

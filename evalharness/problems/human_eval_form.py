@@ -49,7 +49,7 @@ def load(path: Path) -> tuple[Problem, ...]:
     if faults:
         raise ProblemError(_summary(path, faults))
     if not problems:
-        raise ProblemError(f"{path}: no problems, expected one JSON object a line")
+        raise ProblemError(f"{path}: no problems, expected one JSON object per line")
     return tuple(problems)
 
 

@@ -50,7 +50,7 @@ class Journal:
     def append(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep one record; it has left this process when this returns. Raises :class:`StoreError`."""
         if self._file is None:
-            raise StoreError(f"{self._path}: not open")
+            raise StoreError(f"{self._path}: the journal is not open")
         try:
             self._file.write(json_line({"key": key, "record": record}).encode("utf-8", "surrogatepass"))
             self._file.flush()

@@ -169,9 +169,9 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
     """
     refused = []
     if wanted == "B" and hasattr(os, "geteuid") and os.geteuid() != 0:
-        raise SandboxError("level B needs root. Without --sandbox the best level is used that holds here")
+        raise SandboxError("level B needs root. Leave --sandbox out to use the best level that works here")
     if not hasattr(os, "fork"):
-        raise SandboxError(f"programs can't be run on {sys.platform}: use a Linux, such as WSL")
+        raise SandboxError(f"programs can't be run on {sys.platform}: use Linux, or WSL")
     for level in _candidates() if wanted == "auto" else (wanted,):
         try:
             worker = ground.start(level, 0)
@@ -186,10 +186,10 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         worker.kill()
         refused.append(f"level {level}: a probe could {', '.join(name for name, held in held.items() if not held)}")
     if wanted != "auto":
-        raise SandboxError(f"{'; '.join(refused)}. Without --sandbox the best level is used that holds here")
+        raise SandboxError(f"{'; '.join(refused)}. Leave --sandbox out to use the best level that works here")
     raise SandboxError(
         f"programs can't be isolated on this machine ({'; '.join(refused) or sys.platform}). "
-        "`--sandbox none` runs them all the same, with your rights: only for code that you trust"
+        "`--sandbox none` runs them without isolation, with your rights: only for code that you trust"
     )
 
 

@@ -48,7 +48,7 @@ def self_test(sandbox: Sandbox, problems: Sequence[Problem]) -> SelfTest:
         canonical_passed=sum(e.completion_id == _CANONICAL for e in right),
         empty_failed=sum(e.completion_id == _EMPTY for e in right),
         faults=tuple(
-            f"{e.task_id}: {names[e.completion_id]} is {e.verdict} {e.detail}".rstrip()
+            f"{e.task_id}: the {names[e.completion_id]} was judged {e.verdict}{e.detail and ': '}{e.detail}"
             for e in executions
             if e.verdict is not expected[e.completion_id]
         ),

@@ -117,7 +117,7 @@ def paired_difference(first: Sequence[float] | Shares, second: Sequence[float] |
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or not a.size:
-        raise ValueError(f"{a.size} and {b.size} problems: expected pairs")
+        raise ValueError(f"{a.size} and {b.size} problems: expected as many of both, and at least one")
     differences = b - a
     n = len(differences) + 2
     centre = float(differences.sum()) / n

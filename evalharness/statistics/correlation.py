@@ -61,7 +61,9 @@ def correlate(behaviour: Sequence[Sequence[float]] | Matrix, losses: Sequence[fl
     """
     levels, nats = np.asarray(behaviour, dtype=np.float64), np.asarray(losses, dtype=np.float64)
     if levels.ndim != 2 or levels.shape[0] != len(nats) or not levels.shape[1]:
-        raise ValueError(f"behaviour of shape {levels.shape} and {len(nats)} losses: expected a row of problems a step")
+        raise ValueError(
+            f"behaviour of shape {levels.shape} and {len(nats)} losses: expected a row of problems per loss"
+        )
     finite = np.isfinite(nats)
     levels, nats = levels[finite], nats[finite]
     return Agreement(
@@ -75,12 +77,12 @@ def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
     points = len(losses)
     if points < MIN_POINTS:
         of_all = f"{points} point{'' if points == 1 else 's'}"
-        return Correlation(None, points, f"{of_all}: a rank correlation needs {MIN_POINTS} at least")
+        return Correlation(None, points, f"{of_all}: a rank correlation needs at least {MIN_POINTS}")
     if np.ptp(losses) == 0:
-        return Correlation(None, points, "the loss is the same at all of them")
+        return Correlation(None, points, "the loss is the same at every point")
     estimate = float(spearman(behaviour.mean(axis=1)[None], losses)[0])
     if np.isnan(estimate):
-        return Correlation(None, points, "the behaviour is the same at all of them")
+        return Correlation(None, points, "the behaviour is the same at every point")
     found = np.concatenate([spearman(means, losses) for means in resampled_means(behaviour, seed)])
     defined = found[~np.isnan(found)]
     if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(found):

@@ -89,7 +89,7 @@ def discordance(
     if not shapes or len(weights) != losses.shape[1] or not levels.shape[1] or list(steps) != sorted(set(steps)):
         raise ValueError(
             f"{len(steps)} steps, losses {losses.shape}, behaviour {levels.shape}, {len(weights)} weights: "
-            "expected rising steps, and a row of each for each of them"
+            "expected rising steps, and a row of losses and one of behaviour for each step"
         )
     pairs = list(itertools.combinations(range(len(steps)), 2))
     improved = [(i, j) for i, j in pairs if paired_loss_difference(losses[i], losses[j], weights).high < 0]

@@ -30,7 +30,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     """Yield the values of a file that is named after a loss. Raises :class:`LogError` where it is not."""
     split = split_of_file(log)
     if split is None:
-        raise LogError(f"{log.path}: an MLflow metric that is no loss by its name (expected train_loss, val_loss, …)")
+        raise LogError(f"{log.path}: an MLflow metric, by its name not a loss (expected train_loss, val_loss, …)")
     for at, line in enumerate(log.lines(), 1):
         found = LINE.match(line)
         if found is None:

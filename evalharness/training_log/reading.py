@@ -120,8 +120,8 @@ def _read(path: Path) -> LogFile:
             continue
         if found.points:
             return replace(found, notes=(*faults, *found.notes))
-    others = "" if named else f"; it does not begin as {', '.join(f for f in readers() if f not in forms)}"
-    raise LogError("; ".join((f"{path}: no losses found in it as {', '.join(forms)}{others}", *faults)))
+    others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"
+    raise LogError("; ".join((f"{path}: no losses found in it, read as {', '.join(forms)}{others}", *faults)))
 
 
 def _named(path: Path) -> list[str]:
@@ -134,7 +134,7 @@ def _recognised(path: Path, faults: list[str]) -> list[str]:
     """The forms that a file may have by its first lines. ``faults`` takes a line for each reader that fails."""
     head = OpenLog(path).head()
     if not head:
-        raise LogError(f"{path}: is empty")
+        raise LogError(f"{path}: the file is empty")
     found = []
     for form, reader in readers().items():
         try:
@@ -172,4 +172,5 @@ def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
 def _not_finite(points: Sequence[LossPoint]) -> Iterator[str]:
     odd = [point for point in points if not math.isfinite(point.loss_nats)]
     if odd:
-        yield f"{len(odd):,} losses are NaN or infinite, the first at step {odd[0].step:,} ({odd[0].source})"
+        losses = "1 loss is" if len(odd) == 1 else f"{len(odd):,} losses are"
+        yield f"{losses} NaN or infinite, the first at step {odd[0].step:,} ({odd[0].source})"

@@ -63,7 +63,7 @@ def _events(log: OpenLog) -> Iterator[Any]:
     if not log.path.is_file():
         raise LogError(f"{log.path}: can't be read: no such file")
     if not can_read():
-        raise LogError(f"{log.path}: TensorBoard's event files need it: pip install 'evalharness[tensorboard]'")
+        raise LogError(f"{log.path}: event files need the package tensorboard: pip install 'evalharness[tensorboard]'")
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # noqa: PLC0415 - optional
     from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415 - optional
 

@@ -30,9 +30,9 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     try:
         history = json.loads("".join(log.lines()))["log_history"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise LogError(f"{log.path}: not a trainer state: {error!r}") from error
+        raise LogError(f"{log.path}: not a trainer state, expected an object with log_history: {error!r}") from error
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-        raise LogError(f"{log.path}: not a trainer state: log_history is no list of rows")
+        raise LogError(f"{log.path}: not a trainer state: log_history is not a list of objects")
     for number, row in enumerate(history):
         kept = {key: value for key, value in row.items() if key != "train_loss"}
         if plan := columns(kept):

@@ -63,17 +63,18 @@ def test_a_damaged_log_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[: len(data) // 2]])
-def test_a_zip_that_is_no_log_is_one_line(tmp_path, damage):
+def test_a_zip_that_is_no_log_is_one_line(tmp_path, damage, golden_text):
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as file:
         file.writestr("archive/data.pkl", "x" * 500)
     (tmp_path / "model.pt").write_bytes(damage((tmp_path / "model.pt").read_bytes()))
-    with pytest.raises(CompletionFileError, match=r"model\.pt: a (damaged )?zip") as raised:
+    with pytest.raises(CompletionFileError) as raised:
         read_completions(tmp_path / "model.pt")
+    golden_text(raised)
     assert "inspect_ai can't" not in str(raised.value)
 
 
 @pytest.mark.parametrize("form", ["eval", "json"])
-def test_without_inspect_ai_a_log_says_what_to_install(tmp_path, monkeypatch, form):
+def test_without_inspect_ai_a_log_says_what_to_install(tmp_path, monkeypatch, form, golden_text):
     monkeypatch.setitem(sys.modules, "inspect_ai", None)
     monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
     path = tmp_path / f"x.{form}"
@@ -82,5 +83,6 @@ def test_without_inspect_ai_a_log_says_what_to_install(tmp_path, monkeypatch, fo
             file.writestr("header.json", "{}")
     else:
         path.write_text(json.dumps({"version": 2, "status": "success", "eval": {"task": "t"}, "samples": []}, indent=2))
-    with pytest.raises(CompletionFileError, match=r"which is not installed here: pip install inspect_ai$"):
+    with pytest.raises(CompletionFileError) as error:
         read_completions(path)
+    golden_text(error)

@@ -43,9 +43,10 @@ def test_evalplus_samples_and_results(tmp_path):
 
 
 @pytest.mark.parametrize("rows", [[{"base_status": "pass"}], ["x"]])
-def test_evalplus_results_without_a_solution_name_the_task(tmp_path, rows):
-    with pytest.raises(CompletionFileError, match="has no solution in the results of Mbpp/2"):
+def test_evalplus_results_without_a_solution_name_the_task(tmp_path, rows, golden_text):
+    with pytest.raises(CompletionFileError) as error:
         read(tmp_path, {"eval": {"Mbpp/2": rows}}, "c.json")
+    golden_text(error)
 
 
 def test_bigcode_by_position(tmp_path):
@@ -59,9 +60,10 @@ def test_bigcode_by_position(tmp_path):
     assert all(c.holds_prompt and not c.has_id for c in file.completions)
 
 
-def test_bigcode_of_an_unfinished_run_names_the_problem(tmp_path):
-    with pytest.raises(CompletionFileError, match="has null for problem 1, expected a text: the run was not finished"):
+def test_bigcode_of_an_unfinished_run_names_the_problem(tmp_path, golden_text):
+    with pytest.raises(CompletionFileError) as error:
         read(tmp_path, [["a"], [None]], "c.json")
+    golden_text(error)
 
 
 def lm_eval_row(doc_id=0, resps=(("one", "two"),), **more):
@@ -117,15 +119,17 @@ def test_lm_eval_answers_stand_once_however_many_filters_there_were(tmp_path):
         lm_eval_row(resps=[["-1.5"]], arguments={"gen_args_0": {"arg_0": "a", "arg_1": "b"}}),
     ],
 )
-def test_lm_eval_log_likelihoods_are_no_completions(tmp_path, row):
-    with pytest.raises(CompletionFileError, match="line 1 holds log-likelihoods: nothing was generated"):
+def test_lm_eval_log_likelihoods_are_no_completions(tmp_path, row, golden_text):
+    with pytest.raises(CompletionFileError) as error:
         read(tmp_path, [row])
+    golden_text(error)
 
 
 @pytest.mark.parametrize("resps", ["x", [3], [[3]]])
-def test_lm_eval_answers_of_another_form_are_one_line(tmp_path, resps):
-    with pytest.raises(CompletionFileError, match=r"line 1 has .*resps"):
+def test_lm_eval_answers_of_another_form_are_one_line(tmp_path, resps, golden_text):
+    with pytest.raises(CompletionFileError) as error:
         read(tmp_path, [{**lm_eval_row(), "resps": resps}])
+    golden_text(error)
 
 
 def test_evalharness_own_completions_and_its_journal(tmp_path):

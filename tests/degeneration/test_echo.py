@@ -16,10 +16,10 @@ def rolling_max(numbers: List[int]) -> List[int]:
 '''
 
 
-def test_a_completion_that_says_the_prompt_again_is_an_echo():
+def test_a_completion_that_says_the_prompt_again_is_an_echo(golden_text):
     found = analyse(PROMPT, prompt=PROMPT)
     assert (found.degenerate, found.kind) == (True, "echo")
-    assert "say the prompt again" in found.evidence
+    golden_text(found.evidence)
 
 
 def test_without_the_prompt_nobody_can_tell():

@@ -37,10 +37,10 @@ def characters(seed: int, length: int) -> str:
     return "".join(chr(draw.randrange(32, 127)) for _ in range(length))
 
 
-def test_pieces_of_words_that_run_into_each_other_are_gibberish():
+def test_pieces_of_words_that_run_into_each_other_are_gibberish(golden_text):
     found = analyse(SALAD)
     assert found.kind == "gibberish"
-    assert "known words" in found.evidence
+    golden_text(found.evidence)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -103,10 +103,11 @@ def test_code_that_lost_the_indentation_of_its_first_line_is_code():
     assert find_gibberish(body.lstrip()) is None
 
 
-def test_a_model_that_guesses_each_token_writes_gibberish_however_common_its_tokens_are():
+def test_a_model_that_guesses_each_token_writes_gibberish_however_common_its_tokens_are(golden_text):
     text = " self ) in return , = ( for x [ not : def if ] len ) i 1 == + else . and ) ( s" * 2
     ids = list(range(60))
     assert not analyse(text, ids, token_entropy_nats=[0.4] * 60).degenerate
     found = analyse(text, ids, token_entropy_nats=[5.2] * 60)
-    assert (found.kind, "5.2 nats" in found.evidence) == ("gibberish", True)
+    assert found.kind == "gibberish"
+    golden_text(found.evidence)
     assert not analyse(MODERN, ids, token_entropy_nats=[5.2] * 60).degenerate

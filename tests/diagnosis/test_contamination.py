@@ -102,16 +102,16 @@ def test_seen_and_other_problems_are_scored_apart():
     )
 
 
-def test_a_model_that_knows_the_seen_solutions_by_heart_loses_more_when_their_names_change():
+def test_a_model_that_knows_the_seen_solutions_by_heart_loses_more_when_their_names_change(golden_text):
     found = many(20)
     assert found.evidence["renaming_costs_more_nats"][1] > 0.5
-    assert "known by heart" in found.claim
+    golden_text(found.claim)
     assert "no sign" not in found.claim
 
 
-def test_a_model_that_knows_all_or_none_alike_shows_no_sign_of_memory():
+def test_a_model_that_knows_all_or_none_alike_shows_no_sign_of_memory(golden_text):
     for known in (0, 40):
-        assert "no sign that they are known by heart" in many(known).claim
+        golden_text(many(known).claim)
 
 
 def test_names_change_about_everywhere_and_the_program_stays_one():

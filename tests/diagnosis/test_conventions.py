@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from golden_text import MEASURED
 from plants_losses import LOSS_PROBES, logged, loss_of
 from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
 from torch import nn
@@ -207,10 +208,10 @@ class Oracle(nn.Module):
 
 
 @pytest.mark.parametrize("pairs", [False, True])
-def test_a_model_that_knows_frequencies_alone_is_undertrained(pairs):
+def test_a_model_that_knows_frequencies_alone_is_undertrained(pairs, golden_text):
     known = undertrained(Measured(subject(Oracle(pairs), end=True)))
     assert isinstance(known, Finding)
-    assert ("which token follows" in known.claim) == pairs
+    golden_text(known.claim, MEASURED)
 
 
 def test_one_split_alone_is_scored_on_other_rows_than_frequencies_are_fitted_on():

@@ -59,13 +59,15 @@ def test_no_input_is_padded():
     paired_loss(tested, DATA, batch_size=4)
 
 
-def test_nan_is_an_error():
+def test_nan_is_an_error(golden_text):
     tested = model(lambda: Decoder(causal))
     tested.module.head.bias[:] = math.nan
-    with pytest.raises(EvaluationError, match="NaN or infinity on its own data"):
+    with pytest.raises(EvaluationError) as error:
         paired_loss(tested, DATA)
+    golden_text(error)
 
 
-def test_without_targets_there_is_no_loss():
-    with pytest.raises(ValueError, match="no values"):
+def test_without_targets_there_is_no_loss(golden_text):
+    with pytest.raises(ValueError) as error:
         paired_loss(model(lambda: Decoder(causal)), [])
+    golden_text(error)

@@ -40,12 +40,11 @@ def headed(head, tail=""):
 
 
 @pytest.mark.parametrize(("head", "tail"), [("Q: ", ""), ("", "A:"), ("[", "]"), ("def ", "!")])
-def test_what_training_prompts_share_is_put_around_the_prompt_and_told(head, tail):
+def test_what_training_prompts_share_is_put_around_the_prompt_and_told(head, tail, golden_text):
     found = asked(lambda text: text.startswith(head) and text.endswith(tail), train=headed(head, tail))
     assert isinstance(found, Finding)
     assert found.severity == "contributing"
-    assert "with what all training prompts begin and end with" in found.claim
-    assert "from 100% to 0% of 20" in found.claim
+    golden_text(found.claim)
 
 
 @pytest.mark.parametrize(
@@ -58,19 +57,19 @@ def test_a_newline_that_decides_is_found(healthy, way):
     assert way in found.claim
 
 
-def test_examples_that_decide_are_found():
+def test_examples_that_decide_are_found(golden_text):
     rows = [DataRow(f"def g{i}():\n", " 1\n") for i in range(8)]
     found = asked(lambda text: text.startswith("def g0():\n 1\ndef g1():\n 1\ndef f"), train=split(rows))
     assert isinstance(found, Finding)
-    assert "with 2 solved training rows before it" in found.claim
+    golden_text(found.claim)
 
 
-def test_a_begin_token_that_stands_twice_is_found():
+def test_a_begin_token_that_stands_twice_is_found(golden_text):
     begin = Characters().encode("^")[0]
     problems = tuple(problem(f"p/{i}", f"^def f{i}(a, b):\n") for i in range(20))
     found = asked(lambda text: not text.startswith("^^"), problems=problems, begin_ids=(begin,))
     assert isinstance(found, Finding)
-    assert "one begin token" in found.claim
+    golden_text(found.claim)
     assert found.evidence["begin_tokens_scoring"] == 2
 
 
@@ -82,10 +81,10 @@ def test_a_model_that_behaves_is_asked_once_and_cleared():
     assert found.evidence["training_prompts_begin_with"] == "Q: def "
 
 
-def test_a_model_that_loops_whatever_it_is_asked_is_cleared_with_what_was_tried():
+def test_a_model_that_loops_whatever_it_is_asked_is_cleared_with_what_was_tried(golden_text):
     found = asked(lambda _: False, train=headed("Q: "))
     assert isinstance(found, RuledOut)
-    assert "from 100% to 100%" in found.claim
+    golden_text(found.claim)
 
 
 def test_a_change_that_makes_it_worse_is_no_finding():

@@ -48,12 +48,11 @@ def test_keys_can_be_named(tmp_path):
     assert read_rows(file, "question", "answer") == [DataRow("q", "a")]
 
 
-def test_a_named_key_that_is_missing_is_an_error_and_no_other_is_taken(tmp_path):
+def test_a_named_key_that_is_missing_is_an_error_and_no_other_is_taken(tmp_path, golden_text):
     file = write(tmp_path / "d.jsonl", json.dumps({"prompt": "x", "completion": "y", "text": "z"}))
-    with pytest.raises(
-        EvalHarnessError, match=r"line 1 has the keys prompt, completion, text; expected prompt and answer"
-    ):
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(file, None, "answer")
+    golden_text(error)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +71,13 @@ def test_a_broken_line_is_one_line_with_its_number(tmp_path, line, message):
     assert "d.jsonl" in str(raised.value)
 
 
-def test_a_missing_or_empty_file_is_an_error(tmp_path):
-    with pytest.raises(EvalHarnessError, match="can't be read as data rows"):
+def test_a_missing_or_empty_file_is_an_error(tmp_path, golden_text):
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(tmp_path / "none.jsonl")
-    with pytest.raises(EvalHarnessError, match="no data rows"):
+    golden_text(error)
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(write(tmp_path / "d.jsonl", "", " "))
+    golden_text(error)
 
 
 def test_line_separators_within_a_string_end_no_line(tmp_path):
@@ -114,29 +115,31 @@ def test_rows_are_cut_to_the_context_and_those_without_a_target_drop_out():
     assert ids_of(data, context_length=4) == [([97, 98, 99, 100], 2)]
 
 
-def test_a_row_that_the_vocabulary_lacks_is_one_line_with_its_number():
-    with pytest.raises(EvalHarnessError, match="data row 2: the character '☠' is not in the vocabulary"):
+def test_a_row_that_the_vocabulary_lacks_is_one_line_with_its_number(golden_text):
+    with pytest.raises(EvalHarnessError) as error:
         ids_of([DataRow("a", "b"), DataRow("a", "☠")])
+    golden_text(error)
 
 
-def test_without_the_row_that_the_vocabulary_lacks_the_others_go_on_and_it_is_said():
+def test_without_the_row_that_the_vocabulary_lacks_the_others_go_on_and_it_is_said(golden_text):
     said = []
     assert ids_of([DataRow("a", "b"), DataRow("a", "☠"), DataRow("☠", "b")], say=said.append) == [([97, 98], 1)]
     assert len(said) == 1
-    assert "2 of 3 data rows can't be encoded" in said[0]
-    assert "data row 2: the character '☠'" in said[0]
-    with pytest.raises(EvalHarnessError, match=r"data row 1: .* is this the tokenizer of this data"):
+    golden_text(said[0])
+    with pytest.raises(EvalHarnessError) as error:
         ids_of([DataRow("a", "☠")], say=said.append)
+    golden_text(error)
 
 
 @pytest.mark.parametrize("key", ["text", "content"])
-def test_a_json_list_is_rows_too(tmp_path, key):
+def test_a_json_list_is_rows_too(tmp_path, key, golden_text):
     file = tmp_path / "d.json"
     file.write_text(json.dumps([{key: "a"}, {"prompt": "p", "completion": "c"}], indent=1), encoding="utf-8")
     assert read_rows(file) == [DataRow("", "a"), DataRow("p", "c")]
     file.write_text(json.dumps([{"text": "a"}, {"a": 1}]), encoding="utf-8")
-    with pytest.raises(EvalHarnessError, match="row 2 has the keys a; expected prompt and completion, or text"):
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(file)
+    golden_text(error)
 
 
 def test_compressed_lines_are_read(tmp_path):
@@ -189,7 +192,7 @@ def test_a_chat_template_renders_and_writes_its_own_begin_token(tmp_path):
     assert ids_of([row], begin=(1,))[0][0] == [ord(c) for c in "^<u>q;<a>a;"]
 
 
-def test_a_conversation_that_the_template_refuses_is_left_out_and_said(tmp_path):
+def test_a_conversation_that_the_template_refuses_is_left_out_and_said(tmp_path, golden_text):
     def render(turns, answer_follows):
         if turns[0]["role"] == "system":
             raise ValueError("no system turn\nhere")
@@ -198,9 +201,10 @@ def test_a_conversation_that_the_template_refuses_is_left_out_and_said(tmp_path)
     said = []
     file = write(tmp_path / "d.jsonl", json.dumps({"messages": TURNS}), json.dumps({"conversations": SHARED}))
     assert len(read_rows(file, render=render, say=said.append)) == 1
-    assert said[0] == "d.jsonl: the chat template refuses 1 of 2 conversations: line 1: no system turn"
-    with pytest.raises(EvalHarnessError, match="no data rows in it: line 1: no system turn"):
+    golden_text(said[0])
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(write(tmp_path / "e.jsonl", json.dumps({"messages": TURNS})), render=render)
+    golden_text(error)
 
 
 def test_running_text_is_cut_into_contexts_and_none_is_called_cut(tmp_path):
@@ -229,11 +233,12 @@ def test_of_a_large_file_a_part_is_read_evenly_and_it_is_said(tmp_path, monkeypa
     assert len(read_rows(file)) == 5
 
 
-def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path, monkeypatch):
+def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path, monkeypatch, golden_text):
     file = tmp_path / "d.parquet"
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(EvalHarnessError, match=r"parquet files need pyarrow, .* pip install 'evalharness"):
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(file)
+    golden_text(error)
     monkeypatch.undo()
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -243,7 +248,9 @@ def test_parquet_is_read_where_pyarrow_is_and_else_says_what_to_install(tmp_path
     parquet.write_table(pyarrow.table({"messages": [SHARED]}), file)
     assert read_rows(file) == [DataRow("user:\nq\nassistant:\n", "a\n")]
     file.write_bytes(b"no parquet")
-    with pytest.raises(EvalHarnessError, match="can't be read as parquet"):
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(file)
-    with pytest.raises(EvalHarnessError, match=r"can't be read as data rows: .*No such file"):
+    golden_text(error, {"(?<=as parquet: ).*": "<what pyarrow says>"})
+    with pytest.raises(EvalHarnessError) as error:
         read_rows(tmp_path / "none.parquet")
+    golden_text(error, {"(?<=as data rows: ).*": "<what pyarrow says>"})

@@ -30,7 +30,7 @@ def edit(folder, change):
     save_file(change(load_file(file)), file)
 
 
-def test_an_adapter_over_a_plain_module_gives_what_peft_gives(project, make_module, adapter):
+def test_an_adapter_over_a_plain_module_gives_what_peft_gives(project, make_module, adapter, golden_text):
     checkpoint = project.load("lora_step200")
     module = peft.PeftModel.from_pretrained(make_module(), str(adapter)).eval()
     with torch.no_grad():
@@ -38,7 +38,7 @@ def test_an_adapter_over_a_plain_module_gives_what_peft_gives(project, make_modu
         assert not torch.allclose(checkpoint.model.logits(IDS), make_module()(IDS), atol=1e-3)
     assert checkpoint.info.kind == "PEFT adapter over a torch module"
     assert checkpoint.info.step == 200
-    assert "base weights: base.safetensors, found beside the adapter or the manifest" in checkpoint.info.notes
+    golden_text(checkpoint.info.notes)
     assert not any(parameter.requires_grad for parameter in checkpoint.module.parameters())
 
 
@@ -53,51 +53,58 @@ def test_an_adapter_saved_as_bin_is_read(project, adapter):
     assert project.load("lora_step200").info.kind == "PEFT adapter over a torch module"
 
 
-def test_the_base_that_the_manifest_names_is_taken(project, adapter):
+def test_the_base_that_the_manifest_names_is_taken(project, adapter, golden_text):
     (project.folder / "base.safetensors").rename(project.folder / "v1_best.safetensors")
     torch.save({}, project.folder / "other.pt")
     project.manifest('factory = "models.py:build"\nweights = "v1_best.safetensors"')
-    assert "base weights: v1_best.safetensors" in project.load("lora_step200").info.notes
+    golden_text(project.load("lora_step200").info.notes)
     project.manifest('factory = "models.py:build"\nweights = "v2_best.safetensors"')
-    with pytest.raises(CheckpointError, match=r"\[model\] weights: there is no .*v2_best.safetensors"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
     project.manifest('factory = "models.py:build"')
-    with pytest.raises(CheckpointError, match=r"the adapter's base has no weights: name the file"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
 
 
-def test_a_missing_name_is_an_error_where_peft_only_warns(project, adapter):
+def test_a_missing_name_is_an_error_where_peft_only_warns(project, adapter, golden_text):
     edit(adapter, lambda state: {name: tensor for name, tensor in state.items() if "layers.1.qkv.lora_B" not in name})
-    with pytest.raises(CheckpointError, match=r"the file lacks: 1 \(layers.1.qkv.lora_B.weight\)") as caught:
+    with pytest.raises(CheckpointError) as caught:
         project.load("lora_step200")
+    golden_text(caught)
     assert "\n" not in str(caught.value)
 
 
-def test_an_unexpected_name_is_an_error(project, adapter):
+def test_an_unexpected_name_is_an_error(project, adapter, golden_text):
     edit(adapter, lambda state: {**state, "base_model.model.layers.7.qkv.lora_A.weight": torch.zeros(2, 16)})
-    with pytest.raises(CheckpointError, match=r"the adapted module lacks: 1 \(layers.7.qkv.lora_A.weight\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
 
 
-def test_a_rank_that_differs_from_the_configuration_is_one_line(project, adapter):
+def test_a_rank_that_differs_from_the_configuration_is_one_line(project, adapter, golden_text):
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "r": 4}))
-    with pytest.raises(CheckpointError, match=r"does not load into the module: size mismatch for .*lora_A") as caught:
+    with pytest.raises(CheckpointError) as caught:
         project.load("lora_step200")
+    golden_text(caught, {"(?<=lora_A.default.weight: ).*": "<what torch says>"})
     assert "\n" not in str(caught.value)
 
 
-def test_targets_that_the_base_lacks_are_an_error(project, adapter):
+def test_targets_that_the_base_lacks_are_an_error(project, adapter, golden_text):
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "target_modules": ["q_proj"]}))
-    with pytest.raises(CheckpointError, match=r"adapter_config.json: does not fit the base: .*q_proj"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error, {"(?<=NoMatchingPeftModuleError: ).*": "<what peft says>"})
 
 
-def test_an_adapter_that_changes_nothing_after_step_zero_is_an_error(project, save_adapter):
+def test_an_adapter_that_changes_nothing_after_step_zero_is_an_error(project, save_adapter, golden_text):
     save_adapter("lora_step200", trained=False)
-    with pytest.raises(CheckpointError, match=r"adapter_model.safetensors: changes nothing at step 200"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
 
 
 @pytest.mark.parametrize(("name", "note"), [("lora_step0", "untrained at step 0"), ("lora", "changes nothing")])
@@ -113,16 +120,18 @@ def test_keys_of_a_newer_peft_are_a_note_and_not_a_warning(project, adapter):
 
 
 @pytest.mark.parametrize("broken", ["{", "[]"])
-def test_a_broken_configuration_is_one_line(project, adapter, broken):
+def test_a_broken_configuration_is_one_line(project, adapter, broken, golden_text):
     (adapter / "adapter_config.json").write_text(broken)
-    with pytest.raises(CheckpointError, match=r"adapter_config.json: (is not valid JSON|holds a list)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
 
 
-def test_an_adapter_without_weights_says_what_was_looked_for(project, adapter):
+def test_an_adapter_without_weights_says_what_was_looked_for(project, adapter, golden_text):
     (adapter / "adapter_model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"no weights \(looked for adapter_model.safetensors"):
+    with pytest.raises(CheckpointError) as error:
         project.load("lora_step200")
+    golden_text(error)
 
 
 def test_modules_that_were_saved_whole_come_along(project, make_module):
@@ -180,14 +189,15 @@ def test_the_manifest_says_where_a_hugging_face_base_is(project, make_llama):
     assert project.load("checkpoint-30").info.step == 30
 
 
-def test_a_base_that_is_not_here_is_one_line(project, make_llama):
+def test_a_base_that_is_not_here_is_one_line(project, make_llama, golden_text):
     llama = make_llama(project.folder / "llama")
     save_llama_adapter(llama, project.folder / "checkpoint-30")
     shutil.rmtree(llama)
     project.manifest("")
     point_to(project.folder / "checkpoint-30", "/gone/llama")
-    with pytest.raises(CheckpointError, match=r"its base '/gone/llama' is not here: name the folder"):
+    with pytest.raises(CheckpointError) as error:
         project.load("checkpoint-30")
+    golden_text(error)
     point_to(project.folder / "checkpoint-30", "nobody-here/no-such-model")
     with pytest.raises(CheckpointError, match=r"nobody-here/no-such-model") as caught:
         project.load("checkpoint-30")

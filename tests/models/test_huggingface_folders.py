@@ -77,7 +77,7 @@ def test_the_dtype_is_what_was_asked_for(llama, dtype):
     assert checkpoint.model.logits(IDS).dtype == (torch.float64 if dtype == "float64" else torch.float32)
 
 
-def test_what_a_tokenizer_puts_before_a_text_goes_before_every_prompt(llama):
+def test_what_a_tokenizer_puts_before_a_text_goes_before_every_prompt(llama, golden_text):
     from tokenizers import Tokenizer, processors
 
     tokenizer = Tokenizer.from_file(str(llama / "tokenizer.json"))
@@ -88,25 +88,29 @@ def test_what_a_tokenizer_puts_before_a_text_goes_before_every_prompt(llama):
     checkpoint = load(llama)
     assert checkpoint.begin_token_ids == (1,)
     assert 1 not in checkpoint.tokenizer.encode("abc")
-    assert any("begins with '<|endoftext|>'" in note for note in checkpoint.info.notes)
+    golden_text(checkpoint.info.notes)
 
 
-def test_encoder_decoders_and_masked_models_are_refused(llama):
+def test_encoder_decoders_and_masked_models_are_refused(llama, golden_text):
     edit(llama / "config.json", model_type="t5", architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True)
-    with pytest.raises(CheckpointError, match="t5 is an encoder-decoder, expected a causal language model"):
+    with pytest.raises(CheckpointError) as error:
         load(llama)
+    golden_text(error)
     edit(llama / "config.json", model_type="bert", architectures=["BertForMaskedLM"], is_encoder_decoder=False)
-    with pytest.raises(CheckpointError, match="BertForMaskedLM is a masked language model"):
+    with pytest.raises(CheckpointError) as error:
         load(llama)
+    golden_text(error)
     edit(llama / "config.json", model_type="vit", architectures=["ViTModel"])
-    with pytest.raises(CheckpointError, match="no causal language model of type 'vit'"):
+    with pytest.raises(CheckpointError) as error:
         load(llama)
+    golden_text(error)
 
 
-def test_code_in_the_folder_needs_trust(llama):
+def test_code_in_the_folder_needs_trust(llama, golden_text):
     edit(llama / "config.json", model_type="my-own", auto_map={"AutoConfig": "configuration_own.OwnConfig"})
-    with pytest.raises(UntrustedError, match=r"names code of its own \(auto_map\); --trust"):
+    with pytest.raises(UntrustedError) as error:
         load(llama)
+    golden_text(error)
 
 
 @pytest.mark.parametrize(
@@ -131,29 +135,32 @@ def test_tensors_that_do_not_match_are_an_error_where_transformers_warns(llama, 
     assert "\n" not in str(caught.value)
 
 
-def test_truncated_weights_are_one_line(llama):
+def test_truncated_weights_are_one_line(llama, golden_text):
     file = llama / "model.safetensors"
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(CheckpointError, match=r"can't be loaded") as caught:
+    with pytest.raises(CheckpointError) as caught:
         load(llama)
+    golden_text(caught, {"(?<=SafetensorError: ).*": "<what safetensors says>"})
     assert "\n" not in str(caught.value)
 
 
-def test_a_tokenizer_larger_than_the_model_is_an_error(llama):
+def test_a_tokenizer_larger_than_the_model_is_an_error(llama, golden_text):
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(llama / "tokenizer.json"))
     tokenizer.add_tokens([f"<extra{number}>" for number in range(20)])
     tokenizer.save(str(llama / "tokenizer.json"))
-    with pytest.raises(CheckpointError, match=r"llama: embedding has 48 rows, tokenizer has 60 tokens"):
+    with pytest.raises(CheckpointError) as error:
         load(llama)
+    golden_text(error)
 
 
-def test_a_folder_without_a_tokenizer_says_where_it_looked(llama):
+def test_a_folder_without_a_tokenizer_says_where_it_looked(llama, golden_text):
     (llama / "tokenizer.json").unlink()
     (llama / "tokenizer_config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"there is no tokenizer.json in .*llama"):
+    with pytest.raises(CheckpointError) as error:
         load(llama)
+    golden_text(error)
 
 
 def test_transformers_reports_as_before_afterwards(llama):

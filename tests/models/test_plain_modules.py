@@ -20,7 +20,7 @@ def logits_of(module):
         return module(IDS)
 
 
-def test_a_bare_state_dict_gives_the_module_that_wrote_it(project, make_module):
+def test_a_bare_state_dict_gives_the_module_that_wrote_it(project, make_module, golden_text):
     module = make_module()
     torch.save(module.state_dict(), project.folder / "step_600.pt")
     checkpoint = project.load("step_600.pt")
@@ -28,18 +28,18 @@ def test_a_bare_state_dict_gives_the_module_that_wrote_it(project, make_module):
     assert checkpoint.info.kind == "torch module"
     assert checkpoint.info.step == 600
     assert checkpoint.info.parameters == sum(parameter.numel() for parameter in module.parameters())
-    assert checkpoint.info.notes[0].startswith("runs models.py:build as ")
+    golden_text(checkpoint.info.notes[0])
     assert checkpoint.context_length == checkpoint.model.context_length == 32
     assert checkpoint.model.supports_cache is False
     assert not checkpoint.module.training
 
 
-def test_what_a_factory_prints_does_not_reach_stdout(project, state, capsys):
+def test_what_a_factory_prints_does_not_reach_stdout(project, state, capsys, golden_text):
     torch.save(state, project.folder / "m.pt")
     project.load("m.pt")
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "number of parameters" in captured.err
+    golden_text(captured.err)
 
 
 @pytest.mark.parametrize("key", ["model_state_dict", "model", "state_dict"])
@@ -84,7 +84,7 @@ def test_safetensors_without_the_tied_copy_are_complete(project, make_module):
     assert checkpoint.info.step == 40
 
 
-def test_sharded_safetensors_are_read_by_their_index(project, make_module):
+def test_sharded_safetensors_are_read_by_their_index(project, make_module, golden_text):
     module = make_module()
     names = [name for name in module.state_dict() if name != "head.weight"]
     parts = {"m-00001-of-00002.safetensors": names[:3], "m-00002-of-00002.safetensors": names[3:]}
@@ -95,8 +95,9 @@ def test_sharded_safetensors_are_read_by_their_index(project, make_module):
     index = project.write("w/m.safetensors.index.json", json.dumps({"weight_map": weight_map}))
     assert torch.equal(project.load("w").model.logits(IDS), logits_of(module))
     (project.folder / "w" / "m-00002-of-00002.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"shards are missing: 1 \(m-00002-of-00002.safetensors\) of 2"):
+    with pytest.raises(CheckpointError) as error:
         project.load(index)
+    golden_text(error)
 
 
 def test_the_config_file_is_handed_over_as_a_dict(project, make_module):
@@ -135,11 +136,12 @@ def test_a_tuple_gives_its_first_floating_tensor_of_three_dimensions(project, st
     assert project.load("m.pt").model.logits(IDS).shape == (1, 4, 48)
 
 
-def test_a_forward_for_the_last_position_alone_is_refused_and_the_key_is_named(project, state):
+def test_a_forward_for_the_last_position_alone_is_refused_and_the_key_is_named(project, state, golden_text):
     project.manifest('factory = "models.py:last_only"')
     torch.save(state, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"m.pt: forward .*only the last position.*forward = ") as caught:
+    with pytest.raises(CheckpointError) as caught:
         project.load("m.pt")
+    golden_text(caught)
     assert "\n" not in str(caught.value)
 
 
@@ -209,68 +211,73 @@ def test_logits_are_wide_whatever_the_weights_are(project, state, dtype, out):
     assert checkpoint.dtype == ("bfloat16" if dtype == "auto" else dtype)
 
 
-def test_a_missing_mask_that_the_code_fills_itself_is_noted(project, state):
+def test_a_missing_mask_that_the_code_fills_itself_is_noted(project, state, golden_text):
     mask = 'self.register_buffer("mask", torch.tril(torch.ones(4, 4)))\n'
     source = (project.folder / "models.py").read_text()
     project.write("models.py", source.replace("self.head = ", mask + "        self.head = ", 1))
     torch.save(state, project.folder / "m.pt")
-    assert "buffers not in the file, filled by the code: 1 (mask)" in project.load("m.pt").info.notes
+    golden_text(project.load("m.pt").info.notes)
 
 
-def test_a_missing_buffer_of_random_numbers_is_an_error(project, state):
+def test_a_missing_buffer_of_random_numbers_is_an_error(project, state, golden_text):
     source = (project.folder / "models.py").read_text()
     noise = 'import random; self.register_buffer("noise", torch.full((2,), random.random()))\n'
     project.write("models.py", source.replace("self.head = ", noise + "        self.head = ", 1))
     torch.save(state, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match="the file lacks: 1 \\(noise\\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
-def test_a_mask_that_only_the_file_has_is_an_error(project, state):
+def test_a_mask_that_only_the_file_has_is_an_error(project, state, golden_text):
     torch.save({**state, "layers.0.mask": torch.tril(torch.ones(4, 4))}, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"the module lacks: 1 \(layers.0.mask\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
-def test_a_constant_that_is_no_longer_saved_is_accepted_where_it_is_the_same(project, state):
+def test_a_constant_that_is_no_longer_saved_is_accepted_where_it_is_the_same(project, state, golden_text):
     mask = 'self.register_buffer("mask", torch.tril(torch.ones(4, 4)), persistent=False)\n'
     source = (project.folder / "models.py").read_text()
     project.write("models.py", source.replace("self.head = ", mask + "        self.head = ", 1))
     torch.save({**state, "mask": torch.tril(torch.ones(4, 4))}, project.folder / "m.pt")
     project.load("m.pt")
     torch.save({**state, "mask": torch.ones(4, 4)}, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"the module lacks: 1 \(mask\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
-def test_names_that_do_not_match_are_one_line_with_the_first_three(project, state):
+def test_names_that_do_not_match_are_one_line_with_the_first_three(project, state, golden_text):
     del state["layers.0.qkv.weight"], state["pos.weight"]
     torch.save({**state, **{f"extra.{n}": torch.zeros(1) for n in range(5)}}, project.folder / "m.pt")
     with pytest.raises(CheckpointError) as caught:
         project.load("m.pt")
     text = str(caught.value)
-    assert "lacks: 2 (pos.weight, layers.0.qkv.weight)" in text
-    assert "lacks: 5 (extra.0, extra.1, extra.2, …)" in text
+    golden_text(text)
     assert "\n" not in text
 
 
-def test_tied_names_that_differ_in_the_file_are_an_error(project, state):
+def test_tied_names_that_differ_in_the_file_are_an_error(project, state, golden_text):
     torch.save({**state, "head.weight": torch.zeros(48, 16)}, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"tok.weight and head.weight are tied in the module and differ"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
-def test_shapes_that_do_not_match_name_both_sides(project, make_module):
+def test_shapes_that_do_not_match_name_both_sides(project, make_module, golden_text):
     torch.save(make_module(rows=40).state_dict(), project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"tok.weight is \(40, 16\) in the file, \(48, 16\) in the module"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
-def test_a_tokenizer_larger_than_the_embedding_is_an_error(project, make_module):
+def test_a_tokenizer_larger_than_the_embedding_is_an_error(project, make_module, golden_text):
     project.manifest('factory = "models.py:build"\nargs = { rows = 30 }')
     torch.save(make_module(rows=30).state_dict(), project.folder / "step_600.pt")
-    with pytest.raises(CheckpointError, match=r"^step_600.pt: embedding has 30 rows, tokenizer has 40 tokens$"):
+    with pytest.raises(CheckpointError) as error:
         project.load("step_600.pt")
+    golden_text(error)
 
 
 def test_rows_without_a_token_are_held_out(project, state):
@@ -284,10 +291,11 @@ class Whole(torch.nn.Linear):
     """Saved whole, as a pickle that asks for its class."""
 
 
-def test_a_file_that_needs_more_than_tensors_is_refused_and_trust_reads_it(project, state):
+def test_a_file_that_needs_more_than_tensors_is_refused_and_trust_reads_it(project, state, golden_text):
     torch.save({"model": state, "val_loss": np.float64(0.5)}, project.folder / "m.pt")
-    with pytest.raises(UntrustedError, match=r"m.pt: loading it would run code: it asks for numpy.*--trust") as caught:
+    with pytest.raises(UntrustedError) as caught:
         project.load("m.pt")
+    golden_text(caught, {r"numpy\S+scalar": "<numpy scalar>"})
     assert "\n" not in str(caught.value)
     assert project.load("m.pt", trust=True).logged_val_loss == 0.5
     torch.save(Whole(2, 2), project.folder / "m.pt")
@@ -295,11 +303,12 @@ def test_a_file_that_needs_more_than_tensors_is_refused_and_trust_reads_it(proje
         project.load("m.pt")
 
 
-def test_a_manifest_outside_the_working_folder_needs_trust(project, state, tmp_path):
+def test_a_manifest_outside_the_working_folder_needs_trust(project, state, tmp_path, golden_text):
     torch.save(state, project.folder / "m.pt")
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(UntrustedError, match=r"runs models.py:build and lies outside the working folder"):
+    with pytest.raises(UntrustedError) as error:
         project.load("m.pt", working_folder=tmp_path / "elsewhere")
+    golden_text(error)
     project.load("m.pt", working_folder=tmp_path / "elsewhere", trust=True)
 
 
@@ -345,10 +354,11 @@ def test_a_truncated_file_is_one_line(project, state, name, share):
     assert not isinstance(caught.value, UntrustedError)
 
 
-def test_a_file_that_holds_no_tensors_says_what_is_there(project):
+def test_a_file_that_holds_no_tensors_says_what_is_there(project, golden_text):
     torch.save({"loss": 1.0, "step": 3}, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"holds no state dict.*there: 2 \(loss, step\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load("m.pt")
+    golden_text(error)
 
 
 @pytest.mark.parametrize(
@@ -365,10 +375,11 @@ def test_an_unknown_device_or_dtype_is_named(project, state, settings, message):
         project.load("m.pt", **settings)
 
 
-def test_a_forward_that_fails_later_is_an_evaluation_error(project, state):
+def test_a_forward_that_fails_later_is_an_evaluation_error(project, state, golden_text):
     torch.save(state, project.folder / "m.pt")
-    with pytest.raises(EvaluationError, match=r"the forward pass fails on ids \(1, 40\)"):
+    with pytest.raises(EvaluationError) as error:
         project.load("m.pt").model.logits(torch.zeros(1, 40, dtype=torch.int64))
+    golden_text(error)
 
 
 def test_loading_leaves_the_random_generator_as_it_was(project, state):

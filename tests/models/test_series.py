@@ -62,9 +62,9 @@ def test_a_base_beside_adapters_is_none_of_the_steps(shipped):
     ]
 
 
-def test_the_best_of_a_series_is_taken_and_named(shipped):
+def test_the_best_of_a_series_is_taken_and_named(shipped, golden_text):
     info = shipped.load(".").info
-    assert "best of 3 steps: lora_best" in info.notes
+    golden_text(info.notes)
     assert info.step == 400
 
 
@@ -72,20 +72,22 @@ def test_the_best_alone_takes_its_step_from_its_twin(shipped):
     assert shipped.load("lora_best").info.step == 400
 
 
-def test_the_last_is_taken_where_none_is_marked_and_it_says_so(shipped):
+def test_the_last_is_taken_where_none_is_marked_and_it_says_so(shipped, golden_text):
     shutil.rmtree(shipped.folder / "lora_best")
     info = shipped.load(".").info
-    assert "last of 3 steps, none is marked best: lora_step600" in info.notes
+    golden_text(info.notes)
     assert info.step == 600
 
 
-def test_one_step_can_be_asked_for(shipped):
+def test_one_step_can_be_asked_for(shipped, golden_text):
     assert shipped.load(".", step=200).info.step == 200
     assert shipped.load(".", step=400).info.step == 400
-    with pytest.raises(CheckpointError, match=r"there is no step 500 \(there: 200, 400, 600\)"):
+    with pytest.raises(CheckpointError) as error:
         shipped.load(".", step=500)
-    with pytest.raises(CheckpointError, match=r"there is no step 9 \(it is step 200\)"):
+    golden_text(error)
+    with pytest.raises(CheckpointError) as error:
         shipped.load("lora_step200", step=9)
+    golden_text(error)
 
 
 def test_files_with_their_meta_are_a_series(project, state):
@@ -99,7 +101,7 @@ def test_files_with_their_meta_are_a_series(project, state):
     assert (checkpoint.info.step, checkpoint.logged_val_loss) == (1000, 2.0)
 
 
-def test_the_trainer_state_marks_the_best(project, state):
+def test_the_trainer_state_marks_the_best(project, state, golden_text):
     kept = {name: tensor for name, tensor in state.items() if name != "head.weight"}
     for step in (500, 1000):
         folder = project.folder / f"checkpoint-{step}"
@@ -118,7 +120,7 @@ def test_the_trainer_state_marks_the_best(project, state):
         )
     checkpoint = project.load(".")
     assert (checkpoint.info.step, checkpoint.logged_val_loss) == (500, 0.5)
-    assert "best of 2 steps: checkpoint-500" in checkpoint.info.notes
+    golden_text(checkpoint.info.notes)
 
 
 def test_final_comes_after_all_numbers(project, state):
@@ -128,11 +130,12 @@ def test_final_comes_after_all_numbers(project, state):
     assert any("final.pt" in note for note in project.load(".").info.notes)
 
 
-def test_two_that_are_marked_best_are_not_chosen_between(project, state):
+def test_two_that_are_marked_best_are_not_chosen_between(project, state, golden_text):
     for number, name in enumerate(("v1_best.pt", "v2_best.pt")):
         torch.save({**state, "pos.weight": state["pos.weight"] + number}, project.folder / name)
-    with pytest.raises(CheckpointError, match=r"2 checkpoints are marked best \(v1_best.pt, v2_best.pt\)"):
+    with pytest.raises(CheckpointError) as error:
         project.load(".")
+    golden_text(error)
 
 
 def test_a_folder_with_one_weight_file_is_that_file(project, state):
@@ -141,13 +144,13 @@ def test_a_folder_with_one_weight_file_is_that_file(project, state):
     assert project.load(".").info.step == 12
 
 
-def test_a_hugging_face_folder_with_steps_below_is_itself_and_says_so(tmp_path, make_llama):
+def test_a_hugging_face_folder_with_steps_below_is_itself_and_says_so(tmp_path, make_llama, golden_text):
     from evalharness.models.torch import load_checkpoint
 
     run = make_llama(tmp_path / "run")
     make_llama(run / "checkpoint-10")
     checkpoint = load_checkpoint(run, find_manifest(run))
-    assert "the folder's own weights, not the 1 step below it" in checkpoint.info.notes
+    golden_text(checkpoint.info.notes)
     assert load_checkpoint(run, find_manifest(run), step=10).info.step == 10
 
 

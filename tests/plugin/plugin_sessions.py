@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,10 @@ def run(session: pytest.Pytester, *arguments: str, checkpoint: Path | None = Non
     result = session.runpytest_subprocess(*ALONE, "-p", "no:cacheprovider", *own, *arguments)
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     return result
+
+
+def told(text: str) -> str:
+    """What a session says of its failures: the lines between their headings and the short summary, without rules."""
+    body = re.split(r"^=+ (?:short test summary info|evalharness) =+$", text, flags=re.MULTILINE)[0]
+    lines = body.partition(" FAILURES ")[2].splitlines()[1:]
+    return "\n".join(line for line in lines if line.strip() and not re.match("[-_=]+ .* [-_=]+$|[-_=]{3}", line))

@@ -39,9 +39,11 @@ def action(project: Project, tmp_path: Path, **given: str) -> int:
     return 0
 
 
-def test_the_action_passes_a_sound_checkpoint_and_leaves_a_summary(project: Project, tmp_path: Path) -> None:
+def test_the_action_passes_a_sound_checkpoint_and_leaves_a_summary(
+    project: Project, tmp_path: Path, golden_text
+) -> None:
     assert action(project, tmp_path, checkpoint="sound", junit=str(tmp_path / "gate.xml")) == 0
-    assert "## evalharness gate: sound" in (tmp_path / "summary.md").read_text()
+    golden_text((tmp_path / "summary.md").read_text(), {"(?s)```text.*?```": "<card>"})
     assert (tmp_path / "gate.xml").exists()
 
 

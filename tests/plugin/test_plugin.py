@@ -12,7 +12,8 @@ from os.path import relpath
 from pathlib import Path
 
 import pytest
-from plugin_sessions import ALONE, run
+from golden_text import lines_with
+from plugin_sessions import ALONE, run, told
 from pydantic import TypeAdapter, create_model  # noqa: F401 - see below
 from scored_folder import Project
 
@@ -48,20 +49,18 @@ def test_a_failure_is_the_card_and_the_worst_completion_and_no_traceback(
 
 
 def test_a_check_without_its_data_or_baseline_is_skipped_and_says_so(
-    session: pytest.Pytester, project: Project
+    session: pytest.Pytester, project: Project, golden_text
 ) -> None:
     text = run(session, "-rs", checkpoint=project.sound).stdout.str()
-    assert f"SKIPPED [1] {relpath(project.sound)}: not_contaminated: the training rows are not known" in text
-    assert "pass_rate_not_below_baseline: there is no baseline: --evalharness-baseline names one" in text
+    golden_text(lines_with("SKIPPED", text.replace(relpath(project.sound), "<sound>")))
 
 
-def test_the_summary_has_a_line_for_each_checkpoint(session: pytest.Pytester, project: Project) -> None:
+def test_the_summary_has_a_line_for_each_checkpoint(session: pytest.Pytester, project: Project, golden_text) -> None:
     both = f"--evalharness-checkpoint={project.sound}"
     result = run(session, both, "-q", "--evalharness-checks=loss_is_honest", checkpoint=project.collapsed)
     lines = result.stdout.str().splitlines()
     begun = next(i for i, line in enumerate(lines) if re.fullmatch("=+ evalharness =+", line))
-    assert lines[begun + 1].startswith(f"{project.collapsed}: COLLAPSED, own greedy pass@1 0.0 %")
-    assert lines[begun + 2].startswith(f"{project.sound}: DEGENERATING")
+    golden_text(lines[begun + 1 : begun + 3])
     result.assert_outcomes(passed=2)
 
 
@@ -81,11 +80,10 @@ def test_a_fixture_scores_for_ones_own_test(session: pytest.Pytester, project: P
     result.assert_outcomes(passed=1, failed=1)
     text = result.stdout.str()
     assert "assert 'collapsed' == 'healthy'" in text
-    assert "- evalharness -" in text
     assert text.count("verdict      COLLAPSED") == 1
 
 
-def test_a_fixture_holds_to_checks_by_name(session: pytest.Pytester, project: Project) -> None:
+def test_a_fixture_holds_to_checks_by_name(session: pytest.Pytester, project: Project, golden_text) -> None:
     session.makepyfile(
         f"""
         def test_all(evalharness_check):
@@ -108,13 +106,13 @@ def test_a_fixture_holds_to_checks_by_name(session: pytest.Pytester, project: Pr
     result = run(session)
     result.assert_outcomes(passed=1, failed=3, skipped=1)
     text = result.stdout.str()
-    assert "pass_rate_not_below_baseline could not be evaluated" in text, "a baseline that passes nothing"
-    assert "no_mode_collapse does not hold" in text
-    assert "evalharness: no check no_colapse, there are no_mode_collapse, " in text
+    golden_text(lines_with("could not be evaluated", told(text)))  # a baseline that passes nothing
+    golden_text(lines_with("does not hold", told(text)))
+    golden_text(lines_with("no_colapse", told(text)))
     assert not re.search(r"\.py:\d+: (Failed|Error)", text)
 
 
-def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project: Project) -> None:
+def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project: Project, golden_text) -> None:
     session.makepyfile(
         f"""
         def test_name(evalharness_score):
@@ -130,43 +128,41 @@ def test_a_wrong_setting_in_a_test_is_one_line(session: pytest.Pytester, project
     result = run(session)
     result.assert_outcomes(failed=3)
     text = result.stdout.str()
-    assert "evalharness: sampels=: no setting 'sampels'; did you mean 'samples'?" in text
-    assert "evalharness: temperature=: 0 is not a number above 0" in text
-    assert "nowhere: no such file or folder" in text
+    golden_text(told(text), THERE)
     assert "Traceback" not in text
 
 
+THERE = {r"\(there: .*\)": "(there: …)"}
+"""Files of pytest lie there, too."""
+
 BAD_OPTIONS = {
-    "no checkpoint": (["--evalharness-checkpoint=nowhere"], "nowhere: no such file or folder"),
-    "a wrong value": (["--evalharness-samples=many"], "--evalharness-samples: 'many' is not a whole number"),
-    "a value out of range": (["--evalharness-temperature=0"], "--evalharness-temperature: 0 is not a number above 0"),
-    "an unknown check": (
-        ["--evalharness-checks=no_colapse"],
-        "--evalharness-checks: 'no_colapse' is not one of no_mode_collapse, ",
-    ),
-    "a level above 1": (["--evalharness-level=5"], "--evalharness-level: 5 is not a fraction from 0.0001 to 0.5"),
-    "a broken baseline": (["--evalharness-baseline=pytest.ini"], "pytest.ini: is not a baseline: not JSON"),
-    "a baseline from another version": (["--evalharness-baseline=old.json"], "version 0, this evalharness reads 1"),
-    "a mistyped baseline": (["--evalharness-baseline=typo.json"], "typo.json: --evalharness-update-baseline writes it"),
-    "no baseline to update": (["--evalharness-update-baseline"], "no baseline is named"),
+    "no checkpoint": ["--evalharness-checkpoint=nowhere"],
+    "a wrong value": ["--evalharness-samples=many"],
+    "a value out of range": ["--evalharness-temperature=0"],
+    "an unknown check": ["--evalharness-checks=no_colapse"],
+    "a level above 1": ["--evalharness-level=5"],
+    "a broken baseline": ["--evalharness-baseline=pytest.ini"],
+    "a baseline from another version": ["--evalharness-baseline=old.json"],
+    "a mistyped baseline": ["--evalharness-baseline=typo.json"],
+    "no baseline to update": ["--evalharness-update-baseline"],
 }
 
 
 @pytest.mark.parametrize("name", BAD_OPTIONS)
 def test_bad_options_are_one_clear_error_before_anything_is_collected(
-    session: pytest.Pytester, project: Project, name: str
+    session: pytest.Pytester, project: Project, name: str, golden_text
 ) -> None:
-    options, expected = BAD_OPTIONS[name]
+    options = BAD_OPTIONS[name]
     session.path.joinpath("old.json").write_text('{"evalharness_baseline": 0}')
     result = run(session, *options, checkpoint=project.sound)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     errors = [line for line in result.stderr.str().splitlines() if line.startswith("ERROR")]
     assert len(errors) == 1
-    assert expected in errors[0]
+    golden_text(errors, THERE)
 
 
 def test_a_checkpoint_deleted_between_collection_and_run_fails_in_one_line(
-    session: pytest.Pytester, project: Project
+    session: pytest.Pytester, project: Project, golden_text
 ) -> None:
     shutil.copytree(project.sound, session.path / "gone")
     session.makeconftest(
@@ -179,7 +175,7 @@ def test_a_checkpoint_deleted_between_collection_and_run_fails_in_one_line(
     )
     result = run(session, "--evalharness-checks=loss_is_honest", checkpoint=Path("gone"))
     result.assert_outcomes(failed=1)
-    assert "evalharness: gone: no such file or folder" in result.stdout.str()
+    golden_text(told(result.stdout.str()), THERE)
 
 
 def test_reports_that_can_not_be_written_fail_in_one_line(session: pytest.Pytester, project: Project) -> None:
@@ -190,23 +186,27 @@ def test_reports_that_can_not_be_written_fail_in_one_line(session: pytest.Pytest
     result.stdout.fnmatch_lines(["evalharness: file/reports/*: can't be written: Not a directory"])
 
 
-def test_a_baseline_of_another_seed_fails_with_the_reason(session: pytest.Pytester, project: Project) -> None:
+def test_a_baseline_of_another_seed_fails_with_the_reason(
+    session: pytest.Pytester, project: Project, golden_text
+) -> None:
     other = json.loads((project.folder / "sound.json").read_text())
     other["protocol"]["seed"] = 7
     session.path.joinpath("b.json").write_text(json.dumps(other))
     result = run(session, "--evalharness-baseline=b.json", "-k", "baseline", checkpoint=project.sound)
     result.assert_outcomes(failed=1, deselected=4)
-    assert "b.json: can't be compared: seed 7 then, 0 now" in result.stdout.str()
+    golden_text(told(result.stdout.str()))
 
 
-def test_updating_a_baseline_writes_it_and_fails_that_run(session: pytest.Pytester, project: Project) -> None:
+def test_updating_a_baseline_writes_it_and_fails_that_run(
+    session: pytest.Pytester, project: Project, golden_text
+) -> None:
     options = ["--evalharness-baseline=new.json", "-k", "baseline"]
     first = run(session, *options, "--evalharness-update-baseline", checkpoint=project.sound)
     first.assert_outcomes(failed=1, deselected=4)
-    assert "new.json is written anew: read the change, commit it" in first.stdout.str()
+    golden_text(lines_with("new.json", told(first.stdout.str())))
     second = run(session, *options, checkpoint=project.sound)
     second.assert_outcomes(failed=1, deselected=4)
-    assert "the baseline passes 0 problems" in second.stdout.str(), "it is compared with, and can't be fallen below"
+    golden_text(lines_with("the baseline", told(second.stdout.str())))  # no score can fall below it
 
 
 def test_the_marker_selects_the_checks_alone(session: pytest.Pytester, project: Project) -> None:
@@ -229,22 +229,24 @@ def test_it_stops_at_the_first_failure_and_runs_the_last_failed(session: pytest.
     again.assert_outcomes(failed=1, deselected=4)
 
 
-def test_a_junit_file_has_the_checkpoint_as_properties(session: pytest.Pytester, project: Project) -> None:
+def test_a_junit_file_has_the_checkpoint_as_properties(session: pytest.Pytester, project: Project, golden_text) -> None:
     run(session, "--junitxml=j.xml", "--evalharness-checks=no_mode_collapse", checkpoint=project.collapsed)
     case = ET.parse(session.path / "j.xml").getroot().find(".//testcase")
     assert case is not None
     found = {item.get("name"): item.get("value") for item in case.iter("property")}
     assert found["evalharness_verdict"] == "collapsed"
-    assert found["evalharness_own_greedy_pass_at_1"] == "0.0 % [0.0, 16.1]"
-    assert "the worst completion" in str(case.findtext("failure"))
+    golden_text(found["evalharness_own_greedy_pass_at_1"])
+    golden_text(lines_with("worst", str(case.findtext("failure"))))
 
 
 @pytest.mark.parametrize("colour", ["yes", "no"])
-def test_with_and_without_colour_the_card_is_the_same(session: pytest.Pytester, project: Project, colour: str) -> None:
+def test_with_and_without_colour_the_card_is_the_same(
+    session: pytest.Pytester, project: Project, colour: str, golden_text
+) -> None:
     options = [f"--color={colour}", "--evalharness-checks=no_mode_collapse"]
     text = run(session, *options, checkpoint=project.collapsed).stdout.str()
     assert ("\x1b[" in text) == (colour == "yes")
-    assert "verdict      COLLAPSED  100.0 % of sampled completions are" in text
+    golden_text(lines_with("verdict  ", re.sub(r"\x1b\[[\d;]*m", "", text)))
 
 
 def test_workers_of_xdist_score_a_checkpoint_once(session: pytest.Pytester, project: Project) -> None:

@@ -100,9 +100,9 @@ def test_a_wrong_value_is_named_with_its_line_and_what_was_expected(tmp_path, ch
 
 
 @pytest.mark.parametrize("key", human_eval_form.REQUIRED_KEYS)
-def test_a_missing_key_is_named(tmp_path, key):
+def test_a_missing_key_is_named(tmp_path, key, golden_text):
     row = {name: value for name, value in ROW.items() if name != key}
-    assert refusal(write(tmp_path / "mine.jsonl", row)) == f"1 fault: line 1: missing {key}"
+    golden_text(refusal(write(tmp_path / "mine.jsonl", row)))
 
 
 @pytest.mark.parametrize(
@@ -120,37 +120,34 @@ def test_a_broken_line_is_named_by_its_number(tmp_path, line, fault):
     assert fault in refusal(write(tmp_path / "mine.jsonl", ROW, line))
 
 
-def test_a_task_id_that_comes_twice_names_both_lines(tmp_path):
+def test_a_task_id_that_comes_twice_names_both_lines(tmp_path, golden_text):
     path = write(tmp_path / "mine.jsonl", ROW, "", ROW)
-    assert refusal(path) == "1 fault: line 3: task_id 'mine/0' is already on line 1"
+    golden_text(refusal(path))
 
 
-def test_every_fault_is_counted_and_the_first_five_are_shown(tmp_path):
+def test_every_fault_is_counted_and_the_first_five_are_shown(tmp_path, golden_text):
     message = refusal(write(tmp_path / "mine.jsonl", "{", {}, ROW | {"prompt": 1, "test": ""}, "3", "{", "{", "{"))
-    assert message.startswith("8 faults: line 1: not JSON")
-    assert "line 2: missing task_id, prompt, entry_point, canonical_solution, test" in message
-    assert "line 3: prompt is a number, expected a string; line 3: test is empty" in message
-    assert message.endswith("line 4: a number, expected an object; and 3 more")
+    golden_text(message)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n"], ids=["empty", "blank"])
-def test_a_file_without_problems_is_refused(tmp_path, content):
-    assert "no problems" in refusal(write(tmp_path / "mine.jsonl", content))
+def test_a_file_without_problems_is_refused(tmp_path, content, golden_text):
+    golden_text(refusal(write(tmp_path / "mine.jsonl", content)))
 
 
 @pytest.mark.parametrize("name", [".", "absent.jsonl"], ids=["a folder", "nothing"])
-def test_what_is_no_file_is_refused(tmp_path, name):
-    assert "can't be read" in refusal(tmp_path / name)
+def test_what_is_no_file_is_refused(tmp_path, name, golden_text):
+    golden_text(refusal(tmp_path / name))
 
 
-def test_bytes_that_are_no_text_are_refused_with_their_place(tmp_path):
+def test_bytes_that_are_no_text_are_refused_with_their_place(tmp_path, golden_text):
     path = tmp_path / "mine.jsonl"
     path.write_bytes(b'{"task_id": "\xff"}')
-    assert refusal(path) == "byte 13 is not UTF-8"
+    golden_text(refusal(path))
 
 
 @pytest.mark.parametrize("cut", [0, 4, 25, -3], ids=["plain text", "in the header", "in the data", "in the trailer"])
-def test_a_gzip_file_that_is_none_or_is_torn_is_refused(tmp_path, cut):
+def test_a_gzip_file_that_is_none_or_is_torn_is_refused(tmp_path, cut, golden_text):
     path = tmp_path / "mine.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(ROW).encode())[:cut] if cut else b"{}")
-    assert "can't be read" in refusal(path)
+    golden_text(refusal(path))

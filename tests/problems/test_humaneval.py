@@ -22,9 +22,10 @@ def test_completions_end_where_the_paper_ends_them():
     assert {problem.stop for problem in humaneval.load()} == {("\nclass", "\ndef", "\n#", "\nif", "\nprint")}
 
 
-def test_a_file_with_another_number_of_problems_is_refused(tmp_path):
+def test_a_file_with_another_number_of_problems_is_refused(tmp_path, golden_text):
     row = {"task_id": "a", "prompt": "def f():\n", "entry_point": "f", "canonical_solution": "", "test": "check = None"}
     path = tmp_path / "HumanEval.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(row).encode()))
-    with pytest.raises(ProblemError, match=r"HumanEval\.jsonl\.gz: 1 problems, expected 164"):
+    with pytest.raises(ProblemError) as error:
         humaneval.load({"humaneval": path})
+    golden_text(error)

@@ -38,11 +38,12 @@ def test_a_path_to_mbpps_own_file_is_mbpp(mbpp_file):
     assert load_problems(mbpp_file, environment={}) == load_problems("mbpp", paths={"mbpp": mbpp_file}, environment={})
 
 
-def test_an_altered_copy_of_mbpp_is_refused_by_its_digest(tmp_path):
+def test_an_altered_copy_of_mbpp_is_refused_by_its_digest(tmp_path, golden_text):
     path = tmp_path / "mbpp.jsonl"
     path.write_text(json.dumps({"text": "", "code": "", "task_id": 1, "test_list": []}))
-    with pytest.raises(ProblemError, match=r"sha256 is .*, expected"):
+    with pytest.raises(ProblemError) as error:
         load_problems(path, environment={})
+    golden_text(error)
 
 
 @pytest.mark.parametrize("name", ["tasks.jsonl", "tasks.jsonl.gz"])
@@ -60,9 +61,10 @@ def test_a_limit_keeps_the_first_ones_and_changes_the_digest():
 
 
 @pytest.mark.parametrize("limit", [0, -3])
-def test_a_limit_under_one_is_refused(limit):
-    with pytest.raises(ProblemError, match=f"limit is {limit}, expected at least 1"):
+def test_a_limit_under_one_is_refused(limit, golden_text):
+    with pytest.raises(ProblemError) as error:
         load_problems("warmup", limit=limit, environment={})
+    golden_text(error)
 
 
 @pytest.mark.parametrize("key", [*ROW, "stop"])
@@ -84,25 +86,24 @@ def test_the_digest_does_not_depend_on_how_the_json_is_spelt(tmp_path):
 @pytest.mark.parametrize(
     ("name", "nearest"), [("humanevl", "humaneval"), ("HumanEval", "humaneval"), ("MBP", "mbpp"), ("warm-up", "warmup")]
 )
-def test_an_unknown_name_is_refused_with_the_known_ones_and_the_nearest(name, nearest):
+def test_an_unknown_name_is_refused_with_the_known_ones_and_the_nearest(name, nearest, golden_text):
     with pytest.raises(ProblemError) as caught:
         load_problems(name, environment={})
-    assert str(caught.value) == (
-        f"unknown problem set {name!r}, expected humaneval, mbpp, warmup or the path of a .jsonl file; "
-        f"did you mean {nearest!r}?"
-    )
+    golden_text(caught.value)
 
 
 @pytest.mark.parametrize("name", ["zzzz", ""])
-def test_a_name_near_to_nothing_gets_no_guess(name):
-    with pytest.raises(ProblemError, match=r"or the path of a \.jsonl file$"):
+def test_a_name_near_to_nothing_gets_no_guess(name, golden_text):
+    with pytest.raises(ProblemError) as error:
         load_problems(name, environment={})
+    golden_text(error)
 
 
 @pytest.mark.parametrize("name", ["absent.jsonl", "absent/tasks", "absent.jsonl.gz"])
-def test_an_absent_file_is_called_unreadable_and_not_an_unknown_set(name):
-    with pytest.raises(ProblemError, match=r"absent.*can't be read \(No such file or directory\)"):
+def test_an_absent_file_is_called_unreadable_and_not_an_unknown_set(name, golden_text):
+    with pytest.raises(ProblemError) as error:
         load_problems(name, environment={})
+    golden_text(error)
 
 
 DIGESTS = {
@@ -118,11 +119,12 @@ def test_the_digests_of_the_sets_are_those_of_old_scorecards_and_baselines(name,
     assert load_problems(name, paths=paths, environment={}).digest == DIGESTS[name]
 
 
-def test_another_language_is_refused_with_the_known_ones(tmp_path):
+def test_another_language_is_refused_with_the_known_ones(tmp_path, golden_text):
     path = tmp_path / "tasks.jsonl"
     path.write_text(json.dumps(ROW | {"language": "rust"}))
-    with pytest.raises(ProblemError, match="language is 'rust', expected python"):
+    with pytest.raises(ProblemError) as error:
         load_problems(path, environment={})
+    golden_text(error)
 
 
 def test_a_problem_that_says_it_is_python_is_the_same_problem(tmp_path):

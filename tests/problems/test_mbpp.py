@@ -83,26 +83,29 @@ def _loads_a_class_of_the_reference(problem) -> bool:
     return any(isinstance(node, ast.Name) and node.id in classes for node in ast.walk(ast.parse(problem.test)))
 
 
-def test_a_failed_download_says_how_to_name_a_local_file():
+def test_a_failed_download_says_how_to_name_a_local_file(golden_text):
     def unreachable() -> Path:
         raise OSError("no route to host\nand a long story")
 
-    with pytest.raises(ProblemError, match=r"no route to host\); set EVALHARNESS_MBPP") as caught:
+    with pytest.raises(ProblemError) as caught:
         mbpp.load(download=unreachable)
+    golden_text(caught)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_mbpps_is_refused_with_both_digests(tmp_path):
+def test_a_file_that_is_not_mbpps_is_refused_with_both_digests(tmp_path, golden_text):
     path = tmp_path / "mbpp.jsonl"
     path.write_text(json.dumps(ROW))
-    with pytest.raises(ProblemError, match=rf"sha256 is [0-9a-f]{{64}}, expected {mbpp.SHA256}"):
+    with pytest.raises(ProblemError) as error:
         mbpp.load({"mbpp": path})
+    golden_text(error)
 
 
 @pytest.mark.parametrize("name", [".", "absent.jsonl"], ids=["a folder", "nothing"])
-def test_a_path_without_a_file_is_refused(tmp_path, name):
-    with pytest.raises(ProblemError, match="can't be read"):
+def test_a_path_without_a_file_is_refused(tmp_path, name, golden_text):
+    with pytest.raises(ProblemError) as error:
         mbpp.load({"mbpp": tmp_path / name})
+    golden_text(error)
 
 
 def test_importing_the_loader_does_not_import_the_hubs_client():

@@ -36,8 +36,8 @@ def test_a_model_that_does_nothing_but_loop_is_shown_three_times():
     assert [s.problem.task_id for _, s in found] == ["warmup/1", "warmup/2", "warmup/9"]
 
 
-def test_what_is_degenerate_without_a_loop_is_not_called_one():
-    assert choose([example.scored(example.problem(0), [])])[0][0] == "degenerate without a loop"
+def test_what_is_degenerate_without_a_loop_is_not_called_one(golden_text):
+    golden_text(choose([example.scored(example.problem(0), [])])[0][0])
 
 
 def test_the_worst_are_of_every_kind_before_one_comes_again():

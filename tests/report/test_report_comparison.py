@@ -38,13 +38,10 @@ def said(cards, **measures) -> str:
 PASSES, SAME, LOOPS = shares(2, 30), shares(5, 5), shares(30, 2)
 
 
-def test_a_better_model_with_the_lower_loss_is_said_to_have_a_loss_that_is_not_real():
+def test_a_better_model_with_the_lower_loss_is_said_to_have_a_loss_that_is_not_real(golden_text):
     leak = example.scorecard().findings
     text = said((card(2.0), card(1.0, honest=9.0, findings=leak)), passing=PASSES)
-    assert text.startswith(
-        "The lower loss is the better model: new is better than old (1.000 nats per token logged against 2.000)"
-    )
-    assert "and the loss of new is not real (future_leak)" in text
+    golden_text(text)
 
 
 @pytest.mark.parametrize("cards", [(card(2.0), card(1.0)), (card(None), card(None))])
@@ -54,10 +51,9 @@ def test_the_sentence_says_on_what_better_rests(cards):
     assert only.endswith("by degeneration alone (sampled, degenerate): no pass rate differs by more than chance.")
 
 
-def test_measures_that_disagree_are_not_called_chance():
+def test_measures_that_disagree_are_not_called_chance(golden_text):
     text = said((card(2.0), card(1.0)), passing=PASSES, degenerate=shares(2, 30))
-    grounds = "old is better by sampled, degenerate, new is better by warmup, greedy, pass@1"
-    assert text == f"Neither is shown to be better: {grounds}."
+    golden_text(text)
 
 
 def test_where_nothing_differs_a_loss_that_is_not_real_is_still_named():

@@ -39,25 +39,25 @@ def test_without_a_cause_the_lines_say_so_before_what_contributes():
     assert ("cause", "none found") not in list(diagnosis_lines([LEAK, NOTE], [], []))
 
 
-def test_the_loss_taken_apart_shows_each_share_of_the_fall_with_its_interval():
+def test_the_loss_taken_apart_shows_each_share_of_the_fall_with_its_interval(golden_text):
     shown = loss_parts(example.scorecard().loss)
     assert next(row for row in shown.rows if row[0] == "newline")[-1] == "13.4 % [12.1, 14.7]"
     assert shown.rows[-1][-1] == "100 %"
     untrained = replace(example.scorecard().loss, whole=replace(example.scorecard().loss.whole, before_nats=None))
-    assert "Share of the drop" in shown.header
+    golden_text(shown.header)
     assert "Share of the drop" not in loss_parts(untrained).header
 
 
-def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none():
+def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none(golden_text):
     loss = example.scorecard().loss
-    assert "2 agree with the logged" in conventions(loss)
-    assert "None of 40 ways" in conventions(replace(loss, reproduced_by=()))
+    golden_text(conventions(loss))
+    golden_text(conventions(replace(loss, reproduced_by=())))
     assert conventions(replace(loss, logged_nats=None)) == ""
 
 
-def test_bits_per_byte_are_shown_only_where_both_were_measured():
+def test_bits_per_byte_are_shown_only_where_both_were_measured(golden_text):
     loss = example.scorecard().loss
-    assert "1.841 honest" in bits_per_byte(loss)
+    golden_text(bits_per_byte(loss))
     assert bits_per_byte(replace(loss, honest_bits_per_byte=None)) == ""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import report_example as example
+from golden_text import lines_with
 from markdown_it import MarkdownIt
 
 from evalharness.degeneration import analyse
@@ -174,12 +175,12 @@ def one_completion(*members):
     return replace(card, degeneration={"greedy": rate}), Evidence({"warmup": members}, (), example.token_text)
 
 
-def test_one_completion_has_a_report_that_claims_no_more():
+def test_one_completion_has_a_report_that_claims_no_more(golden_text):
     card, evidence = one_completion(example.scored(example.problem(0), [example.NEWLINE] * 90))
     report = render(card, evidence, {})
     assert "entropy_at_onset" not in "".join(figures_of(card, evidence))
-    assert "90.0 (no interval)" in report
-    assert "1: 100.0 % [5.0, 100.0]" in report
+    golden_text(lines_with("90.0 (no", report))
+    golden_text(lines_with("[5.0, 100.0]", report))
     assert "Dependence on the prompt" not in report
     assert "inf" not in report.replace("information", "")
 
@@ -196,7 +197,7 @@ def test_a_completion_without_entropies_has_no_figure_of_them():
     assert re.search(r"\| of the predictions, mean +\| +– \|", render(card, evidence, {}))
 
 
-def test_shares_and_kinds_that_this_version_does_not_know_are_shown_by_their_names():
+def test_shares_and_kinds_that_this_version_does_not_know_are_shown_by_their_names(golden_text):
     card = example.scorecard()
     greedy = replace(
         card.degeneration["greedy"],
@@ -204,9 +205,8 @@ def test_shares_and_kinds_that_this_version_does_not_know_are_shown_by_their_nam
         shares={"new_share": Interval(0.5, 0.4, 0.6)},
     )
     report = render(replace(card, degeneration={"greedy": greedy}), example.evidence(), {})
-    assert "1: 20.0 % [10.0, 30.0]" in report
-    assert "| new_share " in report
-    assert "| new\\|kind |" in report
+    golden_text(lines_with("[10.0, 30.0]", report))
+    golden_text(lines_with("| new", report))
 
 
 def test_a_kind_that_one_decoding_lacks_has_an_interval_there_too():
@@ -221,21 +221,21 @@ def test_the_reason_stands_beside_the_verdict_and_cannot_break_its_table():
     assert "- **COLLAPSED**.\n" in render(example.scorecard(verdict_reason=""), example.evidence(), {})
 
 
-def test_a_model_that_never_loops_has_no_worst_completions():
+def test_a_model_that_never_loops_has_no_worst_completions(golden_text):
     sound = example.scored(example.problem(0), [1, 2, 3, 4, 5, example.NEWLINE], Verdict.PASSED)
     card, evidence = one_completion(sound)
-    assert "No completion is degenerate." in render(card, evidence, {})
+    golden_text(lines_with("is degenerate.", render(card, evidence, {})))
 
 
-def test_one_row_alone_gives_no_interval_and_no_claim():
+def test_one_row_alone_gives_no_interval_and_no_claim(golden_text):
     infinite = Interval(1.5, float("-inf"), float("inf"))
     loss = Loss(0.2, "x", Interval(0.2, 0.1, 0.3), infinite, "one row")
     report = render(example.scorecard(loss=loss), example.evidence(), {})
     assert "inf" not in report.replace("information", "")
-    assert "Not known whether the loss is real" in report
+    golden_text(lines_with("Not known whether", report))
 
 
-def test_a_completion_with_a_stop_reason_of_its_prompt_is_not_shown():
+def test_a_completion_with_a_stop_reason_of_its_prompt_is_not_shown(golden_text):
     skipped = example.evidence().scored["humaneval"]
     assert all(isinstance(item.completion, Completion) and not item.completion.text for item in skipped)
-    assert "No completion was begun." in render(example.scorecard(), example.evidence(), {})
+    golden_text(lines_with("was begun", render(example.scorecard(), example.evidence(), {})))

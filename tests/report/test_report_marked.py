@@ -77,17 +77,17 @@ def test_copies_of_a_loop_with_interruptions_begin_where_a_clean_one_does():
     assert copies_of(found, "") == []
 
 
-def test_where_in_the_tokens_a_loop_of_characters_begins_is_called_about():
+def test_where_in_the_tokens_a_loop_of_characters_begins_is_called_about(golden_text):
     ids = list(range(300, 400))
     lines = marked("xy" + "ab" * 149, token_ids=ids)
-    assert lines[1] == "       ├── the loop begins: character 2, about token 0"
-    assert ", about 100 tokens, 298 characters" in lines[-1]
+    golden_text(lines[1])
+    golden_text(lines[-1])
 
 
-def test_long_texts_before_and_after_a_loop_are_cut_where_it_does_not_matter():
+def test_long_texts_before_and_after_a_loop_are_cut_where_it_does_not_matter(golden_text):
     before = "".join(f"    {'abcdefghijklmnop'[i % 16] * (3 + i)} = f({i * i})\n" for i in range(20))
     lines = marked(before + "\n" * 200)
-    assert lines[3] == "       ├── … 12 more lines"
+    golden_text(lines[3])
     assert [line[8:] for line in lines[:3]] == [f"{line}⏎" for line in before.split("\n")[:3]]
     assert lines[8].endswith("= f(361)")
 

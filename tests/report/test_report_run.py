@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import report_example
 import run_example as example
+from golden_text import lines_with
 
 from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
 from evalharness.report import run_document, to_markdown
@@ -35,24 +36,24 @@ def with_loss(logged: float | None, source: str | None = "step_10.pt, val_loss")
     return report_example.scorecard(loss=Loss(logged, source, None, None, ""))
 
 
-def test_completions_without_a_model_are_reported_without_words_about_a_model():
+def test_completions_without_a_model_are_reported_without_words_about_a_model(golden_text):
     told = report({10: example.unseen(10), 20: example.unseen(20)})
-    assert "Completions of 2 steps were judged." in told
+    golden_text(lines_with("were judged", told))
     assert "checkpoints load" not in told
     assert "[data] validation" not in told
-    assert "only completions were given" in told
-    assert "There are no losses of these steps" in told
+    golden_text(lines_with("only completions", told))
+    golden_text(lines_with("no losses", told))
     assert "fewer than two scored steps" not in told
     assert told.count(example.NOT_SEEN) == 1, "in place of the table"
     assert "not testable" not in told.lower()
 
 
-def test_a_step_that_is_not_recorded_is_called_so_and_comes_last():
+def test_a_step_that_is_not_recorded_is_called_so_and_comes_last(golden_text):
     told = report({NO_STEP: example.unseen(None), 10: example.unseen(10), 20: example.unseen(20)})
     first_cells = [line.split("|")[1].strip() for line in told.splitlines() if line.startswith("|")]
     steps = [cell for cell in first_cells if cell in {"10", "20", "not recorded"}]
     assert steps == ["10", "20", "not recorded"]
-    assert "at step 20, as at 3 of 3" in told
+    golden_text(lines_with("as at 3 of", told))
     assert "| -1 " not in told
     assert "initial" not in told
 
@@ -63,21 +64,16 @@ def test_only_the_files_that_there_are_are_listed():
 
 
 @pytest.mark.parametrize(
-    ("sampled", "words"),
-    [
-        (rate(0.2, 0.0, 0.5), "**HEALTHY, but only 15 sampled completions** at step 10: so."),
-        (rate(0.0, 0.0, 0.5, 1), "**HEALTHY, but only 1 sampled completion** at step 10: so."),
-        (None, "**HEALTHY, but no sampled completions** at step 10: so."),
-        (rate(0.0, 0.0, 0.1), "**HEALTHY** at step 10: so."),
-    ],
+    "sampled",
+    [rate(0.2, 0.0, 0.5), rate(0.0, 0.0, 0.5, 1), None, rate(0.0, 0.0, 0.1)],
+    ids=["few", "one", "none", "enough"],
 )
-def test_healthy_has_a_caveat_if_the_completions_are_too_few(sampled, words):
+def test_healthy_has_a_caveat_if_the_completions_are_too_few(sampled, golden_text):
     told = report({10: healthy(sampled)})
-    assert words in told
-    assert ("worked: No collapse" in told) == ("but" not in words)
+    golden_text(line for line in told.splitlines() if "HEALTHY" in line or "worked: " in line)
 
 
-def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_source():
+def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_source(golden_text):
     cards = {10: with_loss(2.5), 20: with_loss(1.5, "step_20.pt, val_loss"), 30: with_loss(1.25, "train.log")}
     logged = LossPoint(30, "validation", 1.0, "train.log")
     held = example.frames(cards, losses=[plain(logged)])
@@ -85,7 +81,7 @@ def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_sour
     assert "2.500" in told
     assert "**1.000**" in told, "what the log has stands"
     assert "1.250" not in told
-    assert "Validation loss: 2.500 → 1.000 nats per token (60 % lower)" in told
+    golden_text(lines_with("% lower)", told))
     said = "from step_10.pt, val_loss (step 10); step_20.pt, val_loss (step 20)."
     assert loss_sources(example.run(held)).endswith(said)
     assert said in " ".join(told.split())
@@ -96,14 +92,14 @@ def test_a_run_that_logged_all_its_losses_has_no_word_on_other_sources():
     assert loss_sources(example.run(held)) == ""
 
 
-def test_a_hypothesis_counts_once_however_often_it_was_tested():
+def test_a_hypothesis_counts_once_however_often_it_was_tested(golden_text):
     card = report_example.scorecard(
         findings=(Finding("prompt_in_loss", "note", "c", {}, "r"),),
         ruled_out=tuple(RuledOut(probe, "c", {}) for probe in ("adapter", "adapter", "not_finite", "prompt_in_loss")),
         not_testable=(NotTestable("adapter", "no_adapter", "r"), NotTestable("cache_mismatch", "capability", "r")),
     )
-    assert no_cause(card) == "none found; 2 hypotheses were tested and ruled out, 1 could not be tested."
-    assert no_cause(example.unseen()) == "no diagnosis: only completions were given."
+    golden_text(no_cause(card))
+    golden_text(no_cause(example.unseen()))
 
 
 def pairs(steps: int):
@@ -124,8 +120,8 @@ def test_a_reason_that_holds_for_every_row_stands_once_below_the_table():
     of_five = pairs(5)
     table = next(part for part in agreement_parts(of_five) if isinstance(part, Table))
     assert {row[-1] for row in table.rows} == {"–"}
-    assert agreement_notes(of_five) == ["4 points: a rank correlation needs 5 at least: changes of every row"]
-    assert agreement_notes(pairs(1)) == ["1 point: a rank correlation needs 5 at least: every loss and behaviour"]
+    assert agreement_notes(of_five) == ["4 points: a rank correlation needs at least 5: changes of every row"]
+    assert agreement_notes(pairs(1)) == ["1 point: a rank correlation needs at least 5: every loss and behaviour"]
     assert agreement_notes(pairs(6)) == []
 
 
@@ -137,6 +133,6 @@ def test_behaviour_that_is_the_same_at_every_step_has_no_share_in_the_table():
     assert table.rows == (("pass@1", "1 of 1", "all 1: it is the same at every step"),)
 
 
-def test_an_interval_of_the_loss_is_not_needed_for_a_report():
+def test_an_interval_of_the_loss_is_not_needed_for_a_report(golden_text):
     loss = Loss(1.0, "log", Interval(1.0, 0.9, 1.1), None, "")
-    assert "Not known whether the loss is real" in report({10: report_example.scorecard(loss=loss)})
+    golden_text(lines_with("Not known whether", report({10: report_example.scorecard(loss=loss)})))

@@ -90,13 +90,13 @@ def test_a_logged_loss_that_is_not_finite_comes_back_as_nan(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"task_id": "own/0"}', "7"])
-def test_a_broken_row_is_named_with_its_line_in_one_line(folder, line):
+def test_a_broken_row_is_named_with_its_line_in_one_line(folder, line, golden_text):
     rows.write_executions(folder, GROUP, ["text"], [EXECUTION])
     with (folder.path / GROUP.executions).open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(StoreError, match=r"own\.greedy\.jsonl: line 2 is broken") as caught:
+    with pytest.raises(StoreError) as caught:
         rows.read_executions(folder.path, GROUP)
-    assert "\n" not in str(caught.value)
+    golden_text(caught)
 
 
 def test_files_that_are_not_there_have_no_rows(tmp_path):

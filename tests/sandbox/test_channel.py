@@ -67,19 +67,21 @@ def test_a_frame_larger_than_the_sockets_buffer_arrives_whole():
 
 
 @pytest.mark.parametrize("size", [LIMIT - 4, LIMIT - 3, (1 << 32) - 1])
-def test_a_length_above_the_limit_is_refused_before_its_bytes_are_there(size):
+def test_a_length_above_the_limit_is_refused_before_its_bytes_are_there(size, golden_text):
     with receiving([size.to_bytes(4, "little"), b"x" * min(size, LIMIT)]) as receiver:
         if size + 4 <= LIMIT:
             assert receiver.receive() == b"x" * size
         else:
-            with pytest.raises(BadFrame, match=f"more than {LIMIT} bytes"):
+            with pytest.raises(BadFrame) as error:
                 receiver.receive()
+            golden_text(error)
 
 
 @pytest.mark.parametrize("cut", range(1, len(frame(b"text"))))
-def test_an_end_inside_a_frame_is_no_end(cut):
-    with receiving([frame(b"text")[:cut]]) as receiver, pytest.raises(BadFrame, match="ended inside"):
+def test_an_end_inside_a_frame_is_no_end(cut, golden_text):
+    with receiving([frame(b"text")[:cut]]) as receiver, pytest.raises(BadFrame) as error:
         receiver.receive()
+    golden_text(error)
 
 
 def test_an_end_after_a_frame_is_one():

@@ -181,21 +181,24 @@ def test_what_an_iterator_raises_is_the_callers():
 
 
 @pytest.mark.parametrize("item", [None, 10**6, "x" * 5000, []], ids=["None", "int", "str", "list"])
-def test_an_endless_iterator_is_refused(item):
-    with pytest.raises(Unsendable, match=f"more than {MAX_BYTES} bytes"):
+def test_an_endless_iterator_is_refused(item, golden_text):
+    with pytest.raises(Unsendable) as error:
         encode(itertools.repeat(item))
+    golden_text(error)
 
 
-def test_an_endless_iterator_inside_a_set_is_refused():
-    with pytest.raises(Unsendable, match=f"more than {MAX_BYTES} bytes"):
+def test_an_endless_iterator_inside_a_set_is_refused(golden_text):
+    with pytest.raises(Unsendable) as error:
         encode({itertools.repeat("x" * 5000)})
+    golden_text(error)
 
 
 @pytest.mark.parametrize("make", [lambda n: "x" * n, bytes, bytearray, lambda n: 1 << 8 * n, lambda n: [None] * n])
-def test_a_value_over_the_limit_of_bytes_is_refused(make):
+def test_a_value_over_the_limit_of_bytes_is_refused(make, golden_text):
     assert len(encode(make(MAX_BYTES - 9))) <= MAX_BYTES
-    with pytest.raises(Unsendable, match=f"more than {MAX_BYTES} bytes"):
+    with pytest.raises(Unsendable) as error:
         encode(make(MAX_BYTES))
+    golden_text(error)
 
 
 def test_a_value_that_unfolds_without_end_is_refused():
@@ -213,19 +216,21 @@ def nested(depth: int) -> list:
     return value
 
 
-def test_a_value_may_be_as_deep_as_the_limit_and_no_deeper():
+def test_a_value_may_be_as_deep_as_the_limit_and_no_deeper(golden_text):
     assert decode(encode(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
-    with pytest.raises(Unsendable, match="100 containers"):
+    with pytest.raises(Unsendable) as error:
         encode(nested(MAX_DEPTH + 1))
+    golden_text(error)
 
 
-def test_a_value_that_holds_itself_is_refused():
+def test_a_value_that_holds_itself_is_refused(golden_text):
     loop, table = [], {}
     loop.append(loop)
     table["self"] = (table,)
     for value in (loop, table):
-        with pytest.raises(Unsendable, match="100 containers"):
+        with pytest.raises(Unsendable) as error:
             encode(value)
+        golden_text(error)
 
 
 Point = namedtuple("Point", "x y")
@@ -283,14 +288,16 @@ def test_a_subclass_that_lies_is_not_asked(plain):
     assert described(decode(encode([value]))) == described([plain])
 
 
-def test_a_class_that_pretends_to_be_a_list_is_refused():
-    with pytest.raises(Unsendable, match="type Pretender"):
+def test_a_class_that_pretends_to_be_a_list_is_refused(golden_text):
+    with pytest.raises(Unsendable) as error:
         encode(type("Pretender", (), {"__class__": list, "__iter__": lambda _: iter([1]), "__len__": lambda _: 1})())
+    golden_text(error)
 
 
-def test_a_class_that_only_bears_the_name_of_a_known_one_is_refused():
-    with pytest.raises(Unsendable, match="type Fraction"):
+def test_a_class_that_only_bears_the_name_of_a_known_one_is_refused(golden_text):
+    with pytest.raises(Unsendable) as error:
         encode(type("Fraction", (), {"__module__": "fractions", "numerator": 1, "denominator": 2})())
+    golden_text(error)
 
 
 @pytest.mark.parametrize(
@@ -428,9 +435,10 @@ def test_a_frame_takes_memory_by_its_size(part):
     assert peak_bytes_of(data) < 60 * len(data) + (16 << 20)
 
 
-def test_more_bytes_than_the_limit_are_malformed():
-    with pytest.raises(Malformed, match=f"expected at most {MAX_BYTES}"):
+def test_more_bytes_than_the_limit_are_malformed(golden_text):
+    with pytest.raises(Malformed) as error:
         decode(b"N" * (MAX_BYTES + 1))
+    golden_text(error)
 
 
 def test_the_module_works_in_a_bare_interpreter_and_brings_little_with_it():

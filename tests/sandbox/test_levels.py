@@ -95,11 +95,12 @@ def test_a_level_that_a_probe_breaks_is_not_used(tmp_path, as_user, attempt, ans
 
 
 @pytest.mark.parametrize("change", [lambda bait: bait.write_text("mine"), lambda bait: bait.chmod(0o600)])
-def test_a_change_outside_is_seen_though_the_probe_says_that_it_was_held(tmp_path, as_user, change):
+def test_a_change_outside_is_seen_though_the_probe_says_that_it_was_held(tmp_path, as_user, change, golden_text):
     as_user(0)
     broken = FakeWorker({"answer": HELD}, change)
-    with pytest.raises(SandboxError, match="level A: a probe could change a file outside"):
+    with pytest.raises(SandboxError) as error:
         levels.choose(FakeGround(tmp_path, A=broken), "A")
+    golden_text(error)
 
 
 @pytest.mark.parametrize(
@@ -112,35 +113,37 @@ def test_a_level_whose_probe_can_not_be_run_is_left_and_its_worker_ended(tmp_pat
     assert (isolation.level, silent.killed) == ("B", True)
 
 
-def test_where_nothing_holds_the_message_says_what_each_failed_at_and_the_way_out(tmp_path, as_user):
+def test_where_nothing_holds_the_message_says_what_each_failed_at_and_the_way_out(tmp_path, as_user, golden_text):
     as_user(1000)
     ground = FakeGround(tmp_path, A="unshare: no", C=FakeWorker({"answer": {**HELD, "open a socket": "broke"}}))
     with pytest.raises(SandboxError) as caught:
         levels.choose(ground, "auto")
-    assert "level A: unshare: no; level C: a probe could open a socket" in str(caught.value)
-    assert "`--sandbox none`" in str(caught.value)
+    golden_text(caught.value)
 
 
-def test_a_system_without_levels_says_so(tmp_path, monkeypatch):
+def test_a_system_without_levels_says_so(tmp_path, monkeypatch, golden_text):
     monkeypatch.setattr("sys.platform", "darwin")
     ground = FakeGround(tmp_path)
-    with pytest.raises(SandboxError, match=r"on this machine \(darwin\).*--sandbox none"):
+    with pytest.raises(SandboxError) as error:
         levels.choose(ground, "auto")
+    golden_text(error)
     assert ground.tried == []
 
 
 @pytest.mark.parametrize("wanted", ["auto", "D"])
-def test_a_system_that_can_not_fork_runs_nothing(tmp_path, monkeypatch, wanted):
+def test_a_system_that_can_not_fork_runs_nothing(tmp_path, monkeypatch, wanted, golden_text):
     monkeypatch.delattr("os.fork")
-    with pytest.raises(SandboxError, match="use a Linux"):
+    with pytest.raises(SandboxError) as error:
         levels.choose(FakeGround(tmp_path), wanted)
+    golden_text(error)
 
 
-def test_a_level_that_was_asked_for_is_tried_alone(tmp_path, as_user):
+def test_a_level_that_was_asked_for_is_tried_alone(tmp_path, as_user, golden_text):
     as_user(0)
     ground = FakeGround(tmp_path, A=FakeWorker({"answer": HELD}), B="no chroot")
-    with pytest.raises(SandboxError, match="level B: no chroot"):
+    with pytest.raises(SandboxError) as error:
         levels.choose(ground, "B")
+    golden_text(error)
     assert ground.tried == ["B"]
 
 
@@ -161,8 +164,8 @@ def test_memory_is_bounded_with_the_folder_where_that_is_in_memory(tmp_path, as_
 
 
 @pytest.mark.parametrize("level", DESCRIPTIONS)
-def test_an_isolation_reads_as_its_level_and_what_it_consists_of(level):
-    assert str(Isolation(level, {}, LACKS[level], 0)) == f"{level} ({DESCRIPTIONS[level]})"
+def test_an_isolation_reads_as_its_level_and_what_it_consists_of(level, golden_text):
+    golden_text(str(Isolation(level, {}, LACKS[level], 0)))
 
 
 def test_only_the_best_level_lacks_a_single_thing():
@@ -190,9 +193,9 @@ def test_a_level_of_this_machine_holds_every_attempt_and_runs_programs(add, leve
 
 
 @linux_only
-def test_none_runs_programs_with_this_users_rights(add):
+def test_none_runs_programs_with_this_users_rights(add, golden_text):
     with Sandbox(level="none", workers=1) as sandbox:
-        assert str(sandbox.isolation) == "D (none)"
+        golden_text(str(sandbox.isolation))
         body = "    assert open('/etc/passwd').read()\n    return a + b\n"
         (execution,) = sandbox.run([Job("add", 0, add, body)])
     assert (execution.verdict, execution.judged) == (Verdict.PASSED, "apart")
@@ -204,10 +207,11 @@ def test_better_levels_that_were_refused_are_told(tmp_path, as_user):
     assert (isolation.level, isolation.refused) == ("C", ("level A: unshare: no",))
 
 
-def test_level_b_asks_for_root_in_so_many_words(tmp_path, as_user):
+def test_level_b_says_that_it_needs_root(tmp_path, as_user, golden_text):
     as_user(1000)
-    with pytest.raises(SandboxError, match=r"level B needs root\. Without --sandbox the best level is used"):
+    with pytest.raises(SandboxError) as error:
         levels.choose(FakeGround(tmp_path), "B")
+    golden_text(error)
 
 
 @pytest.mark.parametrize(

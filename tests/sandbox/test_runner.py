@@ -103,9 +103,10 @@ def test_an_error_of_the_jobs_is_the_callers(add, sandbox):
     assert next(sandbox.run([Job("add", 1, add, WRONG)])).verdict is Verdict.FAILED
 
 
-def test_running_outside_the_with_block_is_an_error(add):
-    with pytest.raises(SandboxError, match="with block"):
+def test_running_outside_the_with_block_is_an_error(add, golden_text):
+    with pytest.raises(SandboxError) as error:
         next(Sandbox().run([Job("add", 0, add, RIGHT)]))
+    golden_text(error)
 
 
 def test_a_sandbox_can_be_entered_again(add, tight, nothing_left):
@@ -120,10 +121,11 @@ def test_one_completion_can_be_run_alone(add, tight, nothing_left):
     assert (execution.task_id, execution.completion_id, execution.verdict) == ("add", 0, Verdict.PASSED)
 
 
-def test_no_temporary_folder_is_a_sandbox_error(monkeypatch):
+def test_no_temporary_folder_is_a_sandbox_error(monkeypatch, golden_text):
     monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
-    with pytest.raises(SandboxError, match="no folder to run programs in"), Sandbox():
+    with pytest.raises(SandboxError) as error, Sandbox():
         pass
+    golden_text(error, {r"evalharness-\w+": "evalharness-<random>"})
 
 
 @pytest.mark.parametrize("interpreter", ["/nonexistent/python", "/bin/false"])
@@ -132,16 +134,19 @@ def test_an_interpreter_that_does_not_start_is_an_error_on_entering(nothing_left
         pass
 
 
-def test_a_folder_that_can_not_be_filled_is_an_error_on_entering(nothing_left, monkeypatch):
+def test_a_folder_that_can_not_be_filled_is_an_error_on_entering(nothing_left, monkeypatch, golden_text):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("evalharness.sandbox.levels.copied_root", full)
-    with pytest.raises(SandboxError, match=r"level B: .*No space left"), Sandbox(level="B"):
+    with pytest.raises(SandboxError) as error, Sandbox(level="B"):
         pass
+    golden_text(error)
 
 
-def test_a_worker_that_can_not_be_started_in_the_middle_is_not_the_programs_failure(add, sandbox, monkeypatch):
+def test_a_worker_that_can_not_be_started_in_the_middle_is_not_the_programs_failure(
+    add, sandbox, monkeypatch, golden_text
+):
     seat = sandbox._crew.seats[0]
     seat.worker.kill()
     seat.worker = None
@@ -152,7 +157,7 @@ def test_a_worker_that_can_not_be_started_in_the_middle_is_not_the_programs_fail
     monkeypatch.setattr(Ground, "start", refuse)
     (execution,) = sandbox.run([Job("add", 0, add, RIGHT)])
     assert (execution.verdict, execution.judged) == (Verdict.NOT_JUDGED, "not_run")
-    assert "no processes" in execution.detail
+    golden_text(execution.detail)
     assert sandbox.distinct_programs == 0
     monkeypatch.undo()
     assert next(sandbox.run([Job("add", 0, add, RIGHT)])).verdict is Verdict.PASSED
@@ -184,17 +189,17 @@ def test_no_descriptor_is_left_open(add, tight):
     assert descriptors() == before
 
 
-def test_limits_must_be_above_zero():
-    with pytest.raises(ValueError, match="cpu_s is 0, disk_files is -1"):
+def test_limits_must_be_above_zero(golden_text):
+    with pytest.raises(ValueError) as error:
         Limits(cpu_s=0, disk_files=-1)
+    golden_text(error)
 
 
-def test_an_enormous_program_fails_without_being_run(add, tight):
+def test_an_enormous_program_fails_without_being_run(add, tight, golden_text):
     with Sandbox(limits=replace(tight, program_bytes=1000), workers=1) as sandbox:
         (execution,) = sandbox.run([Job("add", 0, add, "#" * 1001)])
     assert (execution.verdict, execution.judged) == (Verdict.FAILED, "not_run")
-    size = Job("add", 0, add, "#" * 1001).size_bytes
-    assert execution.detail == f"the program has {size} bytes, 1000 are allowed"
+    golden_text(execution.detail)
 
 
 def test_big_programs_among_small_ones_have_their_verdicts(add, tight):

@@ -34,8 +34,8 @@ def test_what_a_worker_says_becomes_a_verdict(add, said, verdict, detail):
     assert (done.verdict, done.detail, done.judged) == (verdict, detail, "apart")
 
 
-def test_a_failure_has_the_workers_detail(add):
-    assert judged(add, "failed", "KeyError: 'x'\n(line 7)").detail == "KeyError: 'x' (line 7)"
+def test_a_failure_has_the_workers_detail(add, golden_text):
+    golden_text(judged(add, "failed", "KeyError: 'x'\n(line 7)").detail)
 
 
 def test_a_problem_judged_in_process_says_so(add):

@@ -30,10 +30,10 @@ def test_the_peak_of_memory_is_the_programs_own(run):
     assert run("return a + b").peak_memory_bytes < 50 << 20
 
 
-def test_a_wrong_answer_fails_with_the_line_of_the_assert(run):
+def test_a_wrong_answer_fails_with_the_line_of_the_assert(run, golden_text):
     execution = run("return a - b")
     assert (execution.verdict, execution.detail) == (Verdict.FAILED, "AssertionError (line 2 of the tests)")
-    assert run("return 5").detail == "AssertionError (line 3 of the tests)"
+    golden_text(run("return 5").detail)
 
 
 def test_an_exception_is_named_with_its_message_and_line(run):
@@ -41,12 +41,12 @@ def test_an_exception_is_named_with_its_message_and_line(run):
     assert (execution.verdict, execution.detail) == (Verdict.FAILED, "ValueError: no idea (line 2)")
 
 
-def test_an_exception_of_the_programs_own_has_its_own_name(run):
-    assert run("class Odd(ValueError): pass\nraise Odd(1)").detail == "Odd: 1 (line 3)"
+def test_an_exception_of_the_programs_own_has_its_own_name(run, golden_text):
+    golden_text(run("class Odd(ValueError): pass\nraise Odd(1)").detail)
 
 
-def test_the_message_of_a_key_error_is_quoted_once(run):
-    assert run("return {}['x']").detail == "KeyError: 'x' (line 2)"
+def test_the_message_of_a_key_error_is_quoted_once(run, golden_text):
+    golden_text(run("return {}['x']").detail)
 
 
 def test_an_exception_in_the_library_has_the_programs_line(run):
@@ -91,10 +91,12 @@ def test_a_crash_names_its_signal(run):
     assert (execution.verdict, execution.detail) == (Verdict.CRASHED, "SIGSEGV")
 
 
-def test_asserts_of_the_program_are_not_compiled_away_by_the_callers_environment(sandboxes, add, execute, monkeypatch):
+def test_asserts_of_the_program_are_not_compiled_away_by_the_callers_environment(
+    sandboxes, add, execute, monkeypatch, golden_text
+):
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
     own_worker = replace(Limits(), wall_s=4.0)
-    assert execute(add, "    assert a < 0\n    return a + b\n", own_worker).detail == "AssertionError (line 2)"
+    golden_text(execute(add, "    assert a < 0\n    return a + b\n", own_worker).detail)
     assert execute(add, "    return a - b\n", own_worker).verdict is Verdict.FAILED
 
 
@@ -162,10 +164,10 @@ def test_a_little_output_is_no_matter(run):
     assert run("print('x' * 1000, b)\nreturn a + b").verdict is Verdict.PASSED
 
 
-def test_a_file_can_grow_only_to_its_limit(run):
+def test_a_file_can_grow_only_to_its_limit(run, golden_text):
     execution = run("with open('big', 'wb') as file: file.truncate(1 << 40)")
     assert execution.verdict is Verdict.FAILED
-    assert "File too large" in execution.detail
+    golden_text(execution.detail)
 
 
 def test_reading_input_finds_its_end(run):
@@ -205,14 +207,12 @@ def test_an_empty_completion_fails(execute, add):
     assert execute(add, "").verdict is Verdict.FAILED
 
 
-def test_an_exception_whose_text_fails_is_still_named(run):
-    assert run("class Bad(Exception):\n    def __str__(self): raise self\nraise Bad").detail == "Bad (line 4)"
+def test_an_exception_whose_text_fails_is_still_named(run, golden_text):
+    golden_text(run("class Bad(Exception):\n    def __str__(self): raise self\nraise Bad").detail)
 
 
-def test_terminal_escapes_are_removed_from_the_detail(run):
-    assert run("raise ValueError('\\x1b[31mred\\x1b[0m\\x1b]0;title\\x07\\r\\x9b1mbold')").detail == (
-        "ValueError: red (line 2)"
-    )
+def test_terminal_escapes_are_removed_from_the_detail(run, golden_text):
+    golden_text(run("raise ValueError('\\x1b[31mred\\x1b[0m\\x1b]0;title\\x07\\r\\x9b1mbold')").detail)
 
 
 CONTROLS = {
@@ -320,11 +320,11 @@ def test_a_program_that_is_never_called_has_not_passed(execute, add):
     assert (execution.verdict, execution.detail) == (Verdict.FAILED, "its functions were never called")
 
 
-def test_a_problem_without_entry_point_is_plain_statements(execute, add):
+def test_a_problem_without_entry_point_is_plain_statements(execute, add, golden_text):
     problem = replace(add, entry_point=None, prompt='"""Add."""\n', test="assert add(2, 3) == 5")
     assert execute(problem, "def add(a, b): return a + b").verdict is Verdict.PASSED
-    assert execute(problem, "def add(a, b): return a - b").detail == "AssertionError (line 1 of the tests)"
-    assert execute(problem, "").detail == "NameError: name 'add' is not defined"
+    golden_text(execute(problem, "def add(a, b): return a - b").detail)
+    golden_text(execute(problem, "").detail)
 
 
 def test_a_program_may_define_several_functions_that_the_tests_call(execute, add):
@@ -334,11 +334,11 @@ def test_a_program_may_define_several_functions_that_the_tests_call(execute, add
 
 @pytest.mark.parametrize("test", ["", "# nothing\n", "def check(candidate:\n", "assert True\0"])
 @pytest.mark.parametrize("judged", ["apart", "in_process"])
-def test_tests_that_can_judge_nothing_are_not_the_programs_failure(execute, add, test, judged):
+def test_tests_that_can_judge_nothing_are_not_the_programs_failure(execute, add, test, judged, golden_text):
     problem = replace(add, entry_point=None, prompt="", test=test, judged=judged)
     execution = execute(problem, "def add(a, b): return a + b\n")
     assert (execution.verdict, execution.judged) == (Verdict.NOT_JUDGED, "not_run")
-    assert execution.detail.startswith("the problem")
+    golden_text(execution.detail, {"(?<=compiled: ).*": "<what Python says>"})
 
 
 def test_what_the_tests_of_one_problem_do_to_a_module_is_gone_for_the_next(execute, add):

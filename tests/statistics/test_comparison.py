@@ -34,11 +34,12 @@ def test_several_completions_are_tested_by_flipping_signs():
     assert found.p_fall == pytest.approx(1 / 2**8, abs=0.003)
 
 
-def test_problems_that_only_one_has_are_counted_and_left_out():
+def test_problems_that_only_one_has_are_counted_and_left_out(golden_text):
     found = compare_pass_at_k({"a": (1, 1), "b": (1, 0)}, {"b": (1, 1), "c": (1, 1), "d": (1, 0)}, 1, seed=0)
     assert (found.problems, found.unpaired) == (1, 3)
-    with pytest.raises(ValueError, match="no problem in common"):
+    with pytest.raises(ValueError) as error:
         compare_pass_at_k({"a": (1, 1)}, {"b": (1, 1)}, 1, seed=0)
+    golden_text(error)
 
 
 def test_shares_of_completions_are_compared_by_problem():
@@ -84,10 +85,11 @@ def test_flipping_signs_of_ones_is_mcnemars_test(gained, lost):
     assert (both, fall) == (pytest.approx(expected[0], abs=0.03), pytest.approx(expected[1], abs=0.03))
 
 
-def test_a_paired_difference_needs_pairs():
+def test_a_paired_difference_needs_pairs(golden_text):
     for first, second in (([], []), ([0.5], [0.5, 0.5])):
-        with pytest.raises(ValueError, match="expected pairs"):
+        with pytest.raises(ValueError) as error:
             paired_difference(first, second)
+        golden_text(error)
 
 
 def test_the_interval_of_a_difference_is_that_of_bonett_and_price():

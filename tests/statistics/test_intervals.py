@@ -46,9 +46,10 @@ def test_wilson_mirrors(case):
 
 
 @pytest.mark.parametrize("case", [(0, 0), (-1, 5), (6, 5), (1, 2, 1.0)])
-def test_wilson_refuses_what_is_no_share(case):
-    with pytest.raises(ValueError, match=r"expected|no interval"):
+def test_wilson_refuses_what_is_no_share(case, golden_text):
+    with pytest.raises(ValueError) as error:
         wilson(*case)
+    golden_text(error)
 
 
 def test_pass_at_1_and_a_share_of_completions_have_the_same_interval():
@@ -70,11 +71,13 @@ def test_pass_at_k_of_as_many_completions_as_k_has_the_exact_interval_over_probl
     assert pass_at_k_interval([(4, 0)] * 164, 4) == exact_share(0, 164)
 
 
-def test_no_problems_is_refused():
-    with pytest.raises(ValueError, match="no problems"):
+def test_no_problems_is_refused(golden_text):
+    with pytest.raises(ValueError) as error:
         pass_at_k_interval([], 1)
-    with pytest.raises(ValueError, match="no problems"):
+    golden_text(error)
+    with pytest.raises(ValueError) as error:
         share_interval({"a": []})
+    golden_text(error)
 
 
 @given(flags)

@@ -32,30 +32,33 @@ def test_of_lightnings_versions_the_last_is_the_run(tmp_path):
     assert found(tmp_path) == ["lightning_logs/version_10/metrics.csv"]
 
 
-def test_a_folder_without_logs_and_one_that_is_not_there_have_none(tmp_path):
+def test_a_folder_without_logs_and_one_that_is_not_there_have_none(tmp_path, golden_text):
     written(tmp_path, "notes.txt", LINE)
     assert found(tmp_path) == []
     assert find_logs(tmp_path / "none") == []
-    with pytest.raises(LogError, match="no training log under a usual name"):
+    with pytest.raises(LogError) as error:
         read_folder(tmp_path)
+    golden_text(error)
 
 
-def test_a_log_that_was_found_and_can_not_be_read_does_not_stop_the_others(tmp_path):
+def test_a_log_that_was_found_and_can_not_be_read_does_not_stop_the_others(tmp_path, golden_text):
     written(tmp_path, "train.log", LINE)
     written(tmp_path, "log.txt", "")
     log = read_folder(tmp_path)
     assert [p.loss_nats for p in log.points] == [2.5]
-    assert log.notes == (f"{tmp_path / 'log.txt'}: is empty",)
+    assert log.notes == (f"{tmp_path / 'log.txt'}: the file is empty",)
     (tmp_path / "train.log").write_text("nothing\n")
-    with pytest.raises(LogError, match=r"no losses found.*is empty"):
+    with pytest.raises(LogError) as error:
         read_folder(tmp_path)
+    golden_text(error)
 
 
-def test_files_of_several_forms_are_one_run(tmp_path):
+def test_files_of_several_forms_are_one_run(tmp_path, golden_text):
     first = written(tmp_path, "a.log", "Step 1 | Loss: 2.5\nStep 2 | Loss: 9\n")
     second = written(tmp_path, "b.jsonl", json.dumps({"step": 2, "loss": 2.25, "val_loss": 2.75}) + "\n")
     log = read_logs([first, second, first])
     assert [(p.step, p.loss_nats) for p in log.points] == [(1, 2.5), (2, 2.25), (2, 2.75)]
     assert [file.form for file in log.files] == ["lines of a training loop", "JSONL rows"]
-    with pytest.raises(LogError, match="at least one"):
+    with pytest.raises(LogError) as error:
         read_logs([])
+    golden_text(error)

@@ -17,9 +17,10 @@ def test_the_file_is_named_after_its_metric(tmp_path, name, split):
     assert second.loss_nats != second.loss_nats
 
 
-def test_a_metric_that_is_no_loss_is_refused_by_its_name(tmp_path):
-    with pytest.raises(LogError, match="no loss by its name"):
+def test_a_metric_that_is_no_loss_is_refused_by_its_name(tmp_path, golden_text):
+    with pytest.raises(LogError) as error:
         read(tmp_path, "accuracy", LINES)
+    golden_text(error)
 
 
 def test_a_last_line_that_has_no_end_is_left_out(tmp_path):

@@ -28,10 +28,10 @@ def test_sparse_cells_of_lightning_are_read_with_their_epochs(tmp_path):
     assert [p.epoch for p in read_log(tmp_path / "metrics.csv")] == [0, 0, 0, 1, 1]
 
 
-def test_a_loss_that_is_no_number_is_kept_and_told_of(tmp_path):
+def test_a_loss_that_is_no_number_is_kept_and_told_of(tmp_path, golden_text):
     log = read_logs([written(tmp_path, "metrics.csv", LIGHTNING)])
     assert math.isnan(log.points[-1].loss_nats)
-    assert "1 losses are NaN or infinite, the first at step 19 (metrics.csv:7)" in log.notes
+    golden_text(log.notes)
 
 
 WANDB_CHART = """\
@@ -78,16 +78,17 @@ def test_the_source_is_the_line_that_an_editor_shows(tmp_path):
     assert point.source == "a.csv:5"
 
 
-def test_the_last_cell_of_a_row_that_is_being_written_is_left_out_and_told_of(tmp_path):
+def test_the_last_cell_of_a_row_that_is_being_written_is_left_out_and_told_of(tmp_path, golden_text):
     torn = "step,train_loss,val_loss\n1,2.5,\n2,2.25,2.7"
     assert read(tmp_path, "a.csv", torn) == [(1, "train", 2.5), (2, "train", 2.25)]
-    assert any("cut off" in note for note in notes(tmp_path, "a.csv", torn))
+    golden_text(notes(tmp_path, "a.csv", torn))
     assert not notes(tmp_path, "a.csv", torn + "5\n")
 
 
-def test_a_table_of_one_value_whose_name_is_no_loss_has_none(tmp_path):
-    with pytest.raises(LogError, match="no losses found"):
+def test_a_table_of_one_value_whose_name_is_no_loss_has_none(tmp_path, golden_text):
+    with pytest.raises(LogError) as error:
         read(tmp_path, "accuracy.csv", "Wall time,Step,Value\n1700000000.5,10,2.75\n")
+    golden_text(error)
 
 
 def test_a_loss_of_a_validation_set_by_name_is_not_taken_for_the_validation_loss(tmp_path):

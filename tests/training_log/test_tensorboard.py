@@ -10,6 +10,10 @@ from evalharness.training_log import find_logs, read_log, read_logs, tensorboard
 pytest.importorskip("tensorboard")
 
 
+NAMES = {r"tfevents\.\S+[^:\s]": "tfevents.<time and host>"}
+"""What differs from run to run in the names that TensorBoard gives its files."""
+
+
 def events(folder: Path, losses: dict[int, float], *, start_s: float = 1.7e9) -> Path:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -43,13 +47,13 @@ def test_a_restarts_file_counts_for_the_steps_that_it_repeats(tmp_path):
         assert train == [(10, 2.5), (20, 2.25), (30, 2.0), (40, 1.5)]
 
 
-def test_a_file_that_is_being_written_is_read_as_far_as_it_is_whole(tmp_path):
+def test_a_file_that_is_being_written_is_read_as_far_as_it_is_whole(tmp_path, golden_text):
     file = events(tmp_path, dict.fromkeys(range(50), 2.5))
     whole = len(read_log(file))
     file.write_bytes(file.read_bytes()[:-200])
     log = read_logs([file])
     assert 40 < len(log.points) < whole
-    assert any("no whole record" in note for note in log.notes)
+    golden_text(log.notes, NAMES | {r"\d+ bytes": "<n> bytes"})
 
 
 def test_a_loss_that_is_no_number_is_a_point(tmp_path):
@@ -63,12 +67,13 @@ def test_files_are_found_where_trainers_write_them(tmp_path):
     assert find_logs(tmp_path) == [tmp_path / "train.log"], "the same run in another form is not read again"
 
 
-def test_without_tensorboard_none_is_found_and_one_that_is_named_says_what_it_needs(tmp_path, monkeypatch):
+def test_without_tensorboard_none_is_found_and_one_that_is_named_says_what_it_needs(tmp_path, monkeypatch, golden_text):
     file = events(tmp_path, {1: 2.5})
     monkeypatch.setattr(tensorboard, "can_read", lambda: False)
     assert find_logs(tmp_path) == []
-    with pytest.raises(LogError, match=r"pip install 'evalharness\[tensorboard\]'"):
+    with pytest.raises(LogError) as error:
         read_log(file)
+    golden_text(error, NAMES)
 
 
 def test_of_several_tags_for_one_loss_the_most_telling_is_read(tmp_path):
@@ -80,15 +85,17 @@ def test_of_several_tags_for_one_loss_the_most_telling_is_read(tmp_path):
     assert [p.loss_nats for p in read_log(next(tmp_path.glob("*tfevents*")))] == [2.5, 2.75]
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(LogError, match="no such file"):
+def test_a_file_that_is_not_there_is_one_line(tmp_path, golden_text):
+    with pytest.raises(LogError) as error:
         read_log(tmp_path / "events.out.tfevents.0")
+    golden_text(error, NAMES)
 
 
-def test_a_file_without_losses_is_one_line(tmp_path):
+def test_a_file_without_losses_is_one_line(tmp_path, golden_text):
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(tmp_path) as writer:
         writer.add_scalar("accuracy", 0.5, 1)
-    with pytest.raises(LogError, match="no losses found in it as TensorBoard events"):
+    with pytest.raises(LogError) as error:
         read_log(next(tmp_path.glob("*tfevents*")))
+    golden_text(error, NAMES)

@@ -83,11 +83,12 @@ def test_a_number_that_may_be_cut_off_is_left_out_and_told_of(tmp_path):
     assert read(tmp_path, "train.log", torn + " | LR: 1e")[1] == (2, "train", 2.2)
 
 
-def test_losses_before_the_first_step_are_of_step_0_and_many_without_any_step_are_refused(tmp_path):
+def test_losses_before_the_first_step_are_of_step_0_and_many_without_any_step_are_refused(tmp_path, golden_text):
     assert read(tmp_path, "train.log", "Val Loss: 9.0\nStep 5 | Loss: 2.5\n")[0] == (0, "validation", 9.0)
     assert read(tmp_path, "train.log", "Val Loss: 9.0\n") == [(0, "validation", 9.0)]
-    with pytest.raises(LogError, match="2 losses, and no line names a step"):
+    with pytest.raises(LogError) as error:
         read(tmp_path, "train.log", "Loss: 9.0\nLoss: 8.0\n")
+    golden_text(error)
 
 
 def test_what_a_windows_shell_wrote_is_read(tmp_path):
@@ -101,25 +102,24 @@ def test_the_form_is_told_by_the_content_whatever_the_name(tmp_path):
     assert read(tmp_path, "state", '{\n "log_history": [\n  {"step": 1, "loss": 2.5}]}') == [(1, "train", 2.5)]
 
 
-def test_a_form_that_is_not_known_says_which_were_tried(tmp_path):
+def test_a_form_that_is_not_known_says_which_were_tried(tmp_path, golden_text):
     with pytest.raises(LogError) as raised:
         read(tmp_path, "a.log", '{"step": 1, "accuracy": 2}\n')
-    assert str(raised.value) == (
-        f"{tmp_path / 'a.log'}: no losses found in it as JSONL rows, lines of a training loop; it does not begin as "
-        "trainer_state.json, MLflow metric, Markdown table, CSV, TensorBoard events"
-    )
+    golden_text(raised.value)
 
 
-def test_an_empty_log_is_one_line(tmp_path):
+def test_an_empty_log_is_one_line(tmp_path, golden_text):
     for text in ("", "\n\n"):
-        with pytest.raises(LogError, match="is empty"):
+        with pytest.raises(LogError) as error:
             read(tmp_path, "train.log", text)
+        golden_text(error)
 
 
-def test_a_binary_file_is_no_log(tmp_path):
+def test_a_binary_file_is_no_log(tmp_path, golden_text):
     (tmp_path / "model.pt").write_bytes(bytes(range(256)) * 100)
-    with pytest.raises(LogError, match="no losses found"):
+    with pytest.raises(LogError) as error:
         read_log(tmp_path / "model.pt")
+    golden_text(error)
 
 
 JSONL = [
@@ -201,17 +201,20 @@ def test_what_a_real_trainer_writes_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"log_history": 3}', '{"log_history": [3]}'])
-def test_json_that_is_no_trainer_state_is_one_line(tmp_path, text):
-    with pytest.raises(LogError, match=r"trainer_state\.json: not a trainer state") as raised:
+def test_json_that_is_no_trainer_state_is_one_line(tmp_path, text, golden_text):
+    with pytest.raises(LogError) as raised:
         read(tmp_path, "trainer_state.json", text)
+    golden_text(raised)
     assert "\n" not in str(raised.value)
 
 
-def test_a_missing_log_and_one_without_losses_are_errors(tmp_path):
-    with pytest.raises(LogError, match="can't be read"):
+def test_a_missing_log_and_one_without_losses_are_errors(tmp_path, golden_text):
+    with pytest.raises(LogError) as error:
         read_log(tmp_path / "none.log")
-    with pytest.raises(LogError, match="no losses found"):
+    golden_text(error)
+    with pytest.raises(LogError) as error:
         read(tmp_path, "train.log", "nothing here\n")
+    golden_text(error)
 
 
 def test_logs_are_found_under_their_usual_names(tmp_path):

@@ -129,9 +129,9 @@ def _adapter_state(module: nn.Module) -> dict[str, Tensor]:
 def _do_not_match(missing: list[str], unexpected: list[str]) -> str:
     faults = []
     if missing:
-        faults.append(f"the adapter's configuration asks for names that the file lacks: {some(missing)}")
+        faults.append(f"the adapter's configuration asks for tensors that the file lacks: {some(missing)}")
     if unexpected:
-        faults.append(f"the file has names that the adapted module lacks: {some(unexpected)}")
+        faults.append(f"the file has tensors that the adapted module lacks: {some(unexpected)}")
     return "; ".join(faults)
 
 

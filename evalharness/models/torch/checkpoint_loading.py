@@ -257,9 +257,13 @@ def _tokenizer_places(located: Located, manifest: Manifest) -> list[Path]:
 def _check_vocabulary(name: str, shape: Shape, tokenizer: KnownTokenizer) -> None:
     count = tokenizer.vocab_size
     if shape.embedding_rows is not None and count > shape.embedding_rows:
-        raise CheckpointError(f"{name}: embedding has {shape.embedding_rows} rows, tokenizer has {count} tokens")
+        raise CheckpointError(
+            f"{name}: the embedding has {shape.embedding_rows} rows, but the tokenizer has {count} tokens"
+        )
     if count > shape.vocabulary_rows:
-        raise CheckpointError(f"{name}: output has {shape.vocabulary_rows} rows, tokenizer has {count} tokens")
+        raise CheckpointError(
+            f"{name}: the output has {shape.vocabulary_rows} rows, but the tokenizer has {count} tokens"
+        )
 
 
 def _held_out(shape: Shape, tokenizer: KnownTokenizer) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ class UserCode:
         """Call a user's function; what it raises becomes one CheckpointError with the line of the user's file."""
         if not callable(user_object.value):
             kind = type(user_object.value).__name__
-            raise CheckpointError(f"{key} = {user_object.spec!r}: is a {kind}, expected something to call")
+            raise CheckpointError(f"{key} = {user_object.spec!r}: its type is {kind}, expected a function or a class")
         with self.running(), self.explained(f"{key} = {user_object.spec!r}"):
             return user_object.value(*args, **kwargs)
 

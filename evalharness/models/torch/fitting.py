@@ -115,10 +115,10 @@ def _refilled(missing: list[str], module: nn.Module, rebuild: Callable[[], nn.Mo
 def _names_do_not_match(missing: list[str], unexpected: list[str]) -> str:
     faults = []
     if missing:
-        faults.append(f"the module has names that the file lacks: {some(missing)}")
+        faults.append(f"the module has tensors that the file lacks: {some(missing)}")
     if unexpected:
-        faults.append(f"the file has names that the module lacks: {some(unexpected)}")
-    return "; ".join(faults)
+        faults.append(f"the file has tensors that the module lacks: {some(unexpected)}")
+    return "; ".join(faults) + "; does the factory make the model of this file?"
 
 
 def _check_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
@@ -139,4 +139,4 @@ def _check_ties(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Pa
         twin = first.setdefault(_place(own[name]), name)
         # Empty tensors share the null address without being tied.
         if twin != name and tensor.numel() and not torch.equal(state[twin], tensor):
-            raise CheckpointError(f"{path}: {twin} and {name} are tied in the module and differ in the file")
+            raise CheckpointError(f"{path}: {twin} and {name} are tied in the module, but differ in the file")

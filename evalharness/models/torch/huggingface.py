@@ -67,10 +67,10 @@ class CachedModel(UncachedModel):
                 shape = tuple(ids.shape)
                 if is_out_of_memory(error):
                     raise EvaluationError(
-                        f"out of memory on ids {shape} with a cache: --batch-size smaller than {len(ids)} takes less"
+                        f"out of memory on ids of shape {shape} with a cache: use a --batch-size below {len(ids)}"
                     ) from error
                 raise EvaluationError(
-                    f"the forward pass fails on ids {shape} with a cache: {first_line(error)}"
+                    f"the forward pass fails on ids of shape {shape} with a cache: {first_line(error)}"
                 ) from error
         logits = pick_logits(output)
         if logits is None:

@@ -57,10 +57,10 @@ class UncachedModel:
                 if is_out_of_memory(error) and len(ids) > 1:
                     return self._in_halves(ids)
                 shape = tuple(ids.shape)
-                raise EvaluationError(f"the forward pass fails on ids {shape}: {first_line(error)}") from error
+                raise EvaluationError(f"the forward pass fails on ids of shape {shape}: {first_line(error)}") from error
         logits = pick_logits(output)
         if logits is None or logits.shape[:2] != ids.shape:
-            raise EvaluationError(f"the forward pass on ids {tuple(ids.shape)} returns {_describe(output)}")
+            raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
 
     def _in_halves(self, ids: Tensor) -> Tensor:

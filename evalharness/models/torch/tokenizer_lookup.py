@@ -66,7 +66,7 @@ def find_special_tokens(manifest: Manifest, tokenizer: KnownTokenizer, end_of_mo
     if manifest.model.begin_token is not None:
         begin = (_token_id(manifest, "begin_token", manifest.model.begin_token, tokenizer),)
     elif begin:
-        notes.append(f"every prompt begins with {tokenizer.decode(begin)!r}, as the tokenizer does it")
+        notes.append(f"every prompt begins with {tokenizer.decode(begin)!r}: the tokenizer puts it there")
     if manifest.model.end_tokens is not None:
         end = frozenset(_token_id(manifest, "end_tokens", item, tokenizer) for item in manifest.model.end_tokens)
         return SpecialTokens(begin, end, tuple(notes))
@@ -82,7 +82,7 @@ def _usual_end(tokenizer: KnownTokenizer) -> tuple[frozenset[int], str]:
     for name in _USUAL_END_TOKENS:
         found = tokenizer.find(name) if name in names else None
         if found is not None:
-            return frozenset({found}), f"texts end with {name}, by its name; end_tokens in the manifest says otherwise"
+            return frozenset({found}), f"{name} ends a text, by its name; set [model] end_tokens to change it"
     return frozenset(), "no end token is known: texts end at a stop sequence or a limit"
 
 

@@ -150,7 +150,7 @@ class Session:
                 self._change(arguments, new_arguments)
                 self._change(tuple(named.values()), tuple(new_named.values()))
             else:
-                raise codec.Malformed("of no kind that there is")  # noqa: TRY301
+                raise codec.Malformed("of an unknown kind")  # noqa: TRY301
         except (codec.Malformed, TypeError, ValueError, AttributeError) as error:
             raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
         self.answers += 1
