@@ -10,6 +10,7 @@ from small_folder import make_model_folder
 from evalharness.generation import Prompting, Settings, TorchGenerator
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.loading import load
+from evalharness.pipeline.target import find_target
 from evalharness.progress import Silent
 from evalharness.records import Completion
 from evalharness.runs.folder import RunFolder
@@ -43,7 +44,7 @@ class TextOnly:
 def work(tmp_path_factory):
     folder = make_model_folder(tmp_path_factory.mktemp("generators"))
     asked = {"problems": (str(folder / "own.jsonl"),), "samples": 2, "seed": 3, "trust": True}
-    return load(folder / "model.pt", asked, Silent())
+    return load(find_target(folder / "model.pt", asked), Silent())
 
 
 def texts(made: dict) -> dict:

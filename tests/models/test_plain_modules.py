@@ -317,7 +317,7 @@ def test_a_manifest_outside_the_working_folder_needs_trust(project, state, tmp_p
     [
         ('factory = "modles.py:build"', r"there is no file .*modles.py \(nearest: models.py\)"),
         ('factory = "models.py:biuld"', r"models.py has no 'biuld' \(nearest: build\)"),
-        ('factory = "models.py:VALUE"', r"is a int, expected something to call"),
+        ('factory = "models.py:VALUE"', r"its type is int, expected a function or a class"),
         ('factory = "models.py:fails"', r"raises ValueError: no such layer \(models.py line \d+\)"),
         ('factory = "models.py:not_a_module"', r"returns a int, expected a torch.nn.Module"),
         ('factory = "models.py:build"\nargs = { layres = 2 }', r"raises TypeError.*layres"),
