@@ -94,7 +94,11 @@ BAD_INPUT = {
     "a step that is not there": (["score", "mine", "--step", "7"], 2, "7"),
     "a file to analyse that is not there": (["analyse", "nothing.jsonl"], 2, "nothing.jsonl: can't be read"),
     "a folder without completions": (["analyse", "mine/__none__"], 2, "mine/__none__: can't be read"),
-    "a checkpoint among completions": (["analyse", "mine/model.pt"], 2, "model.pt: a zip archive, but not a log of inspect_ai"),
+    "a checkpoint among completions": (
+        ["analyse", "mine/model.pt"],
+        2,
+        "model.pt: a zip archive, but not a log of inspect_ai",
+    ),
     "a file that holds none": (["analyse", "mine/own.jsonl"], 2, "line 1 has the keys task_id, prompt"),
     "an unknown problem set to analyse by": (["analyse", "x", "--problems", "mpbb"], 2, "unknown problem set 'mpbb'"),
     "a tokenizer that is not there": (["analyse", "x", "--tokenizer", "t.json"], 2, "t.json: no such tokenizer file"),
