@@ -21,6 +21,7 @@ def golden(folder: Path, test: str = "test_it") -> GoldenText:
 
 def test_a_text_is_compared_word_for_word_with_its_own_block(tmp_path, monkeypatch):
     monkeypatch.setenv(UPDATE, "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     write = golden(tmp_path)
     write(f"{tmp_path}/a.jsonl: line 1\n\n    indented")
     write(ValueError("2 is too many"))
@@ -35,6 +36,7 @@ def test_a_text_is_compared_word_for_word_with_its_own_block(tmp_path, monkeypat
 
 def test_an_update_leaves_out_what_the_test_no_longer_says_and_keeps_other_tests(tmp_path, monkeypatch):
     monkeypatch.setenv(UPDATE, "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     golden(tmp_path, "test_other")("kept")
     write = golden(tmp_path)
     for text in ("one", "two", "three"):
@@ -46,6 +48,7 @@ def test_an_update_leaves_out_what_the_test_no_longer_says_and_keeps_other_tests
 
 def test_what_differs_between_two_runs_has_a_name(tmp_path, monkeypatch):
     monkeypatch.setenv(UPDATE, "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     golden(tmp_path)("took 1.25 s", {r"[\d.]+ s": "<duration>"})
     assert read_blocks(tmp_path / "golden.txt") == {"test_it #1": "took <duration>"}
 
