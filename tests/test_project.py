@@ -83,7 +83,6 @@ PARALLEL = {
     "options.py": "the settings as options of the command line, and of pytest",
     "preflight.py": "the command, and what it runs",
     "reading.py": "readers of training logs, and of completion files",
-    "rows.py": "rows of training data, and rows of a run folder's files",
     "score.py": "the command, and its settings",
 }
 """File names that may stand in several folders, because they are the same thing there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files.fields import completion_of
-from evalharness.runs.rows import completion_in
+from evalharness.runs.record_rows import completion_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

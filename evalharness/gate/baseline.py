@@ -14,7 +14,7 @@ from evalharness.errors import BaselineError, StoreError
 from evalharness.records import Verdict
 from evalharness.runs import paths
 from evalharness.runs.json_values import plain
-from evalharness.runs.rows import read_executions
+from evalharness.runs.record_rows import read_executions
 from evalharness.settings.declaration import names_held_equal, settings_of
 from evalharness.settings.score import ScoreOptions
 from evalharness.statistics import compare_pass_at_k

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from evalharness.runs.json_values import plain
-from evalharness.runs.rows import completion_from
+from evalharness.runs.record_rows import completion_from
 from evalharness.settings.declaration import names
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
 from evalharness.runs.json_values import plain
-from evalharness.runs.rows import execution_from
+from evalharness.runs.record_rows import execution_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

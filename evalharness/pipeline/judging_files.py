@@ -16,7 +16,7 @@ from evalharness.pipeline.judging import judge
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Verdict
 from evalharness.runs.folder import RunFolder
-from evalharness.runs.rows import human_eval_result
+from evalharness.runs.record_rows import human_eval_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.runs import paths, rows, scorecard_json
+from evalharness.runs import paths, scorecard_json
+from evalharness.runs import record_rows as rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

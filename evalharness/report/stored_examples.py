@@ -9,7 +9,7 @@ from evalharness.report.parts import Code, PassageRow, plain_text
 from evalharness.report.shares import KINDS
 from evalharness.report.shown_completions import Example, Excerpt
 from evalharness.runs import paths
-from evalharness.runs.rows import read_rows
+from evalharness.runs.record_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

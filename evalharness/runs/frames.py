@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import StoreError
 from evalharness.records import DECODINGS, NO_STEP, Measure, Verdict
 from evalharness.runs import paths, scorecard_json
-from evalharness.runs.rows import (
+from evalharness.runs.record_rows import (
     read_analyses,
     read_completions,
     read_executions,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalharness.records import Completion, Execution, Interval, Scorecard
-    from evalharness.runs.rows import Analysis
+    from evalharness.runs.record_rows import Analysis
 
 _COLUMNS = {
     "completions": (

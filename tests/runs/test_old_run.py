@@ -15,7 +15,8 @@ from evalharness.gate.baseline import compare as compare_baselines
 from evalharness.gate.output import worst_completion
 from evalharness.pipeline import compare, renew_report
 from evalharness.report import read_examples
-from evalharness.runs import paths, rows, scorecard_json
+from evalharness.runs import paths, scorecard_json
+from evalharness.runs import record_rows as rows
 from evalharness.runs.run_record import read_run_record
 
 HERE = Path(__file__).parent

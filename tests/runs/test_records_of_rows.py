@@ -11,7 +11,8 @@ import pytest
 from evalharness.degeneration import analyse
 from evalharness.errors import StoreError
 from evalharness.records import Completion, Execution, LossPoint, Verdict
-from evalharness.runs import paths, rows
+from evalharness.runs import paths
+from evalharness.runs import record_rows as rows
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.json_values import plain
 from evalharness.runs.run_record import RunRecord, read_run_record, write_run_record
