@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 YARDSTICKS = ("HumanEval/75", "HumanEval/147", "HumanEval/36", "HumanEval/32")
 """The slowest canonical solutions of HumanEval: how long they take tells how slow this machine is."""
 
-_ROOM_OVER_YARDSTICK = 20
+_ROOM_OVER_YARDSTICK = 10
+"""The slowest yardstick takes 0.2 to 0.35 s where this was measured, idle or busy: well below the limit's first step of
+0.5 s, so that the noise of a busy machine does not move the limit that the scorecard records."""
 _ROOM_OVER_OWN = 10
 
 

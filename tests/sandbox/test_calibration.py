@@ -62,7 +62,12 @@ def test_a_fast_machine_keeps_the_base():
 
 def test_a_slow_machine_has_a_limit_that_its_slowest_yardstick_keeps_far_from():
     sandbox = FakeSandbox({"slow": 0.3, "fast": 0.01, "mine": 0.01})
-    assert calibrate(sandbox.run, 1.0, [problem("mine")], [problem("slow"), problem("fast")]).cpu_s == 8.0
+    assert calibrate(sandbox.run, 1.0, [problem("mine")], [problem("slow"), problem("fast")]).cpu_s == 4.0
+
+
+def test_noise_of_a_busy_machine_does_not_move_the_limit():
+    limits = {calibrate(FakeSandbox({"yard": s}).run, 5.0, [], [problem("yard")]).cpu_s for s in (0.2, 0.25, 0.35, 0.4)}
+    assert limits == {5.0}
 
 
 def test_a_problem_whose_own_solution_is_slow_has_a_limit_of_its_own():
@@ -74,7 +79,7 @@ def test_a_problem_whose_own_solution_is_slow_has_a_limit_of_its_own():
 
 def test_an_own_limit_is_never_under_the_machines():
     sandbox = FakeSandbox({"yard": 1.0, "slow": 0.5})
-    assert calibrate(sandbox.run, 1.0, [problem("slow")], [problem("yard")]) == Calibration(32.0, {}, 1, ())
+    assert calibrate(sandbox.run, 1.0, [problem("slow")], [problem("yard")]) == Calibration(16.0, {}, 1, ())
 
 
 def test_a_problem_without_a_solution_is_not_run():
