@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.completion_text import CompletionText
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 _NOT_GENERATED = NOT_BEGUN | {"context_full"}
 _QUOTED_CHARACTERS = 40
+_NEXT_DEFINITION = re.compile(r"(?<=\n)(?:def|class|@)")
+_FIRST_DEFINITIONS = 4
+"""Definitions in a loop before which an answer may be finished: the prompt's, the answer, and one more of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,9 @@ def _follows_answer(loop: Loop, written: CompletionText) -> bool:
     text, start, language = written.text, loop.start_character, LANGUAGES[written.language]
     before = text[:start] + ("\n" if text.startswith("\n", start) else "")
     copy = (loop.end_character - start) // max(1, loop.copies)
-    beginnings = (before, text[: start + copy], text[: start + 2 * copy])
-    return any(language.is_finished_answer(beginning, written.prompt) for beginning in beginnings)
+    ends = [start + copy, start + 2 * copy]
+    ends += [start + match.start() for match in islice(_NEXT_DEFINITION.finditer(text[start:]), _FIRST_DEFINITIONS)]
+    return any(language.is_finished_answer(said, written.prompt) for said in (before, *(text[:end] for end in ends)))
 
 
 def _tokens_of(loop: Loop | None, written: CompletionText) -> tuple[int, int] | None:

@@ -38,11 +38,12 @@ _STATEMENT = re.compile(
 def is_answered(text: str, prompt: str) -> bool:
     """Whether ``text`` has an executable statement of its own in the function that ``prompt`` asks for."""
     asked = _asked(prompt)
-    # A docstring may have a fence, too.
+    # A docstring may have a fence, too, and some tools write line ends as a backslash and an n.
+    written = text if "\n" in text.strip() else text.replace("\\n", "\n")
     return any(
-        _is_answer(text[start:end], program, prompt, asked)
-        for start, end in {(0, len(text)), *parts(text)}
-        for program in _programs(text[start:end], prompt)
+        _is_answer(written[start:end], program, prompt, asked)
+        for start, end in {(0, len(written)), *parts(written)}
+        for program in _programs(written[start:end], prompt)
     )
 
 

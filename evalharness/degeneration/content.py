@@ -176,7 +176,7 @@ def code_until(text: str) -> int:
 def _contexts(text: str) -> tuple[str, ...]:
     """What may stand before ``text``: what a tool stripped has lost the indentation of its first line."""
     indents = [line[: len(line) - len(line.lstrip())] for line in text.splitlines()[1:] if line.strip()]
-    return (*_CONTEXTS, "def _():\n" + min(indents, key=len, default="    "))
+    return (*_CONTEXTS, "def _():\n" + min(filter(None, indents), key=len, default="    "))
 
 
 def _begun(program: str) -> int | None:

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.python_language import PYTHON
@@ -30,6 +32,12 @@ MIN_WORDS = 8
 MAX_KNOWN = 0.42
 """Largest share of the letters in words that are known. Random ids of an 8,000-token vocabulary trained on code reach
 it in one of a hundred texts; docstrings of reference code are above it in 999 of 1,000."""
+
+MAX_KNOWN_TORN = 0.60
+MIN_TORN = 0.40
+"""The largest share of letters in known words, and the least share of lines that are torn: two words stand side by side
+where no program has them (``summing up = 0``). Pseudocode has such lines as well, and at least 0.62 of its letters are
+in known words."""
 
 MIN_PROSE = 0.85
 """Share of the pieces between blanks that are whole words, from which on the text is prose: 1.0 in prose of any
@@ -55,6 +63,11 @@ _WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])")
 _PIECE = re.compile(r"[\"'(]*([^\W\d_]+(?:['’-][^\W\d_]+)?)[.,;:!?\"')]*")
 
 
+_OPERAND = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\w+|[^\w\s]")
+_STATEMENTS = frozenset({"print", "exec", "match", "case", "type"})
+"""What a statement of some version of Python begins with, and is no keyword."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gibberish:
     """``known`` is the share of the letters in words that are in words one knows."""
@@ -72,7 +85,30 @@ def find_gibberish(text: str, prompt: str | None = None, language: Language = PY
         return None
     common, of_prompt = known_words(), frozenset(words_of(prompt or ""))
     known = sum(len(word) for word in words if word in common or word in of_prompt) / sum(map(len, words))
-    return None if known > MAX_KNOWN or _parses(text, prompt or "", language) else Gibberish(known)
+    few = known <= MAX_KNOWN or (known <= MAX_KNOWN_TORN and _is_torn(text))
+    return Gibberish(known) if few and not _parses(text, prompt or "", language) else None
+
+
+def _is_torn(text: str) -> bool:
+    """Whether in many lines two words, or a word and a string, stand side by side. Comments say what they like."""
+    lines = [line for line in text.splitlines() if _uncommented(line).strip()]
+    return sum(map(_has_neighbours, lines)) >= max(1, MIN_TORN * len(lines))
+
+
+def _has_neighbours(line: str) -> bool:
+    elements = [match[0] for match in _OPERAND.finditer(_uncommented(line))]
+    return any(
+        _names(earlier) and earlier not in _STATEMENTS and (_names(later) or later[0] in "\"'")
+        for earlier, later in pairwise(elements)
+    )
+
+
+def _uncommented(line: str) -> str:
+    return line.split("#", maxsplit=1)[0]
+
+
+def _names(element: str) -> bool:
+    return (element[0].isalnum() or element[0] == "_") and not iskeyword(element)
 
 
 def is_sign_salad(text: str, prompt: str | None = None, language: Language = PYTHON) -> bool:

@@ -18,6 +18,7 @@ from evalharness.degeneration.content import (
     is_quoted,
     is_rule,
 )
+from evalharness.degeneration.definitions import find_redefined
 from evalharness.degeneration.ending import find_ending
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 MIN_COPIES = 4
 """Serving engines stop a periodic tail at three or four copies; three of a kind are common in code."""
+
+FEW_COPIES, LONG_COPY = 3, 150
+"""Copies of a unit of at least so many characters that are a loop if they are ``DOMINANT_SHARE`` of the text: code says
+the same paragraph twice, not three times."""
 
 MIN_TOKENS = 48
 """What serving engines ask of a periodic tail. Also the least number of elements that is searched for at all."""
@@ -208,7 +213,7 @@ def exact_loops(texts: Sequence[str], token_ids: Sequence[Sequence[int] | None])
         min_copies=MIN_COPIES,
         max_period=MAX_TOKEN_PERIOD,
     )
-    of_text = find_loops_in(texts, min_length=MIN_TOKENS, min_copies=MIN_COPIES, max_period=MAX_CHARACTER_PERIOD)
+    of_text = find_loops_in(texts, min_length=MIN_TOKENS, min_copies=FEW_COPIES, max_period=MAX_CHARACTER_PERIOD)
     return list(zip(of_ids, of_text, strict=True))
 
 
@@ -225,6 +230,8 @@ def counts(
     ``MIN_SHARE_ENDED`` of the completion. And it is no content: no rule, no alignment, and no literal that ended and
     parses.
     """
+    if loop.copies < MIN_COPIES and not (loop.period >= LONG_COPY and loop.share >= DOMINANT_SHARE):
+        return False
     cut = ran_to_limit(loop.ran_to_end, stop_reason)
     is_long = loop.length >= _long(loop, text, token_ids)
     if not (loop.share >= DOMINANT_SHARE or (is_long and (cut or loop.share >= MIN_SHARE_ENDED))):
@@ -380,7 +387,7 @@ def _ending_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
     """The tail of lines that say nothing new, if the text was cut there."""
     if len(text) > MAX_PARSED_CHARACTERS or not ran_to_limit(True, stop_reason):
         return []
-    ending = find_ending(text)
+    ending = find_ending(text) or find_redefined(text)
     if ending is None:
         return []
     placed = Repetition(max(1, (ending.end - ending.start) // ending.copies), ending.start, ending.end - ending.start)

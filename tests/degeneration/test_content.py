@@ -1,5 +1,6 @@
 import pytest
 
+from evalharness.degeneration import analyse
 from evalharness.degeneration.content import (
     code_until,
     is_alignment,
@@ -134,3 +135,9 @@ def test_comments_are_told_from_code(text, comment):
 )
 def test_layout_is_told_from_blanks_and_signs_that_go_on(text, copy, layout):
     assert is_layout(text, 0, len(text), copy) is layout
+
+
+def test_a_list_of_examples_in_a_docstring_that_lost_its_indentation_is_content():
+    examples = "".join(f"    for is_prime({n}) == {n in {2, 3, 5, 7, 11, 13, 17, 19}}\n" for n in range(2, 21))
+    body = '"""Say whether a number is prime.\n\n' + examples + '    """\n    return all(n % i for i in range(2, n))\n'
+    assert not analyse(body + "\ndef x_or_y(n, x, y):\n    return x if is_prime(n) else y\n").degenerate

@@ -60,6 +60,7 @@ ANSWERED = {
     "a docstring on the line of the signature": PROMPT.replace("\n    ", "    ") + "    return numbers[::-1]\n",
     "the prompt again and again": f"{PROMPT}{PROMPT}{ANSWER}",
 }
+ANSWERED["line ends written as two signs"] = (PROMPT + ANSWER).replace("\n", "\\n")
 ECHOES = {
     "changed white space": PROMPT.replace("    ", "\t").replace("\n\n\n", "\n"),
     "pass": f"{PROMPT}    pass\n",

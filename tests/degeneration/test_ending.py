@@ -42,6 +42,7 @@ REPEATING = {
     "a statement a dozen times": "exit()\n exit()\n" * 8,
 }
 SOUND = {
+    "properties": "class A:\n" + lines(lambda i: f"    @x.setter\n    def x(self):\n        self.{chr(97 + i)}()\n", 6),
     "a ladder with content": lines(lambda i: f"    elif x == {chr(97 + i * 7 % 26)!r}:\n        return {i * i % 11}\n"),
     "test prints": lines(lambda i: f"print(is_prime({i * i + 7}))  # {['no', 'yes'][i % 2]}: {chr(97 + i)}\n"),
     "a Roman table": lines(lambda i: f"    roman[{i}] = {'IVXLCDM'[i % 7] * (1 + i % 3) + chr(65 + i)!r}\n"),

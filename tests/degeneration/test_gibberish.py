@@ -1,4 +1,5 @@
 import random
+import re
 
 import pytest
 
@@ -111,3 +112,27 @@ def test_a_model_that_guesses_each_token_writes_gibberish_however_common_its_tok
     assert found.kind == "gibberish"
     golden_text(found.evidence)
     assert not analyse(MODERN, ids, token_entropy_nats=[5.2] * 60).degenerate
+
+
+TORN = (
+    "    summing up = lenght(numbres) summation\n    for every number in totalize elements:\n"
+    "        summing up += element wise(number)\n    return summing up divided bylenght_of numbers\n"
+    "    print(sumtotalize(list comprehension))\n"
+)
+PSEUDOCODE = (
+    "    total = sum of all numbers in the list\n    for each number in list:\n"
+    "        if number is even then add number to total\n"
+    "        else skip the number and go on with the next\n    return total\n"
+)
+
+
+def test_code_of_half_known_words_that_stand_side_by_side_is_gibberish():
+    assert analyse(TORN).kind == "gibberish"
+
+
+def test_half_known_words_with_signs_between_them_are_names():
+    assert not analyse(re.sub(r"(?<=\w) (?=\w)", ".", TORN)).degenerate
+
+
+def test_pseudocode_is_an_attempt_at_an_answer():
+    assert not analyse(PSEUDOCODE).degenerate

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.degeneration import Repetition, find_loops
+from evalharness.degeneration import Repetition, analyse, find_loops
 
 few_symbols = st.integers(1, 3).flatmap(lambda largest: st.lists(st.integers(0, largest), max_size=70))
 
@@ -116,3 +116,9 @@ def test_a_megabyte_takes_bounded_time(text):
     began = time.process_time()
     find_loops(text, min_length=48, max_period=1024)
     assert time.process_time() - began < 10  # a fraction of a second on an idle core
+
+
+def test_three_copies_of_a_long_unit_are_a_loop_where_they_are_most_of_what_was_written():
+    unit = "".join(f"    numbers = [n for n in numbers if n != {n}]\n" for n in (7, 1, 9, 4))
+    assert analyse(unit * 3 + "    return sum(numbers)\n").kind == "block"
+    assert not analyse(unit * 2 + "    return sum(numbers)\n").degenerate

@@ -70,3 +70,9 @@ def test_a_loop_of_test_prints_after_a_stub_follows_no_answer():
 def test_an_answer_in_a_fence_is_finished_before_prose_that_loops():
     chat = f"Here it is:\n```python\n{FUNCTION}```\nIt works.\n"
     assert analyse(chat + "This is the code.\n" * 40, prompt=PROMPT).after_answer is True
+
+
+def test_an_answer_in_the_second_copy_comes_before_the_loop_of_prompt_and_answer():
+    whole = PROMPT + "    return x\n\n"
+    found = analyse(PROMPT + whole * 6 + PROMPT[:-9], prompt=PROMPT)
+    assert (found.degenerate, found.after_answer) == (True, True)
