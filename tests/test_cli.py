@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from documentation import commands
 from golden_text import lines_with
 from small_folder import QUICK, Run
@@ -24,12 +25,16 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", ["score", "gate", "execute", "analyse", "doctor"])
-def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
-    done = run(command, "--help")
-    assert done.returncode == 0
-    assert f"evalharness {command} " in done.stdout.split("\n", 1)[1]
-    assert "\\b" not in done.stdout
+@pytest.mark.parametrize("name", [name for names in COMMANDS.values() for name in names])
+def test_every_help_has_an_example_and_the_exit_codes_and_plain_names_of_values(name: str) -> None:
+    done = CliRunner().invoke(cli, [name, "--help"])
+    assert done.exit_code == 0
+    assert f"evalharness {name} " in done.output.split("\n", 1)[1]
+    assert "\b" not in done.output
+    (codes,) = re.findall(r"Exit codes: .*?\.\n", done.output, re.DOTALL)
+    ones = {"1"} if name in {"gate", "preflight"} else set()
+    assert set(re.findall(r"\b\d+\b", codes)) == {"0", "2", "3", "130"} | ones
+    assert not re.findall(r"--\S+ (?:INTEGER|FLOAT|TEXT|RANGE)", done.output)
 
 
 def test_help_groups_the_commands(run: Run) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import Names
 from evalharness.commands.terminal_progress import watcher
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from evalharness.pipeline.analysing import Analysed, AnalysedFiles, Summary
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--key", help="The key that holds the text, if evalharness does not know it.")
+@click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
 @click.option(
     "--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then found in tokens, too."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from evalharness.report.parts import Part
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @settings_options(without=("step",))
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")

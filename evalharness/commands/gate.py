@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import BaselineError, EvalHarnessError, StoreError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
-@click.command()
+@click.command(epilog=exit_codes(done="every check passed", failed="a check failed"))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(owner=GateOptions, into="required")
 @click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
@@ -43,10 +44,9 @@ def gate(
 ) -> None:
     """Fail CI if a checkpoint misses your thresholds.
 
-    Exits with 0 if every check passes, 1 if one fails, 2 if an option or a file is wrong, and 3 if a check could not
-    be evaluated. Scores the checkpoint as score does, unless it was scored before and nothing has changed. A threshold
-    given here takes precedence over EVALHARNESS_* in the environment, then [gate] in evalharness.toml or
-    pyproject.toml. Appends a summary to $GITHUB_STEP_SUMMARY if that is set.
+    Scores the checkpoint as score does, unless it was scored before and nothing has changed. A threshold given here
+    takes precedence over EVALHARNESS_* in the environment, then [gate] in evalharness.toml or pyproject.toml. Appends
+    a summary to $GITHUB_STEP_SUMMARY if that is set.
 
     \b
     evalharness gate checkpoints/causal --no-collapse --min-pass-at-1 0.05 --max-loop-rate 0.1

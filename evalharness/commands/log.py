@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import LogError
 
@@ -28,7 +29,7 @@ ROWS = 40
 """At most this many steps are shown of a longer log: a screen's worth."""
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--all", "whole", is_flag=True, help="Show every step, even of a long log.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per loss.")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from evalharness.commands.diagnose import outcome_lines
-from evalharness.commands.exit_codes import FAILED, INCOMPLETE
+from evalharness.commands.exit_codes import FAILED, INCOMPLETE, exit_codes
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
     from evalharness.diagnosis import Diagnosis
 
 
-@click.command()
+@click.command(epilog=exit_codes(done="no cause found", failed="a cause was found"))
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--trust", is_flag=True, help="Allow a manifest from outside this folder to run its code.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
@@ -24,8 +24,8 @@ def preflight(manifest: Path, trust: bool, as_json: bool) -> None:
     """Before you train, check whether the loss will mean anything.
 
     MANIFEST is an evalharness.toml, or a folder with one in it or above it. The model of its [model] is built as it is
-    before training, and gets the first rows of its [data]. Exits with 1 if a cause for a misleading loss is found. In a
-    training script, call evalharness.preflight(model, batch) instead: it sees the real batch.
+    before training, and gets the first rows of its [data]. In a training script, call
+    evalharness.preflight(model, batch) instead: it sees the real batch.
 
     \b
     evalharness preflight evalharness.toml

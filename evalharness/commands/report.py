@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 
-@click.command()
+
+@click.command(epilog=exit_codes())
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--plain", is_flag=True, help="Print the report in the terminal, as text.")
 def report(folder: Path, plain: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from evalharness.pipeline import RunResult
 
 
-@click.command()
+@click.command(epilog=exit_codes(done="scored, whatever the verdicts"))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--every", type=click.IntRange(1), help="Score every N-th checkpoint, counted back from the last.")
-@click.option("--last", type=click.IntRange(1), help="Score only the last N checkpoints.")
+@click.option(
+    "--every", type=click.IntRange(1), metavar="N", help="Score every N-th checkpoint, counted back from the last."
+)
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Score only the last N checkpoints.")
 @click.option("--steps", type=Numbers(), help="Score only these steps.")
 @settings_options(without=("step",))
 def run(

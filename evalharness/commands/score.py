@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.commands.exit_codes import INCOMPLETE
+from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
 
 
-@click.command()
+@click.command(epilog=exit_codes(done="scored, whatever the verdict"))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON instead of the card.")

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--settle",

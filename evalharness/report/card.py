@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,12 @@ CHAIN = "last_position"
 MIN_WIDTH, MAX_WIDTH = 72, 100
 VERDICT_STYLES = {"collapsed": "bold white on red", "degenerating": "bold black on yellow", "healthy": "bold green"}
 """By verdict, as rich's style."""
+KIND_NAMES = {
+    "torch module": "PyTorch module",
+    "PEFT adapter over a torch module": "PyTorch module with a PEFT adapter",
+    "PEFT adapter over a Hugging Face model": "Hugging Face model with a PEFT adapter",
+}
+"""Kinds of checkpoints in a reader's words. The record keeps the old words: a checkpoint's fingerprint has them."""
 _NOTE = "[low, high]: 95 % confidence interval, over problems"
 
 Line = tuple[tuple[str, str], ...]
@@ -72,6 +79,11 @@ def checkpoint_name(checkpoint: CheckpointInfo) -> str:
     if checkpoint.step is None or re.search(rf"(?<!\d){checkpoint.step}(?!\d)", name):
         return name
     return f"{name}, step {checkpoint.step:,}"
+
+
+def checkpoint_kind(checkpoint: CheckpointInfo) -> str:
+    """Return what a checkpoint is, such as ``"Hugging Face model with a PEFT adapter"``."""
+    return KIND_NAMES.get(checkpoint.kind, checkpoint.kind)
 
 
 def step_line(card: Scorecard) -> str:
@@ -120,7 +132,7 @@ def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
 def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:
     figures = loss_figures(scorecard.loss)
     unlogged = ["not logged"] if scorecard.loss.logged_nats is None else []
-    yield from _entry("loss", f"{', '.join(unlogged + figures)}{' (nats per token)' if figures else ''}", width)
+    yield from _entry("loss", f"{', '.join(unlogged + figures)}{', in nats per token' if figures else ''}", width)
     style = {"agree": "green", "not_measured": "dim"}.get(loss_relation(scorecard.loss), "bold red")
     yield from _entry("", loss_conclusion(scorecard), width, style)
 
@@ -164,13 +176,21 @@ def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 
 def _none_found(scorecard: Scorecard) -> str:
-    in_part = {item.probe for item in scorecard.ruled_out} & {item.probe for item in scorecard.not_testable}
-    cleared = ", ".join(dict.fromkeys(item.probe for item in scorecard.ruled_out if item.probe not in in_part))
-    untested = ", ".join(
-        dict.fromkeys(f"{item.probe}{' (in part)' * (item.probe in in_part)}" for item in scorecard.not_testable)
-    )
+    cleared_checks = Counter(item.probe for item in scorecard.ruled_out)
+    untested_checks = Counter(item.probe for item in scorecard.not_testable)
+    all_checks = cleared_checks + untested_checks
+
+    def listed(checks: Counter[str]) -> str:
+        return ", ".join(_with_share(probe, count, all_checks[probe]) for probe, count in checks.items())
+
+    cleared, untested = listed(cleared_checks), listed(untested_checks)
     parts = ["none found", f"ruled out: {cleared}" * bool(cleared), f"not testable: {untested}" * bool(untested)]
     return "; ".join(filter(None, parts))
+
+
+def _with_share(probe: str, checks: int, all_checks: int) -> str:
+    """``"adapter (3 of 4 checks)"``; of a probe whose checks all ended alike, its name alone."""
+    return probe if checks == all_checks else f"{probe} ({checks} of {all_checks} checks)"
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:

@@ -21,15 +21,18 @@ def was_diagnosed(card: Scorecard) -> bool:
 def no_cause(card: Scorecard) -> str:
     """Say of a scorecard without a cause how many hypotheses were ruled out, and how many could not be tested.
 
-    A hypothesis that was tested in several ways counts once.
+    A hypothesis with several checks counts once; if one of them could not be tested, it is ruled out in part.
     """
     if not was_diagnosed(card):
         return f"no diagnosis: {'nothing could be tested' if was_seen(card) else 'only completions were given'}."
     found = {finding.probe for finding in card.findings}
     cleared = {item.probe for item in card.ruled_out} - found
-    untested = {item.probe for item in card.not_testable} - found - cleared
+    untested = {item.probe for item in card.not_testable} - found
+    in_part, not_at_all = cleared & untested, untested - cleared
     tested = f"{counted(len(cleared), 'hypothesis was', 'hypotheses were')} tested and ruled out"
-    return f"none found; {tested}{f', {len(untested)} could not be tested' if untested else ''}."
+    parts = [f"{tested} ({len(in_part)} only in part)" if in_part else tested]
+    parts += [f"{len(not_at_all)} could not be tested"] if not_at_all else []
+    return f"none found; {', '.join(parts)}."
 
 
 def cause_cell(card: Scorecard) -> Text:

@@ -77,7 +77,7 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     """The losses (nats) of each scored step, a column a loss; NaN where one is not known.
 
     Of training the last one that was logged up to the step, of validation the one at it; recomputed is that of the
-    parallel pass, honest that of prefixes alone.
+    parallel pass, honest that without future tokens.
     """
     import pandas as pd  # noqa: PLC0415 - only the report of a run needs frames
 

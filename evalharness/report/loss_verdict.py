@@ -42,11 +42,11 @@ def was_seen(card: Scorecard) -> bool:
 
 
 def loss_figures(loss: Loss) -> list[str]:
-    """Return the losses that are known, each with what it is; the honest one with its confidence interval."""
+    """Return the losses that are known, each with its name in every report; the honest one with its interval."""
     return [
         *([] if loss.logged_nats is None else [f"{nats(loss.logged_nats)} logged"]),
         *([] if loss.recomputed_nats is None else [f"{nats(loss.recomputed_nats.estimate)} recomputed"]),
-        *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} without access to future tokens"]),
+        *([] if loss.honest_nats is None else [f"{nats_interval(loss.honest_nats)} honest (no future tokens)"]),
     ]
 
 

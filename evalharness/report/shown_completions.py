@@ -11,6 +11,7 @@ from evalharness.report.loop_rows import BLANK, LINE_END, marked_loop
 from evalharness.report.numbers import counted, nats
 from evalharness.report.parts import Code, PassageRow
 from evalharness.report.printable import shortened
+from evalharness.report.shares import KIND_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +69,8 @@ class Example:
     @property
     def heading(self) -> tuple[Fact, ...]:
         """Its name, why it is shown, and what is wrong with it."""
-        reasons = ", ".join(filter(None, (self.why, self.kind)))
+        kind = None if self.kind is None else KIND_LABELS.get(self.kind, self.kind)
+        reasons = ", ".join(filter(None, (self.why, kind)))
         return (*self.name, f": {reasons}" if reasons else "")
 
 

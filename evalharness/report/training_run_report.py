@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.report.card import checkpoint_kind
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion
@@ -75,7 +76,7 @@ def _facts(run: Run) -> Iterator[Part]:
     for section, name, value in run.facts:
         rows.setdefault(section, []).append((name, value))
     card = run.last.checkpoint
-    rows.setdefault("Model", []).extend([("Kind", card.kind), ("Parameters", number(card.parameters))])
+    rows.setdefault("Model", []).extend([("Kind", checkpoint_kind(card)), ("Parameters", number(card.parameters))])
     for section, of_section in rows.items():
         yield Heading(section, 3)
         yield Table(("Fact", "Value"), tuple(of_section))

@@ -16,6 +16,12 @@ def test_in_a_causal_model_the_honest_loss_is_the_parallel_one():
     assert found.honest_nats.low == pytest.approx(found.parallel_nats.low, abs=1e-5)
 
 
+def test_equal_losses_have_equal_intervals_whatever_the_order_of_the_rows_lengths():
+    found = paired_loss(model(lambda: Decoder(causal, causal)), [DATA[i] for i in (3, 7, 0, 5, 1, 6, 2, 4)])
+    assert found.honest_nats.low == pytest.approx(found.parallel_nats.low, abs=1e-5)
+    assert found.honest_nats.high == pytest.approx(found.parallel_nats.high, abs=1e-5)
+
+
 def test_in_a_model_that_leaks_they_differ():
     found = paired_loss(model(lambda: Decoder(full, full)), DATA)
     assert abs(found.honest_nats.estimate - found.parallel_nats.estimate) > 1e-3

@@ -13,8 +13,8 @@ CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
 verdict      COLLAPSED  58.3 % of sampled completions are degenerate [25.0, 91.7]; more
              than 20 % counts as collapsed
-loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] without access to
-             future tokens (nats per token)
+loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest (no future
+             tokens), in nats per token
              The loss is not real: without access to future tokens it is 354 times as
              high.
 warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6 pass

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 STRENGTHS = (0.0, 0.05, 0.1, 0.2)
 """Label smoothing as it is used; what is declared is tried beside these."""
 RESAMPLES = 2_000
-"""For each of some hundred intervals; the ends of a 95 % interval are then off by about a twentieth of its width."""
+"""For each of some hundred intervals; the ends of a 95 % interval are then off by about a twentieth of its width.
+
+A plain mean has as many as everywhere else, so that the same loss has the same interval wherever a report shows it."""
 FAR = 3.0
 """A figure is far from a convention beyond three times the interval: the log has a sampling error of its own, often
 as large as this one's, and of a hundred healthy runs next to none is then said to have another's log."""
@@ -210,7 +212,7 @@ def _recomputed(subject: Subject, layout: Layout, how: Convention) -> Recomputed
     padding = np.concatenate([losses for losses, _ in rows])[counted == PADDING]
     return Recomputed(
         convention=how,
-        loss_nats=_interval(values, subject.seed, by_row=how.by_row),
+        loss_nats=mean(values, subject.seed) if code_length else _interval(values, subject.seed, by_row=how.by_row),
         bits_per_byte=bits_per_byte(float(of_all.sum()), _bytes(subject.tokenizer, layout, prompt=how.prompt))
         if code_length
         else None,

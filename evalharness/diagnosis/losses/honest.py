@@ -37,7 +37,7 @@ class RowLoss:
 
 @dataclass(frozen=True, slots=True)
 class PairedLoss:
-    """Mean negative log-likelihood (nats) over the same targets, from the parallel pass and from prefixes alone.
+    """Mean negative log-likelihood (nats) over the same targets: of whole rows, and of the tokens before each target.
 
     ``by_row`` are the same losses row by row: two checkpoints with the same data have the same rows and targets.
     """
@@ -104,7 +104,8 @@ def _prefix_only(
             log_p = torch.log_softmax(model.logits(ids)[:, -1].double(), dim=-1)
             for i, row_log_p in zip(batch, log_p, strict=True):
                 losses[i].append(_finite(-row_log_p[rows[i].ids[t]].item()))
-    return losses
+    # In the rows' order: the bootstraps of both losses then draw the same rows, and equal losses have equal intervals.
+    return {i: losses[i] for i in chosen}
 
 
 def _finite(loss_nats: float) -> float:

@@ -26,7 +26,7 @@ _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 
 
 def passage_figure(passage: Sequence[Read]) -> bytes:
-    """Draw ``passage`` twice, side by side: coloured by the parallel loss and by the honest one (nats per token)."""
+    """Draw ``passage`` twice, side by side: coloured by the recomputed loss and by the honest one (nats per token)."""
     width = COLUMNS * CELL_W
     left, lines = _drawn(passage, MARGIN, [read.parallel_nats for read in passage])
     right, _ = _drawn(passage, 2 * MARGIN + width, [read.honest_nats for read in passage])

@@ -98,7 +98,7 @@ def _value(value: Any) -> Text:
 def loss_lines(loss: Loss) -> Iterator[str]:
     """Yield the losses and whether they are real, for a terminal."""
     source = "" if loss.logged_nats is None else f" Logged: {loss.logged_source}."
-    yield f"{', '.join(loss_figures(loss)) or 'none known'} (nats per token). {loss_sentence(loss)}{source}"
+    yield f"{', '.join(loss_figures(loss)) or 'none known'}, in nats per token. {loss_sentence(loss)}{source}"
     if loss.recomputed_nats is not None:
         yield f"Recomputed: {loss.convention}. Probes use fewer rows, and all target tokens of each."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
-from evalharness.report.numbers import nats, nats_bounds, nats_interval, percent_interval
+from evalharness.report.numbers import counted, nats, nats_bounds, percent_interval
 from evalharness.report.parts import Heading, Paragraph, Table
 from evalharness.report.sections.figure_parts import figure
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evalharness.records import Interval, Loss, PartLoss, Scorecard
     from evalharness.report.parts import Part
 
+SHARE_OF_FALL = "Share of the decrease"
 CONVENTIONS_SHOWN = 6
 """How many of the conventions that reproduce a logged loss are named, the nearest first."""
 _MEANING = {
@@ -30,8 +31,8 @@ _MEANING = {
     "not_measured": "Without an honest loss and its confidence interval, nothing can be said about the logged loss.",
 }
 _PASSAGE = (
-    "One row of the data, each token coloured by its loss. Left: with the whole row in the input, as the logged loss "
-    "is computed. Right: with only the tokens before it, as when the model writes."
+    "One row of the data, each token coloured by its loss. Left: the recomputed loss, with the whole row in the input, "
+    "as in training. Right: the honest loss, with only the tokens before it, as when the model writes."
 )
 
 
@@ -44,7 +45,7 @@ def loss_section(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator[Part
     yield from figure("losses", figures)
     parts = loss_parts(loss)
     if parts is not None:
-        yield Paragraph("The recomputed loss by kind of target token, and by position in the row:")
+        yield Paragraph(_parts_explained(parts))
         yield parts
     yield from figure("loss_by_class", figures)
     yield from figure("passage", figures, before=_PASSAGE)
@@ -56,7 +57,7 @@ def losses_table(loss: Loss) -> Table:
     rows = (
         ("logged", "–" if loss.logged_nats is None else nats(loss.logged_nats), "", source),
         ("recomputed", *_cells(loss.recomputed_nats), "one pass over each row, as in training"),
-        ("honest", *_cells(loss.honest_nats), "each token predicted from the tokens before it only"),
+        ("honest (no future tokens)", *_cells(loss.honest_nats), "each token predicted from the tokens before it only"),
     )
     return Table(("Loss", "Nats per token", "95 % confidence interval", "What it is"), rows, frozenset({1}))
 
@@ -90,15 +91,18 @@ def conventions(loss: Loss) -> str:
     """Return which ways to compute the loss give the logged one; nothing if none was logged or none tried."""
     if loss.logged_nats is None or not loss.conventions:
         return ""
-    logged, ways = f"{nats(loss.logged_nats)} nats", f"{loss.conventions} ways to compute the loss of these rows"
-    agreeing = loss.reproduced_by
+    tried = (
+        "Training loops differ in what they average: with or without the prompt, padding or the end token, over tokens "
+        f"or over rows. The loss of these rows was computed in {loss.conventions} such ways."
+    )
+    logged, agreeing = f"the logged {nats(loss.logged_nats)} nats", loss.reproduced_by
     if not agreeing:
-        return f"None of {ways} gives the logged {logged}."
-    shown = "; ".join(f"{item.words} ({nats_interval(item.loss_nats)})" for item in agreeing[:CONVENTIONS_SHOWN])
+        return f"{tried} None gives {logged}."
+    shown = "; ".join(f"{item.words} ({nats(item.loss_nats.estimate)})" for item in agreeing[:CONVENTIONS_SHOWN])
     more = f"; and {len(agreeing) - CONVENTIONS_SHOWN} more" if len(agreeing) > CONVENTIONS_SHOWN else ""
     return (
-        f"Of {ways}, {len(agreeing)} agree with the logged {logged} within error (with so many ways, one may agree by "
-        f"chance): {shown}{more}. The one that training used is deduced from this, unless the manifest names it."
+        f"{tried} {counted(len(agreeing), 'way gives', 'ways give')} {logged} within error: {shown}{more}. Training "
+        "probably used one of them; with so many ways, one may agree by chance."
     )
 
 
@@ -108,9 +112,23 @@ def loss_parts(loss: Loss) -> Table | None:
         return None
     fell = loss.whole.before_nats is not None
     header = ["Target tokens", "Number", "Share of targets", "Nats per token", "95 % confidence interval"]
-    header += ["Before training", "Share of the drop"] if fell else []
+    header += ["Before training", SHARE_OF_FALL] if fell else []
     rows = tuple(_part(part, fell) for part in (*loss.by_class, *loss.by_position, loss.whole))
     return Table(tuple(header), rows, frozenset(range(1, len(header))))
+
+
+def _parts_explained(parts: Table) -> str:
+    """Say how to read the table of parts."""
+    begin = (
+        "The recomputed loss by kind of target token, and in the first and the last quarter of each row. Every target "
+        "is of one kind; the quarters hold targets of all kinds."
+    )
+    if SHARE_OF_FALL not in parts.header:
+        return begin
+    return (
+        f"{begin} {SHARE_OF_FALL}: how much of the decrease of the mean loss since before training comes from these "
+        "targets; negative if their loss rose."
+    )
 
 
 def _part(part: PartLoss, fell: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS
+from evalharness.report.card import checkpoint_kind
 from evalharness.report.numbers import nats, nats_interval, number, percent_interval
 from evalharness.report.parts import BulletList, Code, Heading, Table
 from evalharness.report.sections.verdict_lines import verdict_text
@@ -30,7 +31,7 @@ def _rows(card: Scorecard) -> Iterator[tuple[Text, ...]]:
     yield "Checkpoint", Code(checkpoint.path)
     yield "Step", number(checkpoint.step)
     yield "Parameters", number(checkpoint.parameters)
-    yield "Kind", checkpoint.kind
+    yield "Kind", checkpoint_kind(checkpoint)
     yield "Logged loss", "not recorded" if loss.logged_nats is None else f"{nats(loss.logged_nats)} nats per token"
     honest = "not measured" if loss.honest_nats is None else f"{nats_interval(loss.honest_nats)} nats per token"
     yield "Honest loss (no future tokens)", honest

@@ -55,7 +55,7 @@ def _behaviour(card: Scorecard) -> Iterator[str]:
 
 def _losses(card: Scorecard) -> str:
     figures = loss_figures(card.loss)
-    return f"{', '.join(figures)} (nats per token)." if figures else "none known."
+    return f"{', '.join(figures)}, in nats per token." if figures else "none known."
 
 
 def _cause(card: Scorecard) -> Text:
