@@ -158,6 +158,25 @@ class LossPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class EntropyPoint:
+    """One logged entropy of the model's predictions; the rest is as in :class:`LossPoint`.
+
+    In nats per token as most loops log it. TRL's ``objective/entropy`` is a sum over each completion.
+    """
+
+    step: int
+    split: Split
+    entropy_nats: float
+    source: str
+    epoch: float | None = None
+    time_s: float | None = None
+
+
+LogPoint = LossPoint | EntropyPoint
+"""What a training log is read as."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that diagnosis established: a sentence with its numbers, and what to do about it.
 

@@ -183,7 +183,7 @@ def test_frames_have_the_documented_columns_and_one_row_for_each_thing(ran):
     assert len(frames.row_losses) == 12 * len(STEPS)
     from evalharness.runs import frames as module
 
-    for frame in (frames.completions, frames.losses, frames.row_losses):
+    for frame in (frames.completions, frames.losses, frames.entropies, frames.row_losses):
         assert all(f"``{column}``" in (module.__doc__ or "") for column in frame.columns)
 
 

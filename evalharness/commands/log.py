@@ -15,6 +15,7 @@ import click
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import LogError
+from evalharness.records import EntropyPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evalharness.progress import Watcher
-    from evalharness.records import LossPoint, Split
+    from evalharness.records import LogPoint
     from evalharness.training_log import TrainingLog
 
 ROWS = 40
@@ -34,7 +35,7 @@ ROWS = 40
 @click.option("--all", "whole", is_flag=True, help="Show every step, even of a long log.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per loss.")
 def log(files: tuple[Path, ...], whole: bool, as_json: bool) -> None:
-    """Show the losses in a training log.
+    """Show the losses in a training log, and the entropy if it has one.
 
     FILE is the output of a training loop, JSONL, a trainer_state.json, a CSV of Lightning, W&B, MLflow or TensorBoard,
     a metric file of MLflow, a document with a table of losses, an event file of TensorBoard, or a folder with logs
@@ -67,6 +68,8 @@ class LoggedLosses:
         for point in self.log.points:
             loss = point.loss_nats if math.isfinite(point.loss_nats) else _odd(point.loss_nats)
             yield json.dumps({**dataclasses.asdict(point), "loss_nats": loss})
+        for entropy in self.log.entropies:
+            yield json.dumps(dataclasses.asdict(entropy))
 
     def table(self, *, whole: bool = False) -> Table:
         """One row per step, the best validation loss marked; about :data:`ROWS` of them unless ``whole``."""
@@ -86,11 +89,13 @@ class LoggedLosses:
             table.add_row(f"{step:,}", *cells, _sources(steps[step]) + mark)
         return table
 
-    def _by_step(self) -> Mapping[int, Mapping[Split, LossPoint]]:
-        steps: dict[int, dict[Split, LossPoint]] = {}
+    def _by_step(self) -> Mapping[int, Mapping[str, LogPoint]]:
+        steps: dict[int, dict[str, LogPoint]] = {}
+        for entropy in self.log.entropies:
+            steps.setdefault(entropy.step, {})["entropy"] = entropy
         for point in self.log.points:
             steps.setdefault(point.step, {})[point.split] = point
-        return steps
+        return dict(sorted(steps.items()))
 
     def _best(self) -> int | None:
         finite = [p for p in self.log.points if p.split == "validation" and math.isfinite(p.loss_nats)]
@@ -106,7 +111,8 @@ def read_losses(paths: Sequence[Path], watcher: Watcher) -> LoggedLosses:
         raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")
     log = read_folder(folders[0]) if folders else read_logs(paths)
     for file in log.files:
-        watcher.say(f"{file.path}: {len(file.points):,} losses, read as {file.form}")
+        entropies = f" and {len(file.entropies):,} entropies" if file.entropies else ""
+        watcher.say(f"{file.path}: {len(file.points):,} losses{entropies}, read as {file.form}")
     for note in log.notes:
         watcher.say(note)
     return LoggedLosses(log)
@@ -115,16 +121,26 @@ def read_losses(paths: Sequence[Path], watcher: Watcher) -> LoggedLosses:
 @dataclass(frozen=True, slots=True)
 class _Column:
     name: str
-    split: Split | None = None
+    series: str | None = None
 
-    def cell(self, points: Mapping[Split, LossPoint]) -> str:
-        if self.split is not None:
-            return _nats(points[self.split].loss_nats) if self.split in points else ""
+    def cell(self, points: Mapping[str, LogPoint]) -> str:
+        if self.series is not None:
+            return _nats(_value(points[self.series])) if self.series in points else ""
         values = [getattr(point, self.name) for point in points.values() if getattr(point, self.name) is not None]
         return "" if not values else _WRITTEN[self.name](values[0])
 
 
-_COLUMNS = (_Column("epoch"), _Column("time_s"), _Column("train", "train"), _Column("validation", "validation"))
+_COLUMNS = (
+    _Column("epoch"),
+    _Column("time_s"),
+    _Column("train", "train"),
+    _Column("validation", "validation"),
+    _Column("entropy", "entropy"),
+)
+
+
+def _value(point: LogPoint) -> float:
+    return point.entropy_nats if isinstance(point, EntropyPoint) else point.loss_nats
 
 
 def _moment(time_s: float) -> str:
@@ -134,7 +150,7 @@ def _moment(time_s: float) -> str:
 _WRITTEN: Mapping[str, Any] = {"epoch": "{:.4g}".format, "time_s": _moment}
 
 
-def _sources(points: Mapping[Split, LossPoint]) -> str:
+def _sources(points: Mapping[str, LogPoint]) -> str:
     """``train.log:4, 5``: each file once, with its lines or tags."""
     files: dict[str, list[str]] = {}
     for source in dict.fromkeys(point.source for point in points.values()):
@@ -143,7 +159,7 @@ def _sources(points: Mapping[Split, LossPoint]) -> str:
     return "; ".join(f"{file}:{', '.join(places)}" for file, places in files.items())
 
 
-def _some(steps: Mapping[int, Mapping[Split, LossPoint]], best: int | None) -> list[int]:
+def _some(steps: Mapping[int, Mapping[str, LogPoint]], best: int | None) -> list[int]:
     """The first step, the last, the best and others spread evenly: those with a validation loss where some have one."""
     if len(steps) <= ROWS:
         return list(steps)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from evalharness.records import LossPoint
     from evalharness.settings.manifest import LogSettings, Manifest
     from evalharness.settings.score import ScoreOptions
+    from evalharness.training_log import TrainingLog
 
 
 def load(target: Target, watcher: Watcher) -> Work:
@@ -96,6 +97,12 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
 
 
 def training_log(path: Path, settings: LogSettings, watcher: Watcher) -> tuple[LossPoint, ...]:
+    """The losses of :func:`whole_training_log`."""
+    log = whole_training_log(path, settings, watcher)
+    return () if log is None else log.points
+
+
+def whole_training_log(path: Path, settings: LogSettings, watcher: Watcher) -> TrainingLog | None:
     """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it; none is no fault.
 
     Raises :class:`LogError` where one that the manifest names can't be read.
@@ -109,16 +116,16 @@ def training_log(path: Path, settings: LogSettings, watcher: Watcher) -> tuple[L
         else:
             folder = _folder_of_logs(path)
             if folder is None:
-                return ()
+                return None
             log = read_folder(folder)
     except LogError as error:
         if settings.path:
             raise
         watcher.say(f"no training log: {error}")
-        return ()
+        return None
     for note in log.notes:
         watcher.say(note)
-    return log.points
+    return log
 
 
 def up_to(step: int | None, points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:

@@ -30,12 +30,13 @@ def keep_records(
 
     ``last`` is the checkpoint of the last step.
     """
-    from evalharness.pipeline.loading import log_files, training_log
+    from evalharness.pipeline.loading import log_files, whole_training_log
 
-    log = training_log(path, manifest.log, watcher)
-    facts = tuple(facts_of(manifest, last, log, log_files(path, manifest.log)))
+    log = whole_training_log(path, manifest.log, watcher)
+    losses, entropies = (log.points, log.entropies) if log else ((), ())
+    facts = tuple(facts_of(manifest, last, losses, log_files(path, manifest.log)))
     record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
-    return write_run_record(folder, record, log)
+    return write_run_record(folder, record, losses, entropies)
 
 
 def write_run_report(folder: Path) -> Path:
@@ -101,6 +102,7 @@ def _files(frames: RunFrames) -> Iterator[tuple[str, str]]:
         *((f"{path.name}/{paths.REPORT}", "the report of this step") for _, path in sorted(frames.folders.items())),
         (paths.RUN_RECORD, "what is known of the run beside its scores"),
         (paths.LOGGED_LOSSES, "the losses as they were read from the training logs"),
+        (paths.LOGGED_ENTROPIES, "the entropies as they were read from the training logs"),
     ]
     return ((name, description) for name, description in files if (frames.folder / name).is_file())
 

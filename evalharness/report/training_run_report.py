@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.card import checkpoint_kind
 from evalharness.report.cause_summary import no_cause
+from evalharness.report.entropy_against_solutions import entropy_against_solutions
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion
 from evalharness.report.numbers import nats, number, relative_change
@@ -14,6 +15,7 @@ from evalharness.report.run_evidence import at_step
 from evalharness.report.sections.agreement_tables import agreement_section
 from evalharness.report.sections.cause_section import cause_section
 from evalharness.report.sections.run_behaviour import other_runs_section, run_behaviour_section
+from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import run_outcome_sections
 from evalharness.report.sections.verdict_lines import BRACKETS, verdict_text
@@ -58,6 +60,9 @@ def _headline(run: Run) -> Iterator[Text]:
     beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
     yield verdict_text(card, card.verdict.upper(), f" at {at_step(run.last_step)}{beside}", ".")
     yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
+    for found in entropy_against_solutions(run.frames):
+        if found.narrows:
+            yield (Strong("Entropy"), f": {narrowing(found)}")
     yield (Strong("Cause"), f": {card.cause.claim if card.cause else no_cause(card)}")
 
 

@@ -13,6 +13,9 @@ nats.
 
 ``losses``: ``step``, ``split`` (train or validation), ``loss_nats``, ``source``, ``epoch``, ``time_s``.
 
+``entropies``: ``step``, ``split``, ``entropy_nats``, ``source``, ``epoch``, ``time_s``: those that training logged, as
+reinforcement learning does.
+
 ``row_losses``: ``step``, ``row``, ``targets``, ``parallel_nats``, ``honest_nats``: the measured losses row by row.
 
 A score whose step is not recorded (the folder ``final``) has the step -1, :data:`~evalharness.records.NO_STEP`. The
@@ -33,6 +36,7 @@ from evalharness.runs.record_rows import (
     read_analyses,
     read_completions,
     read_executions,
+    read_logged_entropies,
     read_logged_losses,
     read_row_losses,
 )
@@ -51,6 +55,7 @@ _COLUMNS = {
         *("passed", "degenerate", "kind", "loop_onset", "entropy_nats", "token_entropy_nats", "parses"),
     ),
     "losses": ("step", "split", "loss_nats", "source", "epoch", "time_s"),
+    "entropies": ("step", "split", "entropy_nats", "source", "epoch", "time_s"),
     "row_losses": ("step", "row", "targets", "parallel_nats", "honest_nats"),
 }
 
@@ -65,6 +70,7 @@ class RunFrames:
     completions: pd.DataFrame
     checkpoints: pd.DataFrame
     losses: pd.DataFrame
+    entropies: pd.DataFrame
     row_losses: pd.DataFrame
 
     def __repr__(self) -> str:
@@ -114,6 +120,7 @@ def load_run(folder: Path | str) -> RunFrames:
     rows: dict[str, list[dict[str, Any]]] = {
         "completions": [row for step, path in folders.items() for row in _completions(step, path)],
         "losses": [asdict(point) for point in read_logged_losses(folder)],
+        "entropies": [asdict(point) for point in read_logged_entropies(folder)],
         "row_losses": [
             {"step": step, **asdict(loss)} for step, path in folders.items() for loss in read_row_losses(path)
         ],

@@ -6,6 +6,7 @@
         report.md  figures/         over all of its steps
         run.json                    what is known of the run beside its scores
         log.jsonl                   the losses that training logged
+        entropy.jsonl               the entropies that training logged, if it did
         step_<N>/  final/           one scored checkpoint; final: its step is not known
             scorecard.json  report.md  figures/  examples.jsonl
             completions/<problems>.<decoding>.jsonl    executions/…    analyses/…
@@ -30,6 +31,7 @@ EXAMPLES = "examples.jsonl"
 ROW_LOSSES = "losses/validation.jsonl"
 RUN_RECORD = "run.json"
 LOGGED_LOSSES = "log.jsonl"
+LOGGED_ENTROPIES = "entropy.jsonl"
 STAMP = ".journal/stamp.json"
 OWNER = ".journal/owner.json"
 LOCK = ".lock"

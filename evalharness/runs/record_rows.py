@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalharness.errors import StoreError
-from evalharness.records import Completion, Execution, LossPoint, Verdict
+from evalharness.records import Completion, EntropyPoint, Execution, LossPoint, Verdict
 from evalharness.runs import paths
 from evalharness.runs.json_values import plain
 
@@ -103,6 +103,11 @@ def read_row_losses(folder: Path) -> list[RowLoss]:
 def read_logged_losses(run: Path) -> list[LossPoint]:
     """The losses that training logged, as a run's report was made of them. Raises :class:`StoreError`."""
     return read_rows(run / paths.LOGGED_LOSSES, _loss_point)
+
+
+def read_logged_entropies(run: Path) -> list[EntropyPoint]:
+    """The entropies that training logged; empty if it logged none. Raises :class:`StoreError`."""
+    return read_rows(run / paths.LOGGED_ENTROPIES, lambda row: EntropyPoint(**row))
 
 
 def completion_from(record: Mapping[str, Any]) -> Completion:

@@ -1,4 +1,4 @@
-"""``run.json`` and ``log.jsonl``: what the report of a whole run holds beside the scores of its steps."""
+"""``run.json``, ``log.jsonl``, ``entropy.jsonl``: what the report of a run holds beside the scores of its steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from evalharness.records import LossPoint
+    from evalharness.records import EntropyPoint, LossPoint
 
 Fact = tuple[str, str, str]
 """Section, name and value: ``("Data", "Train", "2,000 rows (train.jsonl)")``."""
@@ -36,12 +36,17 @@ class RunRecord:
     questions: tuple[tuple[str, str], ...]
 
 
-def write_run_record(run: Path, record: RunRecord, log: Iterable[LossPoint]) -> bool:
-    """Write both files; False if they were there and are the same. Raises :class:`StoreError`."""
+def write_run_record(
+    run: Path, record: RunRecord, log: Iterable[LossPoint], entropies: Iterable[EntropyPoint] = ()
+) -> bool:
+    """Write the files; False if they were there and are the same. Raises :class:`StoreError`."""
     texts = {
         paths.RUN_RECORD: json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n",
         paths.LOGGED_LOSSES: "".join(json_line(plain(point)) for point in log),
     }
+    logged = "".join(json_line(plain(point)) for point in entropies)
+    if logged or (run / paths.LOGGED_ENTROPIES).is_file():
+        texts[paths.LOGGED_ENTROPIES] = logged
     if all(_is_same(run / name, text) for name, text in texts.items()):
         return False
     with RunFolder(run) as folder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from evalharness.records import LossPoint, Split
+from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +31,15 @@ LOSSES: Mapping[Split, tuple[str, ...]] = {
         name for split in _VALIDATION for name in (f"{split}_loss_epoch", f"{split}_loss", f"loss_{split}")
     ),
 }
+ENTROPIES = (
+    # TRL's GRPO and SFT; its PPO, now and before; verl, now and before; OpenRLHF; NeMo RL.
+    *("entropy", "policy_entropy_avg", "ppo_policy_entropy", "ppo_policy_entropy_avg", "policy_entropy"),
+    *("actor_entropy", "actor_entropy_loss", "entropy_loss", "approx_entropy", "entropy_mean", "mean_entropy"),
+    # What `evalharness log --json` prints; and a sum over each completion, which the others are not.
+    *("entropy_nats", "objective_entropy"),
+)
+"""The entropy of the model's predictions on what it wrote in training, the most telling name first."""
+_OF_REWARDS = re.compile(r"^(train_|eval_)?rewards?(_|$)")
 _SPLIT_OF: dict[str, Split] = {name: split for split, names in LOSSES.items() for name in names}
 _OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
 
@@ -47,6 +56,7 @@ class Columns:
     time: str | None
     split: str | None
     losses: tuple[tuple[Split, tuple[str, ...]], ...]
+    entropy: str | None = None
 
 
 def plain_name(name: object) -> str:
@@ -60,8 +70,32 @@ def split_of(name: str) -> Split | None:
     return _SPLIT_OF.get(plain_name(name))
 
 
+def is_entropy(name: str) -> bool:
+    """Whether a metric of this name is the entropy of the model's predictions in training."""
+    return _entropy_name(plain_name(name)) in ENTROPIES
+
+
+def entropy_rank(name: str) -> int:
+    """How telling a name is of the entropy: the less the better."""
+    return ENTROPIES.index(_entropy_name(plain_name(name)))
+
+
+def _entropy_name(plain: str) -> str:
+    """W&B and TensorBoard show what a trainer logs in training below ``train/``."""
+    return plain.removeprefix("train_")
+
+
+def is_of_rewards(key: str) -> bool:
+    """Whether it is logged by training on rewards or preferences, whose ``loss`` is not that of the tokens."""
+    return bool(_OF_REWARDS.match(plain_name(key)))
+
+
 def columns(keys: Iterable[str]) -> Columns | None:
-    """Tell what the keys of a row, or of a table, hold; None where they have no step or no loss."""
+    """Tell what the keys of a row, or of a table, hold; None where they have no step, or neither loss nor entropy.
+
+    A loss beside rewards is none: it is that of a policy or of preferences.
+    """
+    keys = list(keys)
     names: dict[str, str] = {}
     for key in sorted(keys, key=lambda key: str(key).startswith("_")):
         names.setdefault(plain_name(key), key)
@@ -69,11 +103,12 @@ def columns(keys: Iterable[str]) -> Columns | None:
     losses = tuple(
         (split, tuple(names[name] for name in known if name in names))
         for split, known in LOSSES.items()
-        if any(name in names for name in known)
+        if any(name in names for name in known) and not any(map(is_of_rewards, keys))
     )
-    if step is None or not losses:
+    entropy = min(filter(is_entropy, keys), key=entropy_rank, default=None)
+    if step is None or not (losses or entropy):
         return None
-    return Columns(step, _first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS), losses)
+    return Columns(step, _first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS), losses, entropy)
 
 
 def rank(split: Split, name: str) -> int:
@@ -87,19 +122,28 @@ def is_named_validation(key: str) -> bool:
     return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
 
 
-def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LossPoint]:
-    """The losses of one row; none where it has no step."""
+def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LogPoint]:
+    """The entropy and the losses of one row; none where it has no step."""
     step = number(row.get(of.step))
     if step is None or not -NEWEST_S < step < NEWEST_S:
         return
     epoch = number(row.get(of.epoch)) if of.epoch else None
     time_s = seconds(row.get(of.time)) if of.time else None
+    if of.entropy and (entropy := number(row.get(of.entropy))) is not None:
+        yield entropy_point(int(step), entropy, source, epoch, time_s)
     for named, keys in of.losses:
         split = _split_of_row(named, row.get(of.split)) if of.split else named
         for key in keys:
             if split is not None and (loss := number(row.get(key))) is not None:
                 yield LossPoint(int(step), split, loss, source, epoch, time_s)
                 break
+
+
+def entropy_point(
+    step: int, logged: float, source: str, epoch: float | None = None, time_s: float | None = None
+) -> EntropyPoint:
+    """The entropy of a step. Where it is logged as a loss, to be minimised, its sign is the other way round."""
+    return EntropyPoint(step, "train", abs(logged), source, epoch, time_s)
 
 
 def number(value: object) -> float | None:

@@ -12,7 +12,7 @@ from evalharness.training_log.open_log import note_unread
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.records import LossPoint
+    from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "JSONL rows"
@@ -24,7 +24,7 @@ def recognises(head: Sequence[str]) -> bool:
     return any(line.startswith("{") and _row(line) is not None for line in head)
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
+def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; a torn last line, of a log that is being written, is left out."""
     plans: dict[tuple[str, ...], Any] = {}
     source = log.name

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
-from evalharness.records import LossPoint, Split
-from evalharness.training_log.columns import seconds
+from evalharness.records import LogPoint, LossPoint, Split
+from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, seconds
 from evalharness.training_log.open_log import TORN
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ STEP = re.compile(r"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\
 EPOCH = re.compile(r"\bepoch\b['\"]?\s*[:=]?\s*\[?(\d+(?:\.\d+)?)")
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(r"loss\b['\"]?\s*[:=]?\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?![.\d])")
+ENTROPY = re.compile(
+    r"(?<!cross[ -])\b([\w/]*entropy\w*)['\"]?\s*[:=]\s*['\"]?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?=[^\w.])"
+)
+REWARD = re.compile(r"['\"]rewards?[/'\"]")
+"""A key of TRL's rows: the loss beside it is that of a policy or of preferences."""
 JOINTS = "_/.-"
 LONGEST_BEFORE = len("best validation loss")
 SPLITS: dict[str, Split] = {
@@ -39,45 +44,60 @@ def recognises(_head: Sequence[str]) -> bool:
     return True
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
-    """Yield the losses; a line without a step has that of the line before, or 0 where none came yet.
+def read(log: OpenLog) -> Iterator[LogPoint]:
+    """Yield the losses, and the entropy; a line without a step has that of the line before, or 0 where none came yet.
 
     Raises :class:`LogError` where there are several losses and never a step.
     """
     step: int | None = None
     evaluated: int | None = None
-    unplaced: list[LossPoint] = []
-    source = log.name
+    unplaced: list[LogPoint] = []
     for at, line in enumerate(map(str.lower, log.lines()), 1):
         if found := STEP.search(line):
-            if step is None:
-                yield from unplaced
             step = int(found[1].replace(",", ""))
-        losses = list(_losses(line, log)) if "loss" in line else ()
-        if len(losses) > 1:
+        if "loss" not in line and "entropy" not in line:
+            continue
+        logged = list(_logged(line, step or 0, f"{log.name}:{at}", log))
+        splits = [point.split for point in logged if isinstance(point, LossPoint)]
+        if len(splits) > 1:
             evaluated = step
-        elif losses and found and losses[0][0] == "train" and step == evaluated:
+        elif found and splits == ["train"] and step == evaluated:
             # An evaluation of both splits, as nanoGPT's, is over many batches; this line is of one of that step.
             continue
-        for split, loss in losses:
-            epoch = EPOCH.search(line) if "epoch" in line else None
-            time = TIME.match(line)
-            point = LossPoint(
-                step or 0,
-                split,
-                loss,
-                f"{source}:{at}",
-                float(epoch[1]) if epoch else None,
-                seconds(time[1].upper()) if time else None,
-            )
-            if step is None:
-                unplaced.append(point)
-            else:
-                yield point
-    if step is None:
-        if len({point.split for point in unplaced}) < len(unplaced):
-            raise LogError(f"{log.path}: {len(unplaced)} losses, and no line names a step")
-        yield from unplaced
+        if step is None:
+            unplaced += logged
+        else:
+            yield from (*unplaced, *logged)
+            unplaced = []
+    if len({point.split for point in unplaced}) < len(unplaced):
+        raise LogError(f"{log.path}: {len(unplaced)} losses, and no line names a step")
+    yield from unplaced
+
+
+def _logged(line: str, step: int, source: str, log: OpenLog) -> Iterator[LogPoint]:
+    """What one line says."""
+    epoch, time = _epoch(line), _time(line)
+    if "entropy" in line and (entropy := _entropy(line)) is not None:
+        yield entropy_point(step, entropy, source, epoch, time)
+    if not REWARD.search(line):
+        for split, loss in _losses(line, log):
+            yield LossPoint(step, split, loss, source, epoch, time)
+
+
+def _epoch(line: str) -> float | None:
+    found = EPOCH.search(line) if "epoch" in line else None
+    return float(found[1]) if found else None
+
+
+def _time(line: str) -> float | None:
+    found = TIME.match(line)
+    return seconds(found[1].upper()) if found else None
+
+
+def _entropy(line: str) -> float | None:
+    """The most telling entropy of a line."""
+    found = {name: float(value) for name, value in ENTROPY.findall(line) if is_entropy(name)}
+    return found[min(found, key=entropy_rank)] if found else None
 
 
 def _losses(line: str, log: OpenLog) -> Iterator[tuple[Split, float]]:

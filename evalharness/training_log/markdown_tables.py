@@ -11,7 +11,7 @@ from evalharness.training_log.open_log import note_unread
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.records import LossPoint
+    from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "Markdown table"
@@ -27,7 +27,7 @@ def recognises(head: Sequence[str]) -> bool:
     return any("|" in line and RULE.fullmatch(line) for line in head)
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
+def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses of every table that has steps; a dash in a cell is no loss."""
     header: list[str] = []
     of: Columns | None = None

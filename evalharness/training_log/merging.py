@@ -5,32 +5,34 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.records import LossPoint, Split
+    from evalharness.records import EntropyPoint, LossPoint, Split
 
+Point = TypeVar("Point", "LossPoint", "EntropyPoint")
+"""Whatever is logged of a split at a step."""
 _PLACE = attrgetter("step", "split")
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _Stretch(Generic[Point]):
     """What was logged without the steps going backwards. ``last`` is the last step of each split."""
 
     first: int
-    points: list[LossPoint] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
     last: dict[Split, int] = field(default_factory=dict)
 
-    def add(self, point: LossPoint) -> None:
+    def add(self, point: Point) -> None:
         self.first = min(self.first, point.step)
         self.points.append(point)
         self.last[point.split] = point.step
 
 
-def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[str]]:
-    """Return the losses of all logs by step, one a step and split, and notes on what was resolved.
+def merge(logs: Sequence[Sequence[Point]]) -> tuple[list[Point], list[str]]:
+    """Return the losses, or entropies, of all logs by step, one a step and split, and notes on what was resolved.
 
     Where the steps of a split go backwards, and where a file begins, a stretch begins: a restart. It repeats the steps
     from its first to its last of each split, and what earlier stretches have there is left out; what they have beyond
@@ -41,11 +43,11 @@ def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[st
     if len(logs) == 1 and _is_in_order(logs[0]):
         return list(logs[0]), notes
     stretches = [stretch for log in _in_order(logs) for stretch in _stretches(log, notes)]
-    chosen: dict[tuple[int, Split], LossPoint] = {}
+    chosen: dict[tuple[int, Split], Point] = {}
     repeated: dict[Split, list[tuple[int, int]]] = {"train": [], "validation": []}
     left_out, beyond, earliest = 0, list[int](), None
     for stretch in reversed(stretches):
-        own: dict[tuple[int, Split], LossPoint] = {}
+        own: dict[tuple[int, Split], Point] = {}
         for point in stretch.points:
             if any(low <= point.step <= high for low, high in repeated[point.split]):
                 left_out += 1
@@ -66,7 +68,7 @@ def merge(logs: Sequence[Sequence[LossPoint]]) -> tuple[list[LossPoint], list[st
     return sorted(chosen.values(), key=_PLACE), notes
 
 
-def _is_in_order(log: Sequence[LossPoint]) -> bool:
+def _is_in_order(log: Sequence[Point]) -> bool:
     """Whether each loss comes after the one before it: nothing is to be resolved, nor a million losses looked up."""
     step, split = -math.inf, ""
     for point in log:
@@ -76,7 +78,7 @@ def _is_in_order(log: Sequence[LossPoint]) -> bool:
     return True
 
 
-def _in_order(logs: Sequence[Sequence[LossPoint]]) -> Sequence[Sequence[LossPoint]]:
+def _in_order(logs: Sequence[Sequence[Point]]) -> Sequence[Sequence[Point]]:
     begun = [next((point.time_s for point in log if point.time_s is not None), None) for log in logs]
     times = [time for time in begun if time is not None]
     if len(times) < len(logs):
@@ -84,16 +86,16 @@ def _in_order(logs: Sequence[Sequence[LossPoint]]) -> Sequence[Sequence[LossPoin
     return [log for _, log in sorted(zip(times, logs, strict=True), key=lambda pair: pair[0])]
 
 
-def _stretches(log: Sequence[LossPoint], notes: list[str]) -> Iterator[_Stretch]:
+def _stretches(log: Sequence[Point], notes: list[str]) -> Iterator[_Stretch[Point]]:
     if not log:
         return
-    stretch, backwards = _Stretch(log[0].step), list[str]()
+    stretch, backwards = _Stretch[Point](log[0].step), list[str]()
     for point in log:
         last = stretch.last.get(point.split)
         if last is not None and point.step < last:
             backwards.append(f"from {last:,} to {point.step:,} at {point.source}")
             yield stretch
-            stretch = _Stretch(point.step)
+            stretch = _Stretch[Point](point.step)
         stretch.add(point)
     if backwards:
         times = "once" if len(backwards) == 1 else f"{len(backwards):,} times, first"

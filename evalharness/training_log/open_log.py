@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from evalharness.errors import LogError
-from evalharness.training_log.columns import is_named_validation
+from evalharness.training_log.columns import is_named_validation, is_of_rewards, split_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,6 +67,13 @@ TORN = "the last line has no end, so its last number may be cut off: left out"
 
 
 def note_unread(log: OpenLog, keys: Iterable[str]) -> None:
-    """Note losses that are of a validation set by name: there may be several, and none is *the* validation loss."""
-    if unread := sorted(filter(is_named_validation, set(keys))):
+    """Note losses that are not read.
+
+    Of validation sets by name there may be several, and none is *the* validation loss. Beside rewards stands the loss
+    of a policy or of preferences.
+    """
+    names = set(keys)
+    if unread := sorted(filter(is_named_validation, names)):
         log.notes.append(f"losses of validation sets by name are not read: {', '.join(unread)}")
+    if any(map(is_of_rewards, names)) and (unread := sorted(filter(split_of, names))):
+        log.notes.append(f"losses beside rewards are not read, they are not those of the tokens: {', '.join(unread)}")

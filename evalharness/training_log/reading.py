@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from evalharness.errors import ExtensionError, LogError
 from evalharness.extensions import extensions, own_modules
+from evalharness.records import EntropyPoint, LossPoint
 from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.records import LossPoint
+    from evalharness.records import LogPoint
 
 
 class Reader(Protocol):
@@ -36,8 +37,8 @@ class Reader(Protocol):
     def recognises(self, head: Sequence[str], /) -> bool:
         """Whether a log whose first lines are ``head`` may be of this form."""
 
-    def read(self, log: OpenLog, /) -> Iterator[LossPoint]:
-        """Yield its losses in its order."""
+    def read(self, log: OpenLog, /) -> Iterator[LogPoint]:
+        """Yield its losses, and the entropy if it has some, in its order."""
 
 
 @cache
@@ -50,17 +51,18 @@ def readers() -> Mapping[str, Reader]:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One log as it was read: its losses in its order, and its form."""
+    """One log as it was read: its losses and entropies in its order, and its form."""
 
     path: Path
     form: str
     points: tuple[LossPoint, ...]
     notes: tuple[str, ...]
+    entropies: tuple[EntropyPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingLog:
-    """The losses of a run, from one file or several: by step, one a step and split.
+    """The losses of a run, from one file or several: by step, one a step and split; the entropies likewise.
 
     ``notes`` has a line for each thing that a user has to know: restarts, losses that are no numbers, what is left out.
     """
@@ -68,6 +70,7 @@ class TrainingLog:
     points: tuple[LossPoint, ...]
     files: tuple[LogFile, ...]
     notes: tuple[str, ...]
+    entropies: tuple[EntropyPoint, ...] = ()
 
 
 def read_log(path: Path) -> list[LossPoint]:
@@ -118,7 +121,7 @@ def _read(path: Path) -> LogFile:
         except ExtensionError as error:
             faults.append(str(error))
             continue
-        if found.points:
+        if found.points or found.entropies:
             return replace(found, notes=(*faults, *found.notes))
     others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"
     raise LogError("; ".join((f"{path}: no losses found in it, read as {', '.join(forms)}{others}", *faults)))
@@ -148,7 +151,10 @@ def _recognised(path: Path, faults: list[str]) -> list[str]:
 def _read_as(form: str, path: Path) -> LogFile:
     log = OpenLog(path)
     with _no_collection():
-        return LogFile(path, form, tuple(readers()[form].read(log)), tuple(log.notes))
+        points = list(readers()[form].read(log))
+        losses = tuple(point for point in points if isinstance(point, LossPoint))
+        entropies = tuple(point for point in points if isinstance(point, EntropyPoint))
+        return LogFile(path, form, losses, tuple(log.notes), entropies)
 
 
 @contextmanager
@@ -165,8 +171,10 @@ def _no_collection() -> Iterator[None]:
 
 def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
     points, merged = merge([file.points for file in files])
+    # What they say of restarts is said of the losses.
+    entropies, _ = merge([file.entropies for file in files])
     own = (f"{file.path.name}: {note}" for file in files for note in file.notes)
-    return TrainingLog(tuple(points), tuple(files), (*faults, *own, *merged, *_not_finite(points)))
+    return TrainingLog(tuple(points), tuple(files), (*faults, *own, *merged, *_not_finite(points)), tuple(entropies))
 
 
 def _not_finite(points: Sequence[LossPoint]) -> Iterator[str]:

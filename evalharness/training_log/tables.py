@@ -28,7 +28,7 @@ from evalharness.training_log.open_log import TORN, note_unread
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from evalharness.records import LossPoint, Split
+    from evalharness.records import LogPoint, Split
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "CSV"
@@ -44,7 +44,7 @@ def recognises(head: Sequence[str]) -> bool:
     return columns(names) is not None or (VALUE in names and not names.isdisjoint(STEPS))
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
+def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; cells may be empty, and a last cell that may be cut off is left out."""
     lines, source = _whole(log), log.name
     above, first = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (1, ""))

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import LogError
-from evalharness.records import LossPoint
-from evalharness.training_log.columns import EPOCHS, LOSSES, plain_name, rank, split_of
+from evalharness.records import LogPoint, LossPoint
+from evalharness.training_log.columns import (
+    EPOCHS,
+    LOSSES,
+    entropy_point,
+    entropy_rank,
+    is_entropy,
+    is_of_rewards,
+    plain_name,
+    rank,
+    split_of,
+)
 from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
@@ -34,29 +45,38 @@ def can_read() -> bool:
     return importlib.util.find_spec("tensorboard") is not None
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
-    """Yield the scalars that are losses, ``simple_value`` or tensors, with the epoch that is logged at the same step.
+def read(log: OpenLog) -> Iterator[LogPoint]:
+    """Yield the scalars that are losses or an entropy, with the epoch that is logged at the same step.
 
-    Of several tags for one split the most telling is read, as of several columns. Reading ends at a record that is not
-    whole, as TensorBoard's does; the note says how much comes after it. Raises :class:`LogError` where TensorBoard is
-    not installed, or the file not there.
+    They may be ``simple_value`` or tensors. Of several tags for one split the most telling is read, as of several
+    columns. Reading ends at a record that is not whole, as TensorBoard's does; the note says how much comes after it.
+    Raises :class:`LogError` where TensorBoard is not installed, or the file not there.
     """
     epochs: dict[int, float] = {}
-    found: list[tuple[str, LossPoint]] = []
+    found: list[tuple[str, LogPoint]] = []
     tags: set[str] = set()
     for event in _events(log):
         for value in event.summary.value:
             tags.add(value.tag)
+            source = f"{log.name}:{value.tag}"
             if plain_name(value.tag) in EPOCHS:
                 epochs[event.step] = _scalar(value)
             elif split := split_of(value.tag):
-                source = f"{log.name}:{value.tag}"
                 found.append((value.tag, LossPoint(event.step, split, _scalar(value), source, None, event.wall_time)))
+            elif is_entropy(value.tag):
+                entropy = entropy_point(event.step, _scalar(value), source, None, event.wall_time)
+                found.append((value.tag, entropy))
     note_unread(log, tags)
-    told = {split: min(tags, key=partial(rank, split)) for split in LOSSES} if tags else {}
-    for tag, p in found:
-        if tag == told[p.split]:
-            yield LossPoint(p.step, p.split, p.loss_nats, p.source, epochs.get(p.step), p.time_s)
+    told = set(_most_telling(tags))
+    yield from (replace(point, epoch=epochs.get(point.step)) for tag, point in found if tag in told)
+
+
+def _most_telling(tags: set[str]) -> Iterator[str]:
+    """The tag of each split's loss, and of the entropy. A loss beside rewards is that of a policy or of preferences."""
+    yield from sorted(filter(is_entropy, tags), key=entropy_rank)[:1]
+    if not any(map(is_of_rewards, tags)):
+        for split in LOSSES:
+            yield from sorted((tag for tag in tags if split_of(tag) == split), key=partial(rank, split))[:1]
 
 
 def _events(log: OpenLog) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from evalharness.training_log.open_log import note_unread
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.records import LossPoint
+    from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "trainer_state.json"
@@ -25,7 +25,7 @@ def recognises(head: Sequence[str]) -> bool:
     return bool(head) and head[0].startswith("{") and any('"log_history"' in line for line in head)
 
 
-def read(log: OpenLog) -> Iterator[LossPoint]:
+def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses of ``log_history``; the closing row's ``train_loss`` is the mean of the run and no point."""
     try:
         history = json.loads("".join(log.lines()))["log_history"]

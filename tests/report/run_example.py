@@ -32,8 +32,8 @@ def completion(step: int, kind: str | None = None, *, decoding: str = "sampled",
     }  # fmt: skip
 
 
-def frames(cards: dict[int, Scorecard], completions=(), losses=(), row_losses=()) -> RunFrames:
-    rows = {"completions": completions, "losses": losses, "row_losses": row_losses}
+def frames(cards: dict[int, Scorecard], completions=(), losses=(), row_losses=(), entropies=()) -> RunFrames:
+    rows = {"completions": completions, "losses": losses, "row_losses": row_losses, "entropies": entropies}
     made = {name: pd.DataFrame(list(found), columns=list(_COLUMNS[name])) for name, found in rows.items()}
     return RunFrames(
         folder=Path("reports/theirs"),

@@ -10,7 +10,7 @@ import pytest
 
 from evalharness.degeneration import analyse
 from evalharness.errors import StoreError
-from evalharness.records import Completion, Execution, LossPoint, Verdict
+from evalharness.records import Completion, EntropyPoint, Execution, LossPoint, Verdict
 from evalharness.runs import paths
 from evalharness.runs import record_rows as rows
 from evalharness.runs.folder import RunFolder
@@ -88,6 +88,17 @@ def test_a_logged_loss_that_is_not_finite_comes_back_as_nan(tmp_path):
     assert math.isnan(other.loss_nats)
     assert asdict(other) | {"loss_nats": None} == asdict(log[1]) | {"loss_nats": None}
     assert not write_run_record(tmp_path, record, log), "the same again"
+
+
+def test_logged_entropies_come_back_and_a_run_without_any_has_no_file_of_them(tmp_path):
+    record = RunRecord("tuned", "runs/tuned", (), (), ())
+    entropies = [EntropyPoint(1, "train", 0.75, "train.log:1", 0.5, 9.0)]
+    assert write_run_record(tmp_path, record, [])
+    assert not (tmp_path / "entropy.jsonl").exists()
+    assert write_run_record(tmp_path, record, [], entropies)
+    assert rows.read_logged_entropies(tmp_path) == entropies
+    assert write_run_record(tmp_path, record, []), "those of an older log are not left"
+    assert rows.read_logged_entropies(tmp_path) == []
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"task_id": "own/0"}', "7"])

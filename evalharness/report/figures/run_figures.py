@@ -83,12 +83,13 @@ def _figures(frames: RunFrames) -> Iterator[tuple[str, bytes]]:
 def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
     """Draw the losses (nats) above and the behaviour (%) below over the same steps, measured ones with intervals.
 
-    Without any loss there is the lower part alone.
+    The entropy is drawn beside the losses if training logged it. Without either there is the lower part alone.
     """
     frames = frames.numbered()
     losses = not no_losses(frames)
-    with canvas(6.2 if losses else 3.6) as drawn:
-        *above, below = drawn.figure.subplots(1 + losses, 1, sharex=True, squeeze=False)[:, 0]
+    entropy = len(frames.entropies) > 0
+    with canvas(6.2 if losses or entropy else 3.6) as drawn:
+        *above, below = drawn.figure.subplots(1 + (losses or entropy), 1, sharex=True, squeeze=False)[:, 0]
         for axes in above:
             _draw_losses(axes, frames)
         (above or [below])[0].set_title("Loss and behaviour by step" if losses else "Behaviour by step")
@@ -108,7 +109,10 @@ def _draw_losses(axes: Axes, frames: RunFrames) -> None:
     wide = {"linewidth": 6.0, "alpha": 0.45, "marker": "", "solid_capstyle": "round"}
     _with_bounds(axes, frames.checkpoints, "recomputed_nats", ORANGE, "recomputed", scale=1.0, **wide)
     _with_bounds(axes, frames.checkpoints, "honest_nats", RED, "honest (no future tokens)", scale=1.0, linestyle="--")
-    axes.set_ylabel("loss (nats per token)")
+    entropies = frames.entropies
+    if len(entropies):
+        axes.plot(entropies["step"], entropies["entropy_nats"], ":", color=GREEN, label="entropy, logged", lw=1.5)
+    axes.set_ylabel("loss, entropy (nats per token)" if len(entropies) else "loss (nats per token)")
     axes.set_ylim(bottom=0)
 
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import cause_cell
+from evalharness.report.entropy_against_solutions import entropy_by_step
 from evalharness.report.loss_against_behaviour import decoding_of_kinds
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import BulletList, Heading, Link, Paragraph, Strong, Table
 from evalharness.report.run_evidence import OtherRun, at_step, step_name
 from evalharness.report.sections.completions_section import example_parts
 from evalharness.report.sections.figure_parts import figure
+from evalharness.report.sections.run_entropy import run_entropy_section
 from evalharness.report.sections.run_losses import few
 from evalharness.report.shares import best_pass_at_1, degeneration_interval, kinds_by_count
 from evalharness.runs import paths
@@ -31,6 +33,7 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
     """Yield the table by step, the figures, completions, and what the training data looks like beside them."""
     yield Heading("Actual behaviour")
     yield behaviour_table(run)
+    yield from run_entropy_section(run)
     yield from figure("kinds_by_step", figures)
     yield from figure("entropy_by_step", figures)
     if run.examples:
@@ -57,6 +60,7 @@ def behaviour_table(run: Run) -> Table:
     ]
     decodings = [decoding for decoding in DECODINGS if decoding in run.last.degeneration]
     of_kinds = decoding_of_kinds(run.frames)
+    entropies = entropy_by_step(run.frames)
     rows = []
     for step in few(run.steps):
         card = run.frames.scorecards[step]
@@ -68,11 +72,13 @@ def behaviour_table(run: Run) -> Table:
                 *(_share(card.pass_at_k.get(name, {}).get(decoding, {}).get("1")) for name, decoding in columns),
                 *(_degenerate(card, decoding) for decoding in decodings),
                 kinds_by_count(rate) if rate is not None and rate.kinds else "–",
+                *([nats(entropies[step]) if step in entropies else "–"] if entropies else []),
                 cause_cell(card),
             )
         )
     header = ("Step", "Verdict", *(f"{name}, {decoding}, pass@1" for name, decoding in columns))
-    header += (*(f"Degenerate, {d}" for d in decodings), f"Most frequent kinds, {of_kinds}", "Cause")
+    header += (*(f"Degenerate, {d}" for d in decodings), f"Most frequent kinds, {of_kinds}")
+    header += (*(["Entropy, logged"] if entropies else []), "Cause")
     return Table(header, tuple(rows), frozenset({0, *range(2, 2 + len(columns) + len(decodings))}))
 
 
