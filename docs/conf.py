@@ -23,9 +23,6 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 """Headings can be linked to as on GitHub, ``page.md#a-heading``; a link to one that is not there is an error."""
 
-suppress_warnings = ["myst.header"]
-"""The example reports begin the headings of a model's answers at the fourth level."""
-
 autodoc_mock_imports = list(HEAVY)
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -12,7 +12,7 @@ from evalharness.completion_files import completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.pipeline.assembling import assemble, set_info, versions
 from evalharness.pipeline.judging import judge
-from evalharness.pipeline.judging_files import asked_for, jobs_of, numbered
+from evalharness.pipeline.judging_files import jobs_of, numbered
 from evalharness.pipeline.measuring import behaviour_of
 from evalharness.pipeline.writing import scored_of, write_score
 from evalharness.progress import Silent, Watcher
@@ -76,7 +76,6 @@ def convert(
     completions = tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
     judged = judge(
         jobs,
-        asked_for(jobs),
         watcher or Silent(),
         workers=workers,
         sandbox=sandbox,

@@ -53,15 +53,15 @@ class Judged:
 
 def judge(
     jobs: Sequence[Job],
-    problems: Iterable[Problem],
     watcher: Watcher,
     *,
+    problems: Iterable[Problem] | None = None,
     workers: int | None,
     sandbox: SandboxLevel,
     packages: tuple[str, ...],
     journal: Journal | None = None,
 ) -> Judged:
-    """Run all jobs in one sandbox, calibrated by the canonical solutions of ``problems``.
+    """Run all jobs in one sandbox, calibrated by the canonical solutions of ``problems`` (those of the jobs if None).
 
     A program that ``journal`` knows is not run again, and new executions are kept there. Raises SandboxError if
     programs can't be isolated here, StoreError if the journal can't be written.
@@ -69,6 +69,8 @@ def judge(
     from evalharness.problems import yardsticks
     from evalharness.sandbox import YARDSTICKS, Sandbox
 
+    if problems is None:
+        problems = {job.task_id: job.problem for job in jobs}.values()
     with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
         watcher.stage("calibrating", 1)
         calibration = box.calibrate(tuple(problems), yardsticks(YARDSTICKS))
@@ -96,8 +98,8 @@ def judge_completions(
     with folder.journal("executions") as journal:
         judged = judge(
             jobs,
-            problems.values(),
             work.watcher,
+            problems=problems.values(),
             workers=options.workers,
             sandbox=options.sandbox,
             packages=options.packages,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.records import Problem
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
 
@@ -72,7 +71,6 @@ def judge_file(
     jobs = jobs_of(file, written, Tasks(problem_set.problems))
     judged = judge(
         jobs,
-        asked_for(jobs),
         watcher or Silent(),
         workers=workers,
         sandbox=sandbox,
@@ -94,11 +92,6 @@ def judge_file(
 def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list[Job]:
     """A job for each completion, numbered by task: ids of the file may be missing, or stand twice."""
     return numbered(_job(file, completion, tasks) for completion in written)
-
-
-def asked_for(jobs: Iterable[Job]) -> Iterable[Problem]:
-    """The problems that jobs are for, each once."""
-    return {job.task_id: job.problem for job in jobs}.values()
 
 
 def numbered(jobs: Iterable[Job]) -> list[Job]:

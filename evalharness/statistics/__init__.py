@@ -8,7 +8,7 @@ from evalharness.statistics.comparison import (
     has_fallen,
     paired_difference,
 )
-from evalharness.statistics.correlation import Agreement, Correlation, correlate
+from evalharness.statistics.correlation import Agreement, Correlation, NoCorrelation, correlate
 from evalharness.statistics.discordance import Change, Discordance, discordance
 from evalharness.statistics.exact import exact_share, share_over_problems, wilson
 from evalharness.statistics.intervals import pass_at_k_interval, share_interval
@@ -22,6 +22,7 @@ __all__ = [
     "Comparison",
     "Correlation",
     "Discordance",
+    "NoCorrelation",
     "compare_pass_at_k",
     "compare_shares",
     "correlate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,29 @@ _UNDEFINED_ALLOWED = 0.05
 """Where more resamples than these have no correlation at all, the others are no fair picture."""
 
 
+NoCorrelationKind = Literal["too_few_points", "constant_loss", "constant_behaviour", "too_few_problems_differ"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoCorrelation:
+    """Why there is no correlation; ``str()`` of it is a phrase. ``points`` is how many there are, if too few."""
+
+    kind: NoCorrelationKind
+    points: int | None = None
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "too_few_points":
+                counted = f"{self.points} point{'' if self.points == 1 else 's'}"
+                return f"{counted}: a rank correlation needs at least {MIN_POINTS}"
+            case "constant_loss":
+                return "the loss is the same at every point"
+            case "constant_behaviour":
+                return "the behaviour is the same at every point"
+            case "too_few_problems_differ":
+                return "the behaviour differs in too few problems"
+
+
 @dataclass(frozen=True, slots=True)
 class Correlation:
     """A rank correlation over ``points`` steps (or changes between steps), -1 to 1; None with the ``reason`` why not.
@@ -35,7 +58,7 @@ class Correlation:
 
     rho: Interval | None
     points: int
-    reason: str | None = None
+    reason: NoCorrelation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +99,16 @@ def correlate(behaviour: Sequence[Sequence[float]] | Matrix, losses: Sequence[fl
 def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
     points = len(losses)
     if points < MIN_POINTS:
-        of_all = f"{points} point{'' if points == 1 else 's'}"
-        return Correlation(None, points, f"{of_all}: a rank correlation needs at least {MIN_POINTS}")
+        return Correlation(None, points, NoCorrelation("too_few_points", points))
     if np.ptp(losses) == 0:
-        return Correlation(None, points, "the loss is the same at every point")
+        return Correlation(None, points, NoCorrelation("constant_loss"))
     estimate = float(spearman(behaviour.mean(axis=1)[None], losses)[0])
     if np.isnan(estimate):
-        return Correlation(None, points, "the behaviour is the same at every point")
+        return Correlation(None, points, NoCorrelation("constant_behaviour"))
     found = np.concatenate([spearman(means, losses) for means in resampled_means(behaviour, seed)])
     defined = found[~np.isnan(found)]
     if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(found):
-        return Correlation(None, points, "the behaviour differs in too few problems")
+        return Correlation(None, points, NoCorrelation("too_few_problems_differ"))
     return Correlation(percentile_interval(estimate, defined), points)
 
 

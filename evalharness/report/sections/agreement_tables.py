@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from evalharness.report.loss_against_behaviour import Pair, agreements, discordances, no_losses
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalharness.report.parts import Part
     from evalharness.report.run_evidence import Run
-    from evalharness.statistics import Correlation, Discordance
+    from evalharness.statistics import Correlation, Discordance, NoCorrelation
 
 _CORRELATIONS = (
     "Rank correlations over the steps, of the values and of their changes from step to step: -1 if behaviour is better "
@@ -66,14 +67,14 @@ def agreement_notes(pairs: Sequence[Pair]) -> list[str]:
 
     If neither the values nor the changes have one, the reason of the values is given.
     """
-    of_levels: dict[str, list[Pair]] = {}
-    of_changes: dict[str, list[Pair]] = {}
+    of_levels: defaultdict[NoCorrelation | None, list[Pair]] = defaultdict(list)
+    of_changes: defaultdict[NoCorrelation | None, list[Pair]] = defaultdict(list)
     for pair in pairs:
         levels, changes = pair.agreement.levels, pair.agreement.changes
         if levels.rho is None:
-            of_levels.setdefault(levels.reason or "", []).append(pair)
+            of_levels[levels.reason].append(pair)
         elif changes.rho is None:
-            of_changes.setdefault(changes.reason or "", []).append(pair)
+            of_changes[changes.reason].append(pair)
     shown = [pair for pair in pairs if pair.agreement.levels.rho is not None]
     return [
         *(f"{why}: {_named(some, pairs, 'every loss and behaviour')}" for why, some in of_levels.items()),

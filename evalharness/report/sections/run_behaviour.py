@@ -37,6 +37,7 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
     yield from figure("kinds_by_step", figures)
     yield from figure("entropy_by_step", figures)
     if run.examples:
+        yield Heading("Completions", 3)
         folder = run.frames.folders[run.last_step].name
         at = at_step(run.last_step)
         yield Paragraph(
