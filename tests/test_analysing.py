@@ -9,7 +9,7 @@ from small_folder import ROOT
 
 from evalharness.commands.analyse import json_lines, lines
 from evalharness.errors import CompletionFileError
-from evalharness.pipeline.analysing import analyse_files
+from evalharness.pipeline.analysing import analyse_files, worst_first
 from evalharness.problems import load_problems
 
 TOKENIZER = ROOT / "checkpoints/causal/tokenizer.json"
@@ -184,6 +184,27 @@ def test_json_has_a_row_for_each_completion_and_the_summary_last(tmp_path):
     assert rows[1]["unit"] is rows[1]["start_character"] is rows[1]["kind"] is None
     assert (rows[2]["completions"], rows[2]["kinds"], rows[2]["degenerate"]["estimate"]) == (2, {"line": 1}, 0.5)
     assert len(rows) == 3
+
+
+def test_the_ten_that_lose_most_of_their_text_are_listed_and_all_where_that_is_asked_for(tmp_path):
+    answer = "    return sorted(set(a) | set(b))\n"
+    texts = {
+        "part": "".join(f"    {word} = {word}_of(a)\n" for word in ("mean", "size", "rest", "total")) + LOOP,
+        "after": answer + "\n" * 3000,
+        "short": "    x = 1\n" * 40,
+        **{f"long {number}": LOOP for number in range(8)},
+        "sound": SOUND,
+    }
+    result = analyse_files([write(tmp_path, [{"id": name, "text": text} for name, text in texts.items()])])
+    order = [completion.task_id for _, completion in worst_first(result.files)]
+    assert order == [*(f"long {number}" for number in range(8)), "short", "part", "after"]
+    listed = list(lines(result))
+    assert [line.split(" (completion")[0] for line in listed[:10]] == order[:10]
+    assert "11" in listed[10]
+    assert "--all" in listed[10]
+    assert len(listed) == 12
+    assert len(list(lines(result, at_most=None))) == 12, "eleven completions and the summary"
+    assert len(list(json_lines(result))) == len(texts) + 1
 
 
 def test_several_files_have_a_summary_each_and_one_over_all(tmp_path, golden_text):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from evalharness.pipeline.analysing import Analysed, AnalysedFiles, Summary
 
 
+WORST = 10
+"""At most this many degenerate completions are listed unless all are asked for: a screen holds them and the summary."""
+
+
 @click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
@@ -27,9 +31,15 @@ if TYPE_CHECKING:
 @click.option(
     "--problems", type=Names(), help="Where to find the prompts, by task id: humaneval, warmup, mbpp or paths."
 )
+@click.option("--all", "whole", is_flag=True, help=f"List every degenerate completion, not only the {WORST} worst.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per completion, and a summary last.")
 def analyse(
-    files: tuple[Path, ...], key: str | None, tokenizer: Path | None, problems: tuple[str, ...] | None, as_json: bool
+    files: tuple[Path, ...],
+    key: str | None,
+    tokenizer: Path | None,
+    problems: tuple[str, ...] | None,
+    whole: bool,
+    as_json: bool,
 ) -> None:
     """Find loops and other degeneration in completions from any tool.
 
@@ -38,8 +48,13 @@ def analyse(
     output, generated, text or --key works, each also as .gz, and so does the folder of a run. Only what the model wrote
     is measured: if a text begins with its prompt and the prompt is known, the prompt is cut off.
 
+    The ten worst completions are listed, then a summary. Worst are those that lose the largest share of their text to a
+    loop, or all of it to an echo or gibberish; of equal shares the longest loop. Loops after a finished answer come
+    last.
+
     \b
     evalharness analyse samples.jsonl
+    evalharness analyse samples.jsonl --all
     evalharness analyse reports/causal/step_1000 --tokenizer checkpoints/causal/tokenizer.json
     evalharness analyse generations_mbpp.json samples.jsonl --problems mbpp --json
     """
@@ -47,7 +62,7 @@ def analyse(
 
     with watcher() as watching:
         result = analyse_files(files, key=key, tokenizer=tokenizer, problems=problems or (), watcher=watching)
-    for line in json_lines(result) if as_json else lines(result):
+    for line in json_lines(result) if as_json else lines(result, at_most=None if whole else WORST):
         click.echo(line)
     result.raise_faults()
 
@@ -66,18 +81,22 @@ def json_lines(result: AnalysedFiles) -> Iterator[str]:
     yield json.dumps({**_summary_dict(result.overall), "files": summaries, "faults": list(result.faults)})
 
 
-def lines(result: AnalysedFiles) -> Iterator[str]:
-    """A line for each degenerate completion, then one for each file, and last the share over all files."""
-    from evalharness.pipeline.analysing import listed_forms
+def lines(result: AnalysedFiles, at_most: int | None = WORST) -> Iterator[str]:
+    """A line for each degenerate completion, the worst first, then one for each file, and last the share over all.
+
+    At most ``at_most`` completions; None: all.
+    """
+    from evalharness.pipeline.analysing import listed_forms, worst_first
 
     several = _are_several(result)
-    for file in result.files:
+    worst = worst_first(result.files)
+    for file, found in worst[:at_most]:
         name = f"{file.file}: " if several else ""
-        for found in file.completions:
-            if found.degeneration.degenerate:
-                place = f"{name}{found.task_id} (completion {found.completion_id})"
-                yield _printable(f"{place}: {found.degeneration.evidence}")
-        summary = f"{name}{_summary_text(file.summary)}"
+        yield _printable(f"{name}{found.task_id} (completion {found.completion_id}): {found.degeneration.evidence}")
+    if at_most is not None and len(worst) > at_most:
+        yield f"the {at_most} worst of {len(worst):,} degenerate completions; --all lists every one"
+    for file in result.files:
+        summary = f"{f'{file.file}: ' if several else ''}{_summary_text(file.summary)}"
         yield _printable("; ".join((summary, f"read as {listed_forms(file.forms)}", *file.notes)))
     if several:
         yield f"all files: {_summary_text(result.overall)}"

@@ -35,11 +35,12 @@ ROWS = 40
 @click.option("--all", "whole", is_flag=True, help="Show every step, even of a long log.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per loss.")
 def log(files: tuple[Path, ...], whole: bool, as_json: bool) -> None:
-    """Show the losses in a training log, and the entropy if it has one.
+    """Show the losses in a training log.
 
     FILE is the output of a training loop, JSONL, a trainer_state.json, a CSV of Lightning, W&B, MLflow or TensorBoard,
     a metric file of MLflow, a document with a table of losses, an event file of TensorBoard, or a folder with logs
     under their usual names. Several files are one run that was restarted: of a step logged twice, the later counts.
+    If training logged an entropy, it has a column of its own.
 
     \b
     evalharness log checkpoints/causal/train.log

@@ -108,6 +108,23 @@ def analyse_files(
     return AnalysedFiles(tuple(analysed), tuple(faults), _summary([c for file in analysed for c in file.completions]))
 
 
+def worst_first(files: Sequence[AnalysedFile]) -> list[tuple[AnalysedFile, Analysed]]:
+    """The degenerate completions of all files, those first that lose the largest share of their text.
+
+    Without a loop (an echo, gibberish) all of the text is lost. Of equal shares the longest loop comes first. Loops
+    after a finished answer come last: the answer is not lost.
+    """
+    found = ((file, completion) for file in files for completion in file.completions)
+    return sorted((item for item in found if item[1].degeneration.degenerate), key=lambda item: _loss_of(item[1]))
+
+
+def _loss_of(completion: Analysed) -> tuple[bool, float, int]:
+    """What sorts completions by how much of them is lost, the worst first."""
+    found, loop = completion.degeneration, completion.degeneration.loop
+    characters = loop.end_character - loop.start_character if loop else 0
+    return found.after_answer is True, -(1.0 if found.share is None else found.share), -characters
+
+
 def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) -> AnalysedFile:
     from evalharness.degeneration import analyse_all
 
