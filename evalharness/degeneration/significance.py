@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 MIN_COPIES = 4
 """Serving engines stop a periodic tail at three or four copies; three of a kind are common in code."""
 
-FEW_COPIES, LONG_COPY = 3, 150
-"""Copies of a unit of at least so many characters that are a loop if they are ``DOMINANT_SHARE`` of the text: code says
-the same paragraph twice, not three times."""
+FEW_COPIES, LONG_COPY, FEW_SHARE = 3, 150, 0.67
+"""Copies of a unit of at least so many characters that are a loop if they are this share of the text. Three equal
+branches were half of a sound answer."""
 
 MIN_TOKENS = 48
 """What serving engines ask of a periodic tail. Also the least number of elements that is searched for at all."""
@@ -230,7 +230,7 @@ def counts(
     ``MIN_SHARE_ENDED`` of the completion. And it is no content: no rule, no alignment, and no literal that ended and
     parses.
     """
-    if loop.copies < MIN_COPIES and not (loop.period >= LONG_COPY and loop.share >= DOMINANT_SHARE):
+    if loop.copies < MIN_COPIES and not (loop.period >= LONG_COPY and loop.share >= FEW_SHARE):
         return False
     cut = ran_to_limit(loop.ran_to_end, stop_reason)
     is_long = loop.length >= _long(loop, text, token_ids)
