@@ -38,7 +38,7 @@ ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"
 """The reasons of completions that the model ended."""
 Severity = Literal["cause", "contributing", "note"]
 Split = Literal["train", "validation"]
-CheckpointVerdict = Literal["healthy", "degenerating", "collapsed"]
+CheckpointVerdict = Literal["healthy", "degenerating", "collapsed", "not_judged"]
 IsolationLevel = Literal["A", "B", "C", "D"]
 """How programs are isolated, from the strongest level to none."""
 NotTestableKind = Literal[
@@ -413,7 +413,8 @@ class DegenerationRate:
 
     ``shares`` are of all completions that were begun: ``ended_by_itself`` (an end token or a stop sequence),
     ``parses`` and ``parses_with_prompt`` (as Python), ``loop_ran_to_limit``, ``loop_after_answer`` (after a finished
-    answer, instead of in its place). ``mutual_information`` is None where problems have fewer than two completions.
+    answer, instead of in its place), ``degenerate_without_answer`` (degenerate in any other way: the verdict rests on
+    these). ``mutual_information`` is None where problems have fewer than two completions.
     """
 
     rate: float

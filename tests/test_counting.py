@@ -52,8 +52,19 @@ def test_the_share_of_degenerate_completions_leaves_out_what_was_not_begun():
         "parses_with_prompt": 0.0,
         "loop_ran_to_limit": 0.5,
         "loop_after_answer": 0.0,
+        "degenerate_without_answer": 0.5,
     }
     assert found.mutual_information is None
+
+
+def test_a_loop_that_follows_a_finished_answer_is_counted_apart():
+    written = [completion(str(i), "    return a + b\n" + "\n" * 300) for i in range(8)]
+    written += [completion(str(i), "\n" * 300) for i in range(8, 10)]
+    prompt = "def add(a, b):\n"
+    found = counting.degeneration_rate(written, [analyse(c.text, prompt=prompt) for c in written], 0)
+    assert found.rate == 1.0
+    assert found.shares["loop_after_answer"].estimate == 0.8
+    assert found.shares["degenerate_without_answer"].estimate == 0.2
 
 
 def test_several_completions_a_problem_tell_how_far_they_depend_on_it():

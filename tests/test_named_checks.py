@@ -14,6 +14,7 @@ from evalharness.gate.checks import (
     CHECKS,
     LEVEL,
     TOLERANCE,
+    healthy,
     loss_is_honest,
     max_loop_rate,
     min_pass_at_1,
@@ -21,7 +22,7 @@ from evalharness.gate.checks import (
     not_contaminated,
     pass_rate_not_below_baseline,
 )
-from evalharness.records import Finding, Incomplete, NotTestable
+from evalharness.records import Finding, Incomplete, Interval, NotTestable
 from evalharness.statistics import compare_pass_at_k
 
 LEAKY, CAUSAL = example_card("leaky"), example_card("causal")
@@ -42,13 +43,54 @@ def test_a_failed_check_says_why_with_its_numbers(golden_text):
     golden_text(loss_is_honest(LEAKY).reason)
 
 
-def test_a_collapse_that_is_not_ruled_out_does_not_pass():
-    sampled = replace(CAUSAL.degeneration["sampled"], rate=0.0, low=0.0, high=0.3)
-    few = replace(CAUSAL, degeneration={**CAUSAL.degeneration, "sampled": sampled})
-    assert no_mode_collapse(few).outcome == "not_evaluated"
-    greedy_alone = replace(CAUSAL, degeneration={"greedy": CAUSAL.degeneration["greedy"]})
-    assert no_mode_collapse(greedy_alone).outcome == "not_evaluated"
-    assert no_mode_collapse(replace(CAUSAL, degeneration={})).outcome == "not_evaluated"
+def with_shares(verdict="healthy", **shares):
+    """The causal checkpoint's card with other shares of degenerate completions, ``(low, high)`` by decoding."""
+    rates = {
+        name: replace(CAUSAL.degeneration[name], rate=low, low=low, high=high) for name, (low, high) in shares.items()
+    }
+    return replace(CAUSAL, verdict=verdict, degeneration=rates)
+
+
+FEW, ENOUGH, MOST = (0.0, 0.3), (0.0, 0.1), (0.9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("card", "collapse", "health"),
+    [
+        (with_shares(greedy=ENOUGH, sampled=ENOUGH), "passed", "passed"),
+        (with_shares(greedy=ENOUGH), "passed", "passed"),
+        (with_shares("not_judged", greedy=ENOUGH, sampled=FEW), "not_evaluated", "not_evaluated"),
+        (with_shares(greedy=ENOUGH, sampled=FEW), "not_evaluated", "not_evaluated"),  # as earlier versions wrote it
+        (with_shares("not_judged", greedy=FEW), "not_evaluated", "not_evaluated"),
+        (with_shares("not_judged"), "not_evaluated", "not_evaluated"),
+        (with_shares("degenerating", greedy=MOST), "failed", "failed"),
+        (with_shares("degenerating", greedy=MOST, sampled=FEW), "failed", "failed"),
+        (with_shares("degenerating", greedy=MOST, sampled=ENOUGH), "passed", "failed"),
+        (with_shares("degenerating", sampled=(0.06, 0.25)), "not_evaluated", "failed"),
+        (with_shares("degenerating", sampled=(0.06, 0.15)), "passed", "failed"),
+        (with_shares("collapsed", greedy=ENOUGH, sampled=MOST), "failed", "failed"),
+    ],
+)
+def test_a_collapse_must_be_ruled_out_and_health_is_the_verdict(card, collapse, health):
+    assert (no_mode_collapse(card).outcome, healthy(card).outcome) == (collapse, health)
+
+
+def test_loops_after_a_finished_answer_do_not_speak_for_a_collapse():
+    few = Interval(0.0, 0.0, 0.02)
+    shares = {"loop_after_answer": Interval(0.9, 0.8, 0.95), "degenerate_without_answer": few}
+    runs_on = replace(CAUSAL.degeneration["sampled"], rate=0.9, low=0.8, high=0.95, shares=shares)
+    card = replace(CAUSAL, degeneration={"sampled": runs_on})
+    assert (no_mode_collapse(card).outcome, healthy(card).outcome) == ("passed", "passed")
+    assert max_loop_rate(card, 0.5).outcome == "failed"
+
+
+def test_the_greedy_completions_have_a_limit_of_their_own():
+    card = with_shares(greedy=(0.3, 0.4), sampled=ENOUGH)
+    found = max_loop_rate(card, 0.2, decoding="greedy")
+    assert (found.name, found.outcome) == ("max_greedy_loop_rate", "failed")
+    assert max_loop_rate(card, 0.35, decoding="greedy").outcome == "passed"
+    assert max_loop_rate(card, 0.35, "bound", decoding="greedy").outcome == "failed"
+    assert max_loop_rate(with_shares(sampled=ENOUGH), 0.2, decoding="greedy").outcome == "not_evaluated"
 
 
 def test_a_loss_is_honest_only_where_it_was_recomputed_and_the_attention_was_tested(golden_text):

@@ -58,9 +58,10 @@ def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
 def lines(result: DiagnosisResult) -> Iterator[str]:
     """Yield the whole diagnosis, wrapped for a terminal."""
     from evalharness.report import loss_lines
+    from evalharness.report.shares import verdict_words
 
     judgement = result.judgement
-    yield from _wrapped("behaviour", f"{judgement.verdict}: {judgement.reason}")
+    yield from _wrapped("behaviour", f"{verdict_words(judgement.verdict)}: {judgement.reason}")
     for text in loss_lines(result.loss):
         yield from _wrapped("loss", text)
     yield from outcome_lines(result.diagnosis, result.incomplete)

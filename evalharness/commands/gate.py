@@ -119,8 +119,8 @@ def run_gate(
     options = resolve_gate(required, manifest.gate, environment)
     if not options.asks_for_something and save_baseline is None:
         raise EvalHarnessError(
-            "no checks requested: give --no-collapse, --checks, --min-pass-at-1, --max-loop-rate or --baseline, "
-            "or [gate] in evalharness.toml; --save-baseline writes a baseline"
+            "no checks requested: give --require healthy, --no-collapse, --checks, --min-pass-at-1, --max-loop-rate, "
+            "--max-greedy-loop-rate or --baseline, or [gate] in evalharness.toml; --save-baseline writes a baseline"
         )
     baseline = _baseline(options.baseline, save_baseline, resolve(asked, manifest.score, environment), watcher)
     if baseline is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration.ratios import Ratios
     from evalharness.degeneration.significance import Loop
     from evalharness.degeneration.validity import Validity
-    from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, is_too_early_to_tell
+    from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, counted_share, is_too_early_to_tell
 
 _HOMES = {
     "CompletionText": "evalharness.degeneration.completion_text",
@@ -36,6 +36,7 @@ _HOMES = {
     "analyse": "evalharness.degeneration.analysis",
     "analyse_all": "evalharness.degeneration.analysis",
     "checkpoint_verdict": "evalharness.degeneration.verdict",
+    "counted_share": "evalharness.degeneration.verdict",
     "find_loops": "evalharness.degeneration.loops",
     "find_loops_in": "evalharness.degeneration.loops",
     "is_too_early_to_tell": "evalharness.degeneration.verdict",
@@ -60,6 +61,7 @@ __all__ = [
     "analyse",
     "analyse_all",
     "checkpoint_verdict",
+    "counted_share",
     "find_loops",
     "find_loops_in",
     "is_too_early_to_tell",

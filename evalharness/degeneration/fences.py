@@ -28,3 +28,13 @@ def part_around(text: str, start: int, end: int) -> tuple[int, int]:
         if first <= start and end <= last:
             return first, last
     return 0, len(text)
+
+
+def answer_code(text: str, name: str | None) -> str:
+    """Return the code of a chat answer: of the first fence that defines ``name``, else of the first fence.
+
+    An answer without a fence is code as it is.
+    """
+    blocks = [text[start:end] for start, end in parts(text)[1::2]]
+    defining = [block for block in blocks if name and re.search(rf"\bdef\s+{re.escape(name)}\b", block)]
+    return next(iter([*defining, *blocks]), text)

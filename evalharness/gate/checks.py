@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.verdict import is_too_early_to_tell
+from evalharness.degeneration.verdict import is_collapse_likely, is_collapse_ruled_out, is_too_early_to_tell
 from evalharness.records import Interval
 from evalharness.report.numbers import percent_interval
+from evalharness.report.shares import verdict_words
 from evalharness.settings.gate import LEVEL, TOLERANCE
 from evalharness.statistics import exact_share, has_fallen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from evalharness.records import DegenerationRate, Finding, Incomplete, Scorecard, Stage
+    from evalharness.records import DecodingName, DegenerationRate, Finding, Incomplete, Scorecard, Stage
     from evalharness.settings.gate import JudgeBy
     from evalharness.statistics import Comparison
 
@@ -43,9 +44,24 @@ class CheckResult:
 
 
 def no_mode_collapse(card: Scorecard) -> CheckResult:
-    """The verdict is not "collapsed", and a collapse is ruled out by the interval of the sampled completions."""
-    reason = f"{card.verdict}: {card.verdict_reason}"
-    return _result("no_mode_collapse", card.verdict != "collapsed", reason, untold=is_too_early_to_tell(card))
+    """The verdict is not "collapsed", and a collapse is ruled out by the interval of the sampled completions.
+
+    If nothing was sampled, the greedy ones rule it out. If most of those are degenerate, the check fails unless the
+    sampled ones rule a collapse out.
+    """
+    likely = is_collapse_likely(card)
+    untold = not likely and not is_collapse_ruled_out(card)
+    return _result("no_mode_collapse", not likely, _verdict(card), untold=untold)
+
+
+def healthy(card: Scorecard) -> CheckResult:
+    """The verdict is "healthy"."""
+    untold = is_too_early_to_tell(card)
+    return _result("healthy", card.verdict == "healthy", _verdict(card), untold=untold)
+
+
+def _verdict(card: Scorecard) -> str:
+    return f"{verdict_words(card.verdict)}: {card.verdict_reason}"
 
 
 def loss_is_honest(card: Scorecard) -> CheckResult:
@@ -137,18 +153,24 @@ def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") ->
     return _result("min_pass_at_1", value >= least, reason)
 
 
-def max_loop_rate(card: Scorecard, most: float, judge_by: JudgeBy = "point") -> CheckResult:
-    """The share of sampled completions that are degenerate in any way is at most ``most``: its point, or bound."""
-    rate = card.degeneration.get("sampled")
+def max_loop_rate(
+    card: Scorecard, most: float, judge_by: JudgeBy = "point", decoding: DecodingName = "sampled"
+) -> CheckResult:
+    """The share of completions that are degenerate in any way is at most ``most``: its point, or its upper bound.
+
+    Loops that follow a finished answer count as well.
+    """
+    name = "max_loop_rate" if decoding == "sampled" else "max_greedy_loop_rate"
+    rate = card.degeneration.get(decoding)
     if rate is None:
-        return CheckResult("max_loop_rate", "not_evaluated", "no sampled completion was begun")
+        return CheckResult(name, "not_evaluated", f"no {decoding} completion was begun")
     share = Interval(rate.rate, rate.low, rate.high)
     value = share.estimate if judge_by == "point" else share.high
     reason = (
-        f"{percent_interval(share)} of {rate.completions} sampled completions are degenerate{_kinds(rate)}, "
+        f"{percent_interval(share)} of {rate.completions} {decoding} completions are degenerate{_kinds(rate)}, "
         f"allowed {_whole(most)}{_by(judge_by, 'upper')}"
     )
-    return _result("max_loop_rate", value <= most, reason)
+    return _result(name, value <= most, reason)
 
 
 def _result(name: str, holds: bool, reason: str, *, untold: bool = False) -> CheckResult:

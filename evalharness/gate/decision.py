@@ -11,6 +11,7 @@ from evalharness.gate.checks import (
     BASELINE_CHECK,
     CHECKS,
     CheckResult,
+    healthy,
     max_loop_rate,
     min_pass_at_1,
     pass_rate_not_below_baseline,
@@ -56,10 +57,14 @@ def hold_to(scored: ScoreResult, options: GateOptions, baseline: Baseline | None
     """Run every check that is asked for. Raises :class:`BaselineError` for a baseline that can't be compared."""
     card = scored.scorecard
     results = [run_check(name, scored, options, baseline) for name in options.names]
+    if options.require == "healthy":
+        results.append(healthy(card))
     if options.min_pass_at_1 is not None:
         results.append(min_pass_at_1(card, options.min_pass_at_1, options.judge_by))
     if options.max_loop_rate is not None:
         results.append(max_loop_rate(card, options.max_loop_rate, options.judge_by))
+    if options.max_greedy_loop_rate is not None:
+        results.append(max_loop_rate(card, options.max_greedy_loop_rate, options.judge_by, "greedy"))
     return GateResult(tuple(results), scored)
 
 

@@ -11,7 +11,7 @@ from evalharness.report import render_card
 from evalharness.report.numbers import percent_interval
 from evalharness.report.parts import Heading, Listing, Paragraph, Table, plain_text
 from evalharness.report.printable import visible
-from evalharness.report.shares import caveat
+from evalharness.report.shares import caveat, verdict_words
 from evalharness.report.stored_examples import read_examples
 from evalharness.report.writers import markdown
 from evalharness.runs import paths
@@ -181,7 +181,8 @@ def summary_line(scored: ScoreResult) -> str:
     figures = [f"{name} greedy pass@1 {percent_interval(share)}" for name, share in greedy.items() if share]
     figures += [f"{100 * rate.rate:.1f} % of {name} degenerate" for name, rate in card.degeneration.items()]
     missing = [f"incomplete: {lack}" for lack in card.incomplete[:1]]
-    words = [card.verdict.upper() + caveat(card), *figures, *missing, str(scored.folder / paths.REPORT)]
+    verdict = verdict_words(card.verdict).upper() + caveat(card)
+    words = [verdict, *figures, *missing, str(scored.folder / paths.REPORT)]
     return visible(f"{card.checkpoint.path}: {', '.join(words)}")
 
 

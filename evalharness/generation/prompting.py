@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.models.requests import Request
+from evalharness.models.requests import Request, stop_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,13 +52,15 @@ def requests_for(
 ) -> list[Request]:
     """``completions`` requests for each problem, numbered from 0. Prompts are never stripped or cut.
 
+    In a chat only the end of the turn ends a completion (:func:`evalharness.models.requests.stop_sequences`).
     Without a tokenizer (for a generator that has its own) requests carry the text of the prompt and no ids.
     """
     requests = []
     for problem in problems:
         text = prompting.template.replace("{prompt}", problem.prompt)
         ids = None if tokenizer is None else _prompt_ids(text, tokenizer, prompting)
-        requests += [Request(problem.task_id, i, decoding, ids, problem.stop, text) for i in range(completions)]
+        stop = stop_sequences(problem, prompting.template)
+        requests += [Request(problem.task_id, i, decoding, ids, stop, text) for i in range(completions)]
     return requests
 
 

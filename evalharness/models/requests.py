@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from evalharness.records import Completion, DecodingName
+
+if TYPE_CHECKING:
+    from evalharness.records import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,20 @@ class Request:
     def refused(self, stop_reason: Literal["prompt_too_long", "prompt_not_encodable"]) -> Completion:
         """The record of a completion that was not begun."""
         return Completion(self.task_id, self.completion_id, "", (), stop_reason, self.decoding.name, ())
+
+
+def continues_prompt(template: str) -> bool:
+    """Whether a completion goes on from the end of its prompt under ``template``, as bare code does.
+
+    Else the template puts something after the prompt, such as the head of a chat's answer: the completion is a turn of
+    its own, with prose and fences, and ends with the end of the turn.
+    """
+    return template.rstrip().endswith("{prompt}")
+
+
+def stop_sequences(problem: Problem, template: str) -> tuple[str, ...]:
+    """The stop sequences of a problem under a template: none in a chat.
+
+    They are made for bare code: a line that begins with ``def`` ends that, but begins the code of a chat answer.
+    """
+    return problem.stop if continues_prompt(template) else ()

@@ -74,6 +74,7 @@ SHARES: dict[str, Callable[[Degeneration], bool]] = {
     "parses_with_prompt": lambda analysis: bool(analysis.validity.with_prompt),
     "loop_ran_to_limit": lambda analysis: analysis.ran_to_limit,
     "loop_after_answer": lambda analysis: bool(analysis.after_answer),
+    "degenerate_without_answer": lambda analysis: analysis.degenerate and not analysis.after_answer,
 }
 ABOUT_ENDS = frozenset({"ended_by_itself", "loop_ran_to_limit"})
 """Not known of completions that another tool wrote without saying why they ended."""

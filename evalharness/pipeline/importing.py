@@ -70,10 +70,9 @@ def convert(
         written += found
         jobs += jobs_of(file, found, tasks)
     jobs = numbered(jobs)
-    most = max(Counter(job.task_id for job in jobs).values())
-    decoding: DecodingName = "sampled" if most > 1 or temperature else "greedy"
+    completions = completions_of(jobs, written, temperature)
+    decoding = completions[0].decoding
     group = (problem_set.name, decoding)
-    completions = tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
     judged = judge(
         jobs,
         watcher or Silent(),
@@ -82,9 +81,10 @@ def convert(
         packages=packages,
     )
     behaviour = behaviour_of(
-        {group: completions}, {group: judged.executions}, {group: _analysed(jobs, completions)}, seed=0
+        {group: completions}, {group: judged.executions}, {group: analyses_of(jobs, completions)}, seed=0
     )
     origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
+    most = max(Counter(job.task_id for job in jobs).values())
     samples = most if decoding == "sampled" else 0
     card = assemble(
         origin.checkpoint,
@@ -124,6 +124,15 @@ class _Origin:
         )
 
 
+def completions_of(
+    jobs: Sequence[Job], written: Sequence[FileCompletion], temperature: float | None
+) -> tuple[Completion, ...]:
+    """The completions of files as records; all are greedy or all sampled, as :func:`convert` says."""
+    most = max(Counter(job.task_id for job in jobs).values())
+    decoding: DecodingName = "sampled" if most > 1 or temperature else "greedy"
+    return tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
+
+
 def _completion(job: Job, written: FileCompletion, decoding: DecodingName) -> Completion:
     """The completion alone: a tool that writes whole programs has the prompt before it."""
     text = job.text.removeprefix(job.problem.prompt) if job.whole else job.text
@@ -138,7 +147,8 @@ def _completion(job: Job, written: FileCompletion, decoding: DecodingName) -> Co
     )
 
 
-def _analysed(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[Degeneration, ...]:
+def analyses_of(jobs: Sequence[Job], completions: Sequence[Completion]) -> tuple[Degeneration, ...]:
+    """What is found in each completion, compared with all others."""
     from evalharness.degeneration import CompletionText, analyse_all
 
     return tuple(

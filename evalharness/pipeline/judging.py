@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.degeneration.fences import answer_code
+from evalharness.models.requests import continues_prompt
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
 from evalharness.runs.json_values import plain
@@ -94,7 +96,8 @@ def judge_completions(
     """Judge what a checkpoint wrote and note in ``work`` how; executions are in the order of the completions."""
     problems, options = work.problems, work.options
     begun = [c for members in completions.values() for c in members if c.stop_reason not in NOT_BEGUN]
-    jobs = [_job(problems[completion.task_id], completion) for completion in begun]
+    template = work.checkpoint.prompt_template
+    jobs = [job_of(problems[completion.task_id], completion, template) for completion in begun]
     with folder.journal("executions") as journal:
         judged = judge(
             jobs,
@@ -139,10 +142,18 @@ def _executions(
         yield index, execution
 
 
-def _job(problem: Problem, completion: Completion) -> Job:
+def job_of(problem: Problem, completion: Completion, template: str) -> Job:
+    """The program of a completion that was made under ``template``; of a chat answer it takes the code in its fence."""
     from evalharness.sandbox import Job
 
-    return Job(completion.task_id, completion.completion_id, problem, completion.text)
+    text = completion.text if continues_prompt(template) else _after_prompt(problem, completion.text)
+    return Job(completion.task_id, completion.completion_id, problem, text)
+
+
+def _after_prompt(problem: Problem, answer: str) -> str:
+    """The code of a chat answer, to be put after the prompt, whose function it may define anew."""
+    code = answer_code(answer, problem.entry_point)
+    return code if code[:1].isspace() else f"\n{code}"
 
 
 def _key(box: Sandbox, job: Job, packages: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
-from evalharness.records import ConventionLoss, Incomplete, Interval, Loss
+from evalharness.records import ConventionLoss, Incomplete, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +34,13 @@ def behaviour_of(
     seed: int,
 ) -> Behaviour:
     """The rates of degeneration, by decoding over all problem sets, and the verdict on them."""
-    from evalharness.degeneration import checkpoint_verdict
+    from evalharness.degeneration import checkpoint_verdict, counted_share
 
     rates = _degeneration_rates(completions, analyses, seed)
-    shares = {name: Interval(rate.rate, rate.low, rate.high) for name, rate in rates.items()}
-    judgement = checkpoint_verdict(shares.get("greedy"), shares.get("sampled"))
+    after_answer = {name: rate.shares["loop_after_answer"] for name, rate in rates.items()}
+    judgement = checkpoint_verdict(
+        counted_share(rates.get("greedy")), counted_share(rates.get("sampled")), after_answer
+    )
     return Behaviour(completions, executions, analyses, rates, judgement)
 
 

@@ -21,6 +21,7 @@ from evalharness.report.shares import (
     kinds_by_count,
     not_begun,
     of_all,
+    verdict_words,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ LABEL_WIDTH = 13
 CHAIN = "last_position"
 """The probe that explains why a leaky model writes just this text."""
 MIN_WIDTH, MAX_WIDTH = 72, 100
-VERDICT_STYLES = {"collapsed": "bold white on red", "degenerating": "bold black on yellow", "healthy": "bold green"}
+VERDICT_STYLES = {
+    "collapsed": "bold white on red",
+    "degenerating": "bold black on yellow",
+    "healthy": "bold green",
+    "not_judged": "bold",
+}
 """By verdict, as rich's style."""
 KIND_NAMES = {
     "torch module": "PyTorch module",
@@ -91,7 +97,7 @@ def step_line(card: Scorecard) -> str:
     loss, best = card.loss, best_pass_at_1(card)
     rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
     parts = [
-        f"{card.verdict:<12}",
+        f"{verdict_words(card.verdict):<12}",
         "" if loss.logged_nats is None else f"logged {nats(loss.logged_nats)}",
         "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
         "" if best is None else f"pass@1 {percent(best.estimate)}",
@@ -123,7 +129,7 @@ def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     path = one_line(checkpoint.path)
     yield (("bold", name), ("", size), ("dim", "" if name.startswith(path) else f"  {path}"))
     verdict = scorecard.verdict
-    text = f"{verdict.upper()}{caveat(scorecard)}  {scorecard.verdict_reason}"
+    text = f"{verdict_words(verdict).upper()}{caveat(scorecard)}  {scorecard.verdict_reason}"
     (label, (_, first)), *others = _entry("verdict", text, width)
     yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])
     yield from others

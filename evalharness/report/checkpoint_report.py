@@ -16,6 +16,7 @@ from evalharness.report.sections.pass_rate_tables import pass_rate_section
 from evalharness.report.sections.protocol_table import protocol_section
 from evalharness.report.sections.summary_table import summary_section
 from evalharness.report.sections.verdict_lines import BRACKETS, verdict_lines
+from evalharness.report.shares import verdict_words
 from evalharness.runs import paths
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def checkpoint_document(card: Scorecard, evidence: Evidence, figures: Mapping[st
 
 
 def _parts(card: Scorecard, evidence: Evidence, figures: Mapping[str, bytes]) -> Iterator[Part]:
-    yield Heading(f"{checkpoint_name(card.checkpoint)}: {card.verdict}", 1)
+    yield Heading(f"{checkpoint_name(card.checkpoint)}: {verdict_words(card.verdict)}", 1)
     yield verdict_lines(card)
     yield BRACKETS
     if card.incomplete:

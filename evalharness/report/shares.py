@@ -99,9 +99,17 @@ def kinds_by_count(rate: DegenerationRate) -> str:
     )
 
 
+def verdict_words(verdict: str) -> str:
+    """Return a verdict as it is said: ``"not judged"`` for ``not_judged``."""
+    return verdict.replace("_", " ")
+
+
 def caveat(card: Scorecard) -> str:
-    """Return ``", but only 15 sampled completions"`` if they are too few to rule a collapse out; else nothing."""
-    if not is_too_early_to_tell(card):
+    """Return ``", but only 15 sampled completions"`` for a healthy card with too few to rule a collapse out.
+
+    Only scorecards of earlier versions are so: today such a checkpoint is not judged.
+    """
+    if card.verdict != "healthy" or not is_too_early_to_tell(card):
         return ""
     sampled = card.degeneration.get("sampled")
     if sampled is None:

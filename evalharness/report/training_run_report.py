@@ -19,6 +19,7 @@ from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import run_outcome_sections
 from evalharness.report.sections.verdict_lines import BRACKETS, verdict_text
+from evalharness.report.shares import verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ def run_document(run: Run, figures: Mapping[str, bytes]) -> tuple[Part, ...]:
 
 
 def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
-    yield Heading(f"{run.name}: {run.last.verdict}", 1)
+    yield Heading(f"{run.name}: {verdict_words(run.last.verdict)}", 1)
     yield BulletList(tuple(_headline(run)))
     yield BRACKETS
     if run.failures:
@@ -58,7 +59,7 @@ def _headline(run: Run) -> Iterator[Text]:
     card, verdicts = run.last, [c.verdict for c in run.frames.scorecards.values()]
     same = sum(verdict == card.verdict for verdict in verdicts)
     beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
-    yield verdict_text(card, card.verdict.upper(), f" at {at_step(run.last_step)}{beside}", ".")
+    yield verdict_text(card, verdict_words(card.verdict).upper(), f" at {at_step(run.last_step)}{beside}", ".")
     yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
     for found in entropy_against_solutions(run.frames):
         if found.narrows:

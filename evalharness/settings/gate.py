@@ -54,6 +54,18 @@ class GateOptions:
         metavar="FRACTION",
         help="Fail if a larger fraction of the sampled completions is degenerate (looping, empty or gibberish).",
     )
+    max_greedy_loop_rate: float | None = setting(
+        at_least=0,
+        below=1,
+        places=("command", "environment", "manifest", "python"),
+        metavar="FRACTION",
+        help="The same for the greedy completions; small sound models loop more often when greedy.",
+    )
+    require: Literal["healthy"] | None = setting(
+        places=("command", "environment", "manifest", "python"),
+        metavar="VERDICT",
+        help="Fail unless the verdict is healthy: neither collapsed nor degenerating, with enough completions to tell.",
+    )
     judge_by: JudgeBy = setting(
         "point",
         places=("command", "environment", "manifest", "python"),
@@ -83,7 +95,8 @@ class GateOptions:
     @property
     def asks_for_something(self) -> bool:
         """Whether there is anything that could fail."""
-        return bool(self.names) or self.min_pass_at_1 is not None or self.max_loop_rate is not None
+        wanted = (self.require, self.min_pass_at_1, self.max_loop_rate, self.max_greedy_loop_rate)
+        return bool(self.names) or any(value is not None for value in wanted)
 
 
 class CheckSettings(TypedDict, total=False):

@@ -3,6 +3,8 @@ import pytest
 from evalharness.degeneration import checkpoint_verdict
 from evalharness.records import Interval
 
+GREEDY_ALONE = "small sound models may loop that often when greedy, so sample completions to tell"
+
 
 def share(low: float) -> Interval:
     return Interval(min(1.0, low + 0.02), low, min(1.0, low + 0.05))
@@ -17,10 +19,15 @@ def share(low: float) -> Interval:
         (0.50, 0.05, "healthy"),  # reached is not passed
         (0.51, 0.0, "degenerating"),
         (0.0, 0.06, "degenerating"),
+        (0.0, 0.04, "healthy"),
         (0.0, 0.20, "degenerating"),
         (0.0, 0.21, "collapsed"),
         (None, 0.21, "collapsed"),
-        (None, None, "healthy"),
+        (None, None, "not_judged"),
+        (0.0, None, "healthy"),
+        (0.14, None, "healthy"),
+        (0.16, None, "not_judged"),
+        (0.50, None, "not_judged"),
     ],
 )
 def test_the_lower_bounds_decide(greedy_low, sampled_low, verdict):
@@ -53,8 +60,10 @@ def test_the_lower_bounds_decide(greedy_low, sampled_low, verdict):
         (
             Interval(0.3, 0.1, 0.6),
             None,
-            "greedy completions alone can't show a collapse, because small sound models loop when greedy",
+            "30.0 % of greedy {} [10.0, 60.0]; too few to tell whether it is more than 20 %",
         ),
+        (Interval(0.3, 0.21, 0.4), None, "30.0 % of greedy {} [21.0, 40.0]; " + GREEDY_ALONE),
+        (Interval(0.1, 0.05, 0.2), None, "10.0 % of greedy {} [5.0, 20.0]; less than 20 % (nothing was sampled)"),
         (None, None, "there are no completions to judge"),
     ],
 )
@@ -62,5 +71,14 @@ def test_the_reason_gives_the_share_that_decided_and_the_threshold(greedy, sampl
     assert checkpoint_verdict(greedy, sampled).reason == reason.format("completions are degenerate")
 
 
-def test_a_few_bad_completions_do_not_condemn():
-    assert checkpoint_verdict(None, Interval(0.5, 0.04, 0.96)).verdict == "healthy"
+def test_a_few_completions_neither_condemn_nor_clear():
+    assert checkpoint_verdict(None, Interval(0.5, 0.04, 0.96)).verdict == "not_judged"
+    assert checkpoint_verdict(Interval(0.0, 0.0, 0.02), Interval(0.0, 0.0, 0.21)).verdict == "not_judged"
+    assert checkpoint_verdict(Interval(0.0, 0.0, 0.21), Interval(0.0, 0.0, 0.20)).verdict == "healthy"
+
+
+def test_loops_after_a_finished_answer_are_named_and_do_not_decide():
+    after = {"greedy": Interval(0.0, 0.0, 0.02), "sampled": Interval(0.6, 0.5, 0.7)}
+    found = checkpoint_verdict(None, Interval(0.01, 0.0, 0.03), after)
+    assert found.verdict == "healthy"
+    assert found.reason.endswith("; not counted: 60.0 % of sampled completions loop after a finished answer")

@@ -29,6 +29,7 @@ class Project:
     """A folder as a user has one; ``sound`` and ``collapsed`` are checkpoints in it."""
 
     folder: Path
+    samples: str = SETTINGS["samples"]
 
     @property
     def sound(self) -> Path:
@@ -41,7 +42,8 @@ class Project:
     @property
     def options(self) -> list[str]:
         """For a command that is started in the folder."""
-        return [text for name, value in SETTINGS.items() for text in (f"--{name.replace('_', '-')}", value)]
+        settings = {**SETTINGS, "samples": self.samples}
+        return [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", value)]
 
     @property
     def ini(self) -> str:

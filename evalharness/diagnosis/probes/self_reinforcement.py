@@ -103,8 +103,8 @@ def self_reinforcement(measured: Measured) -> Outcome:
     )
     if not (curve.rises and last.low > reference[-1]):
         return RuledOut(NAME, f"Copies do not make copies likelier than they should: {figures}.", evidence)
-    if subject.verdict is None or subject.verdict == "healthy":
-        how = "not known" if subject.verdict is None else "healthy"
+    if subject.verdict in {None, "healthy", "not_judged"}:
+        how = "healthy" if subject.verdict == "healthy" else "not known"
         return RuledOut(NAME, f"The behaviour is {how}, so nothing has to be explained; {figures}.", evidence)
     if (others := _not_cleared(measured)) is not None:
         return NotTestable(NAME, "undecided", f"{others}, so what remains can't be told; {figures}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration import CompletionText, analyse_all
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.trials.real_inputs import spelled
+from evalharness.models.requests import stop_sequences
 from evalharness.statistics import sign_test, wilson
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ def _written(subject: Subject, problem: Problem, ids: Sequence[int], room: int) 
     """The completion up to its end token or its first stop sequence, as scoring takes it."""
     end = next((i for i, token_id in enumerate(ids) if token_id in subject.end_ids), len(ids))
     text = subject.tokenizer.decode(ids[:end])
-    stops = [place for stop in problem.stop if (place := text.find(stop)) >= 0]
+    sequences = stop_sequences(problem, subject.prompt_template)
+    stops = [place for stop in sequences if (place := text.find(stop)) >= 0]
     if stops:
         return CompletionText(
             text[: min(stops)], None, None, "stop_sequence", problem.prompt, problem.task_id, problem.language

@@ -26,12 +26,14 @@ SHARES = {
     "parses_with_prompt": "parse as Python together with the prompt",
     "loop_ran_to_limit": "were still looping when generation stopped",
     "loop_after_answer": "loop after a finished answer",
+    "degenerate_without_answer": "are degenerate without that: the verdict rests on these",
 }
 """What each share in the record says of its completions, in the order in which reports list them."""
 _THRESHOLDS = (
     "Collapsed: the confidence interval of the sampled share lies above 20 %. Degenerating: it lies above 5 %, or that "
-    "of the greedy share above 50 %. Healthy: neither. With few completions the intervals are wide, and then healthy "
-    "says little. Prompts that could not be given to the model are left out here."
+    "of the greedy share above 50 %. Healthy: neither, and the interval of the sampled share (of the greedy one, if "
+    "nothing was sampled) lies below 20 %. Not judged: too few completions to tell. Loops that follow a finished "
+    "answer are not counted. Prompts that could not be given to the model are left out here."
 )
 _ONSET = (
     "The completions with a loop, greedy and sampled, aligned so that their loops begin at 0. The band holds the "

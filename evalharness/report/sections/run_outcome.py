@@ -54,7 +54,9 @@ def _worked(run: Run) -> Iterator[Text]:
 
 def _failed(run: Run) -> Iterator[Text]:
     card = run.last
-    if card.verdict != "healthy":
+    if card.verdict == "not_judged":
+        yield f"Whether the model degenerates is not judged: {card.verdict_reason}."
+    elif card.verdict != "healthy":
         yield f"The model is {card.verdict}: {card.verdict_reason}."
     unsolved = [
         f"{rate.problems}, {rate.decoding} {percent_interval(rate.share)}"

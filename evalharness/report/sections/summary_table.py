@@ -9,7 +9,7 @@ from evalharness.report.card import checkpoint_kind
 from evalharness.report.numbers import nats, nats_interval, number, percent_interval
 from evalharness.report.parts import BulletList, Code, Heading, Table
 from evalharness.report.sections.verdict_lines import verdict_text
-from evalharness.report.shares import degeneration_interval, pass_rates
+from evalharness.report.shares import degeneration_interval, pass_rates, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,4 +42,4 @@ def _rows(card: Scorecard) -> Iterator[tuple[Text, ...]]:
         if degenerate is not None:
             share = percent_interval(degeneration_interval(degenerate))
             yield f"Degenerate {decoding} completions", share
-    yield "Verdict", verdict_text(card, card.verdict)
+    yield "Verdict", verdict_text(card, verdict_words(card.verdict))

@@ -9,7 +9,7 @@ from evalharness.report.cause_summary import no_cause
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures
 from evalharness.report.numbers import percent_interval
 from evalharness.report.parts import BulletList, Paragraph, Strong
-from evalharness.report.shares import caveat, degeneration_interval, kinds_by_count, pass_rates
+from evalharness.report.shares import caveat, degeneration_interval, kinds_by_count, pass_rates, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def verdict_lines(card: Scorecard) -> BulletList:
     """Return the four lines."""
     return BulletList(
         (
-            verdict_text(card, card.verdict.upper(), end="."),
+            verdict_text(card, verdict_words(card.verdict).upper(), end="."),
             (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
             (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
             _cause(card),
