@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 
@@ -14,7 +16,8 @@ import pytest
 from documentation import PAGES, blocks
 from small_folder import ROOT
 
-EXAMPLES = blocks("python", PAGES[ROOT / "docs" / "extending.md"])
+PAGE = PAGES[ROOT / "docs" / "extending.md"]
+EXAMPLES = blocks("python", PAGE)
 (SETTING,) = (code.partition("\n")[2].rstrip() for code in EXAMPLES if code.startswith("# a field of ScoreOptions"))
 FILES = {code.splitlines()[0].removeprefix("# "): code for code in EXAMPLES if code.startswith("# evalharness/")}
 
@@ -40,9 +43,9 @@ def declare(file: Path, field: str) -> None:
     file.write_text("\n\n\n".join(parts), encoding="utf-8")
 
 
-def python(copy: Path, *arguments: str) -> str:
-    """Run Python with the copy in place of the package, and return what it prints."""
-    environment = {**os.environ, "PYTHONPATH": str(copy)}
+def python(copy: Path, *arguments: str, path: Sequence[Path] = ()) -> str:
+    """Run Python in the copy's folder, with it (or ``path``) in place of the package, and return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path or [copy]))}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=copy, env=environment, text=True, capture_output=True, check=False
     )
@@ -115,3 +118,33 @@ print(probe.run(measured).evidence["copies"])
 
 def test_a_probe_is_one_file_and_is_in_the_catalogue(copy: Path) -> None:
     assert python(copy, "-c", PROBED) == "50\n"
+
+
+LOAD = """
+import json
+from pathlib import Path
+
+from evalharness.extensions import KINDS, extension_named, extensions
+
+found = {group: ([e.name for e in extensions(group).loaded], extensions(group).faults) for group in KINDS}
+checkpoint = extension_named("models", "letters").value.load(Path("m.letters"), step=7, device="cpu", dtype=None)
+print(json.dumps({"found": found, "step": checkpoint.info.step, "scores": checkpoint.model.score([[1, 2, 3]])}))
+"""
+
+
+def test_a_package_with_the_pages_entry_points_and_examples_is_used(tmp_path: Path) -> None:
+    groups = tomllib.loads(next(code for code in blocks("toml", PAGE) if "evalharness.models" in code))
+    points = groups["project"]["entry-points"]
+    info, package = tmp_path / "my_package-1.0.dist-info", tmp_path / "my_package"
+    info.mkdir()
+    package.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    lines = (f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in of.items()) for group, of in points.items())
+    (info / "entry_points.txt").write_text("".join(lines))
+    for code in EXAMPLES:
+        (package / Path(code.splitlines()[0]).name).write_text(code)
+    found = json.loads(python(tmp_path, "-c", LOAD, path=(tmp_path, ROOT)))
+    assert found["found"] == {group.removeprefix("evalharness."): [list(of), []] for group, of in points.items()}
+    assert len(found["found"]) == 5
+    assert found["step"] == 7
+    assert len(found["scores"][0]) == 2
