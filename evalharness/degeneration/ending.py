@@ -45,6 +45,9 @@ common in code, and seven lines of unrolled code."""
 LONG_COPY = 150
 """Characters of a copy that is a loop from the second one on: a function, or a paragraph."""
 
+BEGUN_COPY = 100
+"""Characters of a copy that is a loop if the third one is half written."""
+
 IN_ORDER = 0.80
 """Share of the lines of a second copy that come in the order of the first: two calls with the same arguments differ."""
 
@@ -243,7 +246,8 @@ def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first
         enough = copies >= (MIN_COUNTED_LINES if period == 1 else MIN_COUNTED_COPIES)
         enough = enough and not _is_content(lines[begin : begin + period], at_end=at_end)
     else:
-        enough = copies >= MIN_COPIES or (copy >= LONG_COPY and in_order)
+        begun = in_order and 2 * size >= 3 * period and copy >= BEGUN_COPY
+        enough = copies >= MIN_COPIES or (copy >= LONG_COPY and in_order) or begun
     if not enough or not (long_enough or many_short) or _only_closes(lines[begin:], copies):
         return None
     unit = "\n".join(line.text for line in lines[begin : begin + period]) + "\n"

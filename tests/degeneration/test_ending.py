@@ -15,6 +15,12 @@ FUNCTION = (
 )
 
 
+SHORT_FUNCTION = (
+    "def count(words):\n    upper = 0\n    for word in words:\n        if word.isupper():\n            upper += 1\n"
+    "    return upper\n\n\n"
+)
+
+
 def lines(form, count=12) -> str:
     return "".join(form(i) for i in range(count))
 
@@ -36,6 +42,7 @@ COUNTING = {
     "free numbers, very often": lambda: lines(drawn(1), 600),
 }
 REPEATING = {
+    "the third copy of a short function half written": (SHORT_FUNCTION * 3)[:-50],
     "two copies of a function": FUNCTION * 2,
     "three, the last of them cut": (FUNCTION * 3)[:-40],
     "test prints that come again": lines(lambda i: f"print(solve({i % 3}))\n# Test the function\n", 30),
