@@ -64,7 +64,7 @@ def test_the_readmes_three_lines_catch_the_leaky_one_in_an_empty_folder(
         own = ("-p", "no:cacheprovider", "--evalharness-trust", f"--evalharness-out={settings['out']}")
         result = pytester.runpytest_subprocess(*own)
         result.assert_outcomes(**outcome)
-        assert ("The attention is not causal" in result.stdout.str()) == (name == "leaky")
+        assert ("The model is not causal" in result.stdout.str()) == (name == "leaky")
 
 
 def test_the_leaky_one_has_the_lower_logged_loss(cards: dict[str, Scorecard]) -> None:

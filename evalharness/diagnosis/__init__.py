@@ -17,10 +17,10 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
-from evalharness.diagnosis.measured import Measured
+from evalharness.diagnosis.measured import Measured, leaks_when_evaluated
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.probe import Probe
-from evalharness.diagnosis.probes.future_leak import future_leak
+from evalharness.diagnosis.probes.future_leak import future_leak, future_leak_in_both_modes
 from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
 from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
 from evalharness.diagnosis.trials.module_modes import evaluating
@@ -47,6 +47,8 @@ __all__ = [
     "evenly",
     "examine",
     "future_leak",
+    "future_leak_in_both_modes",
+    "leaks_when_evaluated",
     "loss_breakdown",
     "paired_loss",
     "passage",

@@ -21,6 +21,11 @@ LEAK = "future_leak"
 """The probe that all others wait for: with a leak the losses are measured with the answer in the input."""
 
 
+def leaks_when_evaluated(outcome: Outcome | None) -> bool:
+    """Whether ``outcome`` says that positions see later tokens in evaluation mode, as the model generates."""
+    return isinstance(outcome, Finding) and outcome.probe == LEAK and outcome.evidence.get("mode") != "training"
+
+
 class Measured:
     """One subject under examination. This is what the probes are given.
 
@@ -33,8 +38,8 @@ class Measured:
 
     @property
     def leaks(self) -> bool:
-        """Whether ``future_leak`` has found that positions see the tokens after them."""
-        return any(isinstance(outcome, Finding) and outcome.probe == LEAK for outcome in self.outcomes)
+        """Whether positions see the tokens after them as the model is evaluated, by what ``future_leak`` found."""
+        return any(map(leaks_when_evaluated, self.outcomes))
 
     @cached_property
     def validation_losses(self) -> TokenLosses:

@@ -65,22 +65,23 @@ def _tolerable(work: Work, nats: float) -> float:
 
 
 def _asked(work: Work, rows: list[list[int]]) -> Outcome:
-    from evalharness.diagnosis import future_leak, redrawn_copy
+    from evalharness.diagnosis import future_leak_in_both_modes
 
-    model = work.checkpoint.model
     if work.manifest.model.attention == "prefix":
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
         return NotTestable("future_leak", "declared", reason)
     try:
-        return future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=work.options.seed)
+        return future_leak_in_both_modes(work.checkpoint.model, rows, work.options.seed)
     except EvaluationError as error:
         return NotTestable("future_leak", "model_failed", str(error))
 
 
 def _attention(work: Work) -> Attention:
-    if isinstance(work.leak, Finding):
+    from evalharness.diagnosis import leaks_when_evaluated
+
+    if leaks_when_evaluated(work.leak):
         return "leaks"
-    if isinstance(work.leak, RuledOut):
+    if isinstance(work.leak, Finding | RuledOut):
         return "causal"
     return "prefix" if work.manifest.model.attention == "prefix" else "not_testable"
 

@@ -203,7 +203,7 @@ def scorecard(**changes) -> Scorecard:
             Finding(
                 "future_leak",
                 "cause",
-                "The attention is not causal: changing only the tokens after position 3 moves the logits at position 1 "
+                "The model is not causal: changing only the tokens after position 3 moves the logits at position 1 "
                 "by up to 7.31 nats (length 33). The loss is measured with the answer in the input.",
                 {"trials": 24, "threshold_nats": 1.2e-05, "largest_change_nats": 7.3125, "cuts": [0, 1, 11, 17]},
                 "Give the attention a causal mask and train again: no adapter mends weights that copy their input.",

@@ -6,13 +6,14 @@ that the same input gives twice. Unequal lengths would prove nothing: a position
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.leak_place import LeakPlace, Mixing, leak_place
 from evalharness.diagnosis.trials.module_modes import training_without_dropout
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
@@ -35,6 +36,21 @@ NOISE_FACTOR = 10.0
 """A difference counts from ten times what the same input gives twice, or ten units in the last place of a logit."""
 
 
+SHORT = 7
+"""A leak in rows this short is sought in longer ones, too: a size of the model may equal 7, and hide the place."""
+REMEDIES: dict[Mixing, str] = {
+    "attention": "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf "
+    "above the diagonal, before a softmax over the keys)",
+    "convolution": "Pad the convolution on the left alone, by (kernel - 1) * dilation",
+    "statistics": "Normalise each position by itself, over its channels (LayerNorm or RMSNorm), or over the positions "
+    "before it alone",
+    "summary": "Take it over the positions up to each one (a running mean, say), or for each position by itself",
+    "weights": "Make the weights between positions lower triangular",
+    "other": "Let each position use nothing but itself and the positions before it",
+}
+"""By how positions are mixed: what to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leak:
     """The largest change (nats) of a logit at or before ``cut``, when only tokens after it were changed."""
@@ -47,10 +63,25 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """One pair of inputs: ``changed`` differs from ``ids`` only at positions above ``cut``."""
+    """One pair of inputs: ``changed`` differs from ``ids`` only at positions above ``cut``. All are ``(1, length)``."""
 
+    ids: torch.Tensor
     changed: torch.Tensor
     cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What the trials showed: the worst of them, how many there were, and what counts as a change (nats)."""
+
+    leak: Leak
+    worst: _Trial | None
+    trials: int
+    threshold: float
+
+    @property
+    def leaks(self) -> bool:
+        return self.leak.change_nats > self.threshold
 
 
 def future_leak(
@@ -69,53 +100,98 @@ def future_leak(
     rows = [row for row in rows if row]
     if len({token_id for row in rows for token_id in row}) < 2:
         return NotTestable(NAME, "no_data", "the rows hold fewer than two different tokens, so none can be exchanged")
-    result = _test(model, rows, seed)
-    if result is None and redrawn is not None:
-        result = _test(redrawn(), rows, seed)
-    if result is None:
+    tested = _test(model, rows, seed)
+    if tested is None and redrawn is not None:
+        model = redrawn()
+        tested = _test(model, rows, seed)
+    if tested is None:
         reason = "no token moves the logits of another position by more than noise, not even of later ones"
         return NotTestable(NAME, "undecided", reason)
-    leak, trials, threshold = result
-    evidence = {"trials": trials, "threshold_nats": threshold, "largest_change_nats": leak.change_nats}
-    if leak.change_nats <= threshold:
+    evidence = {
+        "trials": tested.trials,
+        "threshold_nats": tested.threshold,
+        "largest_change_nats": tested.leak.change_nats,
+    }
+    if not tested.leaks:
         claim = (
-            f"The attention is causal: in {trials} trials, changing later tokens moved no earlier logit "
-            f"by more than {threshold:.1g} nats, while changing earlier tokens moved later ones."
+            f"The model is causal: in {tested.trials} trials, changing later tokens moved no earlier logit "
+            f"by more than {tested.threshold:.1g} nats, while changing earlier tokens moved later ones."
         )
         return RuledOut(NAME, claim, evidence)
+    return _finding(tested.leak, evidence, _place(model, tested.worst))
+
+
+def _place(model: TorchModel, trial: _Trial | None) -> LeakPlace | None:
+    return None if trial is None else leak_place(model, trial.ids, trial.changed, trial.cut)
+
+
+def _finding(leak: Leak, evidence: dict[str, Any], place: LeakPlace | None) -> Finding:
     claim = (
-        f"The attention is not causal: in a row of {leak.length} tokens, changing only the tokens after position "
+        f"The model is not causal: in a row of {leak.length} tokens, changing only the tokens after position "
         f"{leak.cut} moves the logits at position {leak.position} by up to {leak.change_nats:.3g}. "
         "The model can read the token that it is asked to predict, so its loss measures copying."
     )
-    evidence |= {"length": leak.length, "cut": leak.cut, "position": leak.position}
-    remedy = (
-        "Give the attention a causal mask (scaled_dot_product_attention(…, is_causal=True), or a mask of -inf above "
-        "the diagonal) and train again. No adapter, data or schedule can mend weights that were trained to copy "
-        "their input."
-    )
+    evidence = evidence | {"length": leak.length, "cut": leak.cut, "position": leak.position}
+    if place is not None:
+        claim += f" Later tokens first reach an earlier position in {_named(place)}."
+        evidence |= {"place": asdict(place)}
+    remedy = REMEDIES["attention" if place is None else place.mixing]
+    remedy += ", and train again. No adapter, data or schedule can mend weights that were trained to copy their input."
     return Finding(NAME, "cause", claim, evidence, remedy)
 
 
+def _named(place: LeakPlace) -> str:
+    name = f"`{place.module}` ({place.class_name})" if place.module else f"the model's own forward ({place.class_name})"
+    operation = f", in `{place.operation}`" if place.operation else ""
+    return f"{name}{operation}{f' called at {place.source}' if place.source else ''}"
+
+
 def future_leak_of(measured: Measured) -> Outcome:
-    """Ask :func:`future_leak` of a subject, on its own rows and problems."""
+    """Ask in both modes, on a subject's own rows and problems."""
     subject = measured.subject
     inputs = real_inputs(subject)
     if not inputs:
         return NotTestable(NAME, "no_data", NO_INPUTS)
-    return future_leak(
-        subject.torch_model, inputs, redrawn=lambda: redrawn_copy(subject.torch_model), seed=subject.seed
-    )
+    return future_leak_in_both_modes(subject.torch_model, inputs, subject.seed)
 
 
-def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[Leak, int, float] | None:
-    """The largest change seen, how many trials, and what counts as a change; None where nothing moved anything.
+def future_leak_in_both_modes(model: TorchModel, rows: Sequence[Sequence[int]], seed: int = 0) -> Outcome:
+    """Ask :func:`future_leak` in evaluation mode, then in training mode without dropout.
+
+    A module may mix positions in training alone, as statistics of a batch do. What was found there has the evidence
+    ``mode = "training"``: the loss in training misleads, but the model generates as it should.
+    """
+    evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed)
+    if isinstance(evaluated, Finding) or not _differs_in_training(model, rows):
+        return evaluated
+    with training_without_dropout(model.module):
+        trained = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed)
+    if isinstance(trained, Finding):
+        claim = f"In training mode alone, with dropout at zero: {trained.claim}"
+        return Finding(NAME, trained.severity, claim, {**trained.evidence, "mode": "training"}, trained.remedy)
+    if isinstance(evaluated, RuledOut) and isinstance(trained, RuledOut):
+        return RuledOut(NAME, f"{evaluated.claim} The same in training mode.", evaluated.evidence)
+    return evaluated if isinstance(evaluated, NotTestable) else trained
+
+
+def _differs_in_training(model: TorchModel, rows: Sequence[Sequence[int]]) -> bool:
+    """Whether training mode, without dropout, computes something else on a row: two passes that save a whole test."""
+    length = min(_lengths(model.context_length)[-1], len(rows[0]))
+    ids = torch.tensor([list(rows[0][:length])], device=model.device)
+    evaluated = _logits(model, ids)
+    with training_without_dropout(model.module):
+        trained = _logits(model, ids)
+    return not torch.allclose(evaluated, trained, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> _Tested | None:
+    """Try rows of growing length until one shows a leak; None where nothing moved anything.
 
     A positive control at each length: changing the first token has to move the logits at later positions.
     """
     rng = Random(seed)  # noqa: S311 - picks trials, keeps no secret
     vocabulary = sorted({token_id for row in rows for token_id in row})
-    worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), 0, 0.0, 0.0, 0.0
+    leak, worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), None, 0, 0.0, 0.0, 0.0
     for length in _lengths(model.context_length):
         ids = _ids(rows, length, rng).to(model.device)
         reference = _logits(model, ids)
@@ -124,13 +200,15 @@ def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> tuple[
         for trial in _trials(ids, vocabulary, rng):
             before = _moved(_logits(model, trial.changed), reference)[: trial.cut + 1]
             trials += 1
-            if float(before.max()) > worst.change_nats:
-                worst = Leak(float(before.max()), length, trial.cut, int(before.argmax()))
+            if float(before.max()) > leak.change_nats:
+                leak, worst = Leak(float(before.max()), length, trial.cut, int(before.argmax())), trial
         # The first token's own position does not count: it moves without any attention.
         first_changed = _changed(ids, range(1), vocabulary, rng)
         control = max(control, float(_moved(_logits(model, first_changed), reference)[1:].max()))
-    threshold = NOISE_FACTOR * max(noise, torch.finfo(torch.float32).eps * largest)
-    return (worst, trials, threshold) if max(control, worst.change_nats) > threshold else None
+        threshold = NOISE_FACTOR * max(noise, torch.finfo(torch.float32).eps * largest)
+        if length > SHORT and leak.change_nats > threshold:
+            break
+    return _Tested(leak, worst, trials, threshold) if max(control, leak.change_nats) > threshold else None
 
 
 def _logits(model: TorchModel, ids: torch.Tensor) -> torch.Tensor:
@@ -149,7 +227,7 @@ def _moved(logits: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 def _lengths(context_length: int | None) -> list[int]:
     """Odd ones among them, so that a leak inside blocks of 16 or 64 is not missed."""
     longest = min(context_length or LONGEST, LONGEST)
-    return sorted({length for length in (7, 33, longest // 2 + 1, longest) if 2 <= length <= longest})
+    return sorted({length for length in (SHORT, 33, longest // 2 + 1, longest) if 2 <= length <= longest})
 
 
 def _ids(rows: Sequence[Sequence[int]], length: int, rng: Random) -> torch.Tensor:
@@ -167,7 +245,7 @@ def _trials(ids: torch.Tensor, vocabulary: Sequence[int], rng: Random) -> Iterat
     for cut in cuts:
         # Keys of a dict, unlike those of a set, have an order that does not depend on the process.
         for positions in dict.fromkeys((range(cut + 1, length), range(cut + 1, cut + 2), range(length - 1, length))):
-            yield _Trial(_changed(ids, positions, vocabulary, rng), cut)
+            yield _Trial(ids, _changed(ids, positions, vocabulary, rng), cut)
 
 
 def _changed(ids: torch.Tensor, positions: range, vocabulary: Sequence[int], rng: Random) -> torch.Tensor:
@@ -184,25 +262,12 @@ def _other(token_id: int, vocabulary: Sequence[int], rng: Random) -> int:
 
 
 def future_leak_before_training(measured: Measured) -> Outcome:
-    """Ask in evaluation mode, and in training mode without dropout: a mask may be applied in one of them alone."""
-    subject = measured.subject
-    split = subject.train or subject.validation
+    """Ask the same of a model with a batch of its loop, or with the first rows of its data."""
+    split = measured.subject.train or measured.subject.validation
     rows = [row.ids for row in split.encoded[:ROWS_BEFORE_TRAINING]] if split else []
     if not rows:
         return NotTestable(NAME, "no_data", "there are no rows with two tokens or more")
-    model = subject.torch_model
-    evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=subject.seed)
-    if isinstance(evaluated, Finding):
-        return evaluated
-    with training_without_dropout(model.module):
-        trained = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=subject.seed)
-    if isinstance(trained, Finding):
-        claim = f"In training mode alone, with dropout at zero: {trained.claim}"
-        return Finding(NAME, trained.severity, claim, trained.evidence, trained.remedy)
-    if isinstance(evaluated, RuledOut) and isinstance(trained, RuledOut):
-        claim = f"{evaluated.claim} The same in training mode."
-        return RuledOut(NAME, claim, evaluated.evidence)
-    return evaluated if isinstance(evaluated, NotTestable) else trained
+    return future_leak_in_both_modes(measured.subject.torch_model, rows, measured.subject.seed)
 
 
 PROBE = Probe(
