@@ -10,7 +10,7 @@
     examination.py  asks them        preflight.py  asks those that can be answered before training
 """
 
-from evalharness.diagnosis.data.rows import DataRow, TokenRow, read_rows, tokenize
+from evalharness.diagnosis.data.rows import DataRow, TokenRow, each_text, read_rows, tokenize
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
 from evalharness.diagnosis.examination import Diagnosis, examine
@@ -43,6 +43,7 @@ __all__ = [
     "TokenRow",
     "TrainingBatch",
     "batch_offsets",
+    "each_text",
     "evaluating",
     "evenly",
     "examine",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
@@ -43,12 +43,18 @@ class Split:
     """Rows of training or of validation: as text, and as the ids that training saw, cut to the context.
 
     ``encoded`` leaves out rows without a target; ``encoded[i].row`` is the index of its text in ``rows``. ``source`` is
-    the file's name.
+    the file's name. Of a large file ``rows`` are drawn; ``every_text`` then reads the texts of all of them, as often as
+    it is called.
     """
 
     rows: tuple[DataRow, ...]
     encoded: tuple[TokenRow, ...]
     source: str
+    every_text: Callable[[], Iterable[str]] | None = None
+
+    def texts(self) -> Iterable[str]:
+        """The text of every row, prompt and completion together: of all of the file, however large it is."""
+        return (row.prompt + row.completion for row in self.rows) if self.every_text is None else self.every_text()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
@@ -170,7 +171,7 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
 
     The prompt counts unless the manifest says that it doesn't; diagnosis tries it both ways.
     """
-    from evalharness.diagnosis import Split, read_rows, tokenize
+    from evalharness.diagnosis import Split, each_text, read_rows, tokenize
 
     keys = manifest.data
     render = getattr(checkpoint.tokenizer, "render_chat", None)
@@ -183,4 +184,5 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
         count_prompt=manifest.loss.count_prompt is not False,
         say=watcher.say,
     )
-    return Split(tuple(rows), tuple(encoded), path.name)
+    every_text = partial(each_text, path, keys.prompt_key, keys.completion_key)
+    return Split(tuple(rows), tuple(encoded), path.name, every_text)

@@ -1,12 +1,18 @@
 import ast
+import gzip
+import json
 import re
+from functools import partial
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 from scripted import problem, scripted, seen, split, subject
 from shared_data import shared_or_skip
 from small_training import Characters
 
-from evalharness.diagnosis import read_rows
+from evalharness.diagnosis import each_text, read_rows
+from evalharness.diagnosis.data.data_files import MOST_ROWS
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.contamination import N, contamination, renamed_about
@@ -140,3 +146,30 @@ def test_the_real_case_has_all_of_humaneval_in_its_data():
     found = contamination(Measured(made))
     assert found.severity == "contributing"
     assert (found.evidence["in_training"], found.evidence["in_validation_only"]) == (146, 18)
+
+
+def test_all_rows_of_a_large_file_are_searched_and_not_only_those_that_are_drawn(tmp_path):
+    file = tmp_path / "train.jsonl"
+    rows = [{"text": f"x_{i} = {i}\n"} for i in range(MOST_ROWS + 5_000)]
+    rows[1] = {"text": PROMPT + SOLUTION}
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    drawn = read_rows(file)
+    assert not any(SOLUTION in row.completion for row in drawn)
+    of_all = Split(tuple(drawn), split(drawn[:5]).encoded, file.name, partial(each_text, file))
+    made = subject(scripted(context_length=None), problems=(problem("a/1", PROMPT, SOLUTION),), train=of_all)
+    found = contamination(Measured(made))
+    assert (found.evidence["exact_in_training"], found.evidence["training_rows"]) == (1, len(rows))
+
+
+@pytest.mark.parametrize("form", ["rows.json", "rows.jsonl", "rows.jsonl.gz", "rows.parquet"])
+def test_every_row_is_given_in_whatever_form_the_file_is(tmp_path, form):
+    rows = [{"prompt": f"p{i}\n", "completion": f"c{i}"} for i in range(7)]
+    file = tmp_path / form
+    if form.endswith(".parquet"):
+        parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    elif form.endswith(".json"):
+        file.write_text(json.dumps(rows), encoding="utf-8")
+    else:
+        with (gzip.open if form.endswith(".gz") else open)(file, "wt", encoding="utf-8") as opened:
+            opened.writelines(f"{json.dumps(row)}\n" for row in rows)
+    assert list(each_text(file)) == [f"p{i}\nc{i}" for i in range(7)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Say = Callable[[str], None]
@@ -38,24 +39,53 @@ def read_records(path: Path, say: Say) -> list[Record]:
     The part is drawn evenly from the whole file. Plain text comes as ``{"text": …}`` in stretches that end at blank
     lines. Raises :class:`EvalHarnessError` with the file and the line.
     """
-    try:
+    with _readable(path):
         if _suffix(path) == ".parquet":
-            records, found = _parquet(path)
+            count, size = _parquet_size(path)
+            wanted = _drawn(count, size)
+            records, found = [r for i, r in enumerate(_parquet_rows(path)) if i in wanted], count
         elif is_plain_text(path):
             records, found = _stretches(path)
-        elif _begins_with(path) == "[" and _suffix(path) not in {".jsonl", ".ndjson"}:
+        elif _is_list(path):
             records, found = _list(path)
         else:
             records, found = _lines(path)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise EvalHarnessError(f"{path}: can't be read as data rows: {reason}") from error
     if not records:
         raise EvalHarnessError(f"{path}: no data rows in it")
     if found > len(records):
         what = "stretches of text" if is_plain_text(path) else "rows"
         say(f"{path.name}: {len(records):,} of {found:,} {what} are read, evenly drawn from the whole file")
     return records
+
+
+def each_record(path: Path) -> Iterator[Record]:
+    """Every record of a file, one after another and none left out, for what has to be looked for in all of it.
+
+    Lines and parquet are read as they come; a JSON list and plain text are held in memory. Raises as
+    :func:`read_records`.
+    """
+    with _readable(path):
+        if _suffix(path) == ".parquet":
+            yield from _parquet_rows(path)
+        elif is_plain_text(path):
+            for i, stretch in enumerate(_text_stretches(path), 1):
+                yield f"stretch {i}", {"text": stretch}
+        elif _is_list(path) and (rows := _whole_list(path)) is not None:
+            yield from ((f"row {i}", row) for i, row in enumerate(rows, 1))
+        else:
+            for number, line in enumerate(_text_lines(path), 1):
+                if line.strip():
+                    yield f"line {number}", _parsed(path, f"line {number}", line)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What goes wrong with a file is told as a fault of the data."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EvalHarnessError(f"{path}: can't be read as data rows: {reason}") from error
 
 
 def _suffix(path: Path) -> str:
@@ -70,8 +100,9 @@ def _text_lines(path: Path) -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
-def _begins_with(path: Path) -> str:
-    return next((line.strip()[0] for line in _text_lines(path) if line.strip()), "")
+def _is_list(path: Path) -> bool:
+    first = next((line.strip()[0] for line in _text_lines(path) if line.strip()), "")
+    return first == "[" and _suffix(path) not in {".jsonl", ".ndjson"}
 
 
 def _drawn(count: int, bytes_of_all: int) -> range | frozenset[int]:
@@ -89,17 +120,37 @@ def _lines(path: Path) -> tuple[list[Record], int]:
 
 
 def _list(path: Path) -> tuple[list[Record], int]:
-    """A JSON list has to be parsed whole; one that is no list after all is lines that begin with lists."""
-    text = "\n".join(_text_lines(path))
-    try:
-        rows = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    rows = _whole_list(path)
+    if rows is None:
         return _lines(path)
-    wanted = _drawn(len(rows), len(text))
+    wanted = _drawn(len(rows), path.stat().st_size)
     return [(f"row {i + 1}", row) for i, row in enumerate(rows) if i in wanted], len(rows)
 
 
-def _parquet(path: Path) -> tuple[list[Record], int]:
+def _whole_list(path: Path) -> list[Any] | None:
+    """A JSON list has to be parsed whole; None where it is no list after all, but lines that begin with lists."""
+    try:
+        rows: list[Any] = json.loads("\n".join(_text_lines(path)))
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return rows
+
+
+def _parquet_size(path: Path) -> tuple[int, int]:
+    """How many rows, and how many bytes they are."""
+    with _parquet_file(path) as file:
+        metadata = file.metadata
+        return metadata.num_rows, sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+
+
+def _parquet_rows(path: Path) -> Iterator[Record]:
+    with _parquet_file(path) as file:
+        rows = (row for batch in file.iter_batches(1024) for row in batch.to_pylist())
+        yield from ((f"row {i}", row) for i, row in enumerate(rows, 1))
+
+
+@contextmanager
+def _parquet_file(path: Path) -> Iterator[Any]:
     try:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415 - heavy, and only for who has such files
     except ImportError as error:
@@ -108,32 +159,23 @@ def _parquet(path: Path) -> tuple[list[Record], int]:
         ) from error
     try:
         with parquet.ParquetFile(path) as file:
-            metadata = file.metadata
-            size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-            wanted = _drawn(metadata.num_rows, size)
-            return _kept((row for batch in file.iter_batches(1024) for row in batch.to_pylist()), wanted)
+            yield file
     except (ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise EvalHarnessError(f"{path}: can't be read as parquet: {str(error).splitlines()[0]}") from error
 
 
-def _kept(rows: Iterable[Any], wanted: Collection[int]) -> tuple[list[Record], int]:
-    records, count = [], 0
-    for count, row in enumerate(rows, 1):
-        if count - 1 in wanted:
-            records.append((f"row {count}", row))
-    return records, count
-
-
 def _stretches(path: Path) -> tuple[list[Record], int]:
-    """Blocks between blank lines, put together up to ``STRETCH_CHARACTERS``; blank lines within stay as they are.
-
-    Of a text that is too large, so many stretches are read at places evenly drawn from all of it.
-    """
-    stretches = [s for s in stretches_of("\n".join(_text_lines(path))) if s.strip()]
+    """Of a text that is too large, so many stretches are read at places evenly drawn from all of it."""
+    stretches = _text_stretches(path)
     wanted = _drawn(len(stretches), sum(map(len, stretches)))
     return [(f"stretch {i + 1}", {"text": s}) for i, s in enumerate(stretches) if i in wanted], len(stretches)
+
+
+def _text_stretches(path: Path) -> list[str]:
+    """Blocks between blank lines, put together up to ``STRETCH_CHARACTERS``; blank lines within stay as they are."""
+    return [s for s in stretches_of("\n".join(_text_lines(path))) if s.strip()]
 
 
 def stretches_of(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.conversations import answers, by_role_and_line, turns_of
-from evalharness.diagnosis.data.data_files import is_plain_text, read_records
+from evalharness.diagnosis.data.data_files import each_record, is_plain_text, read_records
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.errors import EvalHarnessError
 
@@ -98,6 +98,22 @@ def read_rows(
     if not rows:
         raise EvalHarnessError(f"{path}: no data rows in it{': ' + refused[0] if refused else ''}")
     return rows
+
+
+def each_text(path: Path, prompt_key: str | None = None, completion_key: str | None = None) -> Iterator[str]:
+    """The text of every row of a file, prompt and completion together, none left out; conversations role by line.
+
+    What has to be looked for in all of the data is looked for here: :func:`read_rows` draws some of a large file.
+    Raises as it does.
+    """
+    shape = _Shape(path, prompt_key, completion_key, by_role_and_line)
+    for place, record in each_record(path):
+        turns = shape.turns(record)
+        if turns is None:
+            row = shape.row(place, record)
+            yield row.prompt + row.completion
+        else:
+            yield by_role_and_line(turns, answer_follows=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 from statistics import fmean
@@ -25,9 +25,8 @@ from evalharness.records import Finding, Interval, RuledOut
 from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from evalharness.diagnosis.data.rows import DataRow
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Problem
@@ -53,27 +52,34 @@ How = Literal["exact", "normalised", "n-gram"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
-    """The rows of one split, made ready for looking up: their texts, the same without layout, and known n-grams."""
+class _Sought:
+    """What is looked for of one problem: texts long enough to be unique, the same without layout, and n-grams.
 
-    texts: str
-    normalised: str
+    ``short``: a text without layout that is too short to have an n-gram, so that every row is searched for it.
+    """
+
+    texts: tuple[str, ...]
+    normalised: tuple[str, ...]
+    short: tuple[str, ...]
     ngrams: frozenset[tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """What is looked for of one problem: texts long enough to be unique, and their n-grams."""
+@dataclass(slots=True)
+class _Search:
+    """What the rows of one split have shown of the problems so far, and how many rows they were."""
 
-    texts: tuple[str, ...]
-    ngrams: tuple[tuple[str, ...], ...]
+    rows: int = 0
+    exact: set[str] = field(default_factory=set)
+    normalised: set[str] = field(default_factory=set)
+    known: dict[str, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
 
 
 def contamination(measured: Measured) -> Finding | RuledOut:
     """Look every problem up in the training and the validation rows."""
     subject = measured.subject
-    trained = _seen(subject.problems, subject.train)
-    validated = {task: how for task, how in _seen(subject.problems, subject.validation).items() if task not in trained}
+    trained, training_rows = _seen(subject.problems, subject.train)
+    in_validation, validation_rows = _seen(subject.problems, subject.validation)
+    validated = {task: how for task, how in in_validation.items() if task not in trained}
     total = len(subject.problems)
     share = wilson(len(trained), total)
     evidence: dict[str, Any] = {
@@ -82,8 +88,8 @@ def contamination(measured: Measured) -> Finding | RuledOut:
         "in_validation_only": len(validated),
         **{f"{how}_in_training": sum(h == how for h in trained.values()) for how in ("exact", "normalised", "n-gram")},
         "n": N,
-        "training_rows": len(subject.train.rows) if subject.train else 0,
-        "validation_rows": len(subject.validation.rows) if subject.validation else 0,
+        "training_rows": training_rows,
+        "validation_rows": validation_rows,
         "tasks_in_training": " ".join(trained),
     }
     if not trained and not validated:
@@ -106,47 +112,73 @@ def contamination(measured: Measured) -> Finding | RuledOut:
     return Finding(NAME, "contributing" if matters else "note", claim, evidence, remedy)
 
 
-def _seen(problems: Sequence[Problem], split: Split | None) -> dict[str, How]:
-    """The tasks that are in the rows of ``split``, and how they were found."""
+def _seen(problems: Sequence[Problem], split: Split | None) -> tuple[dict[str, How], int]:
+    """The tasks that are in the rows of ``split``, how they were found, and how many rows were searched: all."""
     if split is None:
-        return {}
+        return {}, 0
     sought = {problem.task_id: _sought(problem) for problem in problems}
-    index = _indexed(split.rows, frozenset(gram for wanted in sought.values() for gram in wanted.ngrams))
-    found = {task: _how(wanted, index) for task, wanted in sought.items()}
-    return {task: how for task, how in found.items() if how is not None}
+    search = _searched(split.texts(), sought)
+    found = {task: _how(task, wanted, search) for task, wanted in sought.items()}
+    return {task: how for task, how in found.items() if how is not None}, search.rows
 
 
 def _sought(problem: Problem) -> _Sought:
     alone = [text.strip() for text in (problem.prompt, problem.canonical_solution)]
     long = [text for text in alone if len(lexemes(text)) >= FEWEST_LEXEMES]
     whole = [(problem.prompt + problem.canonical_solution).strip()] if problem.canonical_solution.strip() else []
-    grams = tuple(gram for text in long for gram in windows(lexemes(text), N))
-    return _Sought(tuple(text for text in (*long, *whole) if lexemes(text)), grams)
+    texts = tuple(text for text in (*long, *whole) if lexemes(text))
+    return _Sought(
+        texts=texts,
+        normalised=tuple(_joined(_words(text)) for text in texts),
+        short=tuple(_joined(_words(text)) for text in texts if len(lexemes(text)) < N),
+        ngrams=frozenset(gram for text in long for gram in windows(_words(text), N)),
+    )
 
 
-def _indexed(rows: Iterable[DataRow], wanted: frozenset[tuple[str, ...]]) -> _Index:
-    """Only n-grams that are ``wanted`` are kept: data may hold a thousand times as many."""
-    texts = [row.prompt + row.completion for row in rows]
-    normalised: list[str] = []
-    known: set[tuple[str, ...]] = set()
-    for text in texts:
-        words = lexemes(text)
-        normalised.append(_joined(words))
-        known.update(wanted.intersection(windows(words, N)))
-    return _Index("\0".join(texts), "\0".join(normalised), frozenset(known))
+def _searched(rows: Iterable[str], sought: Mapping[str, _Sought]) -> _Search:
+    """Read the rows once; what holds a problem holds its n-grams, so only rows with one are looked at closely."""
+    owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    short: dict[str, set[str]] = defaultdict(set)
+    for task, wanted in sought.items():
+        for text in wanted.normalised:
+            for gram in windows(text.split(), N) if text not in wanted.short else ():
+                owners[gram].add(task)
+        for text in wanted.short:
+            short[text].add(task)
+    grams, search = frozenset(owners), _Search()
+    for row in rows:
+        search.rows += 1
+        words = _words(row)
+        known = grams.intersection(windows(words, N))
+        joined = _joined(words) if known or short else ""
+        tasks = {task for gram in known for task in owners[gram]}
+        tasks.update(*(of for text, of in short.items() if text in joined))
+        for task in tasks - search.exact:
+            wanted = sought[task]
+            search.known[task] |= known & wanted.ngrams
+            if any(text in row for text in wanted.texts):
+                search.exact.add(task)
+            elif any(text in joined for text in wanted.normalised):
+                search.normalised.add(task)
+    return search
+
+
+def _words(text: str) -> list[str]:
+    """Words and signs, whatever their case."""
+    return lexemes(text.lower())
 
 
 def _joined(words: Sequence[str]) -> str:
-    return f" {' '.join(words).lower()} "
+    return f" {' '.join(words)} "
 
 
-def _how(sought: _Sought, index: _Index) -> How | None:
+def _how(task: str, sought: _Sought, search: _Search) -> How | None:
     """How the problem is in the rows, the strictest way first; None where it is not."""
-    if any(text in index.texts for text in sought.texts):
+    if task in search.exact:
         return "exact"
-    if any(_joined(lexemes(text)) in index.normalised for text in sought.texts):
+    if task in search.normalised:
         return "normalised"
-    known = sum(gram in index.ngrams for gram in sought.ngrams)
+    known = len(search.known.get(task, ()))
     return "n-gram" if sought.ngrams and known >= MOST_NGRAMS * len(sought.ngrams) else None
 
 

@@ -242,7 +242,7 @@ def _mixing(name: str, class_name: str, *, softmax: bool) -> Mixing:
 
 
 def _name(function: Callable[..., Any]) -> str:
-    """torch's own name, without its module and without underscores: "softmax", "matmul", "getitem"."""
+    """The name of an operation in torch, without its module and without underscores: "softmax", "matmul", "getitem"."""
     return str(resolve_name(function) or function).rpartition(".")[2].strip("_")
 
 
