@@ -151,7 +151,7 @@ def test_the_real_case_has_all_of_humaneval_in_its_data():
 def test_all_rows_of_a_large_file_are_searched_and_not_only_those_that_are_drawn(tmp_path):
     file = tmp_path / "train.jsonl"
     rows = [{"text": f"x_{i} = {i}\n"} for i in range(MOST_ROWS + 5_000)]
-    rows[1] = {"text": PROMPT + SOLUTION}
+    rows[2] = {"text": PROMPT + SOLUTION}
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     drawn = read_rows(file)
     assert not any(SOLUTION in row.completion for row in drawn)
