@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 
-import pyarrow
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from scripted import problem, scripted, seen, split, subject
@@ -166,7 +166,7 @@ def test_every_row_is_given_in_whatever_form_the_file_is(tmp_path, form):
     rows = [{"prompt": f"p{i}\n", "completion": f"c{i}"} for i in range(7)]
     file = tmp_path / form
     if form.endswith(".parquet"):
-        parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+        parquet.write_table(pa.Table.from_pylist(rows), file)
     elif form.endswith(".json"):
         file.write_text(json.dumps(rows), encoding="utf-8")
     else:

@@ -24,8 +24,8 @@ degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
              near-repeated line, 1 repeated token
              sampled 58.3 % [16.7, 92.3]  7 of 12: 3 only newlines, 1 echoed prompt, 1
              empty, 1 repeated line, 1 repeated token
-cause        The model is not causal: changing only the tokens after position 3
-             moves the logits at position 1 by up to 7.31 nats (length 33). The loss is
+cause        The model is not causal: changing only the tokens after position 3 moves
+             the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
 also found   context (contributing); see the report
              [low, high]: 95 % confidence interval, over problems
