@@ -104,7 +104,7 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
     kept = kept_in / f"{_model(path.name)}.json"
     if not kept.exists():
         problems = load_problems("humaneval", environment=os.environ)
-        jobs = jobs_of(path, read_completions(path).completions, Tasks(problems.problems))
+        jobs = jobs_of(path, read_completions(path).completions, Tasks(problems))
         judged = judge(jobs, asked_for(jobs), Silent(), workers=None, sandbox="auto", packages=())
         kept_in.mkdir(parents=True, exist_ok=True)
         kept.write_text(

@@ -68,7 +68,7 @@ def verdicts(folder: Path, files: Iterable[str] = ()) -> list[FileVerdict]:
 def _verdict(path: Path) -> FileVerdict:
     problems = load_problems("humaneval", environment=os.environ)
     written = read_completions(path).completions
-    jobs = jobs_of(path, written, Tasks(problems.problems))
+    jobs = jobs_of(path, written, Tasks(problems))
     completions = completions_of(jobs, written, temperature=None)
     analyses = analyses_of(jobs, completions)
     decoding = completions[0].decoding

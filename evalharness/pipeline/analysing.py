@@ -14,12 +14,12 @@ from evalharness.progress import Silent, Watcher
 from evalharness.records import DEFAULT_LANGUAGE, NOT_BEGUN, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.completion_files.token_ids import Lines, Tokens
     from evalharness.degeneration import CompletionText, Degeneration
-    from evalharness.records import Problem
+    from evalharness.problems import ProblemSet
 
 SHIPPED = ("humaneval", "warmup")
 """The problem sets that every installation has: their prompts are taken without being asked for."""
@@ -91,7 +91,7 @@ def analyse_files(
     watcher = watcher or Silent()
     files = completion_files(paths)
     tokens = _tokens(tokenizer) if tokenizer else None
-    tasks = Tasks(_problems(problems)) if problems else None
+    tasks = Tasks(*_sets(problems)) if problems else None
     analysed: list[AnalysedFile] = []
     faults: list[str] = []
     watcher.stage("analysing", len(files))
@@ -155,7 +155,7 @@ def _input(
     from evalharness.degeneration import CompletionText
 
     problem = tasks.of(written) if tasks else None
-    text = continuation(written, problem)
+    text = continuation(written, tasks.prompts_of(problem) if tasks and problem else ())
     if written.holds_prompt:
         lines.setdefault(PROMPT_KEPT if text is None else PROMPT_CUT, []).append(written.number)
     text = written.text if text is None else text
@@ -186,17 +186,16 @@ def _tasks_of(completions: Sequence[FileCompletion], asked: Tasks | None) -> tup
     if all(written.prompt is not None for written in completions):
         return None, []
     for names in (*((name,) for name in SHIPPED), SHIPPED):
-        shipped = Tasks(_problems(names))
+        shipped = Tasks(*_sets(names))
         if all(shipped.of(written) is not None for written in completions):
             return shipped, [f"prompts from {' and '.join(names)}, whose tasks these are"]
     return None, []
 
 
-def _problems(names: Iterable[str]) -> Iterator[Problem]:
+def _sets(names: Iterable[str]) -> list[ProblemSet]:
     from evalharness.problems import load_problems
 
-    for name in names:
-        yield from load_problems(name, environment=os.environ).problems
+    return [load_problems(name, environment=os.environ) for name in names]
 
 
 def _tokens(path: Path) -> Tokens:

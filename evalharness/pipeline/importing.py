@@ -61,7 +61,7 @@ def convert(
     from evalharness.report import Evidence
 
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
-    tasks = Tasks(problem_set.problems)
+    tasks = Tasks(problem_set)
     jobs: list[Job] = []
     written: list[FileCompletion] = []
     files = completion_files(paths)

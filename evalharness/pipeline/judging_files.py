@@ -68,7 +68,7 @@ def judge_file(
 
     written = read_completions(file, key).completions
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
-    jobs = jobs_of(file, written, Tasks(problem_set.problems))
+    jobs = jobs_of(file, written, Tasks(problem_set))
     judged = judge(
         jobs,
         watcher or Silent(),

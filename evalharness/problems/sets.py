@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 class ProblemSource(Protocol):
     """One problem set: a module of this package, or a module or an object of another package.
 
-    A source may also have ``recognises(text)``, which says whether the text of a JSONL file is this set's own file, and
-    ``ELSEWHERE``, which says where the data comes from if it is not installed and no path is named.
+    A source may also have:
+
+    - ``recognises(text)``: whether the text of a JSONL file is this set's own file;
+    - ``ELSEWHERE``: where the data comes from if it is not installed and no path is named;
+    - ``names_of(problem)``: other names than its task id that a problem of the set has in files of other tools;
+    - ``prompts_of(problem)``: other prompts than its own that tools ask for it with.
+
+    The last two return a tuple of strings, empty for a problem that is not of the set.
     """
 
     NAME: str
@@ -49,6 +55,21 @@ class ProblemSet:
     problems: tuple[Problem, ...]
     digest: str
     package: str | None = None
+
+    def names_of(self, problem: Problem) -> tuple[str, ...]:
+        """Other names than its task id that a problem has in files of other tools."""
+        return self._from_sources("names_of", problem)
+
+    def prompts_of(self, problem: Problem) -> tuple[str, ...]:
+        """Other prompts than its own that tools ask for a problem with."""
+        return self._from_sources("prompts_of", problem)
+
+    def _from_sources(self, function: str, problem: Problem) -> tuple[str, ...]:
+        """What the sources of this package and the set's own say: a user's file may contain any set's problems."""
+        extension = None if self.package is None else extension_named("problems", self.name)
+        sources = (*own_sources().values(), *(() if extension is None else (extension.guarded,)))
+        functions = (getattr(source, function, None) for source in sources)
+        return tuple(text for ask in functions if ask is not None for text in ask(problem))
 
 
 @cache

@@ -1,4 +1,5 @@
 import ast
+import dataclasses
 import json
 import re
 import subprocess
@@ -111,3 +112,17 @@ def test_a_path_without_a_file_is_refused(tmp_path, name, golden_text):
 def test_importing_the_loader_does_not_import_the_hubs_client():
     program = "import sys, evalharness.problems; sys.exit('huggingface_hub' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_problem_has_its_number_as_a_name_and_a_prompt_of_one_test():
+    problem = mbpp.problem(ROW)
+    assert mbpp.names_of(problem) == ("7",)
+    assert mbpp.prompts_of(problem) == (
+        '"""\nWrite a function to turn the tables.\nassert turn([one, two]) == [2, 1]\n"""\n',
+    )
+
+
+def test_problems_of_other_sets_have_no_other_names_and_prompts():
+    other = dataclasses.replace(mbpp.problem(ROW), task_id="HumanEval/7")
+    assert mbpp.names_of(other) == ()
+    assert mbpp.prompts_of(other) == ()
