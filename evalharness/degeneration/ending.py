@@ -10,20 +10,21 @@ lines before it:
 - it is an earlier line with a piece put in.
 
 A tail of such lines is a loop if it is at least one copy longer than what it repeats. A line that brings anything else
-(another word, a number that does not count) is content: tests, tables and ladders have one in every copy.
+(another word, a number that does not count) is content: tests, tables and ladders have one in every copy. Only very
+many lines of one shape that run to the cut are a loop whatever their numbers and names.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PREDICTED = 0.90
 """Share of the tail's lines that follow from earlier ones: one line in ten may be odd."""
@@ -54,6 +55,13 @@ IN_ORDER = 0.80
 FREE_LINES = 40
 """Lines that are the same but for numbers that vary freely, from which on they are a loop if the text ends in them."""
 
+FREE_NAMES_LINES = 60
+"""Lines that are the same but for freely varying names and numbers, from which on they are a loop: assignments and
+checks of one shape come in dozens in sound code."""
+
+FIXED_WORDS = 0.50
+"""More than this share of the words of such lines stay the same: where fewer do, each line says something."""
+
 RECENT = 3
 """Steps that a number may take again: a copy may have several lines of one shape."""
 
@@ -72,6 +80,8 @@ SAME_FIRST = 3
 Way = Literal["same", "counted", "grown"]
 
 _NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"\w+")
+_IMPORT = re.compile(r"(?:import|from)\b")
 _CLOSING = re.compile(r"[\s)\]}\"'`,;]*")
 
 
@@ -135,19 +145,27 @@ class _Shape:
         self.line, self.numbers = line, numbers
 
 
-def find_ending(text: str) -> Ending | None:
-    """Return the tail of ``text`` that says nothing new, with its first copy; None if it ends in something else."""
+def find_ending(text: str, *, was_cut: bool = False) -> Ending | None:
+    """Return the tail of ``text`` that says nothing new, with its first copy; None if it ends in something else.
+
+    ``was_cut`` says that a limit cut the text for sure; else only a torn last line shows it.
+    """
     lines = list(_written_lines(text))
     torn = lines.pop() if lines and not text.endswith("\n") else None
-    if torn is not None and lines and not _goes_on(torn, lines):
-        return None
+    found = _repeated(lines, torn) if torn is None or not lines or _goes_on(torn, lines) else None
+    if found is None and (was_cut or torn is not None):
+        found = _free_names(lines, torn)
+    if found is None or torn is None:
+        return found
+    return replace(found, end=torn.end)
+
+
+def _repeated(lines: Sequence[Line], torn: Line | None) -> Ending | None:
+    """The tail of lines that follow from earlier ones, or whose numbers vary freely."""
     ways = _ways(lines)
     # A last line that says something new ends what came before it.
     found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None) if ways and ways[-1] is not None else None
-    found = found or _free(lines)
-    if found is None or torn is None:
-        return found
-    return Ending(found.start, torn.end, found.copy, found.copies, found.counts, found.agreement)
+    return found or _free(lines)
 
 
 def _written_lines(text: str) -> Iterator[Line]:
@@ -268,19 +286,50 @@ def _only_closes(tail: Sequence[Line], copies: int) -> bool:
 
 def _free(lines: Sequence[Line]) -> Ending | None:
     """The tail of lines of one shape whose numbers all vary freely, if it is very long."""
-    if len(lines) < FREE_LINES:
+    members = _of_one_shape(lines, _shape, FREE_LINES)
+    if not members or any(map(_is_steady, zip(*(_numbers(line.text) for line in members), strict=True))):
         return None
-    shape = _shape(lines[-1].text)
+    return Ending(members[0].start, members[-1].end, members[0].text + "\n", len(members), True, 1.0)
+
+
+def _free_names(lines: Sequence[Line], torn: Line | None) -> Ending | None:
+    """The tail of lines that are the same but for a few names and numbers, whatever they are, if it is very long.
+
+    Rows of a table and imports bring something with each name, however many they are.
+    """
+    members = _of_one_shape(lines, _named_shape, FREE_NAMES_LINES)
+    if not members or members[-1].text.endswith(",") or _IMPORT.match(members[-1].text):
+        return None
+    if torn is not None and not _named_shape(members[-1].text).startswith(_named_shape(torn.text)):
+        return None
+    words = list(zip(*(_WORD.findall(line.text) for line in members), strict=True))
+    fixed = sum(len(set(values)) == 1 for values in words)
+    if fixed <= FIXED_WORDS * len(words) or any(map(_count_steadily, words)):
+        return None
+    return Ending(members[0].start, members[-1].end, members[0].text + "\n", len(members), True, 1.0)
+
+
+def _of_one_shape(lines: Sequence[Line], shape: Callable[[str], str], at_least: int) -> list[Line]:
+    """The lines at the end that have the shape of the last one, nearly all in a row; none if they are too few."""
+    if len(lines) < at_least:
+        return []
+    shapes = [shape(line.text) for line in lines]
     first, odd = len(lines), 0
     for at in range(len(lines) - 1, -1, -1):
-        if _shape(lines[at].text) != shape:
+        if shapes[at] != shapes[-1]:
             odd += 1
         elif odd <= (1 - PREDICTED) * (len(lines) - at):
             first = at
-    members = [line for line in lines[first:] if _shape(line.text) == shape]
-    if len(members) < FREE_LINES or any(map(_is_steady, zip(*(_numbers(line.text) for line in members), strict=True))):
-        return None
-    return Ending(lines[first].start, lines[-1].end, lines[first].text + "\n", len(members), True, 1.0)
+    members = [line for line, its in zip(lines[first:], shapes[first:], strict=True) if its == shapes[-1]]
+    return members if len(members) >= at_least else []
+
+
+def _named_shape(line: str) -> str:
+    return _WORD.sub("w", line)
+
+
+def _count_steadily(words: Sequence[str]) -> bool:
+    return all(map(str.isdecimal, words)) and _is_steady([int(word[-18:]) for word in words])
 
 
 def _is_steady(values: Sequence[int]) -> bool:

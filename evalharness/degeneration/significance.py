@@ -387,7 +387,7 @@ def _ending_loops(text: str, stop_reason: StopReason | None) -> list[Loop]:
     """The tail of lines that say nothing new, if the text was cut there."""
     if len(text) > MAX_PARSED_CHARACTERS or not ran_to_limit(True, stop_reason):
         return []
-    ending = find_ending(text) or find_redefined(text)
+    ending = find_ending(text, was_cut=stop_reason is not None) or find_redefined(text)
     if ending is None:
         return []
     placed = Repetition(max(1, (ending.end - ending.start) // ending.copies), ending.start, ending.end - ending.start)

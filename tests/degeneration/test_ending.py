@@ -1,8 +1,9 @@
 import random
+import string
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.degeneration import analyse
@@ -29,6 +30,26 @@ def drawn(seed: int):
     draw = random.Random(seed)
     return lambda i: f"    x{draw.randrange(10**6)} = compute(a, b, {draw.randrange(10**6)})\n"
 
+
+def free_names(seed: int, indent: str, count: int = 80) -> str:
+    """Lines that are the same but for a random name and a random name or number."""
+    draw = random.Random(seed)
+
+    def name() -> str:
+        return draw.choice(string.ascii_letters) + "".join(draw.choices(string.ascii_letters + string.digits, k=7))
+
+    last = name if seed % 2 else lambda: draw.randrange(10**9)
+    return lines(lambda _: f"{indent}{name()} = compute(a, b, {last()})\n", count)
+
+
+FULL_OF_NAMES = {
+    "fewer lines": free_names(1, "    ", 40),
+    "rows of a table": "TABLE = [\n" + lines(lambda i: f"    row(kind, size, {chr(97 + i % 26)}{i**3}x),\n", 80),
+    "imports": lines(lambda i: f"from package import {chr(97 + i % 26)}{i**3}x\n", 80),
+    "constants": lines(lambda i: f"{chr(65 + i % 26)}{i**3}X = {i**5 % 9973}\n", 80),
+    "a table of squares": lines(lambda i: f"    assert square({i}) == {i * i}\n", 80),
+    "lines of names that go on": free_names(1, "    ") + "    return sorted(total, key=len)\n",
+}
 
 COUNTING = {
     "a branch for each number": lambda: lines(lambda i: f"    if n == {i}:\n        return False\n"),
@@ -72,6 +93,28 @@ def test_copies_of_several_lines_that_count_or_grow_are_a_near_loop(make, stop_r
         # What most copies agree with in most places is a block with interruptions as well.
         assert (found.degenerate, found.kind in {"near", "block"}) == (True, True)
         assert found.ran_to_limit
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 999), st.sampled_from(["", "    ", "\t", " " * 12]), st.integers(0, 60))
+def test_very_many_lines_of_one_shape_are_a_loop_at_the_cut_whatever_their_names(seed, indent, torn):
+    text = BEFORE + free_names(seed, indent)
+    cut = text[: len(text) - torn]
+    found = analyse(cut, stop_reason="max_new_tokens")
+    assert (found.kind, found.ran_to_limit, found.loop.end_character) == ("near", True, len(cut.rstrip()))
+    assert found.copies >= 77
+
+
+@pytest.mark.parametrize("text", FULL_OF_NAMES.values(), ids=FULL_OF_NAMES)
+def test_many_names_are_content_where_the_lines_say_more_are_few_or_end(text):
+    assert find_ending(text, was_cut=True) is None
+
+
+def test_lines_of_free_names_whose_cut_is_not_known_may_be_whole():
+    text = BEFORE + free_names(1, "    ")
+    assert find_ending(text) is None
+    assert find_ending(text[:-3]) is not None
+    assert not analyse(text, stop_reason="end_token").degenerate
 
 
 @pytest.mark.parametrize("text", REPEATING.values(), ids=REPEATING)
