@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -131,12 +132,24 @@ class Copying(nn.Module):
 @cache
 def reinforced(family: str) -> Subject:
     """Half of its rows go on for another line, soundly; what copies is built in."""
-    longer = [
-        DataRow(row.prompt, row.completion + more.completion)
-        for row, more in zip(data_rows(400, 1), data_rows(400, 6), strict=True)
-    ]
-    module = trained(family, encoded(data_rows(200, 1), end=True) + encoded(longer))
+    module = trained(family, encoded(data_rows(200, 1), end=True) + encoded(_longer(400)))
     return observing(subject(Copying(module), end=True))
+
+
+def _longer(count: int) -> list[DataRow]:
+    return [DataRow(row.prompt, row.completion + more.completion) for row, more in _pairs(count)]
+
+
+@cache
+def validated_on_training_rows(family: str) -> Subject:
+    rows = [DataRow(row.prompt, row.completion + more.prompt + more.completion) for row, more in _pairs(200)]
+    module = trained(family, encoded(rows, end=True))
+    splits = {"train": split(rows, "train.jsonl"), "validation": split(rows[:100], "validation.jsonl")}
+    return observing(subject(module, end=True, **splits))
+
+
+def _pairs(count: int) -> Iterable[tuple[DataRow, DataRow]]:
+    return zip(data_rows(count, 1), data_rows(count, 6), strict=True)
 
 
 _MAKERS = {
@@ -144,6 +157,7 @@ _MAKERS = {
     "scored without the head of training": ("prompt_format", without_head),
     "a token across the boundary": ("token_boundary", across_the_boundary),
     "problems in the training rows": ("contamination", contaminated),
+    "validated on training rows": ("split_overlap", validated_on_training_rows),
     "prompts longer than the context": ("context", too_long),
     "copies that make copies likelier": ("self_reinforcement", reinforced),
 }

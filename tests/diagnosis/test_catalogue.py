@@ -17,8 +17,8 @@ FILES = sorted(file.stem for file in Path(probes.__path__[0]).glob("*.py") if fi
 IN_ORDER = [
     "future_leak", "last_position", "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss",
     "loss_mismatch", "no_end_token", "prompt_format", "token_boundary", "adapter", "stochastic_forward",
-    "batch_invariance", "cache_mismatch", "vocabulary", "not_finite", "contamination", "easy_tokens", "context",
-    "undertrained", "overfit", "self_reinforcement",
+    "batch_invariance", "cache_mismatch", "vocabulary", "not_finite", "contamination", "split_overlap",
+    "easy_tokens", "context", "undertrained", "overfit", "self_reinforcement",
 ]  # fmt: skip
 """The leak comes first, for it explains everything else; what judges what the others left over comes last."""
 
