@@ -13,7 +13,8 @@ import torch
 from leak_models import causal
 from plant import Plant
 from small_sound import layers_of, of, sound
-from small_training import CONTEXT, FAMILIES, VOCABULARY, Characters, Plain
+from small_training import CONTEXT, FAMILIES, VOCABULARY, Characters, Plain, logits_of
+from torch import nn
 from torch.nn import functional
 
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
@@ -142,7 +143,26 @@ def with_tokenizer(tokenizer, family: str):
     return replace(of(sound(family)), tokenizer=tokenizer())
 
 
+# Outputs that are no logits
+
+
+class Squashed(nn.Module):
+    """Ends in a softmax, or in another function of its logits."""
+
+    def __init__(self, inner: nn.Module, squash) -> None:
+        super().__init__()
+        self.inner, self.squash = inner, squash
+
+    def forward(self, ids):
+        return self.squash(logits_of(self.inner, ids))
+
+
+def squashed(family: str, squash=lambda logits: logits.softmax(dim=-1)):
+    return of(Squashed(sound(family), squash))
+
+
 MAKERS = {
+    "a softmax in the forward pass": ("not_logits", squashed),
     "dropout in evaluation mode": ("stochastic_forward", noisy),
     "neighbours that mix": ("batch_invariance", mixing_neighbours),
     "a cache that loses a position": ("cache_mismatch", functools.partial(cached, lost=1)),
