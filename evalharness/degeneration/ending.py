@@ -152,7 +152,12 @@ def find_ending(text: str, *, was_cut: bool = False) -> Ending | None:
     """
     lines = list(_written_lines(text))
     torn = lines.pop() if lines and not text.endswith("\n") else None
-    found = _repeated(lines, torn) if torn is None or not lines or _goes_on(torn, lines) else None
+    if torn is not None and len(torn.text) >= LONG_COPY and any(line.text.startswith(torn.text) for line in lines):
+        # So much of one line is a copy, torn or not.
+        lines.append(next(replace(torn, text=line.text) for line in lines if line.text.startswith(torn.text)))
+        torn = None
+    goes_on = torn is None or not lines or _goes_on(torn, lines)
+    found = _repeated(lines, torn, was_cut=was_cut) if goes_on else None
     if found is None and (was_cut or torn is not None):
         found = _free_names(lines, torn)
     if found is None or torn is None:
@@ -160,11 +165,13 @@ def find_ending(text: str, *, was_cut: bool = False) -> Ending | None:
     return replace(found, end=torn.end)
 
 
-def _repeated(lines: Sequence[Line], torn: Line | None) -> Ending | None:
+def _repeated(lines: Sequence[Line], torn: Line | None, *, was_cut: bool) -> Ending | None:
     """The tail of lines that follow from earlier ones, or whose numbers vary freely."""
     ways = _ways(lines)
+    found = None
     # A last line that says something new ends what came before it.
-    found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None) if ways and ways[-1] is not None else None
+    if ways and ways[-1] is not None:
+        found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None, was_cut=was_cut)
     return found or _free(lines)
 
 
@@ -244,7 +251,9 @@ def _first_of_tail(ways: Sequence[tuple[Way, int] | None]) -> int:
     return first
 
 
-def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first: int, *, torn: bool) -> Ending | None:
+def _ending(
+    lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first: int, *, torn: bool, was_cut: bool
+) -> Ending | None:
     """The tail from line ``first`` on, if it is long enough and repeats what stands right before it."""
     tail = [way for way in ways[first:] if way is not None]
     period = median_low([distance for _, distance in tail])
@@ -256,11 +265,11 @@ def _ending(lines: Sequence[Line], ways: Sequence[tuple[Way, int] | None], first
     counts = any(way != "same" for way, _ in tail)
     copies = 1 + size // period
     copy = lines[min(begin + period, len(lines)) - 1].end - start
-    long_enough = end - lines[first].start >= MIN_CHARACTERS and size >= MIN_LINES
+    long_enough = end - lines[first].start >= MIN_CHARACTERS and (size >= MIN_LINES or copy >= LONG_COPY)
     many_short = size >= MIN_SHORT_LINES and end - lines[first].start >= MIN_SHORT_CHARACTERS
     in_order = sum(distance == period for _, distance in tail) >= IN_ORDER * size
     if counts:
-        at_end = size % period == 0 and not torn
+        at_end = size % period == 0 and not torn and not was_cut
         enough = copies >= (MIN_COUNTED_LINES if period == 1 else MIN_COUNTED_COPIES)
         enough = enough and not _is_content(lines[begin : begin + period], at_end=at_end)
     else:

@@ -66,22 +66,29 @@ class NearLoop:
 
 
 def find_near(text: str) -> list[NearLoop]:
-    """Return the near loops of ``text`` of at least ``MIN_LINES`` lines, longest first. Blank lines are skipped."""
+    """Return the near loops of ``text`` of at least ``MIN_LINES`` lines, longest first. Blank lines are skipped.
+
+    The last of the lines may be torn.
+    """
     lines = _written_lines(text)
     # A last line without its end may be cut in the middle of a copy.
     torn = lines.pop() if lines and not text.endswith("\n") else None
-    if len(lines) + (torn is not None) < MIN_LINES:
+    whole = MIN_LINES - (torn is not None)
+    if len(lines) < whole:
         return []
     found = [
         loop
         for shape, judge in ((_counted_shape, _counting), (_named_shape, _few_names))
-        for stretch in _stretches(lines, shape)
+        for stretch in _stretches(lines, shape, whole)
         if (loop := judge(stretch)) is not None
     ]
-    found += [loop for stretch in _growing(lines) if (loop := _grown(stretch)) is not None]
+    found += [loop for stretch in _growing(lines, whole) if (loop := _grown(stretch)) is not None]
     if torn is not None:
         found = [_with_torn(loop, lines[-1], torn) if loop.end == _end(lines[-1]) else loop for loop in found]
-    return sorted(found, key=lambda loop: loop.start - loop.end)
+    # What only has a shape in common with the copies (``ret`` of a ``return``) does not make one line more.
+    begun = torn is not None and bool(lines) and _counted_shape(lines[-1].text).startswith(_counted_shape(torn.text))
+    enough = [loop for loop in found if loop.copies + (begun and loop.end >= _end(lines[-1])) >= MIN_LINES]
+    return sorted(enough, key=lambda loop: loop.start - loop.end)
 
 
 def _with_torn(loop: NearLoop, last: _Line, torn: _Line) -> NearLoop:
@@ -113,8 +120,8 @@ def _named_shape(line: str) -> str:
     return _WORD.sub("w", line)
 
 
-def _stretches(lines: Sequence[_Line], shape: Callable[[str], str]) -> Iterator[Sequence[_Line]]:
-    """Neighbouring lines of one shape, at least ``MIN_LINES``.
+def _stretches(lines: Sequence[_Line], shape: Callable[[str], str], at_least: int) -> Iterator[Sequence[_Line]]:
+    """Neighbouring lines of one shape.
 
     A single odd line among them is passed over, one and one in ten at most.
     """
@@ -129,7 +136,7 @@ def _stretches(lines: Sequence[_Line], shape: Callable[[str], str]) -> Iterator[
                 last = at
             elif at - last > 1 or at - first + 1 - len(members) > 1 + len(members) // PASSED_OVER:
                 break
-        if len(members) >= MIN_LINES and shapes[first] is not None:
+        if len(members) >= at_least and shapes[first] is not None:
             yield [lines[at] for at in members]
             first = last + 1
         else:
@@ -167,14 +174,14 @@ def _few_names(stretch: Sequence[_Line]) -> NearLoop | None:
     return _loop(stretch, 1.0, predictable=True)
 
 
-def _growing(lines: Sequence[_Line]) -> Iterator[Sequence[_Line]]:
+def _growing(lines: Sequence[_Line], at_least: int) -> Iterator[Sequence[_Line]]:
     """Neighbouring lines each of which is the one before it with a piece put in."""
     first = 0
     while first < len(lines) - 1:
         last = first
         while last + 1 < len(lines) and _grows(lines[last].text, lines[last + 1].text):
             last += 1
-        if last - first + 1 >= MIN_LINES:
+        if last - first + 1 >= at_least:
             yield lines[first : last + 1]
         first = max(last, first + 1)
 

@@ -22,6 +22,12 @@ SHORT_FUNCTION = (
 )
 
 
+PARAGRAPH = (
+    "The function goes through all of the numbers, adds each of them to the total, and in the end returns the total "
+    "divided by how many numbers there were, which is the mean of them.\n"
+)
+
+
 def lines(form, count=12) -> str:
     return "".join(form(i) for i in range(count))
 
@@ -63,6 +69,10 @@ COUNTING = {
     "free numbers, very often": lambda: lines(drawn(1), 600),
 }
 REPEATING = {
+    "a paragraph twice": PARAGRAPH * 2,
+    "a paragraph twice, without its line end": (PARAGRAPH * 2)[:-1],
+    "a paragraph, its second copy torn at the end": (PARAGRAPH * 2)[:-12],
+    "a paragraph, its third copy torn": (PARAGRAPH * 3)[:-100],
     "the third copy of a short function half written": (SHORT_FUNCTION * 3)[:-50],
     "two copies of a function": FUNCTION * 2,
     "three, the last of them cut": (FUNCTION * 3)[:-40],
@@ -77,6 +87,7 @@ SOUND = {
     "a counting ladder that ends": lines(lambda i: f"    if n == {i}:\n        return False\n") + "    return True\n",
     "a table that ends": "TABLE = [\n" + lines(lambda i: f"    {i},\n", 30) + "]\n",
     "a squares table": "def test():\n" + lines(lambda i: f"    assert square({i}) == {i * i}\n", 50),
+    "a paragraph twice that is short": "The mean of the numbers is what the function returns.\n" * 2,
     "the function again after prose": f"{FUNCTION}That is how it counts.\n\nThe whole program once more:\n\n{FUNCTION}",
     "calls of one shape": "a(\n" + lines(lambda i: f"    k{chr(97 + i)}={i},\n") + ")\nb(\n" + lines(
         lambda i: f"    k{chr(97 + (i * 5) % 12)}={(i * 5) % 12},\n"
@@ -93,6 +104,14 @@ def test_copies_of_several_lines_that_count_or_grow_are_a_near_loop(make, stop_r
         # What most copies agree with in most places is a block with interruptions as well.
         assert (found.degenerate, found.kind in {"near", "block"}) == (True, True)
         assert found.ran_to_limit
+
+
+@pytest.mark.parametrize("count", [7, 8, 11, 14])
+def test_whole_functions_that_only_count_are_a_loop_where_a_limit_cut_them(count):
+    text = BEFORE + lines(lambda i: f"def f_{i}(x):\n    return f_{i + 1}(x) + 1\n\n\n", count)
+    assert analyse(text, stop_reason="max_new_tokens").kind == "near"
+    assert not analyse(text).degenerate
+    assert not analyse(text + "print(f_1(3) == 7)\n", stop_reason="max_new_tokens").degenerate
 
 
 @settings(max_examples=25, deadline=None)

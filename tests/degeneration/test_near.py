@@ -41,6 +41,18 @@ def test_a_copy_that_was_cut_belongs_to_the_loop():
     assert analyse(text[:-6]).loop.end_character == len(text) - 6
 
 
+@pytest.mark.parametrize("torn", [0, 1, 4, 15])
+def test_the_eighth_copy_may_be_torn(torn):
+    text = lines(lambda i: f"    value = compute({i})\n", 8)
+    found = analyse(text[: len(text) - torn], stop_reason="max_new_tokens")
+    assert (found.kind, found.loop.end_character) == ("near", len(text[: len(text) - torn].rstrip()))
+
+
+def test_the_beginning_of_another_line_is_no_eighth_copy():
+    text = lines(lambda i: f"    value = compute({i})\n", 7)
+    assert not find_near(text + "    retu")
+
+
 @pytest.mark.parametrize("text", SOUND.values(), ids=SOUND)
 def test_lines_of_one_shape_that_say_something_are_content(text):
     assert analyse(text).kind is None
