@@ -21,7 +21,7 @@ from evalharness.completion_files import read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.pipeline.analysing import analyse_files
 from evalharness.pipeline.judging import judge
-from evalharness.pipeline.judging_files import asked_for, jobs_of
+from evalharness.pipeline.judging_files import jobs_of
 from evalharness.problems import load_problems
 from evalharness.progress import Silent
 from evalharness.records import Verdict
@@ -105,7 +105,7 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
     if not kept.exists():
         problems = load_problems("humaneval", environment=os.environ)
         jobs = jobs_of(path, read_completions(path).completions, Tasks(problems))
-        judged = judge(jobs, asked_for(jobs), Silent(), workers=None, sandbox="auto", packages=())
+        judged = judge(jobs, Silent(), workers=None, sandbox="auto", packages=())
         kept_in.mkdir(parents=True, exist_ok=True)
         kept.write_text(
             json.dumps([execution.verdict is Verdict.PASSED for execution in judged.executions]), encoding="utf-8"
