@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from forked_command import run_forked
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -111,8 +112,6 @@ def runner(folder: Path) -> Run:
     """Run the command ``evalharness`` in this folder."""
 
     def run_command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "evalharness", *map(str, arguments)]
-        options = {"cwd": folder, "text": True, "capture_output": True, "timeout": 240, **more}
-        return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
+        return run_forked([*map(str, arguments)], **{"cwd": folder, **more})  # type: ignore[arg-type]
 
     return run_command
