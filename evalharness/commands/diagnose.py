@@ -62,7 +62,7 @@ def lines(result: DiagnosisResult) -> Iterator[str]:
 
     judgement = result.judgement
     yield from _wrapped("behaviour", f"{verdict_words(judgement.verdict)}: {judgement.reason}")
-    for text in loss_lines(result.loss):
+    for text in loss_lines(result.loss, result.diagnosis.findings):
         yield from _wrapped("loss", text)
     yield from outcome_lines(result.diagnosis, result.incomplete)
 

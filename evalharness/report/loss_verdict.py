@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from evalharness.report.numbers import is_bounded, nats, nats_interval, times
 
 if TYPE_CHECKING:
-    from evalharness.records import Loss, Scorecard
+    from collections.abc import Iterable
+
+    from evalharness.records import Finding, Loss, Scorecard
 
 LossRelation = Literal["not_measured", "agree", "misleads", "differ"]
 
@@ -54,12 +56,20 @@ def loss_conclusion(card: Scorecard) -> str:
     """Say in one sentence whether the loss of a scorecard is real; completions alone have none."""
     if not was_seen(card):
         return "The loss was not measured: only completions were given."
-    return loss_sentence(card.loss)
+    return loss_sentence(card.loss, card.findings)
 
 
-def loss_sentence(loss: Loss) -> str:
-    """Say in one sentence whether the loss is real."""
+def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
+    """Say in one sentence whether the loss is real, given what was found of the model.
+
+    A model that sees later tokens may gain less by it, on few rows, than the error of their losses.
+    """
     match loss_relation(loss):
+        case "agree" if any(map(is_leak, findings)):
+            return (
+                "The loss can't be relied on: the model sees future tokens, though on these rows the gain is within "
+                "the error."
+            )
         case "agree" if is_logged_elsewhere(loss):
             return (
                 "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another "
@@ -73,6 +83,11 @@ def loss_sentence(loss: Loss) -> str:
             return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
         case _:
             return "Not known whether the loss is real: that needs validation rows ([data] validation)."
+
+
+def is_leak(finding: Finding) -> bool:
+    """Whether positions see the tokens after them, and not in training mode alone."""
+    return finding.probe == "future_leak" and finding.evidence.get("mode") != "training"
 
 
 def _how_much_higher(loss: Loss) -> str:

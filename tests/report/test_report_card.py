@@ -6,7 +6,7 @@ import report_example as example
 from golden_text import lines_with
 from rich.console import Console
 
-from evalharness.records import Incomplete, Interval, Loss
+from evalharness.records import Finding, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
 
 CARD = """\
@@ -90,14 +90,22 @@ def test_what_is_incomplete_stands_on_the_card(golden_text):
 
 def test_a_loss_that_is_not_the_logged_one_is_not_called_real(golden_text):
     loss = Loss(2.9, "log", Interval(6.76, 6.67, 6.85), Interval(6.76, 6.67, 6.85), "…")
-    text = " ".join(str(render_card(example.scorecard(loss=loss), "r.md")).split())
+    text = " ".join(str(render_card(example.scorecard(loss=loss, findings=()), "r.md")).split())
     golden_text(text)
     assert "The loss is real" not in text
 
 
 def test_a_loss_that_is_real_is_called_so(golden_text):
     loss = Loss(1.4, "log", Interval(1.41, 1.3, 1.5), Interval(1.41, 1.3, 1.5), "…")
-    golden_text(str(render_card(example.scorecard(loss=loss), "r.md")))
+    golden_text(str(render_card(example.scorecard(loss=loss, findings=()), "r.md")))
+
+
+@pytest.mark.parametrize(("mode", "real"), [("evaluation", False), ("training", True)])
+def test_a_loss_of_a_model_that_sees_later_tokens_is_not_called_real_even_where_it_gains_little(mode, real):
+    loss = Loss(1.4, "log", Interval(1.41, 1.3, 1.5), Interval(1.41, 1.3, 1.5), "…")
+    leak = Finding("future_leak", "cause", "a claim", {"mode": mode}, "a remedy")
+    card = render_card(example.scorecard(loss=loss, findings=(leak,)), "r.md")
+    assert ("The loss is real" in str(card)) is real
 
 
 def test_escapes_in_names_do_not_reach_the_terminal():

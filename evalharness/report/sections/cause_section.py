@@ -95,10 +95,10 @@ def _value(value: Any) -> Text:
             return Code(shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str), MAX_VALUE))
 
 
-def loss_lines(loss: Loss) -> Iterator[str]:
+def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the losses and whether they are real, for a terminal."""
     source = "" if loss.logged_nats is None else f" Logged: {loss.logged_source}."
-    yield f"{', '.join(loss_figures(loss)) or 'none known'}, in nats per token. {loss_sentence(loss)}{source}"
+    yield f"{', '.join(loss_figures(loss)) or 'none known'}, in nats per token. {loss_sentence(loss, findings)}{source}"
     if loss.recomputed_nats is not None:
         yield f"Recomputed: {loss.convention}. Probes use fewer rows, and all target tokens of each."
 
