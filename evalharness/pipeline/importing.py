@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline.judging import Judged
+    from evalharness.pipeline.work import Behaviour
     from evalharness.problems import ProblemSet
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
@@ -53,39 +54,24 @@ def convert(
 ) -> tuple[Scorecard, Path]:
     """Judge and measure the completions of ``paths`` and write ``out/<name>/<step>/`` as a score does.
 
-    One completion a problem counts as greedy where no ``temperature`` above 0 is given, more as sampled. Results that
-    the files hold are not taken over: every completion is judged here, under this project's sandbox. Raises
+    One completion per problem counts as greedy unless ``temperature`` is above 0; several count as sampled. Results
+    that the files contain are not taken over: every completion is judged here, in this project's sandbox. Raises
     :class:`EvalHarnessError` as :func:`evalharness.pipeline.judging_files.judge_file` does.
     """
     from evalharness.problems import load_problems
-    from evalharness.report import Evidence
 
+    watcher = watcher or Silent()
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
-    tasks = Tasks(problem_set)
-    jobs: list[Job] = []
-    written: list[FileCompletion] = []
     files = completion_files(paths)
-    for file in files:
-        found = read_completions(file, key).completions
-        written += found
-        jobs += jobs_of(file, found, tasks)
-    jobs = numbered(jobs)
+    jobs, written = _read(files, key, Tasks(problem_set))
     completions = completions_of(jobs, written, temperature)
-    decoding = completions[0].decoding
-    group = (problem_set.name, decoding)
-    judged = judge(
-        jobs,
-        watcher or Silent(),
-        workers=workers,
-        sandbox=sandbox,
-        packages=packages,
-    )
+    judged = judge(jobs, watcher, workers=workers, sandbox=sandbox, packages=packages)
+    group = (problem_set.name, completions[0].decoding)
     behaviour = behaviour_of(
         {group: completions}, {group: judged.executions}, {group: analyses_of(jobs, completions)}, seed=0
     )
     origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
-    most = max(Counter(job.task_id for job in jobs).values())
-    samples = most if decoding == "sampled" else 0
+    samples = _most_of_one_problem(jobs) if completions[0].decoding == "sampled" else 0
     card = assemble(
         origin.checkpoint,
         _protocol(problem_set, samples, temperature, packages, judged),
@@ -96,12 +82,37 @@ def convert(
         diagnosis=_no_diagnosis(),
         incomplete=judged.incomplete,
     )
+    return card, _write(card, out, origin, problem_set, behaviour, watcher)
+
+
+def _read(files: Sequence[Path], key: str | None, tasks: Tasks) -> tuple[list[Job], list[FileCompletion]]:
+    """The completions of all files in their order, and a job for each."""
+    jobs: list[Job] = []
+    written: list[FileCompletion] = []
+    for file in files:
+        of_file = read_completions(file, key).completions
+        written += of_file
+        jobs += jobs_of(file, of_file, tasks)
+    return numbered(jobs), written
+
+
+def _write(
+    card: Scorecard, out: Path, origin: _Origin, problem_set: ProblemSet, behaviour: Behaviour, watcher: Watcher
+) -> Path:
+    """Write the run folder; its path."""
+    from evalharness.report import Evidence
+
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
-    owner = Owner(named(origin.name), "; ".join(str(file.resolve()) for file in files), card.checkpoint.fingerprint)
-    with claimed(out, origin.name, step, owner, (watcher or Silent()).say) as folder:
+    sources = "; ".join(str(file.resolve()) for file in origin.files)
+    owner = Owner(named(origin.name), sources, card.checkpoint.fingerprint)
+    with claimed(out, origin.name, origin.step, owner, watcher.say) as folder:
         write_score(folder, card, behaviour, evidence)
-        return card, folder.path
+        return folder.path
+
+
+def _most_of_one_problem(jobs: Sequence[Job]) -> int:
+    return max(Counter(job.task_id for job in jobs).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +139,7 @@ def completions_of(
     jobs: Sequence[Job], written: Sequence[FileCompletion], temperature: float | None
 ) -> tuple[Completion, ...]:
     """The completions of files as records; all are greedy or all sampled, as :func:`convert` says."""
-    most = max(Counter(job.task_id for job in jobs).values())
-    decoding: DecodingName = "sampled" if most > 1 or temperature else "greedy"
+    decoding: DecodingName = "sampled" if _most_of_one_problem(jobs) > 1 or temperature else "greedy"
     return tuple(_completion(job, w, decoding) for job, w in zip(jobs, written, strict=True))
 
 
