@@ -322,3 +322,21 @@ def test_doctor_judges_all_solutions_and_empty_bodies_of_humaneval(run: Run, gol
     golden_text(found["sandbox"]["self-test"], {r"\d+\.\d+ s": "<duration>"})
     assert found["checkpoint"]["kind"] == "torch module"
     assert found["data"]["humaneval"].startswith("164 problems")
+
+
+def test_doctor_shows_all_problem_sets_and_exits_with_3_if_one_cant_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evalharness.toml").write_text(
+        '[problems.mine]\npath = "mine.txt"\n[problems.absent]\npath = "no.txt"\n'
+    )
+    row = {"task_id": "a", "prompt": "p", "entry_point": None, "canonical_solution": "", "test": "assert True"}
+    (tmp_path / "mine.txt").write_text(json.dumps(row))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evalharness.commands.doctor._sandbox", lambda: ({"isolation": "not tested here"}, True))
+    done = CliRunner().invoke(cli, ["doctor", "--json"])
+    data = json.loads(done.stdout)["data"]
+    assert done.exit_code == 3
+    assert data["mine"].startswith("1 problems")
+    assert "no.txt" in data["absent"]
+    assert data["warmup"].startswith("60 problems")

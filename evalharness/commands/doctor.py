@@ -70,11 +70,12 @@ class Examination:
 
 def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examination:
     """Look at everything that a score needs; a checkpoint is loaded, not run."""
-    topics = {"machine": _machine(), "data": _data(), "settings": settings_found(checkpoint)}
-    topics["sandbox"], sound = _sandbox()
+    data, all_load = _data(checkpoint)
+    sandbox, judges = _sandbox()
+    topics = {"machine": _machine(), "data": data, "settings": settings_found(checkpoint), "sandbox": sandbox}
     if checkpoint is not None:
         topics["checkpoint"] = _checkpoint(checkpoint, trust)
-    return Examination(topics, sound)
+    return Examination(topics, all_load and judges)
 
 
 def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -96,7 +97,8 @@ def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str
         for section, options in sections.items()
         for name in settings_of(type(options))
     }
-    for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions), problem_set_names()).items():
+    problem_sets = {*problem_set_names(), *sections["score"].problems}
+    for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions), problem_sets).items():
         found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
     return found
 
@@ -129,10 +131,15 @@ def _machine() -> dict[str, str]:
     return {**found, "accelerators": ", ".join(accelerators()) or "none: models run on the CPU"}
 
 
-def _data() -> dict[str, str]:
+def _data(checkpoint: Path | None) -> tuple[dict[str, str], bool]:
+    """Where each problem set is, and whether all that are here can be loaded."""
     from evalharness.problems import where_problems_are
+    from evalharness.settings.manifest import find_manifest
+    from evalharness.settings.score import resolve
 
-    return where_problems_are(os.environ)
+    options = resolve({}, find_manifest(checkpoint or Path.cwd()).score, os.environ)
+    sets = where_problems_are(os.environ, options.problem_paths)
+    return {name: found.words for name, found in sets.items()}, not any(found.fault for found in sets.values())
 
 
 def _sandbox() -> tuple[dict[str, str], bool]:

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import os
+import traceback
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -90,38 +91,51 @@ def load_problems(
     paths: Mapping[str, Path] | None = None,
     environment: Mapping[str, str],
 ) -> ProblemSet:
-    """Load a set by its name, or your own by the path of its JSONL file.
+    """Load a set by its name, or your own by the path of its JSONL file or by the name that you declared for it.
 
-    ``limit`` keeps the first ``limit`` problems. ``paths`` says where sets lie that are not installed, by name; after
-    it, ``EVALHARNESS_<NAME>`` in ``environment`` does. A path to such a set's own file gives that set. Raises
-    ProblemError if the name is unknown, the file can't be read or has faulty rows, or ``limit`` is below 1, and
-    ExtensionError if the package that adds the set is broken.
+    ``limit`` keeps the first ``limit`` problems. ``paths`` has files by name: of sets that are not installed, and of
+    your own. After it, ``EVALHARNESS_<NAME>`` in ``environment`` is used. A path to an installed set's own file gives
+    that set. Raises ProblemError if the name is unknown, the file can't be read or has faulty rows, the set has no
+    problems, or ``limit`` is below 1, and ExtensionError if the package that adds the set is broken.
     """
     if limit is not None and limit < 1:
         raise ProblemError(f"limit is {limit}, expected at least 1")
     asked = os.fspath(name_or_path)
-    known = {**_paths_in(environment), **{name: Path(path) for name, path in (paths or {}).items()}}
-    name, problems, package = _named(asked, known) or _from_path(asked)
+    known = {**_paths_in(environment, asked), **{name: Path(path) for name, path in (paths or {}).items()}}
+    name, problems, package = _named(asked, known) or _declared(asked, known) or _from_path(asked)
     kept = problems[:limit]
+    if not kept:
+        raise ProblemError(f"the problem set {name!r} has no problems")
     return ProblemSet(name, kept, digest(kept), package)
 
 
-def where_problems_are(environment: Mapping[str, str]) -> dict[str, str]:
-    """For each set by its name: how many problems it has and where they are, or why they can't be loaded."""
-    return {name: _where(name, environment) for name in problem_set_names()}
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """In words, how many problems a set has and where they are; or, with ``fault``, why it can't be loaded."""
+
+    words: str
+    fault: bool = False
 
 
-def _where(name: str, environment: Mapping[str, str]) -> str:
-    path = _paths_in(environment).get(name)
+def where_problems_are(
+    environment: Mapping[str, str], paths: Mapping[str, Path] | None = None
+) -> dict[str, Whereabouts]:
+    """The whereabouts of each set by its name: those of :func:`problem_set_names`, then those declared in ``paths``."""
+    names = dict.fromkeys((*problem_set_names(), *(paths or {})))
+    return {name: _where(name, environment, paths or {}) for name in names}
+
+
+def _where(name: str, environment: Mapping[str, str], paths: Mapping[str, Path]) -> Whereabouts:
+    path = {**_paths_in(environment, name), **paths}.get(name)
     elsewhere = getattr(own_sources().get(name), "ELSEWHERE", None)
     if path is None and elsewhere is not None:
-        return str(elsewhere)
+        return Whereabouts(str(elsewhere))
     try:
-        found = load_problems(name, environment=environment)
+        found = load_problems(name, paths=paths, environment=environment)
     except EvalHarnessError as error:
-        return str(error)
+        return Whereabouts(str(error), fault=True)
     package = "the installed packages" if found.package is None else f"the package {found.package}"
-    return f"{len(found.problems)} problems, {f'in {package}' if path is None else path}"
+    return Whereabouts(f"{len(found.problems)} problems, {f'in {package}' if path is None else path}")
 
 
 def yardsticks(task_ids: Collection[str]) -> tuple[Problem, ...]:
@@ -141,22 +155,44 @@ def _row(problem: Problem) -> dict[str, Any]:
     return {k: v for k, v in row.items() if k != "language"} if row["language"] == DEFAULT_LANGUAGE else row
 
 
-def _paths_in(environment: Mapping[str, str]) -> dict[str, Path]:
-    named = {name: environment.get(f"EVALHARNESS_{name.upper()}") for name in problem_set_names()}
+def _paths_in(environment: Mapping[str, str], asked: str) -> dict[str, Path]:
+    """The files that the environment names: of all installed sets, and of the one that is asked for."""
+    named = {name: environment.get(f"EVALHARNESS_{name.upper()}") for name in (*problem_set_names(), asked)}
     return {name: Path(path).expanduser() for name, path in named.items() if path}
 
 
 def _named(asked: str, paths: Mapping[str, Path]) -> tuple[str, tuple[Problem, ...], str | None] | None:
     if asked in own_sources():
-        return asked, own_sources()[asked].load(paths), None
+        return asked, _loaded(own_sources()[asked], paths), None
     extension = extension_named("problems", asked)
     return None if extension is None else (asked, tuple(extension.guarded.load(paths)), extension.package)
+
+
+def _loaded(source: ProblemSource, paths: Mapping[str, Path]) -> tuple[Problem, ...]:
+    try:
+        return tuple(source.load(paths))
+    except EvalHarnessError:
+        raise
+    except Exception as error:  # a file that somebody added may raise anything
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        message = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise ProblemError(f"the problem set {source.NAME!r} can't be loaded: {message} ({where})") from error
+
+
+def _declared(asked: str, paths: Mapping[str, Path]) -> tuple[str, tuple[Problem, ...], None] | None:
+    """A set that only its user knows, by the name that the manifest, an option or the environment declares for it."""
+    return (asked, _from_file(paths[asked])[1], None) if asked in paths else None
 
 
 def _from_path(asked: str) -> tuple[str, tuple[Problem, ...], None]:
     path = Path(asked)
     if not asked or not (path.exists() or _looks_like_a_path(asked)):
         raise ProblemError(_unknown(asked))
+    return _from_file(path)
+
+
+def _from_file(path: Path) -> tuple[str, tuple[Problem, ...], None]:
     text = human_eval_form.read_text(path)
     for name, source in own_sources().items():
         recognises = getattr(source, "recognises", None)
@@ -173,4 +209,7 @@ def _unknown(asked: str) -> str:
     names = problem_set_names()
     nearest = difflib.get_close_matches(asked.lower(), names, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"unknown problem set {asked!r}, expected {', '.join(names)} or the path of a .jsonl file{hint}"
+    return (
+        f"unknown problem set {asked!r}, expected {', '.join(names)}, the path of a .jsonl file, "
+        f'or a name that evalharness.toml declares with [problems.NAME] path = "…"{hint}'
+    )

@@ -103,7 +103,7 @@ class ScoreOptions:
         affects="score",
         places=("command", "pytest", "environment", "python"),
         hint="NAME=PATH",
-        help="Files of problem sets that are not installed, such as mbpp=mbpp.jsonl.",
+        help="Files of problem sets by name, such as mbpp=mbpp.jsonl, or of your own.",
     )
     stop_loops: bool = setting(
         True,

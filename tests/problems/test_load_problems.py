@@ -3,9 +3,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from documentation import block
 
 from evalharness.errors import ProblemError
-from evalharness.problems import load_problems, problem_set_names
+from evalharness.problems import load_problems, problem_set_names, sets, where_problems_are
 from evalharness.problems.sets import digest
 
 ROW = {
@@ -51,6 +52,66 @@ def test_a_users_own_file_is_named_by_its_stem(tmp_path, name):
     content = json.dumps(ROW).encode()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert load_problems(str(tmp_path / name), environment={}).name == "tasks"
+
+
+@pytest.mark.parametrize("way", ["path", "environment"])
+def test_a_declared_name_is_a_set_of_that_name(tmp_path, way):
+    file = tmp_path / "tasks.txt"
+    file.write_text(json.dumps(ROW))
+    paths, environment = ({"mine": file}, {}) if way == "path" else ({}, {"EVALHARNESS_MINE": str(file)})
+    problem_set = load_problems("mine", paths=paths, environment=environment)
+    assert (problem_set.name, problem_set.package) == ("mine", None)
+    assert problem_set.problems == load_problems(file, environment={}).problems
+
+
+def test_a_declared_name_whose_file_is_absent_names_the_file(tmp_path):
+    with pytest.raises(ProblemError, match="absent"):
+        load_problems("mine", paths={"mine": tmp_path / "absent"}, environment={})
+
+
+def test_a_declared_name_is_among_the_sets_whose_place_is_shown(tmp_path):
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(ROW))
+    paths = {"mine": tmp_path / "tasks.jsonl", "absent": tmp_path / "absent.jsonl"}
+    shown = where_problems_are({}, paths)
+    assert {name: place.fault for name, place in shown.items() if name in paths} == {"mine": False, "absent": True}
+    assert shown["mine"].words.startswith("1 problems")
+
+
+class OwnSet:
+    """A file that somebody added to the package, whose problems are made by ``load``."""
+
+    NAME = "own"
+
+    def __init__(self, load):
+        self.load = load
+
+
+def add(monkeypatch, load):
+    monkeypatch.setattr(sets, "own_sources", lambda: {**OWN, "own": OwnSet(load)})
+
+
+OWN = sets.own_sources()
+
+
+def test_the_row_that_the_pages_show_is_a_problem(tmp_path):
+    (tmp_path / "ours.jsonl").write_text(block("json", '{"task_id"'))
+    (problem,) = load_problems(tmp_path / "ours.jsonl", environment={}).problems
+    assert problem.entry_point == "add"
+
+
+def test_an_error_of_an_added_set_names_the_set_and_the_others_are_still_shown(monkeypatch):
+    add(monkeypatch, lambda paths: {}["missing key"])
+    with pytest.raises(ProblemError, match=r"'own'.*KeyError.*missing key"):
+        load_problems("own", environment={})
+    shown = where_problems_are({})
+    assert [name for name, place in shown.items() if place.fault] == ["own"]
+    assert {"humaneval", "warmup", "own"} <= shown.keys()
+
+
+def test_a_set_without_problems_is_refused(monkeypatch):
+    add(monkeypatch, lambda paths: ())
+    with pytest.raises(ProblemError, match="'own' has no problems"):
+        load_problems("own", environment={})
 
 
 def test_a_limit_keeps_the_first_ones_and_changes_the_digest():
