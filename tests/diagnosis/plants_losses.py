@@ -18,7 +18,7 @@ from evalharness.records import LossPoint
 STEPS = 70
 OF_LOSSES = {
     "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "easy_tokens",
-    "undertrained", "overfit",
+    "undertrained", "overfit", "no_targets",
 }  # fmt: skip
 LOSS_PROBES = [probe for probe in catalogue() if probe.name in OF_LOSSES]
 FEW_ROWS = 24
@@ -109,6 +109,12 @@ def hardly_trained(family: str) -> Subject:
     return subject(module, end=True, count_prompt=False, **logged(loss_of(module, count_prompt=False)))
 
 
+def nothing_counted(family: str) -> Subject:
+    """Every label was left out: the loss is 0 from the first step on, and the weights are what they were."""
+    log = tuple(LossPoint(step, split, 0.0, "log") for step in (10, 20, 30) for split in ("train", "validation"))
+    return subject(trained(family, steps=1), end=True, log=log, logged=log[-1])
+
+
 def learnt_by_heart(family: str) -> Subject:
     module = trained(family, few=True, steps=250)
     rows = data_rows(200, 1)[:FEW_ROWS]
@@ -125,6 +131,7 @@ _MAKERS = {
     "a log of another step": ("loss_mismatch", log_of_another_run, ""),
     "only layout learnt": ("easy_tokens", only_layout_learnt, ""),
     "hardly trained": ("undertrained", hardly_trained, ""),
+    "nothing counted": ("no_targets", nothing_counted, ""),
     "learnt by heart": ("overfit", learnt_by_heart, ""),
 }
 PLANTS = {

@@ -15,10 +15,11 @@ from evalharness.diagnosis.examination import MISSING
 PACKAGE = Path(evalharness.__file__).parent
 FILES = sorted(file.stem for file in Path(probes.__path__[0]).glob("*.py") if file.stem != "__init__")
 IN_ORDER = [
-    "future_leak", "not_logits", "last_position", "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss",
-    "loss_mismatch", "no_end_token", "prompt_format", "token_boundary", "adapter", "stochastic_forward",
-    "batch_invariance", "cache_mismatch", "vocabulary", "not_finite", "contamination", "split_overlap",
-    "easy_tokens", "context", "undertrained", "overfit", "self_reinforcement",
+    "future_leak", "not_logits", "last_position", "no_targets", "label_shift", "smoothing_floor",
+    "padding_in_loss", "prompt_in_loss", "loss_mismatch", "no_end_token", "prompt_format",
+    "token_boundary", "adapter", "stochastic_forward", "batch_invariance", "cache_mismatch",
+    "vocabulary", "not_finite", "contamination", "split_overlap", "easy_tokens", "context",
+    "undertrained", "overfit", "self_reinforcement",
 ]  # fmt: skip
 """The leak comes first, for it explains everything else; what judges what the others left over comes last."""
 
