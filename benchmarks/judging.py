@@ -13,7 +13,7 @@ from unittest import mock
 from planted import lexed
 from tokenizers import Tokenizer
 
-from evalharness.degeneration import Degeneration, analyse, interrupted, near, significance
+from evalharness.degeneration import Degeneration, analyse, interrupted, loop_criteria, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ MODES = ("words", "BPE", "text")
 """By the words, signs and blanks that loops are planted in, by a real tokenizer's ids, and by the text alone."""
 ERRORS_IN = 200
 """A function with errors has one word or sign in so many lost or put in the place of another, and at least one."""
-MODULES = {"significance": significance, "interrupted": interrupted, "near": near}
+MODULES = {"loop_criteria": loop_criteria, "interrupted": interrupted, "near": near}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness.degeneration import analyse, find_loops_in, longest_runs, seq_reps, significance
+from evalharness.degeneration import analyse, find_loops_in, longest_runs, loop_criteria, seq_reps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def _letters(draw: np.random.Generator) -> str:
 def _seconds(sequences: Sequence[Any]) -> float:
     """CPU time: what else runs on the machine is not counted."""
     start = time.process_time()
-    find_loops_in(sequences, min_length=significance.MIN_TOKENS)
+    find_loops_in(sequences, min_length=loop_criteria.MIN_TOKENS)
     longest_runs(sequences)
     seq_reps(sequences)
     return time.process_time() - start

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from planted import Plant
 
 VALUES: dict[str, tuple[float, ...]] = {
-    "significance.MIN_COPIES": (3, 4, 6),
-    "significance.MIN_TOKENS": (24, 48, 96),
-    "significance.MIN_CHARACTERS": (75, 150, 300),
-    "significance.MIN_SHARE_ENDED": (0.1, 0.2, 0.4),
-    "significance.DOMINANT_SHARE": (0.25, 0.5, 0.75),
-    "significance.MIN_WHOLE": (0.4, 0.6, 0.8),
-    "significance.OF_TOKENS.rate": (0.03, 0.07, 0.15),
+    "loop_criteria.MIN_COPIES": (3, 4, 6),
+    "loop_criteria.MIN_TOKENS": (24, 48, 96),
+    "loop_criteria.MIN_CHARACTERS": (75, 150, 300),
+    "loop_criteria.MIN_SHARE_ENDED": (0.1, 0.2, 0.4),
+    "loop_criteria.DOMINANT_SHARE": (0.25, 0.5, 0.75),
+    "loop_criteria.MIN_WHOLE": (0.4, 0.6, 0.8),
+    "loop_criteria.OF_TOKENS.rate": (0.03, 0.07, 0.15),
     "interrupted.MIN_COPIES": (3, 5, 7),
     "interrupted.MAX_VARYING": (0.2, 0.4, 0.6),
     "interrupted.FEW_STRANGE": (0.0, 0.04, 0.08),

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from evalharness.degeneration.completion_text import CompletionText
     from evalharness.degeneration.early_stop import LoopDetector
     from evalharness.degeneration.kinds import Kind, kind_of
+    from evalharness.degeneration.loop_criteria import Loop
     from evalharness.degeneration.loops import Repetition, find_loops, find_loops_in
     from evalharness.degeneration.measures import Measures, Predictions, measure
     from evalharness.degeneration.ratios import Ratios
-    from evalharness.degeneration.significance import Loop
     from evalharness.degeneration.validity import Validity
     from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, counted_share, is_too_early_to_tell
 
@@ -26,7 +26,7 @@ _HOMES = {
     "Degeneration": "evalharness.degeneration.analysis",
     "Judgement": "evalharness.degeneration.verdict",
     "Kind": "evalharness.degeneration.kinds",
-    "Loop": "evalharness.degeneration.significance",
+    "Loop": "evalharness.degeneration.loop_criteria",
     "LoopDetector": "evalharness.degeneration.early_stop",
     "Measures": "evalharness.degeneration.measures",
     "Predictions": "evalharness.degeneration.measures",

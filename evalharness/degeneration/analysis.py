@@ -11,9 +11,9 @@ from evalharness.degeneration.completion_text import CompletionText
 from evalharness.degeneration.echo import find_echo
 from evalharness.degeneration.gibberish import find_gibberish, is_guessed, is_sign_salad
 from evalharness.degeneration.language import LANGUAGES
+from evalharness.degeneration.loop_criteria import Loop, best_loop, exact_loops, ran_to_limit
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
-from evalharness.degeneration.significance import Loop, best_loop, exact_loops, ran_to_limit
 from evalharness.degeneration.validity import Validity, validity
 from evalharness.records import NOT_BEGUN
 
@@ -85,7 +85,7 @@ def analyse(
     """Measure one completion: ``text``, and the ``token_ids`` that it was decoded from where they are known.
 
     Loops are searched on the ids and on the characters: exact ones, ones with interruptions, and near ones; the one
-    reported is the most exact of the longest that count (see :mod:`evalharness.degeneration.significance`).
+    reported is the most exact of the longest that count (see :mod:`evalharness.degeneration.loop_criteria`).
     ``decode`` turns ids into text and places token loops in the text exactly; without it they are placed in proportion.
     ``token_entropy_nats`` has one value a token. Without a ``stop_reason`` the completion is taken to have been cut at
     its end. An echo is looked for where the ``prompt`` is known. A completion that was never begun (its prompt did not

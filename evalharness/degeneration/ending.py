@@ -30,7 +30,7 @@ PREDICTED = 0.90
 """Share of the tail's lines that follow from earlier ones: one line in ten may be odd."""
 
 MIN_CHARACTERS = 150
-"""As much as any loop needs (see ``significance``)."""
+"""As much as any loop needs (see ``loop_criteria``)."""
 
 MIN_LINES = 4
 """Least lines of a tail that only repeats: two copies of a whole function have more."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration.language import Language
 
 MIN_CHARACTERS = 150
-"""As much as a loop needs (see ``significance``)."""
+"""As much as a loop needs (see ``loop_criteria``)."""
 
 MIN_WORDS = 8
 """Fewer say nothing about the share."""
