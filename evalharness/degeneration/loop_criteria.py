@@ -18,7 +18,6 @@ from evalharness.degeneration.content import (
     is_quoted,
     is_rule,
 )
-from evalharness.degeneration.definitions import find_redefined
 from evalharness.degeneration.ending import find_ending
 from evalharness.degeneration.interrupted import MIN_LINKED, OF_BLANKS, OF_CHARACTERS, OF_TOKENS, find_interrupted
 from evalharness.degeneration.kinds import Kind, kind_of
@@ -26,6 +25,7 @@ from evalharness.degeneration.lexemes import ELEMENT
 from evalharness.degeneration.loops import MAX_CHARACTER_PERIOD, MAX_TOKEN_PERIOD, Repetition, find_loops_in
 from evalharness.degeneration.near import find_near
 from evalharness.degeneration.python_language import PYTHON
+from evalharness.degeneration.repeated_definitions import find_redefined
 from evalharness.degeneration.short_loops import find_short, in_tokens
 from evalharness.records import ENDED_BY_ITSELF
 

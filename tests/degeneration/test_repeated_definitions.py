@@ -1,7 +1,7 @@
 import pytest
 
 from evalharness.degeneration import analyse
-from evalharness.degeneration.definitions import find_redefined
+from evalharness.degeneration.repeated_definitions import find_redefined
 
 PROMPT = 'def unique(items: list):\n    """Return what is in the list, once each."""\n'
 BODIES = [
