@@ -1,5 +1,6 @@
 """pass@k, intervals over problems, two checkpoints compared, loss against behaviour. Pure: numbers in, numbers out."""
 
+from evalharness.statistics.binomial_intervals import exact_share, share_over_problems, wilson
 from evalharness.statistics.bootstrap import percentile_interval, resampled_sums
 from evalharness.statistics.comparison import (
     Comparison,
@@ -10,7 +11,6 @@ from evalharness.statistics.comparison import (
 )
 from evalharness.statistics.correlation import Agreement, Correlation, NoCorrelation, correlate
 from evalharness.statistics.discordance import Change, Discordance, discordance
-from evalharness.statistics.exact import exact_share, share_over_problems, wilson
 from evalharness.statistics.intervals import pass_at_k_interval, share_interval
 from evalharness.statistics.means import mean_over_rows, ratio_over_rows
 from evalharness.statistics.paired import sign_test

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from evalharness.records import Interval
 from evalharness.statistics import binomial
-from evalharness.statistics.exact import CONFIDENCE, share_over_problems
+from evalharness.statistics.binomial_intervals import CONFIDENCE, share_over_problems
 from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
 

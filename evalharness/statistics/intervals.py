@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.statistics.exact import share_over_problems
+from evalharness.statistics.binomial_intervals import share_over_problems
 from evalharness.statistics.pass_at_k import pass_at_k
 
 if TYPE_CHECKING:
