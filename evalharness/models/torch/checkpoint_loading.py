@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, UntrustedError
-from evalharness.models.torch.bases import Base, find_base, load_huggingface, load_plain
+from evalharness.models.torch.base_models import Base, find_base, load_huggingface, load_plain
 from evalharness.models.torch.factory import UserCode, UserObject, read_config
 from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
 from evalharness.models.torch.locate import Located, locate

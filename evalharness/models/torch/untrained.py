@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import ManifestError
-from evalharness.models.torch.bases import load_huggingface
+from evalharness.models.torch.base_models import load_huggingface
 from evalharness.models.torch.checkpoint_loading import check_trusted, forward_of
 from evalharness.models.torch.factory import UserCode, build
 from evalharness.models.torch.model import UncachedModel, call_module, context_length_of, probe
