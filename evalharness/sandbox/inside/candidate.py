@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from .isolation import Place
     from .landlock import Ruleset
-    from .place import Place
     from .seccomp import Filter
     from .settings import Settings
 

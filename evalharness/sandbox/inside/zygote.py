@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 
-from . import candidate, kernel, place, processes, protocol
+from . import candidate, isolation, kernel, processes, protocol
 from .settings import DEVICES, OPEN_FILES, Settings
 
 if sys.platform == "linux":
@@ -65,7 +65,7 @@ class Zygote:
         _preload()
         warnings.simplefilter("ignore")
         self._rules = _seccomp(settings)
-        self._place = place.enter(settings)
+        self._place = isolation.enter(settings)
         self._ruleset = _landlock(settings)
         _forget_the_start(settings)
         for number, soft, hard in settings.kernel_limits:
