@@ -29,6 +29,7 @@ _IDLE = (ast.Pass, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Impo
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINED = re.compile(r"^[ \t]*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
+_LOST_LINE_END = re.compile(r"(?<=\S)(?=[ ]{4})")
 _STATEMENT = re.compile(
     r"[ \t]*(?:return\b|yield\b|raise\b|(?:el)?if\b.+:|(?:for|while|with)\b.+:|else\s*:|try\s*:"
     r"|[A-Za-z_][\w.\[\], ]*\s*(?:[-+*/%&|^]|//|\*\*)?=(?!=)|[A-Za-z_][\w.]*\.\w+\()"
@@ -38,13 +39,18 @@ _STATEMENT = re.compile(
 def is_answered(text: str, prompt: str) -> bool:
     """Whether ``text`` has an executable statement of its own in the function that ``prompt`` asks for."""
     asked = _asked(prompt)
-    # A docstring may have a fence, too, and some tools write line ends as a backslash and an n.
-    written = text if "\n" in text.strip() else text.replace("\\n", "\n")
+    # A docstring may have a fence, too.
     return any(
         _is_answer(written[start:end], program, prompt, asked)
+        for written in _readings(text)
         for start, end in {(0, len(written)), *parts(written)}
         for program in _programs(written[start:end], prompt)
     )
+
+
+def _readings(text: str) -> set[str]:
+    """The text as it is, and with the line ends that a tool wrote as a backslash and an n, or lost."""
+    return {text, text.replace("\\n", "\n"), _LOST_LINE_END.sub("\n", text)}
 
 
 def _asked(prompt: str) -> str | None:
@@ -53,8 +59,7 @@ def _asked(prompt: str) -> str | None:
     last = tree.body[-1] if isinstance(tree, ast.Module) and tree.body else None
     if isinstance(last, _Function):
         return last.name
-    names = _DEFINED.findall(prompt)
-    return names[-1] if names else None
+    return _last_defined(prompt)
 
 
 def _programs(code: str, prompt: str) -> Iterator[str]:
@@ -68,7 +73,8 @@ def _is_answer(code: str, program: str, prompt: str, asked: str | None) -> bool:
     """Whether ``program`` acts, as far as it parses, or has a line that does after that."""
     tree, dropped = _parsed_to_the_cut(program)
     unread = code if tree is None else dropped
-    return (tree is not None and _acts(tree, asked)) or any(_own_statements(unread, prompt))
+    before = program[: len(program) - len(unread)]
+    return (tree is not None and _acts(tree, asked)) or any(_own_statements(unread, before, prompt, asked))
 
 
 def _parsed_to_the_cut(program: str) -> tuple[ast.AST | None, str]:
@@ -83,10 +89,21 @@ def _parsed_to_the_cut(program: str) -> tuple[ast.AST | None, str]:
 
 
 def _acts(tree: ast.AST, asked: str | None) -> bool:
-    """Whether the function ``asked`` (any function, or the program, without a name) has a statement that acts."""
+    """Whether the function ``asked`` (any function, or the program, without a name) has a statement that acts.
+
+    A ``return`` outside of any function belongs to a body that lost its indentation.
+    """
     if asked is None:
         return _has_statement(tree)
-    return any(_has_statement(node) for node in ast.walk(tree) if isinstance(node, _Function) and node.name == asked)
+    return _returns_outside(tree) or any(
+        _has_statement(node) for node in ast.walk(tree) if isinstance(node, _Function) and node.name == asked
+    )
+
+
+def _returns_outside(node: ast.AST) -> bool:
+    """Whether there is a ``return`` in ``node`` that is in no function."""
+    inner = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _Function)]
+    return any(isinstance(child, ast.Return) or _returns_outside(child) for child in inner)
 
 
 def _has_statement(node: ast.AST) -> bool:
@@ -101,13 +118,31 @@ def _is_constant(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _own_statements(code: str, prompt: str) -> Iterator[str]:
-    """Lines of a text that does not parse that look like statements and are not the prompt's, nor test prints."""
-    known = {stretch for line in prompt.splitlines() for stretch in windows(lexemes(line), SHORT_STRETCH)}
+def _own_statements(code: str, before: str, prompt: str, asked: str | None) -> Iterator[str]:
+    """Lines of a text that does not parse that look like statements and are not the prompt's, nor test prints.
+
+    In the function that was ``asked`` for, a line of another function of the prompt is the answer's own: a helper may
+    be almost what is asked for. ``before`` is what ``code`` goes on from.
+    """
+    of_asked = prompt[max((m.start() for m in _DEFINED.finditer(prompt) if m[1] == asked), default=0) :]
+    known, known_in_asked = _stretches(prompt), _stretches(of_asked)
+    # What stands before the asked function's own signature belongs to a helper.
+    function = None if asked in _DEFINED.findall(code) else _last_defined(before)
     for line in code.splitlines():
+        function = _last_defined(line) or function
         stretches = windows(lexemes(line), SHORT_STRETCH)
-        if _STATEMENT.match(line) and sum(stretch in known for stretch in stretches) < SAME_LINE * len(stretches):
+        there = known_in_asked if function == asked else known
+        if _STATEMENT.match(line) and sum(stretch in there for stretch in stretches) < SAME_LINE * len(stretches):
             yield line
+
+
+def _stretches(code: str) -> set[tuple[str, ...]]:
+    return {stretch for line in code.splitlines() for stretch in windows(lexemes(line), SHORT_STRETCH)}
+
+
+def _last_defined(code: str) -> str | None:
+    names = _DEFINED.findall(code)
+    return names[-1] if names else None
 
 
 def is_finished_answer(text: str, prompt: str | None) -> bool:

@@ -61,6 +61,8 @@ ANSWERED = {
     "the prompt again and again": f"{PROMPT}{PROMPT}{ANSWER}",
 }
 ANSWERED["line ends written as two signs"] = (PROMPT + ANSWER).replace("\n", "\\n")
+ANSWERED["some line ends written as two signs"] = PROMPT + ANSWER.replace("\n", "\\n") + '" }"'
+ANSWERED["a body at the margin"] = f"{PROMPT}    # your code\nif numbers:\n    return numbers\n"
 ECHOES = {
     "changed white space": PROMPT.replace("    ", "\t").replace("\n\n\n", "\n"),
     "pass": f"{PROMPT}    pass\n",
@@ -88,3 +90,33 @@ def test_an_answer_whose_line_stands_in_the_prompt_is_an_answer():
         helper = prompt[prompt.index("    # split") if "38" in task_id else prompt.index('    return "') :]
         body = helper[: helper.index("\n\n")] + "\n"
         assert not analyse(body + "\n# Example usage", prompt=prompt).degenerate, task_id
+
+
+WITH_HELPER = '''def packed(words: list):
+    """ returns the words in one string, each with its length before it.
+    """
+    return "".join([str(len(word) + 1) + ":" + word for word in words if word])
+
+
+def unpacked(text: str):
+    """ takes as input a string that packed made. Returns the words again.
+    """
+'''
+HELPER_BODY = '    return "".join([str(len(word) + 1) + ":" + word for word in words if word])\n'
+DOCSTRING = '"""\n takes as input a string that packed made. Returns the words again.\n    """\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DOCSTRING + HELPER_BODY, (WITH_HELPER + HELPER_BODY).replace("\n    ", "    "), WITH_HELPER + HELPER_BODY[:40]],
+    ids=["after the docstring again", "after the prompt without line ends", "after the prompt, cut"],
+)
+def test_a_line_of_the_helper_in_the_asked_function_is_an_answer(text):
+    assert find_echo(text, WITH_HELPER) is None
+
+
+def test_a_prompt_with_its_helper_and_no_line_after_it_is_an_echo():
+    torn = WITH_HELPER[WITH_HELPER.index('"""') :]
+    joined = WITH_HELPER.replace("\n    ", "    ")
+    for text in (WITH_HELPER, WITH_HELPER + "    pass\n", joined, torn, WITH_HELPER * 2):
+        assert find_echo(text, WITH_HELPER), text
