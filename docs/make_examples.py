@@ -1,4 +1,4 @@
-"""Make all that the documentation shows of the two shipped checkpoints: reports, the README's picture and its card.
+"""Make all that the documentation shows of the two shipped checkpoints: reports, the picture, and the cards.
 
 python docs/make_examples.py            # score both checkpoints at every step, some 20 minutes on two cores
 python docs/make_examples.py --renew    # score nothing: make the runs' reports, picture and card from the records
@@ -55,6 +55,7 @@ def main() -> None:
             copy(SHOWN, folder / name, EXAMPLES / name)
     subprocess.run([sys.executable, str(ROOT / "docs" / "make_picture.py")], cwd=ROOT, check=True)
     README.write_text(with_card(README.read_text(encoding="utf-8")), encoding="utf-8")
+    subprocess.run([sys.executable, str(ROOT / "docs" / "write_tables.py")], cwd=ROOT, check=True)
 
 
 def with_card(readme: str) -> str:

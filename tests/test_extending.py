@@ -79,12 +79,12 @@ def test_a_setting_is_one_field_which_every_way_of_setting_it_knows(copy: Path) 
 
 
 def test_a_form_of_training_log_is_one_file(copy: Path) -> None:
-    (copy / "nll.txt").write_text("started\niter 10 nll 2.5\niter 10 val nll 2.75\n")
+    (copy / "nll.txt").write_text("started\niter 10 nll 2.5\niter 10 val nll 2.75\niter 20 nll --\niter 30 nll 2.25,\n")
     read = python(copy, "-m", "evalharness", "log", "nll.txt", "--json")
     points = [
         (row["step"], row["split"], row["loss_nats"]) for row in map(json.loads, read.splitlines()) if "step" in row
     ]
-    assert points == [(10, "train", 2.5), (10, "validation", 2.75)]
+    assert points == [(10, "train", 2.5), (10, "validation", 2.75), (30, "train", 2.25)]
 
 
 def test_a_form_of_completions_file_is_one_file(copy: Path) -> None:

@@ -133,6 +133,14 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
         assert scored.fingerprint == loaded.fingerprint
 
 
+def test_the_tables_of_the_pages_are_made_of_the_code() -> None:
+    """If they are not: ``python docs/write_tables.py`` makes them again."""
+    from write_tables import with_tables
+
+    stale = [page.name for page, text in PAGES.items() if page.parent.name == "docs" and with_tables(text) != text]
+    assert stale == []
+
+
 def test_the_readmes_card_and_picture_are_made_of_the_committed_records() -> None:
     """If they are not: ``python docs/make_examples.py --renew`` makes them again."""
     from make_examples import with_card

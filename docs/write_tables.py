@@ -1,8 +1,9 @@
-"""Directives whose tables are made from the code when the pages are built, so that they can't differ from it.
+"""Write the tables of the pages, which are made from the code, into the pages.
 
-``files-table FOLDER``, ``settings-table SECTION``, ``probes-table``, ``log-forms-table``, ``completion-forms-table``,
-``problem-sets-table``, ``checks-table``, ``command-list``, ``command-help NAME`` and ``card NAME``. Each gives
-Markdown, which is then read like the rest of its page.
+python docs/write_tables.py
+
+A table stands between ``<!-- made: NAME ARGUMENT -->`` and ``<!-- end -->``; ``MAKERS`` has the names. A test
+compares the pages with what would be written.
 """
 
 from __future__ import annotations
@@ -11,22 +12,37 @@ import ast
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from docutils.statemachine import StringList
-from heavy_packages import HEAVY
-from sphinx.ext.autodoc.mock import mock
-from sphinx.util.docutils import SphinxDirective
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from docutils import nodes
-    from sphinx.application import Sphinx
-
-ROOT = Path(__file__).resolve().parents[2]
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+MADE = re.compile(r"(?P<begin><!-- made: (?P<name>\S+) ?(?P<argument>\S*) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Write every page again whose tables are not current."""
+    sys.path.insert(0, str(ROOT))
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        current = with_tables(text)
+        if current != text:
+            page.write_text(current, encoding="utf-8")
+            print(f"renewed {page.relative_to(ROOT)}")
+
+
+def with_tables(page: str) -> str:
+    """The text of a page with each of its tables made again."""
+    return MADE.sub(lambda found: f"{found['begin']}\n{_made(found)}\n\n{found['end']}", page)
+
+
+def _made(found: re.Match[str]) -> str:
+    return MAKERS[found["name"]](*filter(None, [found["argument"]]))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -180,35 +196,36 @@ def card(name: str) -> str:
     return f"```text\n{printed_card(name)}\n```"
 
 
-MAKERS = {
+def priorities(package: str) -> str:
+    """The numbers that the readers of ``training_log`` or ``completion_files`` have."""
+    from importlib import import_module
+
+    readers = import_module(f"evalharness.{package}.reading").readers()
+    return "Taken: " + ", ".join(f"{reader.PRIORITY} ({form})" for form, reader in readers.items()) + "."
+
+
+def probe_orders() -> str:
+    """The numbers that the probes have."""
+    from evalharness.diagnosis.catalogue import catalogue
+
+    return "Taken: " + ", ".join(f"{probe.order} (`{probe.name}`)" for probe in catalogue("checkpoint")) + "."
+
+
+MAKERS: Mapping[str, Callable[..., str]] = {
     "card": card,
-    "files-table": files,
-    "settings-table": settings,
-    "probes-table": probes,
-    "log-forms-table": log_forms,
-    "completion-forms-table": completion_forms,
-    "problem-sets-table": problem_sets,
-    "checks-table": checks,
-    "command-list": command_list,
+    "checks": checks,
     "command-help": command_help,
+    "command-list": command_list,
+    "completion-forms": completion_forms,
+    "files": files,
+    "log-forms": log_forms,
+    "priorities": priorities,
+    "probe-orders": probe_orders,
+    "probes": probes,
+    "problem-sets": problem_sets,
+    "settings": settings,
 }
 
 
-class FromCode(SphinxDirective):
-    """A directive that puts Markdown made by the function of its name in its place."""
-
-    optional_arguments = 1
-    made_by: ClassVar[dict[str, Any]] = MAKERS
-
-    def run(self) -> list[nodes.Node]:
-        """Make the Markdown without the heavy packages, and have it parsed."""
-        with mock(list(HEAVY)):
-            markdown = self.made_by[self.name](*self.arguments)
-        return self.parse_text_to_nodes(StringList(markdown.splitlines(), source=self.name))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directives."""
-    for name in MAKERS:
-        app.add_directive(name, FromCode)
-    return {"parallel_read_safe": True}
+if __name__ == "__main__":
+    main()
