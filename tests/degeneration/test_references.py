@@ -19,7 +19,6 @@ FORTY_OF_ONE_SHAPE = "".join(
 ROWS = "".join("    [0, 0, 0, 0, 0, 0, 0, 0],\n" for _ in range(8))
 
 HARD_NEGATIVES = {
-    "forty functions of one shape": FORTY_OF_ONE_SHAPE,
     "a comment rule": "x = 1\n\n# " + "-" * 77 + "\n",
     "a comment rule that is cut": "x = 1\n\n# " + "-" * 70,
     "a docstring underline": '    """Sum\n    ' + "=" * 60 + '\n\n    of all.\n    """\n    return 1\n',
@@ -71,6 +70,11 @@ def test_repetitive_but_sound_code_is_not_degenerate(text, stop_reason):
 
 def characters(ids) -> str:
     return "".join(map(chr, ids))
+
+
+@pytest.mark.parametrize(("stop_reason", "is_loop"), [(None, False), ("end_token", False), ("max_new_tokens", True)])
+def test_forty_functions_that_count_are_a_loop_only_when_a_limit_cut_them(stop_reason, is_loop):
+    assert analyse(FORTY_OF_ONE_SHAPE, stop_reason=stop_reason).degenerate is is_loop
 
 
 def test_a_ratio_could_not_have_told_the_forty_functions_from_a_loop():
