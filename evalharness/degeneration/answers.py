@@ -173,18 +173,18 @@ def _is_finished(tree: ast.AST, asked: str | None) -> bool:
         isinstance(statement, _Function)
         and (asked is None or statement.name == asked)
         and _has_statement(statement)
-        and (at < len(statements) - 1 or _leaves(statement.body[-1]))
+        and (at < len(statements) - 1 or leaves(statement.body[-1]))
         for at, statement in enumerate(statements)
     )
 
 
-def _leaves(statement: ast.stmt) -> bool:
-    """Whether nothing after ``statement`` runs: it returns or raises, in each of its branches."""
+def leaves(statement: ast.stmt) -> bool:
+    """Whether nothing after ``statement`` is run: it returns or raises, in each of its branches."""
     if isinstance(statement, ast.If):
-        return bool(statement.orelse) and _leaves(statement.body[-1]) and _leaves(statement.orelse[-1])
+        return bool(statement.orelse) and leaves(statement.body[-1]) and leaves(statement.orelse[-1])
     if isinstance(statement, (ast.With, ast.AsyncWith)):
-        return _leaves(statement.body[-1])
+        return leaves(statement.body[-1])
     if isinstance(statement, ast.Try):
         branches = [statement.body, *(handler.body for handler in statement.handlers)]
-        return all(_leaves(branch[-1]) for branch in branches)
+        return all(leaves(branch[-1]) for branch in branches)
     return isinstance(statement, (ast.Return, ast.Raise))

@@ -27,6 +27,9 @@ USUAL_LINE_CHARACTERS = 79
 DEEPEST_INDENTATION = 48
 """Blanks in front of a line or between its columns are fewer, nearly always; from here on they are searched for."""
 
+MOST_BLANK = 0.50
+"""Share of a text from which on its deep alignment is a loop: ``loop_criteria.DOMINANT_SHARE``."""
+
 NEARLY_ALL_LINES = 0.9
 """A line that noise broke in two has its second half outside of the comment."""
 
@@ -86,7 +89,7 @@ def is_in_literal(text: str, start: int, end: int) -> bool:
     ``MAX_PARSED_CHARACTERS``, has no literals.
     """
     first, last = part_around(text, start, end)
-    tree, program, offset = _program(text[first:last])
+    tree, program, offset = program_of(text[first:last])
     if tree is None:
         return False
     offset -= first
@@ -141,12 +144,15 @@ def is_layout(text: str, start: int, end: int, copy: str) -> bool:
     """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
 
     Indentation, columns, and the rules of a table are. One line that goes on and on is none, nor are so many blanks in
-    a row that they are a loop by themselves.
+    a row that they are a loop by themselves, unless they are the smaller part of the text and something is written
+    after them: calls in calls are aligned as deeply.
     """
     covered = text[start:end]
     if not _BLANKS_OR_RULE.fullmatch(copy) or len(covered) > USUAL_LINE_CHARACTERS * (1 + covered.count("\n")):
         return False
-    return bool(copy.strip()) or max(map(len, _BLANKS.findall(covered)), default=0) < DEEPEST_INDENTATION
+    is_deep = max(map(len, _BLANKS.findall(covered)), default=0) >= DEEPEST_INDENTATION
+    goes_on = bool(text[end:].strip()) and len(covered) < MOST_BLANK * len(text)
+    return bool(copy.strip()) or not is_deep or goes_on
 
 
 def is_comment(text: str, start: int, end: int) -> bool:
@@ -207,8 +213,8 @@ def whole_program(text: str) -> ast.AST | None:
     return next((tree for context in _CONTEXTS if (tree := parsed(context + text)) is not None), None)
 
 
-def _program(text: str) -> tuple[ast.AST | None, str, int]:
-    """The syntax tree, the program that it is of, and where the completion begins in that."""
+def program_of(text: str) -> tuple[ast.AST | None, str, int]:
+    """Return the syntax tree, the program that it is of, and where the completion begins in that."""
     if len(text) <= MAX_PARSED_CHARACTERS:
         for lines in (text, text[: text.rfind("\n") + 1]):
             for context in _contexts(lines):

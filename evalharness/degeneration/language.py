@@ -56,6 +56,10 @@ class Language(Protocol):
         """Whether the lines of a span are code by themselves."""
         ...
 
+    def is_finished_branching(self, text: str, start: int, end: int, /) -> bool:
+        """Whether a span lies in branches that end the text with the last of them."""
+        ...
+
     def is_answered(self, text: str, prompt: str, /) -> bool:
         """Whether a completion has a statement of its own in the function that the prompt asks for."""
         ...

@@ -152,7 +152,11 @@ def best_loop(
         candidates += _ending_loops(text, stop_reason)
     if not candidates:
         candidates = _short_loops(text, token_ids, decode, stop_reason)
-    candidates = [loop for loop in candidates if not is_quoted(text, *loop.span, prompt)]
+    candidates = [
+        loop
+        for loop in candidates
+        if not is_quoted(text, *loop.span, prompt) and not _is_finished(loop, text, stop_reason, language)
+    ]
     longest = max((loop.end_character - loop.start_character for loop in candidates), default=0)
     # The earlier in the list the more exact: the first that is nearly the longest is taken.
     return next((loop for loop in candidates if loop.end_character - loop.start_character >= NEARLY * longest), None)
@@ -191,6 +195,12 @@ def _babble(text: str) -> list[Loop]:
     start, end, copy = words[found.start].start(), words[found.end - 1].end(), "".join(found.pair)
     run = Repetition(len(copy), start, end - start)
     return [_loop(run, copy, "character", len(text), (start, end), agreement=0.0, whole=0.0)]
+
+
+def _is_finished(loop: Loop, text: str, stop_reason: StopReason | None, language: Language) -> bool:
+    """Whether a loop whose copies differ is branches that the text ends with the last of, and no limit cut it."""
+    was_cut = stop_reason is not None and ran_to_limit(True, stop_reason)
+    return loop.agreement < 1.0 and not was_cut and language.is_finished_branching(text, *loop.span)
 
 
 def _is_code(loop: Loop, text: str, code: int, language: Language) -> bool:

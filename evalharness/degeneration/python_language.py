@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalharness.degeneration import answers, content
+from evalharness.degeneration import answers, branches, content
 
 
 class Python:
@@ -25,6 +25,7 @@ class Python:
     is_in_literal = staticmethod(content.is_in_literal)
     is_comment = staticmethod(content.is_comment)
     stands_alone = staticmethod(content.stands_alone)
+    is_finished_branching = staticmethod(branches.is_finished_branching)
     is_answered = staticmethod(answers.is_answered)
     is_finished_answer = staticmethod(answers.is_finished_answer)
 

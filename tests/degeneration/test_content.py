@@ -141,3 +141,13 @@ def test_a_list_of_examples_in_a_docstring_that_lost_its_indentation_is_content(
     examples = "".join(f"    for is_prime({n}) == {n in {2, 3, 5, 7, 11, 13, 17, 19}}\n" for n in range(2, 21))
     body = '"""Say whether a number is prime.\n\n' + examples + '    """\n    return all(n % i for i in range(2, n))\n'
     assert not analyse(body + "\ndef x_or_y(n, x, y):\n    return x if is_prime(n) else y\n").degenerate
+
+
+def test_deep_alignment_with_code_after_it_is_layout_and_blanks_that_go_on_to_the_end_are_none():
+    names = [f"value_{n}" for n in range(12)]
+    aligned = "x = f(" + "".join(f"{name},\n{' ' * 70}" for name in names)
+    code = "y = g(a, b)\n" * 80
+    blanks = aligned.index("\n"), len(aligned)
+    assert is_layout(f"{aligned}last)\n{code}", *blanks, copy=" ")
+    assert not is_layout(aligned, *blanks, copy=" ")
+    assert not is_layout(f"{aligned}last)\n", *blanks, copy=" ")
