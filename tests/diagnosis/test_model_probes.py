@@ -8,7 +8,7 @@ from golden_text import MEASURED
 from plants_leaks import LEAKS
 from plants_model import Tidy, cached, mixing_neighbours, noisy, positions_from_the_end
 from small_sound import of, sound
-from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, subject
+from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, logits_of, subject
 from torch import nn
 
 from evalharness.diagnosis.data.rows import DataRow
@@ -94,7 +94,32 @@ def test_ids_held_out_by_infinity_are_no_fault(probe):
 def test_even_a_little_dropout_is_found(family):
     found = stochastic_forward(Measured(noisy(family, p=0.002)))
     assert isinstance(found, Finding)
-    assert found.evidence["differing_passes"] == 32
+    assert (found.evidence["differing_passes"], found.evidence["kind"]) == (32, "noise")
+
+
+class Remembering(nn.Module):
+    """Adds the mean logits of the last call to the next."""
+
+    def __init__(self, inner, weight):
+        super().__init__()
+        self.inner, self.weight, self.last = inner, weight, 0.0
+
+    def forward(self, ids):
+        logits = logits_of(self.inner, ids)
+        kept, self.last = self.last, logits.mean(dim=(0, 1))
+        return logits + self.weight * kept
+
+
+@pytest.mark.parametrize("family", ["plain", "llama"])
+def test_what_is_kept_between_calls_is_called_state_and_not_noise(family):
+    found = stochastic_forward(Measured(of(Remembering(sound(family), 0.5))))
+    assert isinstance(found, Finding)
+    assert (found.severity, found.evidence["kind"]) == ("cause", "state")
+    assert found.evidence["differing_after_another"] == 4
+
+
+def test_a_model_that_remembers_without_using_it_is_cleared():
+    assert isinstance(stochastic_forward(Measured(of(Remembering(sound("plain"), 0.0)))), RuledOut)
 
 
 def test_the_noise_of_a_model_leaves_no_trace_in_the_program_and_gives_the_same_evidence():

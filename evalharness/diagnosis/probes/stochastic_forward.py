@@ -1,4 +1,8 @@
-"""Does the model give the same logits twice? In evaluation mode dropout and other noise have to be off."""
+"""Does the model give the same logits twice? In evaluation mode noise has to be off, and nothing kept between calls.
+
+Noise and state are told apart by the random numbers: with the same ones before each call noise repeats itself, and what
+still differs after another input was kept from it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, awake, real_inpu
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
@@ -30,7 +36,10 @@ UNITS_OF_HALF = 2
 
 
 def stochastic_forward(measured: Measured) -> Outcome:
-    """Compare repeated passes over the same rows. Costs ``ROWS * (REPEATS + 1)`` forwards of one row."""
+    """Compare repeated passes over the same rows, and passes before and after another row.
+
+    Costs ``ROWS * (REPEATS + 5)`` forwards of one row.
+    """
     subject = measured.subject
     inputs = real_inputs(subject)
     if not inputs:
@@ -41,14 +50,29 @@ def stochastic_forward(measured: Measured) -> Outcome:
         torch.manual_seed(subject.seed)
         model, _ = awake(subject.torch_model, inputs)
         pairs = [pair for row in rows for pair in _repeated(model, row)]
-    moved = compare(pairs, _tolerance(model))
+        around = [_around_another(model, row, _other(inputs, row), subject.seed) for row in rows]
+    moved, kept = compare(pairs, _tolerance(model)), compare(around, _tolerance(model))
     evidence = {
+        "differing_after_another": kept.moved_rows,
+        "largest_change_after_another_nats": kept.largest_nats,
         "rows": len(rows),
         "passes_of_a_row": REPEATS + 1,
         "differing_passes": moved.moved_rows,
         "largest_change_nats": moved.largest_nats,
         "tolerance_nats": moved.tolerance_nats,
     }
+    if kept.moved_rows:
+        claim = (
+            f"The model keeps state from one call to the next: after another input, {kept.moved_rows} of {kept.rows} "
+            f"inputs give other logits, by up to {kept.largest_nats:.3g} nats, with the same random numbers."
+        )
+        remedy = (
+            "Start every call from the same state: reset what the module keeps (a cache, a hidden state, running "
+            "statistics that go on in evaluation mode) at the beginning of forward, or pass it in and out. A loss that "
+            "was computed so depends on the order of the rows. The weights need no new training if they were trained "
+            "without it."
+        )
+        return Finding(NAME, "cause", claim, {**evidence, "kind": "state"}, remedy)
     if not moved.moved_rows:
         claim = (
             f"The forward pass is deterministic: {REPEATS} repeated passes over each of {len(rows)} rows moved "
@@ -63,7 +87,23 @@ def stochastic_forward(measured: Measured) -> Outcome:
         "Pass training=self.training to functional dropout (and dropout_p=0.0 to scaled_dot_product_attention outside "
         "of training), and draw no other noise after eval(). The weights need no new training."
     )
-    return Finding(NAME, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, {**evidence, "kind": "noise"}, remedy)
+
+
+def _other(inputs: Sequence[tuple[int, ...]], row: tuple[int, ...]) -> tuple[int, ...]:
+    """Another input; of a single one, the same from the back."""
+    return next((other for other in inputs if other != row), row[::-1])
+
+
+def _around_another(
+    model: TorchModel, row: tuple[int, ...], other: tuple[int, ...], seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits of ``row`` after itself and after ``other``, each pass with the same random numbers."""
+    passes = []
+    for ids in (row, row, other, row):
+        torch.manual_seed(seed)
+        passes.append(model.logits(torch.tensor([ids], device=model.device))[0])
+    return passes[1], passes[3]
 
 
 def _repeated(model: TorchModel, row: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -84,7 +124,7 @@ PROBE = Probe(
     run=stochastic_forward,
     order=120,
     at_most="cause",
-    forward_passes=ROWS * (REPEATS + 1),
+    forward_passes=ROWS * (REPEATS + 5),
     capabilities=MODULE,
     asked_of=frozenset({"checkpoint", "batch", "rows"}),
 )
