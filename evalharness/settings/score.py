@@ -13,7 +13,7 @@ from evalharness.settings.environment import from_environment
 from evalharness.settings.values import PYTHON, laid_over, read
 
 SandboxLevel = Literal["auto", "A", "B", "C", "none"]
-"""How programs are isolated: the best level that works on the machine, one level alone, or not at all."""
+"""How programs are isolated: the strictest level that works on the machine, one level alone, or not at all."""
 DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
 
 
@@ -76,7 +76,10 @@ class ScoreOptions:
         "auto", affects="completions", metavar="NAME", help="Where the model runs: cpu, cuda, cuda:1, mps."
     )
     dtype: DtypeName = setting(
-        "float32", affects="completions", help="Number format of the weights; auto keeps that of the checkpoint."
+        "float32",
+        affects="completions",
+        help="Number format of the weights. In float32 and float64 completions are the same in any batch; auto keeps "
+        "the checkpoint's.",
     )
     seed: int = setting(
         0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
@@ -87,8 +90,8 @@ class ScoreOptions:
     sandbox: SandboxLevel = setting(
         "auto",
         affects="score",
-        help="Isolation of the model's programs: the best level that works here, one level, or none (unsafe: they run "
-        "with your permissions).",
+        help="Isolation of the model's programs. A is the strictest (namespaces), B a separate user, C Landlock and "
+        "seccomp alone; auto: the strictest that works here; none: unsafe, they run with your permissions.",
     )
     packages: tuple[str, ...] = setting(
         (),
@@ -114,13 +117,13 @@ class ScoreOptions:
     step: int | None = setting(
         at_least=0,
         places=("command", "python"),
-        without="the one marked as best, else the last",
-        help="Which step of a series.",
+        without="the step whose file or trainer says best, else the last",
+        help="Step to take, if the checkpoint is a folder of several.",
     )
     trust: bool = setting(
         False,
         places=("command", "pytest", "python"),
-        help="Allow weights and manifests from outside the working folder to run code.",
+        help="Let weights and manifests from outside the current folder, and models with own code, run code.",
     )
 
 

@@ -28,7 +28,7 @@ cause        The model is not causal: changing only the tokens after position 3 
              the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
 also found   context (contributing); see the report
-             [low, high]: 95 % confidence interval, over problems
+             [low, high]: 95 % confidence interval, over problems (losses: over rows)
 report       reports/leaky/600/report.md"""
 
 

@@ -31,7 +31,7 @@ it moves by a few percent."""
 _ABOUT = (
     "In nats per token. Train and validation: as logged (train: the last value up to the step). Recomputed and honest: "
     "measured at the scored steps on one sample of the validation tokens, the same for both and at every step. They "
-    "compare with each other exactly, and with the log up to sampling error."
+    "compare with each other exactly, and with the log up to sampling error. Bold: the lowest validation loss."
 )
 
 
