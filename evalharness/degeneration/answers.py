@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.content import parsed
@@ -24,11 +25,15 @@ the prompt's. A changed word spoils three of them."""
 MAX_DROPPED = 3
 """Lines at the end that a cut may have spoiled: a torn one, and the header of the block that it was in."""
 
+MAX_MARGINS = 8
+"""Lines at the margin before which an answer may be finished: the prompt's imports and signatures are among them."""
+
 _IDLE = (ast.Pass, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 """Statements that answer nothing, besides a docstring or an ellipsis."""
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINED = re.compile(r"^[ \t]*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
+_MARGIN = re.compile(r"(?<=\n)(?=\S)")
 _LOST_LINE_END = re.compile(r"(?<=\S)(?=[ ]{4})")
 _STATEMENT = re.compile(
     r"[ \t]*(?:return\b|yield\b|raise\b|(?:el)?if\b.+:|(?:for|while|with)\b.+:|else\s*:|try\s*:"
@@ -148,14 +153,16 @@ def _last_defined(code: str) -> str | None:
 def is_finished_answer(text: str, prompt: str | None) -> bool:
     """Whether ``text``, which a loop follows, answers its prompt to the end.
 
-    The last whole line closes a program (``prompt + text``, or a body alone without a prompt), and the function that
-    was asked for has a statement of its own and ends in ``return`` or ``raise``, or is followed by further statements.
+    The last whole line, or one before a line at the margin, closes a program (``prompt + text``, or a body alone
+    without a prompt), and the function that was asked for has a statement of its own and ends in ``return`` or
+    ``raise``, or is followed by further statements. What else follows at the margin is prose or markup.
     """
     asked = None if prompt is None else _asked(prompt)
     whole = text[: text.rfind("\n") + 1]
+    to_margin = {(0, line.start()) for line in islice(_MARGIN.finditer(whole), MAX_MARGINS)}
     return any(
         _is_finished(tree, asked)
-        for start, end in {(0, len(whole)), *parts(whole)}
+        for start, end in {(0, len(whole)), *parts(whole), *to_margin}
         for program in _finished_programs(whole[start:end], prompt)
         if whole[start:end].strip() and (tree := parsed(program)) is not None
     )
@@ -173,13 +180,15 @@ def _is_finished(tree: ast.AST, asked: str | None) -> bool:
         isinstance(statement, _Function)
         and (asked is None or statement.name == asked)
         and _has_statement(statement)
-        and (at < len(statements) - 1 or leaves(statement.body[-1]))
+        and (at < len(statements) - 1 or leaves([s for s in statement.body if not _is_constant(s)][-1]))
         for at, statement in enumerate(statements)
     )
 
 
 def leaves(statement: ast.stmt) -> bool:
-    """Whether nothing after ``statement`` is run: it returns or raises, in each of its branches."""
+    """Whether ``statement`` returns or raises, in each of its branches, or somewhere in a loop."""
+    if isinstance(statement, (ast.For, ast.AsyncFor, ast.While)):
+        return any(isinstance(inner, ast.Return) for inner in ast.walk(statement))
     if isinstance(statement, ast.If):
         return bool(statement.orelse) and leaves(statement.body[-1]) and leaves(statement.orelse[-1])
     if isinstance(statement, (ast.With, ast.AsyncWith)):

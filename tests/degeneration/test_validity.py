@@ -76,3 +76,32 @@ def test_an_answer_in_the_second_copy_comes_before_the_loop_of_prompt_and_answer
     whole = PROMPT + "    return x\n\n"
     found = analyse(PROMPT + whole * 6 + PROMPT[:-9], prompt=PROMPT)
     assert (found.degenerate, found.after_answer) == (True, True)
+
+
+FINISHED = "    for n in numbers:\n        if n:\n            return n\n"
+RETURNED = "    total = sum(numbers)\n    return total\n"
+AFTER = {
+    "prose and fences": f"{RETURNED}\nThe output should be '3'.\n" + "```\n" * 60,
+    "markup": f"{RETURNED}\nf([1]) # returns 1\n</code>\n</pre>\n" + "</div>\n\n" * 60,
+    "an open string": f'{RETURNED}\nprint(f([1]))\n"""\n' + "# Sample Input\n# [1, 2]\n" * 30,
+    "comments in the function": f'{RETURNED}\n    """\n    A note.\n    """\n' + "    # your code here\n" * 40,
+    "blank lines after a return in a loop": FINISHED + "\n" * 200,
+}
+
+
+@pytest.mark.parametrize("text", AFTER.values(), ids=AFTER)
+def test_a_loop_after_a_function_that_returned_follows_the_answer(text):
+    assert analyse(text, prompt=PROMPT).after_answer is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    total = 0\n" + "):\n" * 60,
+        "    if numbers:\n        return 1\n" + "</div>\n" * 60,
+        "The output should be '3'.\n" + "```\n" * 60,
+    ],
+    ids=["no return", "a return in one branch", "prose alone"],
+)
+def test_a_loop_after_a_function_that_has_not_returned_stands_for_the_answer(text):
+    assert analyse(text, prompt=PROMPT).after_answer is False
