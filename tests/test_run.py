@@ -13,6 +13,8 @@ from small_folder import Run, make_model_folder, runner
 
 import evalharness
 from evalharness.pipeline import Choice, run_series
+from evalharness.pipeline.run_facts import facts_of
+from evalharness.settings.manifest import Manifest
 
 FEW = ("--problems", "mine/own.jsonl", "--samples", "2", "--max-new-tokens", "24")
 STEPS = (10, 20, 30, 40, 50)
@@ -221,3 +223,10 @@ def test_a_run_is_shown_by_its_name_its_steps_and_its_rows(golden_text):
     shown = repr(evalharness.load_run(shipped_records() / "causal"))
     golden_text(shown)
     assert len(shown) < 200
+
+
+def test_the_kind_of_an_adapter_is_spelt_as_its_paper_does(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
+    facts = facts_of(Manifest(path=None, folder=tmp_path), tmp_path, (), ())
+    assert ("Method", "Adapter", "LoRA") in facts
+    assert ("Method", "Rank", "4") in facts
