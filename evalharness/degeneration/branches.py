@@ -21,9 +21,10 @@ DISTINCT = 0.50
 
 
 def is_finished_branching(text: str, start: int, end: int) -> bool:
-    """Whether the characters ``start`` to ``end`` of ``text`` lie in an ``if`` that ends the text in an ``else``.
+    """Whether the characters ``start`` to ``end`` of ``text`` lie in branches that the text ends with the last of.
 
-    The text, or the fence around those characters, parses to its end, which only a closing fence may follow.
+    That is an ``else``, or, after one ``if`` below the other, a ``return`` of its own. The text, or the fence around
+    those characters, parses to its end, which only a closing fence may follow.
     """
     first, last = part_around(text, start, min(end, start + 1))
     tree, program, offset = program_of(text[first:last])
@@ -32,10 +33,21 @@ def is_finished_branching(text: str, start: int, end: int) -> bool:
         return False
     line = program.count("\n", 0, offset + start - first) + 1
     last_line = program.rstrip().count("\n") + 1
+    nodes = list(ast.walk(tree)) if tree is not None else []
     return any(
         isinstance(node, ast.If) and node.lineno <= line + 1 and node.end_lineno == last_line and _is_finished(node)
-        for node in ast.walk(tree or ast.Module([], []))
+        for node in nodes
+    ) or any(
+        isinstance(node, ast.FunctionDef) and node.end_lineno == last_line and _is_ladder(node.body, line)
+        for node in nodes
     )
+
+
+def _is_ladder(body: list[ast.stmt], line: int) -> bool:
+    """Whether a body is, from ``line`` on, one ``if`` below the other and a ``return`` after the last."""
+    *steps, last = [statement for statement in body if (statement.end_lineno or 0) >= line]
+    conditions = {ast.dump(step.test) for step in steps if isinstance(step, ast.If)}
+    return len(steps) > 1 and len(conditions) == len(steps) and isinstance(last, ast.Return)
 
 
 def _is_finished(chain: ast.If) -> bool:

@@ -11,7 +11,8 @@ lines before it:
 
 A tail of such lines is a loop if it is at least one copy longer than what it repeats. A line that brings anything else
 (another word, a number that does not count) is content: tests, tables and ladders have one in every copy. Only very
-many lines of one shape that run to the cut are a loop whatever their numbers and names.
+many lines of one shape that run to the cut are a loop whatever their numbers and names, and so are many branches whose
+numbers only rise: a model that ended them by itself may have answered.
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ checks of one shape come in dozens in sound code."""
 FIXED_WORDS = 0.50
 """More than this share of the words of such lines stay the same: where fewer do, each line says something."""
 
+RISING_COPIES, LONGEST_STEP = 10, 4
+"""Branches that are the same but for numbers that only rise, unevenly, from which on they are a loop if a cut ends
+them, and the lines that one has at most."""
+
 RECENT = 3
 """Steps that a number may take again: a copy may have several lines of one shape."""
 
@@ -81,6 +86,7 @@ Way = Literal["same", "counted", "grown"]
 
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"\w+")
+_BRANCH = re.compile(r"(?:el)?if\b")
 _IMPORT = re.compile(r"(?:import|from)\b")
 _CLOSING = re.compile(r"[\s)\]}\"'`,;]*")
 
@@ -172,7 +178,7 @@ def _repeated(lines: Sequence[Line], torn: Line | None, *, was_cut: bool) -> End
     # A last line that says something new ends what came before it.
     if ways and ways[-1] is not None:
         found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None, was_cut=was_cut)
-    return found or _free(lines)
+    return found or _free(lines) or (_rising(lines) if was_cut or torn is not None else None)
 
 
 def _written_lines(text: str) -> Iterator[Line]:
@@ -299,6 +305,34 @@ def _free(lines: Sequence[Line]) -> Ending | None:
     if not members or any(map(_is_steady, zip(*(_numbers(line.text) for line in members), strict=True))):
         return None
     return Ending(members[0].start, members[-1].end, members[0].text + "\n", len(members), True, 1.0)
+
+
+def _rising(lines: Sequence[Line]) -> Ending | None:
+    """The tail of branches that are the same but for numbers that only rise: ``if n % 101 == 0:`` for every prime."""
+    for period in range(2, LONGEST_STEP + 1):
+        last = lines[-period:]
+        if not any(_BRANCH.match(line.text) for line in last):
+            continue
+        copies = 1
+        while _rises(lines[-period * (copies + 1) : -period * copies], lines[-period * copies :][:period]):
+            copies += 1
+        if copies >= RISING_COPIES:
+            first = lines[-period * copies :][:period]
+            copy = "\n".join(line.text for line in first) + "\n"
+            return Ending(first[0].start, lines[-1].end, copy, copies, True, 1.0)
+    return None
+
+
+def _rises(earlier: Sequence[Line], later: Sequence[Line]) -> bool:
+    """Whether the lines are the same but for numbers, of which none falls and one rises."""
+    if [_shape(line.text) for line in earlier] != [_shape(line.text) for line in later]:
+        return False
+    steps = [
+        new - old
+        for a, b in zip(earlier, later, strict=True)
+        for old, new in zip(_numbers(a.text), _numbers(b.text), strict=True)
+    ]
+    return any(steps) and min(steps) >= 0
 
 
 def _free_names(lines: Sequence[Line], torn: Line | None) -> Ending | None:

@@ -200,7 +200,8 @@ def _babble(text: str) -> list[Loop]:
 def _is_finished(loop: Loop, text: str, stop_reason: StopReason | None, language: Language) -> bool:
     """Whether a loop whose copies differ is branches that the text ends with the last of, and no limit cut it."""
     was_cut = stop_reason is not None and ran_to_limit(True, stop_reason)
-    return loop.agreement < 1.0 and not was_cut and language.is_finished_branching(text, *loop.span)
+    differs = loop.agreement < 1.0 or loop.kind == "near"
+    return differs and not was_cut and language.is_finished_branching(text, *loop.span)
 
 
 def _is_code(loop: Loop, text: str, code: int, language: Language) -> bool:
