@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evalharness.records import LossPoint
     from evalharness.runs.run_record import Fact
     from evalharness.settings.manifest import Manifest
+    from evalharness.training_log import TrainingLog
 
 NOT_RECORDED = "not recorded"
 SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
@@ -26,9 +27,11 @@ MOST_BYTES = 32 * 2**20
 """Of a log so much is searched for learning rates: warm-up and peak stand early."""
 
 
-def facts_of(manifest: Manifest, checkpoint: Path, log: Sequence[LossPoint], files: Sequence[Path]) -> list[Fact]:
-    """Read from the manifest, a checkpoint's files, the log and its ``files`` what a report says under "Approach"."""
-    return [*_data(manifest), *_model(manifest), *_method(checkpoint), *_training(checkpoint, log, files)]
+def facts_of(manifest: Manifest, checkpoint: Path, log: TrainingLog | None) -> list[Fact]:
+    """Read from the manifest, a checkpoint's files and the log what a report says under "Approach"."""
+    losses, files = (log.points, [file.path for file in log.files]) if log else ((), [])
+    base = _base(log.base_losses[-1]) if log and log.base_losses else ()
+    return [*_data(manifest), *_model(manifest), *base, *_method(checkpoint), *_training(checkpoint, losses, files)]
 
 
 def _data(manifest: Manifest) -> Iterator[Fact]:
@@ -56,6 +59,11 @@ def _model(manifest: Manifest) -> Iterator[Fact]:
         yield "Model", "Arguments", ", ".join(f"{name} = {value}" for name, value in model.args.items())
     yield "Model", "Base weights", NOT_RECORDED if model.weights is None else model.weights.name
     yield "Model", "Tokenizer", model.tokenizer or "beside the weights"
+
+
+def _base(loss: LossPoint) -> Iterator[Fact]:
+    """What the log says of the model that training starts from."""
+    yield "Model", "Starts from", f"step {loss.step:,}, validation loss {loss.loss_nats:g} nats ({loss.source})"
 
 
 def _method(checkpoint: Path) -> Iterator[Fact]:

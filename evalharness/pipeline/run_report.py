@@ -30,11 +30,11 @@ def keep_records(
 
     ``last`` is the checkpoint of the last step.
     """
-    from evalharness.pipeline.loading import log_files, whole_training_log
+    from evalharness.pipeline.loading import whole_training_log
 
     log = whole_training_log(path, manifest.log, watcher)
     losses, entropies = (log.points, log.entropies) if log else ((), ())
-    facts = tuple(facts_of(manifest, last, losses, log_files(path, manifest.log)))
+    facts = tuple(facts_of(manifest, last, log))
     record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
     return write_run_record(folder, record, losses, entropies)
 

@@ -47,8 +47,29 @@ def recognises(_head: Sequence[str]) -> bool:
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses, and the entropy; a line without a step has that of the line before, or 0 where none came yet.
 
-    Raises :class:`LogError` where there are several losses and never a step.
+    A validation loss before the first training loss, at a later step than that, is no loss of this run: the log tells
+    of the model that training starts from ("loaded from step 50000"). It goes to ``log.base_losses``. Raises
+    :class:`LogError` where there are several losses and never a step.
     """
+    before: list[LossPoint] = []
+    points = _points(log)
+    for point in points:
+        if isinstance(point, LossPoint) and point.split == "validation":
+            before.append(point)
+            continue
+        if isinstance(point, LossPoint):
+            log.base_losses.extend(early for early in before if early.step > point.step)
+            yield from (early for early in before if early.step <= point.step)
+            before = []
+            yield point
+            break
+        yield point
+    yield from before
+    yield from points
+
+
+def _points(log: OpenLog) -> Iterator[LogPoint]:
+    """Every loss and entropy, in the order of the lines."""
     step: int | None = None
     evaluated: int | None = None
     unplaced: list[LogPoint] = []

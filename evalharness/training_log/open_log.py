@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from evalharness.records import LossPoint
+
 HEAD_LINES = 60
 """So many lines tell a log's form: banners and arguments that are printed first are shorter."""
 HEAD_CHARACTERS = 65_536
@@ -24,10 +26,15 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 @dataclass(frozen=True, slots=True)
 class OpenLog:
-    """One log. Readers take ``lines`` and add to ``notes`` what a user has to know of how it was read."""
+    """One log. Readers take ``lines`` and add to ``notes`` what a user has to know of how it was read.
+
+    ``base_losses`` are validation losses of the model that training starts from, logged before it: their steps are of
+    that model's own training.
+    """
 
     path: Path
     notes: list[str] = field(default_factory=list)
+    base_losses: list[LossPoint] = field(default_factory=list)
 
     @property
     def name(self) -> str:

@@ -51,13 +51,17 @@ def readers() -> Mapping[str, Reader]:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One log as it was read: its losses and entropies in its order, and its form."""
+    """One log as it was read: its losses and entropies in its order, and its form.
+
+    ``base_losses``: validation losses of the model that training starts from, at steps of that model's own training.
+    """
 
     path: Path
     form: str
     points: tuple[LossPoint, ...]
     notes: tuple[str, ...]
     entropies: tuple[EntropyPoint, ...] = ()
+    base_losses: tuple[LossPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,14 @@ class TrainingLog:
     """The losses of a run, from one file or several: by step, one a step and split; the entropies likewise.
 
     ``notes`` has a line for each thing that a user has to know: restarts, losses that are no numbers, what is left out.
+    ``base_losses`` are not of this run: validation losses of the model that it starts from, at that model's own steps.
     """
 
     points: tuple[LossPoint, ...]
     files: tuple[LogFile, ...]
     notes: tuple[str, ...]
     entropies: tuple[EntropyPoint, ...] = ()
+    base_losses: tuple[LossPoint, ...] = ()
 
 
 def read_log(path: Path) -> list[LossPoint]:
@@ -154,7 +160,7 @@ def _read_as(form: str, path: Path) -> LogFile:
         points = list(readers()[form].read(log))
         losses = tuple(point for point in points if isinstance(point, LossPoint))
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint))
-        return LogFile(path, form, losses, tuple(log.notes), entropies)
+        return LogFile(path, form, losses, tuple(log.notes), entropies, tuple(log.base_losses))
 
 
 @contextmanager
@@ -174,7 +180,16 @@ def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
     # What they say of restarts is said of the losses.
     entropies, _ = merge([file.entropies for file in files])
     own = (f"{file.path.name}: {note}" for file in files for note in file.notes)
-    return TrainingLog(tuple(points), tuple(files), (*faults, *own, *merged, *_not_finite(points)), tuple(entropies))
+    base_losses = tuple(point for file in files for point in file.base_losses)
+    notes = (*faults, *own, *merged, *_not_finite(points), *map(_of_the_base, base_losses))
+    return TrainingLog(tuple(points), tuple(files), notes, tuple(entropies), base_losses)
+
+
+def _of_the_base(point: LossPoint) -> str:
+    return (
+        f"the validation loss {point.loss_nats:g} at step {point.step:,} ({point.source}) is that of the model that "
+        "training starts from, and no point of this run"
+    )
 
 
 def _not_finite(points: Sequence[LossPoint]) -> Iterator[str]:

@@ -92,6 +92,37 @@ def test_losses_before_the_first_step_are_of_step_0_and_many_without_any_step_ar
     golden_text(error)
 
 
+HEADER = """\
+[CHECKPOINT] Loaded v1 from step 50000
+  Val loss: 1.2539
+
+Step    50/20000 | Loss: 0.4205
+  [EVAL] Step 100 | Val Loss: 0.4377
+"""
+
+
+def test_a_validation_loss_of_the_model_that_training_starts_from_is_no_point_of_the_run(tmp_path):
+    assert read(tmp_path, "train.log", HEADER) == [(50, "train", 0.4205), (100, "validation", 0.4377)]
+    (base,) = read_logs([tmp_path / "train.log"]).base_losses
+    assert (base.step, base.loss_nats, base.source) == (50_000, 1.2539, "train.log:2")
+
+
+def test_a_run_that_goes_on_keeps_the_loss_that_it_begins_with(tmp_path):
+    resumed = HEADER.replace("50000", "40").replace("v1", "step_40.pt")
+    assert read(tmp_path, "train.log", resumed)[0] == (40, "validation", 1.2539)
+    evaluated_first = "Step 0 | Val loss: 4.5\nStep 1 | Loss: 4.4\n"
+    assert read(tmp_path, "train.log", evaluated_first)[0] == (0, "validation", 4.5)
+    only_evaluations = "Step 100 | Val loss: 2.5\nStep 200 | Val loss: 2.0\n"
+    assert read(tmp_path, "train.log", only_evaluations) == [(100, "validation", 2.5), (200, "validation", 2.0)]
+
+
+def test_the_log_of_the_write_up_falls_from_its_first_validation_to_its_last():
+    log = read_logs([shared_or_skip("data/logs/seed_header.log")])
+    assert [p.loss_nats for p in log.points if p.split == "validation"] == [0.4377, 0.2224]
+    assert [(p.step, p.loss_nats) for p in log.base_losses] == [(50_000, 1.2539)]
+    assert max(p.step for p in log.points) == 2000
+
+
 def test_what_a_windows_shell_wrote_is_read(tmp_path):
     (tmp_path / "train.log").write_text("Step 1 | Loss: 2.5\r\n", encoding="utf-16", newline="")
     assert [p.loss_nats for p in read_log(tmp_path / "train.log")] == [2.5]
