@@ -12,7 +12,11 @@ from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-STEPS = ("train_global_step", "trainer_global_step", "global_step", "step", "iter", "iteration", "iter_num")
+STEPS = (
+    *("train_global_step", "trainer_global_step", "global_step", "step", "steps", "iter", "iteration", "iter_num"),
+    # LLaMA-Factory; fairseq; loops of one's own.
+    *("current_steps", "num_updates", "valid_num_updates", "update", "updates", "it"),
+)
 """The first that is there counts: W&B's ``_step`` counts calls of its logger, the trainer's own beside it steps."""
 EPOCHS = ("epoch", "train_epoch")
 TIMES = ("timestamp", "time_s", "wall_time", "walltime", "time", "datetime", "date")
@@ -24,11 +28,16 @@ LOSSES: Mapping[Split, tuple[str, ...]] = {
     # Lightning splits what it logs both ways: train's steps are points of their own, its epochs are means of many.
     "train": (
         *("train_loss_step", "train_loss", "training_loss", "loss", "loss_nats"),
-        *("loss_train", "train_loss_epoch"),
+        *("loss_train", "train_loss_epoch", "train_nll", "train_mean_nll", "nll"),
     ),
     # A validation is over all batches; what is logged of each batch of it is none.
-    "validation": tuple(
-        name for split in _VALIDATION for name in (f"{split}_loss_epoch", f"{split}_loss", f"loss_{split}")
+    "validation": (
+        *(
+            name.format(split)
+            for split in _VALIDATION
+            for name in ("{}_loss_epoch", "{}_loss", "loss_{}", "{}_nll", "{}_mean_nll")
+        ),
+        "test_nll",  # tinker's; a `test_loss` beside a `val_loss` is of other rows
     ),
 }
 ENTROPIES = (
@@ -42,6 +51,10 @@ ENTROPIES = (
 _OF_REWARDS = re.compile(r"^(train_|eval_)?rewards?(_|$)")
 _SPLIT_OF: dict[str, Split] = {name: split for split, names in LOSSES.items() for name in names}
 _OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
+
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)")
+"""Groups of thousands have three digits, and no first group of 0."""
+_THOUSANDS_POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 
 OLDEST_S, NEWEST_S = 1e8, 1e11
 """Numbers below are seconds since a start, not a date (1973); numbers above are milliseconds since 1970."""
@@ -117,6 +130,17 @@ def rank(split: Split, name: str) -> int:
     return known.index(plain_name(name)) if plain_name(name) in known else len(known)
 
 
+def runs_of(keys: Iterable[str]) -> list[str]:
+    """The runs that a table has losses of, as W&B's exports name them: ``run 7 - train/loss``; none for a single run's.
+
+    Beside a loss such exports have its least and its largest value; they are of the same run.
+    """
+    runs = dict.fromkeys(
+        str(key).rsplit(" - ", 1)[0].strip("\"' ") for key in keys if " - " in str(key) and split_of(key)
+    )
+    return list(runs) if len(runs) > 1 else []
+
+
 def is_named_validation(key: str) -> bool:
     """Whether it is the loss of a validation set by name, such as ``eval_wiki_loss``."""
     return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
@@ -163,6 +187,22 @@ def _dressed(value: str) -> float | None:
         return float(value.strip("*` \t").replace(",", ""))
     except ValueError:
         return None
+
+
+def have_decimal_commas(cells: Iterable[str]) -> bool:
+    """Whether a cell is a number with a decimal comma and nothing else, as ``4,5418`` and ``0,129`` are.
+
+    ``2,000`` may be two thousand: what stands beside it decides.
+    """
+    return any(_DECIMAL_COMMA.fullmatch(cell.strip("*`\"' \t")) for cell in cells)
+
+
+def with_decimal_points(cells: Iterable[str]) -> list[str]:
+    """The cells of a table with decimal commas as others are written: ``4,5418`` as 4.5418, ``20.000`` as 20000."""
+    return [
+        (cell.replace(".", "") if _THOUSANDS_POINTS.fullmatch(cell.strip("*`\"' \t")) else cell).replace(",", ".")
+        for cell in cells
+    ]
 
 
 def seconds(value: object) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evalharness.training_log.columns import Columns, columns, points
-from evalharness.training_log.open_log import note_unread
+from evalharness.training_log.columns import columns, have_decimal_commas, points, with_decimal_points
+from evalharness.training_log.open_log import DECIMAL_COMMAS, note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,16 +29,34 @@ def recognises(head: Sequence[str]) -> bool:
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses of every table that has steps; a dash in a cell is no loss."""
-    header: list[str] = []
-    of: Columns | None = None
+    for header, rows in _tables(log):
+        of = columns(header)
+        note_unread(log, header)
+        if of is None:
+            continue
+        commas = have_decimal_commas(cell for _, cells in rows for cell in cells)
+        if commas:
+            log.notes.append(DECIMAL_COMMAS)
+        for at, cells in rows:
+            row = dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))
+            yield from points(row, of, f"{log.name}:{at}")
+
+
+def _tables(log: OpenLog) -> Iterator[tuple[list[str], list[tuple[int, list[str]]]]]:
+    """The header of each table, and its rows with the numbers of their lines."""
     above: list[str] = []
+    header: list[str] | None = None
+    rows: list[tuple[int, list[str]]] = []
     for at, line in enumerate(log.lines(), 1):
         cells = [cell.strip() for cell in BAR.split(line.strip().strip("|"))] if "|" in line else []
-        if cells and RULE.fullmatch(line):
-            header, of = above, columns(above)
-            note_unread(log, above)
-        elif not cells:
-            of = None
-        elif of is not None:
-            yield from points(dict(zip(header, cells, strict=False)), of, f"{log.name}:{at}")
+        begins = bool(cells) and RULE.fullmatch(line) is not None
+        if header is not None and (begins or not cells):
+            yield header, rows
+            header, rows = None, []
+        if begins:
+            header = above
+        elif header is not None:
+            rows.append((at, cells))
         above = cells
+    if header is not None:
+        yield header, rows

@@ -73,6 +73,10 @@ TORN = "the last line has no end, so its last number may be cut off: left out"
 """The note of readers that left such a number out."""
 
 
+DECIMAL_COMMAS = "its numbers have decimal commas: 4,5 is read as 4.5"
+"""The note of readers of tables that are written so."""
+
+
 def note_unread(log: OpenLog, keys: Iterable[str]) -> None:
     """Note losses that are not read.
 

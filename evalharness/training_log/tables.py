@@ -19,11 +19,14 @@ from evalharness.training_log.columns import (
     VALUE,
     Columns,
     columns,
+    have_decimal_commas,
     plain_name,
     points,
+    runs_of,
     split_of,
+    with_decimal_points,
 )
-from evalharness.training_log.open_log import TORN, note_unread
+from evalharness.training_log.open_log import DECIMAL_COMMAS, TORN, note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,18 +50,32 @@ def recognises(head: Sequence[str]) -> bool:
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; cells may be empty, and a last cell that may be cut off is left out."""
     lines, source = _whole(log), log.name
+    commas = _has_decimal_commas(log)
+    if commas:
+        log.notes.append(DECIMAL_COMMAS)
     above, first = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (1, ""))
     rows = csv.reader(lines, delimiter=_delimiter(first))
     header = next(csv.reader([first], delimiter=_delimiter(first)), [])
     note_unread(log, header)
+    if runs := runs_of(header):
+        raise LogError(
+            f"{log.path}: losses of {len(runs)} runs ({', '.join(runs)}): keep the columns of one, or export it alone"
+        )
     plan = _plan(log, header)
     try:
         for cells in rows:
-            row = dict(zip(header, cells, strict=False))
+            row = dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))
             if of := plan(row):
                 yield from points(row, of, f"{source}:{above + rows.line_num}")
     except csv.Error as error:
         raise LogError(f"{log.path}: line {above + rows.line_num}: not CSV: {error}") from error
+
+
+def _has_decimal_commas(log: OpenLog) -> bool:
+    """Whether the first rows have numbers with decimal commas; where commas part the cells, these are in quotes."""
+    head = log.head()
+    rows = list(csv.reader(head, delimiter=_delimiter(head[0]))) if head else []
+    return have_decimal_commas(cell for row in rows[1:] for cell in row)
 
 
 def _plan(log: OpenLog, header: Sequence[str]) -> Callable[[Mapping[str, str]], Columns | None]:
