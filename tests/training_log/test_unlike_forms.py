@@ -59,6 +59,39 @@ def test_thousands_are_never_taken_for_decimals(cells):
     assert not have_decimal_commas(cells)
 
 
+EPOCHS = """\
+Epoch 0 | Step    0/20 | Loss: 9.0
+Epoch 0 | Step   10/20 | Loss: 5.0
+Epoch 1 | Step    0/20 | Loss: 4.0
+Epoch 1 | Step   10/20 | Loss: 3.0
+Final evaluation...
+Evaluation Results:
+  Loss: 3.5
+"""
+
+
+def test_steps_that_start_again_in_every_epoch_are_counted_on(tmp_path):
+    assert read(tmp_path, "train.log", EPOCHS) == [
+        (0, "train", 9),
+        (10, "train", 5),
+        (20, "train", 4),
+        (30, "train", 3),
+    ]
+
+
+def test_a_loss_under_a_heading_of_evaluation_is_none_of_training(tmp_path):
+    read(tmp_path, "train.log", EPOCHS)
+    assert any("left out" in note for note in read_logs([tmp_path / "train.log"]).notes)
+    goes_on = EPOCHS + "Epoch 2 | Step 0/20 | Loss: 2.0\n"
+    assert read(tmp_path, "train.log", goes_on)[-1] == (40, "train", 2)
+
+
+def test_a_restart_is_no_new_epoch(tmp_path):
+    text = "Epoch 1 | Step 40 | Loss: 3\nEpoch 2 | Step 60 | Loss: 2\nEpoch 1 | Step 50 | Loss: 2.5\n"
+    assert read(tmp_path, "train.log", text) == [(40, "train", 3), (60, "train", 2), (50, "train", 2.5)]
+    assert [p.step for p in read_logs([tmp_path / "train.log"]).points] == [40, 50, 60]
+
+
 def test_losses_of_several_runs_are_refused_with_their_names(tmp_path):
     header = '"Step","first - train/loss","first - train/loss__MIN","second - train/loss"\n'
     with pytest.raises(LogError, match=r"2 runs \(first, second\)"):
@@ -93,3 +126,34 @@ def test_other_names_of_steps_and_losses_are_known(tmp_path, row):
 def test_public_logs_of_these_kinds_are_read(name, first):
     point = read_log(shared_or_skip(f"data/logs/{name}"))[0]
     assert (point.step, point.split, point.loss_nats) == first
+
+
+CONSOLE = """\
+{'loss': '3.5', 'learning_rate': '5e-05', 'epoch': '0.5'}
+\x1b[A{'eval_loss': '3.25', 'eval_runtime': '0.04', 'epoch': '0.5'}
+{'loss': '3.0', 'learning_rate': '5e-05', 'epoch': '1'}
+"""
+PLACED = [(10, "train", 3.5), (10, "validation", 3.25), (20, "train", 3.0)]
+
+
+def test_a_console_without_steps_takes_them_from_its_run_time_or_its_progress_bar(tmp_path):
+    ran = "{'train_runtime': '4.0', 'train_steps_per_second': '5.0', 'train_loss': '3.2', 'epoch': '1'}\n"
+    assert read(tmp_path, "train.log", CONSOLE + ran) == PLACED
+    assert any("by the run's time" in note for note in read_logs([tmp_path / "train.log"]).notes)
+    assert read(tmp_path, "train.log", CONSOLE + " 50% 20/40 [00:10<00:10,  1.94it/s]\n") == PLACED
+    assert any("by the progress bar" in note for note in read_logs([tmp_path / "train.log"]).notes)
+
+
+def test_a_console_that_tells_no_steps_is_refused_and_the_file_that_does_is_named(tmp_path):
+    with pytest.raises(LogError) as error:
+        read(tmp_path, "train.log", CONSOLE)
+    assert "trainer_state.json" not in str(error.value)
+    (tmp_path / "checkpoint-20").mkdir()
+    (tmp_path / "checkpoint-20" / "trainer_state.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(LogError, match=r"checkpoint-20/trainer_state\.json"):
+        read(tmp_path, "train.log", CONSOLE)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("hf4_form.log", [1, 2, 2, 3, 4, 4]), ("hf5_strings.log", [34, 34, 68])])
+def test_public_consoles_without_steps_are_read(name, steps):
+    assert [p.step for p in read_log(shared_or_skip(f"data/logs/{name}"))] == steps
