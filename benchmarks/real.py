@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tables import Count, table
 
 from evalharness.completion_files import read_completions
 from evalharness.completion_files.tasks import Tasks
+from evalharness.degeneration.fences import answer_code
 from evalharness.pipeline.analysing import analyse_files
 from evalharness.pipeline.judging import judge
 from evalharness.pipeline.judging_files import jobs_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.degeneration import Degeneration
+    from evalharness.sandbox import Job
 
 SOUND, UNSURE = "sound", "unsure"
 
@@ -104,7 +106,7 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
     kept = kept_in / f"{_model(path.name)}.json"
     if not kept.exists():
         problems = load_problems("humaneval", environment=os.environ)
-        jobs = jobs_of(path, read_completions(path).completions, Tasks(problems))
+        jobs = [_unfenced(job) for job in jobs_of(path, read_completions(path).completions, Tasks(problems))]
         judged = judge(jobs, Silent(), workers=None, sandbox="auto", packages=())
         kept_in.mkdir(parents=True, exist_ok=True)
         kept.write_text(
@@ -112,6 +114,12 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
         )
     passes: list[bool] = json.loads(kept.read_text(encoding="utf-8"))
     return passes
+
+
+def _unfenced(job: Job) -> Job:
+    """The code of a chat answer: with its fence no answer passes, and the answer is what is looked at here."""
+    code = answer_code(job.text, job.problem.entry_point)
+    return job if code == job.text else replace(job, text=code if code[:1].isspace() else f"\n{code}")
 
 
 def precision(rows: Sequence[Row]) -> Count:

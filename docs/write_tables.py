@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+WIDTH = 78
+"""Characters of a line of help, whatever the terminal."""
 MADE = re.compile(r"(?P<begin><!-- made: (?P<name>\S+) ?(?P<argument>\S*) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -167,11 +169,11 @@ def command_help(name: str) -> str:
 
     from evalharness.commands.group import cli
 
-    group = click.Context(cli, info_name="evalharness", max_content_width=100)
+    group = click.Context(cli, info_name="evalharness", terminal_width=WIDTH)
     command = cli.get_command(group, name)
     if command is None:
         raise ValueError(f"evalharness has no command {name}")
-    text = command.get_help(click.Context(command, info_name=name, parent=group, max_content_width=100))
+    text = command.get_help(click.Context(command, info_name=name, parent=group, terminal_width=WIDTH))
     return f"```text\n{text}\n```"
 
 

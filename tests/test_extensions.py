@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import their_package
 from golden_text import lines_with
-from small_folder import runner
 
 from evalharness.runs import scorecard_json
 
@@ -26,8 +27,9 @@ def run(site, tmp_path):
     """Run the command in an empty folder, with the package installed; ``mark`` there says that it was imported."""
     paths = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "THEIR_MARK": str(tmp_path / "mark")}
-    command = runner(tmp_path)
-    return lambda *arguments: command(*arguments, env=environment)
+    command = [sys.executable, "-m", "evalharness"]
+    settings = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    return lambda *arguments: subprocess.run([*command, *arguments], check=False, **settings)
 
 
 def lines_naming_the_package(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from evalharness.records import Finding, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
+from evalharness.report.loss_verdict import loss_conclusion
 
 CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
@@ -104,8 +105,8 @@ def test_a_loss_that_is_real_is_called_so(golden_text):
 def test_a_loss_of_a_model_that_sees_later_tokens_is_not_called_real_even_where_it_gains_little(mode, real):
     loss = Loss(1.4, "log", Interval(1.41, 1.3, 1.5), Interval(1.41, 1.3, 1.5), "…")
     leak = Finding("future_leak", "cause", "a claim", {"mode": mode}, "a remedy")
-    card = render_card(example.scorecard(loss=loss, findings=(leak,)), "r.md")
-    assert ("The loss is real" in str(card)) is real
+    without = loss_conclusion(example.scorecard(loss=loss, findings=()))
+    assert (loss_conclusion(example.scorecard(loss=loss, findings=(leak,))) == without) is real
 
 
 def test_escapes_in_names_do_not_reach_the_terminal():

@@ -29,7 +29,8 @@ def test_a_table_with_decimal_commas_is_read_as_it_is_meant_and_a_note_says_so(t
     assert read(tmp_path, "card.md", CARD) == [
         (2000, "train", 4.5418), (2000, "validation", 2.0382), (20_000, "train", 3.345), (20_000, "validation", 1.542),
     ]  # fmt: skip
-    assert f"card.md: {DECIMAL_COMMAS}" in read_logs([tmp_path / "card.md"]).notes
+    (note,) = read_logs([tmp_path / "card.md"]).notes
+    assert note.endswith(DECIMAL_COMMAS)
 
 
 SEMICOLONS = "step;train_loss;val_loss\n100;2,25;2,5\n1.200;1,125;1,5\n"
@@ -79,9 +80,9 @@ def test_steps_that_start_again_in_every_epoch_are_counted_on(tmp_path):
     ]
 
 
-def test_a_loss_under_a_heading_of_evaluation_is_none_of_training(tmp_path):
+def test_a_loss_under_a_heading_of_evaluation_is_none_of_training(tmp_path, golden_text):
     read(tmp_path, "train.log", EPOCHS)
-    assert any("left out" in note for note in read_logs([tmp_path / "train.log"]).notes)
+    golden_text("\n".join(read_logs([tmp_path / "train.log"]).notes))
     goes_on = EPOCHS + "Epoch 2 | Step 0/20 | Loss: 2.0\n"
     assert read(tmp_path, "train.log", goes_on)[-1] == (40, "train", 2)
 
@@ -92,10 +93,11 @@ def test_a_restart_is_no_new_epoch(tmp_path):
     assert [p.step for p in read_logs([tmp_path / "train.log"]).points] == [40, 50, 60]
 
 
-def test_losses_of_several_runs_are_refused_with_their_names(tmp_path):
+def test_losses_of_several_runs_are_refused_with_their_names(tmp_path, golden_text):
     header = '"Step","first - train/loss","first - train/loss__MIN","second - train/loss"\n'
-    with pytest.raises(LogError, match=r"2 runs \(first, second\)"):
+    with pytest.raises(LogError) as error:
         read(tmp_path, "wandb.csv", header + '"0","25.48","25.48","10.98"\n')
+    golden_text(error)
     one = '"Step","first - train/loss","first - train/loss__MIN","first - eval/loss"\n"0","2.5","2.5","2.75"\n'
     assert read(tmp_path, "wandb.csv", one) == [(0, "train", 2.5), (0, "validation", 2.75)]
 
@@ -136,12 +138,12 @@ CONSOLE = """\
 PLACED = [(10, "train", 3.5), (10, "validation", 3.25), (20, "train", 3.0)]
 
 
-def test_a_console_without_steps_takes_them_from_its_run_time_or_its_progress_bar(tmp_path):
+def test_a_console_without_steps_takes_them_from_its_run_time_or_its_progress_bar(tmp_path, golden_text):
     ran = "{'train_runtime': '4.0', 'train_steps_per_second': '5.0', 'train_loss': '3.2', 'epoch': '1'}\n"
     assert read(tmp_path, "train.log", CONSOLE + ran) == PLACED
-    assert any("by the run's time" in note for note in read_logs([tmp_path / "train.log"]).notes)
+    golden_text("\n".join(read_logs([tmp_path / "train.log"]).notes))
     assert read(tmp_path, "train.log", CONSOLE + " 50% 20/40 [00:10<00:10,  1.94it/s]\n") == PLACED
-    assert any("by the progress bar" in note for note in read_logs([tmp_path / "train.log"]).notes)
+    golden_text("\n".join(read_logs([tmp_path / "train.log"]).notes))
 
 
 def test_a_console_that_tells_no_steps_is_refused_and_the_file_that_does_is_named(tmp_path):
