@@ -15,6 +15,7 @@ import evalharness
 from evalharness.pipeline import Choice, run_series
 from evalharness.pipeline.run_facts import facts_of
 from evalharness.settings.manifest import Manifest
+from evalharness.training_log import read_logs
 
 FEW = ("--problems", "mine/own.jsonl", "--samples", "2", "--max-new-tokens", "24")
 STEPS = (10, 20, 30, 40, 50)
@@ -227,6 +228,14 @@ def test_a_run_is_shown_by_its_name_its_steps_and_its_rows(golden_text):
 
 def test_the_kind_of_an_adapter_is_spelt_as_its_paper_does(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
-    facts = facts_of(Manifest(path=None, folder=tmp_path), tmp_path, (), ())
+    facts = facts_of(Manifest(path=None, folder=tmp_path), tmp_path, None)
     assert ("Method", "Adapter", "LoRA") in facts
     assert ("Method", "Rank", "4") in facts
+
+
+def test_the_model_that_training_starts_from_is_a_fact_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text("Loaded v1 from step 50000\nVal loss: 1.25\nStep 50 | Loss: 0.5\n")
+    facts = facts_of(Manifest(path=None, folder=tmp_path), tmp_path, read_logs([tmp_path / "train.log"]))
+    (started,) = (value for _, name, value in facts if name == "Starts from")
+    assert started.startswith("step 50,000")
+    assert ("Training", "Last step logged", "50") in facts
