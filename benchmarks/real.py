@@ -19,9 +19,8 @@ from tables import Count, table
 
 from evalharness.completion_files import read_completions
 from evalharness.completion_files.tasks import Tasks
-from evalharness.degeneration.fences import answer_code
 from evalharness.pipeline.analysing import analyse_files
-from evalharness.pipeline.judging import judge
+from evalharness.pipeline.judging import after_prompt, judge
 from evalharness.pipeline.judging_files import jobs_of
 from evalharness.problems import load_problems
 from evalharness.progress import Silent
@@ -118,8 +117,8 @@ def passing(path: Path, kept_in: Path) -> list[bool]:
 
 def _unfenced(job: Job) -> Job:
     """The code of a chat answer: with its fence no answer passes, and the answer is what is looked at here."""
-    code = answer_code(job.text, job.problem.entry_point)
-    return job if code == job.text else replace(job, text=code if code[:1].isspace() else f"\n{code}")
+    code = after_prompt(job.problem, job.text)
+    return job if code in {job.text, f"\n{job.text}"} else replace(job, text=code)
 
 
 def precision(rows: Sequence[Row]) -> Count:

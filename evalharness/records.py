@@ -214,6 +214,14 @@ class NotTestable:
 Outcome = Finding | RuledOut | NotTestable
 """What a probe says."""
 
+LEAK = "future_leak"
+"""The probe that all others wait for: with a leak the losses are measured with the answer in the input."""
+
+
+def leaks_when_evaluated(outcome: Outcome | None) -> bool:
+    """Whether ``outcome`` says that positions see later tokens in evaluation mode, as the model generates."""
+    return isinstance(outcome, Finding) and outcome.probe == LEAK and outcome.evidence.get("mode") != "training"
+
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:

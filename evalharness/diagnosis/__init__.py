@@ -17,7 +17,7 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
-from evalharness.diagnosis.measured import Measured, leaks_when_evaluated
+from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.future_leak import future_leak, future_leak_in_both_modes
@@ -49,7 +49,6 @@ __all__ = [
     "examine",
     "future_leak",
     "future_leak_in_both_modes",
-    "leaks_when_evaluated",
     "loss_breakdown",
     "paired_loss",
     "passage",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.measured import LEAK
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
-from evalharness.records import Finding, Incomplete, NotTestable, RuledOut
+from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
-from evalharness.records import Finding
+from evalharness.records import leaks_when_evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
-
-LEAK = "future_leak"
-"""The probe that all others wait for: with a leak the losses are measured with the answer in the input."""
-
-
-def leaks_when_evaluated(outcome: Outcome | None) -> bool:
-    """Whether ``outcome`` says that positions see later tokens in evaluation mode, as the model generates."""
-    return isinstance(outcome, Finding) and outcome.probe == LEAK and outcome.evidence.get("mode") != "training"
 
 
 class Measured:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
 
 if TYPE_CHECKING:
     from evalharness.generation import Settings
@@ -77,8 +77,6 @@ def _asked(work: Work, rows: list[list[int]]) -> Outcome:
 
 
 def _attention(work: Work) -> Attention:
-    from evalharness.diagnosis import leaks_when_evaluated
-
     if leaks_when_evaluated(work.leak):
         return "leaks"
     if isinstance(work.leak, Finding | RuledOut):

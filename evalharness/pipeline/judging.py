@@ -146,11 +146,11 @@ def job_of(problem: Problem, completion: Completion, template: str) -> Job:
     """The program of a completion that was made under ``template``; of a chat answer it takes the code in its fence."""
     from evalharness.sandbox import Job
 
-    text = completion.text if continues_prompt(template) else _after_prompt(problem, completion.text)
+    text = completion.text if continues_prompt(template) else after_prompt(problem, completion.text)
     return Job(completion.task_id, completion.completion_id, problem, text)
 
 
-def _after_prompt(problem: Problem, answer: str) -> str:
+def after_prompt(problem: Problem, answer: str) -> str:
     """The code of a chat answer, to be put after the prompt, whose function it may define anew."""
     code = answer_code(answer, problem.entry_point)
     return code if code[:1].isspace() else f"\n{code}"

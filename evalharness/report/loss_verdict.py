@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+from evalharness.records import leaks_when_evaluated
 from evalharness.report.numbers import is_bounded, nats, nats_interval, times
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
     A model that sees later tokens may gain less by it, on few rows, than the error of their losses.
     """
     match loss_relation(loss):
-        case "agree" if any(map(is_leak, findings)):
+        case "agree" if any(map(leaks_when_evaluated, findings)):
             return (
                 "The loss can't be relied on: the model sees future tokens, though on these rows the gain is within "
                 "the error."
@@ -83,11 +84,6 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
             return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
         case _:
             return "Not known whether the loss is real: that needs validation rows ([data] validation)."
-
-
-def is_leak(finding: Finding) -> bool:
-    """Whether positions see the tokens after them, and not in training mode alone."""
-    return finding.probe == "future_leak" and finding.evidence.get("mode") != "training"
 
 
 def _how_much_higher(loss: Loss) -> str:
