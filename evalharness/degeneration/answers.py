@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ SHORT_STRETCH = 3
 SAME_LINE = 0.50
 """Share of a line's stretches of three words and signs that stand in a line of the prompt, from which on the line is
 the prompt's. A changed word spoils three of them."""
+
+NEARLY_THE_LINE = 0.75
+"""Likeness (Ratcliff and Obershelp's ratio) of a line with two words changed to the prompt's line."""
 
 MAX_DROPPED = 3
 """Lines at the end that a cut may have spoiled: a torn one, and the header of the block that it was in."""
@@ -44,13 +48,25 @@ _STATEMENT = re.compile(
 def is_answered(text: str, prompt: str) -> bool:
     """Whether ``text`` has an executable statement of its own in the function that ``prompt`` asks for."""
     asked = _asked(prompt)
-    # A docstring may have a fence, too.
     return any(
         _is_answer(written[start:end], program, prompt, asked)
         for written in _readings(text)
-        for start, end in {(0, len(written)), *parts(written)}
+        for start, end in {(0, len(written)), *_parts_of_its_own(written, prompt)}
         for program in _programs(written[start:end], prompt)
     )
+
+
+def _parts_of_its_own(text: str, prompt: str) -> list[tuple[int, int]]:
+    """The parts between fences but for those of the prompt's docstring, which has examples in fences, too."""
+    of_prompt = _stretches("\n".join(prompt[start:end] for start, end in parts(prompt)[1::2]))
+    if not of_prompt:
+        return parts(text)
+    return [(start, end) for start, end in parts(text) if not _mostly_in(text[start:end], of_prompt)]
+
+
+def _mostly_in(code: str, known: set[tuple[str, ...]]) -> bool:
+    stretches = [stretch for line in code.splitlines() for stretch in windows(lexemes(line), SHORT_STRETCH)]
+    return sum(stretch in known for stretch in stretches) >= SAME_LINE * len(stretches)
 
 
 def _readings(text: str) -> set[str]:
@@ -130,15 +146,21 @@ def _own_statements(code: str, before: str, prompt: str, asked: str | None) -> I
     be almost what is asked for. ``before`` is what ``code`` goes on from.
     """
     of_asked = prompt[max((m.start() for m in _DEFINED.finditer(prompt) if m[1] == asked), default=0) :]
-    known, known_in_asked = _stretches(prompt), _stretches(of_asked)
+    known, known_in_asked = prompt.splitlines(), of_asked.splitlines()
     # What stands before the asked function's own signature belongs to a helper.
     function = None if asked in _DEFINED.findall(code) else _last_defined(before)
     for line in code.splitlines():
         function = _last_defined(line) or function
-        stretches = windows(lexemes(line), SHORT_STRETCH)
         there = known_in_asked if function == asked else known
-        if _STATEMENT.match(line) and sum(stretch in there for stretch in stretches) < SAME_LINE * len(stretches):
+        if _STATEMENT.match(line) and not _stands_in(line, there):
             yield line
+
+
+def _stands_in(line: str, lines: list[str]) -> bool:
+    """Whether ``line`` is one of ``lines``, or nearly: by its stretches of words, or letter by letter."""
+    if _mostly_in(line, _stretches("\n".join(lines))):
+        return True
+    return bool(get_close_matches(line.strip(), [other.strip() for other in lines], n=1, cutoff=NEARLY_THE_LINE))
 
 
 def _stretches(code: str) -> set[tuple[str, ...]]:

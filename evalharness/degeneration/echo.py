@@ -41,13 +41,28 @@ class Echo:
 
 def find_echo(text: str, prompt: str, language: Language = PYTHON) -> Echo | None:
     """Return how much of ``text`` only repeats ``prompt``, or None if it is not an echo."""
-    written = lexemes(text)
-    covered = sum(_covered(written, lexemes(prompt)))
+    written, asked = lexemes(text), lexemes(prompt)
+    covered = sum(_covered(written, asked))
     if covered < MIN_COVERED or covered < MIN_SHARE * len(written):
         return None
-    if len(text.strip().splitlines()) < 2 and covered < MIN_OF_PROMPT * len(lexemes(prompt)):
+    if len(text.strip().splitlines()) < 2 and covered < MIN_OF_PROMPT * len(asked):
         return None
-    return None if language.is_answered(text, prompt) else Echo(covered, len(written))
+    is_echo = _goes_round(written, asked) or not language.is_answered(text, prompt)
+    return Echo(covered, len(written)) if is_echo else None
+
+
+def _goes_round(written: list[str], asked: list[str]) -> bool:
+    """Whether the completion is the prompt from some place on to its end, and from its beginning again if it goes on.
+
+    What only copies a part before the end may be an answer: a helper that is almost what is asked for.
+    """
+    first = written[:STRETCH]
+    starts = [at for at in range(len(asked)) if asked[at : at + STRETCH] == first[: len(asked) - at]]
+    return any(
+        start + len(written) >= len(asked)
+        and all(word == asked[(start + at) % len(asked)] for at, word in enumerate(written))
+        for start in starts
+    )
 
 
 def _covered(written: list[str], asked: list[str]) -> list[bool]:

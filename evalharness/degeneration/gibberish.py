@@ -43,6 +43,9 @@ MIN_PROSE = 0.85
 """Share of the pieces between blanks that are whole words, from which on the text is prose: 1.0 in prose of any
 language that is written in letters, at most 0.79 in random tokens (which run into each other)."""
 
+MOST_WORDS = 0.50
+"""Share of the pieces of a docstring that are whole words, at least; examples and signs are the rest."""
+
 MOST = 0.50
 """Share of the text that has to parse: a cut may tear the statement that it falls in, however long that is."""
 
@@ -85,8 +88,15 @@ def find_gibberish(text: str, prompt: str | None = None, language: Language = PY
         return None
     common, of_prompt = known_words(), frozenset(words_of(prompt or ""))
     known = sum(len(word) for word in words if word in common or word in of_prompt) / sum(map(len, words))
-    few = known <= MAX_KNOWN or (known <= MAX_KNOWN_TORN and _is_torn(text))
+    few = known <= MAX_KNOWN or (known <= MAX_KNOWN_TORN and _is_torn(_outside_of_open_string(text, language)))
     return Gibberish(known) if few and not _parses(text, prompt or "", language) else None
+
+
+def _outside_of_open_string(text: str, language: Language) -> str:
+    """The code before a docstring that was cut, if that is mostly words; else all of the text."""
+    code = language.code_until(text)
+    pieces = text[code:].split()
+    return text[:code] if code and sum(map(_is_word, pieces)) >= MOST_WORDS * len(pieces) else text
 
 
 def _is_torn(text: str) -> bool:

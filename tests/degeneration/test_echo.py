@@ -36,6 +36,50 @@ def test_a_model_that_repeats_the_signature_and_then_answers_has_said_something(
     assert find_echo(PROMPT + body, PROMPT) is None
 
 
+LONG = '''def launch_service(
+    self,
+    timeout: TimeoutOption = None,
+    attempts: AttemptsOption = None,
+    namespace: NamespaceOption = None,
+    tensor_size: int | None = None,
+    secrets=(), retries=3, order=8,
+    environment: str | None = None,
+) -> None:
+    """Launches a service on the machines of the namespace, and waits until it answers.
+
+    ```python
+    # two processes
+    service = launch_service(timeout=3)
+    with service.running(["A", "B"]) as inputs:
+        print(inputs)
+    ```
+    """
+'''
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG,
+        LONG[LONG.index("    timeout") :],
+        LONG[LONG.index("    service =") :],
+        (LONG + LONG)[: len(LONG) * 5 // 3],
+        LONG.replace("_size: int | None", "_size, int the None").replace("=(), retries=3", ", [=3"),
+        LONG.replace("with service", "with , service").replace("# two processes", "# two print"),
+    ],
+    ids=["whole", "later line", "inside the fence", "twice and cut", "torn lines", "changed fence"],
+)
+def test_the_prompts_own_signature_and_examples_answer_nothing_however_they_are_repeated(text):
+    assert find_echo(text, LONG)
+
+
+@pytest.mark.parametrize("body", ["    self.run(timeout, attempts)\n", "    return Service(secrets, retries)\n"])
+def test_an_answer_after_a_long_signature_is_seen(body):
+    assert find_echo(LONG + body, LONG) is None
+    assert find_echo(LONG.replace("int | None", "int the None") + body, LONG) is None
+    assert find_echo(f"```python\n{LONG}{body}```\n", LONG) is None
+
+
 def test_a_short_piece_of_the_prompt_is_no_echo():
     assert find_echo("    return rolling_max(numbers)\n", PROMPT) is None
 

@@ -136,3 +136,20 @@ def test_half_known_words_with_signs_between_them_are_names():
 
 def test_pseudocode_is_an_attempt_at_an_answer():
     assert not analyse(PSEUDOCODE).degenerate
+
+
+DOCSTRING = '''def rooted_forest(n):
+    """Returns a uniformly drawn rooted forest by Kirchhoff's theorem [1]_.
+
+    Lists the trees in order :math:`O(n^2)`; number of nodes and size of eccentric orchards (cf. [2]_, [3]_).
+    Cayley's bijection makes the distribution uniform [4]_, where naive backtracking returns a value that
+    favours gnarled saplings (:math:`n > 12`). See Knuth [5]_ for the function of oriented boughs [6]_, tendrils'''
+
+
+def test_a_docstring_of_uncommon_words_that_was_cut_is_prose():
+    assert find_gibberish(DOCSTRING) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_no_prose_in_an_open_string_is_gibberish(seed):
+    assert find_gibberish('def f(x):\n    """' + characters(seed, 400).replace('"', "'")) is not None
