@@ -67,7 +67,7 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         weights = read_weights(path, trust=trust)
     place(module, torch.device("cpu"), dtype or floating_dtype(weights.state))
     with torch.no_grad():
-        notes = fit(module, weights, path, lambda: build(code, factory, manifest.model))
+        notes = fit(module, weights, path, lambda: build(code, factory, manifest.model), manifest.model.state_dict)
     return Base(
         module=module,
         kind="torch module",

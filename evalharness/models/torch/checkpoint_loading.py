@@ -322,6 +322,7 @@ def _fingerprint(
             "context_length": model.context_length,
             "dtype": _dtype_of(base.module),
             "device": model.device.type,
+            **({} if settings.state_dict is None else {"state_dict": settings.state_dict}),
         }
     )
 

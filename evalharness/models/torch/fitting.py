@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.error_text import first_line, some
+from evalharness.models.torch.error_text import first_line, nearest, some
+from evalharness.models.torch.renaming import plain_name, renamed
+from evalharness.models.torch.state_dicts import is_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,24 +18,23 @@ if TYPE_CHECKING:
 
     from evalharness.models.torch.weights import Weights
 
-# What torch.compile, DDP, FSDP and activation checkpointing put between the parts of a name.
-_WRAPPERS = frozenset({"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 # Statistics of the training data look like constants of the code, for a new module fills them with zeros and ones.
 _LEARNED_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def fit(module: nn.Module, weights: Weights, path: Path, rebuild: Callable[[], nn.Module]) -> tuple[str, ...]:
-    """Load weights into a module in place and return notes on what was not in the file but is known without it.
+def fit(
+    module: nn.Module, weights: Weights, path: Path, rebuild: Callable[[], nn.Module], key: str | None = None
+) -> tuple[str, ...]:
+    """Load weights into a module in place and return notes on what was chosen, and on what was not in the file.
 
-    Missing names are accepted only where they are tied to one that is there, or are buffers that a second module from
-    ``rebuild`` fills in the same way. Raises one CheckpointError otherwise, and for names or shapes that don't match.
+    ``key`` names the state dict; without it the one that fits is taken. Missing names are accepted only where they are
+    tied to one that is there, or are buffers that a second module from ``rebuild`` fills in the same way. Raises one
+    CheckpointError otherwise, and for names or shapes that don't match, or if several state dicts fit.
     """
     own = module.state_dict(keep_vars=True)
-    state = _renamed(weights.state, own)
+    state, notes = _chosen(weights, module, own, path, key)
     state = _without_known_constants(state, module, own)
-    unexpected = sorted(set(state) - set(own))
-    tied = _tied(own, state)
-    missing = [name for name in own if name not in state and name not in tied]
+    missing, unexpected = _differing(state, own)
     refilled = _refilled(missing, module, rebuild)
     missing = [name for name in missing if name not in refilled]
     if missing or unexpected:
@@ -44,34 +45,71 @@ def fit(module: nn.Module, weights: Weights, path: Path, rebuild: Callable[[], n
         module.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: does not load into the module: {first_line(error)}") from error
-    return (f"buffers not in the file, filled by the code: {some(sorted(refilled))}",) if refilled else ()
+    filled = (f"buffers not in the file, filled by the code: {some(sorted(refilled))}",) if refilled else ()
+    return (*notes, *filled)
 
 
-def plain_name(name: str) -> str:
-    """Return a parameter's name without the parts that wrappers added.
-
-    >>> plain_name("module._orig_mod.layers.0._orig_mod.weight")
-    'layers.0.weight'
-    """
-    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+def fits(module: nn.Module, weights: Weights) -> bool:
+    """Whether one of the state dicts has every name and shape of a module."""
+    own = module.state_dict(keep_vars=True)
+    return any(_is_whole(_renamed(state, module, own)[0], module, own) for state in weights.states.values())
 
 
-def _renamed(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors the module's names: the same one where there is one, else the one that differs by wrappers."""
-    by_plain_name: dict[str, list[str]] = {}
-    for name in own:
-        by_plain_name.setdefault(plain_name(name), []).append(name)
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        matches = by_plain_name.get(plain_name(name), [])
-        target = name if name in own or len(matches) != 1 or matches[0] in state else matches[0]
-        # Two names of the file for one of the module: the second stays as it is and is reported as unexpected.
-        renamed[name if target in renamed else target] = tensor
-    return renamed
+def _chosen(
+    weights: Weights, module: nn.Module, own: Mapping[str, Tensor], path: Path, key: str | None
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The state dict that is the module's, by the module's names, and notes on how it was found."""
+    if key is not None and key not in weights.states:
+        known = nearest(key, list(weights.states))
+        raise CheckpointError(f"{path}: [model] state_dict = {key!r}: there is no such state dict ({known})")
+    states = weights.states if key is None else {key: weights.states[key]}
+    taken = {name: _renamed(state, module, own) for name, state in states.items()}
+    fitting = [name for name, (state, _) in taken.items() if _is_whole(state, module, own)]
+    usual = [name for name in fitting if is_usual(name)]
+    if len(fitting) > 1 and not usual:
+        listed = ", ".join(map(repr, fitting))
+        raise CheckpointError(
+            f"{path}: {len(fitting)} state dicts fit the module ({listed}): "
+            f'name one in the manifest: [model] state_dict = "{fitting[0]}"'
+        )
+    # If none fits, what is wrong is told of the one that it most likely is.
+    name = next(iter([*usual, *fitting]), _likeliest(states))
+    state, renaming = taken[name]
+    others = [other for other in fitting if other != name]
+    notes = ["" if is_usual(name) or key is not None else f"the weights are those under {name!r}", renaming]
+    if others:
+        listed = ", ".join(map(repr, others))
+        notes.append(f"the weights are those under {name!r}; [model] state_dict takes others that fit: {listed}")
+    return state, tuple(note for note in notes if note)
+
+
+def _likeliest(states: Mapping[str, Mapping[str, Tensor]]) -> str:
+    return max(states, key=lambda name: (is_usual(name), len(states[name])))
+
+
+def _renamed(
+    state: Mapping[str, Tensor], module: nn.Module, own: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], str]:
+    return renamed(state, own, lambda taken: _is_whole(taken, module, own))
+
+
+def _is_whole(state: Mapping[str, Tensor], module: nn.Module, own: Mapping[str, Tensor]) -> bool:
+    """Whether names and shapes are the module's; buffers may be missing, which the code may fill."""
+    state = _without_known_constants(state, module, own)
+    missing, unexpected = _differing(state, own)
+    buffers = dict(module.named_buffers())
+    lost = [name for name in missing if name not in buffers or name.endswith(_LEARNED_BUFFERS)]
+    return bool(state) and not (lost or unexpected or _wrong_shapes(state, own))
+
+
+def _differing(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    """Names that the file lacks, unless they are tied to one that is there, and those that the module lacks."""
+    tied = _tied(own, state)
+    return [name for name in own if name not in state and name not in tied], sorted(set(state) - set(own))
 
 
 def _without_known_constants(
-    state: dict[str, Tensor], module: nn.Module, own: Mapping[str, Tensor]
+    state: Mapping[str, Tensor], module: nn.Module, own: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Drop what the module makes for itself now and saved once, such as a mask, where both hold the same values.
 
@@ -123,13 +161,16 @@ def _names_do_not_match(missing: list[str], unexpected: list[str]) -> str:
 
 def _check_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
     faults = [
-        f"{name} is {tuple(tensor.shape)} in the file, {tuple(own[name].shape)} in the module"
-        for name, tensor in state.items()
-        if tensor.shape != own[name].shape
+        f"{name} is {tuple(state[name].shape)} in the file, {tuple(own[name].shape)} in the module"
+        for name in _wrong_shapes(state, own)
     ]
     if faults:
         more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise CheckpointError(f"{path}: shapes don't match: {'; '.join(faults[:3])}{more}")
+
+
+def _wrong_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, tensor in state.items() if tensor.shape != own[name].shape]
 
 
 def _check_ties(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:

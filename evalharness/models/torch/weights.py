@@ -17,22 +17,30 @@ from torch import Tensor
 from evalharness.errors import CheckpointError, UntrustedError
 from evalharness.models.torch.error_text import first_line, first_sentence, some
 from evalharness.models.torch.sidecars import Sidecar, sidecar_of
+from evalharness.models.torch.state_dicts import USUAL_KEYS, is_usual, state_dicts_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_STATE_KEYS = ("model_state_dict", "model", "state_dict")
 _GLOBAL = re.compile(r"(?:Unsupported global: GLOBAL|Unsupported class) ([\w.<>]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The tensors of one checkpoint by name, the files that they were read from, and what was saved beside them."""
+    """The tensors of one checkpoint by name, the files that they were read from, and what was saved beside them.
 
-    state: dict[str, Tensor]
+    ``states`` has each state dict by the key that it was saved under, which is empty where the file is one.
+    """
+
+    states: dict[str, dict[str, Tensor]]
     files: tuple[Path, ...]
     step: int | None = None
     logged_val_loss: float | None = None
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The state dict that lies where they usually do, else the first."""
+        return next((state for key, state in self.states.items() if is_usual(key)), next(iter(self.states.values())))
 
 
 def read_weights(path: Path, *, trust: bool = False) -> Weights:
@@ -67,7 +75,7 @@ def _read_safetensors(path: Path) -> Weights:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: is corrupt or truncated: {first_line(error)}") from error
     found = sidecar_of({key: _as_number(value) for key, value in metadata.items()})
-    return Weights(state, (path,), found.step, found.val_loss)
+    return Weights({"": state}, (path,), found.step, found.val_loss)
 
 
 def _read_shards(index: Path, trust: bool) -> Weights:
@@ -84,13 +92,16 @@ def _read_shards(index: Path, trust: bool) -> Weights:
         state.update(read_weights(index.parent / name, trust=trust).state)
     if lost := sorted(set(weight_map) - set(state)):
         raise CheckpointError(f"{index}: tensors are in none of its shards: {some(lost)}")
-    return Weights(state, (index, *(index.parent / name for name in shards)))
+    return Weights({"": state}, (index, *(index.parent / name for name in shards)))
 
 
 def _read_pickle(path: Path, trust: bool) -> Weights:
     saved = _torch_load(path, trust)
-    state, found = _unwrap(path, saved)
-    return Weights(state, (path,), found.step, found.val_loss)
+    states = dict(state_dicts_in(saved))
+    if not states:
+        raise CheckpointError(_no_state_dict(path, saved))
+    beside = _beside(saved)
+    return Weights(states, (path,), beside.step, beside.val_loss)
 
 
 def _torch_load(path: Path, trust: bool) -> Any:
@@ -109,37 +120,22 @@ def _torch_load(path: Path, trust: bool) -> Any:
         raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {said}") from error
 
 
-def _unwrap(path: Path, saved: Any) -> tuple[dict[str, Tensor], Sidecar]:
-    """Find the state dict in what was saved, however deep, and step and loss beside it."""
-    found = Sidecar()
-    value = saved
-    while True:
-        if isinstance(value, torch.nn.Module):
-            value = value.state_dict()
-        if not isinstance(value, Mapping):
-            raise CheckpointError(f"{path}: holds a {type(value).__name__}, expected a state dict")
-        beside = sidecar_of(value)
-        found = Sidecar(
-            beside.step if found.step is None else found.step,
-            beside.val_loss if found.val_loss is None else found.val_loss,
-        )
-        inner = next(
-            (value[key] for key in _STATE_KEYS if isinstance(value.get(key), (Mapping, torch.nn.Module))), None
-        )
-        if inner is None:
-            return _as_state(path, value), found
-        value = inner
+def _beside(saved: Any) -> Sidecar:
+    """The step and the loss that were saved beside a state dict, however deep it lies."""
+    step, loss = None, None
+    while isinstance(saved, Mapping):
+        beside = sidecar_of(saved)
+        step = beside.step if step is None else step
+        loss = beside.val_loss if loss is None else loss
+        saved = next((saved[key] for key in USUAL_KEYS if isinstance(saved.get(key), Mapping)), None)
+    return Sidecar(step, loss)
 
 
-def _as_state(path: Path, value: Mapping[Any, Any]) -> dict[str, Tensor]:
-    state = {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
-    others = [str(name) for name in value if str(name) not in state]
-    if not state or others:
-        raise CheckpointError(
-            f"{path}: holds no state dict: expected tensors, or one under {', '.join(_STATE_KEYS)}; "
-            f"there: {some(others or ['nothing'])}"
-        )
-    return state
+def _no_state_dict(path: Path, saved: Any) -> str:
+    if not isinstance(saved, Mapping):
+        return f"{path}: holds a {type(saved).__name__}, expected a state dict"
+    there = some([str(name) for name in saved] or ["nothing"])
+    return f"{path}: holds no state dict: expected tensors, or one under any key; there: {there}"
 
 
 def _as_number(text: str) -> int | float | None:
