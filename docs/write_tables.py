@@ -206,6 +206,13 @@ def priorities(package: str) -> str:
     return "Taken: " + ", ".join(f"{reader.PRIORITY} ({form})" for form, reader in readers.items()) + "."
 
 
+def project_priorities() -> str:
+    """The numbers that the projects of checkpoints have."""
+    from evalharness.models.torch.projects import projects
+
+    return "Taken: " + ", ".join(f"{project.PRIORITY} ({project.PROJECT})" for project in projects()) + "."
+
+
 def probe_orders() -> str:
     """The numbers that the probes have."""
     from evalharness.diagnosis.catalogue import catalogue
@@ -223,6 +230,7 @@ MAKERS: Mapping[str, Callable[..., str]] = {
     "log-forms": log_forms,
     "priorities": priorities,
     "probe-orders": probe_orders,
+    "project-priorities": project_priorities,
     "probes": probes,
     "problem-sets": problem_sets,
     "settings": settings,

@@ -12,7 +12,7 @@ import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, INTERRUPTED
 from evalharness.commands.group import cli
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, UntrustedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     try:
         with _cleaning_up_when_terminated():
-            code = cli.main([a for a in arguments if a != "--debug"], prog_name="evalharness", standalone_mode=False)
+            code = _run([a for a in arguments if a != "--debug"])
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -58,6 +58,30 @@ def main(arguments: list[str] | None = None) -> None:
             debug=debug,
         )
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> Any:
+    """Run a command; where it would run code that nobody asked for, ask on a terminal, and run it with ``--trust``."""
+    try:
+        return cli.main(arguments, prog_name="evalharness", standalone_mode=False)
+    except UntrustedError as error:
+        if not (_can_be_asked() and "--trust" not in arguments and _takes_trust(arguments)):
+            raise
+        if not click.confirm(f"{error.reason}. Run it, as --trust does?", err=True):
+            raise
+    return cli.main([*arguments, "--trust"], prog_name="evalharness", standalone_mode=False)
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _takes_trust(arguments: list[str]) -> bool:
+    """Whether the command of these arguments has the option ``--trust``."""
+    context = click.Context(cli)
+    named = next((a for a in arguments if not a.startswith("-")), "")
+    command = cli.get_command(context, named)
+    return command is not None and "--" not in arguments and any("--trust" in item.opts for item in command.params)
 
 
 @contextlib.contextmanager

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from types import ModuleType
 
-Group = Literal["probes", "problems", "models", "logs", "completions"]
+Group = Literal["probes", "problems", "models", "projects", "logs", "completions"]
 
 KINDS: dict[Group, tuple[str, tuple[str, ...]]] = {
     "probes": ("probe", ("name", "question", "run", "order", "asked_of")),
     "problems": ("problem set", ("NAME", "load")),
     "models": ("model loader", ("recognises", "load")),
+    "projects": ("project of checkpoints", ("PROJECT", "PRIORITY", "propose")),
     "logs": ("reader of training logs", ("FORM", "recognises", "read")),
     "completions": ("reader of completion files", ("FORM", "recognises", "read")),
 }

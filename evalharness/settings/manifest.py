@@ -55,6 +55,7 @@ class DataSettings:
     validation: Path | None = setting(help="The validation data.")
     prompt_key: str | None = setting(help="The key of the prompt in a row, if evalharness does not know it.")
     completion_key: str | None = setting(help="The key of the completion in a row, if evalharness does not know it.")
+    packed: bool = setting(False, help="Whether training joined rows and cut them to the context's length.")
 
 
 @dataclass(frozen=True, slots=True)

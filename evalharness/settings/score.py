@@ -14,6 +14,7 @@ from evalharness.settings.values import PYTHON, laid_over, read
 
 SandboxLevel = Literal["auto", "A", "B", "C", "none"]
 """How programs are isolated: the strictest level that works on the machine, one level alone, or not at all."""
+ChatUse = Literal["auto", "always", "never"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
 
 
@@ -72,6 +73,12 @@ class ScoreOptions:
         help="Longest completion, in tokens.",
     )
     batch_size: int = setting(32, at_least=1, help="Rows per forward pass. Does not change any completion.")
+    chat: ChatUse = setting(
+        "auto",
+        affects="completions",
+        held_equal=True,
+        help="Whether prompts are put into the tokenizer's chat template; auto: if the model was tuned on it.",
+    )
     device: str = setting(
         "auto", affects="completions", metavar="NAME", help="Where the model runs: cpu, cuda, cuda:1, mps."
     )
@@ -139,6 +146,7 @@ class ScoreSettings(TypedDict, total=False):
     limit: int | None
     max_new_tokens: int | None
     batch_size: int
+    chat: ChatUse
     device: str
     dtype: DtypeName
     seed: int

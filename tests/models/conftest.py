@@ -212,11 +212,11 @@ def llama(tmp_path: Path) -> Path:
     return _make_llama(tmp_path / "llama")
 
 
-def _make_llama(folder: Path, **save: Any) -> Path:
+def _make_llama(folder: Path, rows: int = ROWS, **save: Any) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     config = LlamaConfig(
-        vocab_size=ROWS,
+        vocab_size=rows,
         hidden_size=16,
         intermediate_size=32,
         num_hidden_layers=2,

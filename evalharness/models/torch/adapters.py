@@ -67,6 +67,7 @@ def apply_adapter(module: nn.Module, adapter: Adapter, step: int | None) -> tupl
     ``step`` is above 0.
     """
     file = adapter.weights_file
+    resizing = _resized(module, adapter)
     _inject(module, adapter)
     expected = _adapter_state(module)
     own = set(module.state_dict())
@@ -81,7 +82,7 @@ def apply_adapter(module: nn.Module, adapter: Adapter, step: int | None) -> tupl
         raise CheckpointError(f"{file}: does not load into the module: {_reason(error)}") from error
     _check_values(module, adapter)
     note = _note_on_effect(adapter, step)
-    return (*adapter.notes, note) if note else adapter.notes
+    return (*adapter.notes, *resizing, *((note,) if note else ()))
 
 
 def _read_config(file: Path) -> tuple[Any, tuple[str, ...]]:
@@ -106,6 +107,22 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise CheckpointError(f"{file}: holds a {type(values).__name__}, expected a table")
     return values
+
+
+def _resized(module: nn.Module, adapter: Adapter) -> tuple[str, ...]:
+    """Give a model of transformers as many tokens as the embedding in the adapter's file has, and say so."""
+    if not hasattr(module, "resize_token_embeddings") or not hasattr(module, "get_input_embeddings"):
+        return ()
+    inputs: Any = module.get_input_embeddings
+    table = inputs()
+    name = next((f"{name}.weight" for name, part in module.named_modules() if part is table), "")
+    whole = adapter.state.get(name)
+    if whole is None or whole.dim() != 2 or len(whole) == len(table.weight):
+        return ()
+    before = len(table.weight)
+    resize: Any = module.resize_token_embeddings
+    resize(len(whole), mean_resizing=False)
+    return (f"the base's vocabulary is resized from {before} to {len(whole)} rows, as the adapter has them",)
 
 
 def _inject(module: nn.Module, adapter: Adapter) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _EXAMPLE = 'evalharness.toml beside it: [model] | factory = "models.py:build" | args = { layers = 8, width = 512 }'
+# What stands for a forward where the class defines none.
+_NO_FORWARD = ("_forward_unimplemented", "LightningModule.forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,21 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
     """Build the user's module by the manifest's factory and load one weight file into it."""
     if manifest.model.factory is None:
         where = "" if manifest.path is None else f"; {manifest.path} has none"
-        raise CheckpointError(f"{path}: bare weights need a factory{where}: write {_EXAMPLE}")
+        raise CheckpointError(f"{path}: bare weights need a factory{where}: write {_EXAMPLE}, or try evalharness init")
     factory = code.load(manifest.model.factory, "factory")
-    module = build(code, factory, manifest.model)
+    module = _with_forward(build(code, factory, manifest.model))
     with code.running():
         # A file that holds a whole module asks for its classes by their names.
         weights = read_weights(path, trust=trust)
     place(module, torch.device("cpu"), dtype or floating_dtype(weights.state))
     with torch.no_grad():
-        notes = fit(module, weights, path, lambda: build(code, factory, manifest.model), manifest.model.state_dict)
+        notes = fit(
+            module,
+            weights,
+            path,
+            lambda: _with_forward(build(code, factory, manifest.model)),
+            manifest.model.state_dict,
+        )
     return Base(
         module=module,
         kind="torch module",
@@ -78,6 +86,14 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         logged_val_loss=weights.logged_val_loss,
         notes=notes,
     )
+
+
+def _with_forward(module: nn.Module) -> nn.Module:
+    """The module, or the part of it that is the model, as a LightningModule that only trains one has no forward."""
+    if not getattr(type(module).forward, "__qualname__", "").startswith(_NO_FORWARD):
+        return module
+    parts = [part for part in module.children() if next(part.parameters(), None) is not None]
+    return parts[0] if len(parts) == 1 else module
 
 
 def load_huggingface(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) -> Base:

@@ -11,19 +11,22 @@ from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, UntrustedError
 from evalharness.models.torch.base_models import Base, find_base, load_huggingface, load_plain
+from evalharness.models.torch.chat import Asking, Chat, asking
+from evalharness.models.torch.context_length import find_context
 from evalharness.models.torch.factory import UserCode, UserObject, read_config
 from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
 from evalharness.models.torch.locate import Located, locate
-from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, context_length_of, probe
+from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, way_to_call
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
-from evalharness.models.torch.tokenizer_lookup import SpecialTokens, find_special_tokens, find_tokenizer
+from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
+from evalharness.models.torch.without_manifest import completed
 from evalharness.records import CheckpointInfo
 from evalharness.settings.manifest import code_specs, notes_on_code
 
 if TYPE_CHECKING:
     from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
     from evalharness.models.torch.tokenizers import KnownTokenizer
-    from evalharness.settings.manifest import Manifest
+    from evalharness.settings.manifest import DataSettings, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Checkpoint:
     probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
     the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
     and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``files`` are all that it was made
-    of: weights, configurations, code, tokenizer.
+    of: weights, configurations, code, tokenizer. ``data`` are the manifest's, or what a known project's files say.
     """
 
     model: TorchModel
@@ -52,6 +55,7 @@ class Checkpoint:
     without_adapter: TorchModel | None = None
     adapter: AdapterFacts | None = None
     files: tuple[Path, ...] = ()
+    data: DataSettings | None = None
 
     @property
     def token_mask(self) -> Tensor:
@@ -70,13 +74,15 @@ def load_checkpoint(
     device: str = "cpu",
     dtype: str = "float32",
     trust: bool = False,
+    chat: Chat = "auto",
     working_folder: Path | None = None,
 ) -> Checkpoint:
     """Make a model of a path: a weight file, an adapter, a Hugging Face folder, or a folder of a series.
 
     Of a series the best is taken, or the last where none is marked, or ``step``. ``trust`` allows weight files, Hugging
     Face folders and manifests outside ``working_folder`` (the current one) to run code. ``located`` is what
-    :func:`locate` found of the path and the step, if that is known already.
+    :func:`locate` found of the path and the step, if that is known already. ``chat`` says whether the prompts are put
+    into the tokenizer's chat template: ``auto`` does so for a model that was tuned on it.
 
     Raises CheckpointError or ManifestError, one line, where anything is missing or does not fit, and UntrustedError
     where something would run code that nobody asked for.
@@ -84,6 +90,8 @@ def load_checkpoint(
     target, number_type = parse_device(device), parse_dtype(dtype)
     located = located or locate(path, manifest, step)
     check_trusted(manifest, working_folder or Path.cwd(), trust)
+    done = completed(manifest, located, working_folder or Path.cwd(), trust=trust)
+    manifest, completion = done.manifest, done.notes
     code = UserCode(manifest.folder)
     base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
     base, own_step, notes, adapter_config = _adapt(located, base, trust)
@@ -92,32 +100,41 @@ def load_checkpoint(
 
     forward, forward_object = forward_of(manifest, code, call_module if base.is_plain else base.forward)
     with code.running(), code.explained(f"{located.path.name}: forward on ids (2, 3)"):
-        shape = probe(base.module, forward, located.path.name, has_forward_key=forward_object is not None)
+        forward, shape, call_note = way_to_call(
+            base.module, forward, located.path.name, has_forward_key=forward_object is not None
+        )
     if base.is_plain:
         forward = code.guarded(forward)
     places = [*_tokenizer_places(located, manifest), *base.folders]
     tokenizer, tokenizer_object = find_tokenizer(manifest, code, places, trust=trust)
     _check_vocabulary(located.path.name, shape, tokenizer)
     special = find_special_tokens(manifest, tokenizer, base.end_ids)
+    asked = asking(manifest.model.prompt_template, tokenizer, special, chat)
+    special = asked.special
 
-    context_length, context_note = _context_length(manifest, base.module)
-    model, model_note = _model(base, forward, context_length, shape.vocabulary_rows)
+    settings = manifest.model
+    context = find_context(
+        base.module, forward, shape, manifest=settings.context_length, args=settings.args if base.is_plain else {}
+    )
+    model, model_note = _model(base, forward, context.length, shape.vocabulary_rows)
     without_adapter, adapter = _adapter(model, adapter_config, own_step)
     seeds = [item.file for item in (base.factory, forward_object, tokenizer_object) if item is not None]
     sources = source_files(base.module, seeds, code.roots)
     info = CheckpointInfo(
         path=str(path),
-        fingerprint=_fingerprint(manifest, base, tokenizer, special, sources=sources, model=model),
+        fingerprint=_fingerprint(manifest, base, tokenizer, asked, sources=sources, model=model),
         step=own_step,
         parameters=sum(parameter.numel() for parameter in base.module.parameters()),
         kind=base.kind,
         notes=(
-            *notes_on_code(manifest),
+            *(completion or notes_on_code(manifest)),
             *located.notes,
             *base.notes,
             *notes,
+            *call_note,
             *special.notes,
-            *context_note,
+            *asked.notes,
+            *context.notes,
             *model_note,
         ),
     )
@@ -129,13 +146,14 @@ def load_checkpoint(
         begin_token_ids=special.begin,
         end_token_ids=special.end,
         held_out_ids=_held_out(shape, tokenizer),
-        prompt_template=manifest.model.prompt_template,
-        context_length=context_length,
+        prompt_template=asked.template,
+        context_length=context.length,
         device=str(target),
         dtype=_dtype_of(base.module),
         logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
         without_adapter=without_adapter,
         adapter=adapter or merged,
+        data=manifest.data,
         files=_files(manifest, located, (*base.files, *merged_files), sources, places),
     )
 
@@ -270,16 +288,6 @@ def _held_out(shape: Shape, tokenizer: KnownTokenizer) -> tuple[int, ...]:
     return tuple(row for row in range(shape.vocabulary_rows) if row not in tokenizer.token_ids)
 
 
-def _context_length(manifest: Manifest, module: nn.Module) -> tuple[int | None, tuple[str, ...]]:
-    said, found = manifest.model.context_length, context_length_of(module)
-    if said is not None:
-        note = f"context_length {said} of the manifest; the module itself says {found}"
-        return said, () if found in {None, said} else (note,)
-    if found is None:
-        return None, ("the context length is not known; context_length in the manifest sets it",)
-    return found, ()
-
-
 def _model(
     base: Base, forward: Forward, context_length: int | None, rows: int
 ) -> tuple[UncachedModel, tuple[str, ...]]:
@@ -298,7 +306,7 @@ def _fingerprint(
     manifest: Manifest,
     base: Base,
     tokenizer: KnownTokenizer,
-    special: SpecialTokens,
+    asked: Asking,
     *,
     sources: list[Path],
     model: UncachedModel,
@@ -315,9 +323,9 @@ def _fingerprint(
             "args": settings.args,
             "config": None if settings.config is None else read_config(settings.config),
             "tokenizer": tokenizer.digest(),
-            "begin": special.begin,
-            "end": sorted(special.end),
-            "prompt_template": settings.prompt_template,
+            "begin": asked.special.begin,
+            "end": sorted(asked.special.end),
+            "prompt_template": asked.template,
             "attention": settings.attention,
             "context_length": model.context_length,
             "dtype": _dtype_of(base.module),

@@ -7,6 +7,7 @@ user's training script work here; what it prints goes to stderr, for stdout carr
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -28,7 +29,7 @@ from evalharness.models.torch.error_text import first_line, nearest
 from evalharness.settings.manifest import CODE_SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     from evalharness.settings.manifest import ModelSettings
@@ -233,10 +234,13 @@ def build(code: UserCode, factory: UserObject, settings: ModelSettings) -> nn.Mo
     """Call the factory and return its module.
 
     ``args`` become keyword arguments. The content of ``config`` is handed over as one dict; a factory that can't take
-    one positional argument gets it as keyword arguments instead. Random numbers are seeded, so that what is not in a
-    weight file comes out the same each time, and the process's own generator is left as it was.
+    one positional argument gets it as keyword arguments instead. One that wants a dataclass gets that, made of either.
+    Random numbers are seeded, so that what is not in a weight file comes out the same each time, and the process's own
+    generator is left as it was.
     """
-    args, kwargs = _arguments(factory, settings)
+    values = dict(settings.args) if settings.config is None else read_config(settings.config)
+    with code.running(), code.explained(f"factory = {factory.spec!r}"):
+        args, kwargs = _arguments(factory, values, is_config=settings.config is not None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = code.call(factory, "factory", *args, **kwargs)
@@ -260,14 +264,56 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _arguments(factory: UserObject, settings: ModelSettings) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if settings.config is None:
-        return (), dict(settings.args)
-    values = read_config(settings.config)
+def _arguments(
+    factory: UserObject, values: dict[str, Any], *, is_config: bool
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    config_class = _config_class(factory, values, by_name=not is_config)
+    if config_class is not None:
+        return (config_class(**values),), {}
+    return ((values,), {}) if is_config and _takes(factory, values) else ((), values)
+
+
+def _takes(factory: UserObject, values: dict[str, Any]) -> bool:
+    """Whether the factory takes one positional argument; a builtin without a signature may."""
     try:
         inspect.signature(factory.value).bind(values)
     except TypeError:
-        return (), values
+        return False
     except ValueError:
-        pass  # a builtin without a signature
-    return (values,), {}
+        pass
+    return True
+
+
+def _config_class(factory: UserObject, values: Mapping[str, Any], *, by_name: bool) -> Any:
+    """The dataclass that a factory wants for ``values``, as nanoGPT's ``GPT(GPTConfig(**model_args))``; else None.
+
+    Its one required parameter says so by its annotation, or, for a class with ``by_name``, the only dataclass of the
+    same file that has all these values does.
+    """
+    try:
+        parameters = list(inspect.signature(factory.value).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    required = [item for item in parameters if item.default is item.empty and item.kind in _POSITIONAL]
+    if len(required) != 1 or required[0].name in values:
+        return None
+    module = sys.modules.get(getattr(factory.value, "__module__", None) or "")
+    names = {} if module is None else vars(module)
+    annotated = required[0].annotation
+    annotated = names.get(annotated) if isinstance(annotated, str) else annotated
+    if _holds(annotated, values):
+        return annotated
+    if not by_name or not isinstance(factory.value, type):
+        return None
+    fitting = {value for value in names.values() if _holds(value, values)}
+    return fitting.pop() if len(fitting) == 1 else None
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _holds(kind: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a type is a dataclass with a field for each of the values."""
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        return False
+    return values.keys() <= {item.name for item in dataclasses.fields(kind) if item.init}

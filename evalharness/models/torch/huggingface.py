@@ -171,6 +171,10 @@ def _read_config(folder: Path | str, trust: bool) -> Any:
     except Exception as error:
         if "trust_remote_code" in str(error):
             raise UntrustedError(f"{folder}: its config.json names code of its own (auto_map)") from error
+        if isinstance(folder, str) and isinstance(error, OSError):
+            raise CheckpointError(
+                f"{folder}: is not on this machine: hf download {folder}, or name its folder: [model] weights"
+            ) from error
         raise CheckpointError(f"{folder}: its config.json can't be used: {first_line(error)}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,12 +57,18 @@ class UncachedModel:
             except Exception as error:
                 if is_out_of_memory(error) and len(ids) > 1:
                     return self._in_halves(ids)
-                shape = tuple(ids.shape)
-                raise EvaluationError(f"the forward pass fails on ids of shape {shape}: {first_line(error)}") from error
+                raise EvaluationError(self._told(error, ids)) from error
         logits = pick_logits(output)
         if logits is None or logits.shape[:2] != ids.shape:
             raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
+
+    def _told(self, error: Exception, ids: Tensor) -> str:
+        """What failed; an index that is out of range where no context is known tells that it is shorter."""
+        fails = f"the forward pass fails on ids of shape {tuple(ids.shape)}: {first_line(error)}"
+        if self.context_length is None and isinstance(error, (IndexError, AssertionError)):
+            return f"the context is shorter than {ids.shape[1]}: set [model] context_length; {fails}"
+        return fails
 
     def _in_halves(self, ids: Tensor) -> Tensor:
         half = len(ids) // 2
@@ -144,10 +151,14 @@ def widened(logits: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What one small forward pass shows: rows of the output, and of the embedding that the ids go into, if found."""
+    """What one small forward pass shows: rows of the output, and of the embedding that the ids go into, if found.
+
+    ``position_rows``: how many positions have an embedding, where they are embedded.
+    """
 
     vocabulary_rows: int
     embedding_rows: int | None
+    position_rows: int | None = None
 
 
 def probe(module: nn.Module, forward: Forward, name: str, *, has_forward_key: bool) -> Shape:
@@ -158,9 +169,9 @@ def probe(module: nn.Module, forward: Forward, name: str, *, has_forward_key: bo
     ids = torch.tensor(_PROBE, dtype=torch.int64, device=_device_of(module))
     rows, length = ids.shape
     seen: list[int] = []
-    hooks = [
-        part.register_forward_pre_hook(_watch(ids, seen)) for part in module.modules() if isinstance(part, nn.Embedding)
-    ]
+    positions: list[int] = []
+    embeddings = [part for part in module.modules() if isinstance(part, nn.Embedding)]
+    hooks = [part.register_forward_pre_hook(_watch(ids, seen, positions)) for part in embeddings]
     try:
         with torch.no_grad():
             output = forward(module, ids)
@@ -176,34 +187,29 @@ def probe(module: nn.Module, forward: Forward, name: str, *, has_forward_key: bo
         only_last = " (only the last position)" if logits.shape[:2] == (rows, 1) else ""
         shape = tuple(logits.shape)
         raise CheckpointError(f"{name}: forward on ids ({rows}, {length}) returns {shape}{only_last}, {expected}")
-    return Shape(logits.shape[2], seen[0] if seen else None)
+    return Shape(logits.shape[2], seen[0] if seen else None, min(positions, default=None))
 
 
-# The names under which modules and configurations keep the longest input that they take.
-_CONTEXT_NAMES = (
-    "max_position_embeddings",
-    "n_positions",
-    "context_length",
-    "block_size",
-    "max_seq_len",
-    "max_sequence_length",
-    "max_seq_length",
-    "seq_len",
-    "sequence_len",
-    "n_ctx",
-)
+def way_to_call(
+    module: nn.Module, forward: Forward, name: str, *, has_forward_key: bool
+) -> tuple[Forward, Shape, tuple[str, ...]]:
+    """Return how a module gives logits for every position, their shape, and a note if that is not ``forward`` alone.
 
-
-def context_length_of(module: nn.Module) -> int | None:
-    """Return the longest input in tokens that a module says it takes, of its configuration or its attributes."""
-    config: Any = getattr(module, "config", None)
-    text_config = config.get_text_config() if hasattr(config, "get_text_config") else None
-    for owner in (text_config, config, module):
-        for name in _CONTEXT_NAMES:
-            value = owner.get(name) if isinstance(owner, dict) else getattr(owner, name, None)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-    return None
+    A plain call that gives the last position alone, as nanoGPT's does, is given targets too. Raises as :func:`probe`.
+    """
+    try:
+        return forward, probe(module, forward, name, has_forward_key=has_forward_key), ()
+    except CheckpointError:
+        if forward is not call_module:
+            raise
+        with contextlib.suppress(Exception):  # the module takes no targets: what is wrong with the call stands
+            shape = probe(module, _with_targets, name, has_forward_key=has_forward_key)
+            return (
+                _with_targets,
+                shape,
+                ("the model is called with targets: without them it gives the last logits alone",),
+            )
+        raise
 
 
 def _device_of(module: nn.Module) -> torch.device:
@@ -212,11 +218,19 @@ def _device_of(module: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
-def _watch(ids: Tensor, seen: list[int]) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+def _watch(ids: Tensor, seen: list[int], positions: list[int]) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+    """Note the rows of an embedding that the ids go into, or their positions 0, 1, 2 (or from another number on)."""
+    ordered = torch.arange(ids.shape[1], device=ids.device)
+
     def note_rows(part: nn.Module, inputs: tuple[Any, ...]) -> None:
         given = inputs[0] if inputs else None
-        if isinstance(given, Tensor) and given.numel() == ids.numel() and torch.equal(given.reshape(ids.shape), ids):
-            seen.append(int(getattr(part, "num_embeddings", 0)))
+        rows = int(getattr(part, "num_embeddings", 0))
+        if not isinstance(given, Tensor):
+            return
+        if given.numel() == ids.numel() and torch.equal(given.reshape(ids.shape), ids):
+            seen.append(rows)
+        elif given.shape[-1:] == ordered.shape and torch.equal(given - given[..., :1], ordered.expand_as(given)):
+            positions.append(rows - int(given.min()))
 
     return note_rows
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, ManifestError
 from evalharness.models.torch.error_text import nearest
+from evalharness.models.torch.tokenizer_files import read_tokenizer
 from evalharness.models.torch.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
 from evalharness.settings.manifest import is_code_spec
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 TOKENIZER_FILE = "tokenizer.json"
 _TRANSFORMERS_FILES = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "spiece.model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_FILE_SUFFIXES = (".json", ".model", ".txt")
+_FILE_SUFFIXES = (".json", ".model", ".txt", ".pkl", ".pickle", ".tiktoken")
+_OTHER_FILES = ("tokenizer.model", "tokenizer.pkl", "meta.pkl")
 
 # How the field names the token that ends a text, where nobody says.
 _USUAL_END_TOKENS = ("<|endoftext|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "<|end_of_text|>")
@@ -50,10 +52,14 @@ def find_tokenizer(
     for place in places:
         if (place / TOKENIZER_FILE).is_file() and not (place / "tokenizer_config.json").is_file():
             return read_tokenizer_file(place / TOKENIZER_FILE), None
+        other = [place / name for name in _OTHER_FILES if (place / name).is_file()]
+        if other and not (place / "tokenizer_config.json").is_file():
+            return read_tokenizer(other[0], trust=trust), None
         if any((place / name).is_file() for name in (TOKENIZER_FILE, *_TRANSFORMERS_FILES)):
             return _of_transformers(str(place), trust, local=True), None
     listed = ", ".join(str(place) for place in places)
-    raise CheckpointError(f"there is no {TOKENIZER_FILE} in {listed}: put one there, or name it: [model] tokenizer = …")
+    files = ", ".join((TOKENIZER_FILE, *_OTHER_FILES))
+    raise CheckpointError(f"there is no {files} in {listed}: put one there, or name it: [model] tokenizer = …")
 
 
 def find_special_tokens(manifest: Manifest, tokenizer: KnownTokenizer, end_of_model: frozenset[int]) -> SpecialTokens:
@@ -107,7 +113,7 @@ def _named(spec: str, folder: Path, code: UserCode, trust: bool) -> tuple[KnownT
             return read_tokenizer_file(path / TOKENIZER_FILE), None
         return _of_transformers(str(path), trust, local=True), None
     if path.is_file():
-        return read_tokenizer_file(path), None
+        return read_tokenizer(path, trust=trust), None
     if is_code_spec(spec):
         user_object = code.load(spec, "tokenizer")
         return _of_code(user_object, code), user_object

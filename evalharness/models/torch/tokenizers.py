@@ -14,6 +14,7 @@ import tokenizers as hf_tokenizers
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import first_line
+from evalharness.models.torch.piece_tokenizers import SentencePieceTokenizer, TiktokenTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -250,6 +251,10 @@ def wrap(tokenizer: Any, spec: str) -> KnownTokenizer:
         return known
     if hasattr(tokenizer, "get_vocab") and hasattr(tokenizer, "all_special_tokens"):
         return TransformersTokenizer(tokenizer)
+    if hasattr(tokenizer, "encode_ordinary") and hasattr(tokenizer, "special_tokens_set"):
+        return TiktokenTokenizer(tokenizer)
+    if hasattr(tokenizer, "id_to_piece") and hasattr(tokenizer, "get_piece_size"):
+        return SentencePieceTokenizer(tokenizer)
     lacking = [name for name in ("encode", "decode", "vocab_size") if not hasattr(tokenizer, name)]
     if lacking:
         kind = type(tokenizer).__name__

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from evalharness.errors import ManifestError
 from evalharness.models.torch.base_models import load_huggingface
 from evalharness.models.torch.checkpoint_loading import check_trusted, forward_of
+from evalharness.models.torch.context_length import find_context
 from evalharness.models.torch.factory import UserCode, build
-from evalharness.models.torch.model import UncachedModel, call_module, context_length_of, probe
+from evalharness.models.torch.model import UncachedModel, call_module, way_to_call
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
 
 if TYPE_CHECKING:
@@ -42,10 +43,13 @@ def load_untrained(manifest: Manifest, *, trust: bool) -> Untrained:
     code = UserCode(manifest.folder)
     module, forward = _module(manifest, code, trust)
     with code.running(), code.explained("forward on ids (2, 3)"):
-        shape = probe(module, forward, str(manifest.path), has_forward_key=manifest.model.forward is not None)
+        forward, shape, _ = way_to_call(
+            module, forward, str(manifest.path), has_forward_key=manifest.model.forward is not None
+        )
     tokenizer, _ = find_tokenizer(manifest, code, [manifest.folder], trust=trust)
     special = find_special_tokens(manifest, tokenizer, frozenset())
-    context = manifest.model.context_length or context_length_of(module)
+    settings = manifest.model
+    context = find_context(module, forward, shape, manifest=settings.context_length, args=settings.args).length
     model = UncachedModel(
         module, forward=code.guarded(forward), context_length=context, vocabulary_rows=shape.vocabulary_rows
     )

@@ -58,6 +58,17 @@ def read_weights(path: Path, *, trust: bool = False) -> Weights:
     return _read_pickle(path, trust)
 
 
+def read_saved(path: Path, *, trust: bool = False) -> Mapping[str, Any]:
+    """What a weight file holds beside its tensors, by name: settings, steps; empty where there is nothing to read.
+
+    Raises UntrustedError where the file would run code and ``trust`` is not set.
+    """
+    if path.suffix == ".safetensors" or path.name.endswith(".index.json"):
+        return {}
+    saved = _torch_load(path, trust)
+    return saved if isinstance(saved, Mapping) else {}
+
+
 def floating_dtype(state: Mapping[str, Tensor]) -> torch.dtype:
     """Return the dtype that most of the floating numbers have; float32 where there are none."""
     counts: dict[torch.dtype, int] = {}

@@ -1,0 +1,43 @@
+"""Lightning: ``*.ckpt`` with ``hyper_parameters`` and a ``state_dict`` whose names begin with the attribute's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalharness.errors import CheckpointError
+from evalharness.models.torch.projects.own_code import code_near, plain_values
+from evalharness.models.torch.projects.proposal import Proposal
+from evalharness.models.torch.projects.python_classes import is_quiet, module_classes
+
+if TYPE_CHECKING:
+    from evalharness.models.torch.projects.proposal import Place
+    from evalharness.models.torch.projects.python_classes import PythonClass
+
+PROJECT = "Lightning"
+PRIORITY = 14
+
+
+def propose(place: Place) -> Proposal | None:
+    """The class whose ``__init__`` takes the hyperparameters: the LightningModule, or what it wraps."""
+    saved = place.saved
+    if "state_dict" not in saved or not any("lightning" in str(key) for key in saved):
+        return None
+    values = plain_values(saved.get("hyper_parameters") or {})
+    candidates = [found for found in module_classes(code_near(place)) if is_quiet(found.file)]
+    chosen = max(candidates, key=lambda found: _agreement(found, values), default=None)
+    if chosen is None:
+        listed = ", ".join(map(str, place.folders))
+        raise CheckpointError(
+            f"{place.weights}: a checkpoint of {PROJECT}, but no file that only defines things has its class in "
+            f"{listed}: move the class out of the training script, or name it: [model] factory"
+        )
+    return Proposal(
+        project=PROJECT,
+        folder=chosen.file.parent,
+        factory=f"{chosen.file.name}:{chosen.name}",
+        args={name: value for name, value in values.items() if name in chosen.parameters},
+    )
+
+
+def _agreement(found: PythonClass, values: dict[str, object]) -> tuple[int, bool]:
+    return len(set(found.parameters) & values.keys()), any("Lightning" in base for base in found.bases)

@@ -1,0 +1,57 @@
+"""The user's own code and settings around a checkpoint, as far as they can be read without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evalharness.models.torch.projects.python_classes import classes_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from evalharness.models.torch.projects.proposal import Place
+    from evalharness.models.torch.projects.python_classes import PythonClass
+
+_MOST_FILES = 300
+_NOT_CODE = ("test", "venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
+_PLAIN = (int, float, str, bool, type(None))
+SETTINGS_FILES = ("config.json", "model_config.json", "hparams.json", "args.json", "params.json")
+
+
+def code_near(place: Place) -> tuple[PythonClass, ...]:
+    """The classes in the Python files of the checkpoint's folders and the folders in these, the nearest first."""
+    files = dict.fromkeys(file.resolve() for folder in place.folders for file in _python_files(folder))
+    return tuple(found for file in list(files)[:_MOST_FILES] for found in classes_in(file))
+
+
+def plain_values(values: Any) -> dict[str, Any]:
+    """The numbers, texts and lists of them in a mapping and in the mappings within it, by name; the outer ones win."""
+    if not isinstance(values, Mapping):
+        return {}
+    inner = {name: value for part in values.values() for name, value in plain_values(part).items()}
+    return inner | {str(name): value for name, value in values.items() if _is_plain(value)}
+
+
+def values_near(place: Place) -> dict[str, Any]:
+    """Every setting that was saved with the weights or in a JSON file beside them, by name."""
+    files = (*SETTINGS_FILES, f"{place.weights.stem}.json")
+    beside = {name: value for file in files for name, value in plain_values(place.beside(file)).items()}
+    return beside | plain_values(place.saved)
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.glob("*.py"))
+        for inner in sorted(folder.iterdir()):
+            if inner.is_dir() and not inner.name.startswith((".", *_NOT_CODE)):
+                yield from sorted(inner.glob("*.py"))
+    except OSError:
+        return
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return len(value) <= 64 and all(isinstance(item, _PLAIN) for item in value)
+    return isinstance(value, _PLAIN)

@@ -1,0 +1,71 @@
+"""Files of tokenizers by their kind: ``tokenizer.json``, sentencepiece, tiktoken's ranks, and pickles."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import CheckpointError
+from evalharness.models.torch.error_text import first_line
+from evalharness.models.torch.piece_tokenizers import CharacterTokenizer, SentencePieceTokenizer, TiktokenTokenizer
+from evalharness.models.torch.plain_pickle import read_pickle
+from evalharness.models.torch.tokenizers import read_tokenizer_file, wrap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evalharness.models.torch.tokenizers import KnownTokenizer
+
+# GPT-4's: a file of ranks does not say how a text is split before the ranks are used.
+_SPLIT = (
+    r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|"""
+    r"""\s*[\r\n]|\s+(?!\S)|\s+"""
+)
+_GPT2_SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+_GPT2_NAMES = ("gpt2", "r50k", "p50k")
+
+
+def read_tokenizer(path: Path, *, trust: bool) -> KnownTokenizer:
+    """Read a tokenizer from a file. Raises CheckpointError where it is broken or its package is missing."""
+    if path.suffix == ".model":
+        return _sentencepiece(path)
+    if path.suffix == ".tiktoken":
+        return _ranks(path)
+    if path.suffix in {".pkl", ".pickle"}:
+        return _pickled(path, trust)
+    return read_tokenizer_file(path)
+
+
+def _sentencepiece(path: Path) -> KnownTokenizer:
+    package = _package("sentencepiece", path)
+    try:
+        return SentencePieceTokenizer(package.SentencePieceProcessor(model_file=str(path)))
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: is no model of sentencepiece: {first_line(error)}") from error
+
+
+def _ranks(path: Path) -> KnownTokenizer:
+    package = _package("tiktoken", path)
+    split = _GPT2_SPLIT if path.name.startswith(_GPT2_NAMES) else _SPLIT
+    try:
+        ranks = package.load.load_tiktoken_bpe(str(path))
+        return TiktokenTokenizer(package.Encoding(path.stem, pat_str=split, mergeable_ranks=ranks, special_tokens={}))
+    except Exception as error:  # the library's own parser raises anything
+        raise CheckpointError(f"{path}: holds no ranks of tiktoken: {first_line(error)}") from error
+
+
+def _pickled(path: Path, trust: bool) -> KnownTokenizer:
+    """The characters of nanoGPT's ``meta.pkl``, or an object such as tiktoken's ``Encoding``."""
+    content = read_pickle(path, trust=trust)
+    if isinstance(content, dict) and isinstance(content.get("stoi"), dict):
+        return CharacterTokenizer({int(token_id): str(text) for text, token_id in content["stoi"].items()})
+    return wrap(content, path.name)
+
+
+def _package(name: str, path: Path) -> Any:
+    try:
+        if name == "tiktoken":
+            importlib.import_module("tiktoken.load")
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise CheckpointError(f"{path}: needs the package {name}: pip install {name}") from error
