@@ -10,8 +10,10 @@
     examination.py  asks them        preflight.py  asks those that can be answered before training
 """
 
+from evalharness.diagnosis.data.packing import packed
 from evalharness.diagnosis.data.rows import DataRow, TokenRow, each_text, read_rows, tokenize
 from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.data.token_files import each_token_text, is_token_file, read_token_rows
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
@@ -44,18 +46,22 @@ __all__ = [
     "TrainingBatch",
     "batch_offsets",
     "each_text",
+    "each_token_text",
     "evaluating",
     "evenly",
     "examine",
     "future_leak",
     "future_leak_in_both_modes",
+    "is_token_file",
     "loss_breakdown",
+    "packed",
     "paired_loss",
     "passage",
     "preflight_batch",
     "preflight_rows",
     "read_batch",
     "read_rows",
+    "read_token_rows",
     "redrawn_copy",
     "settings_of",
     "tokenize",

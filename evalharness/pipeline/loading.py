@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from evalharness.pipeline.work import Work
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalharness.diagnosis import Split
+    from evalharness.diagnosis import DataRow, Split, TokenRow
     from evalharness.extensions import Extension
     from evalharness.models.torch import Checkpoint
     from evalharness.models.torch.untrained import Untrained
@@ -36,6 +37,7 @@ def load(target: Target, watcher: Watcher) -> Work:
     logged = training_log(target.path, manifest.log, watcher)
     check_data(manifest)
     checkpoint = load_model(target, watcher)
+    manifest = replace(manifest, data=checkpoint.data or manifest.data)
     train, validation = (
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
     )
@@ -63,6 +65,7 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
         device=options.device,
         dtype=options.dtype,
         trust=options.trust,
+        chat=options.chat,
     )
     for note in checkpoint.info.notes:
         if note not in code_notes:
@@ -157,7 +160,7 @@ def _folder_of_logs(path: Path) -> Path | None:
 def check_data(manifest: Manifest) -> None:
     """Open the files of data, so that one that is missing is told before a model is loaded."""
     for name, path in (("train", manifest.data.train), ("validation", manifest.data.validation)):
-        if path is not None and not path.is_file():
+        if path is not None and not path.exists():
             raise EvalHarnessError(f"{manifest.path}: [data] {name}: there is no {path}")
 
 
@@ -171,18 +174,43 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
 
     The prompt counts unless the manifest says that it doesn't; diagnosis tries it both ways.
     """
-    from evalharness.diagnosis import Split, each_text, read_rows, tokenize
+    from evalharness.diagnosis import Split, each_text, is_token_file, read_rows
 
+    if is_token_file(path):
+        return _token_split(path, checkpoint, watcher)
     keys = manifest.data
     render = getattr(checkpoint.tokenizer, "render_chat", None)
     rows = read_rows(path, keys.prompt_key, keys.completion_key, render=render, say=watcher.say)
+    encoded = _encoded(rows, checkpoint, manifest, watcher)
+    every_text = partial(each_text, path, keys.prompt_key, keys.completion_key)
+    if keys.packed:
+        rows = [replace(row, running=True) for row in rows]
+    return Split(tuple(rows), tuple(encoded), path.name, every_text)
+
+
+def _token_split(path: Path, checkpoint: Checkpoint | Untrained, watcher: Watcher) -> Split:
+    """A file of ids, as they are."""
+    from evalharness.diagnosis import Split, each_token_text, read_token_rows
+
+    rows, encoded = read_token_rows(path, checkpoint.tokenizer, checkpoint.context_length, watcher.say)
+    return Split(tuple(rows), tuple(encoded), path.name, partial(each_token_text, path, checkpoint.tokenizer))
+
+
+def _encoded(
+    rows: list[DataRow], checkpoint: Checkpoint | Untrained, manifest: Manifest, watcher: Watcher
+) -> list[TokenRow]:
+    """The rows as ids, cut to the context; joined before they are cut if training packed them."""
+    from evalharness.diagnosis import packed, tokenize
+
+    context, is_packed = checkpoint.context_length, manifest.data.packed
     encoded = tokenize(
         rows,
         checkpoint.tokenizer,
-        context_length=checkpoint.context_length,
+        context_length=None if is_packed else context,
         begin=checkpoint.begin_token_ids,
         count_prompt=manifest.loss.count_prompt is not False,
         say=watcher.say,
     )
-    every_text = partial(each_text, path, keys.prompt_key, keys.completion_key)
-    return Split(tuple(rows), tuple(encoded), path.name, every_text)
+    if not is_packed or context is None:
+        return encoded
+    return packed(encoded, context, min(checkpoint.end_token_ids, default=None))

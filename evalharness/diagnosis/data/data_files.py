@@ -34,13 +34,17 @@ def is_plain_text(path: Path) -> bool:
 
 
 def read_records(path: Path, say: Say) -> list[Record]:
-    """Read JSONL (``.gz`` too), a JSON list, parquet or plain text; ``say`` is told where only a part was read.
+    """Read JSONL (``.gz`` too), a JSON list, parquet, plain text, or a folder that ``datasets`` saved.
 
-    The part is drawn evenly from the whole file. Plain text comes as ``{"text": …}`` in stretches that end at blank
-    lines. Raises :class:`EvalHarnessError` with the file and the line.
+    ``say`` is told where only a part was read: it is drawn evenly from the whole file. Plain text comes as
+    ``{"text": …}`` in stretches that end at blank lines. Raises :class:`EvalHarnessError` with the file and the line.
     """
     with _readable(path):
-        if _suffix(path) == ".parquet":
+        if path.is_dir():
+            count, size = _arrow_size(path)
+            wanted = _drawn(count, size)
+            records, found = [r for i, r in enumerate(_arrow_rows(path)) if i in wanted], count
+        elif _suffix(path) == ".parquet":
             count, size = _parquet_size(path)
             wanted = _drawn(count, size)
             records, found = [r for i, r in enumerate(_parquet_rows(path)) if i in wanted], count
@@ -65,7 +69,9 @@ def each_record(path: Path) -> Iterator[Record]:
     :func:`read_records`.
     """
     with _readable(path):
-        if _suffix(path) == ".parquet":
+        if path.is_dir():
+            yield from _arrow_rows(path)
+        elif _suffix(path) == ".parquet":
             yield from _parquet_rows(path)
         elif is_plain_text(path):
             for i, stretch in enumerate(_text_stretches(path), 1):
@@ -164,6 +170,47 @@ def _parquet_file(path: Path) -> Iterator[Any]:
         if isinstance(error, FileNotFoundError):
             raise
         raise EvalHarnessError(f"{path}: can't be read as parquet: {str(error).splitlines()[0]}") from error
+
+
+def _arrow_size(folder: Path) -> tuple[int, int]:
+    """How many rows a folder of ``datasets`` has, and how many bytes its files are."""
+    files = _arrow_files(folder)
+    return sum(table.num_rows for table in _tables(files)), sum(file.stat().st_size for file in files)
+
+
+def _arrow_rows(folder: Path) -> Iterator[Record]:
+    tables = _tables(_arrow_files(folder))
+    rows = (row for table in tables for batch in table.to_batches(1024) for row in batch.to_pylist())
+    yield from ((f"row {i}", row) for i, row in enumerate(rows, 1))
+
+
+def _arrow_files(folder: Path) -> list[Path]:
+    """The files that ``save_to_disk`` wrote, in the order of the rows."""
+    if splits := sorted(child.name for child in folder.iterdir() if (child / "state.json").is_file()):
+        raise EvalHarnessError(f"{folder}: holds the splits {', '.join(splits)}: name the folder of one of them")
+    try:
+        named = json.loads((folder / "state.json").read_text(encoding="utf-8"))["_data_files"]
+        files = [folder / item["filename"] for item in named]
+    except (OSError, ValueError, KeyError, TypeError):
+        files = sorted(folder.glob("*.arrow"))
+    if not files:
+        raise EvalHarnessError(f"{folder}: is a folder without a data set: it has no .arrow file")
+    return files
+
+
+def _tables(files: list[Path]) -> Iterator[Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and only for who has such files
+    except ImportError as error:
+        raise EvalHarnessError(
+            f"{files[0]}: arrow files need pyarrow, which is not installed: pip install 'evalharness[parquet]'"
+        ) from error
+    for file in files:
+        try:
+            with pa.memory_map(str(file)) as mapped:
+                yield pa.ipc.open_stream(mapped).read_all()
+        except pa.ArrowException as error:
+            raise EvalHarnessError(f"{file}: can't be read as arrow: {str(error).splitlines()[0]}") from error
 
 
 def _stretches(path: Path) -> tuple[list[Record], int]:

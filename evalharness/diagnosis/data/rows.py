@@ -60,6 +60,11 @@ class TokenRow:
         """Whether the context was too short for the whole row."""
         return self.tokens > len(self.ids)
 
+    @property
+    def exceeds_context(self) -> bool:
+        """Whether training can't see all of it: the last token is only a target, and needs no place in the context."""
+        return self.tokens > len(self.ids) + 1
+
 
 def read_rows(
     path: Path,

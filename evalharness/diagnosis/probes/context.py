@@ -95,9 +95,9 @@ def _shares_too_long(subject: Subject, limit: int | None) -> dict[str, tuple[int
 def _cut(subject: Subject, split: Split, limit: int) -> tuple[int, int]:
     """Rows that were cut, of all; those whose prompt alone fills the context are not among the encoded ones."""
     kept = {row.row for row in split.encoded}
-    cut = {row.row for row in split.encoded if row.was_cut}
+    cut = {row.row for row in split.encoded if row.exceeds_context}
     for index, row in enumerate(split.rows):
-        if index not in kept and len(encoded(subject, row.prompt + row.completion) or ()) > limit:
+        if index not in kept and len(encoded(subject, row.prompt + row.completion) or ()) > limit + 1:
             cut.add(index)
     return len(cut), len(kept | cut)
 
