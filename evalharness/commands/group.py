@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "convert": "Make a run folder with a report from completions of another tool.",
     },
     "Set-up": {
+        "init": "Write an evalharness.toml from what lies in a folder: weights, code, tokenizer, data and logs.",
         "doctor": "Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.",
     },
 }

@@ -14,12 +14,15 @@
     series      the same for every checkpoint of a run, and run_report over all of them
     watching    the same while training writes
 
+    initialising    before all of it: a manifest from what lies in a folder
+
     judging_files, analysing, importing     stages alone, on completions that another tool wrote
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
 """
 
 from evalharness.pipeline.comparing import Compared, compare
+from evalharness.pipeline.initialising import Initialised, initialise
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
@@ -30,11 +33,13 @@ __all__ = [
     "Choice",
     "Compared",
     "DiagnosisResult",
+    "Initialised",
     "RunResult",
     "ScoreResult",
     "checkpoint_at",
     "compare",
     "diagnose",
+    "initialise",
     "preflight",
     "preflight_manifest",
     "read_report",

@@ -1,0 +1,156 @@
+"""``evalharness init``: a manifest from what lies in a folder, which then loads."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from evalharness import pipeline
+from evalharness.commands.init import init
+from evalharness.errors import EvalHarnessError, UntrustedError
+from evalharness.models.torch import load_checkpoint
+from evalharness.models.torch.factory import UserCode
+from evalharness.models.torch.projects.sizes import size_named, sizes_of
+from evalharness.progress import Silent
+from evalharness.settings.manifest import find_manifest, read_manifest
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Part(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.mix = nn.Linear(width, width)
+
+    def forward(self, x):
+        return x + self.mix(x)
+
+
+class Critic(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.score = nn.Linear(width, 1)
+
+
+class TinyLM(nn.Module):
+    def __init__(self, vocab_size, d_model, n_layers, max_len=32, heads=2):
+        super().__init__()
+        self.tok_emb = nn.Embedding(vocab_size, d_model)
+        self.pos_emb = nn.Embedding(max_len, d_model)
+        self.layers = nn.ModuleList([Part(d_model) for _ in range(n_layers)])
+        self.head = nn.Linear(d_model, vocab_size)
+
+    def forward(self, ids):
+        x = self.tok_emb(ids) + self.pos_emb(torch.arange(ids.shape[1]))
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+"""
+TRAINING = "import net\n\nfor step in range(3):\n    raise SystemExit('it trains')\n"
+SIZES = {"vocab_size": 40, "d_model": 12, "n_layers": 3, "max_len": 20}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project of one's own: code, a training script, weights, a tokenizer, data and a log; no manifest."""
+    from tokenizers import Tokenizer, models
+
+    root = tmp_path / "mine"
+    (root / "out").mkdir(parents=True)
+    (root / "data").mkdir()
+    (root / "tok").mkdir()
+    (root / "net.py").write_text(OWN)
+    (root / "train.py").write_text(TRAINING)
+    for name in ("train.jsonl", "val.jsonl"):
+        (root / "data" / name).write_text(json.dumps({"text": "abc"}) + "\n")
+    letters = {c: i for i, c in enumerate("abcdefghijklmnopqrstuvwxyz ().,:=+")}
+    Tokenizer(models.BPE(letters, [])).save(str(root / "tok" / "tokenizer.json"))
+    return root
+
+
+def save(folder, **beside):
+    code = UserCode(folder)
+    module = code.call(code.load("net.py:TinyLM", "factory"), "factory", **SIZES)
+    torch.save({"net": module.state_dict(), **beside}, folder / "out" / "step_30.pt")
+    return module
+
+
+@pytest.mark.parametrize("beside", [{"config": SIZES}, {}, {"args": {"d_model": 12, "lr": 0.1}, "step": 30}])
+def test_a_manifest_is_written_that_loads_the_checkpoint(folder, beside):
+    module = save(folder, **beside)
+    result = pipeline.initialise(folder, Silent(), trust=True)
+    assert len(result.path.read_text().splitlines()) == len(result.lines) <= 6
+    assert all(line.count("  # ") == 1 for line in result.path.read_text().splitlines())
+    manifest = read_manifest(result.path)
+    assert manifest.model.factory == "net.py:TinyLM"
+    assert {name: manifest.model.args[name] for name in SIZES} == SIZES
+    assert manifest.data.train == folder / "data" / "train.jsonl"
+    assert manifest.data.validation == folder / "data" / "val.jsonl"
+    loaded = load_checkpoint(folder / "out", find_manifest(folder / "out"), working_folder=folder)
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(loaded.model.logits(ids), module(ids))
+
+
+def test_nothing_is_run_without_trust_and_nothing_is_written(folder):
+    save(folder)
+    (folder / "net.py").write_text(OWN + "\nWAS_RUN = open('was_run', 'w')\n")
+    with pytest.raises(UntrustedError, match=r"net\.py"):
+        pipeline.initialise(folder, Silent(), trust=False)
+    assert not (folder / "evalharness.toml").exists()
+
+
+def test_a_manifest_that_is_there_is_left_as_it_is(folder):
+    save(folder)
+    (folder / "evalharness.toml").write_text("# mine\n")
+    with pytest.raises(EvalHarnessError, match="is there already"):
+        pipeline.initialise(folder, Silent(), trust=True)
+    assert (folder / "evalharness.toml").read_text() == "# mine\n"
+
+
+def test_what_is_not_found_is_told_by_its_key(folder):
+    save(folder)
+    (folder / "net.py").write_text("x = 1\n")
+    for file in (*folder.glob("data/*"), *folder.glob("tok/*")):
+        file.unlink()
+    result = pipeline.initialise(folder, Silent(), trust=True)
+    missing = " ".join(result.missing)
+    assert all(key in missing for key in ("factory", "tokenizer", "train", "validation", "[log] path"))
+    assert result.path is None
+
+
+def test_the_command_prints_the_lines_and_what_comes_next(folder):
+    save(folder)
+    shown = CliRunner().invoke(init, [str(folder), "--trust", "--json"], catch_exceptions=False)
+    found = json.loads(shown.stdout)
+    assert tomllib.loads("\n".join(found["lines"]))["model"]["factory"] == "net.py:TinyLM"
+    assert found["checkpoint"].endswith("step_30.pt")
+
+
+def test_a_folder_of_hugging_face_needs_only_its_data(folder):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(vocab_size=48, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    LlamaForCausalLM(config).save_pretrained(folder / "final")
+    result = pipeline.initialise(folder, Silent(), trust=False)
+    assert [line.key for line in result.lines] == ["data.train", "data.validation"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("vocab_size", "vocabulary"), ("n_embd", "width"), ("dim", "width"), ("n_layer", "layers"), ("depth", "layers")],
+)
+def test_sizes_are_known_by_the_usual_names(name, kind):
+    assert size_named(name, {kind: 7}) == 7
+
+
+def test_sizes_are_those_of_the_shapes_and_heads_are_in_none(folder):
+    sizes = sizes_of(save(folder).state_dict())
+    assert sizes == {"vocabulary": 40, "width": 12, "layers": 3, "context": 20}
+    assert size_named("n_head", sizes) is None
