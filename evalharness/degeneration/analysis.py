@@ -15,7 +15,7 @@ from evalharness.degeneration.loop_criteria import Loop, best_loop, exact_loops,
 from evalharness.degeneration.measures import Measures, measure_all
 from evalharness.degeneration.same_answer import same_answers
 from evalharness.degeneration.validity import Validity, validity
-from evalharness.records import NOT_BEGUN
+from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _NOT_GENERATED = NOT_BEGUN | {"context_full"}
+FEWEST_BLANKS = 16
+"""So many blanks in a row are deeper than code is indented."""
 _QUOTED_CHARACTERS = 40
 _NEXT_DEFINITION = re.compile(r"(?<=\n)(?:def|class|@)")
 _FIRST_DEFINITIONS = 4
@@ -142,6 +144,8 @@ def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]
     """The kind of a completion that has no loop, or None, with its evidence."""
     text, prompt, language = written.text, written.prompt, LANGUAGES[written.language]
     if not text.strip():
+        if _is_run_of_blanks(text, written.stop_reason):
+            return "whitespace", f"nothing but blanks, {len(text)} up to the limit"
         begun = text or written.stop_reason not in _NOT_GENERATED
         return ("empty" if begun else None), "nothing but whitespace was written" if text else "nothing was written"
     if prompt is not None and (echo := find_echo(text, prompt, language)):
@@ -151,6 +155,12 @@ def _without_loop(written: CompletionText, same: int) -> tuple[Kind | None, str]
     if same:
         return "same_answer", f"{same} problems got this answer"
     return None, "no loop"
+
+
+def _is_run_of_blanks(text: str, stop_reason: StopReason | None) -> bool:
+    """Whether a limit cut a run of blanks that is shorter than a loop has to be, as a model of characters writes it."""
+    was_cut = stop_reason is not None and stop_reason not in ENDED_BY_ITSELF
+    return was_cut and len(text) >= FEWEST_BLANKS and "\n" not in text
 
 
 def _gibberish_in_words(written: CompletionText) -> str | None:

@@ -46,6 +46,14 @@ def test_nothing_or_almost_nothing_is_empty(text):
     assert analyse(text).kind == "empty"
 
 
+@pytest.mark.parametrize("stop_reason", ["max_new_tokens", "context_full"])
+def test_a_run_of_blanks_that_a_limit_cut_is_whitespace_and_not_nothing(stop_reason):
+    blanks = " " * 24
+    assert analyse(blanks, [ord(c) for c in blanks], stop_reason=stop_reason).kind == "whitespace"
+    assert analyse("  ", stop_reason=stop_reason).kind == "empty"
+    assert analyse(blanks, stop_reason="end_token").kind == "empty"
+
+
 def test_a_model_that_ended_by_itself_after_newlines_wrote_an_answer():
     assert not analyse(LINE + "\n" * 12, stop_reason="end_token").degenerate
 
