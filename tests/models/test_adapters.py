@@ -231,6 +231,7 @@ def test_a_merged_checkpoint_tells_how_often_its_adapter_is_in_it(project, make_
     assert ("in the weights once" in cleared) == (times == 1)
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 def test_an_adapter_with_an_enlarged_embedding_resizes_its_base(llama, tmp_path):
     import peft
     from transformers import AutoModelForCausalLM
@@ -249,4 +250,4 @@ def test_an_adapter_with_an_enlarged_embedding_resizes_its_base(llama, tmp_path)
     ids = torch.tensor([[3, 4, 5, 51]])
     with torch.no_grad():
         assert torch.allclose(checkpoint.model.logits(ids), adapted(ids).logits, atol=1e-5)
-    assert any("48 to 52" in note for note in checkpoint.info.notes)
+    assert any("48" in note and "52" in note for note in checkpoint.info.notes)

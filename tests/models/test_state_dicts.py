@@ -42,7 +42,7 @@ def test_a_state_dict_is_found_under_any_key(project, make_module, saved):
 def test_of_several_that_fit_the_manifest_names_one(project, make_module):
     modules = {"net": make_module(seed=1), "slow": make_module(seed=2)}
     torch.save({key: module.state_dict() for key, module in modules.items()}, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"state_dict = \"net\"") as caught:
+    with pytest.raises(CheckpointError, match=r"\"net\"") as caught:
         project.load("m.pt")
     assert "'slow'" in str(caught.value)
     loaded = {}
@@ -64,7 +64,7 @@ def test_the_usual_key_is_taken_and_the_other_that_fits_is_told(project, make_mo
 def test_a_key_that_is_not_there_is_told_with_the_nearest(project, make_module):
     torch.save({"net": make_module().state_dict()}, project.folder / "m.pt")
     project.manifest('factory = "models.py:build"\nstate_dict = "nett"')
-    with pytest.raises(CheckpointError, match=r"nearest: net"):
+    with pytest.raises(CheckpointError, match=r"\(nearest:\snet\)"):
         project.load("m.pt")
 
 

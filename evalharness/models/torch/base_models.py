@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,9 @@ import torch
 from torch import nn
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.factory import UserCode, UserObject, build
+from evalharness.models.torch.factory import UserCode, UserObject, argument_names, build
 from evalharness.models.torch.fingerprint import digest_of_tensors
-from evalharness.models.torch.fitting import fit
+from evalharness.models.torch.fitting import fit, fits
 from evalharness.models.torch.locate import ADAPTER_CONFIG, main_file, weight_files_in
 from evalharness.models.torch.model import Forward, call_module
 from evalharness.models.torch.placement import place
@@ -22,7 +23,8 @@ from evalharness.models.torch.weights import floating_dtype, read_weights
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.settings.manifest import Manifest
+    from evalharness.models.torch.weights import Weights
+    from evalharness.settings.manifest import Manifest, ModelSettings
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _EXAMPLE = 'evalharness.toml beside it: [model] | factory = "models.py:build" | args = { layers = 8, width = 512 }'
@@ -63,18 +65,19 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         where = "" if manifest.path is None else f"; {manifest.path} has none"
         raise CheckpointError(f"{path}: bare weights need a factory{where}: write {_EXAMPLE}, or try evalharness init")
     factory = code.load(manifest.model.factory, "factory")
-    module = _with_forward(build(code, factory, manifest.model))
     with code.running():
         # A file that holds a whole module asks for its classes by their names.
         weights = read_weights(path, trust=trust)
+    settings, args_note = _with_saved_args(manifest.model, code, factory, weights)
+    module = _with_forward(build(code, factory, settings))
     place(module, torch.device("cpu"), dtype or floating_dtype(weights.state))
     with torch.no_grad():
         notes = fit(
             module,
             weights,
             path,
-            lambda: _with_forward(build(code, factory, manifest.model)),
-            manifest.model.state_dict,
+            lambda: _with_forward(build(code, factory, settings)),
+            settings.state_dict,
         )
     return Base(
         module=module,
@@ -84,8 +87,23 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         factory=factory,
         step=weights.step,
         logged_val_loss=weights.logged_val_loss,
-        notes=notes,
+        notes=(*args_note, *notes),
     )
+
+
+def _with_saved_args(
+    settings: ModelSettings, code: UserCode, factory: UserObject, weights: Weights
+) -> tuple[ModelSettings, tuple[str, ...]]:
+    """The manifest's settings, or with the arguments that were saved with the weights if it gives none and they fit."""
+    if settings.args or settings.config is not None:
+        return settings, ()
+    for names in argument_names(factory):
+        args = {name: weights.settings[name] for name in names if name in weights.settings}
+        filled = replace(settings, args=args)
+        with contextlib.suppress(CheckpointError):
+            if args and fits(_with_forward(build(code, factory, filled)), weights):
+                return filled, (f"args saved with the weights: {', '.join(f'{n}={v!r}' for n, v in args.items())}",)
+    return settings, ()
 
 
 def _with_forward(module: nn.Module) -> nn.Module:

@@ -250,6 +250,14 @@ def build(code: UserCode, factory: UserObject, settings: ModelSettings) -> nn.Mo
     return module
 
 
+def argument_names(factory: UserObject) -> Iterator[tuple[str, ...]]:
+    """The names of what a factory takes: of its parameters, and of the fields of each dataclass beside it."""
+    with contextlib.suppress(TypeError, ValueError):
+        yield tuple(inspect.signature(factory.value).parameters)
+    for kind in _dataclasses_beside(factory):
+        yield tuple(item.name for item in dataclasses.fields(kind) if item.init)
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Read the manifest's ``config``: a JSON or TOML file that holds a table."""
     try:
@@ -297,16 +305,22 @@ def _config_class(factory: UserObject, values: Mapping[str, Any], *, by_name: bo
     required = [item for item in parameters if item.default is item.empty and item.kind in _POSITIONAL]
     if len(required) != 1 or required[0].name in values:
         return None
-    module = sys.modules.get(getattr(factory.value, "__module__", None) or "")
-    names = {} if module is None else vars(module)
+    beside = {kind.__name__: kind for kind in _dataclasses_beside(factory)}
     annotated = required[0].annotation
-    annotated = names.get(annotated) if isinstance(annotated, str) else annotated
+    annotated = beside.get(annotated) if isinstance(annotated, str) else annotated
     if _holds(annotated, values):
         return annotated
     if not by_name or not isinstance(factory.value, type):
         return None
-    fitting = {value for value in names.values() if _holds(value, values)}
+    fitting = {kind for kind in beside.values() if _holds(kind, values)}
     return fitting.pop() if len(fitting) == 1 else None
+
+
+def _dataclasses_beside(factory: UserObject) -> list[Any]:
+    """The dataclasses that the factory's file defines or imports."""
+    module = sys.modules.get(getattr(factory.value, "__module__", None) or "")
+    found = [] if module is None else [kind for kind in vars(module).values() if isinstance(kind, type)]
+    return list(dict.fromkeys(kind for kind in found if dataclasses.is_dataclass(kind)))
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

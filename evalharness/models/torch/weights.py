@@ -7,7 +7,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from evalharness.errors import CheckpointError, UntrustedError
 from evalharness.models.torch.error_text import first_line, first_sentence, some
+from evalharness.models.torch.saved_values import plain_tables, plain_values
 from evalharness.models.torch.sidecars import Sidecar, sidecar_of
 from evalharness.models.torch.state_dicts import USUAL_KEYS, is_usual, state_dicts_in
 
@@ -30,12 +31,14 @@ class Weights:
     """The tensors of one checkpoint by name, the files that they were read from, and what was saved beside them.
 
     ``states`` has each state dict by the key that it was saved under, which is empty where the file is one.
+    ``settings`` are the plain values beside them by name, and the tables of these.
     """
 
     states: dict[str, dict[str, Tensor]]
     files: tuple[Path, ...]
     step: int | None = None
     logged_val_loss: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -112,7 +115,8 @@ def _read_pickle(path: Path, trust: bool) -> Weights:
     if not states:
         raise CheckpointError(_no_state_dict(path, saved))
     beside = _beside(saved)
-    return Weights(states, (path,), beside.step, beside.val_loss)
+    settings = plain_values(saved) | plain_tables(saved)
+    return Weights(states, (path,), beside.step, beside.val_loss, settings)
 
 
 def _torch_load(path: Path, trust: bool) -> Any:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
+from evalharness.models.torch.projects.own_code import code_near
 from evalharness.models.torch.projects.proposal import Proposal
-from evalharness.models.torch.projects.python_classes import classes_in, whole_models
+from evalharness.models.torch.projects.python_classes import classes_in, is_quiet, whole_models
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from evalharness.models.torch.projects.proposal import Place
+    from evalharness.models.torch.projects.python_classes import PythonClass
 
 MODEL_FILE = "model.py"
+USUAL_CLASSES = ("GPT", "Transformer")
 
 
 def from_model_file(
@@ -26,8 +29,11 @@ def from_model_file(
     begin_token: int | None = None,
     data: Path | None = None,
 ) -> Proposal:
-    """The model that the nearest ``model.py`` defines. Raises CheckpointError where there is none."""
-    file = place.find(MODEL_FILE)
+    """The model of the nearest ``model.py``, or of the file whose configuration has all ``args``.
+
+    Raises CheckpointError where there is neither.
+    """
+    file = place.find(MODEL_FILE) or _file_that_takes(place, args)
     models = () if file is None else whole_models(classes_in(file))
     if file is None or not models:
         listed = ", ".join(map(str, place.folders))
@@ -39,13 +45,23 @@ def from_model_file(
     return Proposal(
         project=project,
         folder=file.parent,
-        factory=f"{MODEL_FILE}:{models[-1].name}",
+        factory=f"{file.name}:{_likeliest(models).name}",
         args=dict(args),
         tokenizer=tokenizer,
         begin_token=begin_token,
         train=train,
         validation=validation,
     )
+
+
+def _likeliest(models: tuple[PythonClass, ...]) -> PythonClass:
+    """The class that is called as these projects call theirs, else the last: parts stand before wholes."""
+    return next((found for found in models if found.name in USUAL_CLASSES), models[-1])
+
+
+def _file_that_takes(place: Place, args: Mapping[str, Any]) -> Path | None:
+    configurations = (found for found in code_near(place) if found.is_dataclass and is_quiet(found.file))
+    return next((found.file for found in configurations if set(args) <= set(found.parameters)), None)
 
 
 def _existing(path: Path) -> Path | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.projects.own_code import code_near, plain_values
+from evalharness.models.torch.projects.own_code import code_near
 from evalharness.models.torch.projects.proposal import Proposal
 from evalharness.models.torch.projects.python_classes import is_quiet, module_classes
+from evalharness.models.torch.saved_values import plain_values
 
 if TYPE_CHECKING:
-    from evalharness.models.torch.projects.proposal import Place
+    from collections.abc import Mapping
+
+    from evalharness.models.torch.projects.proposal import Place, Saved
     from evalharness.models.torch.projects.python_classes import PythonClass
 
 PROJECT = "Lightning"
@@ -22,7 +25,12 @@ def propose(place: Place) -> Proposal | None:
     saved = place.saved
     if "state_dict" not in saved or not any("lightning" in str(key) for key in saved):
         return None
-    values = plain_values(saved.get("hyper_parameters") or {})
+    given: Saved = saved.get("hyper_parameters") or {}
+    values = {**plain_values(given), **given}
+    whole = saved.get("hparams_name")
+    if isinstance(whole, str) and whole not in {"kwargs", *values}:
+        # The class takes all of them as one argument of this name.
+        values[whole] = dict(given)
     candidates = [found for found in module_classes(code_near(place)) if is_quiet(found.file)]
     chosen = max(candidates, key=lambda found: _agreement(found, values), default=None)
     if chosen is None:
@@ -39,5 +47,5 @@ def propose(place: Place) -> Proposal | None:
     )
 
 
-def _agreement(found: PythonClass, values: dict[str, object]) -> tuple[int, bool]:
+def _agreement(found: PythonClass, values: Mapping[str, object]) -> tuple[int, bool]:
     return len(set(found.parameters) & values.keys()), any("Lightning" in base for base in found.bases)

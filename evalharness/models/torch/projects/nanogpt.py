@@ -25,8 +25,9 @@ def propose(place: Place) -> Proposal | None:
         return None
     data = _data_folder(place)
     characters = None if data is None else data / _CHARACTERS
-    tokenizer = str(characters) if characters is not None and characters.is_file() else _GPT2
-    return from_model_file(place, PROJECT, args, tokenizer=tokenizer, data=data)
+    if characters is None or not characters.is_file():
+        characters = place.find("tokenizer.json")
+    return from_model_file(place, PROJECT, args, tokenizer=str(characters or _GPT2), data=data)
 
 
 def _data_folder(place: Place) -> Path | None:

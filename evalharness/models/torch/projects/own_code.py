@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalharness.models.torch.projects.python_classes import classes_in
+from evalharness.models.torch.saved_values import plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 300
 _NOT_CODE = ("test", "venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
-_PLAIN = (int, float, str, bool, type(None))
 SETTINGS_FILES = ("config.json", "model_config.json", "hparams.json", "args.json", "params.json")
 
 
@@ -24,14 +23,6 @@ def code_near(place: Place) -> tuple[PythonClass, ...]:
     """The classes in the Python files of the checkpoint's folders and the folders in these, the nearest first."""
     files = dict.fromkeys(file.resolve() for folder in place.folders for file in _python_files(folder))
     return tuple(found for file in list(files)[:_MOST_FILES] for found in classes_in(file))
-
-
-def plain_values(values: Any) -> dict[str, Any]:
-    """The numbers, texts and lists of them in a mapping and in the mappings within it, by name; the outer ones win."""
-    if not isinstance(values, Mapping):
-        return {}
-    inner = {name: value for part in values.values() for name, value in plain_values(part).items()}
-    return inner | {str(name): value for name, value in values.items() if _is_plain(value)}
 
 
 def values_near(place: Place) -> dict[str, Any]:
@@ -49,9 +40,3 @@ def _python_files(folder: Path) -> Iterator[Path]:
                 yield from sorted(inner.glob("*.py"))
     except OSError:
         return
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return len(value) <= 64 and all(isinstance(item, _PLAIN) for item in value)
-    return isinstance(value, _PLAIN)
