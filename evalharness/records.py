@@ -129,7 +129,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What happened when a completion ran. ``judged`` says where: apart from the candidate's process or inside it."""
+    """What happened when a completion ran. ``judged`` says where: apart from the candidate's process or inside it.
+
+    ``random_seeds`` is 0 if its tests drew no random numbers, else how often they were run, each time with others.
+    """
 
     task_id: str
     completion_id: int
@@ -139,6 +142,7 @@ class Execution:
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
+    random_seeds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def execution(job: Job, reply: Mapping[str, Any], limits: Limits) -> Execution:
         wall_s=reply.get("wall_s", 0.0),
         cpu_s=reply.get("cpu_s", 0.0),
         peak_memory_bytes=reply.get("peak_memory_kib", 0) * 1024,
+        random_seeds=reply.get("random_seeds", 0),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import tracemalloc
 from collections import deque
 from contextlib import closing, suppress
@@ -472,17 +473,43 @@ def test_whether_a_solution_needs_its_changes_is_found_out_once(judge):
     assert len(zygote.programs) == 6
 
 
-def test_the_tests_draw_the_same_random_numbers_each_time(judge):
+DRAWING = "import random\ndef check(candidate):\n    assert candidate(random.random()) == 5\n"
+
+
+def test_tests_that_draw_are_run_again_and_again_with_other_numbers_each_time(judge):
     drawn = []
 
     def script(program):
         program.begin()
-        drawn.append(program.answer(None)[1])
+        drawn.append(program.answer(5)[1])
 
-    test = "import random\ndef check(candidate):\n    candidate(random.random())\n"
-    for _ in range(2):
-        judge(script, test=test)
-    assert drawn[0] == drawn[1]
+    reply = judge(script, script, script, test=DRAWING)
+    assert (reply["verdict"], reply["random_seeds"], len(set(drawn))) == ("passed", 3, 3)
+
+
+def test_a_program_that_fails_with_some_of_the_numbers_fails(judge):
+    def answering(value):
+        def script(program):
+            program.begin()
+            program.answer(value)
+
+        return script
+
+    reply = judge(answering(5), answering(4), test=DRAWING)
+    assert (reply["verdict"], reply["random_seeds"]) == ("failed", 2)
+
+
+def test_tests_that_draw_nothing_are_run_once(judge):
+    assert judge(honest)["random_seeds"] == 0
+
+
+def test_a_slow_program_is_given_the_numbers_that_there_is_time_for(judge):
+    def script(program):
+        program.begin()
+        time.sleep(0.3)
+        program.answer(5)
+
+    assert judge(script, test=DRAWING, cpu_s=0.5)["random_seeds"] == 1
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,15 @@ A frame is a tag, one byte, and what it needs: nothing, eight bytes of a double,
 to ``END``. A byte from 0x80 on is by itself one of the integers 0 to 127. Whatever nests is made of items, so that
 depth is counted in one place on either side.
 
-What arrives is always of an exact plain type: a subclass is sent as the content of its base, read by the base's own
-methods, so that what it overrides is not asked. Reading a frame calls constructors of this file's tables and nothing
-else. The elements of a set go in the order in which the set gives them, and so come into the other in that order: that
-it then gives them in the same order is usual and not certain. For all other plain values without iterators
-``encode(decode(frame)) == frame`` holds: to see whether a value was changed, compare frames.
+What arrives is always of a plain type or of one of this file's own: a subclass is sent as the content of its base,
+read by the base's own methods, so that what it overrides is not asked, and arrives as a subclass that overrides
+nothing. So it equals what it equalled, and is not of the exact type that it was not. Reading a frame calls constructors
+of this file's tables and nothing else. A set mostly gives its elements in the order in which it gave them before. For
+all other plain values without iterators ``encode(decode(frame)) == frame`` holds: to see whether a value was changed,
+compare frames.
+
+A number of numpy arrives as one of Python, and its arrays of short floating-point numbers as long ones: to a short
+one large numbers are equal that are not (``float16("inf") == 10 ** 9``).
 
 To add a type: a line in ``WRITERS`` (``LATE_WRITERS`` where its module need not be imported) and one in ``READERS``.
 """
@@ -40,6 +44,8 @@ _LONG_LENGTH = 0xFF
 _MEMORY_PER_BYTE = 32
 _MEMORY_BYTES = 16 << 20
 _LIST_BYTES, _HASHED_BYTES, _DEQUE_BYTES = 64, 256, 832
+_SET_ORDERS = 8
+"""Orders of insertion that are tried to give a set its order again."""
 
 CLASSES: tuple[type, ...] = (
     *(bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range),
@@ -103,7 +109,7 @@ def _writer(value: object) -> Writer:
         return WRITERS[kind]
     for base in _bases_of(kind):
         if writer := WRITERS.get(base) or _late_writer(base):
-            return writer
+            return _of_subclass(writer) if base in _SUBCLASSES else writer
     if hasattr(kind, "__iter__") and hasattr(kind, "__next__"):
         return _write_iterator
     raise Unsendable(f"a value of type {_name_of(kind):.80} can't be sent")
@@ -116,6 +122,14 @@ def _late_writer(base: type) -> Writer | None:
         return None
     module, writer = LATE_WRITERS[name]
     return writer if getattr(sys.modules.get(module), name, None) is base else None
+
+
+def _of_subclass(writer: Writer) -> Writer:
+    def write(value: Any, out: bytearray, depth: int) -> None:
+        out.extend(b"S")
+        writer(value, out, depth)
+
+    return write
 
 
 def _write_items(items: Iterable[object], out: bytearray, depth: int) -> None:
@@ -237,11 +251,10 @@ WRITERS: dict[type, Writer] = {
     range: _items(b"r", lambda value: (value.start, value.stop, value.step)),
     type(...): _constant(b"e"),
     type: _write_class,
-    # What equals a plain container arrives as one.
-    ChainMap: _pairs(b"{", ChainMap.items),
-    UserDict: _pairs(b"{", lambda value: value.data.items()),
-    UserList: _items(b"[", lambda value: value.data),
-    type(type.__dict__): _pairs(b"{", lambda value: value.items()),
+    ChainMap: _pairs(b"h", ChainMap.items),
+    UserDict: _pairs(b"u", lambda value: value.data.items()),
+    UserList: _items(b"l", lambda value: value.data),
+    type(type.__dict__): _pairs(b"m", lambda value: value.items()),
     Counter: _pairs(b"#", dict.items),
     OrderedDict: _pairs(b"o", OrderedDict.items),
     defaultdict: _items(b"d", _default_dict_items),
@@ -269,6 +282,16 @@ LATE_WRITERS: dict[str, tuple[str, Writer]] = {
     "Decimal": ("decimal", _write_decimal),
 }
 """By the name of the class: the module that defines it, and the writer."""
+
+
+_SUBCLASSES: dict[type, type] = {
+    kind: type(f"a_subclass_of_{kind.__name__}", (kind,), {"__slots__": ()})
+    for kind in (
+        *(int, str, list, tuple, float, dict, set, frozenset, complex, bytes, bytearray),
+        *(Counter, OrderedDict, defaultdict, deque),
+    )
+}
+"""By the base: what a value of any of its subclasses arrives as."""
 
 
 class _Frame:
@@ -302,12 +325,18 @@ class _Frame:
         size = self.byte()
         return self.take(size if size < _LONG_LENGTH else int.from_bytes(self.take(4), "little"))
 
+    def take_memory(self, memory_bytes: int) -> None:
+        """Note what an empty container takes; a frame of nothing but such ones is refused."""
+        self._memory_bytes -= memory_bytes
+        if self._memory_bytes < 0:
+            raise Malformed("too many containers in all")
+
     def items(self, memory_bytes: int = _LIST_BYTES) -> list[Any]:
         """The items up to their end, for a container that takes so much memory where it is empty."""
         self._depth += 1
-        self._memory_bytes -= memory_bytes
-        if self._depth > MAX_DEPTH or self._memory_bytes < 0:
-            raise Malformed(f"more than {MAX_DEPTH} containers in one another, or too many in all")
+        self.take_memory(memory_bytes)
+        if self._depth > MAX_DEPTH:
+            raise Malformed(f"more than {MAX_DEPTH} containers in one another")
         items: list[Any] = []
         data, at = self._data, self.at
         while (tag := data[at]) != END:
@@ -328,6 +357,49 @@ class _Frame:
 
 def _paired(items: list[Any]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _read_subclass(frame: _Frame) -> object:
+    frame.take_memory(_HASHED_BYTES)
+    value: Any = frame.value()
+    kind = _SUBCLASSES[type(value)]
+    if type(value) is deque:
+        return kind(value, value.maxlen)
+    return kind(value.default_factory, value) if type(value) is defaultdict else kind(value)
+
+
+def _wrapped(kind: Callable[[Any], object], read: Reader) -> Reader:
+    def wrap(frame: _Frame) -> object:
+        frame.take_memory(_HASHED_BYTES)
+        return kind(read(frame))
+
+    return wrap
+
+
+def _read_set(frame: _Frame) -> set[Any]:
+    """A set that gives its elements in the order in which they came, if one is found (of 19 in 20 small sets).
+
+    The order follows from the size of the table and from which element came first where two have the same place. One
+    that grew has another size than one that was made of a whole (a constant, a copy, a union). An element that stands
+    too early was pushed there by another, and is put in before it.
+    """
+    items = frame.items(_HASHED_BYTES)
+    for make in (set, _made_of_a_whole):
+        order = items
+        for _ in range(_SET_ORDERS):
+            made: set[Any] = make(order)
+            given = list(made)
+            early = next((mine for mine, wanted in zip(given, items, strict=False) if mine is not wanted), None)
+            if early is None or len(given) != len(items):
+                return made
+            order = [early, *(item for item in order if item is not early)]
+    return set(items)
+
+
+def _made_of_a_whole(items: list[Any]) -> set[Any]:
+    made: set[Any] = set()
+    made.update(dict.fromkeys(items))
+    return made
 
 
 def _read_complex(frame: _Frame) -> complex:
@@ -364,17 +436,32 @@ def _read_decimal(frame: _Frame) -> object:
 
 
 def _read_array(frame: _Frame) -> object:
-    """An array or a scalar of numpy, which must be importable on this side, too."""
+    """An array of numpy, which must be importable on this side, too; a number of Python for one of no dimension."""
     import numpy as np  # noqa: PLC0415 - no cost before its use
 
     kind, shape, content = frame.items()
     if kind[1:2] not in _PLAIN_KINDS or not kind[2:].isdigit():
         raise Malformed("an array of what is not plain numbers")
-    return np.frombuffer(content, kind).reshape(shape).copy()[()]
+    array = np.frombuffer(content, kind).reshape(shape)
+    if kind[1] in "fc":
+        array = array.astype(np.promote_types(array.dtype, float))
+    if array.shape:
+        return array.copy()
+    plain = {"b": bool, "i": int, "u": int, "f": float, "c": complex}[kind[1]]
+    return plain(array[()])
+
+
+def accept_arrays() -> None:
+    """Read numpy's arrays from now on. Without this a frame with one is malformed, whoever can import numpy."""
+    READERS[ord("n")] = _read_array
 
 
 READERS: dict[int, Reader] = {
-    ord("n"): _read_array,
+    ord("S"): _read_subclass,
+    ord("h"): _wrapped(ChainMap, _Frame.pairs),
+    ord("u"): _wrapped(UserDict, _Frame.pairs),
+    ord("l"): _wrapped(UserList, _Frame.items),
+    ord("m"): _wrapped(type(type.__dict__), _Frame.pairs),
     ord("i"): lambda frame: int.from_bytes(frame.sized(), "little", signed=True),
     ord("s"): lambda frame: frame.sized().decode("utf-8", "surrogatepass"),
     ord("["): _Frame.items,
@@ -384,8 +471,8 @@ READERS: dict[int, Reader] = {
     ord("f"): lambda frame: memoryview(frame.take(8)).cast("d")[0],
     ord("N"): lambda _: None,
     ord("{"): _Frame.pairs,
-    ord("<"): lambda frame: set(frame.items(_HASHED_BYTES)),
-    ord("z"): lambda frame: frozenset(frame.items(_HASHED_BYTES)),
+    ord("<"): _read_set,
+    ord("z"): lambda frame: frozenset(_read_set(frame)),
     ord("c"): _read_complex,
     ord("b"): _Frame.sized,
     ord("a"): lambda frame: bytearray(frame.sized()),

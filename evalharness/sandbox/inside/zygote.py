@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 
-from . import candidate, isolation, kernel, processes, protocol
+from . import candidate, codec, isolation, kernel, processes, protocol
 from .settings import DEVICES, OPEN_FILES, Settings
 
 if sys.platform == "linux":
@@ -177,6 +177,7 @@ def _preload() -> None:
         __import__(name)
     os.register_at_fork = register
     sys.modules["random"].seed(0)
+    codec.accept_arrays()  # of the judge, which sends them if a problem's tests do
 
 
 def _above_a_program_s(*fds: int) -> list[int]:
