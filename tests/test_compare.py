@@ -71,6 +71,15 @@ def test_what_was_not_held_fixed_is_said(run: Run, reports: Path, golden_text):
     golden_text(lines_with("temperature", run("compare", "reports/leaky", "reports/causal").stdout))
 
 
+def test_a_setting_that_is_newer_than_a_scorecard_had_its_default(run: Run, reports: Path):
+    file = reports / "causal" / "step_1000" / "scorecard.json"
+    card = json.loads(file.read_text())
+    card["protocol"]["settings"] = {"chat": "auto"}
+    file.write_text(json.dumps(card))
+    (found,) = json.loads(run("compare", "reports/leaky", "reports/causal", "--json").stdout)
+    assert found["notes"] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("compare", "reports/leaky"), ("compare", "reports/leaky", "nowhere")],

@@ -3,7 +3,7 @@
 Each file in ``probes/`` exports a ``PROBE``, and a ``BATCH_PROBE`` if the same is asked in another way before training.
 To add a probe, add a file there: nothing else lists it. Other packages add theirs as entry points
 (:mod:`evalharness.extensions`). Then plant its fault in two families of model
-(``tests/diagnosis/plants.py``) and run ``benchmarks/matrix.py``.
+(``tests/diagnosis/plants_*.py``) and run ``benchmarks/matrix.py``.
 """
 
 from __future__ import annotations
