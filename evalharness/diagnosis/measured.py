@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
+from evalharness.diagnosis.losses.established import Established, established
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 from evalharness.records import leaks_when_evaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
@@ -34,30 +36,56 @@ class Measured:
         return any(map(leaks_when_evaluated, self.outcomes))
 
     @cached_property
+    def established(self) -> Established:
+        """What the logged loss counts: established once, so that every probe measures under it.
+
+        Rows are as they are read without a logged loss, and in a model that leaks: its loss is of another kind.
+        """
+        if self.subject.logged is None or self._model is None or self.leaks:
+            return Established()
+        return established(self.subject, self.conventions)
+
+    @cached_property
+    def losses_as_read(self) -> TokenLosses:
+        """The parallel loss of each target of the measured validation rows as the manifest has them read."""
+        return self._losses(self._model, self.subject.validation or self.subject.train, Established())
+
+    @cached_property
     def validation_losses(self) -> TokenLosses:
-        """The parallel loss of each target of the measured validation rows (of the training rows without any)."""
-        return self._losses(self._model, self.subject.validation or self.subject.train)
+        """The parallel loss of each target of the measured validation rows (of the training rows without any).
+
+        Rows and targets are those that the logged loss counts, as far as that is established.
+        """
+        if self.established.is_as_read:
+            return self.losses_as_read
+        return self._losses(self._model, self.subject.validation or self.subject.train, self.established)
 
     @cached_property
     def train_losses(self) -> TokenLosses:
         """The same of the measured training rows."""
-        return self._losses(self._model, self.subject.train)
+        return self._losses(self._model, self.subject.train, self.established)
 
     @cached_property
     def losses_before(self) -> TokenLosses:
         """The same of the same validation rows in the model before this training; nothing without such a model."""
-        return self._losses(self.subject.before, self.subject.validation or self.subject.train)
+        return self._losses(self.subject.before, self.subject.validation or self.subject.train, self.established)
 
     @cached_property
     def conventions(self) -> tuple[Recomputed, ...]:
         """The validation loss under every convention that a training loop may have."""
-        return recomputed(self.subject, self.validation_losses)
+        return recomputed(self.subject, self.losses_as_read)
+
+    def rows(self, split: Split) -> Iterator[TokenRow]:
+        """All rows of a split as they were trained on, as far as that is established."""
+        return self.established.rows(self.subject, split, split.encoded)
 
     @property
     def _model(self) -> TorchModel | None:
         """The model if it gives logits: without them there are no losses by token."""
         return self.subject.torch_model if "full_logits" in self.subject.model.capabilities else None
 
-    def _losses(self, model: TorchModel | None, split: Split | None) -> TokenLosses:
-        rows = () if split is None else split.encoded
-        return () if model is None else token_losses(model, measured_rows(rows), tuple(sorted(self.subject.end_ids)))
+    def _losses(self, model: TorchModel | None, split: Split | None, how: Established) -> TokenLosses:
+        if model is None or split is None:
+            return ()
+        rows = tuple(how.rows(self.subject, split, measured_rows(split.encoded)))
+        return token_losses(model, rows, tuple(sorted(self.subject.end_ids)), partial(how.arrangement.logits, model))

@@ -83,7 +83,8 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
         case "misleads":
             return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
         case _:
-            return "Not known whether the loss is real: that needs validation rows ([data] validation)."
+            few = "too few rows for an interval"
+            return f"Not known whether the loss is real; {loss.convention if loss.recomputed_nats is None else few}."
 
 
 def _how_much_higher(loss: Loss) -> str:

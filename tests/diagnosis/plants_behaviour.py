@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, partial
 
-from behaving import observing, problem, seen_problems, unseen_problems
+from behaving import observing, seen_problems, unseen_problems
 from plant import Plant
 from small_sound import sound, trained
 from small_training import CONTEXT, END, FAMILIES, Characters, data_rows, encoded, logits_of, subject
@@ -102,12 +102,10 @@ def contaminated(family: str) -> Subject:
 
 @cache
 def too_long(family: str) -> Subject:
-    """A third of the problems have more to say than the context holds."""
-    problems = list(unseen_problems(30))
-    for i in range(0, 30, 3):
-        row = DataRow("# " + "long " * (CONTEXT // 5) + "\n" + problems[i].prompt, problems[i].canonical_solution)
-        problems[i] = problem(i, row)
-    return observing(subject(sound(family), end=True), problems)
+    """A third of the training rows have more to say than the context holds."""
+    rows = data_rows(200, 1)
+    rows[::3] = [DataRow("# " + "long " * (CONTEXT // 5) + "\n" + r.prompt, r.completion) for r in rows[::3]]
+    return observing(subject(sound(family), end=True, train=split(rows, "train.jsonl")))
 
 
 class Copying(nn.Module):
@@ -158,7 +156,7 @@ _MAKERS = {
     "a token across the boundary": ("token_boundary", across_the_boundary),
     "problems in the training rows": ("contamination", contaminated),
     "validated on training rows": ("split_overlap", validated_on_training_rows),
-    "prompts longer than the context": ("context", too_long),
+    "rows longer than the context": ("context", too_long),
     "copies that make copies likelier": ("self_reinforcement", reinforced),
 }
 PLANTS = {

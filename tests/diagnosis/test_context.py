@@ -29,6 +29,7 @@ def test_rows_whose_prompt_alone_fills_the_context_are_counted_too():
 def test_prompts_that_leave_no_room_are_counted_and_found():
     problems = [problem(str(i), "#" * (CONTEXT if i % 2 else CONTEXT - 1)) for i in range(20)]
     (found,) = context(Measured(subject(problems=tuple(problems))))
+    assert found.severity == "note"
     assert found.evidence["problem prompts"] == {"too_long": 10, "of": 20}
 
 
@@ -38,8 +39,8 @@ def test_one_row_that_is_too_long_is_no_finding():
     assert found.evidence["training rows"] == {"too_long": 1, "of": 100}
 
 
-def beyond(text, reason="max_new_tokens"):
-    problems = [problem(str(i), f"def f{i}():\n") for i in range(20)]
+def beyond(text, reason="max_new_tokens", before=""):
+    problems = [problem(str(i), f"{before}def f{i}():\n") for i in range(20)]
     observed = tuple(seen(p, text, reason=reason) for p in problems)
     return context(Measured(subject(train=split([SHORT] * 20), problems=tuple(problems), observed=observed)))
 
@@ -48,6 +49,12 @@ def test_completions_that_go_wrong_beyond_what_was_trained_are_found():
     (found,) = beyond("    return 12345\n" + "x = 1\n" * 10)
     assert found.evidence["longest_training_row_tokens"] == 22
     assert found.evidence["wrong_from_beyond"] == 20
+    assert found.severity == "contributing"
+
+
+def test_prompts_that_are_all_longer_than_training_rows_are_a_matter_of_the_problems():
+    (found,) = beyond("    return 12345\n" + "x = 1\n" * 10, before="# of another kind\n")
+    assert found.severity == "note"
 
 
 def test_completions_that_go_wrong_before_are_not_laid_to_it():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from golden_text import MEASURED
-from plants_losses import LOSS_PROBES, logged, loss_of
+from plants_losses import LOSS_PROBES, logged
 from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
 from torch import nn
 from torch.nn import functional
@@ -14,6 +14,7 @@ from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
 from evalharness.diagnosis.losses.conventions import reproducing, text_bytes
 from evalharness.diagnosis.losses.honest import paired_loss
+from evalharness.diagnosis.losses.layouts import PADDED_ROWS
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import batch_offsets
 from evalharness.diagnosis.probes.overfit import overfit
@@ -93,7 +94,7 @@ def test_the_cost_is_bounded():
     forward = of.model.logits
     of.model.logits = lambda ids: passes.append(len(ids)) or forward(ids)
     assert Measured(of).conventions
-    assert sum(passes) <= 350
+    assert sum(passes) <= 3 * len(of.validation.encoded) + 4 * PADDED_ROWS
 
 
 def test_bits_per_byte_are_over_the_bytes_of_the_text_and_an_end_token_has_none():
@@ -222,7 +223,8 @@ def test_one_split_alone_is_scored_on_other_rows_than_frequencies_are_fitted_on(
 
 
 def test_the_breakdown_adds_up_to_the_whole():
-    of = few_rows(20, base=wrapped(module(1)), **logged(loss_of(module())))
+    of = few_rows(20, base=wrapped(module(1)))
+    of = replace(of, **logged(reference(of.validation.encoded, first=1)))
     taken = loss_breakdown(Measured(of), paired_loss(of.model, of.validation.encoded, targets=200))
     assert (
         sum(part.targets for part in taken.by_class)

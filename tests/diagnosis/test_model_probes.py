@@ -150,7 +150,7 @@ def replace_forward(model, other):
 
 def test_a_leak_is_not_blamed_on_padding():
     leaks = Measured(of(LEAKS["in the last layer"]("plain")), [LEAK])
-    assert [type(outcome) for outcome in batch_invariance(leaks)] == [RuledOut, NotTestable]
+    assert isinstance(batch_invariance(leaks), NotTestable)
 
 
 def test_neighbours_are_asked_for_in_a_leaky_model_too():
@@ -163,7 +163,7 @@ def test_padding_that_costs_next_to_nothing_is_no_cause():
     made.model.module.head.bias.data.zero_()
     made.model.module.head.weight.data *= 10
     severities = [outcome.severity for outcome in batch_invariance(Measured(made)) if isinstance(outcome, Finding)]
-    assert severities == ["contributing"]
+    assert severities == ["note"]
 
 
 def test_padding_on_the_left_is_tried_where_a_mask_is_taken(golden_text):
@@ -172,7 +172,7 @@ def test_padding_on_the_left_is_tried_where_a_mask_is_taken(golden_text):
     made = cached("plain")
     ignoring = made.model.cached_logits
     made.model.cached_logits = lambda ids, mask, positions, cache: ignoring(ids, mask * 0 + 1, positions, cache)
-    found, _ = batch_invariance(Measured(made))
+    (found,) = batch_invariance(Measured(made))
     assert found.severity == "contributing"
     assert found.evidence["side"] == "left"
 

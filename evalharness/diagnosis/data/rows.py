@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MEASURED_ROWS = 64
 """Rows of each split that losses are measured on: enough for an interval, and a bounded number of forwards."""
+MEASURED_IDS = 24_576
+"""All rows of a split are measured where they hold no more ids than this together: a minute's work for a model of
+0.1 B parameters on two cores, and no sampling error is left."""
 
 COMPLETION_KEYS = ("completion", "solution", "response", "output")
 TEXT_KEYS = ("text", "content")
@@ -207,8 +210,8 @@ def tokenize(
 
 
 def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
-    """The rows that losses are measured on."""
-    return evenly(rows, MEASURED_ROWS)
+    """The rows that losses are measured on: all where they are few, else :data:`MEASURED_ROWS` spread evenly."""
+    return tuple(rows) if sum(len(row.ids) for row in rows) <= MEASURED_IDS else evenly(rows, MEASURED_ROWS)
 
 
 def _pieces(prompt: list[int], completion: list[int], length: int | None) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -1,19 +1,19 @@
 """The loss, recomputed under every convention that a training loop may have, to see which of them the log is of.
 
 What counts (prompt, end token, padding), what is added (label smoothing), how it is averaged (by token, or by row
-first), how rows are laid out (alone, padded, packed) and which id a position is compared with.
+first), how rows are laid out (alone, padded, packed, encoded whole) and which id a position is compared with.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.layouts import ALONE, END, PADDING, PROMPT, TEXT, Layout, layouts
+from evalharness.diagnosis.losses.layouts import END, PADDING, PROMPT, Layout, unusual_layouts, usual_layouts
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, bits, capped, mean
 from evalharness.diagnosis.losses.token_losses import OFFSETS, RowLosses
 from evalharness.statistics import ratio_over_rows
@@ -43,6 +43,16 @@ UNEVEN_NATS = 1.0
 most ids far less. So much beyond ln(V/e) is allowed for a training that is not over."""
 LEAST_NATS = 0.005
 """No interval is narrower than this: half precision and rounding in a log are of that size."""
+OTHER_SHARE = 0.03
+"""On the very same rows: no arithmetic of a training loop moves a mean loss by 3 % of itself."""
+WIDE = 0.25
+"""An interval that reaches further than a quarter of the loss fits anything, and so explains nothing."""
+BATCHES = (4, 8, 16, 32, 64)
+"""Rows of a validation batch as they are used. A loop may log the mean of its batches' means, which weighs rows a
+little otherwise than the mean over all targets."""
+LEARNT = 0.05
+"""Padding that counted in training is a target that is always the same: its loss falls below a twentieth of the text's
+within the first hundred steps. An end token is merely easy to predict after itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,11 @@ class Convention:
     end: bool | None
     smoothing: float
     by_row: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """The next token's own loss on text alone, in whatever layout."""
+        return self.shift == 1 and not self.smoothing and not self.padding
 
     @property
     def words(self) -> str:
@@ -81,7 +96,9 @@ class Recomputed:
     means of rows, another offset, padding). The shares are of the targets that count. ``padding_nats`` is the loss on
     padding alone, and ``padding_known`` whether its id is named so and stands in no row. ``as_given``: the layout and
     the end token are those of the rows as they are. ``plausible``: the model can have been trained so, for training
-    makes easier what it counts; padding harder than text, say, was never trained on.
+    makes easier what it counts; padding that is not next to certain, say, was never trained on. ``exact`` is given
+    where all rows of the file were measured: no sampling error is left then, and the loss is between these two whatever
+    the batches were.
     """
 
     convention: Convention
@@ -95,21 +112,34 @@ class Recomputed:
     padding_known: bool
     as_given: bool
     plausible: bool
+    layout: Layout = field(repr=False, compare=False)
+    exact: tuple[float, float] | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the interval is so wide that any figure would be within it."""
+        interval = self.loss_nats
+        return self.exact is None and max(self._rooms(interval.low, interval.high)) > WIDE * interval.estimate
 
     def reproduces(self, logged_nats: float) -> bool:
-        """Whether a logged figure is within the sampling error."""
-        return self._within(logged_nats, 1.0)
+        """Whether a logged figure is within the sampling error, which has to say something."""
+        return not self.is_wide and abs(logged_nats - self.loss_nats.estimate) <= self._room(logged_nats)
 
     def is_far_from(self, logged_nats: float) -> bool:
         """Whether a logged figure is out of all question."""
-        return not self._within(logged_nats, FAR)
+        apart, room = abs(logged_nats - self.loss_nats.estimate), self._room(logged_nats)
+        if self.exact is None:
+            return apart > FAR * room
+        return apart > room + max(FAR * LEAST_NATS, OTHER_SHARE * self.loss_nats.estimate)
 
-    def _within(self, logged_nats: float, times: float) -> bool:
-        apart = logged_nats - self.loss_nats.estimate
-        room = (
-            self.loss_nats.high - self.loss_nats.estimate if apart > 0 else self.loss_nats.estimate - self.loss_nats.low
-        )
-        return abs(apart) <= times * max(room, LEAST_NATS)
+    def _room(self, logged_nats: float) -> float:
+        """How far from the estimate a figure may be on the side of ``logged_nats``."""
+        low, high = self.exact or (self.loss_nats.low, self.loss_nats.high)
+        below, above = self._rooms(low, high)
+        return max(above if logged_nats > self.loss_nats.estimate else below, LEAST_NATS)
+
+    def _rooms(self, low: float, high: float) -> tuple[float, float]:
+        return self.loss_nats.estimate - low, high - self.loss_nats.estimate
 
 
 def reproducing(
@@ -138,27 +168,30 @@ def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
 
     ``losses`` are those of the measured validation rows as they are.
 
-    Costs up to about 350 forward passes: two for each of up to 64 rows (with an end token and without), as many again
-    packed, and up to four for each of up to 32 padded rows. Empty where fewer rows than an interval needs are there.
+    Costs two forward passes for each measured row (with an end token and without), fewer for packed ones, and up to
+    four for each of up to 32 padded rows; where no plain convention gives the log, as many again for other layouts.
+    Empty where fewer rows than an interval needs are there.
     """
+    found = _of_layouts(subject, usual_layouts(subject, losses))
+    logged = subject.logged
+    if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
+        return tuple(found)
+    return (*found, *_of_layouts(subject, unusual_layouts(subject)))
+
+
+def _of_layouts(subject: Subject, layouts: Iterable[Layout]) -> list[Recomputed]:
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
     found: list[Recomputed] = []
-    alone = 0.0
-    for layout in layouts(subject, losses):
+    alone = math.inf
+    for layout in layouts:
         if len(layout.losses) < FEWEST_ROWS:
             continue
-        text = _text_loss(layout)
-        alone = text if layout.words == ALONE else alone
+        text = layout.text_nats()
+        alone = alone if layout.packed or layout.padding else text
         found += _of_layout(subject, layout, strengths, text=text, alone=alone)
         found += _of_other_offsets(subject, layout)
-    return tuple(found)
-
-
-def _text_loss(layout: Layout) -> float:
-    """The mean loss (nats) of the text, whatever stands around it."""
-    of_text = [capped(row.nll_nats)[kind[1:] == TEXT] for row, kind in zip(layout.losses, layout.kinds, strict=True)]
-    return float(np.concatenate(of_text).mean())
+    return found
 
 
 def _of_layout(
@@ -166,16 +199,16 @@ def _of_layout(
 ) -> Iterator[Recomputed]:
     """``text`` is the loss of the text in this layout, ``alone`` that in rows alone."""
     prompts = (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
-    packed = layout.padding is None and layout.words != ALONE
-    can_be = not packed or text <= EASIER_PACKED * alone
+    one_length = layout.packed or layout.padding is not None
+    can_be = not layout.packed or text <= EASIER_PACKED * alone
     for prompt, smoothing, by_row in product(prompts, strengths, (False, True)):
         # Averaged by row, padding and packing give what they give by token: rows are then of one length.
-        if by_row and layout.words != ALONE:
+        if by_row and one_length:
             continue
-        how = Convention(layout.words, 1, prompt, layout.padding is not None, layout.end, smoothing, by_row)
+        how = Convention(layout.words, 1, prompt, layout.padding is not None, layout.arrangement.end, smoothing, by_row)
         item = _recomputed(subject, layout, how)
         if item is not None:
-            easy = item.padding_nats is None or item.padding_nats < text
+            easy = item.padding_nats is None or item.padding_nats < LEARNT * text
             smooth = not smoothing or _is_even(layout, smoothing, subject.torch_model.vocabulary_rows)
             yield replace(item, plausible=can_be and easy and smooth)
 
@@ -193,8 +226,9 @@ def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
     if not layout.as_given:
         return
     right = mean([capped(_nll(row, 1)) for row in layout.losses], subject.seed).estimate
+    end = layout.arrangement.end
     for shift in OFFSETS:
-        how = Convention(layout.words, shift, prompt=True, padding=False, end=layout.end, smoothing=0.0, by_row=False)
+        how = Convention(layout.words, shift, prompt=True, padding=False, end=end, smoothing=0.0, by_row=False)
         item = _recomputed(subject, layout, how) if shift != 1 else None
         if item is not None and item.loss_nats.high < right:
             yield item
@@ -224,7 +258,22 @@ def _recomputed(subject: Subject, layout: Layout, how: Convention) -> Recomputed
         padding_known=layout.padding is not None and layout.padding.known,
         as_given=layout.as_given,
         plausible=True,
+        layout=layout,
+        exact=_whatever_the_batches(values, by_row=how.by_row) if layout.complete else None,
     )
+
+
+def _whatever_the_batches(rows: Sequence[Floats], *, by_row: bool) -> tuple[float, float]:
+    """The lowest and the highest mean of the means of batches, for batches as they are used; by row there is one."""
+    if by_row:
+        same = float(np.mean([row.mean() for row in rows]))
+        return same, same
+    sums, counts = np.array([row.sum() for row in rows]), np.array([len(row) for row in rows])
+    means = [float(sums.sum() / counts.sum())]
+    for size in BATCHES:
+        starts = np.arange(0, len(rows), size)
+        means.append(float((np.add.reduceat(sums, starts) / np.add.reduceat(counts, starts)).mean()))
+    return min(means), max(means)
 
 
 def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats, np.ndarray]:
@@ -237,6 +286,7 @@ def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats,
     counts = (places >= 1) & (places < len(kinds))
     kind = kinds[np.clip(places, 0, len(kinds) - 1)]
     counts &= (kind != PROMPT) | how.prompt
+    counts &= (kind != PADDING) | how.padding
     return losses[counts], kind[counts]
 
 

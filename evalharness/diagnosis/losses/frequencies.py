@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.row_means import counted_nll, mean, too_few
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.losses.row_means import Floats
@@ -44,7 +43,7 @@ class Frequencies:
     all ids of the vocabulary alike. Nothing has to be tuned, so nothing has to be held out.
     """
 
-    def __init__(self, rows: Sequence[TokenRow], vocabulary: int) -> None:
+    def __init__(self, rows: Iterable[TokenRow], vocabulary: int) -> None:
         self.vocabulary = vocabulary
         self._alone = _Counts()
         self._after: defaultdict[int, _Counts] = defaultdict(_Counts)
@@ -83,11 +82,10 @@ def fair_frequencies(measured: Measured) -> tuple[Frequencies, slice]:
     scored = subject.validation or subject.train
     vocabulary = subject.torch_model.vocabulary_rows
     if subject.train is not None and subject.validation is not None:
-        return Frequencies(subject.train.encoded, vocabulary), slice(None)
-    rows = () if scored is None else scored.encoded
-    chosen = measured_rows(rows)
-    places = {id(row) for row in chosen}
-    rest = [row for row in rows if id(row) not in places]
+        return Frequencies(measured.rows(subject.train), vocabulary), slice(None)
+    chosen = [losses.row for losses in measured.validation_losses]
+    places = {(row.row, row.ids) for row in chosen}
+    rest = [] if scored is None else [row for row in measured.rows(scored) if (row.row, row.ids) not in places]
     if len(rest) >= len(chosen):
         return Frequencies(rest, vocabulary), slice(None)
     return Frequencies(chosen[::2], vocabulary), slice(1, None, 2)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from evalharness.diagnosis.data.rows import TokenRow, measured_rows
-from evalharness.diagnosis.data.spread import every
+from evalharness.diagnosis.data.spread import evenly, every
+from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
 from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
-from evalharness.diagnosis.losses.row_means import FEWEST_ROWS
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped
 from evalharness.diagnosis.losses.token_losses import RowLosses, token_losses
+from evalharness.errors import EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,12 +26,16 @@ if TYPE_CHECKING:
 
 PROMPT, TEXT, END, PADDING = range(4)
 """What an id of a row is."""
-ALONE = "rows alone"
 PADDED_ROWS = 32
 """Rows that are measured with padding: each costs a pass of full length for each padding id, with an end token
 and without."""
 LONGEST = 1024
 """Rows are padded and packed to the context, but not to more than this, which bounds what a pass costs."""
+SCANNED_ROWS = 8
+"""Rows by which the length is chosen that rows were padded to on the left: the right one is lower by far."""
+
+SAME_NATS = 1e-3
+"""Less is rounding: another layout in which a model has the same loss is not another one."""
 
 _Kinds = npt.NDArray[np.int8]
 
@@ -36,68 +44,119 @@ _Kinds = npt.NDArray[np.int8]
 class Layout:
     """All measured rows in one layout.
 
-    ``words`` says which. ``kinds[i][t]`` is what id ``t`` of row ``i`` is. ``padding`` is the id of the padding, None
-    without any. ``end``: whether an end token stands after each whole row (None where no end token is known).
-    ``as_given``: one row after another as they are, nothing added and nothing taken away.
+    ``words`` says which. ``kinds[i][t]`` is what id ``t`` of row ``i`` is. ``padding`` is the id of the padding that
+    counts, None without any. ``arrangement`` is how each row became ids; ``packed``: they then stand one after another
+    in blocks. ``as_given``: one row after another as they are, nothing added and nothing taken away. ``complete``: all
+    rows of the file are in it, so that another loop over them has no other ones.
     """
 
     words: str
     losses: tuple[RowLosses, ...]
     kinds: tuple[_Kinds, ...]
-    end: bool | None
+    arrangement: Arrangement
     padding: PaddingId | None = None
+    packed: bool = False
     as_given: bool = False
+    complete: bool = False
+
+    def text_nats(self) -> float:
+        """The mean loss of the text, whatever stands around it; NaN without any."""
+        of_text = [capped(row.nll_nats)[kind[1:] == TEXT] for row, kind in zip(self.losses, self.kinds, strict=True)]
+        joined = np.concatenate(of_text) if of_text else np.zeros(0)
+        return float(joined.mean()) if len(joined) else float("nan")
 
 
-def layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
+def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
     """Rows alone, padded to the longest and to the context, and packed; each with an end token after it and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
     rows = measured_rows(split.encoded)
     pads = padding_ids(subject, [rows[i] for i in every(len(rows), PADDED_ROWS)])
-    for end, variant in _variants(subject, split, rows):
-        as_given = [row.ids for row in variant] == [row.ids for row in rows]
-        losses = own_losses if as_given else _measured(subject, variant)
-        yield Layout(ALONE, losses, _kinds(variant, subject.end_ids), end, as_given=as_given)
-        yield from _padded(subject, split, variant, end, pads)
-        yield from _packed(subject, variant, end)
+    for how in _ends(subject, split):
+        laid = _laid(subject, split, rows, how)
+        as_given = [row.ids for row in laid] == [row.ids for row in rows]
+        losses = own_losses if as_given else _measured(subject, laid, how)
+        complete = len(rows) == len(split.encoded)
+        yield Layout(how.words, losses, _kinds(laid, subject), how, as_given=as_given, complete=complete)
+        yield from _padded(subject, split, laid, how, pads)
+        yield from _packed(subject, split, how)
 
 
-def _variants(
-    subject: Subject, split: Split, rows: tuple[TokenRow, ...]
-) -> Iterator[tuple[bool | None, tuple[TokenRow, ...]]]:
-    """The rows without an end token, and with one; the rows as they are where none is known."""
-    if not subject.end_ids:
-        yield None, rows
+def unusual_layouts(subject: Subject) -> Iterator[Layout]:
+    """Rows encoded whole, alone and packed, and rows behind padding on the left; each with an end token and without."""
+    split = subject.validation or subject.train
+    if split is None or not split.encoded:
         return
-    last = [row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids]
-    token_id = last[0] if last else min(subject.end_ids)
-    without = tuple(_without_end(row, subject.end_ids) for row in rows)
-    yield False, tuple(row for row in without if len(row.ids) > row.first_target)
-    yield True, tuple(_with_end(row, token_id, subject.model.context_length) for row in without)
+    rows = measured_rows(split.encoded)
+    complete = len(rows) == len(split.encoded)
+    for plain in _ends(subject, split):
+        whole = replace(plain, whole=True)
+        if _laid(subject, split, rows, whole) != _laid(subject, split, rows, plain):
+            yield from _alone(subject, split, rows, whole, complete=complete)
+            yield from _packed(subject, split, whole)
+    pads = padding_ids(subject, rows[:1])
+    for plain in _ends(subject, split):
+        for pad in pads[:1]:
+            yield from _left(subject, split, rows, replace(plain, pad_id=pad.token_id), complete=complete)
 
 
-def _without_end(row: TokenRow, end_ids: frozenset[int]) -> TokenRow:
-    return replace(row, ids=row.ids[:-1], tokens=len(row.ids) - 1) if row.ids[-1] in end_ids else row
+def _ends(subject: Subject, split: Split) -> Iterator[Arrangement]:
+    """Without an end token, and with one; the rows as they are where none is known."""
+    if not subject.end_ids:
+        yield Arrangement()
+        return
+    last = next((row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids), min(subject.end_ids))
+    yield Arrangement(end=False)
+    yield Arrangement(end=True, end_id=last)
 
 
-def _with_end(row: TokenRow, token_id: int, context_length: int | None) -> TokenRow:
-    """A row that was cut, or that fills the context, has no place for an end."""
-    if row.was_cut or len(row.ids) == context_length:
-        return row
-    return replace(row, ids=(*row.ids, token_id), tokens=len(row.ids) + 1)
+def _laid(subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement) -> tuple[TokenRow, ...]:
+    laid = (how.row(subject, split, row) for row in rows)
+    return tuple(row for row in laid if len(row.ids) > row.first_target)
+
+
+def _alone(
+    subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement, *, complete: bool
+) -> Iterator[Layout]:
+    laid = _laid(subject, split, rows, how)
+    try:
+        yield Layout(how.words, _measured(subject, laid, how), _kinds(laid, subject, how), how, complete=complete)
+    except EvaluationError:
+        return  # The model can't be run so: it was not trained so either.
+
+
+def _left(
+    subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement, *, complete: bool
+) -> Iterator[Layout]:
+    """Behind padding on the left, to the one of the usual lengths at which the text is easiest."""
+    longest = max(len(row.ids) for row in split.encoded) + 1
+    context = min(subject.model.context_length or LONGEST, LONGEST)
+    lengths = {context, longest, *(n for n in (64, 128, 256, 512) if longest < n < context)}
+    few = evenly(rows, SCANNED_ROWS)
+    scanned = {
+        length: layout.text_nats()
+        for length in sorted(length for length in lengths if longest <= length <= context)
+        for layout in _alone(subject, split, few, replace(how, left=length), complete=False)
+    }
+    if not scanned:
+        return
+    best = min(scanned, key=lambda length: scanned[length])
+    alone = next(_alone(subject, split, few, how, complete=False), None)
+    # Where positions are relative and padding is masked, rows alone give the same.
+    if alone is None or abs(scanned[best] - alone.text_nats()) > SAME_NATS:
+        yield from _alone(subject, split, rows, replace(how, left=best), complete=complete)
 
 
 def _padded(
-    subject: Subject, split: Split, rows: tuple[TokenRow, ...], end: bool | None, pads: Sequence[PaddingId]
+    subject: Subject, split: Split, rows: tuple[TokenRow, ...], how: Arrangement, pads: Sequence[PaddingId]
 ) -> Iterator[Layout]:
     chosen = tuple(rows[i] for i in every(len(rows), PADDED_ROWS))
-    longest = min(max(len(row.ids) for row in split.encoded) + bool(end), LONGEST)
+    longest = min(max(len(row.ids) for row in split.encoded) + bool(how.end), LONGEST)
     context = min(subject.model.context_length or longest, LONGEST)
-    kinds = _kinds(chosen, subject.end_ids)
+    kinds = _kinds(chosen, subject)
     for pad in pads:
-        if end is False and pad.token_id in subject.end_ids:
+        if how.end is False and pad.token_id in subject.end_ids:
             continue  # the first of the padding is then the end: the same ids as with one
         full = max(context, longest)
         losses = _measured(subject, [padded(row, pad.token_id, full) for row in chosen])
@@ -108,7 +167,7 @@ def _padded(
                 np.pad(kind, (0, len(row.row.ids) - len(kind)), constant_values=PADDING)
                 for row, kind in zip(cut, kinds, strict=True)
             )
-            yield Layout(words, cut, longer, end, pad)
+            yield Layout(words, cut, longer, how, pad)
 
 
 def _cut(losses: RowLosses, length: int) -> RowLosses:
@@ -125,29 +184,55 @@ def _cut(losses: RowLosses, length: int) -> RowLosses:
     )
 
 
-def _packed(subject: Subject, rows: tuple[TokenRow, ...], end: bool | None) -> Iterator[Layout]:
-    """The rows one after another, in blocks of a context, as pre-training has them."""
+def packed_anew(subject: Subject, like: Layout) -> Layout | None:
+    """The rows of a packed layout again, in an order drawn at random: next to none has its neighbour of the file."""
+    split = subject.validation or subject.train
+    if split is None:
+        return None
+    rows = list(split.encoded)
+    Random(subject.seed).shuffle(rows)  # noqa: S311 - an order, no secret
+    return next(_packed(subject, replace(split, encoded=tuple(rows)), like.arrangement), None)
+
+
+def _packed(subject: Subject, split: Split, how: Arrangement) -> Iterator[Layout]:
+    """All rows one after another, uncut, in blocks of a context, as pre-training has them.
+
+    Neighbours are those of the file, for a model may have learnt from them. As many blocks are measured as the measured
+    rows would fill.
+    """
     length = min(subject.model.context_length or LONGEST, LONGEST)
-    ids = [token_id for row in rows for token_id in row.ids]
-    kinds = np.concatenate(_kinds(rows, subject.end_ids))
-    blocks = [slice(begin, begin + length) for begin in range(0, len(ids) - length + 1, length)]
-    if len(blocks) < FEWEST_ROWS or length < 2:
+    laid = [how.row(subject, split, uncut(subject, split, row)) for row in split.encoded]
+    if length < 2:
         return
-    losses = _measured(subject, [TokenRow(tuple(ids[block]), 1) for block in blocks])
-    yield Layout(f"rows packed in blocks of {length}", losses, tuple(kinds[block] for block in blocks), end)
+    ids = [token_id for row in laid for token_id in row.ids]
+    kinds = np.concatenate(_kinds(laid, subject))
+    blocks = [slice(begin, begin + length) for begin in range(0, len(ids) - length + 1, length)]
+    chosen = evenly(blocks, sum(len(row.ids) for row in measured_rows(split.encoded)) // length + 1)
+    if len(chosen) < FEWEST_ROWS:
+        return
+    losses = _measured(subject, [TokenRow(tuple(ids[block]), 1) for block in chosen])
+    words = (
+        f"rows packed in blocks of {length}" if not how.whole else f"rows encoded whole, packed in blocks of {length}"
+    )
+    of_blocks = tuple(kinds[block] for block in chosen)
+    yield Layout(words, losses, of_blocks, how, packed=True, complete=len(chosen) == len(blocks))
 
 
-def _measured(subject: Subject, rows: Sequence[TokenRow]) -> tuple[RowLosses, ...]:
-    return token_losses(subject.torch_model, rows, sorted(subject.end_ids))
+def _measured(subject: Subject, rows: Sequence[TokenRow], how: Arrangement | None = None) -> tuple[RowLosses, ...]:
+    forward = None if how is None else partial(how.logits, subject.torch_model)
+    return token_losses(subject.torch_model, rows, sorted(subject.end_ids), forward)
 
 
-def _kinds(rows: Sequence[TokenRow], end_ids: frozenset[int]) -> tuple[_Kinds, ...]:
-    return tuple(_kind(row, end_ids) for row in rows)
+def _kinds(rows: Sequence[TokenRow], subject: Subject, how: Arrangement | None = None) -> tuple[_Kinds, ...]:
+    left = None if how is None else how.left
+    return tuple(_kind(row, subject.end_ids, behind=left is not None and row.ids[0] == how.pad_id) for row in rows)
 
 
-def _kind(row: TokenRow, end_ids: frozenset[int]) -> _Kinds:
+def _kind(row: TokenRow, end_ids: frozenset[int], *, behind: bool = False) -> _Kinds:
     kinds = np.full(len(row.ids), TEXT, dtype=np.int8)
     kinds[: max(row.prompt_tokens, row.first_target if row.first_target > 1 else 0)] = PROMPT
+    if behind:
+        kinds[0] = PADDING
     if row.ids[-1] in end_ids:
         kinds[-1] = END
     return kinds

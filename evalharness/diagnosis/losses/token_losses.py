@@ -12,7 +12,7 @@ import torch
 from evalharness.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.models.protocols import TorchModel
@@ -51,17 +51,25 @@ class RowLosses:
 TokenLosses = tuple[RowLosses, ...]
 
 
-def token_losses(model: TorchModel, rows: Sequence[TokenRow], end_ids: Sequence[int]) -> TokenLosses:
-    """Measure all of ``rows``, each in a pass of its own: no padding, no neighbours.
+def token_losses(
+    model: TorchModel,
+    rows: Sequence[TokenRow],
+    end_ids: Sequence[int],
+    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> TokenLosses:
+    """Measure all of ``rows``, each in a pass of its own: no padding, no neighbours, but for what ``forward`` adds.
 
-    Raises :class:`EvaluationError` where the model returns NaN on its own data.
+    ``forward`` gives logits as the model does, which is asked itself without it. Raises :class:`EvaluationError` where
+    the model returns NaN on its own data.
     """
-    return tuple(_measured(model, row, end_ids) for row in rows)
+    return tuple(_measured(forward or model.logits, model.device, row, end_ids) for row in rows)
 
 
-def _measured(model: TorchModel, row: TokenRow, end_ids: Sequence[int]) -> RowLosses:
-    ids = torch.tensor(row.ids, device=model.device)
-    log_p = torch.log_softmax(model.logits(ids[None, :-1])[0].double(), dim=-1)
+def _measured(
+    forward: Callable[[torch.Tensor], torch.Tensor], device: torch.device, row: TokenRow, end_ids: Sequence[int]
+) -> RowLosses:
+    ids = torch.tensor(row.ids, device=device)
+    log_p = torch.log_softmax(forward(ids[None, :-1])[0].double(), dim=-1)
     nll = -log_p.gather(1, ids[1:, None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")

@@ -37,6 +37,9 @@ its errors do not lie along Δ."""
 UNEXPLAINED = 0.5
 """Where more than half of W − W₀ (by norm) does not lie along Δ, W₀ is not the weight that the adapter was put into."""
 
+TELLING = {"kl_nats", "times_median", "step"}
+"""Figures one of which there is where the adapter was seen at work: tensors that have their place say nothing alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Times:
@@ -56,12 +59,30 @@ def adapter(measured: Measured) -> tuple[Outcome, ...]:
     if facts is not None and facts.weights:
         zero = _zero(facts)
         if zero is not None:
-            return (*unmatched, zero)
+            return (_together((*unmatched, zero)),)
         tensors = [outcome for outcome in (_scale(facts), _times(facts)) if outcome is not None]
     outcomes = (*unmatched, *_effect(subject), *tensors)
-    # A wrong scale, and an adapter that is off, show in how often it is in the weights as well: named once.
-    found = [outcome for outcome in outcomes if isinstance(outcome, Finding)]
-    return tuple(outcome for outcome in outcomes if outcome not in found[1:])
+    return (_together(outcomes),)
+
+
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """One answer to the one question: the first finding, else what is ruled out with what could not be told.
+
+    A wrong scale, and an adapter that is off, show in how often it is in the weights as well: named once.
+    """
+    finding = next((outcome for outcome in outcomes if isinstance(outcome, Finding)), None)
+    cleared = [outcome for outcome in outcomes if isinstance(outcome, RuledOut)]
+    not_told = [outcome for outcome in outcomes if isinstance(outcome, NotTestable)]
+    doubtful = next((outcome for outcome in not_told if outcome.kind in {"undecided", "not_known"}), None)
+    if finding is not None:
+        return finding
+    if doubtful is not None:
+        return doubtful
+    if not any(TELLING & set(outcome.evidence) for outcome in cleared):
+        return not_told[0]
+    evidence = {name: value for outcome in cleared for name, value in outcome.evidence.items()}
+    claims = [outcome.claim for outcome in cleared] + [f"Not told: {unknown.reason}." for unknown in not_told]
+    return RuledOut(NAME, " ".join(claims), evidence)
 
 
 def _unmatched(facts: AdapterFacts) -> list[Outcome]:

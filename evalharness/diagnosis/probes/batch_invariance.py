@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
-    from evalharness.records import Outcome
+    from evalharness.records import Outcome, Severity
 
 NAME = "batch_invariance"
 ROWS = 4
 LENGTH = 96
 """Ids of a row together with its padding, which is a third of it."""
 COSTLY_NATS = 0.05
-"""Where padding moves the mean loss of a row by less, it is no cause of anything: position codes that depend on the
+"""Where padding moves the mean loss of a row by less, it is worth a note alone: position codes that depend on the
 length of the input do so in sound models, within what the seeds of a training differ by."""
 
 _Rows = list[tuple[int, ...]]
@@ -54,10 +54,8 @@ def batch_invariance(measured: Measured) -> tuple[Outcome, ...] | Outcome:
     if together.found:
         return _neighbours(together)
     if measured.leaks:
-        return (
-            _cleared([("its neighbours", together)]),
-            NotTestable(NAME, "leak", "padding is not tried: in a model that sees the future it is seen as well"),
-        )
+        reason = "padding is not tried: in a model that sees the future it is seen as well; neighbours move nothing"
+        return NotTestable(NAME, "leak", reason)
     tried = [("its neighbours", together)]
     found: list[Outcome] = []
     behind = _padded_right(model, rows, whole)
@@ -69,10 +67,9 @@ def batch_invariance(measured: Measured) -> tuple[Outcome, ...] | Outcome:
     if model.supports_cache and whole > len(rows[0]):
         before = _padded_left(model, rows, whole)
         left = compare(zip(alone, before, strict=True), tolerance)
-        # Nothing is padded on the left here; who writes with a generation loop of their own may do it.
-        found += [_padding("left", left, None)] if left.found else []
+        found += [_padding("left", left, _cost(rows, alone, before))] if left.found else []
         tried += [] if left.found else [("masked padding on the left", left)]
-    return (*found, _cleared(tried))
+    return tuple(found) or (_cleared(tried),)
 
 
 def _neighbours(moved: Moved) -> Finding:
@@ -83,18 +80,17 @@ def _neighbours(moved: Moved) -> Finding:
     return Finding(NAME, "cause", claim, moved.evidence, _REMEDY)
 
 
-def _padding(side: str, moved: Moved, cost_nats: float | None) -> Finding:
-    costs = "" if cost_nats is None else f"; the mean loss of those tokens moves by {cost_nats:.3g} nats"
+def _padding(side: str, moved: Moved, cost_nats: float) -> Finding:
     claim = (
         f"A row's logits depend on padding on the {side}, although "
         f"{'it is masked out' if side == 'left' else 'no position sees what is after it'}: {moved.moved_rows} of "
-        f"{moved.rows} rows get others than alone, by up to {moved.largest_nats:.3g} nats{costs}."
+        f"{moved.rows} rows get others than alone, by up to {moved.largest_nats:.3g} nats; the mean loss of those "
+        f"tokens moves by {cost_nats:.3g} nats."
     )
-    evidence = moved.evidence | {"side": side}
-    if cost_nats is not None:
-        evidence |= {"loss_change_nats": cost_nats, "costly_nats": COSTLY_NATS}
-    is_cause = cost_nats is not None and cost_nats >= COSTLY_NATS
-    return Finding(NAME, "cause" if is_cause else "contributing", claim, evidence, _REMEDY)
+    evidence = moved.evidence | {"side": side, "loss_change_nats": cost_nats, "costly_nats": COSTLY_NATS}
+    # Nothing is padded on the left here: who writes with a generation loop of their own may do it.
+    costly: Severity = "cause" if side == "right" else "contributing"
+    return Finding(NAME, costly if cost_nats >= COSTLY_NATS else "note", claim, evidence, _REMEDY)
 
 
 def _cleared(tried: Sequence[tuple[str, Moved]]) -> RuledOut:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Observed, Split, Subject
-    from evalharness.records import Interval, Outcome
+    from evalharness.records import Interval, Outcome, Severity
 
 NAME = "context"
 MATTERS = 0.05
@@ -29,16 +29,17 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     """Count what is too long; and where completions reach beyond the trained positions, ask where they go wrong."""
     subject = measured.subject
     limit = subject.model.context_length
-    shares = _shares_too_long(subject, limit)
-    longest = _longest_trained(subject.train)
+    packed = subject.logged is not None and measured.established.packed
+    shares = _shares_too_long(subject, limit, packed=packed)
+    longest = limit if packed else _longest_trained(subject.train)
     if not shares and longest is None:
         what = "the model has no longest input" if limit is None else "there are neither rows nor problems"
         return NotTestable(NAME, "no_data", f"{what}, and no training row says how far training went")
-    evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest}
+    evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest, "packed": packed}
     for name, (count, total) in shares.items():
         evidence[name] = {"too_long": count, "of": total}
     findings = [
-        Finding(NAME, "contributing", _too_long(name, count, total, limit), evidence, _REMEDIES[name])
+        Finding(NAME, _SEVERITIES[name], _too_long(name, count, total, limit), evidence, _REMEDIES[name])
         for name, (count, total) in shares.items()
         if wilson(count, total).low > MATTERS
     ]
@@ -49,9 +50,10 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
             "completions_beyond_training": reached.beyond,
             "wrong_from_beyond": reached.wrong_beyond,
             "wrong_from_within": reached.wrong_within,
+            "prompts_beyond_training": reached.prompts_beyond,
         }
         if reached.matters:
-            findings.append(Finding(NAME, "contributing", _never_trained(reached), evidence, _LONGER_ROWS))
+            findings.append(Finding(NAME, reached.severity, _never_trained(reached), evidence, _LONGER_ROWS))
     if findings:
         return tuple(findings)
     counts = "; ".join(f"{count} of {total} {name}" for name, (count, total) in shares.items())
@@ -70,6 +72,12 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     return RuledOut(NAME, claim, evidence)
 
 
+_SEVERITIES: dict[str, Severity] = {
+    "training rows": "contributing",
+    "validation rows": "contributing",
+    "problem prompts": "note",
+}
+"""By what is too long: that problems are is a fault of the choice of problems, and of no checkpoint."""
 _LONGER_ROWS = "Train on rows as long as a prompt with its completion, packed if need be; or ask for fewer new tokens."
 _REMEDIES = {
     "training rows": "Train with a longer context, or split the rows: what was cut off was not learned.",
@@ -78,13 +86,16 @@ _REMEDIES = {
 }
 
 
-def _shares_too_long(subject: Subject, limit: int | None) -> dict[str, tuple[int, int]]:
-    """How many of how many are longer than the context; a prompt has to leave room for a token."""
+def _shares_too_long(subject: Subject, limit: int | None, *, packed: bool) -> dict[str, tuple[int, int]]:
+    """How many of how many are longer than the context; a prompt has to leave room for a token.
+
+    Rows that are ``packed`` are not cut: what one block has no room for stands at the beginning of the next.
+    """
     shares: dict[str, tuple[int, int]] = {}
     if limit is None:
         return shares
     for name, split in (("training rows", subject.train), ("validation rows", subject.validation)):
-        if split is not None and split.encoded:
+        if split is not None and split.encoded and not packed:
             shares[name] = _cut(subject, split, limit)
     prompts = [ids for problem in subject.problems if (ids := as_scored(subject, problem.prompt)) is not None]
     if prompts:
@@ -111,6 +122,12 @@ class _Reached:
     beyond: int
     wrong_beyond: int
     wrong_within: int
+    prompts_beyond: int
+
+    @property
+    def severity(self) -> Severity:
+        """A note where most prompts are longer than any training row: the problems are unlike the rows."""
+        return "note" if 2 * self.prompts_beyond > self.completions else "contributing"
 
     @property
     def matters(self) -> bool:
@@ -121,20 +138,21 @@ class _Reached:
 
 def _reached(subject: Subject, longest: int) -> _Reached | None:
     """None where nothing was completed."""
-    ends, wrong_from = [], []
+    begins, ends, wrong_from = [], [], []
     for seen in _one_a_problem(subject.observed):
         prompt = as_scored(subject, seen.problem.prompt)
         ids = seen.completion.token_ids
         if prompt is None or ids is None:
             continue
+        begins.append(len(prompt))
         ends.append(len(prompt) + len(ids))
         if seen.analysis.degenerate:
             loop = seen.analysis.loop_tokens
             wrong_from.append(len(prompt) + (loop[0] if loop else 0))
     if not ends:
         return None
-    beyond, wrong_beyond = (sum(place > longest for place in places) for places in (ends, wrong_from))
-    return _Reached(longest, len(ends), beyond, wrong_beyond, len(wrong_from) - wrong_beyond)
+    prompts, beyond, wrong = (sum(place > longest for place in places) for places in (begins, ends, wrong_from))
+    return _Reached(longest, len(ends), beyond, wrong, len(wrong_from) - wrong, prompts)
 
 
 def _one_a_problem(observed: Sequence[Observed]) -> list[Observed]:

@@ -131,8 +131,9 @@ def label_shift(measured: Measured) -> Outcome:
 
 
 def _paired(losses: TokenLosses) -> list[Floats]:
-    """By row, the losses at all offsets of the positions at which all offsets have a token; such rows alone."""
-    rows = [capped(row.at_offset_nats[:, ~np.isnan(row.at_offset_nats).any(axis=0)]) for row in losses]
+    """By row, the losses at all offsets of the targets at which all offsets have a token; such rows alone."""
+    counted = [row.at_offset_nats[:, row.counted] for row in losses]
+    rows = [capped(row[:, ~np.isnan(row).any(axis=0)]) for row in counted]
     return [row for row in rows if row.shape[1]] or [np.zeros((len(OFFSETS), 1))]
 
 

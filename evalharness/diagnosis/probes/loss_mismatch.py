@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.conventions import plain, reproducing
-from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.losses.layouts import packed_anew
+from evalharness.diagnosis.losses.logged_training import logged_multiple
+from evalharness.diagnosis.losses.row_means import capped, counted_nll, figures, mean, shown, too_few
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -20,13 +22,18 @@ if TYPE_CHECKING:
 NAME = "loss_mismatch"
 LISTED = 12
 """How many conventions are listed by name, the nearest first; their number is always given."""
+MOST_OF_IT = 0.5
+"""An adapter over the base that it was trained over brings the loss at least half of the way from it to the log."""
+NEIGHBOURS = 0.1
+"""Text before a row makes it easier by some per cent in any model; by a tenth where it gives answers away."""
 
 
 def loss_mismatch(measured: Measured) -> Outcome:
     """Look for conventions that reproduce the logged figure; where none comes anywhere near, it is another's.
 
     The losses are those of the parallel pass, as a training loop computes them: a model that sees the answers
-    reproduces its log too, so that this says nothing about whether the loss is honest.
+    reproduces its log too, so that this says nothing about whether the loss is honest. Where the log is reproduced, the
+    layout that it takes and the logged training loss are looked at as well.
     """
     subject = measured.subject
     logged = subject.logged
@@ -41,23 +48,43 @@ def loss_mismatch(measured: Measured) -> Outcome:
     said = f"the logged {logged.loss_nats:.4g} nats (step {logged.step})"
     ours = f"the plain loss of the same rows is {shown(own.loss_nats)} nats ({own.convention.words})"
     if fit:
-        return _reproduced(subject, conventions, fit, said, ours, evidence)
-    if not all(item.is_far_from(logged.loss_nats) for item in conventions if item.plausible):
-        return RuledOut(
-            NAME,
-            f"None of {len(conventions)} conventions gives {said} exactly, but some are as near as other rows of the "
-            f"same kind would be; {ours}.",
-            evidence,
+        return (
+            _needs_its_layout(measured, own, said, evidence)
+            or _multiplied(measured, evidence)
+            or _reproduced(subject, conventions, fit, said, ours, evidence)
         )
+    # Beside a figure that is known exactly, one that is merely not far tells nothing.
+    near = [item for item in conventions if item.plausible and (item.exact is not None or own.exact is None)]
+    if all(item.is_far_from(logged.loss_nats) for item in near):
+        return _another(measured, own, said, ours, evidence)
+    if own.is_wide:
+        reason = f"an interval over {own.rows} rows is too wide to tell {said} from any other figure: {ours}"
+        return NotTestable(NAME, "too_few", reason)
+    return RuledOut(
+        NAME,
+        f"None of {len(conventions)} conventions gives {said} exactly, but some are as near as other rows of the "
+        f"same kind would be; {ours}.",
+        evidence,
+    )
+
+
+def _another(measured: Measured, own: Recomputed, said: str, ours: str, evidence: dict[str, Any]) -> Finding:
+    """The log is not this model's; what is near all the same is named, but explains nothing."""
+    subject = measured.subject
     claim = (
         f"No convention that this model can have been trained by gives {said}: {ours}. The log is of another "
         "run, or the model is not built here as it was trained"
     )
-    unlikely = reproducing(conventions, logged.loss_nats, plausible=False)
+    if own.exact is not None:
+        evidence["all_rows"] = own.rows
+        claim += f" (all {own.rows} rows were measured, so that no sampling error is left)"
+    unlikely = reproducing(measured.conventions, evidence["logged_nats"], plausible=False)
     evidence["reproduced_implausibly_by"] = [item.convention.words for item in unlikely[:LISTED]]
+    if any(item.convention.padding and (item.padding_nats or 0.0) < own.loss_nats.estimate for item in unlikely):
+        unlikely = tuple(item for item in unlikely if not item.convention.padding)
     if unlikely:
         claim += f", or validation counts what training did not ({unlikely[0].convention.words})"
-    claim += "."
+    claim += "." + _from_the_base(measured, evidence)
     elsewhere = [p for p in subject.log if p.split == "validation" and own.reproduces(p.loss_nats)]
     if elsewhere:
         steps = ", ".join(str(point.step) for point in elsewhere[:3])
@@ -67,7 +94,111 @@ def loss_mismatch(measured: Measured) -> Outcome:
         "Look for the step, run, data or precision that the log was written for, and whether the factory builds the "
         "model that was trained (its mask, scales and tokenizer); trust the recomputed loss."
     )
+    if subject.adapter is not None:
+        remedy = (
+            "Load the adapter over the very weights that it was trained over (base_model_name_or_path in its "
+            "adapter_config.json), with all that was trained beside it, embeddings of new tokens among it."
+        )
     return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _from_the_base(measured: Measured, evidence: dict[str, Any]) -> str:
+    """For an adapter: where training would have begun over this base, and where the log begins."""
+    subject = measured.subject
+    first = min(subject.log, key=lambda point: point.step, default=None)
+    if subject.without_adapter is None or first is None or too_few(measured.losses_before):
+        return ""
+    base, with_it = (
+        mean(map(counted_nll, losses), subject.seed) for losses in (measured.losses_before, measured.validation_losses)
+    )
+    evidence |= figures("base", base) | figures("with_adapter", with_it)
+    evidence |= {"first_logged_nats": first.loss_nats, "first_logged_step": first.step}
+    said = (
+        f" The base without its adapter gives {shown(base)} nats, with it {shown(with_it)}; the log begins with "
+        f"{first.loss_nats:.4g} at step {first.step}"
+    )
+    if base.estimate - with_it.estimate < MOST_OF_IT * (base.estimate - first.loss_nats):
+        return f"{said}. The adapter goes hardly part of this way: it was trained over another base."
+    return f"{said}."
+
+
+def _needs_its_layout(measured: Measured, own: Recomputed, said: str, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the log is reproduced only with what stands before each row in training and not at scoring."""
+    shown_by = measured.established.shown_by
+    if shown_by is None or not shown_by.convention.is_plain:
+        return None
+    evidence["layout"] = shown_by.layout.words
+    if shown_by.layout.arrangement.left is not None and own.is_far_from(evidence["logged_nats"]):
+        return _behind_padding(shown_by, own, said, evidence)
+    return _beside_neighbours(measured, shown_by, own, said, evidence) if shown_by.layout.packed else None
+
+
+def _behind_padding(shown_by: Recomputed, own: Recomputed, said: str, evidence: dict[str, Any]) -> Finding:
+    claim = (
+        f"The model was trained on {shown_by.layout.words}: so it gives {said} ({shown(shown_by.loss_nats)}), and "
+        f"{shown(own.loss_nats)} from position 0, where prompts begin at scoring. The first positions were hardly "
+        "trained."
+    )
+    remedy = (
+        "Train again with padding on the right, or with position_ids counted from each row's first token "
+        "(attention_mask.cumsum(-1) - 1); this checkpoint can only be used behind the same padding."
+    )
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _beside_neighbours(
+    measured: Measured, shown_by: Recomputed, own: Recomputed, said: str, evidence: dict[str, Any]
+) -> Finding | None:
+    """Whether packed rows are easier beside their neighbours of the file than beside any others.
+
+    Rows of text that are packed are the rule in pre-training; prompts and answers that see each other are worth a note.
+    """
+    anew = packed_anew(measured.subject, shown_by.layout)
+    if anew is None:
+        return None
+    seed = measured.subject.seed
+    as_packed, shuffled = (mean([capped(r.nll_nats) for r in of.losses], seed) for of in (shown_by.layout, anew))
+    evidence |= figures("packed", as_packed) | figures("packed_in_another_order", shuffled)
+    lives_on_it = shuffled.estimate >= (1 + NEIGHBOURS) * as_packed.estimate and shuffled.low > as_packed.high
+    if not lives_on_it and not shown_by.prompt_share:
+        return None
+    claim = (
+        f"Packed rows see each other: {said} is {shown(as_packed)} nats in the order of the file "
+        f"({shown_by.layout.words}), {shown(shuffled)} with the same rows in another order, and {shown(own.loss_nats)} "
+        "each alone, as at scoring. "
+    )
+    claim += (
+        "The log lives on what a row shares with its neighbours, and the model copies from them."
+        if lives_on_it
+        else "On these rows it gains nothing by it; related rows side by side would give their answers away."
+    )
+    remedy = (
+        "Keep packed rows apart (a block-diagonal attention mask, cu_seqlens or position_ids that start again at each "
+        "row), or shuffle related rows apart before packing; validate on rows alone."
+    )
+    return Finding(NAME, "contributing" if lives_on_it else "note", claim, evidence, remedy)
+
+
+def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the validation loss is right and the training loss in the log is a multiple of the true one."""
+    found = logged_multiple(measured)
+    if found is None:
+        return None
+    evidence |= figures("recomputed_train", found.own) | {
+        "logged_train_nats": found.point.loss_nats,
+        "train_factor": found.factor,
+    }
+    many = f"{found.times} times" if found.factor > 1 else f"1/{found.times} of"
+    claim = (
+        f"The logged training loss is {many} the true one: {found.point.loss_nats:.4g} nats were logged at step "
+        f"{found.point.step}, and on training rows this checkpoint gives {shown(found.own)} (a factor of "
+        f"{found.factor:.2f}). The logged validation loss is right, and so is the model."
+    )
+    remedy = (
+        f"Look for gradient accumulation over {found.times} batches: the logger adds up their losses, or divides them "
+        "once too often. The gradients may be right all the same; compare their norm with that of one large batch."
+    )
+    return Finding(NAME, "contributing" if found.factor > 1 else "note", claim, evidence, remedy)
 
 
 def _reproduced(
@@ -136,7 +267,7 @@ PROBE = Probe(
     run=loss_mismatch,
     order=70,
     at_most="contributing",
-    forward_passes=350,
+    forward_passes=1_200,
     needs=("logged",),
     capabilities=LOGITS,
 )

@@ -49,7 +49,9 @@ def no_end_token(measured: Measured) -> Outcome:
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
         return NotTestable(NAME, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
-    read = [_read(subject, row) for row in rows]
+    read = [_read(measured, row) for row in measured.established.rows(subject, split, rows)]
+    if not any(row.nll_nats for row in read):
+        return NotTestable(NAME, "too_few", "no row has a target before its end")
     loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
     if loss >= by_frequency:
         reason = (
@@ -102,7 +104,7 @@ def _whole(split: Split) -> list[TokenRow]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One row without its end tokens: the losses of its targets, and what the end would get after it."""
+    """One row without its end tokens: its targets, their losses, and what the end would get after it."""
 
     ids: tuple[int, ...]
     nll_nats: tuple[float, ...]
@@ -110,23 +112,27 @@ class _Read:
     rank: int
 
 
-def _read(subject: Subject, row: TokenRow) -> _Read:
+def _read(measured: Measured, row: TokenRow) -> _Read:
+    subject = measured.subject
     ids = _without_ends(row.ids, subject.end_ids)
     tensor = torch.tensor(ids, device=subject.torch_model.device)
-    log_p = torch.log_softmax(subject.torch_model.logits(tensor[None])[0].double(), dim=-1)
-    nll = -log_p[:-1].gather(1, tensor[1:, None])[:, 0]
+    logits = measured.established.arrangement.logits(subject.torch_model, tensor[None])
+    log_p = torch.log_softmax(logits[0].double(), dim=-1)
+    nll = -log_p[:-1].gather(1, tensor[1:, None])[row.first_target - 1 :, 0]
     of_ends = log_p[-1, [i for i in sorted(subject.end_ids) if i < log_p.shape[1]]]
     together = float(of_ends.logsumexp(dim=-1)) if len(of_ends) else -math.inf
     if math.isnan(together):
         raise EvaluationError(f"the model returns NaN on {len(ids)} tokens of its own data")
     best = float(of_ends.max()) if len(of_ends) else -math.inf
     # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
-    return _Read(ids, tuple(nll.tolist()), max(together, math.log(1e-30)), int((log_p[-1] > best).sum()))
+    held_out = math.log(1e-30)
+    counted = ids[row.first_target :]
+    return _Read(counted, tuple(nll.tolist()), max(together, held_out), int((log_p[-1] > best).sum()))
 
 
 def _frequency_nats(rows: Sequence[_Read]) -> float:
     """The loss of knowing how frequent each id is in these very rows: the entropy of their targets."""
-    counts = Counter(token_id for row in rows for token_id in row.ids[1:])
+    counts = Counter(token_id for row in rows for token_id in row.ids)
     total = counts.total()
     return -sum(n / total * math.log(n / total) for n in counts.values())
 

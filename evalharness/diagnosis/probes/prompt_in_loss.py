@@ -11,7 +11,6 @@ from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
@@ -28,8 +27,12 @@ def prompt_in_loss(measured: Measured) -> Outcome:
     if whole is None or completion is None or not whole.prompt_share:
         return NotTestable(NAME, "too_few", "too few rows with targets, or none has both a prompt and a completion")
     # Plain ones are asked first: among all the others one fits by chance.
-    plain_ones = [item for item in measured.conventions if _is_plain(item)]
-    fit = reproducing(plain_ones, logged) or reproducing(measured.conventions, logged)
+    shown_by = measured.established.shown_by
+    plain_ones = [item for item in measured.conventions if item.convention.is_plain]
+    as_given = [item for item in plain_ones if item.as_given]
+    fit = reproducing(as_given, logged) or reproducing(plain_ones, logged) or reproducing(measured.conventions, logged)
+    if shown_by is not None and shown_by.exact and shown_by.convention.is_plain:
+        fit = (shown_by,)
     with_prompt = [item for item in fit if item.convention.prompt]
     without = [item for item in fit if not item.convention.prompt]
     evidence: dict[str, Any] = {"logged_nats": logged, "prompt_share": whole.prompt_share}
@@ -52,11 +55,6 @@ def prompt_in_loss(measured: Measured) -> Outcome:
     )
     remedy = "Log the loss of the completions alone beside it, and compare runs by that."
     return Finding(NAME, "note", claim, evidence, remedy)
-
-
-def _is_plain(item: Recomputed) -> bool:
-    how = item.convention
-    return how.shift == 1 and not how.smoothing and not how.padding and item.as_given
 
 
 def prompt_of_batch(measured: Measured) -> Outcome:

@@ -7,12 +7,17 @@ proves nothing: the problems are asked both ways, with the whole prompt and with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.shared_ends import shared_prefix
+from evalharness.diagnosis.losses.arrangement import encoded_whole
+from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped, figures
+from evalharness.diagnosis.losses.token_losses import token_losses
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import Asked, Change, askable, can_change, change, degenerate, encoded
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +25,13 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.training_batch import TrainingBatch
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Outcome
+    from evalharness.records import Interval, Outcome
 
 NAME = "token_boundary"
 COMPARED = 1_000
 """Rows that are encoded both ways: the share is then known to within 3 % (Wilson), for some seconds of encoding."""
+COMPARED_LOSSES = 32
+"""Rows whose text is scored both ways."""
 
 
 def token_boundary(measured: Measured) -> Outcome:
@@ -35,7 +42,7 @@ def token_boundary(measured: Measured) -> Outcome:
     of_problems = _split(subject, [(p.prompt, p.canonical_solution) for p in subject.problems])
     if not of_rows and not of_problems:
         return NotTestable(NAME, "no_data", "neither training rows nor problems have both a prompt and a completion")
-    evidence: dict[str, float | int] = {
+    evidence: dict[str, Any] = {
         "rows": len(of_rows),
         "rows_that_differ": sum(of_rows),
         "problems": len(of_problems),
@@ -62,9 +69,40 @@ def token_boundary(measured: Measured) -> Outcome:
         f"as scored, {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
         f"{found.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
     )
+    apart_nats = _apart_nats(measured)
+    if apart_nats is not None:
+        evidence |= figures("apart_more", apart_nats)
+    if apart_nats is not None and apart_nats.high <= 0:
+        # Another prompt may do the model good for many reasons: what it was trained on is not the matter.
+        claim = (
+            f"{begins}; the model knows its rows best encoded apart, as at scoring (encoded whole, a row costs "
+            f"{-apart_nats.estimate:.3g} nats more), so this explains nothing: {shares}."
+        )
+        return Finding(NAME, "note", claim, evidence, _REMEDY)
     if found.betters():
         return Finding(NAME, "contributing", f"{begins}; this changes the result: {shares}.", evidence, _REMEDY)
     return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, _REMEDY)
+
+
+def _apart_nats(measured: Measured) -> Interval | None:
+    """How much less probable the text of a row is encoded apart than whole; None where it can't be told.
+
+    Over rows in which the two differ; of all ids of a row, for the text is the same. Below 0: trained apart.
+    """
+    subject = measured.subject
+    split = subject.validation or subject.train
+    if split is None or "full_logits" not in subject.model.capabilities:
+        return None
+    rows = measured_rows(split.encoded)
+    pairs = [(row, encoded_whole(subject, split, row)) for row in rows if not row.was_cut]
+    pairs = [(apart, whole) for apart, whole in pairs if apart.ids != whole.ids and not whole.was_cut][:COMPARED_LOSSES]
+    if len(pairs) < FEWEST_ROWS:
+        return None
+    sums = [
+        [capped(losses.nll_nats).sum() for losses in token_losses(subject.torch_model, rows_of_one, ())]
+        for rows_of_one in zip(*pairs, strict=True)
+    ]
+    return mean_over_rows({i: [float(a - w)] for i, (a, w) in enumerate(zip(*sums, strict=True))}, seed=subject.seed)
 
 
 _REMEDY = (

@@ -45,6 +45,10 @@ def undertrained(measured: Measured) -> Outcome:
     )
     if over_bigram.low > MORE_NATS:
         return RuledOut(NAME, f"The model knows more than frequencies: {compared}.", evidence)
+    logged = subject.logged
+    if logged is not None and measured.established.shown_by is None and logged.loss_nats < model.low:
+        reason = f"this model, as it is built here, does not give the logged {logged.loss_nats:.4g} nats: {compared}"
+        return NotTestable(NAME, "undecided", reason)
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
     remedy = (

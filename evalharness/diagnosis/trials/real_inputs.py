@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.data.rows import MEASURED_ROWS
+from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def real_inputs(subject: Subject) -> tuple[tuple[int, ...], ...]:
     Of each up to ``MEASURED_ROWS``, cut to the context; rows with an id that the model has no row for are left out.
     """
     limit = min(subject.model.context_length or LONGEST, LONGEST)
-    rows = [row.ids for split in (subject.validation, subject.train) if split for row in measured_rows(split.encoded)]
+    splits = [split for split in (subject.validation, subject.train) if split]
+    rows = [row.ids for split in splits for row in evenly(split.encoded, MEASURED_ROWS)]
     for problem in subject.problems[:64]:
         ids = spelled(subject.tokenizer, problem.prompt + problem.canonical_solution)
         rows.append((*subject.begin_ids, *(ids or ())))

@@ -1,0 +1,218 @@
+"""What the logged loss counts is established once, and every probe measures under it."""
+
+import math
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import pytest
+import torch
+from plants_behaviour import Copying, Merging, merged_splits
+from plants_losses import logged, loss_of, trained
+from scripted import Scripted, follower
+from small_sound import trained as trained_on
+from small_training import CONTEXT, END, PAD, data_rows, encoded, plain, subject, wrapped
+from torch import nn
+from torch.nn import functional
+
+from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.losses.logged_training import logged_multiple
+from evalharness.diagnosis.measured import Measured
+from evalharness.diagnosis.probes.context import context
+from evalharness.diagnosis.probes.label_shift import label_shift
+from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
+from evalharness.diagnosis.probes.no_end_token import no_end_token
+from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
+from evalharness.diagnosis.probes.prompt_in_loss import prompt_in_loss
+from evalharness.diagnosis.probes.undertrained import undertrained
+from evalharness.diagnosis.subject import Split
+from evalharness.records import Finding, Interval, LossPoint, RuledOut
+
+OTHERS = (undertrained, label_shift, no_end_token)
+"""Probes that measure a loss of their own."""
+
+
+def mean_loss(module, rows, *, first=lambda row: 1):
+    """The mean loss (nats) of all targets from ``first`` on, as a loop over rows alone has it."""
+    losses = []
+    for row in rows:
+        ids = torch.tensor([row.ids])
+        with torch.no_grad():
+            logits = wrapped(module).logits(ids[:, :-1])[0]
+        losses.append(functional.cross_entropy(logits, ids[0, 1:], reduction="none")[first(row) - 1 :])
+    return float(torch.cat(losses).mean())
+
+
+def of_completions() -> Measured:
+    """Trained and validated on completions alone, while the manifest says nothing of it."""
+    module = trained("plain", count_prompt=False)
+    return Measured(subject(module, end=True, **logged(loss_of(module, count_prompt=False))))
+
+
+def test_where_the_prompt_does_not_count_no_probe_counts_it():
+    measured = of_completions()
+    assert measured.established.prompt is False
+    assert all(row.row.first_target == row.row.prompt_tokens for row in measured.validation_losses)
+    assert [type(probe(measured)) for probe in OTHERS] == [RuledOut] * 3
+
+
+def test_a_log_that_is_near_one_convention_alone_is_measured_under_it_all_the_same():
+    module = trained("plain", count_prompt=False)
+    measured = Measured(subject(module, end=True, **logged(1.02 * loss_of(module, count_prompt=False))))
+    assert measured.established.prompt is False
+    assert isinstance(prompt_in_loss(measured), RuledOut)
+
+
+def of_whole_texts() -> Measured:
+    """Trained on prompt and completion encoded as one text, which the tokenizer encodes otherwise apart."""
+    whole, apart = merged_splits(together=True), merged_splits(together=False)
+    module = trained_on("plain", whole["train"].encoded)
+    made = subject(module, **apart, **logged(mean_loss(module, whole["validation"].encoded)))
+    return Measured(replace(made, tokenizer=Merging()))
+
+
+def test_rows_encoded_whole_are_a_layout():
+    measured = of_whole_texts()
+    assert measured.established.arrangement.whole
+    assert [type(probe(measured)) for probe in (loss_mismatch, *OTHERS)] == [RuledOut] * 4
+
+
+def padded_left(rows):
+    """Inputs and targets of rows that are filled up on the left to the context; padding does not count."""
+    ids = torch.tensor([[*[PAD] * (CONTEXT - len(row.ids)), *row.ids] for row in rows])
+    targets = torch.where(ids == PAD, -100, ids)
+    return ids[:, :-1], targets[:, 1:]
+
+
+@cache
+def trained_behind_padding():
+    torch.manual_seed(0)
+    module, rows, rng = plain(), encoded(data_rows(200, 1), end=True), Random(0)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    for _ in range(70):
+        ids, targets = padded_left(rng.sample(rows, 16))
+        loss = functional.cross_entropy(module(ids).flatten(0, 1), targets.flatten(), ignore_index=-100)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+def behind_padding() -> Measured:
+    module = trained_behind_padding()
+    ids, targets = padded_left(encoded(data_rows(200, 2), end=True))
+    loss = float(functional.cross_entropy(module(ids).flatten(0, 1), targets.flatten(), ignore_index=-100))
+    return Measured(subject(module, end=True, **logged(loss)))
+
+
+def test_padding_on_the_left_that_shifts_positions_is_named_and_measured_under():
+    measured = behind_padding()
+    found = loss_mismatch(measured)
+    assert isinstance(found, Finding)
+    assert (measured.established.arrangement.left, measured.established.arrangement.pad_id) == (CONTEXT, PAD)
+    assert found.evidence["recomputed_nats"] > 2 * found.evidence["logged_nats"]
+    assert [type(probe(measured)) for probe in OTHERS] == [RuledOut] * 3
+
+
+def packed(group: int) -> Measured:
+    """A model that copies from what it has seen, and rows packed in blocks, ``group`` of them with one body."""
+    rng = Random(4)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    rows = []
+    for _ in range(160 // group):
+        body = "    return " + "".join(rng.choice(letters) for _ in range(30)) + "\n"
+        rows += [DataRow(f"def {rng.choice(letters)}(x):\n", body) for _ in range(group)]
+    split = Split(tuple(rows), encoded(rows, end=True), "validation.jsonl")
+    ids = [token_id for row in split.encoded for token_id in row.ids]
+    blocks = [
+        replace(split.encoded[0], ids=tuple(ids[t : t + CONTEXT])) for t in range(0, len(ids) - CONTEXT + 1, CONTEXT)
+    ]
+    module = Copying(Scripted(follower(encoded(data_rows(20, 1), end=True))))
+    return Measured(subject(module, end=True, validation=split, train=None, **logged(mean_loss(module, blocks))))
+
+
+@pytest.mark.parametrize(("group", "severity"), [(4, "contributing"), (1, "note")])
+def test_packed_rows_that_see_each_other_are_named_and_matter_where_they_give_each_other_away(group, severity):
+    measured = packed(group)
+    assert loss_mismatch(measured).severity == severity
+    assert measured.established.packed
+
+
+def test_packed_rows_are_not_cut_by_the_context():
+    measured = packed(4)
+    long = encoded([DataRow("", "x" * 200)] * 200)
+    cut = replace(measured.subject, train=Split((), long, "train.jsonl"))
+    assert "training rows" not in context(Measured(cut)).evidence
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(1.0, RuledOut), (1.002, RuledOut), (1.07, Finding), (0.93, Finding)])
+def test_where_all_rows_are_measured_seven_per_cent_are_a_mismatch(times, outcome):
+    module = trained("plain")
+    loss = loss_of(module, count_prompt=False)
+    made = subject(module, end=True, count_prompt=False, **logged(times * loss))
+    # Without an end token that is known there are fewer ways to count, and none is near by chance.
+    assert isinstance(loss_mismatch(Measured(replace(made, end_ids=frozenset()))), outcome)
+
+
+def test_a_mean_of_batches_of_rows_is_the_same_loss():
+    module = trained("plain")
+    rows = encoded(data_rows(200, 2), end=True, count_prompt=False)
+    batches = [rows[begin : begin + 8] for begin in range(0, 200, 8)]
+    loss = sum(mean_loss(module, batch, first=lambda row: row.first_target) for batch in batches) / len(batches)
+    assert isinstance(loss_mismatch(Measured(subject(module, end=True, count_prompt=False, **logged(loss)))), RuledOut)
+
+
+class PaddingGuessed(nn.Module):
+    """Gives padding a probability of 0.8 after an end and after itself, as copying alone does; it was no target."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, ids):
+        logits = self.inner(ids).clone()
+        after = (ids == END) | (ids == PAD)
+        logits[..., PAD] = torch.where(after, logits.logsumexp(-1) + math.log(4), logits[..., PAD])
+        return logits
+
+
+def test_padding_that_is_merely_easy_explains_no_log():
+    module = PaddingGuessed(trained("plain"))
+    padding = next(c for c in Measured(subject(module, end=True)).conventions if c.convention.padding)
+    assert 0.1 < padding.padding_nats < loss_of(module)
+    measured = Measured(subject(module, end=True, **logged(padding.loss_nats.estimate)))
+    assert isinstance(loss_mismatch(measured), Finding)
+    assert not isinstance(padding_in_loss(measured), Finding)
+
+
+def test_an_interval_that_fits_anything_reproduces_nothing():
+    convention = Measured(subject(trained("plain"), end=True)).conventions[0]
+    wide = replace(convention, loss_nats=Interval(1.7, 0.5, 4.1), exact=None)
+    narrow = replace(convention, loss_nats=Interval(1.7, 1.6, 1.8), exact=None)
+    assert (wide.reproduces(1.8), narrow.reproduces(1.8)) == (False, True)
+
+
+def with_training_loss(factor, *before):
+    """A log whose last training loss is a multiple of the checkpoint's own."""
+    module = trained("plain")
+    loss, of_train = loss_of(module, count_prompt=False), loss_of(module, count_prompt=False, seed=1)
+    log = (*before, LossPoint(70, "train", factor * of_train, "log"), LossPoint(70, "validation", loss, "log"))
+    return Measured(subject(module, end=True, count_prompt=False, log=log, logged=log[-1]))
+
+
+@pytest.mark.parametrize(("factor", "times"), [(4.0, 4), (16.2, 16), (0.25, 4)])
+def test_a_training_loss_that_is_a_multiple_of_the_true_one_is_named(factor, times):
+    measured = with_training_loss(factor, LossPoint(60, "validation", 0.9, "log"))
+    assert logged_multiple(measured).times == times
+    assert loss_mismatch(measured).evidence["train_factor"] == pytest.approx(factor, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "before"),
+    [(1.0, 1.0), (1.3, 1.0), (2.4, 1.0), (3.0, 9.0)],
+    ids=["as it is", "one batch of many", "no whole multiple", "a mean since a time when it was as high"],
+)
+def test_a_training_loss_that_can_be_the_true_one_is_not(factor, before):
+    measured = with_training_loss(factor, LossPoint(10, "validation", before, "log"))
+    assert logged_multiple(measured) is None
+    assert isinstance(loss_mismatch(measured), RuledOut)
