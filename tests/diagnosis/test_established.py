@@ -148,8 +148,7 @@ def test_packed_rows_are_not_cut_by_the_context():
 @pytest.mark.parametrize(("times", "outcome"), [(1.0, RuledOut), (1.002, RuledOut), (1.07, Finding), (0.93, Finding)])
 def test_where_all_rows_are_measured_seven_per_cent_are_a_mismatch(times, outcome):
     module = trained("plain")
-    loss = loss_of(module, count_prompt=False)
-    made = subject(module, end=True, count_prompt=False, **logged(times * loss))
+    made = subject(module, end=True, **logged(times * loss_of(module)))
     # Without an end token that is known there are fewer ways to count, and none is near by chance.
     assert isinstance(loss_mismatch(Measured(replace(made, end_ids=frozenset()))), outcome)
 
@@ -178,7 +177,7 @@ class PaddingGuessed(nn.Module):
 
 def test_padding_that_is_merely_easy_explains_no_log():
     module = PaddingGuessed(trained("plain"))
-    padding = next(c for c in Measured(subject(module, end=True)).conventions if c.convention.padding)
+    padding = next(c for c in Measured(subject(module, end=True)).conventions if c.padding_known)
     assert 0.1 < padding.padding_nats < loss_of(module)
     measured = Measured(subject(module, end=True, **logged(padding.loss_nats.estimate)))
     assert isinstance(loss_mismatch(measured), Finding)

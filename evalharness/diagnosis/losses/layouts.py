@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 PROMPT, TEXT, END, PADDING = range(4)
 """What an id of a row is."""
 PADDED_ROWS = 32
-"""Rows that are measured with padding: each costs a pass of full length for each padding id, with an end token
-and without."""
+PADDED_TOKENS = 8192
+"""Rows that are measured with padding, and their tokens together where contexts are long: each costs a pass of full
+length for each padding id, with an end token and without."""
 LONGEST = 1024
 """Rows are padded and packed to the context, but not to more than this, which bounds what a pass costs."""
 SCANNED_ROWS = 8
@@ -80,7 +81,8 @@ def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]
         complete = len(rows) == len(split.encoded)
         yield Layout(how.words, losses, _kinds(laid, subject), how, as_given=as_given, complete=complete)
         yield from _padded(subject, split, laid, how, pads)
-        yield from _packed(subject, split, how)
+        if subject.logged is not None:  # what a packed loss would be says something only beside a logged one
+            yield from _packed(subject, split, how)
 
 
 def unusual_layouts(subject: Subject) -> Iterator[Layout]:
@@ -151,9 +153,9 @@ def _left(
 def _padded(
     subject: Subject, split: Split, rows: tuple[TokenRow, ...], how: Arrangement, pads: Sequence[PaddingId]
 ) -> Iterator[Layout]:
-    chosen = tuple(rows[i] for i in every(len(rows), PADDED_ROWS))
     longest = min(max(len(row.ids) for row in split.encoded) + bool(how.end), LONGEST)
     context = min(subject.model.context_length or longest, LONGEST)
+    chosen = evenly(rows, min(PADDED_ROWS, PADDED_TOKENS // max(context, longest)))
     kinds = _kinds(chosen, subject)
     for pad in pads:
         if how.end is False and pad.token_id in subject.end_ids:

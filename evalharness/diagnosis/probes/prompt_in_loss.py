@@ -11,6 +11,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
+    from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
@@ -23,7 +24,7 @@ def prompt_in_loss(measured: Measured) -> Outcome:
     if subject.logged is None:
         return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
     logged = subject.logged.loss_nats
-    whole, completion = plain(measured.conventions, prompt=True), plain(measured.conventions, prompt=False)
+    whole, completion = (_in_the_layout(measured, prompt=prompt) for prompt in (True, False))
     if whole is None or completion is None or not whole.prompt_share:
         return NotTestable(NAME, "too_few", "too few rows with targets, or none has both a prompt and a completion")
     # Plain ones are asked first: among all the others one fits by chance.
@@ -55,6 +56,17 @@ def prompt_in_loss(measured: Measured) -> Outcome:
     )
     remedy = "Log the loss of the completions alone beside it, and compare runs by that."
     return Finding(NAME, "note", claim, evidence, remedy)
+
+
+def _in_the_layout(measured: Measured, *, prompt: bool) -> Recomputed | None:
+    """The plain loss with the prompt, or without, in the layout that the log is of, if that is known."""
+    shown_by = measured.established.shown_by
+    layout = None if shown_by is None or not shown_by.convention.is_plain else shown_by.layout
+    for item in measured.conventions:
+        how = item.convention
+        if item.layout is layout and how.is_plain and how.prompt is prompt and not how.by_row:
+            return item
+    return plain(measured.conventions, prompt=prompt)
 
 
 def prompt_of_batch(measured: Measured) -> Outcome:
