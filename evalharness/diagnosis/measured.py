@@ -9,6 +9,7 @@ from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.established import Established, established
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
+from evalharness.diagnosis.trials.shortest_input import shortest_input
 from evalharness.records import leaks_when_evaluated
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ class Measured:
         """The validation loss under every convention that a training loop may have."""
         return recomputed(self.subject, self.losses_as_read)
 
+    @cached_property
+    def shortest_input(self) -> int:
+        """How many ids the model needs at least to give logits."""
+        split = self.subject.validation or self.subject.train
+        row = max(split.encoded, key=lambda row: len(row.ids), default=None) if split is not None else None
+        return 1 if row is None or self._model is None else shortest_input(self._model, row.ids)
+
     def rows(self, split: Split) -> Iterator[TokenRow]:
         """All rows of a split as they were trained on, as far as that is established."""
         return self.established.rows(self.subject, split, split.encoded)
@@ -87,5 +95,6 @@ class Measured:
     def _losses(self, model: TorchModel | None, split: Split | None, how: Established) -> TokenLosses:
         if model is None or split is None:
             return ()
-        rows = tuple(how.rows(self.subject, split, measured_rows(split.encoded)))
+        laid = how.rows(self.subject, split, measured_rows(split.encoded))
+        rows = [row for row in laid if len(row.ids) > self.shortest_input]
         return token_losses(model, rows, tuple(sorted(self.subject.end_ids)), partial(how.arrangement.logits, model))

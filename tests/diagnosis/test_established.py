@@ -215,3 +215,26 @@ def test_a_training_loss_that_can_be_the_true_one_is_not(factor, before):
     measured = with_training_loss(factor, LossPoint(10, "validation", before, "log"))
     assert logged_multiple(measured) is None
     assert isinstance(loss_mismatch(measured), RuledOut)
+
+
+class RefusesOneId(nn.Module):
+    """Takes nothing shorter than two ids, as models that compare neighbours do."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, ids):
+        if ids.shape[1] < 2:
+            raise ValueError("at least two ids")
+        return self.inner(ids)
+
+
+def test_a_model_that_refuses_a_single_id_is_measured_from_the_second_on():
+    module = RefusesOneId(trained("plain"))
+    made = subject(module, end=True)
+    short = Split((), (replace(made.validation.encoded[0], ids=(1, 2)), *made.validation.encoded), "validation.jsonl")
+    measured = Measured(replace(made, validation=short))
+    assert measured.shortest_input == 2
+    assert len(measured.validation_losses) == len(short.encoded) - 1
+    assert measured.conventions

@@ -176,7 +176,7 @@ def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
     logged = subject.logged
     if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
         return tuple(found)
-    return (*found, *_of_layouts(subject, unusual_layouts(subject)))
+    return (*found, *_of_layouts(subject, unusual_layouts(subject, losses)))
 
 
 def _of_layouts(subject: Subject, layouts: Iterable[Layout]) -> list[Recomputed]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.diagnosis.data.rows import TokenRow, measured_rows
-from evalharness.diagnosis.data.spread import evenly, every
+from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
 from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped
@@ -72,8 +72,8 @@ def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
-    rows = measured_rows(split.encoded)
-    pads = padding_ids(subject, [rows[i] for i in every(len(rows), PADDED_ROWS)])
+    rows = tuple(losses.row for losses in own_losses)
+    pads = padding_ids(subject, evenly(rows, PADDED_ROWS))
     for how in _ends(subject, split):
         laid = _laid(subject, split, rows, how)
         as_given = [row.ids for row in laid] == [row.ids for row in rows]
@@ -85,12 +85,12 @@ def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]
             yield from _packed(subject, split, how)
 
 
-def unusual_layouts(subject: Subject) -> Iterator[Layout]:
+def unusual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
     """Rows encoded whole, alone and packed, and rows behind padding on the left; each with an end token and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
-    rows = measured_rows(split.encoded)
+    rows = tuple(losses.row for losses in own_losses)
     complete = len(rows) == len(split.encoded)
     for plain in _ends(subject, split):
         whole = replace(plain, whole=True)
