@@ -226,8 +226,8 @@ def _measured(subject: Subject, rows: Sequence[TokenRow], how: Arrangement | Non
 
 
 def _kinds(rows: Sequence[TokenRow], subject: Subject, how: Arrangement | None = None) -> tuple[_Kinds, ...]:
-    left = None if how is None else how.left
-    return tuple(_kind(row, subject.end_ids, behind=left is not None and row.ids[0] == how.pad_id) for row in rows)
+    pad_id = None if how is None or how.left is None else how.pad_id
+    return tuple(_kind(row, subject.end_ids, behind=row.ids[0] == pad_id) for row in rows)
 
 
 def _kind(row: TokenRow, end_ids: frozenset[int], *, behind: bool = False) -> _Kinds:

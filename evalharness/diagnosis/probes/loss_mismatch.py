@@ -24,8 +24,10 @@ LISTED = 12
 """How many conventions are listed by name, the nearest first; their number is always given."""
 MOST_OF_IT = 0.5
 """An adapter over the base that it was trained over brings the loss at least half of the way from it to the log."""
-NEIGHBOURS = 0.1
-"""Text before a row makes it easier by some per cent in any model; by a tenth where it gives answers away."""
+NEIGHBOURS = 0.03
+NEIGHBOURS_OF_TEXT = 0.1
+"""By how much rows in another order are harder where neighbours give something away: prompts with their answers have
+nothing to do with each other, but the texts of one project make each other easier in any model."""
 
 
 def loss_mismatch(measured: Measured) -> Outcome:
@@ -53,8 +55,8 @@ def loss_mismatch(measured: Measured) -> Outcome:
             or _multiplied(measured, evidence)
             or _reproduced(subject, conventions, fit, said, ours, evidence)
         )
-    # Beside a figure that is known exactly, one that is merely not far tells nothing.
-    near = [item for item in conventions if item.plausible and (item.exact is not None or own.exact is None)]
+    # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
+    near = [c for c in conventions if c.plausible and (own.exact is None or (c.exact and c.convention.is_plain))]
     if all(item.is_far_from(logged.loss_nats) for item in near):
         return _another(measured, own, said, ours, evidence)
     if own.is_wide:
@@ -159,8 +161,10 @@ def _beside_neighbours(
     seed = measured.subject.seed
     as_packed, shuffled = (mean([capped(r.nll_nats) for r in of.losses], seed) for of in (shown_by.layout, anew))
     evidence |= figures("packed", as_packed) | figures("packed_in_another_order", shuffled)
-    lives_on_it = shuffled.estimate >= (1 + NEIGHBOURS) * as_packed.estimate and shuffled.low > as_packed.high
-    if not lives_on_it and not shown_by.prompt_share:
+    gain = shuffled.estimate / as_packed.estimate - 1 if as_packed.estimate > 0 else 0.0
+    has_prompts = shown_by.prompt_share > 0
+    gives_away = gain >= (NEIGHBOURS if has_prompts else NEIGHBOURS_OF_TEXT) and shuffled.low > as_packed.high
+    if not gives_away and not has_prompts:
         return None
     claim = (
         f"Packed rows see each other: {said} is {shown(as_packed)} nats in the order of the file "
@@ -168,15 +172,15 @@ def _beside_neighbours(
         "each alone, as at scoring. "
     )
     claim += (
-        "The log lives on what a row shares with its neighbours, and the model copies from them."
-        if lives_on_it
-        else "On these rows it gains nothing by it; related rows side by side would give their answers away."
+        f"Without the neighbours that the file gives it the loss is {gain:.0%} higher: the model copies from them."
+        if gives_away
+        else "On these rows it gains next to nothing by it; related rows side by side would give their answers away."
     )
     remedy = (
         "Keep packed rows apart (a block-diagonal attention mask, cu_seqlens or position_ids that start again at each "
         "row), or shuffle related rows apart before packing; validate on rows alone."
     )
-    return Finding(NAME, "contributing" if lives_on_it else "note", claim, evidence, remedy)
+    return Finding(NAME, "contributing" if gives_away else "note", claim, evidence, remedy)
 
 
 def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
