@@ -83,8 +83,14 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
         case "misleads":
             return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
         case _:
-            few = "too few rows for an interval"
-            return f"Not known whether the loss is real; {loss.convention if loss.recomputed_nats is None else few}."
+            return f"Not known whether the loss is real; {_what_is_missing(loss)}."
+
+
+def _what_is_missing(loss: Loss) -> str:
+    """Why there is nothing to compare: what failed, or that rows are too few."""
+    if loss.recomputed_nats is not None:
+        return "too few rows for an interval"
+    return loss.convention or "it was not recomputed"
 
 
 def _how_much_higher(loss: Loss) -> str:
