@@ -38,6 +38,9 @@ as large as this one's, and of a hundred healthy runs next to none is then said 
 EASIER_PACKED = 1.2
 """Rows packed are no more than a fifth harder than alone for a model that was trained on them packed: it has seen more
 before each token, not less. One that was not meets places and neighbours that it never met."""
+EASIER_OTHERWISE = 1.05
+"""Rows encoded whole, or behind padding, are easier than rows alone for a model that was trained on them so. Whole, a
+row has a token less, and each of the others may be a little harder for that."""
 UNEVEN_NATS = 1.0
 """A model trained with smoothing e gives no id much less than e/V, its share of the target; one trained without gives
 most ids far less. So much beyond ln(V/e) is allowed for a training that is not over."""
@@ -172,23 +175,24 @@ def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
     four for each of up to 32 padded rows; where no plain convention gives the log, as many again for other layouts.
     Empty where fewer rows than an interval needs are there.
     """
-    found = _of_layouts(subject, usual_layouts(subject, losses))
+    found = _of_layouts(subject, usual_layouts(subject, losses), math.inf)
     logged = subject.logged
     if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
         return tuple(found)
-    return (*found, *_of_layouts(subject, unusual_layouts(subject, losses)))
+    alone = min((item.layout.text_nats() for item in found if item.layout.is_rows_alone), default=math.inf)
+    return (*found, *_of_layouts(subject, unusual_layouts(subject, losses), alone))
 
 
-def _of_layouts(subject: Subject, layouts: Iterable[Layout]) -> list[Recomputed]:
+def _of_layouts(subject: Subject, layouts: Iterable[Layout], alone: float) -> list[Recomputed]:
+    """All conventions of all layouts; ``alone`` is the loss (nats) of the text of rows alone, as far as it is known."""
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
     found: list[Recomputed] = []
-    alone = math.inf
     for layout in layouts:
         if len(layout.losses) < FEWEST_ROWS:
             continue
         text = layout.text_nats()
-        alone = alone if layout.packed or layout.padding else text
+        alone = text if layout.is_rows_alone else alone
         found += _of_layout(subject, layout, strengths, text=text, alone=alone)
         found += _of_other_offsets(subject, layout)
     return found
@@ -200,7 +204,8 @@ def _of_layout(
     """``text`` is the loss of the text in this layout, ``alone`` that in rows alone."""
     prompts = (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
     one_length = layout.packed or layout.padding is not None
-    can_be = not layout.packed or text <= EASIER_PACKED * alone
+    easier = EASIER_PACKED if layout.packed else EASIER_OTHERWISE
+    can_be = layout.is_rows_alone or layout.padding is not None or text <= easier * alone
     for prompt, smoothing, by_row in product(prompts, strengths, (False, True)):
         # Averaged by row, padding and packing give what they give by token: rows are then of one length.
         if by_row and one_length:

@@ -60,6 +60,11 @@ class Layout:
     as_given: bool = False
     complete: bool = False
 
+    @property
+    def is_rows_alone(self) -> bool:
+        """Whether each row stands by itself, encoded as it is read, but for its end."""
+        return not self.packed and self.padding is None and not self.arrangement.whole and self.arrangement.left is None
+
     def text_nats(self) -> float:
         """The mean loss of the text, whatever stands around it; NaN without any."""
         of_text = [capped(row.nll_nats)[kind[1:] == TEXT] for row, kind in zip(self.losses, self.kinds, strict=True)]
