@@ -5,8 +5,10 @@ import json
 import pytest
 from small_folder import PROBLEMS
 
-from evalharness.errors import CompletionFileError
+from evalharness.errors import CompletionFileError, StoreError
+from evalharness.pipeline import judging_files
 from evalharness.pipeline.judging_files import judge_file
+from evalharness.runs import files
 
 RIGHT, WRONG = "    return a + b\n", "    return a - b - 7\n"
 ADD = PROBLEMS[0]["prompt"]
@@ -78,3 +80,44 @@ def test_a_line_without_an_id_is_refused_with_its_number(tmp_path, golden_text):
     with pytest.raises(CompletionFileError) as error:
         execute(tmp_path, [{"task_id": "own/0", "completion": RIGHT}, {"completion": RIGHT}])
     golden_text(error)
+
+
+ROW = {"task_id": "own/0", "completion": RIGHT}
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", '[1, {"deep": NaN}]'])
+def test_what_a_row_holds_beside_its_completion_is_kept_as_it_is(tmp_path, text):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    line = json.dumps(ROW)[:-1] + f', "score": {text}}}'
+    (tmp_path / "c.jsonl").write_text(line + "\n")
+    result = judge_file(tmp_path / "c.jsonl", str(tmp_path / "own.jsonl"), (1,), workers=1)
+    (row,) = map(json.loads, result.results.read_text().splitlines())
+    assert (row["passed"], repr(row["score"])) == (True, repr(json.loads(text)))
+
+
+def test_results_of_other_completions_are_kept_and_those_of_the_same_are_renewed(tmp_path):
+    for name, text in (("first", RIGHT), ("again", RIGHT), ("other", WRONG)):
+        execute(tmp_path, [{**ROW, "completion": text}])
+        found = {file.name: json.loads(file.read_text())["passed"] for file in tmp_path.glob("*_results*")}
+        if name != "other":
+            assert found == {"c.jsonl_results.jsonl": True}
+    assert found == {"c.jsonl_results.jsonl": True, "c.jsonl_results_2.jsonl": False}
+
+
+def test_more_completions_than_there_are_can_not_be_asked_for(tmp_path, golden_text):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    (tmp_path / "c.jsonl").write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(CompletionFileError) as error:
+        judge_file(tmp_path / "c.jsonl", str(tmp_path / "own.jsonl"), (10, 100), workers=1)
+    golden_text(error)
+    assert not list(tmp_path.glob("*_results*"))
+
+
+def test_a_folder_that_can_not_be_written_is_told_before_anything_is_judged(tmp_path, monkeypatch):
+    def refuse(*_arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "_put_in_place", refuse)
+    monkeypatch.setattr(judging_files, "judge", lambda *_, **__: pytest.fail("something was judged"))
+    with pytest.raises(StoreError):
+        execute(tmp_path, [ROW])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain, count
+from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files import FileCompletion, read_completions
 from evalharness.completion_files.tasks import Tasks
@@ -15,6 +17,7 @@ from evalharness.pipeline import counting
 from evalharness.pipeline.judging import judge
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Verdict
+from evalharness.runs.files import check_writable
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.record_rows import human_eval_result
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
+
+
+_JUDGED = frozenset({"result", "passed", "verdict"})
+"""What a row of results has beside the completion; a file of results may be judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,18 @@ def judge_file(
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
 
-    Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written.
+    Results of other completions that lie there under that name are kept: the name gets a number.
+
+    Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written, and if no
+    problem set has as many completions of each problem as the smallest of ``ks``; all before anything is judged.
     """
     from evalharness.problems import load_problems
 
     written = read_completions(file, key).completions
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
     jobs = jobs_of(file, written, Tasks(problem_set))
+    _check_enough(file, jobs, ks)
+    check_writable(file.parent)
     judged = judge(
         jobs,
         watcher or Silent(),
@@ -130,17 +142,52 @@ def _unknown(completion: FileCompletion) -> str:
     return f"line {completion.number} has no id to find its problem by"
 
 
+def _check_enough(file: Path, jobs: Sequence[Job], ks: tuple[int, ...]) -> None:
+    task, fewest = min(Counter(job.task_id for job in jobs).items(), key=lambda item: item[1], default=("", 0))
+    if jobs and min(ks) > fewest:
+        raise CompletionFileError(
+            f"{file}: pass@{min(ks)} needs {min(ks)} completions of each problem, and {task} has {fewest}: "
+            f"give --k {fewest} or less"
+        )
+
+
 def _write_results(
     file: Path, written: Sequence[FileCompletion], jobs: Sequence[Job], executions: Sequence[Execution]
 ) -> Path:
+    asked = [
+        w.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}
+        for w, job in zip(written, jobs, strict=True)
+    ]
     rows = [
         {
-            **(w.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}),
-            "result": human_eval_result(e),
-            "passed": e.verdict is Verdict.PASSED,
-            "verdict": e.verdict.value,
+            **row,
+            "result": human_eval_result(execution),
+            "passed": execution.verdict is Verdict.PASSED,
+            "verdict": execution.verdict.value,
         }
-        for w, job, e in zip(written, jobs, executions, strict=True)
+        for row, execution in zip(asked, executions, strict=True)
     ]
     # No lock: the file is written in one step, and whoever comes last has judged the same completions.
-    return RunFolder(file.parent).write_rows(f"{file.name}_results.jsonl", rows)
+    return RunFolder(file.parent).write_rows(_free_name(file, asked), rows, allow_nan=True)
+
+
+def _free_name(file: Path, asked: Sequence[Mapping[str, Any]]) -> str:
+    """The first name under which there are no results, or those of the same completions."""
+    names = (f"{file.name}_results{number}.jsonl" for number in chain([""], map("_{}".format, count(2))))
+    return next(name for name in names if _may_be_replaced(file.parent / name, asked))
+
+
+def _may_be_replaced(results: Path, asked: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a file is not there, or has results of the same completions in the same order."""
+    try:
+        lines = results.read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return len(rows) == len(asked) and all(
+        isinstance(row, dict)
+        and all(repr(row.get(key)) == repr(value) for key, value in mine.items() if key not in _JUDGED)
+        for row, mine in zip(rows, asked, strict=True)
+    )

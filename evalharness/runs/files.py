@@ -27,6 +27,16 @@ def write_file(target: Path, content: str | bytes) -> Path:
     return target
 
 
+def check_writable(folder: Path) -> None:
+    """Raise StoreError if no file can be written there; to be asked before long work."""
+    tried = folder / f".{secrets.token_hex(8)}.try"
+    try:
+        _put_in_place(tried, b"")
+        tried.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def _put_in_place(target: Path, data: bytes) -> None:
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -46,6 +46,6 @@ class RunFolder:
         """Write a whole file in one step; a reader sees the old one or the new one. Raises :class:`StoreError`."""
         return write_file(self.path / name, content)
 
-    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
-        """Write rows as JSONL."""
-        return self.write(name, "".join(json_line(row) for row in rows))
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]], *, allow_nan: bool = False) -> Path:
+        """Write rows as JSONL; ``allow_nan`` for rows of others (see :func:`json_line`)."""
+        return self.write(name, "".join(json_line(row, allow_nan=allow_nan) for row in rows))

@@ -22,12 +22,15 @@ def plain(value: Any) -> Any:
     return value
 
 
-def json_line(row: Mapping[str, Any]) -> str:
-    """One line of JSONL. Lone surrogates are escaped, so that the line is valid UTF-8 whatever a model wrote."""
-    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+def json_line(row: Mapping[str, Any], *, allow_nan: bool = False) -> str:
+    """One line of JSONL. Lone surrogates are escaped, so that the line is valid UTF-8 whatever a model wrote.
+
+    ``allow_nan`` is for rows of others, which keep what they hold: ``NaN`` and ``Infinity`` as Python writes them.
+    """
+    text = json.dumps(row, ensure_ascii=False, allow_nan=allow_nan)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(row, ensure_ascii=True, allow_nan=False)
+        text = json.dumps(row, ensure_ascii=True, allow_nan=allow_nan)
     # These end a line for some readers of JSONL.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085") + "\n"

@@ -398,6 +398,16 @@ def test_an_exception_that_the_tests_expect_is_an_answer(judge):
     assert verdict(reply) == PASSED
 
 
+@pytest.mark.parametrize("text", ["'x'", "3", "('a', 1)", "<object>", "'it''s'"])
+def test_the_text_of_a_key_error_is_that_of_the_program(judge, text):
+    test = (
+        "def check(candidate):\n    try:\n        candidate()\n    except KeyError as error:\n"
+        f"        assert str(error) == {text!r}\n        return\n    assert False\n"
+    )
+    reply = judge(lambda program: (program.begin(), program.throw("KeyError", "Exception", message=text)), test=test)
+    assert verdict(reply) == PASSED
+
+
 LOOKING = "from collections import deque\ndef check(candidate):\n    {0}\n    candidate(mine)\n    assert mine == {1}\n"
 
 

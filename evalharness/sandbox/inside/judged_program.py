@@ -6,6 +6,7 @@ Whatever is irregular after the source was handed over is the program's fault, a
 from __future__ import annotations
 
 import array
+import ast
 import builtins
 import contextlib
 import marshal
@@ -209,9 +210,28 @@ def _is_names(names: object) -> bool:
     return all(type(name) is str for name in names)
 
 
+class _KeyError(KeyError):
+    """A KeyError whose text is what the program's said: Python's own would put it into quotes once more."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+_KeyError.__name__ = KeyError.__name__
+
+
+def _key_error(text: str) -> KeyError:
+    """The KeyError of a plain key, whose text is the key's ``repr``; of any other, one with that text."""
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        key = ast.literal_eval(text)
+        if repr(key) == text:
+            return KeyError(key)
+    return _KeyError(text)
+
+
 def _new(kind: type[Exception], text: str) -> Exception:
     try:
-        return kind(text)
+        return _key_error(text) if kind is KeyError else kind(text)
     except TypeError:  # UnicodeDecodeError wants five arguments
         return ValueError(text)
 
