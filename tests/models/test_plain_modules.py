@@ -53,6 +53,20 @@ def test_a_state_dict_is_found_under_its_usual_keys_with_step_and_loss(project, 
     assert torch.equal(checkpoint.model.logits(IDS), logits_of(module))
 
 
+def test_the_loss_that_lightning_saved_a_checkpoint_for_is_read(project, state):
+    seen = {"monitor": "val_loss", "current_score": torch.tensor(1.5), "best_model_score": torch.tensor(1.25)}
+    saved = {"state_dict": state, "global_step": 250, "callbacks": {"EarlyStopping": {}, "ModelCheckpoint{}": seen}}
+    torch.save(saved, project.folder / "last.ckpt")
+    checkpoint = project.load("last.ckpt")
+    assert (checkpoint.info.step, checkpoint.logged_val_loss) == (250, 1.5)
+
+
+def test_a_loss_in_the_name_of_the_file_is_read(project, state):
+    for name, loss in (("epoch=3-val_loss=1.25.pt", 1.25), ("best-train_loss=1.25.pt", None)):
+        torch.save(state, project.folder / name)
+        assert project.load(name).logged_val_loss == loss
+
+
 def assert_holds(checkpoint, state):
     loaded = checkpoint.module.state_dict()
     assert loaded.keys() == state.keys()

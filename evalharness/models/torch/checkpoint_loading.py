@@ -18,6 +18,7 @@ from evalharness.models.torch.fingerprint import digest_of, digests_of_files, so
 from evalharness.models.torch.locate import Located, locate
 from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, way_to_call
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
+from evalharness.models.torch.sidecars import loss_in_name
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
 from evalharness.models.torch.without_manifest import completed
 from evalharness.records import CheckpointInfo
@@ -138,6 +139,7 @@ def load_checkpoint(
             *model_note,
         ),
     )
+    losses = (located.logged_val_loss, base.logged_val_loss, loss_in_name(located.path.name))
     return Checkpoint(
         model=model,
         tokenizer=tokenizer,
@@ -150,7 +152,7 @@ def load_checkpoint(
         context_length=context.length,
         device=str(target),
         dtype=_dtype_of(base.module),
-        logged_val_loss=base.logged_val_loss if located.logged_val_loss is None else located.logged_val_loss,
+        logged_val_loss=next((loss for loss in losses if loss is not None), None),
         without_adapter=without_adapter,
         adapter=adapter or merged,
         data=manifest.data,

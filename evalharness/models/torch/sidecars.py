@@ -15,6 +15,10 @@ STEP_KEYS = ("step", "global_step", "iter_num", "iteration", "epoch")
 LOSS_KEYS = ("val_loss", "eval_loss", "best_val_loss")
 TRAINER_STATE = "trainer_state.json"
 
+_LOSS_NAME = re.compile(r"(?:val|valid|validation|eval)[_/-]?loss(?:[_/]epoch)?")
+_LOSS_IN_NAME = re.compile(rf"(?:^|[^a-zA-Z]){_LOSS_NAME.pattern}[=_-]?(\d+\.\d+)")
+_REWARDS = ("rewards/", "eval_rewards/", "eval_logps/", "logps/")
+"""Beside these keys a loss is that of preferences."""
 _SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -69,7 +73,21 @@ def sidecar_of(values: Mapping[str, Any]) -> Sidecar:
     """Pick step and validation loss from any mapping that has them under one of the usual keys."""
     step = next((values[key] for key in STEP_KEYS if _is_whole(values.get(key))), None)
     loss = next((number for key in LOSS_KEYS if (number := _number(values.get(key))) is not None), None)
-    return Sidecar(step, loss)
+    return Sidecar(step, _of_callbacks(values) if loss is None else loss)
+
+
+def _of_callbacks(values: Mapping[str, Any]) -> float | None:
+    """The validation loss that Lightning's callback of checkpoints saw when it saved this one."""
+    callbacks = values.get("callbacks")
+    states = callbacks.values() if isinstance(callbacks, dict) else ()
+    watching = [s for s in states if isinstance(s, dict) and _LOSS_NAME.fullmatch(str(s.get("monitor")))]
+    return next((loss for s in watching if (loss := _number(s.get("current_score"))) is not None), None)
+
+
+def loss_in_name(name: str) -> float | None:
+    """``epoch=3-val_loss=1.23.ckpt``: as many digits as the name has."""
+    found = _LOSS_IN_NAME.search(name)
+    return float(found[1]) if found else None
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -84,6 +102,7 @@ def _candidates(path: Path) -> Iterator[Path]:
 def _of_trainer_state(state: Mapping[str, Any]) -> Sidecar:
     step = state.get("global_step")
     rows = [row for row in state.get("log_history") or [] if isinstance(row, dict) and row.get("step") == step]
+    rows = [row for row in rows if not any(key.startswith(_REWARDS) for key in row)]
     losses = [loss for row in rows if (loss := _number(row.get("eval_loss"))) is not None]
     return Sidecar(step if _is_whole(step) else None, losses[-1] if losses else None)
 
