@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from typing import TYPE_CHECKING, Any
+
+from evalharness.pipeline.logged_facts import logged_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from evalharness.pipeline.logged_facts import LoggedFacts
     from evalharness.records import LossPoint
     from evalharness.runs.run_record import Fact
     from evalharness.settings.manifest import Manifest
@@ -21,17 +23,13 @@ SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
 """Kinds of adapters as their papers spell them."""
 
 
-_RATE = re.compile(r"\b(?:lr|learning[_ ]rate)\W{1,4}(\d+\.?\d*(?:e[-+]?\d+)?)", re.IGNORECASE)
-"""``LR: 1.00e-04`` in a line, ``"lr": 0.0001`` in JSON."""
-MOST_BYTES = 32 * 2**20
-"""Of a log so much is searched for learning rates: warm-up and peak stand early."""
-
-
 def facts_of(manifest: Manifest, checkpoint: Path, log: TrainingLog | None) -> list[Fact]:
     """Read from the manifest, a checkpoint's files and the log what a report says under "Approach"."""
     losses, files = (log.points, [file.path for file in log.files]) if log else ((), [])
     base = _base(log.base_losses[-1]) if log and log.base_losses else ()
-    return [*_data(manifest), *_model(manifest), *base, *_method(checkpoint), *_training(checkpoint, losses, files)]
+    logged = logged_facts(files)
+    method = _method(checkpoint, manifest, logged)
+    return [*_data(manifest), *_model(manifest), *base, *method, *_training(checkpoint, losses, logged)]
 
 
 def _data(manifest: Manifest) -> Iterator[Fact]:
@@ -66,10 +64,12 @@ def _base(loss: LossPoint) -> Iterator[Fact]:
     yield "Model", "Starts from", f"step {loss.step:,}, validation loss {loss.loss_nats:g} nats ({loss.source})"
 
 
-def _method(checkpoint: Path) -> Iterator[Fact]:
+def _method(checkpoint: Path, manifest: Manifest, logged: LoggedFacts) -> Iterator[Fact]:
     config = _json(checkpoint / "adapter_config.json") if checkpoint.is_dir() else {}
     if not config:
-        yield "Method", "Trained", "all weights, as far as the files tell"
+        share = logged.trained_share
+        all_weights = "all weights, as far as the files tell"
+        yield "Method", "Trained", all_weights if share is None else f"{share:.2%} of the parameters"
         return
     kind = str(config.get("peft_type", "PEFT"))
     yield "Method", "Adapter", SPELT.get(kind, kind)
@@ -79,32 +79,44 @@ def _method(checkpoint: Path) -> Iterator[Fact]:
         listed = ", ".join(sorted(map(str, value))) if isinstance(value, list) else str(value)
         yield "Method", name, NOT_RECORDED if value is None else listed
     trained = _parameters(checkpoint / "adapter_model.safetensors")
-    yield "Method", "Trained parameters", NOT_RECORDED if trained is None else f"{trained:,}"
+    base = None if manifest.model.weights is None else _parameters(manifest.model.weights)
+    share = logged.trained_share if trained is None or base is None else trained / (trained + base)
+    of_all = "" if share is None else f" ({share:.2%} of all)"
+    yield "Method", "Trained parameters", NOT_RECORDED if trained is None else f"{trained:,}{of_all}"
 
 
-def _training(checkpoint: Path, log: Sequence[LossPoint], files: Sequence[Path]) -> Iterator[Fact]:
+def _training(checkpoint: Path, log: Sequence[LossPoint], logged: LoggedFacts) -> Iterator[Fact]:
     state = _json(checkpoint / "trainer_state.json") if checkpoint.is_dir() else {}
     yield "Training", "Last step logged", f"{max(p.step for p in log):,}" if log else NOT_RECORDED
+    planned = state.get("max_steps") or logged.planned_steps
+    yield "Training", "Steps planned", f"{planned:,}" if planned else NOT_RECORDED
     epochs = [p.epoch for p in log if p.epoch is not None]
     yield "Training", "Epochs", f"{max(epochs):g}" if epochs else NOT_RECORDED
-    times = [p.time_s for p in log if p.time_s is not None]
-    yield "Training", "Duration", _duration(max(times) - min(times)) if len(times) > 1 else NOT_RECORDED
+    yield "Training", "Duration", _duration_of(log, logged)
+    speed = logged.steps_per_s
+    yield "Training", "Steps per second", f"{speed:.3g}" if speed else NOT_RECORDED
     rates = [row["learning_rate"] for row in state.get("log_history", []) if "learning_rate" in row]
-    rates += [rate for file in files for rate in _rates(file)]
+    rates += logged.rates
     yield "Training", "Highest learning rate", f"{max(rates):.3g}" if rates else NOT_RECORDED
-    yield "Training", "Batch size", str(state.get("train_batch_size", NOT_RECORDED))
+    warm_up = logged.warm_up_steps
+    yield "Training", "Warm-up", f"{warm_up:,} steps" if warm_up is not None else NOT_RECORDED
+    batch = state.get("train_batch_size", logged.batch_size)
+    yield "Training", "Batch size", NOT_RECORDED if batch is None else f"{batch:,}"
     validated = [p.step for p in log if p.split == "validation"]
     yield "Training", "Validated", f"{len(validated):,} times" if validated else NOT_RECORDED
 
 
-def _rates(path: Path) -> list[float]:
-    """The learning rates that a log of text names."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return []
-    return [float(rate) for rate in _RATE.findall(text)]
+def _duration_of(log: Sequence[LossPoint], logged: LoggedFacts) -> str:
+    """By the times of the losses, else as the log says, else by its speed."""
+    times = [p.time_s for p in log if p.time_s is not None]
+    if len(times) > 1:
+        return _duration(max(times) - min(times))
+    if logged.run_time_s is not None:
+        return _duration(logged.run_time_s)
+    steps = [p.step for p in log]
+    if logged.steps_per_s and steps:
+        return f"about {_duration((max(steps) - min(steps)) / logged.steps_per_s)}, by its speed"
+    return NOT_RECORDED
 
 
 def _duration(seconds: float) -> str:
