@@ -44,11 +44,38 @@ def mlflow(lines: int) -> Iterator[str]:
         yield f"{1_700_000_000_000 + i} {4 / (i + 1)} {i}"
 
 
+def own(lines: int) -> Iterator[str]:
+    for i in range(lines):
+        yield f"it {i} | nll {4 / (i + 1):.4f} | val nll {4.1 / (i + 1):.4f} | lr 1.00e-05 | 46.0 tok/s"
+
+
+def nested(lines: int) -> Iterator[str]:
+    for i in range(lines):
+        yield json.dumps({"i": i, "train": {"loss": 4 / (i + 1), "lr": 1e-5}, "time": 1.7e9 + i})
+
+
+def fairseq(lines: int) -> Iterator[str]:
+    for i in range(lines):
+        row = {"epoch": 1, "loss": f"{16 / (i + 1):.3f}", "wps": "12000", "num_updates": str(i), "lr": "1e-05"}
+        yield f"2021-03-08 12:31:36 | INFO | train_inner | {json.dumps(row)}"
+
+
+def markdown(lines: int) -> Iterator[str]:
+    yield "| Step | Training Loss | Validation Loss |"
+    yield "|---|---|---|"
+    for i in range(lines):
+        yield f"| {i} | {4 / (i + 1):.4f} | {4.1 / (i + 1):.4f} |"
+
+
 FORMS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
     "lines of a loop": ("train.log", printed),
     "JSONL": ("log.jsonl", jsonl),
     "CSV": ("metrics.csv", csv),
     "MLflow metric": ("train_loss", mlflow),
+    "own lines": ("out.txt", own),
+    "nested JSONL": ("nested.jsonl", nested),
+    "fairseq": ("fairseq.log", fairseq),
+    "Markdown table": ("card.md", markdown),
 }
 
 

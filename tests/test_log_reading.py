@@ -12,7 +12,9 @@ from shared_data import shared_or_skip
 from evalharness.commands.group import cli
 from evalharness.commands.log import ROWS, read_losses
 from evalharness.errors import LogError
+from evalharness.pipeline.loading import whole_training_log
 from evalharness.progress import Silent
+from evalharness.settings.manifest import LogSettings
 from evalharness.training_log import read_log
 
 
@@ -69,7 +71,11 @@ def test_how_it_was_read_is_said_on_stderr(tmp_path):
     said = CliRunner().invoke(cli, ["log", str(first), str(second)]).stderr.splitlines()
     assert said == [
         f"{first}: 2 losses, read as lines of a training loop",
+        "  step: step (1, 2): by its name",
+        "  train: loss (2.5, 9): by its name",
         f"{second}: 1 losses, read as lines of a training loop",
+        "  step: step (2): by its name",
+        "  train: loss (nan): by its name",
         "1 losses were logged again after a restart: the later ones count",
         "1 loss is NaN or infinite, the first at step 2 (b.log:1)",
     ]
@@ -88,6 +94,32 @@ def test_a_folder_is_looked_through_and_stands_alone(tmp_path, golden_text):
     with pytest.raises(LogError) as error:
         read_losses([tmp_path, path], Silent())
     golden_text(error)
+
+
+@pytest.mark.parametrize("text", ["nothing\n", None])
+def test_a_log_that_can_not_be_read_does_not_stop_a_score_and_is_told_of(tmp_path, text):
+    path = tmp_path / "mine.log"
+    if text is not None:
+        path.write_text(text)
+    said: list[str] = []
+    watcher = Silent()
+    watcher.say = said.append
+    assert whole_training_log(tmp_path, LogSettings(path=(path,)), watcher) is None
+    assert len(said) == 1
+    assert str(path) in said[0]
+
+
+def test_the_manifest_says_which_columns_count(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,loss\n1,10,2.5\n2,20,2.25\n")
+    assert isinstance(CliRunner().invoke(cli, ["log", str(tmp_path / "a.csv")]).exception, LogError)
+    (tmp_path / "evalharness.toml").write_text('[log]\nstep = "b"\n')
+    assert [json.loads(line)["step"] for line in shown(tmp_path / "a.csv", "--json").splitlines()] == [10, 20]
+
+
+def test_one_of_several_runs_is_shown_by_its_name(tmp_path):
+    (tmp_path / "a.csv").write_text("run_id,step,loss\nx,1,2.5\ny,1,3.5\n")
+    (line,) = shown(tmp_path / "a.csv", "--run", "y", "--json").splitlines()
+    assert json.loads(line)["loss_nats"] == 3.5
 
 
 def test_a_real_log_is_shown(tmp_path, golden_text):

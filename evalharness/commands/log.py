@@ -14,7 +14,6 @@ import click
 
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.terminal_progress import watcher
-from evalharness.errors import LogError
 from evalharness.records import EntropyPoint
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from evalharness.progress import Watcher
     from evalharness.records import LogPoint
-    from evalharness.training_log import TrainingLog
+    from evalharness.training_log import TrainingLog, UnderstoodColumn
 
 ROWS = 40
 """At most this many steps are shown of a longer log: a screen's worth."""
@@ -32,23 +31,26 @@ ROWS = 40
 
 @click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--run", metavar="NAME", help="The run to read of a file that has several.")
 @click.option("--all", "whole", is_flag=True, help="Show every step, even of a long log.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per loss.")
-def log(files: tuple[Path, ...], whole: bool, as_json: bool) -> None:
+def log(files: tuple[Path, ...], run: str | None, whole: bool, as_json: bool) -> None:
     """Show the losses in a training log.
 
     FILE is the output of a training loop, JSONL, a trainer_state.json, a CSV of Lightning, W&B, MLflow or TensorBoard,
     a metric file of MLflow, a document with a table of losses, an event file of TensorBoard, or a folder with logs
     under their usual names. Several files are one run that was restarted: of a step logged twice, the later counts.
-    If training logged an entropy, it has a column of its own.
+    If training logged an entropy, it has a column of its own. The manifest's [log] says which name is the step and
+    which are the losses, if evalharness can't tell.
 
     \b
     evalharness log checkpoints/causal/train.log
     evalharness log runs/first.log runs/restarted.log --all
     evalharness log runs/tuned --json > losses.jsonl
+    evalharness log wandb_export.csv --run lr-3e-4
     """
     with watcher() as watching:
-        losses = read_losses(files, watching)
+        losses = read_losses(files, watching, run)
     if as_json:
         for line in losses.json_lines():
             click.echo(line)
@@ -103,20 +105,39 @@ class LoggedLosses:
         return min(finite, key=lambda point: point.loss_nats).step if finite else None
 
 
-def read_losses(paths: Sequence[Path], watcher: Watcher) -> LoggedLosses:
-    """Read logs, or the logs in one folder, and say how. Raises :class:`LogError` where one can't be read."""
-    from evalharness.training_log import read_folder, read_logs
+def read_losses(paths: Sequence[Path], watcher: Watcher, run: str | None = None) -> LoggedLosses:
+    """Read logs, or the logs in one folder, as their manifest's ``[log]`` tells, and say how.
 
-    folders = [path for path in paths if path.is_dir()]
-    if folders and len(paths) > 1:
-        raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")
-    log = read_folder(folders[0]) if folders else read_logs(paths)
+    Raises :class:`LogError` where one can't be read.
+    """
+    from evalharness.pipeline.loading import log_keys
+    from evalharness.settings.manifest import find_manifest
+    from evalharness.training_log import read_named
+
+    keys = log_keys(find_manifest(paths[0]).log)
+    keys = dataclasses.replace(keys, run=run) if run else keys
+    log = read_named(paths, keys)
     for file in log.files:
         entropies = f" and {len(file.entropies):,} entropies" if file.entropies else ""
         watcher.say(f"{file.path}: {len(file.points):,} losses{entropies}, read as {file.form}")
+        for column in file.columns:
+            watcher.say(f"  {_shown(column)}")
     for note in log.notes:
         watcher.say(note)
     return LoggedLosses(log)
+
+
+def _shown(column: UnderstoodColumn) -> str:
+    """``validation: val ppl (5.9, 5.4): by its name``."""
+    names = ", ".join(name for name in column.names if name)
+    return f"{column.role}: {names} ({', '.join(f'{value:g}' for value in column.examples)}): {_SURE[column.sure]}"
+
+
+_SURE = {
+    "told": "as [log] says",
+    "name": "by its name",
+    "form": "by its form; if that is wrong, name another under [log]",
+}
 
 
 @dataclass(frozen=True, slots=True)

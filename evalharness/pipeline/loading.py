@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evalharness.records import LossPoint
     from evalharness.settings.manifest import LogSettings, Manifest
     from evalharness.settings.score import ScoreOptions
-    from evalharness.training_log import TrainingLog
+    from evalharness.training_log import LogKeys, TrainingLog
 
 
 def load(target: Target, watcher: Watcher) -> Work:
@@ -109,27 +109,31 @@ def training_log(path: Path, settings: LogSettings, watcher: Watcher) -> tuple[L
 def whole_training_log(path: Path, settings: LogSettings, watcher: Watcher) -> TrainingLog | None:
     """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it; none is no fault.
 
-    Raises :class:`LogError` where one that the manifest names can't be read.
+    One that can't be read does not stop a score: the watcher is told, and what needs it is not testable.
     """
     from evalharness.errors import LogError
     from evalharness.training_log import read_folder, read_logs
 
+    folder = None if settings.path else _folder_of_logs(path)
+    if not settings.path and folder is None:
+        return None
     try:
-        if settings.path:
-            log = read_logs(settings.path)
-        else:
-            folder = _folder_of_logs(path)
-            if folder is None:
-                return None
-            log = read_folder(folder)
+        keys = log_keys(settings)
+        log = read_folder(folder, keys) if folder is not None else read_logs(settings.path, keys)
     except LogError as error:
-        if settings.path:
-            raise
         watcher.say(f"no training log: {error}")
         return None
     for note in log.notes:
         watcher.say(note)
     return log
+
+
+def log_keys(settings: LogSettings) -> LogKeys:
+    """What a manifest says of the names in its logs."""
+    from evalharness.training_log import LogKeys
+
+    names = ("step", "train", "validation", "run", "bytes_per_token")
+    return LogKeys(**{name: getattr(settings, name) for name in names})
 
 
 def up_to(step: int | None, points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:

@@ -72,6 +72,11 @@ class LogSettings:
     """``[log]``: the training logs."""
 
     path: tuple[Path, ...] = setting((), help="The training log, or several of one run.")
+    step: str | None = setting(help="The column of steps, or a regular expression with the group (?P<step>…).")
+    train: str | None = setting(help="The column of training losses, or a regular expression with (?P<train>…).")
+    validation: str | None = setting(help="The column of validation losses, or one with (?P<validation>…).")
+    run: str | None = setting(help="The run to read of a file that has several.")
+    bytes_per_token: float | None = setting(above=0, help="Mean bytes of a token: converts losses in bits per byte.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
+from evalharness.training_log.figure_names import Unit, in_nats, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +49,7 @@ ENTROPIES = (
     *("entropy_nats", "objective_entropy"),
 )
 """The entropy of the model's predictions on what it wrote in training, the most telling name first."""
-_OF_REWARDS = re.compile(r"^(train_|eval_)?rewards?(_|$)")
+_OF_REWARDS = re.compile(r"^(train_|eval_)?((min|max|mean)_)?(rewards?|logps)(_|$)")
 _SPLIT_OF: dict[str, Split] = {name: split for split, names in LOSSES.items() for name in names}
 _OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
 
@@ -70,6 +71,22 @@ class Columns:
     split: str | None
     losses: tuple[tuple[Split, tuple[str, ...]], ...]
     entropy: str | None = None
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    """The keys whose losses are not in nats."""
+    bytes_per_token: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNames:
+    """Names of a step and of losses beyond those that are known. Of a role in ``told`` no other name counts."""
+
+    step: str | None = None
+    losses: Mapping[Split, str] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
+    bytes_per_token: float | None = None
+
+
+NO_OWN_NAMES = OwnNames()
 
 
 def plain_name(name: object) -> str:
@@ -103,25 +120,37 @@ def is_of_rewards(key: str) -> bool:
     return bool(_OF_REWARDS.match(plain_name(key)))
 
 
-def columns(keys: Iterable[str]) -> Columns | None:
+def columns(keys: Iterable[str], own: OwnNames = NO_OWN_NAMES) -> Columns | None:
     """Tell what the keys of a row, or of a table, hold; None where they have no step, or neither loss nor entropy.
 
-    A loss beside rewards is none: it is that of a policy or of preferences.
+    ``own`` has names beside the known ones. A loss beside rewards is none: it is that of a policy or of preferences.
+    Nor is the mean of a run, which a Hugging Face trainer logs beside its run time.
     """
     keys = list(keys)
     names: dict[str, str] = {}
     for key in sorted(keys, key=lambda key: str(key).startswith("_")):
         names.setdefault(plain_name(key), key)
-    step = _first(names, STEPS)
+    step = own.step if own.step in keys else None if "step" in own.told else _first(names, STEPS)
     losses = tuple(
-        (split, tuple(names[name] for name in known if name in names))
+        (split, found)
         for split, known in LOSSES.items()
-        if any(name in names for name in known) and not any(map(is_of_rewards, keys))
+        if (found := _loss_keys(split, names, known, own)) and (split in own.told or not any(map(is_of_rewards, keys)))
     )
+    if "train_runtime" in names:
+        losses = tuple((split, found) for split, found in losses if split != "train")
     entropy = min(filter(is_entropy, keys), key=entropy_rank, default=None)
     if step is None or not (losses or entropy):
         return None
-    return Columns(step, _first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS), losses, entropy)
+    told = (_first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS))
+    units = {key: unit for _, found in losses for key in found if (unit := unit_of(key)) != "nats"}
+    return Columns(step, *told, losses, entropy, units, own.bytes_per_token)
+
+
+def _loss_keys(split: Split, names: Mapping[str, str], known: Iterable[str], own: OwnNames) -> tuple[str, ...]:
+    """The keys of a split's loss, the most telling first: the own one alone where it was told."""
+    mine = [own.losses[split]] if own.losses.get(split) in names.values() else []
+    theirs = [] if split in own.told else [names[name] for name in known if name in names]
+    return tuple(dict.fromkeys([*theirs, *mine]))
 
 
 def rank(split: Split, name: str) -> int:
@@ -130,15 +159,18 @@ def rank(split: Split, name: str) -> int:
     return known.index(plain_name(name)) if plain_name(name) in known else len(known)
 
 
-def runs_of(keys: Iterable[str]) -> list[str]:
-    """The runs that a table has losses of, as W&B's exports name them: ``run 7 - train/loss``; none for a single run's.
+def run_of(key: str) -> str | None:
+    """The run that a column is of, as W&B's exports name them: ``run 7 - train/loss``; None without one."""
+    run, joint, _ = str(key).rpartition(" - ")
+    return run.strip("\"' ") if joint else None
 
-    Beside a loss such exports have its least and its largest value; they are of the same run.
+
+def runs_of(keys: Iterable[str]) -> list[str]:
+    """The runs that a table has losses of; none where its columns are of no run by name.
+
+    Beside a loss W&B's exports have its least and its largest value; they are of the same run.
     """
-    runs = dict.fromkeys(
-        str(key).rsplit(" - ", 1)[0].strip("\"' ") for key in keys if " - " in str(key) and split_of(key)
-    )
-    return list(runs) if len(runs) > 1 else []
+    return [run for run in dict.fromkeys(run_of(key) for key in keys if split_of(key)) if run is not None]
 
 
 def is_named_validation(key: str) -> bool:
@@ -158,7 +190,10 @@ def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LogPoin
     for named, keys in of.losses:
         split = _split_of_row(named, row.get(of.split)) if of.split else named
         for key in keys:
-            if split is not None and (loss := number(row.get(key))) is not None:
+            loss = number(row.get(key))
+            if key in of.units and loss is not None:
+                loss = in_nats(loss, of.units[key], of.bytes_per_token)
+            if split is not None and loss is not None:
                 yield LossPoint(int(step), split, loss, source, epoch, time_s)
                 break
 

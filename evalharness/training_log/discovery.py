@@ -21,6 +21,17 @@ NAMES = (
     "training.log",
     "metrics.jsonl",
 )
+OTHER_NAMES = (
+    "*_log.jsonl",
+    "*_metrics.jsonl",
+    "*_losses.jsonl",
+    "*_log.csv",
+    "*_metrics.csv",
+    "*_loss*.csv",
+    "*_log.txt",
+)
+"""Names of one's own; of several such files nobody knows which is the run's."""
+LOG_FOLDERS = ("logs", "log")
 EVENT_FOLDERS = ("", "runs", "logs", "tensorboard", "tb_logs", "lightning_logs")
 DEEPEST = 3
 """A Hugging Face trainer writes events to ``runs/DATE_HOST/``, Lightning to ``lightning_logs/version_0/``."""
@@ -29,13 +40,25 @@ DEEPEST = 3
 def find_logs(folder: Path) -> list[Path]:
     """Logs under their usual names in ``folder``, a file for each restart (``train.log``, ``train_2.log``) in order.
 
-    Where there is none: the trainer state of the last ``checkpoint-N``, else Lightning's ``metrics.csv``, else
-    TensorBoard's event files, if TensorBoard is installed. The same run in another form is not read a second time.
+    Where there is none: the trainer state of the last ``checkpoint-N``, else Lightning's ``metrics.csv``, else the only
+    log under another name (``v1_log.jsonl``), else usual names in ``logs/``, else TensorBoard's event files, if
+    TensorBoard is installed. The same run in another form is not read a second time.
     """
-    for find in (_named, _last_trainer_state, _lightning, _events):
+    for find in (_named, _last_trainer_state, _lightning, _only_other, _in_log_folder, _events):
         if found := list(find(folder)):
             return found
     return []
+
+
+def _only_other(folder: Path) -> Iterator[Path]:
+    """The only log under a name of one's own."""
+    found = [path for path in _files(folder) if any(map(path.match, OTHER_NAMES))]
+    if len(found) == 1:
+        yield from found
+
+
+def _in_log_folder(folder: Path) -> Iterator[Path]:
+    yield from next((found for name in LOG_FOLDERS if (found := list(_named(folder / name)))), ())
 
 
 def _named(folder: Path) -> Iterator[Path]:

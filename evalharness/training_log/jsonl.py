@@ -1,16 +1,22 @@
-"""JSONL rows with ``step`` and ``train_loss``, ``loss``, ``val_loss`` or ``eval_loss``; exports of W&B are such."""
+"""JSONL rows with ``step`` and ``train_loss``, ``loss``, ``val_loss`` or ``eval_loss``; exports of W&B are such.
+
+Objects in a row are read as if they were flat: ``{"train": {"loss": 2.5}}`` as ``train/loss``.
+"""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from evalharness.training_log.columns import columns, points
+from evalharness.training_log.columns import points
 from evalharness.training_log.open_log import note_unread
+from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
+from evalharness.training_log.several_runs import rows_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
@@ -26,19 +32,22 @@ def recognises(head: Sequence[str]) -> bool:
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; a torn last line, of a log that is being written, is left out."""
-    plans: dict[tuple[str, ...], Any] = {}
     source = log.name
-    for number, line in enumerate(log.lines(), 1):
-        row = _row(line)
-        if row is None:
-            continue
-        keys = tuple(row)
-        if keys not in plans:
-            plans[keys] = columns(keys)
-        plan = plans[keys]
+    first = list(itertools.islice((row for _, row in _rows(log)), ENOUGH_ROWS))
+    plans = RowPlans(log, first)
+    for number, row in rows_of_run(log, lambda: _rows(log), first):
+        plan = plans.of(row)
         if plan is not None:
             yield from points(row, plan, f"{source}:{number}")
-    note_unread(log, (key for keys in plans for key in keys))
+    note_unread(log, plans.names())
+
+
+def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row with the number of its line."""
+    for number, line in enumerate(log.lines(), 1):
+        row = _row(line)
+        if row is not None:
+            yield number, row
 
 
 def _row(line: str) -> dict[str, Any] | None:
@@ -47,4 +56,18 @@ def _row(line: str) -> dict[str, Any] | None:
         row = from_json(line)
     except ValueError:
         return None
-    return row if isinstance(row, dict) else None
+    if not isinstance(row, dict):
+        return None
+    # A brace before the last one is that of an object in the row, or stands in a text: both are rare.
+    return flat(row) if line.find("{", 1) > 0 else row
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the keys of objects in it as paths."""
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            found |= {f"{key}/{name}": inner for name, inner in flat(value).items()}
+        else:
+            found[key] = value
+    return found

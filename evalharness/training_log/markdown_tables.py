@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
-from evalharness.training_log.columns import columns, have_decimal_commas, points, with_decimal_points
+from evalharness.errors import LogError
+from evalharness.training_log.columns import (
+    NO_OWN_NAMES,
+    columns,
+    have_decimal_commas,
+    number,
+    points,
+    with_decimal_points,
+)
 from evalharness.training_log.open_log import DECIMAL_COMMAS, note_unread
+from evalharness.training_log.own_names import own_names
+from evalharness.training_log.several_runs import chosen_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
 
+Table = tuple[str, list[str], list[tuple[int, list[str]]]]
 FORM = "Markdown table"
 PRIORITY = 40
 SUFFIXES = (".md",)
@@ -28,35 +40,80 @@ def recognises(head: Sequence[str]) -> bool:
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
-    """Yield the losses of every table that has steps; a dash in a cell is no loss."""
-    for header, rows in _tables(log):
-        of = columns(header)
-        note_unread(log, header)
-        if of is None:
-            continue
-        commas = have_decimal_commas(cell for _, cells in rows for cell in cells)
-        if commas:
-            log.notes.append(DECIMAL_COMMAS)
-        for at, cells in rows:
-            row = dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))
-            yield from points(row, of, f"{log.name}:{at}")
+    """Yield the losses of every table that has steps; a dash in a cell is no loss.
+
+    Tables whose steps overlap are of several runs, by their headings. Raises :class:`LogError` where none is named.
+    """
+    faults = list[LogError]()
+    read_tables = [table for table in map(partial(_points, log, faults), _tables(log)) if table[1]]
+    if faults and not read_tables:
+        raise faults[0]
+    runs = _names([heading for heading, _ in read_tables])
+    if log.keys.run is not None or _overlap([found for _, found in read_tables]):
+        run = chosen_run(log, runs)
+        read_tables = [table for name, table in zip(runs, read_tables, strict=True) if name == run]
+    for _, found in read_tables:
+        yield from found
 
 
-def _tables(log: OpenLog) -> Iterator[tuple[list[str], list[tuple[int, list[str]]]]]:
-    """The header of each table, and its rows with the numbers of their lines."""
+def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, list[LogPoint]]:
+    """The heading of a table, and its losses; ``faults`` takes why it may have some that can't be told."""
+    heading, header, rows = table
+    note_unread(log, header)
+    commas = have_decimal_commas(cell for _, cells in rows for cell in cells)
+    named = [
+        (at, dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))) for at, cells in rows
+    ]
+    try:
+        own = own_names(log, [row for _, row in named]) if _has_numbers(named) else NO_OWN_NAMES
+    except LogError as error:
+        faults.append(error)
+        return heading, []
+    of = columns(header, own)
+    if of is None:
+        return heading, []
+    log.understand(of, own)
+    if commas:
+        log.note(DECIMAL_COMMAS)
+    return heading, [point for at, row in named for point in points(row, of, f"{log.name}:{at}")]
+
+
+def _has_numbers(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
+    return any(number(cell) is not None for _, row in rows for cell in row.values())
+
+
+def _names(headings: Sequence[str]) -> list[str]:
+    """A name for each table: its heading, and which of those below it where there are several."""
+    return [
+        f"{heading} {headings[: at + 1].count(heading)}" if headings.count(heading) > 1 else heading
+        for at, heading in enumerate(headings)
+    ]
+
+
+def _overlap(tables: Sequence[Sequence[LogPoint]]) -> bool:
+    """Whether two tables have losses of the same split and step, as those of one run that goes on have not."""
+    places = [place for found in tables for place in {(type(point), point.step, point.split) for point in found}]
+    return len(tables) > 1 and len(places) > len(set(places))
+
+
+def _tables(log: OpenLog) -> Iterator[Table]:
+    """Each table with the heading above it, its header, and its rows with the numbers of their lines."""
     above: list[str] = []
     header: list[str] | None = None
     rows: list[tuple[int, list[str]]] = []
+    heading = "table"
     for at, line in enumerate(log.lines(), 1):
         cells = [cell.strip() for cell in BAR.split(line.strip().strip("|"))] if "|" in line else []
         begins = bool(cells) and RULE.fullmatch(line) is not None
         if header is not None and (begins or not cells):
-            yield header, rows
+            yield heading, header, rows
             header, rows = None, []
         if begins:
             header = above
         elif header is not None:
             rows.append((at, cells))
+        if line.startswith("#"):
+            heading = line.strip("#* \n") or heading
         above = cells
     if header is not None:
-        yield header, rows
+        yield heading, header, rows

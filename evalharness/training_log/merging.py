@@ -28,13 +28,13 @@ class _Stretch(Generic[Point]):
     def add(self, point: Point) -> None:
         self.first = min(self.first, point.step)
         self.points.append(point)
-        self.last[point.split] = point.step
+        self.last[point.split] = max(point.step, self.last.get(point.split, point.step))
 
 
 def merge(logs: Sequence[Sequence[Point]]) -> tuple[list[Point], list[str]]:
     """Return the losses, or entropies, of all logs by step, one a step and split, and notes on what was resolved.
 
-    Where the steps of a split go backwards, and where a file begins, a stretch begins: a restart. It repeats the steps
+    Where the steps of training go backwards, and where a file begins, a stretch begins: a restart. It repeats the steps
     from its first to its last of each split, and what earlier stretches have there is left out; what they have beyond
     is kept, for the checkpoints of those steps are still theirs. Files count in the order of their times where all have
     some, else in the order that they are given in.
@@ -90,9 +90,11 @@ def _stretches(log: Sequence[Point], notes: list[str]) -> Iterator[_Stretch[Poin
     if not log:
         return
     stretch, backwards = _Stretch[Point](log[0].step), list[str]()
+    trained = any(point.split == "train" for point in log)
     for point in log:
         last = stretch.last.get(point.split)
-        if last is not None and point.step < last:
+        # A validation of an earlier checkpoint is no restart; in a file of validations nothing else tells of one.
+        if last is not None and point.step < last and (point.split == "train" or not trained):
             backwards.append(f"from {last:,} to {point.step:,} at {point.source}")
             yield stretch
             stretch = _Stretch[Point](point.step)

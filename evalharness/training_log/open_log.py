@@ -6,22 +6,30 @@ import codecs
 import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from evalharness.errors import LogError
 from evalharness.training_log.columns import is_named_validation, is_of_rewards, split_of
+from evalharness.training_log.log_keys import NO_KEYS, LogKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from evalharness.records import LossPoint
+    from evalharness.training_log.columns import Columns, OwnNames
 
 HEAD_LINES = 60
 """So many lines tell a log's form: banners and arguments that are printed first are shorter."""
 HEAD_CHARACTERS = 65_536
 """No line of a head is read further: a trainer state may be one line."""
+Sure = Literal["told", "name", "form"]
+"""Why a name is taken for a step or a loss: the user said so, the name is known, or nothing else has that form."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class UnplacedError(LogError):
+    """A log has losses, read in one form, and no steps: it may have some in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,22 @@ class OpenLog:
     path: Path
     notes: list[str] = field(default_factory=list)
     base_losses: list[LossPoint] = field(default_factory=list)
+    keys: LogKeys = NO_KEYS
+    understood: dict[tuple[str, str], Sure] = field(default_factory=dict)
+    """How sure it is that a name has a role, by both."""
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def understand(self, of: Columns, own: OwnNames) -> None:
+        """Keep what the columns of a row were taken for."""
+        by_form = {own.step, *own.losses.values()}
+        roles = [("step", of.step), *((split, key) for split, keys in of.losses for key in keys)]
+        for role, name in (*roles, *((("entropy", of.entropy),) if of.entropy else ())):
+            sure: Sure = "told" if role in own.told else "form" if name in by_form else "name"
+            self.understood.setdefault((role, name), sure)
 
     @property
     def name(self) -> str:
@@ -75,6 +99,11 @@ TORN = "the last line has no end, so its last number may be cut off: left out"
 
 DECIMAL_COMMAS = "its numbers have decimal commas: 4,5 is read as 4.5"
 """The note of readers of tables that are written so."""
+
+
+def bits_per_byte(names: Iterable[str]) -> str:
+    """The note of losses that can't be converted."""
+    return f"bits per byte can't be converted: {', '.join(names)}; set [log] bytes_per_token to the tokenizer's mean"
 
 
 def note_unread(log: OpenLog, keys: Iterable[str]) -> None:

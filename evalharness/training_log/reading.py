@@ -13,15 +13,22 @@ from typing import TYPE_CHECKING, Protocol
 from evalharness.errors import ExtensionError, LogError
 from evalharness.extensions import extensions, own_modules
 from evalharness.records import EntropyPoint, LossPoint
+from evalharness.training_log import lines, patterns
+from evalharness.training_log.columns import LOSSES
 from evalharness.training_log.discovery import find_logs
+from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
-from evalharness.training_log.open_log import OpenLog
+from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.records import LogPoint
+    from evalharness.training_log.log_keys import LogKeys
+
+EXAMPLES = 2
+LEAST_SURE_FIRST: tuple[Sure, ...] = ("form", "told", "name")
 
 
 class Reader(Protocol):
@@ -50,6 +57,20 @@ def readers() -> Mapping[str, Reader]:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderstoodColumn:
+    """What a log's columns, tags or figures were taken for: ``role`` is step, train, validation or entropy.
+
+    ``sure``: "told" under ``[log]``; "name", a known one; "form", because nothing else in the log has it. ``examples``
+    are two of its values, as they were read.
+    """
+
+    role: str
+    names: tuple[str, ...]
+    sure: Sure
+    examples: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LogFile:
     """One log as it was read: its losses and entropies in its order, and its form.
 
@@ -62,6 +83,7 @@ class LogFile:
     notes: tuple[str, ...]
     entropies: tuple[EntropyPoint, ...] = ()
     base_losses: tuple[LossPoint, ...] = ()
+    columns: tuple[UnderstoodColumn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +101,31 @@ class TrainingLog:
     base_losses: tuple[LossPoint, ...] = ()
 
 
-def read_log(path: Path) -> list[LossPoint]:
+def read_log(path: Path, keys: LogKeys = NO_KEYS) -> list[LossPoint]:
     """Read all losses of one file, in its order. Raises :class:`LogError` where it can't be read or holds none."""
-    return list(_read(path).points)
+    return list(_read(path, keys).points)
 
 
-def read_logs(paths: Sequence[Path]) -> TrainingLog:
+def read_logs(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
     """Read the logs of one run, a file for each restart; of what is logged twice the later counts (:func:`merge`).
 
-    Raises :class:`LogError` where one can't be read or holds no losses, and without a path.
+    ``keys`` has what the user says of their names. Raises :class:`LogError` where one can't be read or holds no losses,
+    and without a path.
     """
     if not paths:
         raise LogError("no training log: expected at least one file")
-    return _joined([_read(path) for path in dict.fromkeys(paths)], ())
+    return _joined([_read(path, keys) for path in dict.fromkeys(paths)], ())
 
 
-def read_folder(folder: Path) -> TrainingLog:
+def read_named(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
+    """Read files of one run, or the logs in one folder. Raises :class:`LogError` also for a folder beside others."""
+    folders = [path for path in paths if path.is_dir()]
+    if folders and len(paths) > 1:
+        raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")
+    return read_folder(folders[0], keys) if folders else read_logs(paths, keys)
+
+
+def read_folder(folder: Path, keys: LogKeys = NO_KEYS) -> TrainingLog:
     """Find the logs of a run by their usual names and read them; one that can't be read is among the notes.
 
     Raises :class:`LogError` where there is none, or none that can be read.
@@ -103,7 +134,7 @@ def read_folder(folder: Path) -> TrainingLog:
     faults: list[str] = []
     for path in find_logs(folder):
         try:
-            files.append(_read(path))
+            files.append(_read(path, keys))
         except LogError as error:
             faults.append(str(error))
     if not files:
@@ -117,20 +148,30 @@ def logged_validation(points: Iterable[LossPoint], step: int | None) -> LossPoin
     return validation[-1] if validation else None
 
 
-def _read(path: Path) -> LogFile:
+def _read(path: Path, keys: LogKeys) -> LogFile:
     faults = list(extensions("logs").faults)
+    unplaced: UnplacedError | None = None
     named = _named(path)
-    forms = named or _recognised(path, faults)
+    forms = [patterns.FORM] if keys.patterns() else named or _recognised(path, faults)
+    if any(keys.named()):
+        # It knows its own names alone; the same lines are read by the names that are told.
+        forms = [form for form in forms if form != lines.FORM]
     for form in forms:
         try:
-            found = _read_as(form, path)
+            found = _read_as(form, path, keys)
         except ExtensionError as error:
             faults.append(str(error))
             continue
+        except UnplacedError as error:
+            unplaced = error
+            continue
         if found.points or found.entropies:
             return replace(found, notes=(*faults, *found.notes))
+    if unplaced is not None:
+        raise LogError("; ".join((f"{unplaced}; if something in it counts them, name that: [log] step", *faults)))
     others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"
-    raise LogError("; ".join((f"{path}: no losses found in it, read as {', '.join(forms)}{others}", *faults)))
+    what = f"{path}: no losses found in it, read as {', '.join(forms)}{others}"
+    raise LogError("; ".join((what, "[log] step, train and validation name what it calls them", *faults)))
 
 
 def _named(path: Path) -> list[str]:
@@ -154,13 +195,31 @@ def _recognised(path: Path, faults: list[str]) -> list[str]:
     return found
 
 
-def _read_as(form: str, path: Path) -> LogFile:
-    log = OpenLog(path)
+def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
+    log = OpenLog(path, keys=keys)
     with _no_collection():
         points = list(readers()[form].read(log))
         losses = tuple(point for point in points if isinstance(point, LossPoint))
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint))
-        return LogFile(path, form, losses, tuple(log.notes), entropies, tuple(log.base_losses))
+        columns = tuple(_understood(log, points))
+        for role, name in keys.named():
+            if role in LOSSES and not any(point.split == role for point in losses):
+                log.note(f"[log] {role} = {name!r}: nothing is read under that name")
+        return LogFile(path, form, losses, tuple(log.notes), entropies, tuple(log.base_losses), columns)
+
+
+def _understood(log: OpenLog, points: Sequence[LogPoint]) -> Iterator[UnderstoodColumn]:
+    """A column for each role that has a name, with the first two values that were read of it."""
+    values: dict[str, list[float]] = {
+        "step": [*dict.fromkeys(point.step for point in points[:1_000])],
+        "entropy": [point.entropy_nats for point in points if isinstance(point, EntropyPoint)],
+        **{s: [p.loss_nats for p in points if isinstance(p, LossPoint) and p.split == s] for s in LOSSES},
+    }
+    for role, found in values.items():
+        names = {name: sure for (of, name), sure in log.understood.items() if of == role}
+        if names and found:
+            sure = next(sure for sure in LEAST_SURE_FIRST if sure in names.values())
+            yield UnderstoodColumn(role, tuple(names), sure, tuple(found[:EXAMPLES]))
 
 
 @contextmanager
@@ -186,8 +245,9 @@ def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
 
 
 def _of_the_base(point: LossPoint) -> str:
+    at = f"at step {point.step:,}" if point.step else "before the first step"
     return (
-        f"the validation loss {point.loss_nats:g} at step {point.step:,} ({point.source}) is that of the model that "
+        f"the validation loss {point.loss_nats:g} {at} ({point.source}) is that of the model that "
         "training starts from, and no point of this run"
     )
 

@@ -7,6 +7,7 @@ or ``tag``, or in the file's name.
 from __future__ import annotations
 
 import csv
+import itertools
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,23 @@ from evalharness.training_log.columns import (
     Columns,
     columns,
     have_decimal_commas,
+    number,
     plain_name,
     points,
+    run_of,
     runs_of,
     split_of,
     with_decimal_points,
 )
 from evalharness.training_log.open_log import DECIMAL_COMMAS, TORN, note_unread
+from evalharness.training_log.own_names import ENOUGH_ROWS, own_names
+from evalharness.training_log.several_runs import chosen_run, rows_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint, Split
+    from evalharness.training_log.columns import OwnNames
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "CSV"
@@ -40,35 +46,65 @@ DELIMITERS = ",;\t"
 
 
 def recognises(head: Sequence[str]) -> bool:
-    """Whether its first line names a step, and a loss or a value."""
+    """Whether its first line names a step and a loss, or has only names and the others have numbers below them."""
     if not head:
         return False
-    names = {plain_name(cell) for cell in next(csv.reader(head[:1], delimiter=_delimiter(head[0])))}
-    return columns(names) is not None or (VALUE in names and not names.isdisjoint(STEPS))
+    header, *rows = ([*next(csv.reader([line], delimiter=_delimiter(head[0])), [])] for line in head)
+    names = {plain_name(cell) for cell in header}
+    if columns(names) is not None or (VALUE in names and not names.isdisjoint(STEPS)):
+        return True
+    same_length = len(header) > 1 and bool(rows) and all(len(row) == len(header) for row in rows[:-1] or rows)
+    return same_length and not any(map(is_number, header)) and any(is_number(cell) for row in rows for cell in row)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number, as the cells of a header don't."""
+    return number(cell) is not None
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; cells may be empty, and a last cell that may be cut off is left out."""
-    lines, source = _whole(log), log.name
-    commas = _has_decimal_commas(log)
-    if commas:
-        log.notes.append(DECIMAL_COMMAS)
-    above, first = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (1, ""))
-    rows = csv.reader(lines, delimiter=_delimiter(first))
-    header = next(csv.reader([first], delimiter=_delimiter(first)), [])
-    note_unread(log, header)
-    if runs := runs_of(header):
-        raise LogError(
-            f"{log.path}: losses of {len(runs)} runs ({', '.join(runs)}): keep the columns of one, or export it alone"
-        )
-    plan = _plan(log, header)
-    try:
-        for cells in rows:
-            row = dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))
-            if of := plan(row):
-                yield from points(row, of, f"{source}:{above + rows.line_num}")
-    except csv.Error as error:
-        raise LogError(f"{log.path}: line {above + rows.line_num}: not CSV: {error}") from error
+    table = _Table(log)
+    note_unread(log, table.header)
+    first = [row for _, row in itertools.islice(table.rows(), ENOUGH_ROWS)]
+    plan = _plan(log, table.header, own_names(log, first))
+    for at, row in table.rows() if table.has_runs else rows_of_run(log, table.rows, first):
+        if of := plan(row):
+            yield from points(row, of, f"{log.name}:{at}")
+
+
+class _Table:
+    """A file's header and rows: of the one run that is read, where columns are of several."""
+
+    def __init__(self, log: OpenLog) -> None:
+        self.log = log
+        self.commas = _has_decimal_commas(log)
+        if self.commas:
+            log.note(DECIMAL_COMMAS)
+        self.above, self.first = next(((at, line) for at, line in enumerate(_whole(log), 1) if line.strip()), (1, ""))
+        header = next(csv.reader([self.first], delimiter=_delimiter(self.first)), [])
+        runs = runs_of(header)
+        self.has_runs = bool(runs)
+        self.kept: list[bool] | None = None
+        if runs and (run := chosen_run(log, runs)) and len(runs) > 1:
+            self.kept = [run_of(name) in {None, run} for name in header]
+        self.header = header if self.kept is None else list(itertools.compress(header, self.kept))
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Each row with the number of its line. Raises :class:`LogError` where one is not CSV."""
+        lines = itertools.islice(_whole(self.log), self.above, None)
+        rows = csv.reader(lines, delimiter=_delimiter(self.first))
+        above, header, kept = self.above, self.header, self.kept
+        cells: Iterable[str]
+        try:
+            for cells in rows:
+                if self.commas:
+                    cells = with_decimal_points(cells)  # noqa: PLW2901 - the same cells, as others write them
+                if kept is not None:
+                    cells = itertools.compress(cells, kept)  # noqa: PLW2901 - those of the run
+                yield above + rows.line_num, dict(zip(header, cells, strict=False))
+        except csv.Error as error:
+            raise LogError(f"{self.log.path}: line {self.above + rows.line_num}: not CSV: {error}") from error
 
 
 def _has_decimal_commas(log: OpenLog) -> bool:
@@ -78,25 +114,28 @@ def _has_decimal_commas(log: OpenLog) -> bool:
     return have_decimal_commas(cell for row in rows[1:] for cell in row)
 
 
-def _plan(log: OpenLog, header: Sequence[str]) -> Callable[[Mapping[str, str]], Columns | None]:
+def _plan(log: OpenLog, header: Sequence[str], own: OwnNames) -> Callable[[Mapping[str, str]], Columns | None]:
     """What the columns of a row hold: in a long table that differs from row to row."""
     names = {plain_name(name): name for name in header}
     metric = next((names[name] for name in METRICS if name in names), None)
-    wide = columns(header)
+    wide = columns(header, own)
     if metric is None or VALUE not in names:
-        whole = wide or _long(names, split_of_file(log))
+        whole = wide or _long(names, split_of_file(log), own)
+        if whole:
+            log.understand(whole, own)
         return lambda _row: whole
 
     @cache
     def of_metric(name: str) -> Columns | None:
-        return _long(names, split_of(name))
+        return _long(names, split_of(name), own)
 
     return lambda row: of_metric(row.get(metric, ""))
 
 
-def _long(names: Mapping[str, str], split: Split | None) -> Columns | None:
+def _long(names: Mapping[str, str], split: Split | None, own: OwnNames) -> Columns | None:
     """The columns of a row that has one value; None where that is no loss."""
     step, epoch, time = (next((names[n] for n in known if n in names), None) for known in (STEPS, EPOCHS, TIMES))
+    step = own.step or step
     if split is None or step is None or VALUE not in names:
         return None
     return Columns(step, epoch, time, None, ((split, (names[VALUE],)),))
@@ -115,7 +154,7 @@ def _whole(log: OpenLog) -> Iterator[str]:
     for line in log.lines():
         if line[-1:] != "\n":
             # A cell that is followed by another is whole; of the last nobody knows.
-            log.notes.append(TORN)
+            log.note(TORN)
             line = line[: max(map(line.rfind, DELIMITERS)) + 1]  # noqa: PLW2901 - without its last cell
         yield line
 

@@ -25,6 +25,8 @@ from evalharness.training_log.open_log import note_unread
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalharness.records import Split
+    from evalharness.training_log.log_keys import LogKeys
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "TensorBoard events"
@@ -61,22 +63,35 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
             source = f"{log.name}:{value.tag}"
             if plain_name(value.tag) in EPOCHS:
                 epochs[event.step] = _scalar(value)
-            elif split := split_of(value.tag):
+            elif split := _split(value.tag, log.keys):
                 found.append((value.tag, LossPoint(event.step, split, _scalar(value), source, None, event.wall_time)))
             elif is_entropy(value.tag):
                 entropy = entropy_point(event.step, _scalar(value), source, None, event.wall_time)
                 found.append((value.tag, entropy))
     note_unread(log, tags)
-    told = set(_most_telling(tags))
+    told = set(_most_telling(tags, log.keys))
+    for tag in sorted(told):
+        split = _split(tag, log.keys)
+        log.understood[split or "entropy", tag] = "told" if split and getattr(log.keys, split) else "name"
     yield from (replace(point, epoch=epochs.get(point.step)) for tag, point in found if tag in told)
 
 
-def _most_telling(tags: set[str]) -> Iterator[str]:
+def _split(tag: str, keys: LogKeys) -> Split | None:
+    """The split whose loss a tag is: the user's word goes before the name."""
+    for split in LOSSES:
+        told = getattr(keys, split)
+        if tag == told or (told is None and split_of(tag) == split):
+            return split
+    return None
+
+
+def _most_telling(tags: set[str], keys: LogKeys) -> Iterator[str]:
     """The tag of each split's loss, and of the entropy. A loss beside rewards is that of a policy or of preferences."""
     yield from sorted(filter(is_entropy, tags), key=entropy_rank)[:1]
-    if not any(map(is_of_rewards, tags)):
-        for split in LOSSES:
-            yield from sorted((tag for tag in tags if split_of(tag) == split), key=partial(rank, split))[:1]
+    of_rewards = any(map(is_of_rewards, tags))
+    for split in LOSSES:
+        if getattr(keys, split) or not of_rewards:
+            yield from sorted((tag for tag in tags if _split(tag, keys) == split), key=partial(rank, split))[:1]
 
 
 def _events(log: OpenLog) -> Iterator[Any]:

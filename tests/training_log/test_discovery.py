@@ -63,3 +63,15 @@ def test_files_of_several_forms_are_one_run(tmp_path, golden_text):
     with pytest.raises(LogError) as error:
         read_logs([])
     golden_text(error)
+
+
+@pytest.mark.parametrize("name", ["v1_log.jsonl", "run_metrics.csv", "my_losses.csv", "logs/train.log"])
+def test_a_log_is_found_where_projects_put_it(tmp_path, name):
+    written(tmp_path, name, LINE)
+    assert found(tmp_path) == [name]
+
+
+def test_of_several_logs_under_names_of_ones_own_none_is_taken(tmp_path):
+    for name in ("v1_log.jsonl", "v2_log.jsonl"):
+        written(tmp_path, name, LINE)
+    assert found(tmp_path) == []

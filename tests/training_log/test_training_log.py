@@ -84,9 +84,11 @@ def test_a_number_that_may_be_cut_off_is_left_out_and_told_of(tmp_path):
     assert read(tmp_path, "train.log", torn + " | LR: 1e")[1] == (2, "train", 2.2)
 
 
-def test_losses_before_the_first_step_are_of_step_0_and_many_without_any_step_are_refused(tmp_path, golden_text):
-    assert read(tmp_path, "train.log", "Val Loss: 9.0\nStep 5 | Loss: 2.5\n")[0] == (0, "validation", 9.0)
-    assert read(tmp_path, "train.log", "Val Loss: 9.0\n") == [(0, "validation", 9.0)]
+def test_a_validation_before_the_first_step_is_of_the_base_and_losses_without_any_step_are_refused(
+    tmp_path, golden_text
+):
+    assert read(tmp_path, "train.log", "Val Loss: 9.0\nStep 5 | Loss: 2.5\n") == [(5, "train", 2.5)]
+    assert [p.loss_nats for p in read_logs([tmp_path / "train.log"]).base_losses] == [9.0]
     with pytest.raises(LogError) as error:
         read(tmp_path, "train.log", "Loss: 9.0\nLoss: 8.0\n")
     golden_text(error)

@@ -1,0 +1,125 @@
+"""What the words in a figure's name say of it, whoever gave it: ``val nll``, ``train/CrossEntropyLoss``, ``ppl``."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalharness.records import Split
+
+Unit = Literal["nats", "perplexity", "bits", "bits per byte"]
+"""What a loss is logged in. ``bits``: to base 2, of a token."""
+
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+SPLITS: Mapping[str, Split] = {
+    **dict.fromkeys(("train", "training", "trn", "trl"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev", "tel", "heldout"), "validation"),
+}
+UNITS: Mapping[str, Unit] = {
+    **dict.fromkeys(("loss", "losses", "nll", "ce", "xent", "trl", "tel", "nats"), "nats"),
+    **dict.fromkeys(("ppl", "perplexity"), "perplexity"),
+    "bpb": "bits per byte",
+}
+OFTEN_BESIDE = frozenset(
+    (
+        *("the", "is", "was", "of", "at", "on", "a", "set", "split", "mean", "avg", "average", "current", "lm", "per"),
+        *("token", "tokens", "cross", "entropy", "crossentropy", "metrics", "data"),
+    )
+)
+"""Words that do not change which figure it is. Any other does: ``aux loss``, ``best val loss``, ``val accuracy``."""
+COUNTERS = frozenset(
+    (
+        *("step", "steps", "iter", "iters", "iteration", "iterations", "it", "i", "n", "s", "t", "k"),
+        *("batch", "batches", "update", "updates", "number", "index", "idx", "count", "counter"),
+    )
+)
+"""Words that a counter of steps has in its name."""
+OTHER_COUNTS = frozenset(
+    (
+        *("epoch", "epochs", "time", "timestamp", "token", "tokens", "sample", "samples", "example", "examples"),
+        *("seen", "sec", "secs", "seconds", "ms", "lr", "rate", "flops", "bytes", "mem", "memory", "elapsed", "eta"),
+        *(
+            "seed",
+            "size",
+            "total",
+            "max",
+            "rows",
+            "params",
+            "rank",
+            "gpu",
+            "pid",
+            "speed",
+            "seq",
+            "length",
+            "world",
+            "unnamed",
+        ),
+    )
+)
+"""Words of whole numbers that are no steps, though some of them grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossName:
+    """A figure that is a loss by its name. ``said``: the name has the word of a loss, not only that of a split."""
+
+    split: Split
+    unit: Unit
+    said: bool
+
+
+def words_of(name: str) -> list[str]:
+    """``trainLoss``, ``train/loss`` and ``TRAIN_LOSS`` as ``train``, ``loss``."""
+    return [word.lower() for word in WORD.findall(name)]
+
+
+@lru_cache(maxsize=10_000)
+def loss_name(name: str) -> LossName | None:
+    """Which loss a figure of this name is; None where a word says that it is another thing."""
+    words = words_of(name)
+    splits = [SPLITS[word] for word in words if word in SPLITS]
+    units = [UNITS[word] for word in words if word in UNITS]
+    known = SPLITS.keys() | UNITS.keys() | OFTEN_BESIDE
+    entropy = "crossentropy" in words or ("cross" in words and "entropy" in words)
+    units = units or (["nats"] if entropy else [])
+    if not (splits or units) or len(set(splits)) > 1 or not known.issuperset(words):
+        return None
+    if "entropy" in words and not entropy:
+        return None
+    return LossName(splits[0] if splits else "train", units[-1] if units else "nats", bool(units))
+
+
+def unit_of(name: str) -> Unit:
+    """The unit that a name speaks of; nats where it speaks of none."""
+    return next((UNITS[word] for word in reversed(words_of(name)) if word in UNITS), "nats")
+
+
+def is_counter(name: str) -> bool:
+    """Whether the name is that of a counter of steps, such as ``it`` or ``batch number``."""
+    words = words_of(name)
+    return not OTHER_COUNTS.intersection(words) and bool(COUNTERS.intersection(words[-2:]))
+
+
+def is_other_count(name: str) -> bool:
+    """Whether the name is that of a number that is no step, such as ``tokens seen``."""
+    return bool(OTHER_COUNTS.intersection(words_of(name)))
+
+
+def in_nats(value: float, unit: Unit, bytes_per_token: float | None = None) -> float | None:
+    """A loss in nats per token; None for bits per byte where it isn't known how many bytes a token has.
+
+    A perplexity is e to the power of the loss, one that is not positive is none: NaN.
+    """
+    if unit == "nats":
+        return value
+    if unit == "perplexity":
+        return math.log(value) if value > 0 else math.nan
+    if unit == "bits":
+        return value * math.log(2)
+    return None if bytes_per_token is None else value * math.log(2) * bytes_per_token

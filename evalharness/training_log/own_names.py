@@ -1,0 +1,183 @@
+"""The step and the losses among columns with names of one's own: what the user says, else by the form of the values.
+
+A counter is a whole number that grows; a loss has a word of a loss or of a split in its name. Where two readings are
+possible neither is taken: the error names the settings that decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalharness.errors import LogError
+from evalharness.training_log.columns import (
+    EPOCHS,
+    LOSSES,
+    STEPS,
+    OwnNames,
+    columns,
+    is_of_rewards,
+    number,
+    plain_name,
+)
+from evalharness.training_log.figure_names import is_counter, is_other_count, loss_name, unit_of
+from evalharness.training_log.open_log import bits_per_byte
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from evalharness.records import Split
+    from evalharness.training_log.columns import Columns
+    from evalharness.training_log.log_keys import Role
+    from evalharness.training_log.open_log import OpenLog
+
+ENOUGH_ROWS = 200
+"""The first rows show whether a column grows."""
+RISES_A_FALL = 3
+STEPS_ARE_EPOCHS = "no column counts steps: they are its epochs"
+
+
+def own_names(log: OpenLog, rows: Sequence[Mapping[str, object]]) -> OwnNames:
+    """The columns of step and losses that are told, or found by their form where no name is known.
+
+    ``rows`` are the first of the log. Raises :class:`LogError` where a told name is not there, or where two columns
+    may be the step or the same loss.
+    """
+    return _Columns(log, rows).names()
+
+
+class RowPlans:
+    """What the keys of each row hold. A name that the first rows don't have is looked at when it comes."""
+
+    def __init__(self, log: OpenLog, first: Sequence[Mapping[str, object]]) -> None:
+        self._log = log
+        self._rows = list(first)
+        self._names = {name for row in first for name in row}
+        self.own = own_names(log, self._rows)
+        self._plans: dict[tuple[str, ...], Columns | None] = {}
+
+    def of(self, row: Mapping[str, object], beside: tuple[str, ...] = ()) -> Columns | None:
+        """The columns of a row; None where it has no step or no loss. ``beside``: keys that it has from elsewhere."""
+        keys = (*row, *beside)
+        if keys not in self._plans:
+            new = row.keys() - self._names
+            if any(map(loss_name, new)):
+                self._names |= new
+                self._rows.append(row)
+                self.own = own_names(self._log, self._rows)
+            plan = self._plans[keys] = columns(keys, self.own)
+            if plan is not None:
+                self._log.understand(plan, self.own)
+        return self._plans[keys]
+
+    def names(self) -> set[str]:
+        """Every key that a row has had."""
+        return {key for keys in self._plans for key in keys}
+
+
+@dataclass(slots=True)
+class _Columns:
+    log: OpenLog
+    rows: Sequence[Mapping[str, object]]
+    values: dict[str, list[object]] = field(default_factory=dict)
+
+    def names(self) -> OwnNames:
+        for row in self.rows:
+            for name, value in row.items():
+                self.values.setdefault(name, []).extend([] if _is_empty(value) else [value])
+        keys = self.log.keys
+        told = {role: self._told(role, wanted) for role, wanted in keys.named()}
+        losses: dict[Split, str] = {split: told[split] for split in LOSSES if split in told}
+        if not any(map(is_of_rewards, self.values)):
+            losses = {**self._losses(told), **losses}
+        step = told.get("step")
+        if step is None and losses | self._known_losses() and not self._known(STEPS):
+            step = self._step()
+        return OwnNames(step, self._readable(losses), frozenset(told), keys.bytes_per_token)
+
+    def _told(self, role: Role, wanted: str) -> str:
+        """A name that is told, as the log spells it. What the first rows don't have may come later."""
+        if len(self.rows) >= ENOUGH_ROWS and wanted not in self.values:
+            return wanted
+        return self.log.keys.name(role, self.values, self.log.path) or wanted
+
+    def _readable(self, losses: Mapping[Split, str]) -> dict[Split, str]:
+        """Those whose unit can be converted; a note names the others, and what they need."""
+        if self.log.keys.bytes_per_token is not None:
+            return dict(losses)
+        in_bytes = sorted(name for name in losses.values() if unit_of(name) == "bits per byte")
+        if in_bytes:
+            self.log.note(bits_per_byte(in_bytes))
+        return {split: name for split, name in losses.items() if name not in in_bytes}
+
+    def _known(self, names: Iterable[str]) -> bool:
+        return not {plain_name(name) for name in self.values}.isdisjoint(names)
+
+    def _known_losses(self) -> dict[Split, str]:
+        plain = {plain_name(name): name for name in self.values}
+        return {s: plain[n] for s, known in LOSSES.items() for n in known if n in plain}
+
+    def _losses(self, told: Mapping[Role, str]) -> dict[Split, str]:
+        """For each split whose loss is not told and has no known name the one column that is it by its words."""
+        missing = LOSSES.keys() - self._known_losses().keys() - told.keys()
+        found: dict[Split, str] = {}
+        for split in sorted(missing):
+            named = {name: loss for name in self.values if (loss := loss_name(name)) and loss.split == split}
+            for unit in ("nats", "perplexity", "bits per byte"):
+                of_unit = [n for n, loss in named.items() if loss.unit == unit and self._is_loss(n, said=loss.said)]
+                said = [name for name in of_unit if named[name].said] or of_unit
+                if len(said) > 1:
+                    raise LogError(self._two(split, said))
+                if said:
+                    found[split] = said[0]
+                    break
+        return found
+
+    def _is_loss(self, name: str, *, said: bool) -> bool:
+        """Whether the values may be losses: those of a column that only names a split are not all whole."""
+        found = [number(value) for value in self.values[name]]
+        numbers = [value for value in found if value is not None]
+        return len(numbers) * 2 >= len(found) and (said or not all(value.is_integer() for value in numbers))
+
+    def _step(self) -> str | None:
+        """The column that counts, by its values. Raises :class:`LogError` where two may be it, or none is."""
+        growing = [name for name in self.values if name.strip() and not is_other_count(name) and self._grows(name)]
+        called = [name for name in growing if is_counter(name)]
+        chosen = called or growing
+        different = {tuple(map(str, self.values[name])): name for name in reversed(chosen)}
+        if len(different) > 1:
+            raise LogError(self._two("step", list(reversed(different.values()))))
+        if chosen:
+            return chosen[0]
+        epochs = [name for name in self.values if plain_name(name) in EPOCHS and self._grows(name)]
+        if epochs:
+            self.log.note(STEPS_ARE_EPOCHS)
+            return epochs[0]
+        return None
+
+    def _grows(self, name: str) -> bool:
+        """Whether it is a whole number that grows. It may fall where an epoch begins, and a counter at a restart."""
+        before: float | None = None
+        epoch: object = None
+        rises = falls = 0
+        for row in self.rows:
+            if _is_empty(row.get(name)):
+                continue
+            value = number(row[name])
+            if value is None or value < 0 or not value.is_integer():
+                return False
+            begun = next((row[key] for key in row if plain_name(key) in EPOCHS), None)
+            falls += before is not None and value < before and begun == epoch
+            rises += before is not None and value > before
+            before, epoch = value, begun
+        return rises > 0 and (not falls or (is_counter(name) and rises > RISES_A_FALL * falls))
+
+    def _two(self, role: str, names: Sequence[str]) -> str:
+        shown = ", ".join(f"{name!r} ({', '.join(map(str, self.values[name][:2]))})" for name in names)
+        choices = " or ".join(f'"{name}"' for name in names)
+        called = "the step" if role == "step" else f"the {'training' if role == 'train' else role} loss"
+        return f"{self.log.path}: {len(names)} columns may be {called}: {shown}; set [log] {role} = {choices}"
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == ""
