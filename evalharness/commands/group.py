@@ -21,6 +21,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "execute": "Run completions from another tool in the sandbox, and judge them.",
         "analyse": "Find loops and other degeneration in completions from any tool.",
         "log": "Show the losses in a training log.",
+        "triage": "Say what a training log alone tells: no checkpoint, no data, about a second.",
         "convert": "Make a run folder with a report from completions of another tool.",
     },
     "Set-up": {

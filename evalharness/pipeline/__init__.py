@@ -15,6 +15,7 @@
     watching    the same while training writes
 
     initialising    before all of it: a manifest from what lies in a folder
+    triaging        what a training log alone says
 
     judging_files, analysing, importing     stages alone, on completions that another tool wrote
 
@@ -27,6 +28,7 @@ from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
 from evalharness.pipeline.series import Choice, RunResult, run_series
+from evalharness.pipeline.triaging import Triage, triage
 from evalharness.pipeline.watching import watch
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Initialised",
     "RunResult",
     "ScoreResult",
+    "Triage",
     "checkpoint_at",
     "compare",
     "diagnose",
@@ -47,5 +50,6 @@ __all__ = [
     "run_series",
     "score",
     "score_once",
+    "triage",
     "watch",
 ]

@@ -12,6 +12,7 @@ from evalharness.statistics.comparison import (
 from evalharness.statistics.correlation import Agreement, Correlation, NoCorrelation, correlate
 from evalharness.statistics.discordance import Change, Discordance, discordance
 from evalharness.statistics.intervals import pass_at_k_interval, share_interval
+from evalharness.statistics.label_smoothing import floor_nats
 from evalharness.statistics.means import mean_over_rows, ratio_over_rows
 from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
@@ -28,6 +29,7 @@ __all__ = [
     "correlate",
     "discordance",
     "exact_share",
+    "floor_nats",
     "has_fallen",
     "mean_over_rows",
     "paired_difference",

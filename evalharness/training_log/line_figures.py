@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-NUMBER = re.compile(
-    r"(?<![\w.])(?:[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)(?![\w%]|\.\d)"
-)
+FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)"
+NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
+"""A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
 """A date or a time of day: its numbers are no figures."""
 BREAK = re.compile(r"[|,;{}()\[\]:=\t]|->|→| - ")
