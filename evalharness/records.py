@@ -53,6 +53,7 @@ NotTestableKind = Literal[
     "capability",
     "declared",
     "leak",
+    "explained",
     "does_not_apply",
     "undecided",
     "model_failed",
@@ -67,6 +68,7 @@ or no loss in it for this step), ``no_adapter`` (the checkpoint is none), ``no_b
 only the user can give, such as the end token), ``capability`` (this model does not offer what the probe needs).
 
 The question does not arise: ``declared`` (the manifest says so), ``leak`` (``future_leak`` already explains the loss),
+``explained`` (another cause explains everything, so that it was not asked: ``all_probes`` asks it),
 ``does_not_apply`` (such as padding where nothing is padded).
 
 It was tested without a result: ``undecided`` (the figures fit both answers), ``model_failed`` (the model returned NaN,
@@ -354,8 +356,9 @@ class Loss:
     """The logged loss beside what the checkpoint gives on the same kind of rows.
 
     ``recomputed_nats`` is the parallel pass, as a training loop computes it. ``honest_nats`` gives the model only the
-    tokens before each target. Both are over the same targets; in a causal model they are equal. ``convention`` says
-    which targets. Bits per byte are over the UTF-8 bytes of the targets' text.
+    tokens before each target. Both are over the same targets; in a causal model they are equal. ``honest_checked`` is
+    how many targets were predicted so: a few dozen certify a causal model, a leak needs more. ``convention`` says which
+    targets. Bits per byte are over the UTF-8 bytes of the targets' text.
 
     ``by_class`` and ``by_position`` take the parallel loss apart, and its fall where a model from before is known.
     ``conventions`` is how many ways to compute the loss were tried, ``reproduced_by`` those that give the logged one.
@@ -373,6 +376,7 @@ class Loss:
     by_position: tuple[PartLoss, ...] = ()
     conventions: int = 0
     reproduced_by: tuple[ConventionLoss, ...] = ()
+    honest_checked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
-from evalharness.records import ConventionLoss, Incomplete, Loss
+from evalharness.records import ConventionLoss, Incomplete, Loss, NotTestable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ def _degeneration_rates(
 
 def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:
     """The logged loss, and where there is data the recomputed and the honest one, these by row too."""
-    from evalharness.diagnosis import loss_breakdown, paired_loss
+    from evalharness.diagnosis import CERTIFYING, TARGETS, loss_breakdown, paired_loss
 
     subject = measured.subject
     logged = subject.logged
@@ -96,16 +96,27 @@ def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, .
         count = len(validation.encoded)
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"
         return Loss(nats, source, None, None, few), ()
-    work.watcher.stage("measuring the honest loss", 1)
+    is_causal = work.attention == "causal"
+    work.watcher.stage("measuring the honest loss", CERTIFYING if is_causal else TARGETS)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
-        both = paired_loss(work.checkpoint.model, validation.encoded, seed=work.options.seed)
-        taken = loss_breakdown(measured, both)
+        both = paired_loss(
+            work.checkpoint.model,
+            measured.validation_losses,
+            is_causal=is_causal,
+            seed=work.options.seed,
+            advance=work.watcher.advance,
+        )
+        taken = loss_breakdown(measured, both, by_convention=not _is_explained(measured))
     except EvaluationError as error:
         work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
-    work.watcher.advance()
     return _loss(nats, source, both, _convention(work, both), taken), both.by_row
+
+
+def _is_explained(measured: Measured) -> bool:
+    """Whether a cause that explains everything kept probes from being asked."""
+    return any(isinstance(outcome, NotTestable) and outcome.kind == "explained" for outcome in measured.outcomes)
 
 
 def _loss(
@@ -113,9 +124,10 @@ def _loss(
 ) -> Loss:
     whole = (nats, source, measured.parallel_nats, measured.honest_nats, convention)
     if taken is None:
-        return Loss(*whole)
+        return Loss(*whole, honest_checked=measured.checked)
     return Loss(
         *whole,
+        honest_checked=measured.checked,
         recomputed_bits_per_byte=taken.parallel_bits_per_byte,
         honest_bits_per_byte=taken.honest_bits_per_byte,
         whole=taken.whole,
@@ -130,8 +142,9 @@ def _convention(work: Work, measured: PairedLoss) -> str:
     counted = "completion only" if work.manifest.loss.count_prompt is False else "prompt and completion"
     name = "" if work.validation is None else work.validation.source
     return (
-        f"mean over {measured.targets} targets drawn from {measured.rows} rows of {name}, {counted}, "
-        "each row a sequence of its own, labels not smoothed"
+        f"mean over {measured.targets:,} targets of {measured.rows} rows of {name}, {counted}, "
+        f"each row a sequence of its own, labels not smoothed; {measured.checked:,} of the targets were predicted from "
+        "their prefix alone"
     )
 
 

@@ -224,8 +224,8 @@ def test_one_split_alone_is_scored_on_other_rows_than_frequencies_are_fitted_on(
 
 def test_the_breakdown_adds_up_to_the_whole():
     of = few_rows(20, base=wrapped(module(1)))
-    of = replace(of, **logged(reference(of.validation.encoded, first=1)))
-    taken = loss_breakdown(Measured(of), paired_loss(of.model, of.validation.encoded, targets=200))
+    measured = Measured(replace(of, **logged(reference(of.validation.encoded, first=1))))
+    taken = loss_breakdown(measured, paired_loss(of.model, measured.validation_losses))
     assert (
         sum(part.targets for part in taken.by_class)
         == taken.whole.targets

@@ -113,10 +113,13 @@ def _classes(subject: Subject, losses: TokenLosses) -> list[tuple[TokenClass, ..
     return [tuple(classes) for classes in of_rows]
 
 
-def loss_breakdown(measured: Measured, paired: PairedLoss | None = None) -> LossBreakdown | None:
+def loss_breakdown(
+    measured: Measured, paired: PairedLoss | None = None, *, by_convention: bool = True
+) -> LossBreakdown | None:
     """Divide the loss by class of token, by position and by convention; None with too few rows.
 
-    ``paired`` is the honest loss, if it was measured.
+    ``paired`` is the honest loss, if it was measured. Without ``by_convention`` no other convention is tried: where a
+    leak explains the loss none matters.
 
     Costs the losses of the model and of the one before, and the conventions, where no probe has measured them yet.
     """
@@ -125,8 +128,10 @@ def loss_breakdown(measured: Measured, paired: PairedLoss | None = None) -> Loss
         return None
     taken = fall(measured)
     whole = taken.part("all", lambda i: np.ones(len(taken.after[i]), dtype=bool))
-    own = plain(measured.conventions, prompt=subject.declared.count_prompt is not False)
-    if whole is None or own is None:
+    conventions = measured.conventions if by_convention else ()
+    if whole is None or (
+        by_convention and plain(conventions, prompt=subject.declared.count_prompt is not False) is None
+    ):
         return None
     logged = None if subject.logged is None else subject.logged.loss_nats
     of_bytes = sum(
@@ -140,8 +145,8 @@ def loss_breakdown(measured: Measured, paired: PairedLoss | None = None) -> Loss
         whole=whole,
         by_class=_present(taken.of_classes(str(kind), {kind}) for kind in TokenClass),
         by_position=_present(taken.part(name, _within(taken, *ends)) for name, ends in POSITIONS.items()),
-        conventions=measured.conventions,
-        reproducing=() if logged is None else reproducing(measured.conventions, logged),
+        conventions=conventions,
+        reproducing=() if logged is None else reproducing(conventions, logged),
         logged_nats=logged,
         parallel_nats=parallel,
         honest_nats=honest,

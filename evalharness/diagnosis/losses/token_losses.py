@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 OFFSETS = (-1, 0, 1, 2, 3)
 """Which id, counted from the input at a position, the loss is also taken against: 1 is the next token, 0 the input."""
 
+CHUNK = 2**23
+"""Logits that are looked at together: 64 MiB in double precision, whatever the length and the vocabulary are."""
+
 _Floats = npt.NDArray[np.float64]
 
 
@@ -69,26 +72,46 @@ def _measured(
     forward: Callable[[torch.Tensor], torch.Tensor], device: torch.device, row: TokenRow, end_ids: Sequence[int]
 ) -> RowLosses:
     ids = torch.tensor(row.ids, device=device)
-    log_p = torch.log_softmax(forward(ids[None, :-1])[0].double(), dim=-1)
-    nll = -log_p.gather(1, ids[1:, None])[:, 0]
+    logits = forward(ids[None, :-1])[0]
+    at_once = max(1, CHUNK // logits.shape[-1])
+    parts = [
+        _of_positions(row, logits[begin : begin + at_once], ids, begin, end_ids)
+        for begin in range(0, len(logits), at_once)
+    ]
+    return parts[0] if len(parts) == 1 else _joined(row, parts)
+
+
+def _joined(row: TokenRow, parts: Sequence[RowLosses]) -> RowLosses:
+    """The losses of all positions of ``row``, from those of its parts in their order."""
+    names = ("nll_nats", "at_offset_nats", "mean_nll_nats", "entropy_nats", "rank", "end_log_p")
+    return RowLosses(row, *(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names))
+
+
+def _of_positions(
+    row: TokenRow, logits: torch.Tensor, ids: torch.Tensor, begin: int, end_ids: Sequence[int]
+) -> RowLosses:
+    """The losses of the positions from ``begin`` on that ``logits`` ``(positions, vocabulary)`` are of."""
+    log_p = torch.log_softmax(logits.double(), dim=-1)
+    nll = -log_p.gather(1, ids[begin + 1 : begin + 1 + len(log_p), None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")
     rank = (log_p > -nll[:, None]).sum(dim=-1)
     ends = log_p[:, list(end_ids)].logsumexp(dim=-1) if end_ids else torch.full_like(nll, -torch.inf)
+    p = log_p.exp()
     return RowLosses(
         row=row,
         nll_nats=_array(nll),
-        at_offset_nats=np.stack([_array(_at_offset(log_p, ids, offset)) for offset in OFFSETS]),
+        at_offset_nats=np.stack([_array(_at_offset(log_p, ids, begin, offset)) for offset in OFFSETS]),
         mean_nll_nats=_array(-log_p.mean(dim=-1)),
-        entropy_nats=_array(-torch.xlogy(log_p.exp(), log_p.exp()).sum(dim=-1)),
+        entropy_nats=_array(-torch.xlogy(p, p).sum(dim=-1)),
         rank=rank.cpu().numpy(),
         end_log_p=_array(ends),
     )
 
 
-def _at_offset(log_p: torch.Tensor, ids: torch.Tensor, offset: int) -> torch.Tensor:
-    """The loss of each position against the id ``offset`` places from its input."""
-    places = torch.arange(len(log_p), device=ids.device) + offset
+def _at_offset(log_p: torch.Tensor, ids: torch.Tensor, begin: int, offset: int) -> torch.Tensor:
+    """The loss of each position from ``begin`` on against the id ``offset`` places from its input."""
+    places = torch.arange(begin, begin + len(log_p), device=ids.device) + offset
     inside = (places >= 0) & (places < len(ids))
     losses = -log_p.gather(1, ids[places.clamp(0, len(ids) - 1)][:, None])[:, 0]
     return torch.where(inside, losses, torch.nan)
