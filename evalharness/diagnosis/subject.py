@@ -30,6 +30,7 @@ Need = Literal[
     "base",
     "observed",
     "generate",
+    "own_generate",
     "batch",
     "targets",
     "tokenizer",
@@ -82,9 +83,9 @@ class Subject:
 
     ``without_adapter`` is the same model with its adapter switched off, ``base`` another model to compare with (the
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
-    number of new tokens in, ids of completions out. ``logged`` is the logged validation loss of this step. ``verdict``
-    is that on ``observed``. ``adapter`` holds what is known of the adapter's tensors. ``batch`` is one batch of the
-    training loop, before training.
+    number of new tokens in, ids of completions out. ``own_generate`` is the user's own function for one prompt.
+    ``logged`` is the logged validation loss of this step. ``verdict`` is that on ``observed``. ``adapter`` holds what
+    is known of the adapter's tensors. ``batch`` is one batch of the training loop, before training.
     """
 
     model: Model
@@ -105,6 +106,7 @@ class Subject:
     verdict: CheckpointVerdict | None = None
     adapter: AdapterFacts | None = None
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
+    own_generate: Callable[[Sequence[int], int], tuple[int, ...]] | None = None
     seed: int = 0
     batch: TrainingBatch | None = None
 

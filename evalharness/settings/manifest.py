@@ -44,6 +44,9 @@ class ModelSettings:
     end_tokens: tuple[str | int, ...] | None = setting(help="Tokens that end a completion.")
     prompt_template: str = setting("{prompt}", help="The text around a prompt; it contains {prompt}.")
     forward: str | None = setting(help="Code that computes the logits: models.py:all_logits.")
+    generate: str | None = setting(
+        help="Your own generate(model, ids, max_new_tokens), to be compared: models.py:generate, or a method's name."
+    )
     attention: Literal["causal", "prefix"] = setting("causal", help="Whether a prompt's tokens see each other.")
 
 
@@ -117,7 +120,7 @@ def is_code_spec(text: str) -> bool:
 def code_specs(manifest: Manifest) -> list[str]:
     """The user's code that loading a checkpoint runs."""
     settings = manifest.model
-    specs = [settings.factory, settings.forward, settings.tokenizer]
+    specs = [settings.factory, settings.forward, settings.tokenizer, settings.generate]
     return [spec for spec in specs if spec is not None and is_code_spec(spec)]
 
 

@@ -20,6 +20,23 @@ from torch.nn import functional
 from evalharness.models.torch.huggingface import CachedModel, call_without_cache
 from evalharness.models.torch.model import UncachedModel
 
+# A generate of one's own
+
+
+def writing(family: str, last: int | None = 6):
+    """A ``generate`` that reads the last tokens alone, their positions counted anew; all of them with ``last`` None."""
+    made = of(sound(family))
+
+    def write(prompt, new_tokens):
+        ids = list(prompt)
+        for _ in range(new_tokens):
+            read = ids if last is None else ids[-last:]
+            ids.append(int(made.model.logits(torch.tensor([read]))[0, -1].argmax()))
+        return tuple(ids[len(prompt) :])
+
+    return replace(made, own_generate=write)
+
+
 # Noise, batches, the cache
 
 
@@ -166,6 +183,7 @@ MAKERS = {
     "dropout in evaluation mode": ("stochastic_forward", noisy),
     "neighbours that mix": ("batch_invariance", mixing_neighbours),
     "a cache that loses a position": ("cache_mismatch", functools.partial(cached, lost=1)),
+    "a generate that reads the last tokens alone": ("own_generation", writing),
     "float16 that overflows": ("not_finite", overflowing),
     "text without indentation": ("vocabulary", functools.partial(with_tokenizer, Tidy)),
     "ids without a row": ("vocabulary", functools.partial(with_tokenizer, Larger)),

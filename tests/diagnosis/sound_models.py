@@ -14,7 +14,7 @@ from plants_adapter import adapted
 from plants_behaviour import up_to_the_boundary, with_head
 from plants_leaks import Recurrent, with_backend, xlnet
 from plants_losses import learnt_by_heart
-from plants_model import cached, overflowing
+from plants_model import cached, overflowing, writing
 from small_sound import of, sound, trained
 from small_training import CONTEXT, END, FAMILIES, PAD, VOCABULARY, Plain, data_rows, encoded, subject
 from torch import nn
@@ -139,6 +139,8 @@ TRAINED = {
     "of characters, without a cache": lambda: of(sound("plain")),
     "without a cache, llama": lambda: of(sound("llama")),
     "a cache of one's own": lambda: cached("plain"),
+    "a generate of one's own, plain": lambda: writing("plain", last=None),
+    "a generate of one's own, llama": lambda: writing("llama", last=None),
     "with a cache, llama": lambda: cached("llama"),
     "tied embeddings": lambda: of(taught(tied)),
     "dropout declared": lambda: of(taught(with_dropout)),

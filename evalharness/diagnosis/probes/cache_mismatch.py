@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,10 @@ from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.diagnosis.measured import Measured
+    from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome
 
@@ -31,9 +35,13 @@ def cache_mismatch(measured: Measured) -> Outcome:
     Costs ``ROWS * (STEPS + 2)`` forwards, most of them of a single token.
     """
     subject = measured.subject
+    if "cache" not in subject.model.capabilities:
+        return NotTestable(NAME, "capability", _why_no_cache(subject))
     inputs = real_inputs(subject)
-    if not inputs:
-        return NotTestable(NAME, "no_data", NO_INPUTS)
+    return _compared(subject, inputs) if inputs else NotTestable(NAME, "no_data", NO_INPUTS)
+
+
+def _compared(subject: Subject, inputs: Sequence[tuple[int, ...]]) -> Outcome:
     model, moves = awake(subject.torch_model, inputs)
     if not moves:
         return NotTestable(
@@ -49,6 +57,12 @@ def cache_mismatch(measured: Measured) -> Outcome:
         cached = [_cached(model, row, steps) for row in rows]
     except EvaluationError as error:
         return NotTestable(NAME, "capability", str(error))
+    return _outcome(model, rows, cached, steps)
+
+
+def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequence[torch.Tensor], steps: int) -> Outcome:
+    """Compare what was read token by token with one pass over each of ``rows``."""
+    length = len(rows[0])
     whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
     moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
@@ -71,6 +85,29 @@ def cache_mismatch(measured: Measured) -> Outcome:
         "length of the cache on, rotate keys by their own positions, and keep as many as the attention's window."
     )
     return Finding(NAME, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
+
+
+def _why_no_cache(subject: Subject) -> str:
+    """A module of one's own may well have a cache, in a form that only its author's ``generate`` knows."""
+    module = subject.torch_model.module
+    name, taken = type(module).__name__, cache_parameters(module)
+    if not taken:
+        return f"the forward pass of {name} takes no cache: it reads the whole text for each token"
+    if subject.own_generate is not None:
+        return f"{name} keeps a cache in a form of its own ({', '.join(taken)}): own_generation asks about it"
+    return (
+        f"{name} keeps a cache in a form of its own ({', '.join(taken)}), which only your code can fill: name the "
+        "function that writes with it under [model] generate, and what it writes is compared"
+    )
+
+
+def cache_parameters(module: torch.nn.Module) -> tuple[str, ...]:
+    """The parameters of a module's forward that take a cache or switch it on, by their names."""
+    try:
+        names = inspect.signature(module.forward).parameters
+    except ValueError:
+        return ()
+    return tuple(name for name in names if "cache" in name or name.startswith("past") or name == "layer_past")
 
 
 def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
@@ -96,6 +133,6 @@ PROBE = Probe(
     order=140,
     at_most="cause",
     forward_passes=ROWS * (STEPS + 2),
-    capabilities=MODULE | {"cache"},
+    capabilities=MODULE,
     skipped_if_leak=True,
 )

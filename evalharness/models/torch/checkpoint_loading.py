@@ -17,6 +17,7 @@ from evalharness.models.torch.factory import UserCode, UserObject, read_config
 from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
 from evalharness.models.torch.locate import Located, locate
 from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, way_to_call
+from evalharness.models.torch.own_generate import own_generate
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
 from evalharness.models.torch.sidecars import loss_in_name
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
@@ -25,6 +26,8 @@ from evalharness.records import CheckpointInfo
 from evalharness.settings.manifest import code_specs, notes_on_code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
     from evalharness.models.torch.tokenizers import KnownTokenizer
     from evalharness.settings.manifest import DataSettings, Manifest
@@ -37,8 +40,10 @@ class Checkpoint:
     ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
     probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
     the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
-    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``files`` are all that it was made
-    of: weights, configurations, code, tokenizer. ``data`` are the manifest's, or what a known project's files say.
+    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``own_generate`` is the user's own
+    function that writes: ids of a prompt and a number of new tokens in, new ids out; None where none is named.
+    ``files`` are all that it was made of: weights, configurations, code, tokenizer. ``data`` are the manifest's, or
+    what a known project's files say.
     """
 
     model: TorchModel
@@ -55,6 +60,7 @@ class Checkpoint:
     logged_val_loss: float | None = None
     without_adapter: TorchModel | None = None
     adapter: AdapterFacts | None = None
+    own_generate: Callable[[Sequence[int], int], tuple[int, ...]] | None = None
     files: tuple[Path, ...] = ()
     data: DataSettings | None = None
 
@@ -119,7 +125,9 @@ def load_checkpoint(
     )
     model, model_note = _model(base, forward, context.length, shape.vocabulary_rows)
     without_adapter, adapter = _adapter(model, adapter_config, own_step)
-    seeds = [item.file for item in (base.factory, forward_object, tokenizer_object) if item is not None]
+    write, write_object = _own_generate(manifest, code, base.module)
+    objects = (base.factory, forward_object, tokenizer_object, write_object)
+    seeds = [item.file for item in objects if item is not None]
     sources = source_files(base.module, seeds, code.roots)
     info = CheckpointInfo(
         path=str(path),
@@ -156,6 +164,7 @@ def load_checkpoint(
         without_adapter=without_adapter,
         adapter=adapter or merged,
         data=manifest.data,
+        own_generate=write,
         files=_files(manifest, located, (*base.files, *merged_files), sources, places),
     )
 
@@ -260,6 +269,14 @@ def forward_of(manifest: Manifest, code: UserCode, otherwise: Forward) -> tuple[
     if not callable(user_object.value):
         raise CheckpointError(f"forward = {spec!r}: is a {type(user_object.value).__name__}, expected a function")
     return user_object.value, user_object
+
+
+def _own_generate(
+    manifest: Manifest, code: UserCode, module: nn.Module
+) -> tuple[Callable[[Sequence[int], int], tuple[int, ...]] | None, UserObject | None]:
+    """The user's own function that writes, if the manifest names one, and what it is of the user's code."""
+    spec = manifest.model.generate
+    return (None, None) if spec is None else own_generate(spec, code, module)
 
 
 def _tokenizer_places(located: Located, manifest: Manifest) -> list[Path]:

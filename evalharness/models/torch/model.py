@@ -81,7 +81,7 @@ class UncachedModel:
 
     def cached_logits(self, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Any]:
         """Not possible: the module's forward pass has no cache."""
-        raise EvaluationError(f"{type(self.module).__name__} has no cache: use logits()")
+        raise EvaluationError(f"{type(self.module).__name__} is run without a cache: use logits()")
 
 
 def log_probabilities(model: TorchModel, row: Sequence[int]) -> list[float]:
