@@ -14,13 +14,14 @@ from evalharness.diagnosis.data.packing import packed
 from evalharness.diagnosis.data.rows import DataRow, TokenRow, each_text, read_rows, tokenize
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.data.token_files import each_token_text, is_token_file, read_token_rows
+from evalharness.diagnosis.data.trainer_tokens import TrainerTokens, trainer_tokens
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
-from evalharness.diagnosis.losses.honest import PairedLoss, RowLoss, paired_loss
+from evalharness.diagnosis.losses.honest import CERTIFYING, TARGETS, PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
 from evalharness.diagnosis.measured import Measured
-from evalharness.diagnosis.preflight import preflight_batch, preflight_rows, settings_of
+from evalharness.diagnosis.preflight import preflight_batch, preflight_rows
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.future_leak import future_leak, future_leak_in_both_modes
 from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
@@ -29,6 +30,8 @@ from evalharness.diagnosis.trials.module_modes import evaluating
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
 __all__ = [
+    "CERTIFYING",
+    "TARGETS",
     "BatchOffsets",
     "DataRow",
     "Declared",
@@ -43,6 +46,7 @@ __all__ = [
     "Split",
     "Subject",
     "TokenRow",
+    "TrainerTokens",
     "TrainingBatch",
     "batch_offsets",
     "each_text",
@@ -63,6 +67,6 @@ __all__ = [
     "read_rows",
     "read_token_rows",
     "redrawn_copy",
-    "settings_of",
     "tokenize",
+    "trainer_tokens",
 ]

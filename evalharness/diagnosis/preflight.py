@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.catalogue import catalogue
 from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
 from evalharness.diagnosis.data.rows import TokenRow
+from evalharness.diagnosis.data.trainer_tokens import TrainerTokens
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.subject import Split, Subject
@@ -28,22 +29,22 @@ def preflight_batch(
     model: TorchModel,
     batch: TrainingBatch,
     tokenizer: Tokenizer | None,
+    tokens: TrainerTokens | None = None,
     *,
-    padding: frozenset[int] = frozenset(),
-    end: frozenset[int] = frozenset(),
     seed: int = 0,
 ) -> Diagnosis:
-    """Ask everything that one batch and the model as it is can answer. ``padding`` and ``end`` are ids, if known.
+    """Ask everything that one batch and the model as it is can answer. ``tokens``: what is known of the ids.
 
     The module's mode, buffers and the random state are afterwards what they were.
     """
+    tokens = tokens or TrainerTokens()
     rows = tuple(TokenRow(row, 1) for row in batch.rows()[:ROWS] if len(row) > 1)
     subject = Subject(
         model,
         tokenizer or NoTokenizer(model.vocabulary_rows),
-        end_ids=end,
+        end_ids=tokens.end,
         train=Split((), rows, "batch"),
-        batch=replace(batch, padding_ids=padding),
+        batch=replace(batch, tokens=tokens),
         seed=seed,
     )
     return _examined(subject, "batch", Silent())
@@ -59,14 +60,3 @@ def _examined(subject: Subject, asked_of: AskedOf, watcher: Watcher) -> Diagnosi
     watcher.stage("preflight", len(probes))
     with evaluating(subject.torch_model.module):
         return examine(Measured(subject), probes, progress=lambda _: watcher.advance())
-
-
-def settings_of(tokenizer: Any, module: Any) -> tuple[frozenset[int], frozenset[int]]:
-    """The padding and the end ids that a tokenizer and a configuration of transformers name, as far as they do."""
-    owners = (tokenizer, getattr(module, "config", None), getattr(module, "generation_config", None))
-    found = []
-    for name in ("pad_token_id", "eos_token_id"):
-        values = [getattr(owner, name, None) for owner in owners]
-        flat = [v for value in values for v in (value if isinstance(value, (list, tuple)) else [value])]
-        found.append(frozenset(v for v in flat if isinstance(v, int) and not isinstance(v, bool)))
-    return found[0], found[1]

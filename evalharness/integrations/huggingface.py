@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
@@ -51,9 +52,10 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         if not self._check:
             return
         trainer = self._trainer
-        rows = [trainer.train_dataset[i] for i in range(min(ROWS, len(trainer.train_dataset)))]
+        # As the trainer's own loader does it: columns that the model does not take are left out before collating.
+        without_others = getattr(trainer, "_get_collator_with_removed_columns", lambda collate: collate)
         with torch.random.fork_rng():
-            batch = trainer.data_collator(rows)
+            batch = without_others(trainer.data_collator)(list(islice(iter(trainer.train_dataset), ROWS)))
         device = next(trainer.model.parameters()).device
         batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
         found = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)

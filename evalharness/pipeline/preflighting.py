@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) -> Diagnosis:
     """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
-    from evalharness.diagnosis import evaluating, preflight_batch, read_batch, settings_of
+    from evalharness.diagnosis import evaluating, preflight_batch, read_batch, trainer_tokens
     from evalharness.models.torch.model import live_model
     from evalharness.models.torch.tokenizers import wrap
 
     read = read_batch(batch)
     with evaluating(module):
         model = live_model(module, max(map(len, read.inputs)))
-    padding, end = settings_of(tokenizer, module)
     known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
-    return preflight_batch(model, read, known, padding=padding, end=end, seed=seed)
+    tokens = trainer_tokens(tokenizer, module, None if known is None else known.render_chat)
+    return preflight_batch(model, read, known, tokens, seed=seed)
 
 
 def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = None) -> Diagnosis:

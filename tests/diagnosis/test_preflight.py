@@ -199,7 +199,7 @@ def test_ids_without_a_row_are_a_cause_before_anything_is_run(wrong):
     assert str(wrong) in found.causes[0].claim
 
 
-def test_a_first_loss_far_from_ln_v_is_a_note():
+def test_a_first_loss_far_above_ln_v_is_a_note():
     sure = Decoder(causal)
     with torch.no_grad():
         sure.head.weight.mul_(60)

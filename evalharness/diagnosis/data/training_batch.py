@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.data.trainer_tokens import TrainerTokens
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
@@ -24,14 +25,16 @@ class TrainingBatch:
 
     ``attended`` says by position what the attention mask leaves in. ``shifts_itself``: the model compares the logits at
     a position with the target at the next one, as Hugging Face's ``labels`` want it, so that targets equal inputs.
-    ``padding_ids`` are those that a tokenizer or a configuration names.
+    ``positions`` are the position ids that the trainer gives, None where it leaves them to the model. ``tokens`` is
+    what a tokenizer and a configuration say of the ids.
     """
 
     inputs: tuple[tuple[int, ...], ...]
     targets: tuple[tuple[int, ...], ...] | None
     attended: tuple[tuple[bool, ...], ...] | None
     shifts_itself: bool
-    padding_ids: frozenset[int] = frozenset()
+    positions: tuple[tuple[int, ...], ...] | None = None
+    tokens: TrainerTokens = field(default_factory=TrainerTokens)
 
     @property
     def right_offset(self) -> int:
@@ -45,30 +48,78 @@ class TrainingBatch:
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """The inputs without what the attention mask leaves out."""
+        return self.attended_of(self.inputs)
+
+    def attended_of(self, values: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        """Of values by position (inputs, targets), those of the positions that the attention mask leaves in."""
         if self.attended is None:
-            return self.inputs
-        kept = zip(self.inputs, self.attended, strict=True)
+            return values
+        kept = zip(values, self.attended, strict=True)
         return tuple(tuple(i for i, seen in zip(ids, mask, strict=True) if seen) for ids, mask in kept)
 
 
 def read_batch(given: Any) -> TrainingBatch:
     """Understand a batch: a pair of inputs and targets, ids alone, or a mapping with ``input_ids`` and ``labels``.
 
-    Tensors or lists of shape ``(rows, length)``. Raises :class:`EvalHarnessError` for anything else.
+    Tensors or lists of shape ``(rows, length)``. Pairs of preferences, as DPO has them, are read as rows whose
+    completions count. Raises :class:`EvalHarnessError` for anything else.
     """
     if isinstance(given, Mapping) or hasattr(given, "keys"):
-        if "input_ids" not in given:
-            raise EvalHarnessError(f"a batch with the keys {', '.join(map(str, given))}: expected input_ids and labels")
-        inputs, labels, mask = _ids(given["input_ids"]), given.get("labels"), given.get("attention_mask")
-        targets = None if labels is None else _ids(labels)
-        attended = None if mask is None else tuple(tuple(map(bool, row)) for row in _ids(mask))
-        return _checked(TrainingBatch(inputs, targets, attended, shifts_itself=True))
+        return _checked(_of_mapping(given) if "input_ids" in given else _of_preferences(given))
     if isinstance(given, (tuple, list)) and len(given) == 2 and hasattr(given[0], "shape"):
         return _checked(TrainingBatch(_ids(given[0]), _ids(given[1]), None, shifts_itself=False))
     if hasattr(given, "shape"):
         return _checked(TrainingBatch(_ids(given), None, None, shifts_itself=False))
     kind = type(given).__name__
     raise EvalHarnessError(f"a batch that is a {kind}: expected (inputs, targets) or a mapping with input_ids, labels")
+
+
+def _of_mapping(given: Any) -> TrainingBatch:
+    """``completion_mask`` marks what counts where there are no labels, as in TRL's DPO and in its data."""
+    inputs, labels, mask = _ids(given["input_ids"]), given.get("labels"), _mask(given, "attention_mask")
+    counted = _mask(given, "completion_mask")
+    positions = given.get("position_ids")
+    targets = None if labels is None else _ids(labels)
+    if targets is None and counted is not None:
+        targets = tuple(_left_out(ids, count) for ids, count in zip(inputs, counted, strict=True))
+    return TrainingBatch(
+        inputs, targets, mask, shifts_itself=True, positions=None if positions is None else _ids(positions)
+    )
+
+
+def _of_preferences(given: Any) -> TrainingBatch:
+    """``chosen_input_ids`` and ``rejected_input_ids``, each after ``prompt_input_ids`` if the prompt stands apart."""
+    names = [str(key).removesuffix("_input_ids") for key in given if str(key).endswith("_input_ids")]
+    answers = [name for name in names if name != "prompt"]
+    if not answers:
+        raise EvalHarnessError(f"a batch with the keys {', '.join(map(str, given))}: expected input_ids and labels")
+    rows: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    prompts = _present(given, "prompt", "input_ids") if "prompt" in names else None
+    for name in answers:
+        ids = _present(given, name, "input_ids")
+        labels = _present(given, name, "labels") if f"{name}_labels" in given else ids
+        heads = prompts or ((),) * len(ids)
+        for head, row, counted in zip(heads, ids, labels, strict=True):
+            rows.append(((*head, *row), (*(IGNORED for _ in head), *counted)))
+    return TrainingBatch(tuple(ids for ids, _ in rows), tuple(t for _, t in rows), None, shifts_itself=True)
+
+
+def _present(given: Any, name: str, what: str) -> tuple[tuple[int, ...], ...]:
+    """One part of a batch of preferences, without what its own attention mask leaves out."""
+    values, mask = _ids(given[f"{name}_{what}"]), _mask(given, f"{name}_attention_mask")
+    return TrainingBatch(values, None, mask, shifts_itself=True).attended_of(values)
+
+
+def _mask(given: Any, name: str) -> tuple[tuple[bool, ...], ...] | None:
+    """None where there is none, or where it is no mask of positions (a causal one has more dimensions)."""
+    mask = given.get(name)
+    if mask is None or getattr(mask, "ndim", 2) != 2:
+        return None
+    return tuple(tuple(map(bool, row)) for row in (mask.tolist() if hasattr(mask, "tolist") else mask))
+
+
+def _left_out(ids: tuple[int, ...], counted: tuple[bool, ...]) -> tuple[int, ...]:
+    return tuple(i if counts else IGNORED for i, counts in zip(ids, counted, strict=True))
 
 
 def _ids(tensor: torch.Tensor | Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
@@ -80,7 +131,11 @@ def _ids(tensor: torch.Tensor | Sequence[Sequence[int]]) -> tuple[tuple[int, ...
 
 
 def _checked(batch: TrainingBatch) -> TrainingBatch:
-    for name, other in (("targets", batch.targets), ("attention mask", batch.attended)):
+    for name, other in (
+        ("targets", batch.targets),
+        ("attention mask", batch.attended),
+        ("position ids", batch.positions),
+    ):
         if other is not None and [len(row) for row in other] != [len(row) for row in batch.inputs]:
             raise EvalHarnessError(f"a batch whose inputs and {name} differ in shape")
     return batch

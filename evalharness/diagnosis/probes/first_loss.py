@@ -23,8 +23,8 @@ NAME = "first_loss"
 ROWS = 16
 """Rows of the batch that the model is run on."""
 FAR_NATS = 1.0
-"""A model that knows nothing is at ln V, or a few tenths above if its logits start out wide. A nat away from it is
-something else: weights that were trained before, or a start that is too certain."""
+"""A model that knows nothing is at ln V, or a few tenths above if its logits start out wide. A nat below it are weights
+that were trained before, of which nothing can be asked here; a nat above it is a start that is too certain."""
 
 
 def first_loss(measured: Measured) -> Outcome:
@@ -47,9 +47,7 @@ def first_loss(measured: Measured) -> Outcome:
     if abs(loss - uniform) <= FAR_NATS:
         return RuledOut(NAME, f"Training starts from the right loss: {figures}.", evidence)
     if loss < uniform:
-        claim = f"The model knows something already: {figures}. New weights can't; weights that were trained before do."
-        remedy = "Nothing, if the weights were trained before; else look for a leak."
-        return Finding(NAME, "note", claim, evidence, remedy)
+        return NotTestable(NAME, "does_not_apply", f"the weights were trained before: {figures}")
     claim = f"The model is too certain at the start: {figures}."
     return Finding(NAME, "note", claim, evidence, "Start the output layer smaller, or divide the logits by √width.")
 

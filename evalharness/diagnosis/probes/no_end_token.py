@@ -181,8 +181,9 @@ def end_of_batch(measured: Measured) -> Outcome:
     targets = batch.targets or ()
     if not end:
         return NotTestable(NAME, "not_known", "no end token is known: the tokenizer and the configuration name none")
-    as_target = sum(t in end for row in targets for t in row)
-    as_input = sum(i in end for row in batch.inputs for i in row)
+    # What the attention mask leaves out is padding, whichever id it has.
+    as_target = sum(t in end for row in batch.attended_of(targets) for t in row)
+    as_input = sum(i in end for row in batch.rows() for i in row)
     named = "/".join(map(str, sorted(end)))
     evidence = {"end_targets": as_target, "end_inputs": as_input, "rows": len(batch.inputs)}
     if as_target:

@@ -125,17 +125,18 @@ def padding_of_batch(measured: Measured) -> Outcome:
 
 def _padded_targets(batch: TrainingBatch, number: int, targets: Sequence[int], end: frozenset[int]) -> int:
     """How many targets of one row count and are padding: masked in the input, named so, or a run of one id."""
-    last = targets[-1]
-    if last == IGNORED:
-        return 0
     if batch.attended is not None and not all(batch.attended[number]):
         mask = batch.attended[number]
         return sum(t != IGNORED and not attended for t, attended in zip(targets, mask, strict=True))
+    last = targets[-1]
+    if last == IGNORED:
+        return 0
     run = len(list(takewhile(lambda t: t == last, reversed(targets))))
-    if last in batch.padding_ids and last not in end:
+    padding = batch.tokens.padding
+    if last in padding and last not in end:
         return run
     # The first of a run of end tokens is the end; the rest is what the row was filled up with.
-    return run - 1 if (last in batch.padding_ids | end and run > 1) or run >= RUN else 0
+    return run - 1 if (last in padding | end and run > 1) or run >= RUN else 0
 
 
 PROBE = Probe(

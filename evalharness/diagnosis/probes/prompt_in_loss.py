@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evalharness.diagnosis.data.trainer_tokens import place_after
+from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.losses.conventions import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
@@ -74,6 +76,9 @@ def prompt_of_batch(measured: Measured) -> Outcome:
     batch = measured.subject.training_batch
     heads = batch.masked_heads
     if not any(heads):
+        counted = _counted_before_answers(measured)
+        if counted is not None:
+            return counted
         reason = "every row counts from its first target: a batch does not tell which part is the prompt"
         return NotTestable(NAME, "not_known", reason)
     masked = sum(heads) / sum(map(len, batch.targets or ()))
@@ -84,6 +89,31 @@ def prompt_of_batch(measured: Measured) -> Outcome:
         f"in {wilson(with_head, len(heads)).estimate:.0%} of the rows."
     )
     return RuledOut(NAME, claim, evidence)
+
+
+def _counted_before_answers(measured: Measured) -> Finding | None:
+    """What is said of rows that open an answer as the chat template does, and count what stands before it."""
+    batch = measured.subject.training_batch
+    targets = batch.targets or ()
+    answers = [place_after(measured.subject.tokenizer, ids, batch.tokens.answer_opening) for ids in batch.inputs]
+    rows = [
+        (sum(t != IGNORED for t in row[:begin]), sum(t != IGNORED for t in row))
+        for row, begin in zip(targets, answers, strict=True)
+        if begin is not None
+    ]
+    before, counted = sum(part for part, _ in rows), sum(whole for _, whole in rows)
+    if not before:
+        return None
+    evidence = {"rows": len(targets), "chat_rows": len(rows), "prompt_share": before / counted}
+    claim = (
+        f"The loss counts the prompts: in {len(rows)} of {len(targets)} rows {before / counted:.0%} of the targets "
+        "stand before the assistant's first answer."
+    )
+    remedy = (
+        "Nothing, if the model is to learn the users' turns too. Else mask them: in TRL assistant_only_loss=True, or "
+        "data with the columns prompt and completion."
+    )
+    return Finding(NAME, "note", claim, evidence, remedy)
 
 
 PROBE = Probe(
