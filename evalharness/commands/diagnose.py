@@ -29,7 +29,17 @@ WIDTHS = (72, 100)
 @click.command(epilog=exit_codes())
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(
-    "step", "problems", "problem_paths", "device", "dtype", "batch_size", "max_new_tokens", "seed", "out", "trust"
+    "step",
+    "problems",
+    "problem_paths",
+    "device",
+    "dtype",
+    "batch_size",
+    "max_new_tokens",
+    "seed",
+    "out",
+    "all_probes",
+    "trust",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
 def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import Progress, TaskID
 
 
+EVERY_S = 10.0
+"""How often a stage that goes on is told of again, in seconds."""
+
+
 class Lines:
-    """One line for each thing found and each stage begun."""
+    """One line for each thing found and each stage begun, and now and then one with what is left of a long stage."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._name, self._total, self._done = "", 0, 0
+        self._begun = self._told = clock()
 
     def __enter__(self) -> Lines:
         return self
@@ -27,9 +39,17 @@ class Lines:
     def stage(self, name: str, total: int) -> None:
         """Print its name, and how many pieces it has where there are several."""
         click.echo(f"{name} …" if total == 1 else f"{name}: {total} …", err=True)
+        self._name, self._total, self._done = name, total, 0
+        self._begun = self._told = self._clock()
 
     def advance(self) -> None:
-        """No animation off a terminal."""
+        """Say how far it is, if nothing was said for ten seconds: no animation off a terminal."""
+        self._done += 1
+        now = self._clock()
+        if now - self._told >= EVERY_S and self._done < self._total:
+            left_s = (now - self._begun) / self._done * (self._total - self._done)
+            click.echo(f"{self._name}: {self._done} of {self._total}, about {left_s:.0f} s left", err=True)
+            self._told = now
 
 
 class Bars:

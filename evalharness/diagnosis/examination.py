@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
 from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
@@ -27,6 +28,7 @@ MISSING: dict[Need, tuple[NotTestableKind, str]] = {
     "base": ("no_base", "no other checkpoint to compare with is known"),
     "observed": ("no_completions", "nothing was generated"),
     "generate": ("capability", "nothing can be generated here"),
+    "own_generate": ("not_known", "no function of your own that writes is named: [model] generate names it"),
     "batch": ("no_data", "the loop's own batch is not known: evalharness.preflight(model, batch) in the script tells"),
     "targets": ("no_data", "the batch has no targets"),
     "tokenizer": ("not_known", "without a tokenizer the ids can't be decoded and encoded again"),
@@ -39,8 +41,9 @@ _SEVERITIES = ("cause", "contributing", "note")
 class Diagnosis:
     """What was established of one checkpoint.
 
-    ``findings`` come in order: the causes, then what contributes, then notes; within these in the order of the
-    probes, so the first explains most. ``incomplete`` has an entry for each probe that failed; the others went on.
+    ``findings`` come in order: the causes, then what contributes, then notes; within these by how much of the gap in
+    the loss or of the bad completions each explains, so the first explains most. ``incomplete`` has an entry for each
+    probe that failed; the others went on.
     """
 
     findings: tuple[Finding, ...]
@@ -64,31 +67,40 @@ class Diagnosis:
 
 
 def examine(
-    measured: Measured, probes: Sequence[Probe], *, progress: Callable[[str], None] = lambda _: None
+    measured: Measured,
+    probes: Sequence[Probe],
+    *,
+    every: bool = True,
+    progress: Callable[[Probe], None] = lambda _: None,
 ) -> Diagnosis:
-    """Ask every probe, in the order given, except those whose outcomes ``measured`` has already.
+    """Ask every probe, the cheap ones first, except those whose outcomes ``measured`` has already.
 
     A probe that lacks what it needs, or whose answer a leak would decide, is not testable, and says so. One that fails
-    is reported and the others go on. ``progress`` is called with the name of each probe when it is done.
+    is reported and the others go on. Without ``every`` a cause that explains everything ends it: what would run the
+    model is not asked any more, and says so. ``progress`` is called with each probe when it is done.
     """
     incomplete: list[Incomplete] = []
     answered = {outcome.probe for outcome in measured.outcomes}
-    for probe in probes:
+    for probe in sorted(probes, key=_cost):
         if probe.name not in answered:
-            outcomes = tuple(_named(probe, outcome) for outcome in _ask(probe, measured, incomplete))
+            explained_by = None if every else _explained_by(measured, probes)
+            outcomes = tuple(_named(probe, o) for o in _ask(probe, measured, incomplete, explained_by))
             measured.outcomes += outcomes
             if probe.ends_if_cause and any(_is_cause(outcome) for outcome in outcomes):
                 break
-        progress(probe.name)
+        progress(probe)
     return ordered(measured.outcomes, probes, incomplete)
 
 
 def ordered(outcomes: Iterable[Outcome], probes: Sequence[Probe], incomplete: Sequence[Incomplete] = ()) -> Diagnosis:
-    """Sort the outcomes of ``probes`` into a diagnosis: findings by severity, then in the order of the probes."""
+    """Sort the outcomes of ``probes`` into a diagnosis.
+
+    Findings by severity, then by how much each explains, then in the order of the probes; the rest as the probes are.
+    """
     place = {probe.name: number for number, probe in enumerate(probes)}
-    of_all = [outcome for outcome in outcomes if outcome.probe in place]
+    of_all = sorted((outcome for outcome in outcomes if outcome.probe in place), key=lambda o: place[o.probe])
     findings = [outcome for outcome in of_all if isinstance(outcome, Finding)]
-    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), place[f.probe]))
+    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), -round(share_explained(f), 1), place[f.probe]))
     return Diagnosis(
         findings=tuple(findings),
         ruled_out=tuple(outcome for outcome in of_all if isinstance(outcome, RuledOut)),
@@ -97,9 +109,26 @@ def ordered(outcomes: Iterable[Outcome], probes: Sequence[Probe], incomplete: Se
     )
 
 
-def _ask(probe: Probe, measured: Measured, incomplete: list[Incomplete]) -> tuple[Outcome, ...]:
-    """What the probe says, or why it can't; a failure of its own is added to ``incomplete``."""
+def _cost(probe: Probe) -> tuple[bool, bool, bool, int, int]:
+    """What has to be known before the model is run, the leak, then by cost, and last what the others left over."""
+    is_first = probe.ends_if_cause and not probe.forward_passes
+    return not is_first, probe.name != LEAK, probe.asked_last, probe.forward_passes, probe.order
+
+
+def _explained_by(measured: Measured, probes: Sequence[Probe]) -> str | None:
+    """The probe whose cause explains everything, None while there is none. A leak in training alone does not."""
+    explaining = {probe.name for probe in probes if probe.explains_all}
+    causes = [outcome for outcome in measured.outcomes if _is_cause(outcome) and outcome.probe in explaining]
+    return next((cause.probe for cause in causes if cause.probe != LEAK or measured.leaks), None)
+
+
+def _ask(
+    probe: Probe, measured: Measured, incomplete: list[Incomplete], explained_by: str | None
+) -> tuple[Outcome, ...]:
+    """What the probe says, or why it is not asked; a failure of its own is added to ``incomplete``."""
     lacking = _lacking(probe, measured)
+    if lacking is None and explained_by is not None and probe.runs_model:
+        lacking = "explained", f"not asked: {explained_by} explains everything (--all-probes asks it)"
     if lacking is not None:
         return (NotTestable(probe.name, *lacking),)
     try:

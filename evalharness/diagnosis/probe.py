@@ -25,11 +25,13 @@ class Probe:
     """One probe. Every file in ``probes/`` exports its own as ``PROBE``.
 
     ``question``: what it asks, in one sentence. ``run``: establishes findings, what is ruled out, or why it can't tell.
-    ``order``: probes are asked from the lowest number to the highest, and of two findings of one severity the lower
-    number stands first. ``at_most``: the highest severity that the answer may have. ``forward_passes``: about how many
+    ``order``: of two findings that are alike in severity and in what they explain, the lower number stands first.
+    ``at_most``: the highest severity that the answer may have. ``forward_passes``: about how many
     forward passes of one row it costs at most. ``needs``: the data, log or adapter without which it is not testable.
     ``capabilities``: what the model has to offer, else it is not testable either. ``skipped_if_leak``: with a leak its
     answer would be about the leak and nothing else. ``ends_if_cause``: if it finds a cause, no other probe can be run.
+    ``explains_all``: if it finds a cause, loss and completions are explained, and what runs the model is not asked.
+    ``asked_last``: it asks what the others left over. All other probes are asked from the cheapest to the dearest.
     ``package``: the package that it comes from, filled in by evalharness; None for its own probes.
     """
 
@@ -43,5 +45,12 @@ class Probe:
     capabilities: frozenset[Capability] = frozenset()
     skipped_if_leak: bool = False
     ends_if_cause: bool = False
+    explains_all: bool = False
+    asked_last: bool = False
     asked_of: frozenset[AskedOf] = frozenset({"checkpoint"})
     package: str | None = None
+
+    @property
+    def runs_model(self) -> bool:
+        """Whether it runs the model, and so costs more than reading data."""
+        return bool(self.capabilities) or "generate" in self.needs

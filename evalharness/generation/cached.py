@@ -65,12 +65,24 @@ class CachedEngine:
         positions = torch.arange(ids.shape[1], device=device).expand(len(prompts), -1)
         # What serves which row has to be known before the rows grow.
         index = torch.tensor([prompts.index(tuple(row.ids)) for row in rows], device=device)
-        output, cache = self._model.cached_logits(ids, held, positions, None)
-        needed = [output[i, len(prompt) - 1 : len(prompt)] for i, prompt in enumerate(prompts)]
+        places = sorted({len(prompt) - 1 for prompt in prompts})
+        output, cache = self._logits_at(ids, held, positions, torch.tensor(places, device=device))
+        at = [places.index(len(prompt) - 1) for prompt in prompts]
+        needed = [output[i, place : place + 1] for i, place in enumerate(at)]
         self._settler.settle(needed, [Guess(tuple(served), ()) for served in by_prompt.values()])
         if len(prompts) < len(rows):
             cache.batch_select_indices(index)
         return cache, held[index]
+
+    def _logits_at(
+        self, ids: torch.Tensor, held: torch.Tensor, positions: torch.Tensor, places: torch.Tensor
+    ) -> tuple[torch.Tensor, Any]:
+        """The logits at ``places`` of the prompts, and the cache; a model that gives only all of them is asked so."""
+        if hasattr(self._model, "cached_logits_at"):
+            found: tuple[torch.Tensor, Any] = self._model.cached_logits_at(ids, held, positions, None, places)
+            return found
+        output, cache = self._model.cached_logits(ids, held, positions, None)
+        return output[:, places], cache
 
     def _step(self, rows: list[Row], cache: Any, held: torch.Tensor) -> tuple[Any, torch.Tensor]:
         """One forward pass over the last token of each row and what is drafted behind it."""

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 LARGEST_FLOAT = sys.float_info.max
 PROBE_ROWS = 64
 PROBE_LENGTH = 1024
+NOISE_ROWS = 8
+NOISE_LOGITS = 2**25
+"""Logits of all these rows together at most: 128 MiB, several of which are held at a time, one in double precision."""
 ROOM_CHARACTERS = 800
 """What a completion gets room for: 95 % of HumanEval's own solutions are shorter."""
 
 
 def probe_attention(work: Work) -> Settings:
     """Probe the model, keep what was found in ``work``, and return how it is to be run."""
-    work.watcher.stage("probing the attention", 1)
+    work.watcher.stage("probing the attention", 2)
     rows = _real_rows(work)
     work.leak = _asked(work, rows)
+    work.watcher.advance()
     work.attention = _attention(work)
     settings = _settings(work, rows)
     work.watcher.advance()
@@ -36,14 +40,16 @@ def _settings(work: Work, rows: list[list[int]]) -> Settings:
     from evalharness.generation import TOLERABLE_NATS, Settings, logit_noise
 
     model, causal = work.checkpoint.model, work.attention == "causal"
-    noise_nats = logit_noise(model, rows[:8], padded=causal)
+    room = max(2, NOISE_LOGITS // (NOISE_ROWS * model.vocabulary_rows))
+    few = [row[:room] for row in rows[:NOISE_ROWS]]
+    noise_nats = logit_noise(model, few, padded=causal)
     steady, alone = noise_nats <= _tolerable(work, TOLERABLE_NATS), False
     if causal and not steady:
         work.watcher.say(f"padding or the cache moves logits by up to {noise_nats:.2g} nats: running at exact lengths")
-        noise_nats = logit_noise(model, rows[:8], padded=False)
+        noise_nats = logit_noise(model, few, padded=False)
     if noise_nats > _tolerable(work, TOLERABLE_NATS):
         work.watcher.say(f"rows move each other's logits by up to {noise_nats:.2g} nats: running each row alone")
-        noise_nats, alone = logit_noise(model, rows[:1], padded=False), True
+        noise_nats, alone = logit_noise(model, few[:1], padded=False), True
     return Settings(
         max_new_tokens=work.options.max_new_tokens or _new_tokens(work),
         batch_size=1 if alone else work.options.batch_size,

@@ -14,16 +14,19 @@ from evalharness.records import Incomplete, LossPoint, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evalharness.diagnosis import Diagnosis, Measured, Observed
+    from evalharness.diagnosis import Diagnosis, Measured, Observed, Probe
     from evalharness.generation import Settings
     from evalharness.models.protocols import TorchModel
     from evalharness.pipeline.work import Behaviour, Group, Work
+    from evalharness.progress import Watcher
     from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
 
 
 NEW_TOKENS = 64
 BATCH = 32
+PASSES_OF_A_PIECE = 50
+MOST_PASSES = 400
 FEW = 20
 """Problems of each set whose greedy completions a diagnosis alone looks at."""
 
@@ -71,6 +74,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         verdict=behaviour.judgement.verdict,
         adapter=checkpoint.adapter,
         generate=_greedy(work, settings),
+        own_generate=checkpoint.own_generate,
         seed=work.options.seed,
     )
     return Measured(subject, () if work.leak is None else (work.leak,))
@@ -84,13 +88,28 @@ def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:
     probes = catalogue()
     for fault in extensions("probes").faults:
         work.watcher.say(fault)
-    work.watcher.stage("diagnosing", len(probes))
-    diagnosis = examine(measured, probes, progress=lambda _: work.watcher.advance())
+    work.watcher.stage("diagnosing", sum(map(_pieces, probes)))
+    diagnosis = examine(
+        measured,
+        probes,
+        every=work.options.all_probes,
+        progress=lambda probe: _advance(work.watcher, _pieces(probe)),
+    )
     fewest = getattr(measured.subject.model, "fewest_rows", None)
     if fewest is not None:
         work.watcher.say(f"memory ran out: forward passes were run in halves, down to {fewest} rows at a time")
     work.incomplete += diagnosis.incomplete
     return diagnosis
+
+
+def _pieces(probe: Probe) -> int:
+    """How much of the work a probe is, for the estimate of what is left; of the dearest most is seldom needed."""
+    return 1 + min(probe.forward_passes, MOST_PASSES) // PASSES_OF_A_PIECE
+
+
+def _advance(watcher: Watcher, pieces: int) -> None:
+    for _ in range(pieces):
+        watcher.advance()
 
 
 def logged_point(work: Work) -> LossPoint | None:

@@ -52,6 +52,8 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
         watcher.say(fault)
     if loader is not None:
         return _load_by(loader, target, watcher)
+    # Before torch is imported: that alone takes seconds.
+    watcher.stage("loading the checkpoint", 1)
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import notes_on_code
 
@@ -67,6 +69,7 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
         trust=options.trust,
         chat=options.chat,
     )
+    watcher.advance()
     for note in checkpoint.info.notes:
         if note not in code_notes:
             watcher.say(note)

@@ -121,6 +121,11 @@ class ScoreOptions:
         held_equal=True,
         help="Stop a completion as soon as it is in a loop.",
     )
+    all_probes: bool = setting(
+        False,
+        affects="score",
+        help="Ask every question of the diagnosis, also after a cause that explains everything.",
+    )
     step: int | None = setting(
         at_least=0,
         places=("command", "python"),
@@ -156,6 +161,7 @@ class ScoreSettings(TypedDict, total=False):
     out: str | os.PathLike[str]
     problem_paths: Mapping[str, str | os.PathLike[str]] | None
     stop_loops: bool
+    all_probes: bool
     step: int | None
     trust: bool
 

@@ -49,6 +49,23 @@ def test_the_cache_gives_what_the_full_pass_gives(llama):
     assert torch.allclose(torch.cat([first, second], dim=1), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("chooses", [True, False])
+def test_the_logits_of_some_places_are_those_of_all_of_them(llama, monkeypatch, chooses):
+    model, places = load(llama).model, torch.tensor([1, 4])
+    mask, positions = torch.ones_like(IDS), torch.arange(6)[None]
+    whole, _ = model.cached_logits(IDS, mask, positions, None)
+    if not chooses:
+        forward = model.module.forward
+
+        def plain(**given):
+            return forward(**given)
+
+        monkeypatch.setattr(model.module, "forward", plain)
+    some, cache = model.cached_logits_at(IDS, mask, positions, None, places)
+    assert torch.allclose(some, whole[:, places], atol=1e-6)
+    assert cache.get_seq_length() == 6
+
+
 def test_empty_slots_of_the_cache_change_nothing(llama):
     model = load(llama).model
     ids = torch.tensor([[0, 0, 3, 4], [5, 6, 7, 8]])

@@ -107,6 +107,7 @@ PROBE = Probe(
     run=no_targets,
     order=25,
     at_most="cause",
+    explains_all=True,
     forward_passes=64,
     needs=("log",),
     skipped_if_leak=True,

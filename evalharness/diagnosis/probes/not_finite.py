@@ -72,6 +72,7 @@ PROBE = Probe(
     run=not_finite,
     order=160,
     at_most="cause",
+    explains_all=True,
     forward_passes=ROWS,
     capabilities=MODULE,
     asked_of=frozenset({"checkpoint", "batch", "rows"}),

@@ -92,6 +92,7 @@ PROBE = Probe(
     run=not_logits,
     order=15,
     at_most="cause",
+    explains_all=True,
     forward_passes=3 * ROWS,
     capabilities=LOGITS,
     asked_of=frozenset({"checkpoint", "batch", "rows"}),

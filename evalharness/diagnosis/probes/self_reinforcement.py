@@ -230,4 +230,5 @@ PROBE = Probe(
     needs=("observed",),
     capabilities=LOGITS,
     skipped_if_leak=True,
+    asked_last=True,
 )

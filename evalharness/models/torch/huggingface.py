@@ -54,6 +54,23 @@ class CachedModel(UncachedModel):
         ``attention_mask`` is ``(rows, held + new)``, ``position_ids`` is ``(rows, new)``. Raises EvaluationError where
         the forward pass fails.
         """
+        return self._with_cache(ids, attention_mask, position_ids, cache, {})
+
+    def cached_logits_at(
+        self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any, places: Tensor
+    ) -> tuple[Tensor, Any]:
+        """The same at ``places`` among the new ids alone: ``(rows, places, vocabulary)``.
+
+        All logits of a batch of prompts can be larger than the model, so a module that can is asked for no others.
+        """
+        if "logits_to_keep" in inspect.signature(self.module.forward).parameters:
+            return self._with_cache(ids, attention_mask, position_ids, cache, {"logits_to_keep": places})
+        logits, cache = self.cached_logits(ids, attention_mask, position_ids, cache)
+        return logits[:, places], cache
+
+    def _with_cache(
+        self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any, more: dict[str, Any]
+    ) -> tuple[Tensor, Any]:
         with torch.no_grad():
             try:
                 output = self.module(
@@ -62,6 +79,7 @@ class CachedModel(UncachedModel):
                     position_ids=position_ids,
                     past_key_values=cache,
                     use_cache=True,
+                    **more,
                 )
             except Exception as error:
                 shape = tuple(ids.shape)
