@@ -13,7 +13,7 @@ from evalharness import pipeline
 from evalharness.commands.init import init
 from evalharness.errors import EvalHarnessError, UntrustedError
 from evalharness.models.torch import load_checkpoint
-from evalharness.models.torch.factory import UserCode
+from evalharness.models.torch.factory import Table, UserCode
 from evalharness.models.torch.projects.sizes import size_named, sizes_of
 from evalharness.progress import Silent
 from evalharness.settings.manifest import find_manifest, read_manifest
@@ -154,3 +154,88 @@ def test_sizes_are_those_of_the_shapes_and_heads_are_in_none(folder):
     sizes = sizes_of(save(folder).state_dict())
     assert sizes == {"vocabulary": 40, "width": 12, "layers": 3, "context": 20}
     assert size_named("n_head", sizes) is None
+
+
+WITH_CONFIG = """
+import torch
+from torch import nn
+
+{config}
+
+class Layer(nn.Module):
+    def __init__(self, cfg):
+        super().__init__()
+        self.heads = {heads}
+        self.mix = nn.Linear({width}, {width})
+
+    def forward(self, x):
+        return x + self.mix(x)
+
+
+class Model(nn.Module):
+    def __init__(self, cfg):
+        super().__init__()
+        self.emb = nn.Embedding({rows}, {width})
+        self.blocks = nn.ModuleList([Layer(cfg) for _ in range({depth})])
+        self.out = nn.Linear({width}, {rows}, bias=False)
+
+    def forward(self, x):
+        x = self.emb(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.out(x)
+"""
+AS_CLASS = "class ModelConfig:\n    def __init__(self, rows=9, width=4, depth=1, heads=1):\n" + "".join(
+    f"        self.{name} = {name}\n" for name in ("rows", "width", "depth", "heads")
+)
+NAMES = ("rows", "width", "depth", "heads")
+
+
+@pytest.mark.parametrize(
+    ("config", "read"),
+    [("", 'cfg["{}"]'), ("", "cfg.{}"), (AS_CLASS, "cfg.{}")],
+    ids=["table", "attributes", "class"],
+)
+def test_a_class_that_takes_one_configuration_gets_what_was_saved(folder, config, read):
+    values = {"rows": 40, "width": 12, "depth": 2, "heads": 3}
+    (folder / "net.py").write_text(WITH_CONFIG.format(config=config, **{name: read.format(name) for name in NAMES}))
+    code = UserCode(folder)
+    made = code.load("net.py:Model", "factory")
+    module = code.call(made, "factory", Table(values))
+    torch.save({"weights": module.state_dict(), "hparams": {**values, "lr": 0.1}}, folder / "out" / "step_30.pt")
+    result = pipeline.initialise(folder, Silent(), trust=True)
+    assert read_manifest(result.path).model.args == values
+    loaded = load_checkpoint(folder / "out", find_manifest(folder / "out"), working_folder=folder)
+    assert [layer.heads for layer in loaded.module.blocks] == [3, 3]
+
+
+def test_a_config_of_ones_own_beside_safetensors_makes_no_folder_of_hugging_face(folder):
+    from safetensors.torch import save_file
+
+    module = save(folder)
+    (folder / "out" / "step_30.pt").unlink()
+    save_file(dict(module.state_dict()), folder / "out" / "model.safetensors")
+    (folder / "out" / "config.json").write_text(json.dumps(SIZES))
+    result = pipeline.initialise(folder, Silent(), trust=True)
+    assert read_manifest(result.path).model.args == SIZES
+
+
+def test_a_class_in_a_package_below_is_named_by_its_file(folder):
+    module = save(folder)
+    package = folder / "src" / "mine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "part.py").write_text(OWN.partition("class Critic")[0])
+    whole = (
+        "import torch\nfrom torch import nn\nfrom .part import Part\n\n\nclass TinyLM"
+        + OWN.partition("class TinyLM")[2]
+    )
+    (package / "net.py").write_text(whole)
+    (folder / "net.py").unlink()
+    (folder / "out").rename(folder / "src" / "out")
+    pipeline.initialise(folder, Silent(), trust=True)
+    path = folder / "src" / "out"
+    loaded = load_checkpoint(path, find_manifest(path), working_folder=folder)
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(loaded.model.logits(ids), module(ids))

@@ -24,7 +24,8 @@ DEEPEST = 5
 MOST_LINES = 6
 _TRAINING = ("train", "training")
 _VALIDATION = ("val", "valid", "validation", "dev", "eval", "test")
-_DATA_SUFFIXES = (".jsonl", ".parquet", ".bin", ".json", ".txt")
+_DATA_SUFFIXES = (".jsonl", ".parquet", ".bin", ".npy", ".json", ".txt")
+_NOT_DATA = {"log", "logs", "loss", "losses", "metrics", "history", "results", "state", "config", "args"}
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer.pkl", "meta.pkl")
 _NOT_LOOKED_INTO = ("node_modules", "venv", "site-packages", "__pycache__", "wandb", "reports")
 
@@ -134,8 +135,10 @@ def _model_lines(proposal: Proposal | None, folder: Path) -> Iterator[Line]:
     if proposal is None:
         return
     factory = proposal.factory
-    if proposal.folder != folder and factory.partition(":")[0].endswith(".py"):
-        factory = f"{_seen_from(proposal.folder, folder)}/{factory}"
+    if proposal.folder != folder:
+        module, _, name = factory.partition(":")
+        file = module if module.endswith(".py") else f"{module.replace('.', '/')}.py"
+        factory = f"{_seen_from(proposal.folder, folder)}/{file}:{name}"
     yield Line("model.factory", factory, f"makes the model: {proposal.project}")
     if proposal.args:
         yield Line("model.args", dict(proposal.args), "as they were saved with the weights, or as the shapes show")
@@ -185,10 +188,8 @@ def _data_file(files: tuple[Path, ...], names: tuple[str, ...]) -> Path | None:
 
 
 def _is_called(stem: str, names: tuple[str, ...]) -> bool:
-    words = stem.replace("-", "_").replace(".", "_").split("_")
-    return any(word in names for word in words) and not {"log", "loss", "metrics", "state", "config", "args"} & set(
-        words
-    )
+    words = set(stem.replace("-", "_").replace(".", "_").split("_"))
+    return bool(words & set(names)) and not words & _NOT_DATA
 
 
 def _log_lines(located: Located, folder: Path, files: tuple[Path, ...], result: Initialised) -> Iterator[Line]:

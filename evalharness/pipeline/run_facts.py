@@ -29,7 +29,7 @@ def facts_of(manifest: Manifest, checkpoint: Path, log: TrainingLog | None) -> l
     base = _base(log.base_losses[-1]) if log and log.base_losses else ()
     logged = logged_facts(files)
     method = _method(checkpoint, manifest, logged)
-    return [*_data(manifest), *_model(manifest), *base, *method, *_training(checkpoint, losses, logged)]
+    return [*_data(manifest), *_model(manifest, checkpoint), *base, *method, *_training(checkpoint, losses, logged)]
 
 
 def _data(manifest: Manifest) -> Iterator[Fact]:
@@ -50,9 +50,9 @@ def _rows(path: Path) -> str:
         return f"{sum(bool(line.strip()) for line in file):,} rows ({path.name})"
 
 
-def _model(manifest: Manifest) -> Iterator[Fact]:
+def _model(manifest: Manifest, checkpoint: Path) -> Iterator[Fact]:
     model = manifest.model
-    yield "Model", "Code", model.factory or "of transformers"
+    yield "Model", "Code", model.factory or ("of transformers" if checkpoint.is_dir() else "found beside the weights")
     if model.args:
         yield "Model", "Arguments", ", ".join(f"{name} = {value}" for name, value in model.args.items())
     yield "Model", "Base weights", NOT_RECORDED if model.weights is None else model.weights.name

@@ -56,6 +56,15 @@ def test_ids_are_read_as_they_are(tmp_path, form):
     assert "".join(each_token_text(file, Letters(tokens))) == TEXT
 
 
+def test_an_array_of_numpy_is_read_too(tmp_path):
+    np.save(tmp_path / "train.npy", np.array([[ord(c) for c in TEXT]], "<i8"))
+    rows, _ = read_token_rows(tmp_path / "train.npy", Letters(), 16, print)
+    assert "".join(row.completion for row in rows) == TEXT[: len(TEXT) // 17 * 17]
+    np.save(tmp_path / "train.npy", np.zeros(40))
+    with pytest.raises(EvalHarnessError, match="float64"):
+        read_token_rows(tmp_path / "train.npy", Letters(), 16, print)
+
+
 def test_of_a_large_file_pieces_are_read_evenly(tmp_path, monkeypatch):
     monkeypatch.setattr(token_files, "MOST_PIECES", 4)
     file = tmp_path / "train.bin"

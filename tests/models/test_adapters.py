@@ -15,7 +15,9 @@ from evalharness.diagnosis import Subject
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.adapter import adapter as examined
 from evalharness.errors import CheckpointError
+from evalharness.models.torch import load_checkpoint
 from evalharness.records import Finding, RuledOut
+from evalharness.settings.manifest import find_manifest
 
 IDS = torch.tensor([[3, 4, 5, 6]])
 
@@ -227,3 +229,25 @@ def test_a_merged_checkpoint_tells_how_often_its_adapter_is_in_it(project, make_
     assert all({0: "not at all", 2: "twice"}[times] in claim for claim in found)
     cleared = " ".join(outcome.claim for outcome in outcomes if isinstance(outcome, RuledOut))
     assert ("in the weights once" in cleared) == (times == 1)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+def test_an_adapter_with_an_enlarged_embedding_resizes_its_base(llama, tmp_path):
+    import peft
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(llama)
+    base.resize_token_embeddings(52, mean_resizing=False)
+    adapted = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    for name, weights in adapted.named_parameters():
+        if "lora_B" in name:
+            weights.data.fill_(0.25)
+    folder = tmp_path / "adapter"
+    adapted.save_pretrained(str(folder), save_embedding_layers=True)
+    manifest = folder / "evalharness.toml"
+    manifest.write_text(f'[model]\nweights = "{llama}"\ntokenizer = "{llama}"\n')
+    checkpoint = load_checkpoint(folder, find_manifest(folder), working_folder=folder)
+    ids = torch.tensor([[3, 4, 5, 51]])
+    with torch.no_grad():
+        assert torch.allclose(checkpoint.model.logits(ids), adapted(ids).logits, atol=1e-5)
+    assert any("48" in note and "52" in note for note in checkpoint.info.notes)

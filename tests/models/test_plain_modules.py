@@ -401,3 +401,17 @@ def test_loading_leaves_the_random_generator_as_it_was(project, state):
     before = torch.get_rng_state()
     project.load("m.pt")
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_file_of_a_package_may_import_its_neighbours(project, state):
+    package = project.folder / "src" / "nets"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "parts.py").write_text(project.folder.joinpath("layers.py").read_text())
+    models = project.folder.joinpath("models.py").read_text()
+    (package / "whole.py").write_text(models.replace("from layers import", "from .parts import"))
+    (package / "other.py").write_text(models.replace("from layers import", "from nets.parts import"))
+    torch.save(state, project.folder / "m.pt")
+    for name in ("whole", "other"):
+        project.manifest(f'factory = "src/nets/{name}.py:build"')
+        assert_holds(project.load("m.pt"), state)

@@ -93,9 +93,10 @@ def ranks():
     return {bytes([i]): i for i in range(256)} | {b"re": 256, b"turn": 257, b"  ": 258}
 
 
-def test_ranks_of_tiktoken_are_read(tmp_path):
+@pytest.mark.parametrize("name", ["mine.tiktoken", "tokenizer.model"])
+def test_ranks_of_tiktoken_are_read(tmp_path, name):
     pytest.importorskip("tiktoken")
-    file = tmp_path / "mine.tiktoken"
+    file = tmp_path / name
     file.write_bytes(b"".join(base64.b64encode(piece) + b" %d\n" % rank for piece, rank in ranks().items()))
     tokenizer = read_tokenizer(file, trust=False)
     assert tokenizer.decode(tokenizer.encode(TEXT + "☠")) == TEXT + "☠"

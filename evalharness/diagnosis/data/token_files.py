@@ -30,8 +30,8 @@ _MOST_OF_16_BITS = 65_536
 
 
 def is_token_file(path: Path) -> bool:
-    """Whether a file holds token ids by its name."""
-    return path.suffix == ".bin"
+    """Whether a file holds token ids by its name: ``.bin``, or an array of numpy."""
+    return path.suffix in {".bin", ".npy"}
 
 
 def read_token_rows(
@@ -67,6 +67,8 @@ def each_token_text(path: Path, tokenizer: Tokenizer) -> Iterator[str]:
 
 def _ids(path: Path, tokenizer: Tokenizer) -> Ids:
     try:
+        if path.suffix == ".npy":
+            return _flat(path, np.load(path, mmap_mode="r"))
         size = path.stat().st_size
         first = np.fromfile(path, "<i4", 1)
         known = _KINDS_OF_LLM_C.get(int(first[0])) if len(first) and size > _HEADER_BYTES else None
@@ -78,3 +80,9 @@ def _ids(path: Path, tokenizer: Tokenizer) -> Ids:
     except (OSError, ValueError) as error:
         raise EvalHarnessError(f"{path}: can't be read as token ids: {error}") from error
     return ids
+
+
+def _flat(path: Path, ids: Ids) -> Ids:
+    if ids.dtype.kind not in "iu" or ids.size < 2:
+        raise EvalHarnessError(f"{path}: holds {ids.size} values of {ids.dtype}, expected token ids")
+    return ids.reshape(-1)

@@ -152,11 +152,13 @@ class UserCode:
         if not file.is_file():
             near = [str(path.relative_to(self.folder)) for path in sorted(self.folder.glob("*.py"))]
             raise CheckpointError(f"{key} = {spec!r}: there is no file {file} ({nearest(name, near)})")
-        if file.parent not in self.roots:
-            self.roots.insert(0, file.parent)
-            self._forget(file.parent)
+        package, root = _package_of(file)
+        for folder in dict.fromkeys((root, file.parent)):
+            if folder not in self.roots:
+                self.roots.insert(0, folder)
+                self._forget(folder)
         # Named by its whole path: two checkpoints with a models.py each are two modules.
-        unique = f"_evalharness_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}_{file.stem}"
+        unique = f"{package}_evalharness_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}_{file.stem}"
         if unique in self._own:
             return self._own[unique]
         loader = importlib.util.spec_from_file_location(unique, file)
@@ -225,6 +227,16 @@ class UserCode:
         sys.modules.update(hidden)
 
 
+def _package_of(file: Path) -> tuple[str, Path]:
+    """The package that a file is part of, with a dot after it, and the folder that it is imported from."""
+    parts: list[str] = []
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, f"{folder.name}.")
+        folder = folder.parent
+    return "".join(parts), folder
+
+
 def _lies_under(module: ModuleType, roots: list[Path]) -> bool:
     file = getattr(module, "__file__", None)
     return bool(file) and any(Path(str(file)).resolve().is_relative_to(root) for root in roots)
@@ -251,11 +263,11 @@ def build(code: UserCode, factory: UserObject, settings: ModelSettings) -> nn.Mo
 
 
 def argument_names(factory: UserObject) -> Iterator[tuple[str, ...]]:
-    """The names of what a factory takes: of its parameters, and of the fields of each dataclass beside it."""
+    """The names of what a factory takes: of its parameters, and of the fields of each configuration beside it."""
     with contextlib.suppress(TypeError, ValueError):
         yield tuple(inspect.signature(factory.value).parameters)
-    for kind in _dataclasses_beside(factory):
-        yield tuple(item.name for item in dataclasses.fields(kind) if item.init)
+    for kind in _configs_beside(factory):
+        yield _fields(kind)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -272,19 +284,31 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+class Table(dict[str, Any]):
+    """A table whose values are also attributes: code reads its configuration as ``config["width"]`` or ``.width``."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
 def _arguments(
     factory: UserObject, values: dict[str, Any], *, is_config: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     config_class = _config_class(factory, values, by_name=not is_config)
     if config_class is not None:
         return (config_class(**values),), {}
+    if values and not is_config and not _takes(factory, **values) and _takes(factory, values):
+        return (Table(values),), {}
     return ((values,), {}) if is_config and _takes(factory, values) else ((), values)
 
 
-def _takes(factory: UserObject, values: dict[str, Any]) -> bool:
-    """Whether the factory takes one positional argument; a builtin without a signature may."""
+def _takes(factory: UserObject, *args: Any, **kwargs: Any) -> bool:
+    """Whether the factory can be called so; a builtin without a signature may be."""
     try:
-        inspect.signature(factory.value).bind(values)
+        inspect.signature(factory.value).bind(*args, **kwargs)
     except TypeError:
         return False
     except ValueError:
@@ -293,10 +317,10 @@ def _takes(factory: UserObject, values: dict[str, Any]) -> bool:
 
 
 def _config_class(factory: UserObject, values: Mapping[str, Any], *, by_name: bool) -> Any:
-    """The dataclass that a factory wants for ``values``, as nanoGPT's ``GPT(GPTConfig(**model_args))``; else None.
+    """The class of a configuration that a factory wants for ``values``, as nanoGPT's ``GPT(GPTConfig(**model_args))``.
 
-    Its one required parameter says so by its annotation, or, for a class with ``by_name``, the only dataclass of the
-    same file that has all these values does.
+    Its one required parameter says so by its annotation, or, for a class with ``by_name``, the smallest of the same
+    file that has all these values does. None if it wants none.
     """
     try:
         parameters = list(inspect.signature(factory.value).parameters.values())
@@ -305,29 +329,41 @@ def _config_class(factory: UserObject, values: Mapping[str, Any], *, by_name: bo
     required = [item for item in parameters if item.default is item.empty and item.kind in _POSITIONAL]
     if len(required) != 1 or required[0].name in values:
         return None
-    beside = {kind.__name__: kind for kind in _dataclasses_beside(factory)}
+    beside = {kind.__name__: kind for kind in _configs_beside(factory)}
     annotated = required[0].annotation
     annotated = beside.get(annotated) if isinstance(annotated, str) else annotated
     if _holds(annotated, values):
         return annotated
     if not by_name or not isinstance(factory.value, type):
         return None
-    fitting = {kind for kind in beside.values() if _holds(kind, values)}
-    return fitting.pop() if len(fitting) == 1 else None
+    fitting = [kind for kind in beside.values() if _holds(kind, values)]
+    return min(fitting, key=lambda kind: len(_fields(kind)), default=None)
 
 
-def _dataclasses_beside(factory: UserObject) -> list[Any]:
-    """The dataclasses that the factory's file defines or imports."""
+def _configs_beside(factory: UserObject) -> list[Any]:
+    """The configurations that the factory's file defines or imports."""
     module = sys.modules.get(getattr(factory.value, "__module__", None) or "")
     found = [] if module is None else [kind for kind in vars(module).values() if isinstance(kind, type)]
-    return list(dict.fromkeys(kind for kind in found if dataclasses.is_dataclass(kind)))
+    return list(dict.fromkeys(kind for kind in found if _fields(kind)))
 
 
+def _fields(kind: Any) -> tuple[str, ...]:
+    """What a configuration holds: a dataclass, or a class that is called one; nothing for anything else."""
+    if not isinstance(kind, type) or issubclass(kind, nn.Module):
+        return ()
+    if dataclasses.is_dataclass(kind):
+        return tuple(item.name for item in dataclasses.fields(kind) if item.init)
+    if kind.__name__.endswith(CONFIG_ENDINGS):
+        with contextlib.suppress(TypeError, ValueError):
+            return tuple(inspect.signature(kind).parameters)
+    return ()
+
+
+CONFIG_ENDINGS = ("Config", "Args", "Params", "Hparams", "HParams")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _holds(kind: Any, values: Mapping[str, Any]) -> bool:
-    """Whether a type is a dataclass with a field for each of the values."""
-    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
-        return False
-    return values.keys() <= {item.name for item in dataclasses.fields(kind) if item.init}
+    """Whether a type is a configuration with a field for each of the values."""
+    fields = _fields(kind)
+    return bool(fields) and values.keys() <= set(fields)

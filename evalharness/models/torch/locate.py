@@ -6,6 +6,7 @@ other checkpoints, or one weight file. ``step`` always looks for a series.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -40,6 +41,7 @@ _NOT_WEIGHTS = (
     "adapter_model",
 )
 _HUGGINGFACE_NAMES = ("model.safetensors", "pytorch_model.bin")
+_KEYS_OF_TRANSFORMERS = {"model_type", "architectures", "auto_map", "transformers_version"}
 _BIN_NAMES = ("pytorch_model", "model")
 _LOOKED_FOR = (
     "looked for .pt, .pth, .safetensors, *.safetensors.index.json, adapter_config.json, config.json with weights"
@@ -187,8 +189,19 @@ def _is_weight_file(path: Path) -> bool:
 
 
 def _is_huggingface_folder(folder: Path) -> bool:
-    files = weight_files_in(folder) if (folder / "config.json").is_file() else []
+    files = weight_files_in(folder) if _names_a_model(folder / "config.json") else []
     return any(file.name.startswith(_HUGGINGFACE_NAMES) for file in files)
+
+
+def _names_a_model(config: Path) -> bool:
+    """Whether a ``config.json`` is one of transformers: one that can't be read may be."""
+    if not config.is_file():
+        return False
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return not isinstance(values, dict) or not values or bool(_KEYS_OF_TRANSFORMERS & values.keys())
 
 
 def _same(child: Path, base: Path | None) -> bool:

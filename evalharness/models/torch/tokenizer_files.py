@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
@@ -22,18 +23,25 @@ _SPLIT = (
     r"""\s*[\r\n]|\s+(?!\S)|\s+"""
 )
 _GPT2_SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+_RANK = re.compile(rb"[A-Za-z0-9+/]+=* \d+")
 _GPT2_NAMES = ("gpt2", "r50k", "p50k")
 
 
 def read_tokenizer(path: Path, *, trust: bool) -> KnownTokenizer:
     """Read a tokenizer from a file. Raises CheckpointError where it is broken or its package is missing."""
-    if path.suffix == ".model":
+    if path.suffix == ".model" and not _holds_ranks(path):
         return _sentencepiece(path)
-    if path.suffix == ".tiktoken":
+    if path.suffix in {".model", ".tiktoken"}:
         return _ranks(path)
     if path.suffix in {".pkl", ".pickle"}:
         return _pickled(path, trust)
     return read_tokenizer_file(path)
+
+
+def _holds_ranks(path: Path) -> bool:
+    """Whether each line is a piece and its rank, as in the ``tokenizer.model`` of Llama 3, which is tiktoken's."""
+    with path.open("rb") as file:
+        return _RANK.fullmatch(file.readline().rstrip()) is not None
 
 
 def _sentencepiece(path: Path) -> KnownTokenizer:

@@ -42,10 +42,11 @@ def from_model_file(
             "put it there, or name it: [model] factory"
         )
     train, validation = (None if data is None else _existing(data / name) for name in ("train.bin", "val.bin"))
+    folder, spec = _likeliest(models).origin
     return Proposal(
         project=project,
-        folder=file.parent,
-        factory=f"{file.name}:{_likeliest(models).name}",
+        folder=folder,
+        factory=spec,
         args=dict(args),
         tokenizer=tokenizer,
         begin_token=begin_token,
@@ -60,7 +61,7 @@ def _likeliest(models: tuple[PythonClass, ...]) -> PythonClass:
 
 
 def _file_that_takes(place: Place, args: Mapping[str, Any]) -> Path | None:
-    configurations = (found for found in code_near(place) if found.is_dataclass and is_quiet(found.file))
+    configurations = (found for found in code_near(place) if found.is_config and is_quiet(found.file))
     return next((found.file for found in configurations if set(args) <= set(found.parameters)), None)
 
 

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 PROJECT = "Lightning"
 PRIORITY = 14
+_SAVED = "hyper_parameters"
 
 
 def propose(place: Place) -> Proposal | None:
     """The class whose ``__init__`` takes the hyperparameters: the LightningModule, or what it wraps."""
     saved = place.saved
-    if "state_dict" not in saved or not any("lightning" in str(key) for key in saved):
+    if "state_dict" not in saved or not any(str(key) == _SAVED or "lightning" in str(key) for key in saved):
         return None
-    given: Saved = saved.get("hyper_parameters") or {}
+    given: Saved = saved.get(_SAVED) or {}
     values = {**plain_values(given), **given}
     whole = saved.get("hparams_name")
     if isinstance(whole, str) and whole not in {"kwargs", *values}:
@@ -39,10 +40,11 @@ def propose(place: Place) -> Proposal | None:
             f"{place.weights}: a checkpoint of {PROJECT}, but no file that only defines things has its class in "
             f"{listed}: move the class out of the training script, or name it: [model] factory"
         )
+    folder, spec = chosen.origin
     return Proposal(
         project=PROJECT,
-        folder=chosen.file.parent,
-        factory=f"{chosen.file.name}:{chosen.name}",
+        folder=folder,
+        factory=spec,
         args={name: value for name, value in values.items() if name in chosen.parameters},
     )
 

@@ -65,13 +65,20 @@ def match(place: Place) -> Proposal | None:
 
 
 def _candidate(found: PythonClass, classes: list[PythonClass]) -> Candidate:
-    folder, spec = found.file.parent, f"{found.file.name}:{found.name}"
-    if (folder / "__init__.py").is_file():  # in a package, so that its relative imports work
-        folder, spec = folder.parent, f"{folder.name}.{found.file.stem}:{found.name}"
-    configs = [other for other in classes if other.is_dataclass and other.name in found.annotations]
-    configs = configs or [other for other in classes if other.is_dataclass and other.file == found.file]
-    takes_config = len(found.required) == 1 and bool(configs) and found.required[0].lower() in _CONFIG_NAMES
-    return Candidate(found, folder, spec, configs[0].parameters if takes_config else found.parameters)
+    folder, spec = found.origin
+    return Candidate(found, folder, spec, _settings_of(found, classes))
+
+
+def _settings_of(found: PythonClass, classes: list[PythonClass]) -> tuple[str, ...]:
+    """What its model is made from: its parameters, or what the configuration holds that is its only one."""
+    if len(found.required) != 1 or found.required[0].lower() not in _CONFIG_NAMES:
+        return found.parameters
+    configs = [other for other in classes if other.is_config and other.name in found.annotations]
+    configs = configs or [other for other in classes if other.is_config and other.file == found.file]
+    if configs:
+        return configs[0].parameters
+    # A table: what any class of the file reads of it, for parts get the same one.
+    return tuple(sorted({name for other in classes if other.file == found.file for name in other.reads}))
 
 
 _CONFIG_NAMES = {"config", "cfg", "params", "args", "hparams", "conf", "c"}

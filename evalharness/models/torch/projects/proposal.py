@@ -56,14 +56,14 @@ class Place:
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
-        """The checkpoint's folder and those above it, up to its project's, and the working folder."""
+        """The checkpoint's folder and those above it, up to the working folder or its project's, and the former."""
         above = (self.weights.parent, *self.weights.parent.parents)[:_MOST_FOLDERS]
         kept: list[Path] = []
         for folder in above:
             if folder in {Path.home(), Path(folder.anchor)} and folder != self.weights.parent:
                 break
             kept.append(folder)
-            if any((folder / name).exists() for name in _ROOTS):
+            if folder == self._working_folder or any((folder / name).exists() for name in _ROOTS):
                 break
         return tuple(dict.fromkeys((*kept, self._working_folder)))
 

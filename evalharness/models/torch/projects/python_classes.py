@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 # What a file may do when it is imported: anything else may be the training itself.
 _QUIET = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 _MOST_BYTES = 1_000_000
+_OF_A_TABLE = ("get", "items", "keys", "values", "copy", "pop", "update")
+CONFIG_ENDINGS = ("Config", "Args", "Params", "Hparams", "HParams")
+"""How the classes of configurations are called that are no dataclasses."""
 
 
 @dataclass(frozen=True, slots=True)
 class PythonClass:
     """A class by name: what it derives from, the parameters of its ``__init__``, and the names that its body uses.
 
-    ``required`` are the parameters without a default, ``annotations`` the names of the types of all.
+    ``required`` are the parameters without a default, ``annotations`` the names of the types of all. ``reads`` are the
+    names that its ``__init__`` reads of a parameter: ``config.width``, ``config["width"]``.
     """
 
     file: Path
@@ -27,9 +31,22 @@ class PythonClass:
     bases: tuple[str, ...]
     parameters: tuple[str, ...]
     uses: frozenset[str]
-    is_dataclass: bool = False
+    is_config: bool = False
     required: tuple[str, ...] = ()
     annotations: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+
+    @property
+    def origin(self) -> tuple[Path, str]:
+        """The folder that it is imported from, and how a manifest there names it.
+
+        A file of a package is imported as a part of it, so that its relative imports work.
+        """
+        parts, folder = [self.file.stem], self.file.parent
+        while (folder / "__init__.py").is_file():
+            parts.insert(0, folder.name)
+            folder = folder.parent
+        return folder, f"{'.'.join(parts) if len(parts) > 1 else self.file.name}:{self.name}"
 
 
 def classes_in(file: Path) -> tuple[PythonClass, ...]:
@@ -94,7 +111,17 @@ def _described(file: Path, node: ast.ClassDef) -> PythonClass:
         bases=tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases),
         parameters=tuple(fields) if is_dataclass else tuple(argument.arg for argument in (*arguments, *keywords)),
         uses=frozenset(found.id for item in node.body for found in ast.walk(item) if isinstance(found, ast.Name)),
-        is_dataclass=is_dataclass,
+        is_config=is_dataclass or node.name.endswith(CONFIG_ENDINGS),
         required=tuple(argument.arg for argument in without_default),
         annotations=frozenset(ast.unparse(item.annotation).strip("'\"") for item in arguments if item.annotation),
+        reads=frozenset() if made is None else frozenset(_read_of({item.arg for item in arguments}, made)),
     )
+
+
+def _read_of(names: set[str], body: ast.AST) -> Iterator[str]:
+    for node in ast.walk(body):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in names and name not in _OF_A_TABLE:
+                yield name
+            case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant(value=str(name))) if owner in names:
+                yield name
