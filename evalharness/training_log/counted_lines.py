@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import EPOCHS, columns, number, plain_name, points
+from evalharness.training_log.columns import columns, number, points
 from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.line_figures import LineFigures, figures
 from evalharness.training_log.lines import StepCounter
@@ -18,7 +18,7 @@ from evalharness.training_log.open_log import TORN
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
@@ -48,7 +48,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
         counted = number(row.get(known.step))
         plan = plans.of(row, () if known.step in row else (known.step,))
         if counted is not None:
-            step = counter.on(int(counted), None, _epoch(row))
+            step = counter.on(int(counted), None, number(row.get(known.epoch)) if known.epoch else None)
         if plan is not None and step is not None:
             of_line = points({**row, known.step: step}, plan, f"{log.name}:{at}")
             yield from of_line if counted is not None else filter(_is_validation, of_line)
@@ -56,10 +56,6 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
 
 def _is_validation(point: LogPoint) -> bool:
     return isinstance(point, LossPoint) and point.split == "validation"
-
-
-def _epoch(row: Mapping[str, str]) -> float | None:
-    return next((number(row[name]) for name in row if plain_name(name) in EPOCHS), None)
 
 
 def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:

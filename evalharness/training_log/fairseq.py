@@ -52,8 +52,9 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         nats = in_nats(loss, "bits") or 0.0
         time = seconds(found[0]) if (found := TIME.match(line)) else None
         point = LossPoint(int(step), split, nats, f"{log.name}:{at}", number(row.get("epoch")), time)
-        log.note(BASE_2)
-        log.understood["step", UPDATES] = log.understood[split, name] = "name"
+        if (split, name) not in log.understood:
+            log.note(BASE_2)
+            log.understood["step", UPDATES] = log.understood[split, name] = "name"
         if is_validation:
             yield point
         elif "train_inner" in line or re.search(r"epoch \d+: ", line):

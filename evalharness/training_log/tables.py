@@ -94,11 +94,11 @@ class _Table:
         """Each row with the number of its line. Raises :class:`LogError` where one is not CSV."""
         lines = itertools.islice(_whole(self.log), self.above, None)
         rows = csv.reader(lines, delimiter=_delimiter(self.first))
-        above, header, kept = self.above, self.header, self.kept
+        above, header, kept, commas = self.above, self.header, self.kept, self.commas
         cells: Iterable[str]
         try:
             for cells in rows:
-                if self.commas:
+                if commas:
                     cells = with_decimal_points(cells)  # noqa: PLW2901 - the same cells, as others write them
                 if kept is not None:
                     cells = itertools.compress(cells, kept)  # noqa: PLW2901 - those of the run
