@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis import LossBreakdown, Measured, PairedLoss, RowLoss, Subject
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion, DegenerationRate, Execution
 
@@ -102,16 +103,23 @@ def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, .
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
         both = paired_loss(
             work.checkpoint.model,
-            measured.validation_losses,
+            _comparable(measured),
             is_causal=is_causal,
             seed=work.options.seed,
+            shortest=measured.shortest_input,
             advance=work.watcher.advance,
         )
         taken = loss_breakdown(measured, both, by_convention=not _is_explained(measured))
     except EvaluationError as error:
         work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
-    return _loss(nats, source, both, _convention(work, both), taken), both.by_row
+    return _loss(nats, source, both, _convention(work, measured, both), taken), both.by_row
+
+
+def _comparable(measured: Measured) -> TokenLosses:
+    """The losses of the rows as they are established, or as they are read: behind padding a prefix is another input."""
+    is_behind_padding = measured.established.arrangement.left is not None
+    return measured.losses_as_read if is_behind_padding else measured.validation_losses
 
 
 def _is_explained(measured: Measured) -> bool:
@@ -138,13 +146,17 @@ def _loss(
     )
 
 
-def _convention(work: Work, measured: PairedLoss) -> str:
-    counted = "completion only" if work.manifest.loss.count_prompt is False else "prompt and completion"
+def _convention(work: Work, measured: Measured, paired: PairedLoss) -> str:
+    prompt = measured.established.prompt
+    is_left_out = work.manifest.loss.count_prompt is False if prompt is None else not prompt
+    counted = "completion only" if is_left_out else "prompt and completion"
     name = "" if work.validation is None else work.validation.source
+    least = measured.shortest_input
+    after = "" if least == 1 else f" of {least} ids or more, for the model takes no fewer"
     return (
-        f"mean over {measured.targets:,} targets of {measured.rows} rows of {name}, {counted}, "
-        f"each row a sequence of its own, labels not smoothed; {measured.checked:,} of the targets were predicted from "
-        "their prefix alone"
+        f"mean over {paired.targets:,} targets of {paired.rows} rows of {name}, {counted}, "
+        f"each row a sequence of its own, labels not smoothed; {paired.checked:,} of the targets were predicted from "
+        f"their prefix alone{after}"
     )
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.losses.logged_training import logged_multiple
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.context import context
@@ -245,4 +246,6 @@ def test_a_model_that_refuses_a_single_id_is_measured_from_the_second_on():
     measured = Measured(replace(made, validation=short))
     assert measured.shortest_input == 2
     assert len(measured.validation_losses) == len(short.encoded) - 1
+    paired = paired_loss(measured.subject.torch_model, measured.validation_losses, shortest=2)
+    assert paired.honest_nats.estimate == pytest.approx(paired.parallel_nats.estimate, abs=1e-3)
     assert measured.conventions

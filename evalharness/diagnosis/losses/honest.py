@@ -72,19 +72,20 @@ def paired_loss(
     targets: int = TARGETS,
     batch_size: int = 32,
     seed: int = 0,
+    shortest: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> PairedLoss:
     """Measure the honest loss of the rows whose parallel ``losses`` are known.
 
     A target's honest loss comes from a forward pass whose input ends right before it: no later token, and no padding,
     is there to be seen. ``is_causal``: the model was shown to be, so :data:`CERTIFYING` targets are enough if they
-    agree; else as many as the interval needs, up to ``targets``. The interval is over rows. ``advance`` is called for
-    each target that was predicted so. Raises :class:`EvaluationError` where a loss is NaN, and ``ValueError`` without a
-    target.
+    agree; else as many as the interval needs, up to ``targets``. None has fewer than ``shortest`` ids before it, and
+    every row has to be longer than that. The interval is over rows. ``advance`` is called for each target that was
+    predicted so. Raises :class:`EvaluationError` where a loss is NaN, and ``ValueError`` without a target.
     """
     parallel = [counted_nll(row) for row in losses]
     parallel_nats = mean(parallel, seed)
-    drawn = _Drawn(model, losses, batch_size, seed, advance)
+    drawn = _Drawn(model, losses, batch_size, seed, shortest, advance)
     is_certified = is_causal and drawn.certify()
     gaps = [0.0] * len(losses) if is_certified else _gaps(drawn, parallel, targets, seed)
     counts = [float(len(row)) for row in parallel]
@@ -122,11 +123,18 @@ class _Drawn:
     """Targets of rows in a random order for each, and the honest losses of those that were asked for so far."""
 
     def __init__(
-        self, model: TorchModel, losses: TokenLosses, batch_size: int, seed: int, advance: Callable[[], None]
+        self,
+        model: TorchModel,
+        losses: TokenLosses,
+        batch_size: int,
+        seed: int,
+        shortest: int,
+        advance: Callable[[], None],
     ) -> None:
         self._model, self._losses, self._batch_size, self._advance = model, losses, batch_size, advance
         rng = np.random.default_rng(seed)
-        self._orders = [rng.permutation(np.arange(row.row.first_target, len(row.row.ids))) for row in losses]
+        rows = [row.row for row in losses]
+        self._orders = [rng.permutation(np.arange(max(r.first_target, shortest), len(r.ids))) for r in rows]
         self._honest: list[dict[int, float]] = [{} for _ in losses]
 
     @property
