@@ -224,6 +224,15 @@ LEAK = "future_leak"
 """The probe that all others wait for: with a leak the losses are measured with the answer in the input."""
 
 
+REPAIRED = "repaired"
+"""The probe that undoes one thing after another until the logged loss comes back."""
+
+
+def is_proven_repair(outcome: Outcome) -> bool:
+    """Whether ``outcome`` names a change under which the checkpoint gives the logged loss."""
+    return isinstance(outcome, Finding) and outcome.probe == REPAIRED and bool(outcome.evidence.get("proven"))
+
+
 def leaks_when_evaluated(outcome: Outcome | None) -> bool:
     """Whether ``outcome`` says that positions see later tokens in evaluation mode, as the model generates."""
     return isinstance(outcome, Finding) and outcome.probe == LEAK and outcome.evidence.get("mode") != "training"

@@ -42,7 +42,12 @@ WIDTHS = (72, 100)
     "trust",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
-def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
+@click.option(
+    "--write-repair",
+    is_flag=True,
+    help="If a repair is proven, write the mended configuration to a new file beside the old one.",
+)
+def diagnose(checkpoint: Path, as_json: bool, write_repair: bool, asked: dict[str, Any]) -> None:
     """Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.
 
     Runs every probe and recomputes the loss. Runs no programs and writes no report; score does both, and diagnoses too.
@@ -52,6 +57,7 @@ def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     \b
     evalharness diagnose checkpoints/leaky
     evalharness diagnose runs/tuned --step 4000 --json
+    evalharness diagnose runs/tuned --write-repair
     """
     from evalharness import pipeline
 
@@ -62,6 +68,8 @@ def diagnose(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     else:
         for line in lines(result):
             click.echo(line)
+    if write_repair:
+        click.echo(pipeline.write_repair(checkpoint, asked, result.diagnosis.findings)[1], err=True)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
 
 

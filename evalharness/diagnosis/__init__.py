@@ -6,6 +6,7 @@
     measured.py     what is measured of it, once                            losses/    how losses are measured
     probe.py        one question, what it needs and costs                   trials/    how probes run the model
     probes/         one file for each probe
+    repair.py       one thing changed in memory                             repairs/   one file for each kind
     catalogue.py    all of them, in their order
     examination.py  asks them        preflight.py  asks those that can be answered before training
 """

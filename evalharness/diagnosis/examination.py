@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
-from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
+from evalharness.records import LEAK, REPAIRED, Finding, Incomplete, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -157,7 +157,11 @@ def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | 
     missing = next((need for need in probe.needs if not measured.subject.has(need)), None)
     if missing is not None:
         return MISSING[missing]
-    return ("leak", f"{LEAK} already explains the loss") if measured.leaks and probe.skipped_if_leak else None
+    if measured.leaks and probe.skipped_if_leak:
+        return "leak", f"{LEAK} already explains the loss"
+    if measured.is_repaired and probe.skipped_if_repaired:
+        return "does_not_apply", f"{REPAIRED} already explains the logged loss"
+    return None
 
 
 def _is_cause(outcome: Outcome) -> bool:

@@ -10,10 +10,10 @@ from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.established import Established, established
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 from evalharness.diagnosis.trials.shortest_input import shortest_input
-from evalharness.records import leaks_when_evaluated
+from evalharness.records import is_proven_repair, leaks_when_evaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
@@ -24,17 +24,25 @@ if TYPE_CHECKING:
 class Measured:
     """One subject under examination. This is what the probes are given.
 
-    ``outcomes`` are what the probes have said so far, those known before among them.
+    ``outcomes`` are what the probes have said so far, those known before among them. ``say`` shows a line of progress.
     """
 
-    def __init__(self, subject: Subject, outcomes: Iterable[Outcome] = ()) -> None:
+    def __init__(
+        self, subject: Subject, outcomes: Iterable[Outcome] = (), say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.subject = subject
+        self.say = say
         self.outcomes: list[Outcome] = list(outcomes)
 
     @property
     def leaks(self) -> bool:
         """Whether positions see the tokens after them as the model is evaluated, by what ``future_leak`` found."""
         return any(map(leaks_when_evaluated, self.outcomes))
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether a repair is proven to bring the logged loss back."""
+        return any(map(is_proven_repair, self.outcomes))
 
     @cached_property
     def established(self) -> Established:

@@ -29,7 +29,8 @@ class Probe:
     ``at_most``: the highest severity that the answer may have. ``forward_passes``: about how many
     forward passes of one row it costs at most. ``needs``: the data, log or adapter without which it is not testable.
     ``capabilities``: what the model has to offer, else it is not testable either. ``skipped_if_leak``: with a leak its
-    answer would be about the leak and nothing else. ``ends_if_cause``: if it finds a cause, no other probe can be run.
+    answer would be about the leak and nothing else. ``skipped_if_repaired``: it asks by which convention the log was
+    computed, and a proven repair has answered that. ``ends_if_cause``: if it finds a cause, no other probe can be run.
     ``explains_all``: if it finds a cause, loss and completions are explained, and what runs the model is not asked.
     ``asked_last``: it asks what the others left over. All other probes are asked from the cheapest to the dearest.
     ``package``: the package that it comes from, filled in by evalharness; None for its own probes.
@@ -44,6 +45,7 @@ class Probe:
     needs: tuple[Need, ...] = ()
     capabilities: frozenset[Capability] = frozenset()
     skipped_if_leak: bool = False
+    skipped_if_repaired: bool = False
     ends_if_cause: bool = False
     explains_all: bool = False
     asked_last: bool = False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
     from evalharness.diagnosis.data.training_batch import TrainingBatch
-    from evalharness.models.protocols import AdapterFacts, Model, Scorer, Tokenizer, TorchModel
+    from evalharness.models.protocols import AdapterFacts, Model, Scorer, Tokenizer, TorchModel, WeightSet
     from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
 
 Need = Literal[
@@ -85,7 +85,8 @@ class Subject:
     first step, or what an adapter was merged into). ``generate`` completes prompts greedily: ids of prompts and a
     number of new tokens in, ids of completions out. ``own_generate`` is the user's own function for one prompt.
     ``logged`` is the logged validation loss of this step. ``verdict`` is that on ``observed``. ``adapter`` holds what
-    is known of the adapter's tensors. ``batch`` is one batch of the training loop, before training.
+    is known of the adapter's tensors, ``other_weights`` what else could be loaded in place of the weights. ``batch`` is
+    one batch of the training loop, before training.
     """
 
     model: Model
@@ -107,6 +108,7 @@ class Subject:
     adapter: AdapterFacts | None = None
     generate: Callable[[Sequence[Sequence[int]], int], list[tuple[int, ...]]] | None = None
     own_generate: Callable[[Sequence[int], int], tuple[int, ...]] | None = None
+    other_weights: tuple[WeightSet, ...] = ()
     seed: int = 0
     batch: TrainingBatch | None = None
 

@@ -7,7 +7,7 @@ A model declares what it can do (its ``capabilities``), and whoever needs one of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -150,3 +150,21 @@ class AdapterFacts:
     weights: tuple[AdaptedWeight, ...]
     unmatched: tuple[str, ...] = ()
     step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSet:
+    """Weights that could be loaded in place of those that are: averaged ones in the same file, another base.
+
+    ``words`` says which, ``place`` is the file and the key. ``read`` gives the tensors by their own names, or by
+    ``#0``, ``#1``, … where only their order is known; it raises :class:`evalharness.errors.CheckpointError`.
+    ``is_base``: it is a base for the adapter. ``is_added``: the tensors are added to some of the weights that are
+    loaded. ``settings`` are the keys of a configuration that would name it.
+    """
+
+    words: str
+    place: str
+    read: Callable[[], Mapping[str, torch.Tensor]]
+    is_base: bool = False
+    is_added: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)

@@ -24,6 +24,7 @@ The stages are imported inside the functions, so that ``evalharness --help`` and
 
 from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.initialising import Initialised, initialise
+from evalharness.pipeline.mending import write_repair
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
@@ -52,4 +53,5 @@ __all__ = [
     "score_once",
     "triage",
     "watch",
+    "write_repair",
 ]

@@ -73,11 +73,12 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         observed=_observed(work, behaviour),
         verdict=behaviour.judgement.verdict,
         adapter=checkpoint.adapter,
+        other_weights=checkpoint.other_weights,
         generate=_greedy(work, settings),
         own_generate=checkpoint.own_generate,
         seed=work.options.seed,
     )
-    return Measured(subject, () if work.leak is None else (work.leak,))
+    return Measured(subject, () if work.leak is None else (work.leak,), work.watcher.say)
 
 
 def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.records import leaks_when_evaluated
+from evalharness.records import is_proven_repair, leaks_when_evaluated
 from evalharness.report.numbers import is_bounded, nats, nats_interval, times
 
 if TYPE_CHECKING:
@@ -65,17 +65,15 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
 
     A model that sees later tokens may gain less by it, on few rows, than the error of their losses.
     """
+    known = tuple(findings)
     match loss_relation(loss):
-        case "agree" if any(map(leaks_when_evaluated, findings)):
+        case "agree" if any(map(leaks_when_evaluated, known)):
             return (
                 "The loss can't be relied on: the model sees future tokens, though on these rows the gain is within "
                 "the error."
             )
-        case "agree" if is_logged_elsewhere(loss):
-            return (
-                "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another "
-                "tokenizer, or another checkpoint."
-            )
+        case "agree" if any(map(is_proven_repair, known)) or is_logged_elsewhere(loss):
+            return _not_logged(known)
         case "agree":
             return "The loss is real: recomputed without access to future tokens it agrees within error."
         case "differ":
@@ -91,6 +89,18 @@ def _what_is_missing(loss: Loss) -> str:
     if loss.recomputed_nats is not None:
         return "too few rows for an interval"
     return loss.convention or "it was not recomputed"
+
+
+def _not_logged(findings: Iterable[Finding]) -> str:
+    if any(map(is_proven_repair, findings)):
+        return (
+            "The loss is that of a checkpoint that is not run as it was trained: with one thing undone it is the "
+            "logged loss."
+        )
+    return (
+        "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another tokenizer, or "
+        "another checkpoint."
+    )
 
 
 def _how_much_higher(loss: Loss) -> str:

@@ -9,6 +9,7 @@ import plants_behaviour
 import plants_leaks
 import plants_losses
 import plants_model
+import plants_repairs
 
 PLANTS = {
     **plants_leaks.PLANTS,
@@ -16,6 +17,7 @@ PLANTS = {
     **plants_behaviour.PLANTS,
     **plants_adapter.PLANTS,
     **plants_model.PLANTS,
+    **plants_repairs.PLANTS,
 }
 
 

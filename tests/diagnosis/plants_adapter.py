@@ -19,8 +19,8 @@ TARGETS = {"plain": ["qkv", "out_proj"], "llama": ["q_proj", "v_proj", "o_proj"]
 RANK, ALPHA = 4, 16
 
 
-def lora(family: str):
-    return peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS[family])
+def lora(family: str, **more):
+    return peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS[family], **more)
 
 
 @functools.cache

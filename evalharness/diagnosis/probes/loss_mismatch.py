@@ -273,5 +273,6 @@ PROBE = Probe(
     at_most="contributing",
     forward_passes=1_200,
     needs=("logged",),
+    skipped_if_repaired=True,
     capabilities=LOGITS,
 )

@@ -146,6 +146,7 @@ PROBE = Probe(
     order=50,
     at_most="cause",
     forward_passes=350,
+    skipped_if_repaired=True,
     capabilities=LOGITS,
     skipped_if_leak=True,
 )

@@ -124,6 +124,7 @@ PROBE = Probe(
     at_most="note",
     forward_passes=350,
     needs=("logged",),
+    skipped_if_repaired=True,
     capabilities=LOGITS,
     skipped_if_leak=True,
 )

@@ -17,6 +17,7 @@ from evalharness.models.torch.factory import UserCode, UserObject, read_config
 from evalharness.models.torch.fingerprint import digest_of, digests_of_files, source_files
 from evalharness.models.torch.locate import Located, locate
 from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, way_to_call
+from evalharness.models.torch.other_weights import other_weights
 from evalharness.models.torch.own_generate import own_generate
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
 from evalharness.models.torch.sidecars import loss_in_name
@@ -28,7 +29,7 @@ from evalharness.settings.manifest import code_specs, notes_on_code
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel
+    from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel, WeightSet
     from evalharness.models.torch.tokenizers import KnownTokenizer
     from evalharness.settings.manifest import DataSettings, Manifest
 
@@ -40,10 +41,10 @@ class Checkpoint:
     ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
     probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
     the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
-    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``own_generate`` is the user's own
-    function that writes: ids of a prompt and a number of new tokens in, new ids out; None where none is named.
-    ``files`` are all that it was made of: weights, configurations, code, tokenizer. ``data`` are the manifest's, or
-    what a known project's files say.
+    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``other_weights`` are others that
+    lie in the same file or beside it. ``own_generate`` is the user's own function that writes: ids of a prompt and a
+    number of new tokens in, new ids out; None where none is named. ``files`` are all that it was made of: weights,
+    configurations, code, tokenizer. ``data`` are the manifest's, or what a known project's files say.
     """
 
     model: TorchModel
@@ -61,6 +62,7 @@ class Checkpoint:
     without_adapter: TorchModel | None = None
     adapter: AdapterFacts | None = None
     own_generate: Callable[[Sequence[int], int], tuple[int, ...]] | None = None
+    other_weights: tuple[WeightSet, ...] = ()
     files: tuple[Path, ...] = ()
     data: DataSettings | None = None
 
@@ -165,6 +167,7 @@ def load_checkpoint(
         adapter=adapter or merged,
         data=manifest.data,
         own_generate=write,
+        other_weights=other_weights(located, manifest, base.files, trust=trust),
         files=_files(manifest, located, (*base.files, *merged_files), sources, places),
     )
 

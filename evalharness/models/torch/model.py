@@ -70,6 +70,13 @@ class UncachedModel:
             return f"the context is shorter than {ids.shape[1]}: set [model] context_length; {fails}"
         return fails
 
+    def differentiable_logits(self, ids: Tensor) -> Tensor:
+        """The same logits with their graph, for whoever asks for gradients. Raises EvaluationError without logits."""
+        logits = pick_logits(self._forward(self.module, ids))
+        if logits is None:
+            raise EvaluationError("the forward pass returns no logits")
+        return widened(logits)
+
     def _in_halves(self, ids: Tensor) -> Tensor:
         half = len(ids) // 2
         self.fewest_rows = min(half, self.fewest_rows or half)

@@ -1,0 +1,110 @@
+"""The plain loss of rows with an end token, under the four ways to count prompt and end: repairs are compared by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from evalharness.diagnosis.losses.layouts import END, PROMPT, TEXT
+from evalharness.diagnosis.losses.row_means import Floats, capped, mean
+from evalharness.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.models.protocols import TorchModel
+    from evalharness.records import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Which targets count, besides those of the text."""
+
+    prompt: bool
+    end: bool
+
+    @property
+    def words(self) -> str:
+        """Both, in one phrase."""
+        return f"prompt {'' if self.prompt else 'not '}counted, {'end token counted' if self.end else 'no end token'}"
+
+
+TEXT_ONLY = Counting(prompt=False, end=False)
+"""What every training counts."""
+COUNTINGS = tuple(Counting(prompt, end) for prompt in (True, False) for end in (True, False))
+
+
+@dataclass(frozen=True, slots=True)
+class CountedRow:
+    """The losses (nats) of all targets of one row, ``(n - 1,)``, and what each of them is."""
+
+    nll_nats: Floats
+    kinds: npt.NDArray[np.int8]
+
+    def counted(self, how: Counting) -> Floats:
+        """The losses that count."""
+        counts = (self.kinds == TEXT) | ((self.kinds == PROMPT) & how.prompt) | ((self.kinds == END) & how.end)
+        counted: Floats = self.nll_nats[counts]
+        return counted
+
+
+def rows_with_end(subject: Subject, split: Split) -> tuple[TokenRow, ...]:
+    """All rows, each with an end token after it if one is known and the context has room."""
+    if not subject.end_ids:
+        return split.encoded
+    last = [row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids]
+    end = last[0] if last else min(subject.end_ids)
+    limit = subject.model.context_length
+    return tuple(
+        row
+        if row.ids[-1] in subject.end_ids or row.was_cut or len(row.ids) == limit
+        else replace(row, ids=(*row.ids, end))
+        for row in split.encoded
+    )
+
+
+def with_begin(row: TokenRow, own: Sequence[int], begin: Sequence[int], limit: int | None) -> TokenRow:
+    """The row with other begin ids: ``own`` are those that stand there now."""
+    cut = len(own) if own and tuple(row.ids[: len(own)]) == tuple(own) else 0
+    longer = len(begin) - cut
+    first = 1 if row.first_target == 1 else max(1, row.first_target + longer)
+    return replace(
+        row, ids=(*begin, *row.ids[cut:])[:limit], first_target=first, prompt_tokens=max(0, row.prompt_tokens + longer)
+    )
+
+
+def counted_losses(model: TorchModel, rows: Sequence[TokenRow], end_ids: frozenset[int]) -> tuple[CountedRow, ...]:
+    """One pass for each row. Raises :class:`EvaluationError` if the model returns NaN."""
+    return tuple(_row(model, row, end_ids) for row in rows)
+
+
+def figure(rows: Sequence[CountedRow], how: Counting, seed: int) -> Interval | None:
+    """The mean over all targets that count, with its interval over rows; None if there are none."""
+    values = [counted for row in rows if len(counted := row.counted(how))]
+    return mean(values, seed) if values else None
+
+
+def lowered_by(before: Sequence[CountedRow], after: Sequence[CountedRow], how: Counting) -> list[float]:
+    """For each row: by how much (nats per token) the loss of the targets that count in both is lower ``after``."""
+    pairs = [(old.counted(how), new.counted(how)) for old, new in zip(before, after, strict=True)]
+    both = [(old[-n:], new[-n:]) for old, new in pairs if (n := min(len(old), len(new)))]
+    return [float(old.mean() - new.mean()) for old, new in both]
+
+
+def _row(model: TorchModel, row: TokenRow, end_ids: frozenset[int]) -> CountedRow:
+    ids = torch.tensor(row.ids, device=model.device)
+    log_p = torch.log_softmax(model.logits(ids[None, :-1])[0].double(), dim=-1)
+    nll = -log_p.gather(1, ids[1:, None])[:, 0]
+    if bool(nll.isnan().any()):
+        raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")
+    kinds = np.full(len(row.ids), TEXT, dtype=np.int8)
+    kinds[: max(row.prompt_tokens, row.first_target if row.first_target > 1 else 0)] = PROMPT
+    if row.ids[-1] in end_ids:
+        kinds[-1] = END
+    return CountedRow(capped(nll.cpu().numpy().astype(np.float64)), kinds[1:])

@@ -1,0 +1,193 @@
+"""Does one change to the checkpoint bring the logged loss back? The cause is then what is undone."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.counted_losses import counted_losses, figure, rows_with_end
+from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.base_gap import base_gap
+from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
+from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.measured import Measured
+    from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.trials.base_gap import BaseGap
+    from evalharness.diagnosis.trials.repair_search import Repaired
+    from evalharness.records import Interval, Outcome
+
+NAME = REPAIRED
+MUCH = 0.25
+"""A repair that closes less than a quarter of the gap between the loss and the log is not worth a word."""
+LAST_TRAINING = 1
+"""Training losses that are compared: the last, for the loss still falls."""
+NULLS = 3
+"""Random changes of the same size that a repair which proves nothing is compared with."""
+
+
+def repaired(measured: Measured) -> Outcome:
+    """Where the loss is not the logged one: undo one thing after another in memory, and see whether the log comes back.
+
+    A repair is proven if all measured rows give the log under it and not as loaded, and if it lowers the loss of the
+    half of the rows that did not choose it. The number of repairs tried is part of the claim.
+    """
+    subject = measured.subject
+    logged, split = subject.logged, subject.validation
+    if logged is None or split is None:
+        return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
+    search = RepairSearch(subject, logged.loss_nats, split, measured.say)
+    if len(search.rows) < FEWEST:
+        return NotTestable(NAME, "too_few", f"{len(search.rows)} rows are too few to tell one repair from another")
+    counting = search.as_loaded.nearest(logged.loss_nats)
+    own = search.as_loaded.figures[counting]
+    evidence: dict[str, Any] = {"logged_nats": logged.loss_nats, "rows": len(search.rows)}
+    if not search.is_off():
+        claim = (
+            f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}), and "
+            f"{logged.loss_nats:.4g} was logged (step {logged.step})."
+        )
+        return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+    measured.say(f"the log says {logged.loss_nats:.4g} nats, the checkpoint gives {own.estimate:.4g}: trying repairs")
+    found = search.search()
+    evidence |= {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
+    best = next(iter(found), None)
+    if best is None or not best.fits:
+        return _unproven(measured, search, found, evidence)
+    return _proven(search, best, [item for item in found[1:] if item.fits], evidence)
+
+
+def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], evidence: dict[str, Any]) -> Outcome:
+    subject, repair = search.subject, best.repair
+    own = search.as_loaded.figures[best.counting]
+    train = _training_figure(subject, best)
+    claim = (
+        f"As loaded the loss is {own.estimate:.4g} nats; with {repair.words} it is {best.loss_nats.estimate:.4g}; "
+        f"{search.logged_nats:.4g} was logged ({best.counting.words}, {_rows(search)}). "
+        f"On the other half of the rows it changes the loss by {-best.lowered_nats.estimate:.3g} nats per token "
+        f"[{-best.lowered_nats.high:.3g}, {-best.lowered_nats.low:.3g}]{_training_words(train)}. "
+        f"{search.tried.total()} repairs were tried"
+    )
+    if others:
+        claim += f"; {', '.join(item.repair.words for item in others[:3])} can't be told from it"
+    return Finding(
+        NAME,
+        repair.severity,
+        claim + ".",
+        evidence
+        | _evidence(best, own)
+        | {"proven": True, "also": [item.repair.words for item in others]}
+        | ({} if train is None else {"train_logged_nats": train[0], "train_repaired_nats": train[1].estimate}),
+        repair.remedy,
+    )
+
+
+def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], evidence: dict[str, Any]) -> Outcome:
+    """No repair brings the log back; one that goes a large part of the way is worth knowing."""
+    own = search.as_loaded.figures[search.as_loaded.nearest(search.logged_nats)]
+    tried = f"{search.tried.total()} repairs were tried"
+    lowering = [item for item in found if item.repair.lowers and item.lowered_nats.low > 0]
+    best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
+    share = 0.0 if best is None else _share_closed(search, best)
+    if best is not None and share >= MUCH:
+        null = search.random_lowering(best.repair, best.counting, NULLS)
+        if null is None or null < best.lowered_nats.low:
+            own = search.as_loaded.figures[best.counting]
+            claim = (
+                f"Not proven, but a large part of the gap: as loaded the loss is {own.estimate:.4g} nats, with "
+                f"{best.repair.words} {best.loss_nats.estimate:.4g}, and {search.logged_nats:.4g} was logged "
+                f"({best.counting.words}, {_rows(search)}). {tried}"
+            )
+            if null is not None:
+                claim += f"; a random change of the same size changes the loss by {-null:+.3g} nats at best"
+            more = {"proven": False, "share_closed": share} | ({} if null is None else {"random_lowers_nats": null})
+            evidence |= _evidence(best, own) | more
+            return Finding(NAME, "contributing", claim + ".", evidence, best.repair.remedy)
+    elsewhere = base_gap(search)
+    if elsewhere is not None and not reproducing(measured.conventions, search.logged_nats):
+        return _another_base(search, elsewhere, evidence)
+    claim = (
+        f"None of {search.tried.total()} repairs brings the logged {search.logged_nats:.4g} nats back: as loaded the "
+        f"loss is {shown(own)} nats ({', '.join(search.tried)} were tried)."
+    )
+    return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+
+
+def _another_base(search: RepairSearch, gap: BaseGap, evidence: dict[str, Any]) -> Outcome:
+    bases = search.tried["adapter_base"]
+    claim = (
+        "The adapter was trained over another base than this one, or on rows of another form: "
+        f"{gap.first.loss_nats:.4g} nats were logged first (step {gap.first.step}), this base has {gap.base_nats:.4g} "
+        f"without the adapter, and the adapter lowers that by {gap.lowered_nats:.3g} only ({gap.counting.words}, "
+        f"{_rows(search)}). "
+        f"{search.tried.total()} repairs were tried, {bases} other bases among them, and none brings the log back."
+    )
+    remedy = (
+        "Put the adapter over the model that its training started from. If an earlier adapter was merged into the base "
+        "first, save that merged model and name it in adapter_config.json, `base_model_name_or_path`."
+    )
+    evidence |= {"kind": "adapter_base", "proven": False, "first_step": gap.first.step, "bases_tried": bases}
+    evidence |= {
+        "first_logged_nats": gap.first.loss_nats,
+        "base_nats": gap.base_nats,
+        "adapter_lowers_nats": gap.lowered_nats,
+    }
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _share_closed(search: RepairSearch, best: Repaired) -> float:
+    """How much of the way from the loss as loaded to the log a repair goes."""
+    before = search.as_loaded.figures[best.counting].estimate
+    gap = before - search.logged_nats
+    return (before - best.loss_nats.estimate) / gap if gap > 0 else 0.0
+
+
+def _evidence(best: Repaired, own: Interval) -> dict[str, Any]:
+    repair = best.repair
+    return {
+        "kind": repair.kind,
+        "place": repair.place,
+        "settings": dict(repair.settings),
+        "counting": best.counting.words,
+        "lowered_nats": best.lowered_nats.estimate,
+        "lowered_low_nats": best.lowered_nats.low,
+    } | figures("as_loaded", own) | figures("repaired", best.loss_nats)  # fmt: skip
+
+
+def _rows(search: RepairSearch) -> str:
+    return f"{'all ' * search.is_whole}{len(search.rows)} rows"
+
+
+def _training_figure(subject: Subject, best: Repaired) -> tuple[float, Interval] | None:
+    """The training loss that was logged last, and the one of some training rows under the repair."""
+    points = [point.loss_nats for point in subject.log if point.split == "train"][-LAST_TRAINING:]
+    if not points or subject.train is None or best.repair.begin_ids is not None:
+        return None
+    rows = evenly(rows_with_end(subject, subject.train), len(best.measurement.rows))
+    with best.repair.change(subject.torch_model.module):
+        found = figure(counted_losses(subject.torch_model, rows, subject.end_ids), best.counting, subject.seed)
+    return None if found is None else (fmean(points), found)
+
+
+def _training_words(train: tuple[float, Interval] | None) -> str:
+    if train is None:
+        return ""
+    return f"; the training loss is then {train[1].estimate:.3g} nats, logged were {train[0]:.3g}"
+
+
+# A log that the checkpoint gives costs one pass over the rows; only one that it doesn't is worth the search.
+PROBE = Probe(
+    name=NAME,
+    question="Does one change to the checkpoint bring the logged loss back?",
+    run=repaired,
+    order=45,
+    at_most="cause",
+    forward_passes=ALL_ROWS,
+    needs=("logged", "validation"),
+    capabilities=MODULE,
+    skipped_if_leak=True,
+)

@@ -1,0 +1,58 @@
+"""What a repair is: the same checkpoint with one thing changed, in memory only."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis import repairs
+from evalharness.records import Severity  # noqa: TC001 - part of a record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from torch import nn
+
+    from evalharness.diagnosis.subject import Subject
+
+
+def _nothing_further() -> Iterable[Repair]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One thing changed. Every file in ``repairs/`` yields its own from a function ``repairs(subject)``.
+
+    ``kind``: what is changed, one word. ``words``: what with, to go after "with": ```rope_theta` = 500,000``.
+    ``change`` makes the change to a module as a context manager, and undoes it. ``place``: the configuration's key, or
+    the path of the module. ``remedy``: what the user has to change. ``settings``: keys and values for the
+    configuration, dots between nested keys; empty if no key says it. ``begin_ids`` go before each row in place of those
+    that stand there, if they are not None. ``lowers``: what is undone is a fault, so that the loss falls; the others
+    may also raise it to what was logged, and have to give the log within the share ``tolerance``. ``severity``: that of
+    the finding if it is proven. ``further``: what to try on top if this is the best of its kind. ``null`` makes, from a
+    seed, a repair of the same kind in a place where nothing is wrong; without one, the same tensors are changed at
+    random.
+    """
+
+    kind: str
+    words: str
+    place: str
+    remedy: str
+    change: Callable[[nn.Module], AbstractContextManager[None]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    begin_ids: tuple[int, ...] | None = None
+    lowers: bool = True
+    tolerance: float = 0.003
+    severity: Severity = "cause"
+    further: Callable[[], Iterable[Repair]] = _nothing_further
+    null: Callable[[int], Repair] | None = None
+
+
+def every_repair(subject: Subject) -> Iterator[Repair]:
+    """All repairs that the checkpoint has a place for, kind by kind."""
+    for found in pkgutil.iter_modules(repairs.__path__, f"{repairs.__name__}."):
+        yield from importlib.import_module(found.name).repairs(subject)

@@ -1,0 +1,1 @@
+"""The kinds of repair, one file each: see :class:`evalharness.diagnosis.repair.Repair`."""

@@ -1,0 +1,163 @@
+"""Rotary positions with another base or scaling than the configuration says (Su et al. 2021)."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.repair import Repair
+from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
+from evalharness.diagnosis.trials.swapping import swapped_attributes, swapped_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from evalharness.diagnosis.subject import Subject
+
+BASES = (
+    1e3, 2e3, 5e3, 1e4, 2e4, 2.5e4, 4e4, 5e4, 1e5, 1.3e5, 1.5e5, 1.6e5, 2.5e5, 5e5, 1e6, 2e6, 5e6, 8e6, 1e7, 1e8,
+)  # fmt: skip
+"""Bases of released models: Llama 10,000, SmolLM2 100,000 and 130,000, gpt-oss 150,000, Llama 3 500,000, Qwen2 and
+Mixtral 1,000,000, Yi 5,000,000, Qwen2.5-1M 10,000,000; and those between and below, which training at home uses."""
+SCALINGS: tuple[dict[str, Any], ...] = (
+    {"rope_type": "default"},
+    *({"rope_type": "linear", "factor": factor} for factor in (2.0, 4.0, 8.0, 16.0)),
+    *(
+        {
+            "rope_type": "llama3",
+            "factor": factor,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        }
+        for factor in (8.0, 32.0)
+    ),
+)
+"""Scalings of released models: linear by 2 to 16, and those of Llama 3.1 and 3.2."""
+NAMES = ("rope_theta", "theta", "base", "rope_base", "rotary_base", "rotary_emb_base", "rope_freq_base")
+CONFIGURATIONS = ("config", "cfg", "args", "params")
+"""What modules call the configuration that they keep."""
+LEAST_BASE = 100.0
+"""A number by one of these names is no base of rotary positions below this."""
+
+
+def repairs(subject: Subject) -> Iterator[Repair]:
+    """Bases and scalings for modules of transformers; bases for tables and attributes of one's own code."""
+    module = subject.torch_model.module
+    parts = _configured_parts(module)
+    if parts:
+        yield from _of_configuration(parts)
+        return
+    tables = rotary_tables(module)
+    for base in BASES:
+        if tables and abs(base / tables[0].base - 1) > 0.001:
+            tensors = {table.path: with_base(table, base) for table in tables}
+            yield _of_base(base, tables[0].path, partial(swapped_tensors, tensors=tensors))
+    attributes = _attributes(module)
+    for base in BASES:
+        if attributes and base != next(iter(attributes.values())):
+            change = partial(swapped_attributes, values=dict.fromkeys(attributes, base))
+            yield _of_base(base, next(iter(attributes)), change)
+
+
+def _of_base(base: float, place: str, change: Any, **more: Any) -> Repair:
+    return Repair(
+        kind="rope_theta",
+        words=f"`rope_theta` = {base:,.0f}",
+        place=place,
+        change=change,
+        **{
+            "remedy": f"Set the base of the rotary positions to {base:,.0f}: `{place}` has another.",
+            "settings": {"rope_theta": base},
+            **more,
+        },
+    )
+
+
+def _configured_parts(module: nn.Module) -> dict[str, nn.Module]:
+    """Modules that make their frequencies from a configuration with one set of rotary parameters."""
+    return {
+        name: part
+        for name, part in module.named_modules()
+        if hasattr(part, "inv_freq") and isinstance(_parameters(getattr(part, "config", None)).get("rope_theta"), float)
+    }
+
+
+def _parameters(config: Any) -> dict[str, Any]:
+    """``rope_theta`` and the scaling of a configuration, whichever version of transformers wrote it."""
+    held = getattr(config, "rope_parameters", None)
+    if isinstance(held, dict):
+        return held
+    theta = getattr(config, "rope_theta", None)
+    scaling = getattr(config, "rope_scaling", None) or {"rope_type": "default"}
+    return {} if theta is None else {"rope_theta": float(theta), **scaling}
+
+
+def _of_configuration(parts: dict[str, nn.Module]) -> Iterator[Repair]:
+    own = _parameters(next(iter(parts.values())).config)
+    for base in BASES:
+        if base != own["rope_theta"]:
+            yield _configured(parts, {**own, "rope_theta": base})
+    yield from _scaled(parts, own)
+
+
+def _scaled(parts: dict[str, nn.Module], own: dict[str, Any]) -> Iterator[Repair]:
+    for scaling in SCALINGS:
+        wanted = {**scaling, "rope_theta": own["rope_theta"]}
+        if any(own.get(key) != value for key, value in wanted.items()):
+            yield _configured(parts, wanted)
+
+
+def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
+    own = _parameters(next(iter(parts.values())).config)
+    change = partial(_rebuilt, parts=tuple(parts), wanted=wanted)
+    settings = {f"rope_parameters.{key}": value for key, value in wanted.items()}
+    same_scaling = all(own.get(key) == value for key, value in wanted.items() if key != "rope_theta")
+    if same_scaling:
+        place = "config.json, `rope_theta`"
+        remedy = f"Set `rope_theta` to {wanted['rope_theta']:,.0f} in config.json, which has {own['rope_theta']:,.0f}."
+        further = partial(_scaled, parts, wanted)
+        return _of_base(wanted["rope_theta"], place, change, settings=settings, further=further, remedy=remedy)
+    with_base_too = f"`rope_theta` = {wanted['rope_theta']:,.0f} and " * (wanted["rope_theta"] != own["rope_theta"])
+    scaling = f"the scaling `{wanted['rope_type']}`" + f" by {wanted['factor']:g}" * ("factor" in wanted)
+    return Repair(
+        kind="rope_scaling",
+        words=with_base_too + scaling,
+        place="config.json, `rope_parameters`",
+        remedy=f"Set {with_base_too}{scaling} of the rotary positions in config.json, as in training.",
+        change=change,
+        settings=settings,
+    )
+
+
+def _rebuilt(module: nn.Module, parts: tuple[str, ...], wanted: dict[str, Any]) -> Any:
+    """The rotary modules made anew from a copy of their configuration."""
+    made = {}
+    for path in parts:
+        part: Any = module.get_submodule(path)
+        config = copy.deepcopy(part.config)
+        if isinstance(getattr(config, "rope_parameters", None), dict):
+            config.rope_parameters = dict(wanted)
+        else:
+            config.rope_theta = wanted["rope_theta"]
+            config.rope_scaling = None if wanted["rope_type"] == "default" else dict(wanted)
+        made[path] = type(part)(config=config).to(part.inv_freq.device).eval()
+    return swapped_attributes(module, made)
+
+
+def _attributes(module: nn.Module) -> dict[str, float]:
+    """Numbers by the names of a base, of modules and of their configurations, which a forward pass may read."""
+    owners: dict[int, tuple[str, Any]] = {}
+    for path, part in module.named_modules():
+        for holder in ("", *CONFIGURATIONS):
+            owner = vars(part).get(holder) if holder else part
+            owners.setdefault(id(owner), (".".join(filter(None, (path, holder))), owner))
+    return {
+        ".".join(filter(None, (path, name))): float(value)
+        for path, owner in owners.values()
+        for name in NAMES
+        if isinstance(value := getattr(owner, name, None), (int, float)) and value >= LEAST_BASE
+    }

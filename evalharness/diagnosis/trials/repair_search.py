@@ -1,0 +1,223 @@
+"""Repairs tried one after another: few rows for all of them, then all rows for the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+
+from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.losses.conventions import LEAST_NATS
+from evalharness.diagnosis.losses.counted_losses import (
+    COUNTINGS,
+    TEXT_ONLY,
+    CountedRow,
+    Counting,
+    counted_losses,
+    figure,
+    lowered_by,
+    rows_with_end,
+    with_begin,
+)
+from evalharness.diagnosis.repair import Repair, every_repair
+from evalharness.diagnosis.trials.random_change import random_change
+from evalharness.statistics import mean_over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.records import Interval
+
+ALL_ROWS = 256
+FEW_ROWS = 8
+ALL_WORK, FEW_WORK = 4e12, 2e11
+"""Floating-point operations that one pass over all rows, and over few, may cost: a minute and some seconds of a laptop.
+A large model is measured on fewer rows."""
+FEWEST = 6
+"""Rows that halves and intervals need at least."""
+RELATIVE = 0.01
+"""A log that averages batches' means instead of tokens is up to a hundredth away, on the same rows."""
+CLEARLY = 2.0
+"""As loaded the loss is off if it is away from the log by twice the error."""
+SAME_NATS = 0.002
+"""Two repairs whose losses are nearer to each other than this can't be told apart."""
+FULLY = 3
+"""Repairs that are measured on all rows, the best of the few rows first, besides those that are sure to be few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The losses of all measured rows, as loaded or under a repair, and how they fit the log."""
+
+    rows: tuple[CountedRow, ...]
+    figures: dict[Counting, Interval]
+
+    def nearest(self, logged_nats: float) -> Counting:
+        """The way to count that comes nearest to the log."""
+        return min(self.figures, key=lambda how: abs(self.figures[how].estimate - logged_nats))
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A repair that was measured on all rows. ``lowered_nats`` is on the half of the rows that did not choose it."""
+
+    repair: Repair
+    measurement: Measurement
+    counting: Counting
+    lowered_nats: Interval
+    fits: bool
+
+    @property
+    def loss_nats(self) -> Interval:
+        """The loss under the repair, counted as it comes nearest to the log."""
+        return self.measurement.figures[self.counting]
+
+
+@dataclass
+class RepairSearch:
+    """The search on one subject that has a logged validation loss and validation rows.
+
+    ``say`` is told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made.
+    """
+
+    subject: Subject
+    logged_nats: float
+    split: Split
+    say: Callable[[str], None] = lambda _: None
+    tried: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+    @cached_property
+    def rows(self) -> tuple[TokenRow, ...]:
+        """The rows that a full measurement takes: all of a small file."""
+        return self._within(rows_with_end(self.subject, self.split), ALL_ROWS, ALL_WORK)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row is measured, so that no sampling error is left."""
+        return len(self.rows) == len(self.split.encoded) == len(self.split.rows)
+
+    @cached_property
+    def as_loaded(self) -> Measurement:
+        """The losses of the checkpoint as it is."""
+        return self._measured(None, self.rows)
+
+    def error_nats(self, interval: Interval, relative: float = RELATIVE) -> float:
+        """How far the log may be from a figure that is its own; ``relative`` is the part that is no sampling error."""
+        sampling = 0.0 if self.is_whole else max(interval.high - interval.estimate, interval.estimate - interval.low)
+        return max(LEAST_NATS, relative * abs(self.logged_nats), sampling)
+
+    def is_off(self) -> bool:
+        """Whether the log is clearly not that of the checkpoint as loaded, however prompt and end are counted."""
+        return all(
+            abs(found.estimate - self.logged_nats) > CLEARLY * self.error_nats(found)
+            for found in self.as_loaded.figures.values()
+        )
+
+    def search(self) -> list[Repaired]:
+        """Every repair on few rows; the best of them on all rows, those that fit first, then the lowest loss."""
+        few = self._within(self.rows[::2], FEW_ROWS, FEW_WORK)
+        before = self._measured(None, few).rows
+        ranked: list[tuple[float, Repair]] = []
+        for repair in every_repair(self.subject):
+            ranked += self._ranked(repair, few, before)
+        best_of_kind: dict[str, tuple[float, Repair]] = {}
+        for gain, repair in sorted(ranked, key=lambda item: -item[0]):
+            best_of_kind.setdefault(repair.kind, (gain, repair))
+        for gain, repair in best_of_kind.values():
+            if gain > 0:
+                for further in repair.further():
+                    ranked += self._ranked(further, few, before)
+        found = [repaired for repair in self._chosen(ranked) if (repaired := self._in_full(repair))]
+        lowest = min((item.loss_nats.estimate for item in found if item.fits), default=0.0)
+        order = [repair for _, repair in ranked]
+
+        def place(item: Repaired) -> tuple[bool, bool, float]:
+            """Of those that can't be told from the lowest loss the one that was tried first: it changes least."""
+            equal = item.fits and item.loss_nats.estimate <= lowest + SAME_NATS
+            return not item.fits, not equal, order.index(item.repair) if equal else item.loss_nats.estimate
+
+        return sorted(found, key=place)
+
+    def random_lowering(self, repair: Repair, counting: Counting, times: int) -> float | None:
+        """By how much the best of some random changes of the repair's size lowers the loss; None if it has no size."""
+        rows, lowered = self.rows[1::2], []
+        for seed in range(times):
+            module = self.subject.torch_model.module
+            change = repair.null(seed).change(module) if repair.null else random_change(module, repair, seed)
+            if change is None:
+                return None
+            with change:
+                gains = lowered_by(self.as_loaded.rows[1::2], self._measured(None, rows).rows, counting)
+            lowered.append(sum(gains) / len(gains))
+        return max(lowered)
+
+    def _chosen(self, ranked: Sequence[tuple[float, Repair]]) -> Iterator[Repair]:
+        """The best few that lower the loss, the best of each kind among them, and all that may do otherwise."""
+        lowering = [r for gain, r in sorted(ranked, key=lambda item: -item[0]) if r.lowers and gain > 0]
+        firsts = {repair.kind: repair for repair in reversed(lowering)}
+        yield from (r for i, r in enumerate(lowering) if i < FULLY or firsts[r.kind] is r)
+        yield from (repair for gain, repair in ranked if not repair.lowers and gain)
+
+    def _ranked(
+        self, repair: Repair, few: Sequence[TokenRow], before: Sequence[CountedRow]
+    ) -> list[tuple[float, Repair]]:
+        """By how much a repair lowers the loss of the few rows; nothing if it can't be made."""
+        try:
+            after = self._measured(repair, few).rows
+        except LookupError:
+            return []  # weights of another model: there is no place for them here
+        except Exception as error:  # noqa: BLE001 - one that can't be made is not tried, and the others are
+            self.failed.append(f"{repair.words}: {type(error).__name__}")
+            return []
+        self.tried[repair.kind] += 1
+        gains = lowered_by(before, after, TEXT_ONLY)
+        return [(sum(gains) / len(gains), repair)] if gains else []
+
+    def _in_full(self, repair: Repair) -> Repaired | None:
+        self.say(f"measuring the loss with {repair.words}")
+        try:
+            measurement = self._measured(repair, self.rows)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.failed.append(f"{repair.words}: {type(error).__name__}")
+            return None
+        counting = measurement.nearest(self.logged_nats)
+        gains = lowered_by(self.as_loaded.rows[1::2], measurement.rows[1::2], counting)
+        lowered = mean_over_rows({i: [gain] for i, gain in enumerate(gains)}, seed=self.subject.seed)
+        return Repaired(
+            repair, measurement, counting, lowered, self._fits(repair, measurement.figures[counting], lowered)
+        )
+
+    def _fits(self, repair: Repair, loss: Interval, lowered: Interval) -> bool:
+        """Whether the log comes back, and the other half of the rows says the same."""
+        near = abs(loss.estimate - self.logged_nats)
+        if repair.lowers:
+            return near <= self.error_nats(loss) and lowered.low > 0
+        rises = self.as_loaded.figures[self.as_loaded.nearest(self.logged_nats)].estimate < self.logged_nats
+        return near <= self.error_nats(loss, repair.tolerance) and (lowered.high < 0 if rises else lowered.low > 0)
+
+    def _measured(self, repair: Repair | None, rows: Sequence[TokenRow]) -> Measurement:
+        subject = self.subject
+        if repair is None:
+            found = counted_losses(subject.torch_model, rows, subject.end_ids)
+        else:
+            if repair.begin_ids is not None:
+                limit = subject.model.context_length
+                rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
+            with torch.no_grad(), repair.change(subject.torch_model.module):
+                found = counted_losses(subject.torch_model, rows, subject.end_ids)
+        figures = {how: interval for how in COUNTINGS if (interval := figure(found, how, subject.seed))}
+        return Measurement(found, figures)
+
+    def _within(self, rows: Iterable[TokenRow], at_most: int, work: float) -> tuple[TokenRow, ...]:
+        """Rows spread over all, as many as the work allows."""
+        rows = tuple(rows)
+        tokens = sum(len(row.ids) for row in rows) / max(1, len(rows))
+        parameters = sum(p.numel() for p in self.subject.torch_model.module.parameters())
+        affordable = int(work / (2.0 * max(1, parameters) * max(1.0, tokens)))
+        return evenly(rows, max(FEWEST, min(at_most, affordable)))

@@ -1,0 +1,56 @@
+"""One thing of a module changed for a while, in memory, and put back afterwards."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    Change = Callable[[nn.Module], AbstractContextManager[None]]
+
+
+def no_change(_module: nn.Module) -> AbstractContextManager[None]:
+    """Change nothing."""
+    return nullcontext()
+
+
+def owner_of(module: nn.Module, path: str) -> tuple[Any, str]:
+    """The object that holds what a dotted path names, a module or its configuration, and the last part of the path."""
+    parent, _, name = path.rpartition(".")
+    return reduce(getattr, filter(None, parent.split(".")), module), name
+
+
+@contextmanager
+def swapped_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Put tensors in the place of parameters, buffers or plain attributes, by their dotted paths.
+
+    A new object stands in each place, so that what was tied to it keeps its own values. Shapes may differ.
+    """
+    with ExitStack() as stack:
+        for path, tensor in tensors.items():
+            owner, name = owner_of(module, path)
+            # Written to where torch looks, for an attribute that is a parameter can't be set to a plain tensor.
+            table = next(t for t in (vars(owner)["_parameters"], vars(owner)["_buffers"], vars(owner)) if name in t)
+            old = table[name]
+            new = tensor.detach().to(device=old.device, dtype=old.dtype)
+            is_parameter = isinstance(old, nn.Parameter)
+            stack.callback(table.__setitem__, name, old)
+            table[name] = nn.Parameter(new, requires_grad=False) if is_parameter else new
+        yield
+
+
+@contextmanager
+def swapped_attributes(module: nn.Module, values: Mapping[str, Any]) -> Iterator[None]:
+    """Set attributes of submodules, or replace submodules, by their dotted paths."""
+    with ExitStack() as stack:
+        for path, value in values.items():
+            owner, name = owner_of(module, path)
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        yield

@@ -1,0 +1,104 @@
+"""One thing undone in memory brings the logged loss back; nothing is proven in a sound model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from plants_repairs import (
+    another_rope,
+    beside_its_average,
+    few,
+    rank_stabilised,
+    redraw_head,
+    reorder_ids,
+    spoiled_after_logging,
+    tied,
+)
+from small_sound import of, sound
+from torch import nn
+from whole import log_of
+
+from evalharness.diagnosis.measured import Measured
+from evalharness.diagnosis.probes.repaired import repaired
+from evalharness.diagnosis.repair import every_repair
+from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
+from evalharness.records import Finding, LossPoint, RuledOut
+
+MADE = {
+    "rope_theta": lambda: spoiled_after_logging(sound("llama"), another_rope),
+    "tied_head": lambda: spoiled_after_logging(tied("plain"), redraw_head),
+    "adapter_scale": lambda: rank_stabilised("llama"),
+    "id_order": lambda: spoiled_after_logging(sound("plain"), reorder_ids),
+    "other_weights": lambda: beside_its_average("plain"),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_was_changed_after_training_is_named_and_proven_and_the_model_stays_as_it_was(kind):
+    subject = MADE[kind]()
+    ids = torch.tensor([subject.validation.encoded[0].ids])
+    before = subject.model.logits(ids)
+    found = repaired(Measured(subject))
+    assert isinstance(found, Finding)
+    assert found.evidence["kind"] == kind
+    assert found.evidence["proven"]
+    assert found.evidence["repaired_nats"] == pytest.approx(subject.logged.loss_nats, rel=0.01)
+    assert found.evidence["repairs_tried"] >= 1
+    assert torch.equal(subject.model.logits(ids), before)
+    if kind == "rope_theta":
+        assert found.evidence["settings"]["rope_parameters.rope_theta"] == 10_000
+
+
+@pytest.mark.parametrize("family", ["plain", "llama"])
+def test_a_sound_model_needs_no_repair_and_a_log_of_another_run_gets_none(family):
+    subject = few(of(sound(family)))
+    subject = replace(subject, **log_of(subject))
+    assert isinstance(repaired(Measured(subject)), RuledOut)
+    for factor in (0.6, 1.7):
+        point = LossPoint(100, "validation", subject.logged.loss_nats * factor, "log")
+        found = repaired(Measured(replace(subject, logged=point)))
+        assert isinstance(found, RuledOut)
+        assert found.evidence["repairs_tried"] > 0
+
+
+def test_a_repair_that_can_not_be_made_does_not_stop_the_others(monkeypatch):
+    subject = MADE["rope_theta"]()
+    broken = replace(next(iter(every_repair(subject))), kind="broken", change=lambda _module: 1 / 0)
+    monkeypatch.setattr(
+        "evalharness.diagnosis.trials.repair_search.every_repair", lambda of: [broken, *every_repair(of)]
+    )
+    found = repaired(Measured(subject))
+    assert found.evidence["proven"]
+    assert len(found.evidence["not_made"]) == 1
+
+
+def table(shape: str, base: float, columns: int = 16, positions: int = 64) -> torch.Tensor:
+    """The tables that programs keep, written as they write them."""
+    frequencies = base ** (-torch.arange(0, columns, 2).double() / columns)
+    angles = torch.outer(torch.arange(positions).double(), frequencies)
+    return {
+        "frequencies": frequencies,
+        "cosines": angles.cos(),
+        "sines twice": torch.cat([angles, angles], dim=-1).sin(),
+        "cosines side by side": angles.repeat_interleave(2, dim=-1).cos()[None, :, None],
+        "complex": torch.polar(torch.ones_like(angles), angles).to(torch.complex64),
+    }[shape].to(torch.complex64 if shape == "complex" else torch.float32)
+
+
+@pytest.mark.parametrize("shape", ["frequencies", "cosines", "sines twice", "cosines side by side", "complex"])
+@pytest.mark.parametrize("base", [1e4, 5e5])
+def test_a_rotary_table_is_known_by_its_numbers_and_made_for_another_base(shape, base):
+    module = nn.Module()
+    module.register_buffer("held", table(shape, base), persistent=False)
+    (found,) = rotary_tables(module)
+    assert found.base == pytest.approx(base, rel=0.01)
+    assert torch.allclose(with_base(found, 1e6), table(shape, 1e6), atol=1e-5)
+
+
+def test_other_numbers_are_no_rotary_table():
+    module = nn.Module()
+    module.register_buffer("held", torch.linspace(1, 0, 16))
+    module.register_buffer("mask", torch.ones(16, 16).tril())
+    assert rotary_tables(module) == []
