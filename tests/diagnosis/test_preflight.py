@@ -52,7 +52,10 @@ class Tokens:
         return "".join("cd" if i == ROWS - 1 else chr(97 + i) for i in ids)
 
 
-SEEN = MEASURED | {r"(?<=position )\d+|(?<=a row of )\d+|(?<=by up to )\d+(?=\. )": "<number>"}
+SEEN = MEASURED | {
+    r"(?<=position )\d+|(?<=a row of )\d+|(?<=by up to )\d+(?=\. )": "<number>",
+    r"(?<=range from -)\d+(?= to)|(?<= to )\d+(?=\.\n)": "<number>",
+}
 """What a random model shows of a leak, and where."""
 
 
