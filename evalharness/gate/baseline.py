@@ -14,8 +14,9 @@ from evalharness.errors import BaselineError, StoreError
 from evalharness.records import Verdict
 from evalharness.runs import paths
 from evalharness.runs.json_values import plain
+from evalharness.runs.newer_settings import default_of, value_under
 from evalharness.runs.record_rows import read_executions
-from evalharness.settings.declaration import names_held_equal, settings_of
+from evalharness.settings.declaration import names_held_equal
 from evalharness.settings.score import ScoreOptions
 from evalharness.statistics import compare_pass_at_k
 
@@ -52,7 +53,7 @@ def baseline_of(card: Scorecard, folder: Path) -> Baseline:
         checkpoint={"path": info.path, "step": info.step, "fingerprint": info.fingerprint},
         protocol={
             "problems": plain(protocol.problems),
-            **{name: plain(protocol.value(name)) for name in names_held_equal(ScoreOptions)},
+            **{name: plain(value_under(protocol, name)) for name in names_held_equal(ScoreOptions)},
         },
         passed={
             name: {decoding: _counts(folder, paths.Group(name, decoding)) for decoding in by_decoding}
@@ -127,9 +128,7 @@ def _read(content: Mapping[str, Any]) -> Baseline:
 
 def _newer_settings(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a baseline lacks because they are newer: their defaults, under which it was made."""
-    known = settings_of(ScoreOptions)
-    missing = [name for name in names_held_equal(ScoreOptions) if name not in protocol]
-    return {name: plain(known[name].default) for name in missing}
+    return {name: default_of(name) for name in names_held_equal(ScoreOptions) if name not in protocol}
 
 
 def _lacking(baseline: Baseline) -> list[str]:

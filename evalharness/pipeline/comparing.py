@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.progress import Silent, Watcher
-from evalharness.records import DECODINGS, NOT_BEGUN, PROTOCOL_FIELDS, Interval, Measure
+from evalharness.records import DECODINGS, NOT_BEGUN, Interval, Measure
 from evalharness.runs import paths
 from evalharness.runs.frames import load_run
-from evalharness.runs.json_values import plain
-from evalharness.settings.declaration import names_held_equal, settings_of
+from evalharness.runs.newer_settings import value_under
+from evalharness.settings.declaration import names_held_equal
 from evalharness.settings.score import ScoreOptions
 
 if TYPE_CHECKING:
@@ -151,12 +151,6 @@ def _other_problems(digests: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 def _other_protocol(first: Protocol, second: Protocol) -> Iterator[str]:
     for name in names_held_equal(ScoreOptions):
-        one, other = _setting(first, name), _setting(second, name)
+        one, other = value_under(first, name), value_under(second, name)
         if one != other:
             yield f"{name.replace('_', ' ')}: {one} against {other}"
-
-
-def _setting(protocol: Protocol, name: str) -> Any:
-    """The value of a setting; its default in a scorecard that lacks it because it is newer."""
-    is_newer = name not in PROTOCOL_FIELDS and name not in protocol.settings
-    return plain(settings_of(ScoreOptions)[name].default) if is_newer else protocol.value(name)

@@ -72,11 +72,17 @@ def _untouched(subject: Subject, weight: Tensor) -> tuple[int, ...]:
     """Tokens of many rows whose embedding is like the rows without a token, as those of few other tokens are."""
     rows = weight.detach().float().cpu()
     spare = rows[list(subject.held_out_ids)]
-    often = _often(subject)
+    often = sorted(set(_often(subject)) & set(_last_tokens(subject)))
     low, high = (_likeness(spare, spare).amin(dim=0) / ROOM, _likeness(spare, spare).amax(dim=0) * ROOM)
     alike = ((_likeness(rows[often], spare) >= low) & (_likeness(rows[often], spare) <= high)).all(dim=1)
     found = tuple(i for i, is_alike in zip(often, alike.tolist(), strict=True) if is_alike)
-    return found if len(found) <= min(MOST, FEW * len(often)) else ()
+    return found if len(found) <= FEW * len(_often(subject)) else ()
+
+
+def _last_tokens(subject: Subject) -> list[int]:
+    """Where tokens that training added stand: behind all others. What is rare among the others is not new."""
+    without = set(subject.held_out_ids)
+    return [i for i in range(subject.torch_model.vocabulary_rows) if i not in without][-MOST:]
 
 
 def _likeness(rows: Tensor, spare: Tensor) -> Tensor:

@@ -377,7 +377,7 @@ def _wrapped(kind: Callable[[Any], object], read: Reader) -> Reader:
 
 
 def _read_set(frame: _Frame) -> set[Any]:
-    """A set that gives its elements in the order in which they came, if one is found (of 19 in 20 small sets).
+    """A set that gives its elements in the order in which they came, if one is found (of nine in ten small sets).
 
     The order follows from the size of the table and from which element came first where two have the same place. One
     that grew has another size than one that was made of a whole (a constant, a copy, a union). An element that stands

@@ -210,23 +210,23 @@ def _is_names(names: object) -> bool:
     return all(type(name) is str for name in names)
 
 
-class _KeyError(KeyError):
-    """A KeyError whose text is what the program's said: Python's own would put it into quotes once more."""
+class _Key:
+    """A key that is not known here: all that is known is how a KeyError's text names it."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
+    def __init__(self, text: str) -> None:
+        self._text = text
 
-
-_KeyError.__name__ = KeyError.__name__
+    def __repr__(self) -> str:
+        return self._text
 
 
 def _key_error(text: str) -> KeyError:
-    """The KeyError of a plain key, whose text is the key's ``repr``; of any other, one with that text."""
+    """The KeyError with this text, which is the ``repr`` of its key; with the very key if that is a plain one."""
     with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         key = ast.literal_eval(text)
         if repr(key) == text:
             return KeyError(key)
-    return _KeyError(text)
+    return KeyError(_Key(text))
 
 
 def _new(kind: type[Exception], text: str) -> Exception:
