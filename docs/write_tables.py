@@ -169,7 +169,7 @@ def command_help(name: str) -> str:
 
     from evalharness.commands.group import cli
 
-    group = click.Context(cli, info_name="evalharness", terminal_width=WIDTH)
+    group = click.Context(cli, info_name="evalharness", terminal_width=WIDTH, **cli.context_settings)
     command = cli.get_command(group, name)
     if command is None:
         raise ValueError(f"evalharness has no command {name}")

@@ -124,7 +124,8 @@ def invoked(*arguments):
     return result.stdout
 
 
-def test_the_command_says_what_was_found_and_what_was_not_checked(tmp_path, golden_text):
+def test_the_command_says_what_was_found_and_what_was_not_checked(tmp_path, golden_text, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "114")
     written(tmp_path, "config.json", json.dumps({"vocab_size": 8_000, "dropout": 0.0}))
     floor = floor_nats(0.1, 8_000)
     log = written(tmp_path, "train.log", "".join(f"Step {i} | Loss: {floor + 2 / i:.4f}\n" for i in range(10, 200)))
