@@ -11,7 +11,9 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,17 +166,12 @@ def checks() -> str:
 
 
 def command_help(name: str) -> str:
-    """What ``evalharness NAME --help`` prints."""
-    import click
-
-    from evalharness.commands.group import cli
-
-    group = click.Context(cli, info_name="evalharness", terminal_width=WIDTH, **cli.context_settings)
-    command = cli.get_command(group, name)
-    if command is None:
-        raise ValueError(f"evalharness has no command {name}")
-    text = command.get_help(click.Context(command, info_name=name, parent=group, terminal_width=WIDTH))
-    return f"```text\n{text}\n```"
+    """What ``evalharness NAME --help`` prints, in a process of its own: click remembers how a command was called."""
+    # click leaves two columns free.
+    environment = {**os.environ, "COLUMNS": str(WIDTH + 2)}
+    command = [sys.executable, "-m", "evalharness", name, "--help"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return f"```text\n{done.stdout.rstrip()}\n```"
 
 
 def command_list() -> str:
