@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.spread import evenly
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 NAME = REPAIRED
 MUCH = 0.25
 """A repair that closes less than a quarter of the gap between the loss and the log is not worth a word."""
-LAST_TRAINING = 1
-"""Training losses that are compared: the last, for the loss still falls."""
 NULLS = 3
 """Random changes of the same size that a repair which proves nothing is compared with."""
 
@@ -164,13 +161,13 @@ def _rows(search: RepairSearch) -> str:
 
 def _training_figure(subject: Subject, best: Repaired) -> tuple[float, Interval] | None:
     """The training loss that was logged last, and the one of some training rows under the repair."""
-    points = [point.loss_nats for point in subject.log if point.split == "train"][-LAST_TRAINING:]
+    points = [point.loss_nats for point in subject.log if point.split == "train"]
     if not points or subject.train is None or best.repair.begin_ids is not None:
         return None
     rows = evenly(rows_with_end(subject, subject.train), len(best.measurement.rows))
     with best.repair.change(subject.torch_model.module):
         found = figure(counted_losses(subject.torch_model, rows, subject.end_ids), best.counting, subject.seed)
-    return None if found is None else (fmean(points), found)
+    return None if found is None else (points[-1], found)
 
 
 def _training_words(train: tuple[float, Interval] | None) -> str:

@@ -72,11 +72,14 @@ def _untouched(subject: Subject, weight: Tensor) -> tuple[int, ...]:
     """Tokens of many rows whose embedding is like the rows without a token, as those of few other tokens are."""
     rows = weight.detach().float().cpu()
     spare = rows[list(subject.held_out_ids)]
-    often = sorted(set(_often(subject)) & set(_last_tokens(subject)))
-    low, high = (_likeness(spare, spare).amin(dim=0) / ROOM, _likeness(spare, spare).amax(dim=0) * ROOM)
-    alike = ((_likeness(rows[often], spare) >= low) & (_likeness(rows[often], spare) <= high)).all(dim=1)
-    found = tuple(i for i, is_alike in zip(often, alike.tolist(), strict=True) if is_alike)
-    return found if len(found) <= FEW * len(_often(subject)) else ()
+    often = _often(subject)
+    last = sorted(set(often) & set(_last_tokens(subject)))
+    of_spare = _likeness(spare, spare)
+    low, high = of_spare.amin(dim=0) / ROOM, of_spare.amax(dim=0) * ROOM
+    likeness = _likeness(rows[last], spare)
+    alike = ((likeness >= low) & (likeness <= high)).all(dim=1)
+    found = tuple(i for i, is_alike in zip(last, alike.tolist(), strict=True) if is_alike)
+    return found if len(found) <= FEW * len(often) else ()
 
 
 def _last_tokens(subject: Subject) -> list[int]:
