@@ -8,29 +8,29 @@ batch.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from evalharness.errors import EvaluationError
-from evalharness.generation.inverse_cdf import ROUNDING, Cut, cumulative, invert
+from evalharness.generation.inverse_cdf import Cut, cumulative, invert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.models.requests import Decoding
 
-ENTROPY_STEP_NATS = 0.01
-"""Entropies are kept to this grid, so that they too can be the same for every batch shape."""
+ENTROPY_DECIMALS = 2
+"""Entropies are kept to so many decimals (nats). Rounding may move the last one between batch shapes. No token depends
+on it, and to compute the row again for it would be four fifths of all such passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One drawn token and the entropy (nats) of the uncut distribution at temperature 1.
 
-    ``certain`` says that no noise would change either.
+    ``certain`` says that no noise would change the token.
     """
 
     token_id: int
@@ -76,8 +76,8 @@ class Distributions:
         sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
         return list(zip(tokens.tolist(), sure, strict=True))
 
-    def entropies(self, positions: Sequence[int]) -> list[tuple[float, bool]]:
-        """The entropy (nats, on the grid) at each of ``positions``, and whether it is certain.
+    def entropies(self, positions: Sequence[int]) -> list[float]:
+        """The entropy (nats, rounded) at each of ``positions``.
 
         Raises :class:`EvaluationError` where a logit there is NaN or +infinity, or all are -infinity.
         """
@@ -85,23 +85,15 @@ class Distributions:
             if not self._finite[position]:
                 raise EvaluationError(f"{self._task_ids[position]}: the model returned NaN or infinity as logits")
         log_p = torch.log_softmax(self._logits[self._index(positions)].double(), dim=-1)
-        p = log_p.exp()
-        log_p = log_p.clamp_min(-1e4)
-        entropy = -(p * log_p).sum(dim=-1)
-        spread = (p * (log_p + entropy.unsqueeze(1)).abs()).sum(dim=-1)
-        steps = entropy / ENTROPY_STEP_NATS
-        to_boundary = ((steps - 0.5) - (steps - 0.5).round()).abs() * ENTROPY_STEP_NATS
-        certain = to_boundary > _entropy_shift(spread, self._noise_nats)
-        sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
+        entropy = -(log_p.exp() * log_p.clamp_min(-1e4)).sum(dim=-1)
         # Adding zero makes the zero positive, whichever sign rounding gave it.
-        nats = [round(step * ENTROPY_STEP_NATS, 2) + 0.0 for step in steps.round().tolist()]
-        return list(zip(nats, sure, strict=True))
+        return [round(nats, ENTROPY_DECIMALS) + 0.0 for nats in entropy.tolist()]
 
     def choose(self, decoding: Decoding, position: int, uniform: float) -> Choice:
         """Draw one token, with its entropy. Raises :class:`EvaluationError` as :meth:`entropies` does."""
-        ((entropy_nats, entropy_sure),) = self.entropies([position])
-        ((token_id, token_sure),) = self.draw(decoding, [position], [uniform])
-        return Choice(token_id, entropy_nats, token_sure and entropy_sure)
+        (entropy_nats,) = self.entropies([position])
+        ((token_id, certain),) = self.draw(decoding, [position], [uniform])
+        return Choice(token_id, entropy_nats, certain)
 
     def _index(self, positions: Sequence[int]) -> torch.Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._logits.device)
@@ -113,14 +105,3 @@ def _most_probable(logits: torch.Tensor, noise: float) -> tuple[torch.Tensor, to
     second = logits.scatter(1, best, -torch.inf).amax(dim=-1)
     margin = logits.gather(1, best).squeeze(1).double() - second.double()
     return best.squeeze(1), margin > 2 * noise
-
-
-def _entropy_shift(spread: torch.Tensor, noise: float) -> torch.Tensor:
-    """How far an entropy moves at most where each logit moves by up to ``noise`` (nats).
-
-    The derivative of the entropy H by a logit is ``-p (ln p + H)``, so that H moves by at most ``noise`` times the mean
-    of ``|ln p + H|`` (``spread``), taken where it is largest on the way: no probability changes there by more than a
-    factor of ``exp(2 noise)``, no ``ln p`` by more than ``2 noise``, and H by no more than the bound itself.
-    """
-    scale = noise * math.exp(min(2 * noise, 700.0))
-    return scale * (spread + 2 * noise) / (1 - scale) + ROUNDING if scale < 1 else torch.full_like(spread, torch.inf)

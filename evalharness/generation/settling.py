@@ -76,8 +76,8 @@ class Settler:
         for guess, begin in zip(guesses, first, strict=True):
             for row in guess.rows:
                 choices = [
-                    Choice(token_id, entropies[begin + i][0], sure and entropies[begin + i][1])
-                    for i, (token_id, sure) in enumerate(drawn[row][: reach[row]])
+                    Choice(token_id, entropies[begin + i], certain)
+                    for i, (token_id, certain) in enumerate(drawn[row][: reach[row]])
                 ]
                 self._accept(row, guess.draft, choices)
 
