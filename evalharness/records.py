@@ -39,6 +39,8 @@ ENDED_BY_ITSELF: frozenset[StopReason] = frozenset({"end_token", "stop_sequence"
 Severity = Literal["cause", "contributing", "note"]
 Split = Literal["train", "validation"]
 CheckpointVerdict = Literal["healthy", "degenerating", "collapsed", "not_judged"]
+PromptFormat = Literal["chat", "plain"]
+"""Whether prompts stand in the tokenizer's chat template."""
 IsolationLevel = Literal["A", "B", "C", "D"]
 """How programs are isolated, from the strongest level to none."""
 NotTestableKind = Literal[
@@ -452,6 +454,32 @@ class DegenerationRate:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatComparison:
+    """Greedy pass rates of the same problems asked in two ways: in the tokenizer's chat template, and plainly.
+
+    ``scored`` is the format of the score, whose rate is ``as_scored``; ``otherwise`` is that of the other format.
+    ``difference`` is the other less that of the score, paired by problem. All are shares of 1, over ``problems``
+    problems.
+    """
+
+    scored: PromptFormat
+    problems: int
+    as_scored: Interval
+    otherwise: Interval
+    difference: Interval
+
+    @property
+    def other(self) -> PromptFormat:
+        """The format that the score does not use."""
+        return "plain" if self.scored == "chat" else "chat"
+
+    @property
+    def differ(self) -> bool:
+        """Whether the two rates differ beyond the interval of their difference."""
+        return not self.difference.low <= 0 <= self.difference.high
+
+
+@dataclass(frozen=True, slots=True)
 class Programs:
     """How many completions were run, how many different programs they are, and the CPU time each was allowed.
 
@@ -469,6 +497,8 @@ class Scorecard:
 
     ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts verdicts likewise.
     ``incomplete`` has an entry for each thing that could not be evaluated; if it is not empty the exit code is 3.
+    ``formats`` is None where a prompt can be asked in one way only: the tokenizer has no chat template, or a setting
+    says which.
     """
 
     checkpoint: CheckpointInfo
@@ -484,6 +514,7 @@ class Scorecard:
     ruled_out: tuple[RuledOut, ...]
     not_testable: tuple[NotTestable, ...]
     incomplete: tuple[Incomplete, ...]
+    formats: FormatComparison | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property

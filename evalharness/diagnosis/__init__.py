@@ -26,7 +26,7 @@ from evalharness.diagnosis.preflight import preflight_batch, preflight_rows
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.future_leak import future_leak, future_leak_in_both_modes
 from evalharness.diagnosis.probes.label_shift import BatchOffsets, batch_offsets
-from evalharness.diagnosis.subject import Declared, Observed, Split, Subject
+from evalharness.diagnosis.subject import Declared, Observed, PromptWay, Split, Subject
 from evalharness.diagnosis.trials.module_modes import evaluating
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 
@@ -43,6 +43,7 @@ __all__ = [
     "PairedLoss",
     "PassageToken",
     "Probe",
+    "PromptWay",
     "RowLoss",
     "Split",
     "Subject",

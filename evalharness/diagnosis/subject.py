@@ -6,7 +6,7 @@ in :mod:`evalharness.diagnosis.measured`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
     from evalharness.diagnosis.data.training_batch import TrainingBatch
     from evalharness.models.protocols import AdapterFacts, Model, Scorer, Tokenizer, TorchModel, WeightSet
-    from evalharness.records import CheckpointVerdict, Completion, LossPoint, Problem
+    from evalharness.records import CheckpointVerdict, Completion, FormatComparison, LossPoint, Problem
 
 Need = Literal[
     "train",
@@ -69,6 +69,15 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptWay:
+    """Another way to ask than that of the score: the text around a prompt, and the ids that go with it."""
+
+    template: str
+    begin_ids: tuple[int, ...]
+    end_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What the user says that the training loop did, never taken on trust; None is "not said"."""
 
@@ -86,7 +95,8 @@ class Subject:
     number of new tokens in, ids of completions out. ``own_generate`` is the user's own function for one prompt.
     ``logged`` is the logged validation loss of this step. ``verdict`` is that on ``observed``. ``adapter`` holds what
     is known of the adapter's tensors, ``other_weights`` what else could be loaded in place of the weights. ``batch`` is
-    one batch of the training loop, before training.
+    one batch of the training loop, before training. ``other_way`` is how a model with a chat template could be asked as
+    well, and ``formats`` how many problems it passed in both ways, where they were run.
     """
 
     model: Model
@@ -111,6 +121,12 @@ class Subject:
     other_weights: tuple[WeightSet, ...] = ()
     seed: int = 0
     batch: TrainingBatch | None = None
+    other_way: PromptWay | None = None
+    formats: FormatComparison | None = None
+
+    def asked_otherwise(self, way: PromptWay) -> Subject:
+        """The same subject, asked in another way."""
+        return replace(self, prompt_template=way.template, begin_ids=way.begin_ids, end_ids=way.end_ids)
 
     def has(self, need: Need) -> bool:
         """Whether what a probe needs is here."""

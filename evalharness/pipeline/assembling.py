@@ -51,6 +51,7 @@ def assemble(
         ruled_out=diagnosis.ruled_out,
         not_testable=diagnosis.not_testable,
         incomplete=tuple(incomplete),
+        formats=behaviour.formats,
     )
 
 

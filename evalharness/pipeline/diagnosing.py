@@ -52,8 +52,9 @@ def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[
 
 def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measured:
     """Everything that is known of the checkpoint, as the probes take it; what was said of its attention among it."""
-    from evalharness.diagnosis import Declared, Measured, Subject
+    from evalharness.diagnosis import Declared, Measured, PromptWay, Subject
 
+    other = work.checkpoint.other_way
     checkpoint, declared = work.checkpoint, work.manifest.loss
     subject = Subject(
         model=checkpoint.model,
@@ -77,6 +78,8 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         generate=_greedy(work, settings),
         own_generate=checkpoint.own_generate,
         seed=work.options.seed,
+        other_way=None if other is None else PromptWay(other.template, other.special.begin, other.special.end),
+        formats=behaviour.formats,
     )
     return Measured(subject, () if work.leak is None else (work.leak,), work.watcher.say)
 

@@ -10,6 +10,7 @@ from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_it_writes
+from evalharness.pipeline.formats import compare_formats
 from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
 from evalharness.pipeline.loading import load
@@ -73,7 +74,9 @@ def _scored(target: Target, watcher: Watcher) -> ScoreResult:
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         completions = complete(work, folder, settings)
-        behaviour = measure_behaviour(work, completions, judge_completions(work, folder, completions))
+        executions = judge_completions(work, folder, completions)
+        formats = compare_formats(work, folder, settings, executions)
+        behaviour = replace(measure_behaviour(work, completions, executions), formats=formats)
         measured = measured_of(work, settings, behaviour)
         diagnosis = diagnose_subject(work, measured)
         loss, by_row = measure_loss(work, measured)

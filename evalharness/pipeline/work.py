@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Completion,
         DegenerationRate,
         Execution,
+        FormatComparison,
         Incomplete,
         IsolationInfo,
         LossPoint,
@@ -66,7 +67,8 @@ class Work:
 class Behaviour:
     """What the checkpoint did: the three tuples of a group are about the same completions, in the same order.
 
-    ``executions`` is empty where nothing was run; ``rates`` are by decoding, over all problem sets.
+    ``executions`` is empty where nothing was run; ``rates`` are by decoding, over all problem sets. ``formats``
+    compares with another format of the prompt, where there is one.
     """
 
     completions: Mapping[Group, tuple[Completion, ...]]
@@ -74,3 +76,4 @@ class Behaviour:
     analyses: Mapping[Group, tuple[Degeneration, ...]]
     rates: Mapping[str, DegenerationRate]
     judgement: Judgement
+    formats: FormatComparison | None = None

@@ -18,6 +18,8 @@ from evalharness.report.shares import (
     caveat,
     degenerate_of_all,
     degeneration_interval,
+    format_difference,
+    format_rates,
     kinds_by_count,
     not_begun,
     of_all,
@@ -114,6 +116,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
         *_heading(scorecard, width),
         *_losses(scorecard, width),
         *_passes(scorecard, width),
+        *_formats(scorecard, width),
         *_degeneration(scorecard, width),
         *_diagnosis(scorecard, width),
         *(line for lack in scorecard.incomplete for line in _entry("incomplete", str(lack), width, "yellow")),
@@ -155,6 +158,15 @@ def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
             text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)} pass{not_begun(outcomes)}"
             yield from _entry(label, text, width)
             label = ""
+
+
+def _formats(scorecard: Scorecard, width: int) -> Iterator[Line]:
+    """The pass rates of a chat model in both formats of its prompt, and a warning if they differ."""
+    if (found := scorecard.formats) is None:
+        return
+    yield from _entry("formats", format_rates(found), width)
+    if found.differ:
+        yield from _entry("", f"Warning: {format_difference(found)}", width, "bold yellow")
 
 
 def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.records import DECODINGS, Interval
-from evalharness.report.numbers import counted
+from evalharness.report.numbers import counted, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalharness.records import DegenerationRate, KindRate, Scorecard
+    from evalharness.records import DegenerationRate, FormatComparison, KindRate, Scorecard
 
 KINDS = {
     "newline": "nothing but line breaks",
@@ -39,6 +39,10 @@ KIND_LABELS = {
     "same_answer": "same answer",
 }
 """Kinds whose own name does not say what they are, in two words."""
+
+
+FORMATS = {"chat": "in the chat template", "plain": "plainly"}
+FORMAT_OPTIONS = {"chat": "--chat always", "plain": "--chat never"}
 
 
 class PassRate(NamedTuple):
@@ -69,6 +73,25 @@ def of_all(outcomes: Mapping[str, int]) -> str:
     """Return ``"3 of 60"``: how many completions pass of those that could be judged."""
     judged = sum(outcomes.values()) - outcomes.get("not_judged", 0)
     return f"{outcomes.get('passed', 0):,} of {judged:,}"
+
+
+def format_rates(formats: FormatComparison) -> str:
+    """Return both pass rates of a :class:`FormatComparison`, that of the score first, and of how many problems."""
+    return (
+        f"{FORMATS[formats.scored]} (as scored) pass@1 {percent_interval(formats.as_scored)}, "
+        f"{FORMATS[formats.other]} {percent_interval(formats.otherwise)}; greedy, the same "
+        f"{counted(formats.problems, 'problem')}"
+    )
+
+
+def format_difference(formats: FormatComparison) -> str:
+    """Return by how much the other format passes more or fewer problems, and how to score with it."""
+    more = "more" if formats.difference.estimate > 0 else "fewer"
+    low, high = sorted(abs(100 * end) for end in (formats.difference.low, formats.difference.high))
+    return (
+        f"asked {FORMATS[formats.other]} it passes {abs(100 * formats.difference.estimate):.1f} points {more} "
+        f"[{low:.1f}, {high:.1f}]; {FORMAT_OPTIONS[formats.other]} scores so"
+    )
 
 
 def not_begun(outcomes: Mapping[str, int]) -> str:

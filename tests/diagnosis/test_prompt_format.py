@@ -7,9 +7,9 @@ from small_training import CONTEXT, END, Characters, data_rows
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.prompt_format import prompt_format
-from evalharness.diagnosis.subject import Split
+from evalharness.diagnosis.subject import PromptWay, Split
 from evalharness.diagnosis.trials.greedy_trials import Asked, askable, completed, new_tokens
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import Finding, FormatComparison, Interval, NotTestable, RuledOut
 
 PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n") for i in range(20))
 ANSWERS = [f"    return {chr(97 + i)}{chr(97 + i)} - {i * 37}\n" for i in range(26)]
@@ -156,3 +156,28 @@ def test_a_completion_begins_after_what_the_model_wrote_of_the_prompt_itself():
     room = new_tokens(made)
     assert {w.text for w in completed(made, cut).values()} == {("ab" * CONTEXT)[:room]}
     assert {w.text for w in completed(made, other).values()} == {("\n" + "ab" * CONTEXT)[:room]}
+
+
+def test_a_chat_template_that_decides_is_found_and_its_end_ends_the_answer(golden_text):
+    way = PromptWay("<{prompt}>", (), frozenset({END}))
+
+    def generate(prompts, count):
+        texts = [Characters().decode(ids) for ids in prompts]
+        ended = [(*Characters().encode(answer), END) for answer in ANSWERS]
+        loop = tuple(Characters().encode(LOOP))
+        return [(*(ended[i] if text.startswith("<") else ()), *loop)[:count] for i, text in enumerate(texts)]
+
+    found = prompt_format(Measured(subject(problems=PROBLEMS, generate=generate, other_way=way)))
+    assert isinstance(found, Finding)
+    golden_text(found.claim)
+
+
+@pytest.mark.parametrize(("low", "kind"), [(0.1, Finding), (-0.1, RuledOut)])
+def test_problems_that_pass_in_the_other_format_alone_are_a_finding_beyond_their_interval(low, kind, golden_text):
+    rate = Interval(0.5, 0.4, 0.6)
+    formats = FormatComparison("plain", 20, rate, Interval(0.8, 0.7, 0.9), Interval(0.3, low, 0.5))
+    found = prompt_format(Measured(subject(problems=PROBLEMS, generate=writing(lambda _: True), formats=formats)))
+    assert isinstance(found, kind)
+    assert found.evidence["pass_rate_otherwise"] == 0.8
+    if kind is Finding:
+        golden_text(found.claim)

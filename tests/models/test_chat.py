@@ -93,3 +93,13 @@ def test_a_begin_token_that_the_template_writes_is_not_put_there_twice(folder, l
     configuration.write_text('[model]\nbegin_token = "<|endoftext|>"\n')
     assert load(folder).begin_token_ids == ()
     assert json.dumps(load(folder, chat="never").begin_token_ids) == "[1]"
+
+
+@pytest.mark.parametrize("eos", ["<|end|>", "<|endoftext|>"], ids=["tuned on the chat", "not tuned on it"])
+def test_the_way_that_was_not_chosen_is_kept_with_its_own_end_tokens(folder, load, eos):
+    checkpoint = load(with_chat(folder, eos=eos))
+    other = checkpoint.asked_the_other_way()
+    by_setting = load(folder, chat="always" if checkpoint.prompt_template == "{prompt}" else "never")
+    assert other.prompt_template == by_setting.prompt_template != checkpoint.prompt_template
+    assert other.end_token_ids == by_setting.end_token_ids
+    assert (by_setting.asked_the_other_way(), other.asked_the_other_way()) == (None, None)

@@ -6,7 +6,7 @@ import report_example as example
 from golden_text import lines_with
 from rich.console import Console
 
-from evalharness.records import Finding, Incomplete, Interval, Loss
+from evalharness.records import Finding, FormatComparison, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
 from evalharness.report.loss_verdict import loss_conclusion
 
@@ -114,3 +114,13 @@ def test_escapes_in_names_do_not_reach_the_terminal():
     text = str(render_card(example.scorecard(checkpoint=checkpoint), "r\x1b.md"))
     assert not {"\x1b", "\x07"} & set(text)
     assert text.count("\n") == CARD.count("\n")
+
+
+@pytest.mark.parametrize("low", [-0.9, -0.1], ids=["they differ", "they may be alike"])
+def test_both_formats_of_a_chat_model_stand_on_its_card(low, golden_text):
+    high = 0.1 if low == -0.1 else -0.2
+    formats = FormatComparison(
+        "chat", 40, Interval(0.75, 0.6, 0.87), Interval(0.2, 0.1, 0.35), Interval(-0.55, low, high)
+    )
+    text = str(render_card(example.scorecard(formats=formats), "r.md"))
+    golden_text(text[text.index("formats") : text.index("degenerate   ")])

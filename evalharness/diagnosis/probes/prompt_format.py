@@ -2,7 +2,9 @@
 
 What training prompts all begin and end with, and how many begin tokens stand first, is compared with the prompts as
 scored. Formats differ for many good reasons, so only behaviour decides: the same problems are asked as scored and with
-a small change, and it counts where significantly fewer completions are degenerate after the change.
+a small change, and it counts where significantly fewer completions are degenerate after the change. A model with a chat
+template is asked the other way as well (in the template, or plainly), and where that was run, significantly more passed
+problems count, too.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
     judged,
     new_tokens,
 )
+from evalharness.models.requests import continues_prompt
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Outcome
+    from evalharness.records import FormatComparison, Outcome
 
 NAME = "prompt_format"
 ROWS = 500
@@ -55,6 +58,14 @@ _NONE_TRIED = "no change could be tried: it leaves the context no room, or a tok
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """The problems asked otherwise, of the subject that they are asked of."""
+
+    subject: Subject
+    variants: list[Asked]
+
+
+@dataclass(frozen=True, slots=True)
 class _Frame:
     """What all training prompts begin and end with, as ids without begin tokens, and how many of these there are."""
 
@@ -64,6 +75,14 @@ class _Frame:
 
 
 def prompt_format(measured: Measured) -> Outcome:
+    """Compare what passed in both formats of the prompt; if none was run so, what is degenerate with each change."""
+    formats = measured.subject.formats
+    if formats is not None and formats.difference.low > 0:
+        return _passes_more_otherwise(formats)
+    return _by_degeneration(measured)
+
+
+def _by_degeneration(measured: Measured) -> Outcome:
     """Ask up to 20 problems as scored, and where enough of the completions are degenerate with each change."""
     subject = measured.subject
     asked = askable(subject)
@@ -74,6 +93,8 @@ def prompt_format(measured: Measured) -> Outcome:
     written = completed(subject, asked)
     before = judged(subject, written)
     evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
+    if subject.formats is not None:
+        evidence |= {name: value for name, value in _format_rates(subject.formats).items() if name != "problems"}
     compared = _compared(frame, evidence)
     if not can_change(list(before.values()), max(1, len(ways))):
         claim = (
@@ -85,7 +106,7 @@ def prompt_format(measured: Measured) -> Outcome:
         # Whatever changes an untrained model's loops would be taken for a format that it knows.
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
         return NotTestable(NAME, "undecided", reason)
-    changes = {name: _tried(subject, before, written, variants) for name, variants in ways.items()}
+    changes = {name: _tried(way, before, written) for name, way in ways.items()}
     evidence |= {name: found.figures() for name, found in changes.items()}
     betters = [name for name, found in changes.items() if found.betters(len(ways))]
     if not changes:
@@ -112,6 +133,31 @@ def prompt_format(measured: Measured) -> Outcome:
     return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
+def _passes_more_otherwise(formats: FormatComparison) -> Finding:
+    """More problems are solved in the format that the score does not use: the score is too low, and proven so."""
+    names = {"chat": "in its chat template", "plain": "plainly"}
+    options = {"chat": "--chat always", "plain": "--chat never"}
+    gain = formats.difference
+    claim = (
+        f"The model knows another form than that of the prompts at scoring: asked {names[formats.other]} it passes "
+        f"{formats.otherwise.estimate:.0%} of {formats.problems} problems, and as scored, {names[formats.scored]}, "
+        f"{formats.as_scored.estimate:.0%} (difference {100 * gain.estimate:.0f} points "
+        f"[{100 * gain.low:.0f}, {100 * gain.high:.0f}])."
+    )
+    return Finding(NAME, "contributing", claim, _format_rates(formats), f"Score with {options[formats.other]}.")
+
+
+def _format_rates(formats: FormatComparison) -> dict[str, Any]:
+    difference = formats.difference
+    return {
+        "problems": formats.problems,
+        "format_as_scored": formats.scored,
+        "pass_rate_as_scored": formats.as_scored.estimate,
+        "pass_rate_otherwise": formats.otherwise.estimate,
+        "pass_rate_difference": [difference.estimate, difference.low, difference.high],
+    }
+
+
 def _frame(subject: Subject) -> _Frame | None:
     """What the training prompts share; None where too few have one."""
     if subject.train is None:
@@ -134,7 +180,7 @@ def _begin_tokens(subject: Subject, ids: Sequence[int]) -> int:
     return next((i for i, token_id in enumerate(ids) if token_id != subject.begin_ids[0]), len(ids))
 
 
-def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, list[Asked]]:
+def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, _Way]:
     """The same problems asked otherwise, by what was changed; only changes that change most and still fit."""
     ways: dict[str, Callable[[Asked], tuple[int, ...] | None]] = {}
     if frame is not None:
@@ -149,7 +195,20 @@ def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dic
         name: [Asked(a.problem, ids) for a, ids in variants if ids is not None and ids != a.ids and fits(subject, ids)]
         for name, variants in made.items()
     }
-    return {name: variants for name, variants in fitting.items() if len(variants) > COMMONLY * len(asked)}
+    made_of = {name: _Way(subject, variants) for name, variants in fitting.items()} | _other_format(subject, asked)
+    return {name: way for name, way in made_of.items() if len(way.variants) > COMMONLY * len(asked)}
+
+
+def _other_format(subject: Subject, asked: Sequence[Asked]) -> dict[str, _Way]:
+    """The problems in the chat template if they are asked plainly, and the other way round; nothing without one."""
+    if subject.other_way is None:
+        return {}
+    name = (
+        "in the tokenizer's chat template" if continues_prompt(subject.prompt_template) else "without a chat template"
+    )
+    other = subject.asked_otherwise(subject.other_way)
+    variants = [(a.problem, as_scored(other, a.problem.prompt)) for a in asked]
+    return {name: _Way(other, [Asked(p, ids) for p, ids in variants if ids is not None and fits(other, ids)])}
 
 
 def _framed(subject: Subject, asked: Asked, frame: _Frame) -> tuple[int, ...]:
@@ -196,10 +255,9 @@ def _begun_once(subject: Subject, asked: Asked, frame: _Frame | None) -> tuple[i
     return (subject.begin_ids[0], *asked.ids[count:])
 
 
-def _tried(
-    subject: Subject, before: Mapping[str, bool], written: Mapping[str, CompletionText], variants: Sequence[Asked]
-) -> Change:
+def _tried(way: _Way, before: Mapping[str, bool], written: Mapping[str, CompletionText]) -> Change:
     """Ask the first few, and the others where any of these became better."""
+    subject, variants = way.subject, way.variants
     first = every(len(variants), FIRST)
     after = completed(subject, [variants[i] for i in first])
     found = change(before, judged(subject, after))

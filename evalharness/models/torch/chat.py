@@ -26,11 +26,15 @@ _ANSWER = "Evalharness-looks-for-the-end-of-this-answer"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The template around each prompt, the special tokens that go with it, and notes on the choice."""
+    """The template around each prompt, the special tokens that go with it, and notes on the choice.
+
+    ``other`` is the way that was not chosen; None where there was no choice.
+    """
 
     template: str
     special: SpecialTokens
     notes: tuple[str, ...] = ()
+    other: Asking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ def chat_format(tokenizer: KnownTokenizer) -> ChatFormat | None:
 def asking(template: str, tokenizer: KnownTokenizer, special: SpecialTokens, chat: Chat) -> Asking:
     """How the model is asked: by the manifest's ``template`` if that is not plain, in its chat if it was tuned on one.
 
-    Raises CheckpointError for ``always`` if the tokenizer has no chat template.
+    ``auto`` is a choice, and has another way beside it wherever the tokenizer has a chat. Raises CheckpointError for
+    ``always`` if the tokenizer has no chat template.
     """
     plain = Asking(template, special)
     if chat == "never" or (chat == "auto" and template != PLAIN):
@@ -84,8 +89,15 @@ def asking(template: str, tokenizer: KnownTokenizer, special: SpecialTokens, cha
         if chat == "always":
             raise CheckpointError("chat = 'always': the tokenizer has no chat template")
         return plain
-    if chat == "auto" and found.end_id not in special.end:
-        return replace(plain, notes=(_not_used(found),))
+    in_chat = _in_chat(found, tokenizer, special)
+    if chat == "always":
+        return in_chat
+    if found.end_id not in special.end:
+        return replace(plain, notes=(_not_used(found),), other=in_chat)
+    return replace(in_chat, other=plain)
+
+
+def _in_chat(found: ChatFormat, tokenizer: KnownTokenizer, special: SpecialTokens) -> Asking:
     # The template writes the begin token itself, if it has one.
     begin = () if special.begin and found.template.startswith(tokenizer.decode(special.begin)) else special.begin
     end = special.end if found.end_id is None else special.end | {found.end_id}

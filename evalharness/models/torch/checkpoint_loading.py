@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,14 @@ class Checkpoint:
     """A model that is ready to run, and what is known of it.
 
     ``begin_token_ids`` go before every prompt. ``held_out_ids`` are rows of the vocabulary without a token: they get no
-    probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``logged_val_loss`` is in nats, of
-    the checkpoint itself or of a file beside it. ``without_adapter`` is the same model with its adapter switched off,
-    and ``adapter`` what is known of that; None where the checkpoint is no adapter. ``other_weights`` are others that
-    lie in the same file or beside it. ``own_generate`` is the user's own function that writes: ids of a prompt and a
-    number of new tokens in, new ids out; None where none is named. ``files`` are all that it was made of: weights,
-    configurations, code, tokenizer. ``data`` are the manifest's, or what a known project's files say.
+    probability. ``prompt_template`` contains ``{prompt}``, to be replaced as text. ``other_way`` is how prompts could
+    be asked as well: plainly if they are asked in the tokenizer's chat template, or in it; None where there was no
+    choice. ``logged_val_loss`` is in nats, of the checkpoint itself or of a file beside it. ``without_adapter`` is the
+    same model with its adapter switched off, and ``adapter`` what is known of that; None where the checkpoint is no
+    adapter. ``other_weights`` are others that lie in the same file or beside it. ``own_generate`` is the user's own
+    function that writes: ids of a prompt and a number of new tokens in, new ids out; None where none is named.
+    ``files`` are all that it was made of: weights, configurations, code, tokenizer. ``data`` are the manifest's, or
+    what a known project's files say.
     """
 
     model: TorchModel
@@ -65,6 +67,20 @@ class Checkpoint:
     other_weights: tuple[WeightSet, ...] = ()
     files: tuple[Path, ...] = ()
     data: DataSettings | None = None
+    other_way: Asking | None = None
+
+    def asked_the_other_way(self) -> Checkpoint | None:
+        """The same checkpoint, whose prompts are asked in the way that was not chosen; None without one."""
+        other = self.other_way
+        if other is None:
+            return None
+        return replace(
+            self,
+            prompt_template=other.template,
+            begin_token_ids=other.special.begin,
+            end_token_ids=other.special.end,
+            other_way=None,
+        )
 
     @property
     def token_mask(self) -> Tensor:
@@ -166,6 +182,7 @@ def load_checkpoint(
         without_adapter=without_adapter,
         adapter=adapter or merged,
         data=manifest.data,
+        other_way=asked.other,
         own_generate=write,
         other_weights=other_weights(located, manifest, base.files, trust=trust),
         files=_files(manifest, located, (*base.files, *merged_files), sources, places),

@@ -8,12 +8,12 @@ from evalharness.records import DECODINGS, Verdict
 from evalharness.report.numbers import percent, percent_bounds
 from evalharness.report.parts import Heading, Paragraph, Table
 from evalharness.report.sections.figure_parts import figure
-from evalharness.report.shares import of_all, pass_rates
+from evalharness.report.shares import format_difference, format_rates, of_all, pass_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalharness.records import Scorecard
+    from evalharness.records import FormatComparison, Scorecard
     from evalharness.report.parts import Part
 
 _NOTES = {
@@ -29,6 +29,8 @@ def pass_rate_section(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator
     """Yield pass@k by problem set, the figure of it, and the outcomes."""
     yield Heading("What passes")
     yield _pass_at_k(card)
+    if card.formats is not None:
+        yield Paragraph(_formats(card.formats))
     yield from figure("pass_at_1", figures)
     table = _outcomes(card)
     if table is not None:
@@ -47,6 +49,12 @@ def _pass_at_k(card: Scorecard) -> Part:
     )
     header = ("Problems", "Decoding", "k", "pass@k", "95 % confidence interval", "Completions that pass")
     return Table(header, rows, frozenset({2, 3, 4, 5})) if rows else Paragraph("Nothing was scored.")
+
+
+def _formats(formats: FormatComparison) -> str:
+    """Both formats of the prompt; what differs is said, and that nothing was shown to differ as well."""
+    compared = format_difference(formats) if formats.differ else "no difference beyond its interval"
+    return f"Prompt formats: {format_rates(formats)}: {compared}."
 
 
 def _outcomes(card: Scorecard) -> Table | None:
