@@ -11,9 +11,10 @@
     examination.py  asks them        preflight.py  asks those that can be answered before training
 """
 
+from evalharness.diagnosis.data.id_rows import each_id_text, first_of_batch, holds_ids, read_id_rows
 from evalharness.diagnosis.data.packing import packed
 from evalharness.diagnosis.data.rows import DataRow, TokenRow, each_text, read_rows, tokenize
-from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.data.spread import evenly, every
 from evalharness.diagnosis.data.token_files import each_token_text, is_token_file, read_token_rows
 from evalharness.diagnosis.data.trainer_tokens import TrainerTokens, trainer_tokens
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
@@ -51,13 +52,17 @@ __all__ = [
     "TrainerTokens",
     "TrainingBatch",
     "batch_offsets",
+    "each_id_text",
     "each_text",
     "each_token_text",
     "evaluating",
     "evenly",
+    "every",
     "examine",
+    "first_of_batch",
     "future_leak",
     "future_leak_in_both_modes",
+    "holds_ids",
     "is_token_file",
     "loss_breakdown",
     "packed",
@@ -66,6 +71,7 @@ __all__ = [
     "preflight_batch",
     "preflight_rows",
     "read_batch",
+    "read_id_rows",
     "read_rows",
     "read_token_rows",
     "redrawn_copy",

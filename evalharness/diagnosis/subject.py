@@ -45,13 +45,14 @@ class Split:
 
     ``encoded`` leaves out rows without a target; ``encoded[i].row`` is the index of its text in ``rows``. ``source`` is
     the file's name. Of a large file ``rows`` are drawn; ``every_text`` then reads the texts of all of them, as often as
-    it is called.
+    it is called. ``not_kept`` rows of the data are in no file, so that what is not found may be in these.
     """
 
     rows: tuple[DataRow, ...]
     encoded: tuple[TokenRow, ...]
     source: str
     every_text: Callable[[], Iterable[str]] | None = None
+    not_kept: int = 0
 
     def texts(self) -> Iterable[str]:
         """The text of every row, prompt and completion together: of all of the file, however large it is."""
@@ -161,6 +162,11 @@ class Subject:
         if self.batch is None:
             raise LookupError("there is no batch, and the probe did not say that it needs one")
         return self.batch
+
+    @property
+    def rows_not_kept(self) -> int:
+        """How many rows of training and of validation are in no file."""
+        return sum(split.not_kept for split in (self.train, self.validation) if split is not None)
 
     @property
     def before(self) -> TorchModel | None:

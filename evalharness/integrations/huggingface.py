@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from transformers import TrainerCallback
 
 from evalharness.api import preflight
+from evalharness.errors import EvalHarnessError
 from evalharness.integrations.beside import Beside
+from evalharness.pipeline import keep_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,9 +30,12 @@ ROWS = 8
 class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
     """Runs preflight before the first step, and scores every ``every``-th save in a process beside training.
 
-    The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop``, training does not begin if
-    preflight finds a cause (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed or its diagnosis
-    names a cause. ``settings`` are those of :func:`evalharness.score`.
+    The trainer's rows are kept in its output folder, as its collator puts them together, with an ``evalharness.toml``
+    that names them: so the loss is recomputed on them, without a manifest of the user's. One that names ``[data]``
+    comes first, and ``keep_data=False`` keeps none. The logged losses are those of the trainer's state, which lies in
+    each checkpoint. The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop``, training
+    does not begin if preflight finds a cause (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed
+    or its diagnosis names a cause. ``settings`` are those of :func:`evalharness.score`.
     """
 
     def __init__(
@@ -37,29 +44,46 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         *,
         check: bool = True,
         stop: bool = True,
+        keep_data: bool = True,
         every: int = 1,
         **settings: Unpack[ScoreSettings],
     ) -> None:
         self._trainer = trainer
         self._check = check
         self._stop = stop
+        self._keeps_data = keep_data
         self._beside = Beside(every=every, **settings)
         self.scorecards: list[Scorecard] = []
         """All that were made, in the order in which they were finished."""
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Ask with the first rows, put together as training puts them together."""
+        """Keep rows for the scores, and ask with the first of them, put together as training puts them together."""
+        if self._keeps_data and state.is_world_process_zero:
+            self._keep_data(Path(args.output_dir))
         if not self._check:
             return
         trainer = self._trainer
-        # As the trainer's own loader does it: columns that the model does not take are left out before collating.
-        without_others = getattr(trainer, "_get_collator_with_removed_columns", lambda collate: collate)
         with torch.random.fork_rng():
-            batch = without_others(trainer.data_collator)(list(islice(iter(trainer.train_dataset), ROWS)))
+            batch = self._collate(list(islice(iter(trainer.train_dataset), ROWS)))
         device = next(trainer.model.parameters()).device
         batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
         found = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)
         trainer.log({"evalharness/preflight_findings": len(found.findings)})
+
+    def _collate(self, rows: list[Any]) -> Any:
+        """As the trainer's own loader does it: columns that the model does not take are left out before collating."""
+        without_others = getattr(self._trainer, "_get_collator_with_removed_columns", lambda collate: collate)
+        return without_others(self._trainer.data_collator)(rows)
+
+    def _keep_data(self, folder: Path) -> None:
+        """Training goes on without: data sets and collators are the user's code, and may fail here."""
+        sets = {"train": self._trainer.train_dataset, "validation": only_set(self._trainer.eval_dataset)}
+        try:
+            with torch.random.fork_rng():
+                keep_data(folder, {name: rows for name, rows in sets.items() if rows is not None}, self._collate)
+        except Exception as error:  # noqa: BLE001
+            reason = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
+            warnings.warn(f"no data for the scores of {folder}: {reason}", stacklevel=2)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Hand over the checkpoint that was just written."""
@@ -81,6 +105,13 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
                 control.should_training_stop = True
         while self._beside.faults:
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
+
+
+def only_set(data: Any) -> Any:
+    """The validation data if they are one set; of several by name none is *the* validation data."""
+    if not isinstance(data, dict):
+        return data
+    return next(iter(data.values())) if len(data) == 1 else None
 
 
 def figures(card: Scorecard) -> dict[str, float]:

@@ -16,6 +16,7 @@
 
     initialising    before all of it: a manifest from what lies in a folder
     triaging        what a training log alone says
+    trainer_data    while a trainer trains: its rows, kept for the scores of its checkpoints
 
     judging_files, analysing, importing     stages alone, on completions that another tool wrote
 
@@ -29,6 +30,7 @@ from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
 from evalharness.pipeline.series import Choice, RunResult, run_series
+from evalharness.pipeline.trainer_data import keep_data
 from evalharness.pipeline.triaging import Triage, triage
 from evalharness.pipeline.watching import watch
 
@@ -44,6 +46,7 @@ __all__ = [
     "compare",
     "diagnose",
     "initialise",
+    "keep_data",
     "preflight",
     "preflight_manifest",
     "read_report",

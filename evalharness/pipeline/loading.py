@@ -181,10 +181,12 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
 
     The prompt counts unless the manifest says that it doesn't; diagnosis tries it both ways.
     """
-    from evalharness.diagnosis import Split, each_text, is_token_file, read_rows
+    from evalharness.diagnosis import Split, each_text, holds_ids, is_token_file, read_rows
 
     if is_token_file(path):
         return _token_split(path, checkpoint, watcher)
+    if holds_ids(path):
+        return _id_split(path, checkpoint, watcher)
     keys = manifest.data
     render = getattr(checkpoint.tokenizer, "render_chat", None)
     rows = read_rows(path, keys.prompt_key, keys.completion_key, render=render, say=watcher.say)
@@ -201,6 +203,18 @@ def _token_split(path: Path, checkpoint: Checkpoint | Untrained, watcher: Watche
 
     rows, encoded = read_token_rows(path, checkpoint.tokenizer, checkpoint.context_length, watcher.say)
     return Split(tuple(rows), tuple(encoded), path.name, partial(each_token_text, path, checkpoint.tokenizer))
+
+
+def _id_split(path: Path, checkpoint: Checkpoint | Untrained, watcher: Watcher) -> Split:
+    """Rows of ids, with what counts in them."""
+    from evalharness.diagnosis import Split, each_id_text, read_id_rows
+
+    found = read_id_rows(path, checkpoint.tokenizer, checkpoint.context_length, watcher.say)
+    if found.not_kept:
+        kept = len(found.rows)
+        watcher.say(f"{path.name}: {kept:,} of {kept + found.not_kept:,} rows of the data are kept in it")
+    every_text = partial(each_id_text, path, checkpoint.tokenizer)
+    return Split(found.rows, found.encoded, path.name, every_text, found.not_kept)
 
 
 def _encoded(

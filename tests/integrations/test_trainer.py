@@ -39,7 +39,7 @@ def tokenizer():
 
 @pytest.fixture
 def trainer(tmp_path: Path, tokenizer, monkeypatch):
-    """Makes a trainer of a tiny model; ``shift`` is what its collator does to the labels."""
+    """Makes a trainer of a tiny model; ``shift`` is what its collator does to the labels, whose first 4 don't count."""
     from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
     monkeypatch.chdir(tmp_path)
@@ -55,15 +55,25 @@ def trainer(tmp_path: Path, tokenizer, monkeypatch):
             batch = torch.tensor([row["input_ids"] for row in rows])
             labels = torch.full_like(batch, -100)
             labels[:, : batch.shape[1] - shift] = batch[:, shift:]
+            labels[:, :MASKED] = -100
             return {"input_ids": batch, "labels": labels}
 
         arguments = TrainingArguments(
-            output_dir="run", max_steps=6, save_steps=3, logging_steps=2, report_to=[], use_cpu=True, disable_tqdm=True
+            output_dir="run",
+            max_steps=6,
+            save_steps=3,
+            logging_steps=2,
+            eval_strategy="steps",
+            eval_steps=3,
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
         )
         return Trainer(
             GPT2LMHeadModel(config),
             arguments,
             train_dataset=[{"input_ids": ids}] * 16,
+            eval_dataset=[{"input_ids": tokenizer(CODE.replace("add", name))["input_ids"]} for name in ("mul", "sub")],
             data_collator=collate,
             processing_class=tokenizer,
         )
@@ -72,6 +82,7 @@ def trainer(tmp_path: Path, tokenizer, monkeypatch):
 
 
 FEW = {"problems": "own.jsonl", "samples": 0, "max_new_tokens": 8}
+MASKED = 4
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -89,6 +100,11 @@ def test_a_trainer_logs_preflight_and_the_figures_of_its_checkpoints(trainer):
     assert [card.checkpoint.step for card in callback.scorecards] == [6], "every second save"
     assert Path("reports/run/step_6/report.md").is_file()
     assert made.state.global_step == 6
+    (card,) = callback.scorecards
+    logged = [row["eval_loss"] for row in made.state.log_history if "eval_loss" in row]
+    assert card.loss.logged_nats == pytest.approx(logged[-1], abs=1e-6)
+    assert card.loss.recomputed_nats.estimate == pytest.approx(card.loss.logged_nats, abs=1e-4), "on the trainer's rows"
+    assert [f.probe for f in card.findings if f.severity == "cause"] == []
 
 
 @pytest.mark.filterwarnings("ignore")

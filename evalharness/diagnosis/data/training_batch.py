@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """The target that the losses of torch and Hugging Face leave out."""
+_MARKS_OF_TARGETS = ("completion_mask", "assistant_masks")
+_ENDS_OF_KEYS = ("_input_ids", "_ids")
+"""What TRL's keys of prompt, chosen and rejected ids end in, older and newer."""
+_NOT_ANSWERS = frozenset({"prompt", "position", "token_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +79,44 @@ def read_batch(given: Any) -> TrainingBatch:
 
 
 def _of_mapping(given: Any) -> TrainingBatch:
-    """``completion_mask`` marks what counts where there are no labels, as in TRL's DPO and in its data."""
+    """``completion_mask`` and ``assistant_masks`` mark what counts where there are no labels, as in TRL's data."""
     inputs, labels, mask = _ids(given["input_ids"]), given.get("labels"), _mask(given, "attention_mask")
-    counted = _mask(given, "completion_mask")
+    marks = [found for name in _MARKS_OF_TARGETS if (found := _mask(given, name)) is not None]
     positions = given.get("position_ids")
     targets = None if labels is None else _ids(labels)
-    if targets is None and counted is not None:
-        targets = tuple(_left_out(ids, count) for ids, count in zip(inputs, counted, strict=True))
+    if targets is None and marks:
+        targets = inputs
+        for mark in marks:
+            targets = tuple(_left_out(ids, count) for ids, count in zip(targets, mark, strict=True))
     return TrainingBatch(
         inputs, targets, mask, shifts_itself=True, positions=None if positions is None else _ids(positions)
     )
 
 
 def _of_preferences(given: Any) -> TrainingBatch:
-    """``chosen_input_ids`` and ``rejected_input_ids``, each after ``prompt_input_ids`` if the prompt stands apart."""
-    names = [str(key).removesuffix("_input_ids") for key in given if str(key).endswith("_input_ids")]
-    answers = [name for name in names if name != "prompt"]
+    """``chosen_input_ids`` and ``rejected_input_ids``, each after ``prompt_input_ids`` if the prompt stands apart.
+
+    Newer keys are ``chosen_ids`` and the like; a completion alone is ``completion_ids``.
+    """
+    end = next((end for end in _ENDS_OF_KEYS if any(str(key).endswith(end) for key in given)), "")
+    names = [str(key).removesuffix(end) for key in given if end and str(key).endswith(end)]
+    answers = [name for name in names if name not in _NOT_ANSWERS]
     if not answers:
         raise EvalHarnessError(f"a batch with the keys {', '.join(map(str, given))}: expected input_ids and labels")
     rows: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-    prompts = _present(given, "prompt", "input_ids") if "prompt" in names else None
+    prompts = _present(given, "prompt", end) if "prompt" in names else None
     for name in answers:
-        ids = _present(given, name, "input_ids")
-        labels = _present(given, name, "labels") if f"{name}_labels" in given else ids
+        ids = _present(given, name, end)
+        labels = _present(given, name, "_labels") if f"{name}_labels" in given else ids
         heads = prompts or ((),) * len(ids)
         for head, row, counted in zip(heads, ids, labels, strict=True):
             rows.append(((*head, *row), (*(IGNORED for _ in head), *counted)))
     return TrainingBatch(tuple(ids for ids, _ in rows), tuple(t for _, t in rows), None, shifts_itself=True)
 
 
-def _present(given: Any, name: str, what: str) -> tuple[tuple[int, ...], ...]:
+def _present(given: Any, name: str, end: str) -> tuple[tuple[int, ...], ...]:
     """One part of a batch of preferences, without what its own attention mask leaves out."""
-    values, mask = _ids(given[f"{name}_{what}"]), _mask(given, f"{name}_attention_mask")
+    values, mask = _ids(given[f"{name}{end}"]), _mask(given, f"{name}_attention_mask")
     return TrainingBatch(values, None, mask, shifts_itself=True).attended_of(values)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from evalharness.degeneration.lexemes import lexemes, windows
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
-from evalharness.records import Finding, Interval, RuledOut
+from evalharness.records import Finding, Interval, NotTestable, RuledOut
 from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
-    from evalharness.records import Problem
+    from evalharness.records import Outcome, Problem
 
 NAME = "contamination"
 N = 13
@@ -74,7 +74,7 @@ class _Search:
     known: dict[str, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
 
 
-def contamination(measured: Measured) -> Finding | RuledOut:
+def contamination(measured: Measured) -> Outcome:
     """Look every problem up in the training and the validation rows."""
     subject = measured.subject
     trained, training_rows = _seen(subject.problems, subject.train)
@@ -92,6 +92,10 @@ def contamination(measured: Measured) -> Finding | RuledOut:
         "validation_rows": validation_rows,
         "tasks_in_training": " ".join(trained),
     }
+    if not trained and not validated and subject.rows_not_kept:
+        searched = f"{training_rows + validation_rows:,} rows that were kept"
+        reason = f"none of {total} problems is in the {searched}; {subject.rows_not_kept:,} other rows were not"
+        return NotTestable(NAME, "too_few", reason)
     if not trained and not validated:
         claim = (
             f"None of {total} problems is in the {evidence['training_rows']:,} training and "

@@ -53,6 +53,9 @@ def split_overlap(measured: Measured) -> Outcome:
         "rows_too_short": len(validated) - len(counted),
     }
     again = f"Within a file, {twice_trained:,} training and {twice_validated:,} validation rows are repetitions."
+    if not shared and subject.rows_not_kept:
+        kept = f"none of {len(counted):,} validation rows is among the {trained.total():,} training rows that were kept"
+        return NotTestable(NAME, "too_few", f"{kept}; {subject.rows_not_kept:,} other rows were not")
     if not shared:
         claim = f"None of {len(counted):,} validation rows is among the {trained.total():,} training rows. {again}"
         return RuledOut(NAME, claim, evidence)
