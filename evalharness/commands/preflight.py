@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--trust", is_flag=True, help="Allow a manifest from outside this folder to run its code.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
 def preflight(manifest: Path, trust: bool, as_json: bool) -> None:
-    """Before you train, check whether the loss will mean anything.
+    """Before you train, check whether the loss will be computed correctly.
 
     MANIFEST is an evalharness.toml, or a folder with one in it or above it. The model of its [model] is built as it is
     before training, and gets the first rows of its [data]. In a training script, call

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def run(
     folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, asked: dict[str, Any]
 ) -> None:
-    """Score every checkpoint of a training run, and write one report over all of them.
+    """Score every checkpoint of a training run, and write one report about all of them.
 
     FOLDER holds a series of checkpoints: step_500, checkpoint-500, ckpt_500.pt and so on. All are scored with the same
-    problems, decoding and seed. A step is not scored again while nothing has changed. If a step can't be scored, the
+    settings. A step is not scored again unless something has changed. If a step can't be scored, the
     others still are. If the command is interrupted, start it again: it continues where it stopped.
 
     \b

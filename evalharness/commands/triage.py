@@ -46,7 +46,7 @@ def triage(
     dropout: float | None,
     as_json: bool,
 ) -> None:
-    """Say what a training log alone tells: no checkpoint, no data, about a second.
+    """Look for signs of trouble in a training log alone; takes about a second.
 
     Looks for losses of 0 and NaN, a fall that is too fast for text, the floor of label smoothing, a plateau of a model
     that learned nothing, validation below training, restarts that repeat rows, and spikes. LOG is a file or a folder

@@ -24,7 +24,7 @@ SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
 
 
 def facts_of(manifest: Manifest, checkpoint: Path, log: TrainingLog | None) -> list[Fact]:
-    """Read from the manifest, a checkpoint's files and the log what a report says under "Approach"."""
+    """Read from the manifest, a checkpoint's files and the log what a report says under "How it was trained"."""
     losses, files = (log.points, [file.path for file in log.files]) if log else ((), [])
     base = _base(log.base_losses[-1]) if log and log.base_losses else ()
     logged = logged_facts(files)
@@ -37,10 +37,10 @@ def _data(manifest: Manifest) -> Iterator[Fact]:
     for name, path in (("Train", data.train), ("Validation", data.validation)):
         yield "Data", name, NOT_RECORDED if path is None else _rows(path)
     keys = [key for key in (data.prompt_key, data.completion_key) if key]
-    yield "Data", "Keys", ", ".join(keys) if keys else "as found in the rows"
+    yield "Data", "Fields used", ", ".join(keys) if keys else "as found in the rows"
     said = dataclasses.asdict(manifest.loss)
     known = [f"{name} = {str(value).lower()}" for name, value in said.items() if value is not None]
-    yield "Data", "Loss, as the manifest says", ", ".join(known) or NOT_RECORDED
+    yield "Data", "Loss, by the manifest", ", ".join(known) or NOT_RECORDED
 
 
 def _rows(path: Path) -> str:
@@ -103,7 +103,7 @@ def _training(checkpoint: Path, log: Sequence[LossPoint], logged: LoggedFacts) -
     batch = state.get("train_batch_size", logged.batch_size)
     yield "Training", "Batch size", NOT_RECORDED if batch is None else f"{batch:,}"
     validated = [p.step for p in log if p.split == "validation"]
-    yield "Training", "Validated", f"{len(validated):,} times" if validated else NOT_RECORDED
+    yield "Training", "Validation passes logged", f"{len(validated):,}" if validated else NOT_RECORDED
 
 
 def _duration_of(log: Sequence[LossPoint], logged: LoggedFacts) -> str:

@@ -12,7 +12,7 @@ from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import was_diagnosed
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.numbers import nats, percent, percent_interval
-from evalharness.report.printable import one_line, shortened
+from evalharness.report.printable import first_sentence, one_line, shortened
 from evalharness.report.shares import (
     best_pass_at_1,
     caveat,
@@ -220,6 +220,8 @@ def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
     if others:
         named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
         yield from _entry("also found", f"{named}; see the report", width, "dim")
+    if first.severity != "note":
+        yield from _entry("what to do", first_sentence(first.remedy), width)
 
 
 def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
+
 
 def visible(text: str) -> str:
     r"""Return ``text`` with every invisible character but line ends, tabs and spaces as a Python escape (``\x1b``).
@@ -19,6 +23,11 @@ def one_line(text: str) -> str:
 def shortened(text: str, characters: int) -> str:
     """Return ``text``, or its beginning with an ellipsis if it is longer than ``characters``."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def first_sentence(text: str) -> str:
+    """Return ``text`` up to the end of its first sentence: a full stop before a space and a capital letter or code."""
+    return _SENTENCE_ENDS.split(text, maxsplit=1)[0]
 
 
 def _escape(char: str) -> str:

@@ -97,8 +97,8 @@ def format_difference(formats: FormatComparison) -> str:
 def not_begun(outcomes: Mapping[str, int]) -> str:
     """Say how many prompts could not be given to the model, if any, and why: they count as not passed."""
     reasons = {
-        "prompt_too_long": ("prompt too long", "prompts too long"),
-        "prompt_not_encodable": ("prompt can't be encoded", "prompts can't be encoded"),
+        "prompt_too_long": ("failed: prompt too long", "failed: prompt too long"),
+        "prompt_not_encodable": ("failed: prompt can't be encoded", "failed: prompt can't be encoded"),
     }
     parts = [counted(outcomes[verdict], *words) for verdict, words in reasons.items() if outcomes.get(verdict)]
     return f" ({', '.join(parts)})" if parts else ""

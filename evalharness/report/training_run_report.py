@@ -40,8 +40,8 @@ def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
     if run.failures:
         yield Paragraph(Strong("This run is incomplete:"))
         yield BulletList(tuple(f"step {step} could not be scored: {reason}" for step, reason in run.failures))
-    yield Heading("Approach")
-    yield Paragraph("Read from the checkpoints, the manifest and the log. What they do not say is not known.")
+    yield Heading("How it was trained")
+    yield Paragraph('Read from the checkpoints, the manifest and the log. "Not recorded" is what none of them says.')
     yield from _facts(run)
     yield from run_losses_section(run, figures)
     yield from run_behaviour_section(run, figures)

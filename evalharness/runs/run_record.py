@@ -25,7 +25,7 @@ Fact = tuple[str, str, str]
 class RunRecord:
     """What is known of a run. ``path`` is that of its checkpoints, as it was given.
 
-    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "Approach";
+    ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "How it was trained";
     ``questions`` what each probe asks, in their order.
     """
 

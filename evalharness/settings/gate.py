@@ -32,13 +32,14 @@ class GateOptions:
     """``[gate]``: what ``evalharness gate`` and the pytest plugin require of a checkpoint."""
 
     no_collapse: bool = setting(
-        False, places=("command", "environment", "manifest", "python"), help="Fail if the checkpoint collapsed."
+        False, places=("command", "environment", "manifest", "python"), help="Fail if the verdict is collapsed."
     )
     checks: tuple[CheckName, ...] = setting(
         (),
         metavar="NAME,…",
-        help="Checks that must pass: no_mode_collapse, loss_is_honest, ends_by_itself, not_contaminated or "
-        "pass_rate_not_below_baseline.",
+        help="Checks that must pass: no_mode_collapse, loss_is_honest (no cause for a misleading loss was found), "
+        "ends_by_itself (most completions reach an end token or a stop sequence), not_contaminated (no "
+        "problem in the training data), pass_rate_not_below_baseline.",
     )
     min_pass_at_1: float | None = setting(
         above=0,
@@ -59,30 +60,35 @@ class GateOptions:
         below=1,
         places=("command", "environment", "manifest", "python"),
         metavar="FRACTION",
-        help="The same for the greedy completions; small sound models loop more often when greedy.",
+        help="The same for the greedy completions. Small healthy models loop more often when greedy.",
     )
     require: Literal["healthy"] | None = setting(
         places=("command", "environment", "manifest", "python"),
         metavar="VERDICT",
-        help="Fail unless the verdict is healthy: neither collapsed nor degenerating, with enough completions to tell.",
+        help="healthy: fail unless the verdict is healthy, so also if there are too few completions to tell.",
     )
     judge_by: JudgeBy = setting(
         "point",
         places=("command", "environment", "manifest", "python"),
-        help="Compare these limits with the estimate, or with the end of its 95 % interval that is nearer to failing.",
+        help="What the three rates above are compared with: point: the estimate; bound: the pessimistic end of "
+        "its 95 % interval.",
     )
     baseline: Path | None = setting(
-        help="Fail if pass@1 is below that of this file, significantly and by more than the tolerance."
+        help="Fail if pass@1 fell since this baseline was saved, significantly and by more than --tolerance."
     )
     level: float = setting(
         LEVEL,
         at_least=0.0001,
         at_most=0.5,
         metavar="FRACTION",
-        help="Significance level of that comparison: its rate of false alarms.",
+        help="Significance level of that comparison: how often equal checkpoints fail.",
     )
     tolerance: float = setting(
-        TOLERANCE, at_least=0, below=1, metavar="FRACTION", help="Fall of pass@1 that is accepted."
+        TOLERANCE,
+        at_least=0,
+        below=1,
+        metavar="FRACTION",
+        help="Accepted fall of pass@1: 0.02 is two points.",
     )
 
     @property

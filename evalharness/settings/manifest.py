@@ -127,7 +127,7 @@ def code_specs(manifest: Manifest) -> list[str]:
 def notes_on_code(manifest: Manifest) -> tuple[str, ...]:
     """The line that names the code that will be run; none where none will."""
     specs = code_specs(manifest)
-    return (f"runs {', '.join(specs)} as {_as_seen_from_here(manifest.path)} says",) if specs else ()
+    return (f"runs code: {', '.join(specs)}, named in {_as_seen_from_here(manifest.path)}",) if specs else ()
 
 
 def _as_seen_from_here(path: Path | None) -> str:

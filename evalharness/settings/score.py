@@ -28,7 +28,7 @@ class ScoreOptions:
         affects="score",
         needs_one=True,
         names_or_paths=True,
-        help="Problem sets: humaneval, warmup (60 easy problems), mbpp, or paths of JSONL files.",
+        help="Problem sets: humaneval, warmup (60 easy problems), mbpp (downloaded), or paths of JSONL files.",
     )
     samples: int = setting(
         4,
@@ -52,7 +52,7 @@ class ScoreOptions:
         affects="completions",
         held_equal=True,
         metavar="FRACTION",
-        help="Sample from the fewest tokens whose probabilities add up to this.",
+        help="Sample from the fewest tokens whose probabilities add up to at least this.",
     )
     top_k: int = setting(
         0,
@@ -61,7 +61,7 @@ class ScoreOptions:
         held_equal=True,
         help="Sample from the N most probable tokens (0: all).",
     )
-    k: tuple[int, ...] = setting((1, 4), at_least=1, affects="score", needs_one=True, help="The k of pass@k.")
+    k: tuple[int, ...] = setting((1, 4), at_least=1, affects="score", needs_one=True, help="Which pass@k to report.")
     limit: int | None = setting(
         at_least=1, affects="score", without="all", help="Use the first N problems of each set."
     )
@@ -70,42 +70,42 @@ class ScoreOptions:
         affects="completions",
         held_equal=True,
         without="enough for 800 characters",
-        help="Longest completion, in tokens.",
+        help="Most tokens of a completion.",
     )
-    batch_size: int = setting(32, at_least=1, help="Rows per forward pass. Does not change any completion.")
+    batch_size: int = setting(
+        32, at_least=1, help="Rows per forward pass; changes no completion in float32 or float64."
+    )
     chat: ChatUse = setting(
         "auto",
         affects="completions",
         held_equal=True,
-        help="Whether prompts are put into the tokenizer's chat template; auto: if the model was tuned on it.",
+        help="Put prompts into the tokenizer's chat template; auto: if the model seems tuned on it.",
     )
     device: str = setting(
-        "auto", affects="completions", metavar="NAME", help="Where the model runs: cpu, cuda, cuda:1, mps."
+        "auto", affects="completions", metavar="NAME", help="Where the model runs: auto, cpu, cuda, cuda:1, mps."
     )
     dtype: DtypeName = setting(
         "float32",
         affects="completions",
-        help="Number format of the weights. In float32 and float64 completions are the same in any batch; auto keeps "
-        "the checkpoint's.",
+        help="Number format of the weights; auto keeps the checkpoint's own.",
     )
     seed: int = setting(
         0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
     )
-    workers: int | None = setting(
-        at_least=1, without="one per core", help="How many programs of the model run at a time."
-    )
+    workers: int | None = setting(at_least=1, without="one per core", help="How many generated programs run at a time.")
     sandbox: SandboxLevel = setting(
         "auto",
         affects="score",
-        help="Isolation of the model's programs. A is the strictest (namespaces), B a separate user, C Landlock and "
-        "seccomp alone; auto: the strictest that works here; none: unsafe, they run with your permissions.",
+        help="Isolation of the generated programs: Landlock and seccomp (C), with a separate user (B), or with "
+        "namespaces (A, the strictest). auto: the strictest that works here, else an error. none: unsafe, programs run "
+        "with your permissions.",
     )
     packages: tuple[str, ...] = setting(
         (),
         affects="score",
         held_equal=True,
         metavar="NAME,…",
-        help="Packages that the model's programs may import, such as numpy.",
+        help="Packages that the generated programs may import, such as numpy.",
     )
     out: Path = setting(Path("reports"), help="Folder for the reports.")
     problem_paths: dict[str, Path] | None = setting(
@@ -113,29 +113,30 @@ class ScoreOptions:
         affects="score",
         places=("command", "pytest", "environment", "python"),
         hint="NAME=PATH",
-        help="Files of problem sets by name, such as mbpp=mbpp.jsonl, or of your own.",
+        help="Where the file of a named problem set is: mbpp=/data/mbpp.jsonl,ours=ours.jsonl.",
     )
     stop_loops: bool = setting(
         True,
         affects="completions",
         held_equal=True,
-        help="Stop a completion as soon as it is in a loop.",
+        help="Stop a completion once it loops.",
     )
     all_probes: bool = setting(
         False,
         affects="score",
-        help="Ask every question of the diagnosis, also after a cause that explains everything.",
+        help="Run every probe of the diagnosis, even after one has explained everything.",
     )
     step: int | None = setting(
         at_least=0,
         places=("command", "python"),
-        without="the step whose file or trainer says best, else the last",
-        help="Step to take, if the checkpoint is a folder of several.",
+        without="the one marked as best by its file's name or by the trainer, else the last",
+        help="Which step to use, if CHECKPOINT is a folder of several.",
     )
     trust: bool = setting(
         False,
         places=("command", "pytest", "python"),
-        help="Let weights and manifests from outside the current folder, and models with own code, run code.",
+        help="Allow code to run that comes with a checkpoint: model code in its folder, a manifest from outside the "
+        "current folder, pickled weights.",
     )
 
 

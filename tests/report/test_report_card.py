@@ -20,7 +20,7 @@ loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest (no f
              high.
 warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6 pass
              sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12 pass
-humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 pass (2 prompts too long)
+humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 pass (2 failed: prompt too long)
 degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
              near-repeated line, 1 repeated token
              sampled 58.3 % [16.7, 92.3]  7 of 12: 3 only newlines, 1 echoed prompt, 1
@@ -29,6 +29,8 @@ cause        The model is not causal: changing only the tokens after position 3 
              the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
 also found   context (contributing); see the report
+what to do   Give the attention a causal mask and train again: no adapter mends weights
+             that copy their input.
              [low, high]: 95 % confidence interval, over problems (losses: over rows)
 report       reports/leaky/600/report.md"""
 

@@ -178,7 +178,7 @@ def _longest_trained(split: Split | None) -> int | None:
 
 def _too_long(name: str, count: int, total: int, limit: int | None) -> str:
     share = wilson(count, total)
-    happens = {"problem prompts": "can't be asked"}.get(name, "are cut")
+    happens = {"problem prompts": "don't fit, so they are not tried"}.get(name, "are cut")
     return f"{count} of {total} {name} ({_percent(share)}) are longer than the context of {limit} tokens and {happens}."
 
 

@@ -111,7 +111,7 @@ def loss_parts(loss: Loss) -> Table | None:
     if loss.whole is None:
         return None
     fell = loss.whole.before_nats is not None
-    header = ["Target tokens", "Number", "Share of targets", "Nats per token", "95 % confidence interval"]
+    header = ["Target tokens", "Targets", "Share of targets", "Nats per token", "95 % confidence interval"]
     header += ["Before training", SHARE_OF_FALL] if fell else []
     rows = tuple(_part(part, fell) for part in (*loss.by_class, *loss.by_position, loss.whole))
     return Table(tuple(header), rows, frozenset(range(1, len(header))))

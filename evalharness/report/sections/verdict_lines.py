@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
     from evalharness.report.parts import Text
 
-BRACKETS = Paragraph(
-    "Brackets [low, high] hold 95 % confidence intervals: over problems for shares, over rows for losses."
-)
+BRACKETS = Paragraph("Brackets [low, high] are 95 % confidence intervals: of shares by problems, of losses by rows.")
 """What every number with an interval in a report means, said once at its top."""
 
 
