@@ -22,25 +22,27 @@ def at_least(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
     """Return the probability of ``k`` successes or more, by the incomplete beta function (DLMF 8.17.5)."""
     k, n, p = _numbers(k, n, p)
     inside = (k > 0) & (k <= n)
-    found: Numbers = np.where(inside, betainc(np.where(inside, k, 1), np.where(inside, n - k + 1, 1), p), k <= 0)
-    return found
+    probabilities: Numbers = np.where(
+        inside, betainc(np.where(inside, k, 1), np.where(inside, n - k + 1, 1), p), k <= 0
+    )
+    return probabilities
 
 
 def exactly(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
     """Return the probability of ``k`` successes, for ``k`` from 0 to ``n``."""
     k, n, p = _numbers(k, n, p)
     ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    found: Numbers = np.exp(ways + xlogy(k, p) + xlog1py(n - k, -p))
-    return found
+    probabilities: Numbers = np.exp(ways + xlogy(k, p) + xlog1py(n - k, -p))
+    return probabilities
 
 
 def quantile(probability: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
     """Return the least number of successes that as many or fewer have at least this ``probability``."""
     wanted, n, p = _numbers(probability, n, p)
-    found: Numbers = np.maximum(np.ceil(np.nan_to_num(bdtrik(wanted, n, p))) - 1, 0)
+    successes: Numbers = np.maximum(np.ceil(np.nan_to_num(bdtrik(wanted, n, p))) - 1, 0)
     for _ in range(2):  # what was rounded may be one off, either way
-        found = found + (at_most(found, n, p) < wanted)
-    return found
+        successes = successes + (at_most(successes, n, p) < wanted)
+    return successes
 
 
 def _numbers(*given: npt.ArrayLike) -> list[Numbers]:

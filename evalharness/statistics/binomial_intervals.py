@@ -109,12 +109,12 @@ def _effective(shares: Shares, weights: Shares, mean: float, completions: int) -
     if n == 1:
         return 1.0
     spread = float(np.sum((weights * (shares - mean)) ** 2)) + (1 - mean) ** 2 + mean**2
-    fewest = n * n / float(weights @ weights)
-    most = max(float(completions), fewest)
+    lower_bound = n * n / float(weights @ weights)
+    upper_bound = max(float(completions), lower_bound)
     tail = 0.5 + CONFIDENCE / 2
     # The variance of few problems is uncertain itself: Student's quantiles for their number and that of completions.
     uncertain = float(stdtrit(max(completions, n) - 1, tail) / stdtrit(n - 1, tail)) ** 2
-    return min(max(mean * (1 - mean) * n * n / spread * uncertain, fewest), most)
+    return min(max(mean * (1 - mean) * n * n / spread * uncertain, lower_bound), upper_bound)
 
 
 def _clopper_pearson(successes: float, n: float) -> tuple[float, float]:

@@ -94,8 +94,8 @@ def compare_shares(
     Each problem counts alike, however many completions it has; one without any is left out. Otherwise as
     :func:`compare_pass_at_k`.
     """
-    counts = [{task: (len(flags), sum(map(bool, flags))) for task, flags in of.items() if len(flags)}
-              for of in (first, second)]  # fmt: skip
+    counts = [{task: (len(flags), sum(map(bool, flags))) for task, flags in flags_by_task.items() if len(flags)}
+              for flags_by_task in (first, second)]  # fmt: skip
     return compare_pass_at_k(counts[0], counts[1], 1, seed=seed)
 
 
@@ -139,13 +139,13 @@ def sign_flips(differences: Sequence[float] | Shares, *, seed: int) -> tuple[flo
     with those of :data:`FLIPS` random choices of signs, of which it counts as one (Phipson and Smyth 2010). For
     differences of 1 and -1 this is McNemar's test.
     """
-    found = np.asarray(differences, dtype=np.float64)
+    values = np.asarray(differences, dtype=np.float64)
     # Differences of one size are interchangeable: how many of them are positive is binomial.
-    sizes, counts = np.unique(np.round(np.abs(found[found != 0]), 12), return_counts=True)
+    sizes, counts = np.unique(np.round(np.abs(values[values != 0]), 12), return_counts=True)
     if not len(sizes):
         return 1.0, 1.0
     positive = np.random.default_rng(seed).binomial(counts[:, None], 0.5, size=(len(sizes), FLIPS))
-    sums, total = sizes @ (2 * positive - counts[:, None]), float(found.sum())
+    sums, total = sizes @ (2 * positive - counts[:, None]), float(values.sum())
     near = 1e-9  # sums of the same shares in another order are not the same to the last digit
     as_far = 1 + int(np.sum(np.abs(sums) >= abs(total) - near))
     as_low = 1 + int(np.sum(sums <= total + near))

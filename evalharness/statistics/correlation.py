@@ -105,9 +105,9 @@ def _correlation(behaviour: Matrix, losses: Matrix, seed: int) -> Correlation:
     estimate = float(spearman(behaviour.mean(axis=1)[None], losses)[0])
     if np.isnan(estimate):
         return Correlation(None, points, NoCorrelation("constant_behaviour"))
-    found = np.concatenate([spearman(means, losses) for means in resampled_means(behaviour, seed)])
-    defined = found[~np.isnan(found)]
-    if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(found):
+    correlations = np.concatenate([spearman(means, losses) for means in resampled_means(behaviour, seed)])
+    defined = correlations[~np.isnan(correlations)]
+    if len(defined) < (1 - _UNDEFINED_ALLOWED) * len(correlations):
         return Correlation(None, points, NoCorrelation("too_few_problems_differ"))
     return Correlation(percentile_interval(estimate, defined), points)
 
@@ -129,5 +129,5 @@ def spearman(series: Matrix, losses: Matrix) -> Matrix:
     of_losses = rankdata(losses)
     of_losses = of_losses - of_losses.mean()
     scale = np.sqrt((ranks**2).sum(axis=1) * (of_losses**2).sum())
-    found: Matrix = np.divide(ranks @ of_losses, scale, out=np.full(len(ranks), np.nan), where=scale > 0)
-    return found
+    correlations: Matrix = np.divide(ranks @ of_losses, scale, out=np.full(len(ranks), np.nan), where=scale > 0)
+    return correlations

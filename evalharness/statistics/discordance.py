@@ -129,8 +129,8 @@ def _share(behaviour: Matrix, improved: Sequence[tuple[int, int]], seed: int) ->
     before, after = (np.array([pair[at] for pair in improved]) for at in (0, 1))
 
     def share(means: Matrix) -> Matrix:
-        found: Matrix = np.mean(means[:, after] <= means[:, before], axis=1)
-        return found
+        shares: Matrix = np.mean(means[:, after] <= means[:, before], axis=1)
+        return shares
 
     estimate = float(share(np.round(behaviour.mean(axis=1), 9)[None])[0])
     return percentile_interval(estimate, np.concatenate([share(means) for means in resampled_means(behaviour, seed)]))
