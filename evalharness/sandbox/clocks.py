@@ -33,12 +33,12 @@ def busy_s(pid: int) -> Busy:
 
 
 def _with_descendants(pid: int) -> list[int]:
-    found = [pid]
-    for member in found:  # grows while it is walked
+    pids = [pid]
+    for member in pids:  # grows while it is walked
         with contextlib.suppress(OSError):
             children = (_PROC / str(member) / "task" / str(member) / "children").read_text()
-            found.extend(map(int, children.split()))
-    return found
+            pids.extend(map(int, children.split()))
+    return pids
 
 
 def usable_cores() -> int:

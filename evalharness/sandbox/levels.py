@@ -175,16 +175,18 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
     for level in _candidates() if wanted == "auto" else (wanted,):
         try:
             worker = ground.start(level, 0)
-            held = _probed(worker, ground.folder, level)
+            blocked = _probed(worker, ground.folder, level)
         except SandboxError as error:
             refused.append(f"level {level}: {error}")
             continue
-        if level == "D" or all(held.values()):
+        if level == "D" or all(blocked.values()):
             bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
             _check_packages(worker, ground.packages)
-            return Isolation(level, held, LACKS[level], bound, tuple(refused)), worker
+            return Isolation(level, blocked, LACKS[level], bound, tuple(refused)), worker
         worker.kill()
-        refused.append(f"level {level}: a probe could {', '.join(name for name, held in held.items() if not held)}")
+        refused.append(
+            f"level {level}: a probe could {', '.join(name for name, is_blocked in blocked.items() if not is_blocked)}"
+        )
     if wanted != "auto":
         raise SandboxError(f"{'; '.join(refused)}. Leave --sandbox out to use the best level that works here")
     raise SandboxError(
@@ -226,7 +228,7 @@ def _probed(worker: Worker, folder: Path, level: Level) -> dict[str, bool]:
 
 
 def probe(worker: Worker, folder: Path) -> dict[str, bool]:
-    """What a hostile program comes to: for each of its attempts, whether it was held off.
+    """Whether the isolation blocks each attempt of a hostile program, by the attempt's name.
 
     Raises:
         SandboxError: the probe itself could not be run, so nothing is known.
@@ -242,11 +244,11 @@ def probe(worker: Worker, folder: Path) -> dict[str, bool]:
         raise SandboxError(str(error)) from error
     if "answer" not in reply:
         raise SandboxError(str(reply.get("lost", reply)))
-    held = {name: reply["answer"].get(name) == "held" for name in ATTEMPTS}
+    blocked = {name: reply["answer"].get(name) == "held" for name in ATTEMPTS}
     # What can be seen from here is not left to what the probe says.
     after = bait.stat()
-    held["change a file outside"] &= bait.read_text() == "untouched" and after.st_mode == before.st_mode
-    return held
+    blocked["change a file outside"] &= bait.read_text() == "untouched" and after.st_mode == before.st_mode
+    return blocked
 
 
 _IMPORT = """

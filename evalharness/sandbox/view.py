@@ -28,15 +28,15 @@ def view_of(interpreter: str, packages: tuple[str, ...] = ()) -> View:
         EvalHarnessError: a package is not installed here.
     """
     shown = [path for package in packages for path in _paths_of(package)]
-    found = _ask(interpreter, shown)
-    folders = _outermost(path for path in found["search_path"] if Path(path).is_dir())
+    paths = _ask(interpreter, shown)
+    folders = _outermost(path for path in paths["search_path"] if Path(path).is_dir())
     hidden = tuple(f"{folder}/{name}" for folder in folders for name in _HIDDEN if Path(folder, name).is_dir())
-    own_files = [path for path in (*found["search_path"], *shown) if Path(path).is_file()]
+    own_files = [path for path in (*paths["search_path"], *shown) if Path(path).is_file()]
     return View(
         folders=(*folders, *(path for path in shown if Path(path).is_dir())),
-        files=tuple(own_files + [path for path in found["libraries"] if not _lies_in(path, folders)]),
+        files=tuple(own_files + [path for path in paths["libraries"] if not _lies_in(path, folders)]),
         hidden=hidden,
-        search_path=(*found["search_path"], *dict.fromkeys(os.path.dirname(path) for path in shown)),  # noqa: PTH120
+        search_path=(*paths["search_path"], *dict.fromkeys(os.path.dirname(path) for path in shown)),  # noqa: PTH120
     )
 
 
@@ -50,10 +50,10 @@ def _ask(interpreter: str, shown: list[str]) -> dict[str, list[str]]:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise SandboxError(f"{interpreter}: can't run programs ({said[0] if said else done.returncode})")
     try:
-        found: dict[str, list[str]] = json.loads(done.stdout)
+        paths: dict[str, list[str]] = json.loads(done.stdout)
     except ValueError as error:
         raise SandboxError(f"{interpreter}: is no Python that can run programs") from error
-    return found
+    return paths
 
 
 def _paths_of(package: str) -> list[str]:

@@ -104,10 +104,10 @@ class Worker:
                 part = b""
             self._received += part
             ended = not part
-        found = list(self._frames())
-        if ended and not found:
+        replies = list(self._frames())
+        if ended and not replies:
             raise WorkerDied("the judge has ended")
-        return found
+        return replies
 
     def wait_for_reply(self, limit_s: float) -> dict[str, Any]:
         """The next reply, for callers that have one job under way.
@@ -115,10 +115,10 @@ class Worker:
         Raises:
             WorkerDied: none came in time.
         """
-        while not (found := self.replies()):
+        while not (replies := self.replies()):
             if not readable([self.fileno()], limit_s):
                 raise WorkerDied(f"no answer for {limit_s:g} s")
-        return found[0]
+        return replies[0]
 
     def fileno(self) -> int:
         """For ``select``: readable when a reply is."""

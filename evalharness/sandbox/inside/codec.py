@@ -109,7 +109,7 @@ def _writer(value: object) -> Writer:
         return WRITERS[kind]
     for base in _bases_of(kind):
         if writer := WRITERS.get(base) or _late_writer(base):
-            return _of_subclass(writer) if base in _SUBCLASSES else writer
+            return _subclass_writer(writer) if base in _SUBCLASSES else writer
     if hasattr(kind, "__iter__") and hasattr(kind, "__next__"):
         return _write_iterator
     raise Unsendable(f"a value of type {_name_of(kind):.80} can't be sent")
@@ -124,7 +124,7 @@ def _late_writer(base: type) -> Writer | None:
     return writer if getattr(sys.modules.get(module), name, None) is base else None
 
 
-def _of_subclass(writer: Writer) -> Writer:
+def _subclass_writer(writer: Writer) -> Writer:
     def write(value: Any, out: bytearray, depth: int) -> None:
         out.extend(b"S")
         writer(value, out, depth)

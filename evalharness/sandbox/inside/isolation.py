@@ -124,8 +124,8 @@ class Namespaces(Place):
 
     def _traces(self) -> tuple[object, ...]:
         """What differs once anything in the folder was made, changed or removed."""
-        found, space = os.stat(self.work), os.statvfs(self.work)
-        return found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns, found.st_mode, space.f_bfree, space.f_ffree
+        status, space = os.stat(self.work), os.statvfs(self.work)
+        return status.st_atime_ns, status.st_mtime_ns, status.st_ctime_ns, status.st_mode, space.f_bfree, space.f_ffree
 
 
 def enter(settings: Settings) -> Place:

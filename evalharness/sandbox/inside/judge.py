@@ -227,9 +227,9 @@ def _text_of(error: BaseException) -> str:
         return ""
 
 
-def _in_words(name: str, text: str, line: int, of: str) -> str:
+def _in_words(name: str, text: str, line: int, source: str) -> str:
     first = text[: protocol.LONGEST_MESSAGE].strip().splitlines()[:1]
-    return (f"{name}: {first[0]}" if first else name) + (f" (line {line}{of})" if line else "")
+    return (f"{name}: {first[0]}" if first else name) + (f" (line {line}{source})" if line else "")
 
 
 def as_verdict(outcome: Outcome, ending: Ending) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Gone(Fault):
 class WorkerLost(Exception):  # noqa: N818 - not an error here: the harness replaces the worker
     """The zygote can't be reached, or can't fork. ``begun``: after the program was handed over."""
 
-    def __init__(self, what: str, *, begun: bool = False) -> None:
-        super().__init__(what)
+    def __init__(self, reason: str, *, begun: bool = False) -> None:
+        super().__init__(reason)
         self.begun = begun
 
 

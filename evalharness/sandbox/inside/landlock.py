@@ -54,8 +54,8 @@ _syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_voi
 
 def abi() -> int:
     """The version of Landlock that the kernel has; 0 where there is none, or where it is turned off or refused."""
-    found: int = _syscall(_CREATE_RULESET, 0, None, _CREATE_RULESET_VERSION, 0)
-    return max(found, 0)
+    version: int = _syscall(_CREATE_RULESET, 0, None, _CREATE_RULESET_VERSION, 0)
+    return max(version, 0)
 
 
 class Ruleset:

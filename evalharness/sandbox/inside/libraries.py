@@ -34,26 +34,26 @@ def main(packages: list[str]) -> None:
 
 
 def _extensions(folders: list[str]) -> list[str]:
-    found = []
+    files = []
     for folder in folders:
         for place, inner, names in os.walk(folder):
             inner[:] = [name for name in inner if name not in _OTHERS]
-            found += [f"{place}/{name}" for name in names if ".so" in name and not name.startswith(_LEFT_OUT)]
-    return found
+            files += [f"{place}/{name}" for name in names if ".so" in name and not name.startswith(_LEFT_OUT)]
+    return files
 
 
 def _loaded() -> set[str]:
-    found: set[str] = set()
+    libraries: set[str] = set()
 
     def note(info: ctypes._Pointer[_Info], _size: int, _data: int | None) -> int:
         name = os.fsdecode(info.contents.name or b"")
         if os.path.isabs(name):
-            found.add(name)
+            libraries.add(name)
         return 0
 
     kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Info), ctypes.c_size_t, ctypes.c_void_p)
     ctypes.CDLL(None).dl_iterate_phdr(kind(note), None)
-    return found
+    return libraries
 
 
 if __name__ == "__main__":
