@@ -138,23 +138,23 @@ def _lacking(baseline: Baseline) -> list[str]:
         return ["it lacks its problems"]
     decodings = ("greedy", "sampled") if baseline.protocol["samples"] else ("greedy",)
     return sorted(
-        f"{name} has {decoding} results of {found} of {count} problems"
+        f"{name} has {decoding} results of {results} of {count} problems"
         for name, (count, _) in sets.items()
         for decoding in decodings
-        if (found := len(baseline.passed.get(name, {}).get(decoding, {}))) != count
+        if (results := len(baseline.passed.get(name, {}).get(decoding, {}))) != count
     )
 
 
 def differences(baseline: Baseline, protocol: Mapping[str, Any]) -> list[str]:
     """What keeps a score under ``protocol`` from being compared, each with both values; empty where nothing does."""
     then_sets, now_sets = _sets(baseline.protocol), _sets(protocol)
-    found = [] if then_sets == now_sets else [_of_problems(then_sets, now_sets)]
-    found += [
+    differing = [] if then_sets == now_sets else [_changed_problems(then_sets, now_sets)]
+    differing += [
         f"{name} {baseline.protocol[name]} then, {protocol[name]} now"
         for name in names_held_equal(ScoreOptions)
         if baseline.protocol[name] != protocol[name]
     ]
-    return found
+    return differing
 
 
 def refuse(path: Path, baseline: Baseline, protocol: Mapping[str, Any]) -> None:
@@ -207,7 +207,7 @@ def _sets(protocol: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     return {item["name"]: (item["problems"], item["digest"]) for item in protocol["problems"]}
 
 
-def _of_problems(then: dict[str, tuple[int, str]], now: dict[str, tuple[int, str]]) -> str:
+def _changed_problems(then: dict[str, tuple[int, str]], now: dict[str, tuple[int, str]]) -> str:
     if all(then.get(name, (0, ""))[0] == count for name, (count, _) in now.items()) and then.keys() == now.keys():
         changed = ", ".join(name for name in now if then[name] != now[name])
         return f"the problems of {changed} have changed"

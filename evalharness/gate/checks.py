@@ -96,9 +96,9 @@ def ends_by_itself(card: Scorecard) -> CheckResult:
 def not_contaminated(card: Scorecard) -> CheckResult:
     """None of the problems is in the training data, or so few that they make no difference to the score."""
     name = "not_contaminated"
-    found = _finding(card, "contamination")
-    if found is not None:
-        return _result(name, found.severity == "note", found.claim)
+    finding = _finding(card, "contamination")
+    if finding is not None:
+        return _result(name, finding.severity == "note", finding.claim)
     cleared = [item.claim for item in card.ruled_out if item.probe == "contamination"]
     if cleared:
         return CheckResult(name, "passed", cleared[0])
@@ -154,9 +154,9 @@ def min_pass_at_1(card: Scorecard, least: float, judge_by: JudgeBy = "point") ->
 
 
 def max_loop_rate(
-    card: Scorecard, most: float, judge_by: JudgeBy = "point", decoding: DecodingName = "sampled"
+    card: Scorecard, allowed: float, judge_by: JudgeBy = "point", decoding: DecodingName = "sampled"
 ) -> CheckResult:
-    """The share of completions that are degenerate in any way is at most ``most``: its point, or its upper bound.
+    """The share of completions that are degenerate in any way is at most ``allowed``: its point, or its upper bound.
 
     Loops that follow a finished answer count as well.
     """
@@ -168,9 +168,9 @@ def max_loop_rate(
     value = share.estimate if judge_by == "point" else share.high
     reason = (
         f"{percent_interval(share)} of {rate.completions} {decoding} completions are degenerate{_kinds(rate)}, "
-        f"allowed {_whole(most)}{_by(judge_by, 'upper')}"
+        f"allowed {_whole(allowed)}{_by(judge_by, 'upper')}"
     )
-    return _result(name, value <= most, reason)
+    return _result(name, value <= allowed, reason)
 
 
 def _result(name: str, holds: bool, reason: str, *, untold: bool = False) -> CheckResult:

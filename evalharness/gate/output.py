@@ -159,8 +159,8 @@ def failure_text(result: CheckResult, scored: ScoreResult) -> str:
 def failure_line(result: CheckResult, scored: ScoreResult) -> str:
     """Which check does not hold, for which checkpoint, and why."""
     verb = {"failed": "does not hold", "not_evaluated": "could not be evaluated", "skipped": "could not be evaluated"}
-    of = f"{verb.get(result.outcome, 'holds')} for {scored.scorecard.checkpoint.path}"
-    return f"{result.name} {of}: {visible(result.reason)}"
+    outcome = f"{verb.get(result.outcome, 'holds')} for {scored.scorecard.checkpoint.path}"
+    return f"{result.name} {outcome}: {visible(result.reason)}"
 
 
 def evidence_text(scored: ScoreResult) -> str:
@@ -202,17 +202,17 @@ def worst_completion(folder: Path) -> str:
 def properties_of(scored: ScoreResult) -> list[tuple[str, str]]:
     """What stands in JUnit files about a scored checkpoint."""
     card = scored.scorecard
-    found = [
+    properties = [
         ("evalharness_checkpoint", card.checkpoint.path),
         ("evalharness_fingerprint", card.checkpoint.fingerprint),
         ("evalharness_verdict", card.verdict),
     ]
     for name, by_decoding in card.pass_at_k.items():
         share = by_decoding.get("greedy", {}).get("1")
-        found += [(f"evalharness_{name}_greedy_pass_at_1", percent_interval(share))] if share else []
+        properties += [(f"evalharness_{name}_greedy_pass_at_1", percent_interval(share))] if share else []
     rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
-    found += [("evalharness_degenerate", f"{100 * rate.rate:.1f} %")] if rate else []
-    return [*found, ("evalharness_report", str(scored.folder / paths.REPORT))]
+    properties += [("evalharness_degenerate", f"{100 * rate.rate:.1f} %")] if rate else []
+    return [*properties, ("evalharness_report", str(scored.folder / paths.REPORT))]
 
 
 def _xml(text: str) -> str:

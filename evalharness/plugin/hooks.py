@@ -70,9 +70,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.longrepr.reprcrash.message = call.excinfo.value.line
     ready_made = item.get_closest_marker(_MARK) is not None
     if report.failed and not ready_made:
-        told = str(report.longrepr)
+        shown_text = str(report.longrepr)
         cards = item.stash.get(CARDS, {}).items()
-        report.sections += [(_MARK, shown_once(item.config, at, card)) for at, card in cards if at not in told]
+        report.sections += [(_MARK, shown_once(item.config, at, card)) for at, card in cards if at not in shown_text]
     if call.excinfo is not None and not report.failed:  # an expected failure: what it says is not shown
         shown = item.config.stash.get(SHOWN, {})
         for at in [at for at, shown_by in shown.items() if shown_by == item.nodeid]:
@@ -100,17 +100,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> Generator[None, Any, 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """One line for each checkpoint that was scored, here or in a worker of pytest-xdist."""
-    reports = [report for found in terminalreporter.stats.values() for report in found]
-    properties = [found for report in reports for found in getattr(report, "user_properties", ())]
-    told = list(dict.fromkeys(line for name, line in properties if name == SUMMARY))
+    reports = [report for category in terminalreporter.stats.values() for report in category]
+    properties = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    summary = list(dict.fromkeys(line for name, line in properties if name == SUMMARY))
     asked = config.getoption("evalharness_update_baseline") and not config.option.collectonly
     if asked and not any(name == WRITTEN for name, _ in properties):
-        told.append(
+        summary.append(
             "--evalharness-update-baseline: no baseline was written: its check was not selected, or failed before"
         )
-    if told:
+    if summary:
         terminalreporter.section("evalharness")
-        for line in told:
+        for line in summary:
             terminalreporter.write_line(line)
 
 

@@ -30,9 +30,14 @@ class LiveLine:
     """
 
     def __init__(
-        self, what: str, uncaptured: Uncaptured, column: int, width: int, now: Callable[[], float] = time.monotonic
+        self,
+        checkpoint: str,
+        uncaptured: Uncaptured,
+        column: int,
+        width: int,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what, self._uncaptured, self._now = what, uncaptured, now
+        self._checkpoint, self._uncaptured, self._now = checkpoint, uncaptured, now
         self._column, self._width = column % width, width
         self._drawn_at_s: float | None = None
         self._stage, self._total, self._done = "", 0, 0
@@ -66,7 +71,7 @@ class LiveLine:
         count = f" {self._done} of {self._total}" if self._total > 1 else ""
         stage = f" ({self._stage}{count})" if self._stage else ""
         # One cell stays free: a full line would make the terminal begin another.
-        line = f"evalharness: scoring {self._what}{stage} …"[: self._width - 1]
+        line = f"evalharness: scoring {self._checkpoint}{stage} …"[: self._width - 1]
         self._write(("\r\x1b[K" if begun else "\n") + line)
         self._drawn_at_s = now
 
@@ -77,11 +82,11 @@ class LiveLine:
 
 
 @contextlib.contextmanager
-def live_line(config: pytest.Config, what: str) -> Iterator[Watcher]:
-    """A watcher that shows how far the score of ``what`` is, or one that looks away.
+def live_line(config: pytest.Config, checkpoint: str) -> Iterator[Watcher]:
+    """A watcher that shows how far the score of ``checkpoint`` is, or one that ignores everything.
 
-    That is where stdout is no terminal, in a worker of pytest-xdist (which has none), and with ``-s``, where what tests
-    print would run into the line.
+    It ignores everything if stdout is no terminal, in a worker of pytest-xdist (which has none), and with ``-s``: there
+    the output of tests would run into the line.
     """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
@@ -94,7 +99,7 @@ def live_line(config: pytest.Config, what: str) -> Iterator[Watcher]:
         yield Silent()
         return
     writer = config.get_terminal_writer()
-    line = LiveLine(what, capture.global_and_fixture_disabled, writer.width_of_current_line, writer.fullwidth)
+    line = LiveLine(checkpoint, capture.global_and_fixture_disabled, writer.width_of_current_line, writer.fullwidth)
     try:
         yield line
     finally:

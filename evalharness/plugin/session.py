@@ -145,9 +145,9 @@ def check(
         options = gate_options(config, _absolute(config, path), own)
         if own.get("baseline") is not None:
             _expect(config, options)
-    found = scored(config, path, {key: value for key, value in settings.items() if key not in COMPARED})
+    score = scored(config, path, {key: value for key, value in settings.items() if key not in COMPARED})
     with contextlib.chdir(started_in(config)):
-        faults, evidence, skips = _judged(config, names or known_checks.NAMES, found, options)
+        faults, evidence, skips = _judged(config, names or known_checks.NAMES, score, options)
     if faults:
         raise CheckFailed("; ".join(faults), "\n\n".join(filter(None, ["\n".join(faults), evidence])))
     if names and skips:
@@ -155,32 +155,32 @@ def check(
 
 
 def _judged(
-    config: pytest.Config, names: Sequence[str], found: Scored, options: GateOptions
+    config: pytest.Config, names: Sequence[str], score: Scored, options: GateOptions
 ) -> tuple[list[str], str, list[str]]:
     """Which checks do not hold, a line each; what shows it, empty where nothing does; and what lacks its data."""
     faults: list[str] = []
     skips, shows = [], False
     for name in names:
         try:
-            result = _result(config, name, found, options)
+            result = _result(config, name, score, options)
         except EvalHarnessError as error:
             faults.append(f"evalharness: {name}: {message(error)}")
             continue
         if result.outcome == "skipped":
             skips.append(f"{name}: {_why_skipped(result, options)}")
         elif result.outcome != "passed":
-            faults.append(gate_output.failure_line(result, found))
+            faults.append(gate_output.failure_line(result, score))
             shows = True
-    evidence = shown_once(config, _report(found), gate_output.evidence_text(found)) if shows else ""
+    evidence = shown_once(config, _report(score), gate_output.evidence_text(score)) if shows else ""
     return faults, evidence, skips
 
 
-def _result(config: pytest.Config, name: str, found: Scored, options: GateOptions) -> CheckResult:
+def _result(config: pytest.Config, name: str, score: Scored, options: GateOptions) -> CheckResult:
     if name == known_checks.BASELINE_CHECK and _updates(config) and options.baseline is not None:
-        save_baseline(found, options.baseline)
+        save_baseline(score, options.baseline)
         config.stash[RUNNING].user_properties.append((WRITTEN, str(options.baseline)))
         raise BaselineError(f"{options.baseline} is written anew: read the change, commit it, and run this again")
-    return run_check(name, found, options, _baseline(name, options))
+    return run_check(name, score, options, _baseline(name, options))
 
 
 @contextlib.contextmanager
@@ -258,9 +258,9 @@ def _tell(config: pytest.Config, result: Scored) -> None:
     item = config.stash.get(RUNNING, None)
     if item is None:
         return
-    told = item.stash.setdefault(CARDS, {})
-    if _report(result) not in told:
-        told[_report(result)] = gate_output.card_text(result)
+    cards = item.stash.setdefault(CARDS, {})
+    if _report(result) not in cards:
+        cards[_report(result)] = gate_output.card_text(result)
         item.user_properties.extend([*gate_output.properties_of(result), (SUMMARY, gate_output.summary_line(result))])
 
 

@@ -36,7 +36,11 @@ def take_ids(config: pytest.Config) -> None:
     chosen = config.stash.setdefault(_CHOSEN, [])
     for argument in list(config.args):
         path, _, name = argument.partition("::")
-        meant = [found for base in (started_in(config), home(config)) if (found := known.get((base / path).resolve()))]
+        meant = [
+            checkpoint
+            for base in (started_in(config), home(config))
+            if (checkpoint := known.get((base / path).resolve()))
+        ]
         if name and meant:
             if known_checks.unknown_names([name]):
                 raise EvalHarnessError(f"{argument}: no such check, there are {', '.join(known_checks.NAMES)}")
@@ -90,13 +94,13 @@ def working_folder(config: pytest.Config, path: Path) -> Path:
 
 def gate_options(config: pytest.Config, path: Path, own: Mapping[str, Any] | None = None) -> GateOptions:
     """What a checkpoint must pass; ``own`` are the settings of a test, which win over all others."""
-    given = _given(config, GateOptions) | read(GateOptions, own or {}, _of_a_test(config))
+    given = _settings_from(config, GateOptions) | read(GateOptions, own or {}, _way_of_a_test(config))
     return resolve_gate(given, find_manifest(path).gate)
 
 
 def score_settings(config: pytest.Config, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The settings of a score: a test's win over the command line, the environment and the ini file, in this order."""
-    return _given(config, ScoreOptions) | read(ScoreOptions, own or {}, _of_a_test(config))
+    return _settings_from(config, ScoreOptions) | read(ScoreOptions, own or {}, _way_of_a_test(config))
 
 
 def message(error: EvalHarnessError) -> str:
@@ -118,7 +122,7 @@ def _names_tests_alone(config: pytest.Config) -> bool:
     return all("::" in argument or (started_in(config) / argument).is_file() for argument in config.args)
 
 
-def _given(config: pytest.Config, owner: type) -> dict[str, Any]:
+def _settings_from(config: pytest.Config, owner: type) -> dict[str, Any]:
     """What the command line, the environment and the ini file give, the first of them first."""
     names = settings_in(owner, "pytest")
     options = {name: config.getoption(called_in_ini(name)) for name in names}
@@ -131,5 +135,5 @@ def _given(config: pytest.Config, owner: type) -> dict[str, Any]:
     }
 
 
-def _of_a_test(config: pytest.Config) -> Way:
+def _way_of_a_test(config: pytest.Config) -> Way:
     return Way("python", lambda name: f"{name}=", texts=False, folder=home(config))
