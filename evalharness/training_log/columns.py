@@ -132,18 +132,19 @@ def columns(keys: Iterable[str], own: OwnNames = NO_OWN_NAMES) -> Columns | None
         names.setdefault(plain_name(key), key)
     step = own.step if own.step in keys else None if "step" in own.told else _first(names, STEPS)
     losses = tuple(
-        (split, found)
+        (split, loss_keys)
         for split, known in LOSSES.items()
-        if (found := _loss_keys(split, names, known, own)) and (split in own.told or not any(map(is_of_rewards, keys)))
+        if (loss_keys := _loss_keys(split, names, known, own))
+        and (split in own.told or not any(map(is_of_rewards, keys)))
     )
     if "train_runtime" in names:
-        losses = tuple((split, found) for split, found in losses if split != "train")
+        losses = tuple((split, loss_keys) for split, loss_keys in losses if split != "train")
     entropy = min(filter(is_entropy, keys), key=entropy_rank, default=None)
     if step is None or not (losses or entropy):
         return None
-    told = (_first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS))
-    units = {key: unit for _, found in losses for key in found if (unit := unit_of(key)) != "nats"}
-    return Columns(step, *told, losses, entropy, units, own.bytes_per_token)
+    optional = (_first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS))
+    units = {key: unit for _, loss_keys in losses for key in loss_keys if (unit := unit_of(key)) != "nats"}
+    return Columns(step, *optional, losses, entropy, units, own.bytes_per_token)
 
 
 def _loss_keys(split: Split, names: Mapping[str, str], known: Iterable[str], own: OwnNames) -> tuple[str, ...]:
@@ -178,21 +179,21 @@ def is_named_validation(key: str) -> bool:
     return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
 
 
-def points(row: Mapping[str, Any], of: Columns, source: str) -> Iterator[LogPoint]:
+def points(row: Mapping[str, Any], plan: Columns, source: str) -> Iterator[LogPoint]:
     """The entropy and the losses of one row; none where it has no step."""
-    step = number(row.get(of.step))
+    step = number(row.get(plan.step))
     if step is None or not -NEWEST_S < step < NEWEST_S:
         return
-    epoch = number(row.get(of.epoch)) if of.epoch else None
-    time_s = seconds(row.get(of.time)) if of.time else None
-    if of.entropy and (entropy := number(row.get(of.entropy))) is not None:
+    epoch = number(row.get(plan.epoch)) if plan.epoch else None
+    time_s = seconds(row.get(plan.time)) if plan.time else None
+    if plan.entropy and (entropy := number(row.get(plan.entropy))) is not None:
         yield entropy_point(int(step), entropy, source, epoch, time_s)
-    for named, keys in of.losses:
-        split = _split_of_row(named, row.get(of.split)) if of.split else named
+    for named, keys in plan.losses:
+        split = _split_of_row(named, row.get(plan.split)) if plan.split else named
         for key in keys:
             loss = number(row.get(key))
-            if key in of.units and loss is not None:
-                loss = in_nats(loss, of.units[key], of.bytes_per_token)
+            if key in plan.units and loss is not None:
+                loss = in_nats(loss, plan.units[key], plan.bytes_per_token)
             if split is not None and loss is not None:
                 yield LossPoint(int(step), split, loss, source, epoch, time_s)
                 break

@@ -45,20 +45,20 @@ def find_logs(folder: Path) -> list[Path]:
     TensorBoard is installed. The same run in another form is not read a second time.
     """
     for find in (_named, _last_trainer_state, _lightning, _only_other, _in_log_folder, _events):
-        if found := list(find(folder)):
-            return found
+        if logs := list(find(folder)):
+            return logs
     return []
 
 
 def _only_other(folder: Path) -> Iterator[Path]:
     """The only log under a name of one's own."""
-    found = [path for path in _files(folder) if any(map(path.match, OTHER_NAMES))]
-    if len(found) == 1:
-        yield from found
+    logs = [path for path in _files(folder) if any(map(path.match, OTHER_NAMES))]
+    if len(logs) == 1:
+        yield from logs
 
 
 def _in_log_folder(folder: Path) -> Iterator[Path]:
-    yield from next((found for name in LOG_FOLDERS if (found := list(_named(folder / name)))), ())
+    yield from next((logs for name in LOG_FOLDERS if (logs := list(_named(folder / name)))), ())
 
 
 def _named(folder: Path) -> Iterator[Path]:
@@ -67,7 +67,7 @@ def _named(folder: Path) -> Iterator[Path]:
         restart = re.compile(rf"{stem}[._-]?(?:restart|resume|part|run)?[._-]?(\d+){re.escape(dot + suffix)}")
         if (folder / name).is_file():
             yield folder / name
-        numbered = {int(found[1]): file for file in _files(folder) if (found := restart.fullmatch(file.name))}
+        numbered = {int(match[1]): file for file in _files(folder) if (match := restart.fullmatch(file.name))}
         yield from (numbered[number] for number in sorted(numbered))
 
 
@@ -89,9 +89,9 @@ def _events(folder: Path) -> Iterator[Path]:
         return
     for name in EVENT_FOLDERS:
         levels = ["*/" * deep for deep in range(1 if not name else DEEPEST)]
-        found = [p for level in levels for p in (folder / name).glob(f"{level}{tensorboard.NAMES[0]}") if p.is_file()]
-        if found:
-            yield from sorted(found, key=lambda path: _numbers(path.name))
+        files = [p for level in levels for p in (folder / name).glob(f"{level}{tensorboard.NAMES[0]}") if p.is_file()]
+        if files:
+            yield from sorted(files, key=lambda path: _numbers(path.name))
             return
 
 

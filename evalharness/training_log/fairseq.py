@@ -50,7 +50,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
             continue
         split: Split = "validation" if is_validation else "train"
         nats = in_nats(loss, "bits") or 0.0
-        time = seconds(found[0]) if (found := TIME.match(line)) else None
+        time = seconds(match[0]) if (match := TIME.match(line)) else None
         point = LossPoint(int(step), split, nats, f"{log.name}:{at}", number(row.get("epoch")), time)
         if (split, name) not in log.understood:
             log.note(BASE_2)

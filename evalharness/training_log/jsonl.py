@@ -64,10 +64,10 @@ def _row(line: str) -> dict[str, Any] | None:
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with the keys of objects in it as paths."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, dict):
-            found |= {f"{key}/{name}": inner for name, inner in flat(value).items()}
+            flattened |= {f"{key}/{name}": inner for name, inner in flat(value).items()}
         else:
-            found[key] = value
-    return found
+            flattened[key] = value
+    return flattened

@@ -34,8 +34,8 @@ class LineFigures:
     def of(self, line: str) -> dict[str, str]:
         """The figures of a line, as :func:`figures` has them."""
         for pattern, names in self._shapes:
-            if found := pattern.fullmatch(line):
-                return dict(zip(names, found.groups(), strict=True))
+            if match := pattern.fullmatch(line):
+                return dict(zip(names, match.groups(), strict=True))
         places = _places(line)
         if places and len(self._shapes) < MOST_SHAPES:
             self._shapes.append((_shape(line, [*places.values()]), tuple(places)))
@@ -45,15 +45,15 @@ class LineFigures:
 def _places(line: str) -> dict[str, tuple[int, int]]:
     """Where each figure stands, by its name."""
     if ":" in line or "-" in line:
-        line = MOMENT.sub(lambda found: " " * len(found[0]), line)
+        line = MOMENT.sub(lambda match: " " * len(match[0]), line)
     places: dict[str, tuple[int, int]] = {}
     last = 0
-    for found in NUMBER.finditer(line):
-        before = line[last : found.start()].strip(BESIDE_A_NAME)
-        last = found.end()
+    for match in NUMBER.finditer(line):
+        before = line[last : match.start()].strip(BESIDE_A_NAME)
+        last = match.end()
         name = BREAK.split(before)[-1].strip(BESIDE_A_NAME) if before else ""
         if name[:1].isalpha() or (not places and not name):
-            places.setdefault(name or FIRST, found.span())
+            places.setdefault(name or FIRST, match.span())
     return places
 
 

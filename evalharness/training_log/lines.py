@@ -78,29 +78,29 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     loss of this run if training goes on at an earlier step: it is that of the model that training starts from ("loaded
     from step 50000"). It goes to ``log.base_losses``. Raises :class:`UnplacedError` where no line names a step.
     """
-    held: list[LossPoint] | None = []
+    pending: list[LossPoint] | None = []
     last = -1
     for point in _points(log):
         if point is None:
-            yield from held or ()
-            held = []
-        elif held is None or not isinstance(point, LossPoint):
+            yield from pending or ()
+            pending = []
+        elif pending is None or not isinstance(point, LossPoint):
             yield point
         elif point.split == "validation":
-            held.append(point)
+            pending.append(point)
         else:
-            yield from _of_this_run(held, point.step, log)
+            yield from _of_this_run(pending, point.step, log)
             yield point
-            held = None
+            pending = None
         if isinstance(point, LossPoint) and point.split == "train":
             last = point.step
-    yield from held or () if last < 0 else _of_this_run(held or (), last, log)
+    yield from pending or () if last < 0 else _of_this_run(pending or (), last, log)
 
 
-def _of_this_run(held: Iterable[LossPoint], step: int, log: OpenLog) -> list[LossPoint]:
+def _of_this_run(pending: Iterable[LossPoint], step: int, log: OpenLog) -> list[LossPoint]:
     """The validation losses up to the step at which training goes on; the log keeps the others as its base's."""
-    log.base_losses.extend(early for early in held if early.step > step)
-    return [early for early in held if early.step <= step]
+    log.base_losses.extend(early for early in pending if early.step > step)
+    return [early for early in pending if early.step <= step]
 
 
 def _points(log: OpenLog) -> Iterator[LogPoint | None]:
@@ -148,16 +148,16 @@ class _Place:
 
     def move(self, line: str) -> bool:
         """Go on to a line; true where it tells of a checkpoint that was loaded."""
-        found = STEP.search(line)
-        self.is_named = found is not None
-        if found is None:
+        match = STEP.search(line)
+        self.is_named = match is not None
+        if match is None:
             if EVALUATION.search(line):
                 self.heading = line.strip()
             return False
         if self.step is None:
-            self.log.understood["step", found[0].rstrip("0123456789/, \t:=['\"") or "step"] = "name"
+            self.log.understood["step", match[0].rstrip("0123456789/, \t:=['\"") or "step"] = "name"
         self.heading = ""
-        self.step = self.counted.on(int(found[1].replace(",", "")), found[2], _epoch(line))
+        self.step = self.counted.on(int(match[1].replace(",", "")), match[2], _epoch(line))
         return "loss" not in line and LOADED.search(line) is not None
 
 
@@ -181,10 +181,10 @@ class _Converted:
     points: list[LossPoint] = field(default_factory=list)
 
     def see(self, line: str, step: int, at: int) -> None:
-        for found in OTHER_UNIT.finditer(line):
-            name = line[line.rfind("|", 0, found.start()) + 1 : found.end(1)].strip(" [")
+        for match in OTHER_UNIT.finditer(line):
+            name = line[line.rfind("|", 0, match.start()) + 1 : match.end(1)].strip(" [")
             known = loss_name(" ".join(words_of(name)[-2:]))
-            value = in_nats(float(found[2]), unit_of(name), self.log.keys.bytes_per_token)
+            value = in_nats(float(match[2]), unit_of(name), self.log.keys.bytes_per_token)
             if known is None or known.split != "validation":
                 continue
             if value is None:
@@ -222,8 +222,8 @@ def _elsewhere(log: OpenLog) -> str:
     """Where a Hugging Face trainer keeps the steps that its console leaves out."""
     folder = log.path.parent
     states = [folder / "trainer_state.json", *sorted(folder.glob("checkpoint-*/trainer_state.json"))]
-    found = next((state for state in reversed(states) if state.is_file()), None)
-    return f"; {found} does: name it under [log] path" if found else ""
+    trainer_state = next((state for state in reversed(states) if state.is_file()), None)
+    return f"; {trainer_state} does: name it under [log] path" if trainer_state else ""
 
 
 @dataclass(slots=True)
@@ -252,12 +252,15 @@ class StepCounter:
     last: int = -1
     epoch: float | None = None
 
-    def on(self, step: int, of: str | None, epoch: float | None) -> int:
-        """The step from the beginning of training. ``of``: how many there are, of an epoch where it falls."""
+    def on(self, step: int, total: str | None, epoch: float | None) -> int:
+        """The step from the beginning of training.
+
+        ``total`` is the number of steps that the line names: of one epoch if the steps start again in every epoch.
+        """
         if step < self.last and epoch is not None and self.epoch is not None and int(epoch) > int(self.epoch):
             if not self.before:
                 self.log.notes.append("its steps start again in every epoch: they are counted on")
-            self.before += int(of) if of else self.last + 1
+            self.before += int(total) if total else self.last + 1
         self.last, self.epoch = step, epoch if epoch is not None else self.epoch
         return self.before + step
 
@@ -273,24 +276,24 @@ def _logged(line: str, step: int, source: str, log: OpenLog, named: set[Split]) 
 
 
 def _epoch(line: str) -> float | None:
-    found = EPOCH.search(line) if "epoch" in line else None
-    return float(found[1]) if found else None
+    match = EPOCH.search(line) if "epoch" in line else None
+    return float(match[1]) if match else None
 
 
 def _time(line: str) -> float | None:
-    found = TIME.match(line)
-    return seconds(found[1].upper()) if found else None
+    match = TIME.match(line)
+    return seconds(match[1].upper()) if match else None
 
 
 def _entropy(line: str) -> float | None:
     """The most telling entropy of a line."""
-    found = {name: float(value) for name, value in ENTROPY.findall(line) if is_entropy(name)}
-    return found[min(found, key=entropy_rank)] if found else None
+    entropies = {name: float(value) for name, value in ENTROPY.findall(line) if is_entropy(name)}
+    return entropies[min(entropies, key=entropy_rank)] if entropies else None
 
 
 def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split, float]]:
-    for found in LOSS.finditer(line):
-        start, end = found.span()
+    for match in LOSS.finditer(line):
+        start, end = match.span()
         # What stands before the last bar differs from line to line, what stands after it does not.
         cell = line.rfind("|", 0, start) + 1
         split = _split(line[cell:start][-LONGEST_BEFORE:])
@@ -304,7 +307,7 @@ def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split,
             if split not in named:
                 named.add(split)
                 log.understood[split, NAME.findall(line[cell : start + len("loss")])[-1]] = "name"
-            yield split, float(found[1])
+            yield split, float(match[1])
 
 
 def _is_of_validation(before: str, cell: int) -> bool:

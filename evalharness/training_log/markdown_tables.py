@@ -49,11 +49,11 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     if faults and not read_tables:
         raise faults[0]
     runs = _names([heading for heading, _ in read_tables])
-    if log.keys.run is not None or _overlap([found for _, found in read_tables]):
+    if log.keys.run is not None or _overlap([losses for _, losses in read_tables]):
         run = chosen_run(log, runs)
         read_tables = [table for name, table in zip(runs, read_tables, strict=True) if name == run]
-    for _, found in read_tables:
-        yield from found
+    for _, losses in read_tables:
+        yield from losses
 
 
 def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, list[LogPoint]]:
@@ -69,13 +69,13 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
     except LogError as error:
         faults.append(error)
         return heading, []
-    of = columns(header, own)
-    if of is None:
+    plan = columns(header, own)
+    if plan is None:
         return heading, []
-    log.understand(of, own)
+    log.understand(plan, own)
     if commas:
         log.note(DECIMAL_COMMAS)
-    return heading, [point for at, row in named for point in points(row, of, f"{log.name}:{at}")]
+    return heading, [point for at, row in named for point in points(row, plan, f"{log.name}:{at}")]
 
 
 def _has_numbers(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
@@ -92,7 +92,7 @@ def _names(headings: Sequence[str]) -> list[str]:
 
 def _overlap(tables: Sequence[Sequence[LogPoint]]) -> bool:
     """Whether two tables have losses of the same split and step, as those of one run that goes on have not."""
-    places = [place for found in tables for place in {(type(point), point.step, point.split) for point in found}]
+    places = [place for table in tables for place in {(type(point), point.step, point.split) for point in table}]
     return len(tables) > 1 and len(places) > len(set(places))
 
 

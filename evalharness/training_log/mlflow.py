@@ -32,10 +32,10 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     if split is None:
         raise LogError(f"{log.path}: an MLflow metric, by its name not a loss (expected train_loss, val_loss, …)")
     for at, line in enumerate(log.lines(), 1):
-        found = LINE.match(line)
-        if found is None:
+        match = LINE.match(line)
+        if match is None:
             continue
-        time, value, step = found.groups()
+        time, value, step = match.groups()
         if not line.endswith("\n"):
             log.notes.append(TORN)
         elif (loss := number(value)) is not None:

@@ -33,10 +33,10 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     step: int | None = None
     time: float | None = None
     evaluated: dict[str, list[LossPoint]] = {}
-    told = log.keys.validation
+    named_set = log.keys.validation
     for at, line in enumerate(log.lines(), 1):
-        if found := STEP.search(line):
-            step = int(found[1])
+        if match := STEP.search(line):
+            step = int(match[1])
             moment = TIME.match(line.lower())
             time = seconds(moment[1].upper()) if moment else None
             continue
@@ -53,9 +53,9 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         else:
             log.understood["step", "step"] = log.understood[split, name] = "name"
             yield point
-    chosen = [name for name in evaluated if told in {None, name}]
+    chosen = [name for name in evaluated if named_set in {None, name}]
     if len(chosen) == 1:
-        log.understood["validation", chosen[0]] = "name" if told is None else "told"
+        log.understood["validation", chosen[0]] = "name" if named_set is None else "told"
         yield from evaluated[chosen[0]]
     elif evaluated:
         log.note(f"losses of several validation sets: {', '.join(evaluated)}; name one under [log] validation")

@@ -52,11 +52,11 @@ class OpenLog:
         if text not in self.notes:
             self.notes.append(text)
 
-    def understand(self, of: Columns, own: OwnNames) -> None:
+    def understand(self, plan: Columns, own: OwnNames) -> None:
         """Keep what the columns of a row were taken for."""
         by_form = {own.step, *own.losses.values()}
-        roles = [("step", of.step), *((split, key) for split, keys in of.losses for key in keys)]
-        for role, name in (*roles, *((("entropy", of.entropy),) if of.entropy else ())):
+        roles = [("step", plan.step), *((split, key) for split, keys in plan.losses for key in keys)]
+        for role, name in (*roles, *((("entropy", plan.entropy),) if plan.entropy else ())):
             sure: Sure = "told" if role in own.told else "form" if name in by_form else "name"
             self.understood.setdefault((role, name), sure)
 

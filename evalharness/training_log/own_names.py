@@ -86,17 +86,17 @@ class _Columns:
             for name, value in row.items():
                 self.values.setdefault(name, []).extend([] if _is_empty(value) else [value])
         keys = self.log.keys
-        told = {role: self._told(role, wanted) for role, wanted in keys.named()}
-        losses: dict[Split, str] = {split: told[split] for split in LOSSES if split in told}
+        given = {role: self._spelled_in_log(role, wanted) for role, wanted in keys.named()}
+        losses: dict[Split, str] = {split: given[split] for split in LOSSES if split in given}
         if not any(map(is_of_rewards, self.values)):
-            losses = {**self._losses(told), **losses}
-        step = told.get("step")
+            losses = {**self._losses(given), **losses}
+        step = given.get("step")
         if step is None and losses | self._known_losses() and not self._known(STEPS):
             step = self._step()
-        return OwnNames(step, self._readable(losses), frozenset(told), keys.bytes_per_token)
+        return OwnNames(step, self._readable(losses), frozenset(given), keys.bytes_per_token)
 
-    def _told(self, role: Role, wanted: str) -> str:
-        """A name that is told, as the log spells it. What the first rows don't have may come later."""
+    def _spelled_in_log(self, role: Role, wanted: str) -> str:
+        """The name that the user gave, as the log spells it. What the first rows don't have may come later."""
         if len(self.rows) >= ENOUGH_ROWS and wanted not in self.values:
             return wanted
         return self.log.keys.name(role, self.values, self.log.path) or wanted
@@ -117,10 +117,10 @@ class _Columns:
         plain = {plain_name(name): name for name in self.values}
         return {s: plain[n] for s, known in LOSSES.items() for n in known if n in plain}
 
-    def _losses(self, told: Mapping[Role, str]) -> dict[Split, str]:
-        """For each split whose loss is not told and has no known name the one column that is it by its words."""
-        missing = LOSSES.keys() - self._known_losses().keys() - told.keys()
-        found: dict[Split, str] = {}
+    def _losses(self, given: Mapping[Role, str]) -> dict[Split, str]:
+        """The one column whose words name the loss, for each split that the user and the known names leave open."""
+        missing = LOSSES.keys() - self._known_losses().keys() - given.keys()
+        losses: dict[Split, str] = {}
         for split in sorted(missing):
             named = {name: loss for name in self.values if (loss := loss_name(name)) and loss.split == split}
             for unit in ("nats", "perplexity", "bits per byte"):
@@ -129,15 +129,15 @@ class _Columns:
                 if len(said) > 1:
                     raise LogError(self._two(split, said))
                 if said:
-                    found[split] = said[0]
+                    losses[split] = said[0]
                     break
-        return found
+        return losses
 
     def _is_loss(self, name: str, *, said: bool) -> bool:
         """Whether the values may be losses: those of a column that only names a split are not all whole."""
-        found = [number(value) for value in self.values[name]]
-        numbers = [value for value in found if value is not None]
-        return len(numbers) * 2 >= len(found) and (said or not all(value.is_integer() for value in numbers))
+        values = [number(value) for value in self.values[name]]
+        numbers = [value for value in values if value is not None]
+        return len(numbers) * 2 >= len(values) and (said or not all(value.is_integer() for value in numbers))
 
     def _step(self) -> str | None:
         """The column that counts, by its values. Raises :class:`LogError` where two may be it, or none is."""

@@ -32,7 +32,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     log.understood.update({(role, f"(?P<{role}>…)"): "told" for p in patterns for role in p.groupindex})
     step: float | None = None
     for at, line in enumerate(log.lines(), 1):
-        groups = {name: text for p in patterns if (found := p.search(line)) for name, text in found.groupdict().items()}
+        groups = {name: text for p in patterns if (match := p.search(line)) for name, text in match.groupdict().items()}
         counted = number(groups.get("step"))
         step = step if counted is None else counted
         for split in LOSSES:

@@ -51,9 +51,9 @@ class Reader(Protocol):
 @cache
 def readers() -> Mapping[str, Reader]:
     """Every form that can be read, by its name, in the order in which they are tried."""
-    found = [(module.FORM, module) for module in own_modules("evalharness.training_log", "FORM")]
-    found += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("logs").loaded]
-    return dict(sorted(found, key=lambda form: getattr(form[1], "PRIORITY", 0)))
+    forms = [(module.FORM, module) for module in own_modules("evalharness.training_log", "FORM")]
+    forms += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("logs").loaded]
+    return dict(sorted(forms, key=lambda form: getattr(form[1], "PRIORITY", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +158,20 @@ def _read(path: Path, keys: LogKeys) -> LogFile:
         forms = [form for form in forms if form != lines.FORM]
     for form in forms:
         try:
-            found = _read_as(form, path, keys)
+            log_file = _read_as(form, path, keys)
         except ExtensionError as error:
             faults.append(str(error))
             continue
         except UnplacedError as error:
             unplaced = error
             continue
-        if found.points or found.entropies:
-            return replace(found, notes=(*faults, *found.notes))
+        if log_file.points or log_file.entropies:
+            return replace(log_file, notes=(*faults, *log_file.notes))
     if unplaced is not None:
         raise LogError("; ".join((f"{unplaced}; if something in it counts them, name that: [log] step", *faults)))
     others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"
-    what = f"{path}: no losses found in it, read as {', '.join(forms)}{others}"
-    raise LogError("; ".join((what, "[log] step, train and validation name what it calls them", *faults)))
+    fault = f"{path}: no losses found in it, read as {', '.join(forms)}{others}"
+    raise LogError("; ".join((fault, "[log] step, train and validation name what it calls them", *faults)))
 
 
 def _named(path: Path) -> list[str]:
@@ -185,14 +185,14 @@ def _recognised(path: Path, faults: list[str]) -> list[str]:
     head = OpenLog(path).head()
     if not head:
         raise LogError(f"{path}: the file is empty")
-    found = []
+    forms = []
     for form, reader in readers().items():
         try:
             if reader.recognises(head) or path.suffix in getattr(reader, "SUFFIXES", ()):
-                found.append(form)
+                forms.append(form)
         except ExtensionError as error:
             faults.append(str(error))
-    return found
+    return forms
 
 
 def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
@@ -215,11 +215,11 @@ def _understood(log: OpenLog, points: Sequence[LogPoint]) -> Iterator[Understood
         "entropy": [point.entropy_nats for point in points if isinstance(point, EntropyPoint)],
         **{s: [p.loss_nats for p in points if isinstance(p, LossPoint) and p.split == s] for s in LOSSES},
     }
-    for role, found in values.items():
-        names = {name: sure for (of, name), sure in log.understood.items() if of == role}
-        if names and found:
+    for role, figures in values.items():
+        names = {name: sure for (named_role, name), sure in log.understood.items() if named_role == role}
+        if names and figures:
             sure = next(sure for sure in LEAST_SURE_FIRST if sure in names.values())
-            yield UnderstoodColumn(role, tuple(names), sure, tuple(found[:EXAMPLES]))
+            yield UnderstoodColumn(role, tuple(names), sure, tuple(figures[:EXAMPLES]))
 
 
 @contextmanager
@@ -240,11 +240,11 @@ def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
     entropies, _ = merge([file.entropies for file in files])
     own = (f"{file.path.name}: {note}" for file in files for note in file.notes)
     base_losses = tuple(point for file in files for point in file.base_losses)
-    notes = (*faults, *own, *merged, *_not_finite(points), *map(_of_the_base, base_losses))
+    notes = (*faults, *own, *merged, *_not_finite(points), *map(_base_loss_note, base_losses))
     return TrainingLog(tuple(points), tuple(files), notes, tuple(entropies), base_losses)
 
 
-def _of_the_base(point: LossPoint) -> str:
+def _base_loss_note(point: LossPoint) -> str:
     at = f"at step {point.step:,}" if point.step else "before the first step"
     return (
         f"the validation loss {point.loss_nats:g} {at} ({point.source}) is that of the model that "

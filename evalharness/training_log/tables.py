@@ -69,8 +69,8 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     first = [row for _, row in itertools.islice(table.rows(), ENOUGH_ROWS)]
     plan = _plan(log, table.header, own_names(log, first))
     for at, row in table.rows() if table.has_runs else rows_of_run(log, table.rows, first):
-        if of := plan(row):
-            yield from points(row, of, f"{log.name}:{at}")
+        if row_plan := plan(row):
+            yield from points(row, row_plan, f"{log.name}:{at}")
 
 
 class _Table:

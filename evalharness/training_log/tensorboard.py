@@ -55,7 +55,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     Raises :class:`LogError` where TensorBoard is not installed, or the file not there.
     """
     epochs: dict[int, float] = {}
-    found: list[tuple[str, LogPoint]] = []
+    tagged_points: list[tuple[str, LogPoint]] = []
     tags: set[str] = set()
     for event in _events(log):
         for value in event.summary.value:
@@ -64,23 +64,25 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
             if plain_name(value.tag) in EPOCHS:
                 epochs[event.step] = _scalar(value)
             elif split := _split(value.tag, log.keys):
-                found.append((value.tag, LossPoint(event.step, split, _scalar(value), source, None, event.wall_time)))
+                tagged_points.append(
+                    (value.tag, LossPoint(event.step, split, _scalar(value), source, None, event.wall_time))
+                )
             elif is_entropy(value.tag):
                 entropy = entropy_point(event.step, _scalar(value), source, None, event.wall_time)
-                found.append((value.tag, entropy))
+                tagged_points.append((value.tag, entropy))
     note_unread(log, tags)
-    told = set(_most_telling(tags, log.keys))
-    for tag in sorted(told):
+    chosen = set(_most_telling(tags, log.keys))
+    for tag in sorted(chosen):
         split = _split(tag, log.keys)
         log.understood[split or "entropy", tag] = "told" if split and getattr(log.keys, split) else "name"
-    yield from (replace(point, epoch=epochs.get(point.step)) for tag, point in found if tag in told)
+    yield from (replace(point, epoch=epochs.get(point.step)) for tag, point in tagged_points if tag in chosen)
 
 
 def _split(tag: str, keys: LogKeys) -> Split | None:
     """The split whose loss a tag is: the user's word goes before the name."""
     for split in LOSSES:
-        told = getattr(keys, split)
-        if tag == told or (told is None and split_of(tag) == split):
+        named_tag = getattr(keys, split)
+        if tag == named_tag or (named_tag is None and split_of(tag) == split):
             return split
     return None
 

@@ -45,8 +45,8 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     rows = list(_rows(log))
     plans = RowPlans(log, rows[:ENOUGH_ROWS])
     for at, row in enumerate(rows):
-        if of := plans.of(row):
-            yield from points(row, of, f"{log.name}:history[{at}]")
+        if plan := plans.of(row):
+            yield from points(row, plan, f"{log.name}:history[{at}]")
     note_unread(log, (key for row in rows for key in row))
 
 

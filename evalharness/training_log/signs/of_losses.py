@@ -157,15 +157,15 @@ def spikes(log: TrainingLog, _known: Known) -> Outcome:
     above = nats - np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
     deviation = 1.4826 * float(np.median(np.abs(above)))
     # The first losses of a run fall so fast that they are above those around them.
-    found = np.flatnonzero(above > max(SPIKE_NATS, SPIKE_DEVIATIONS * deviation))
-    found = found[found > AROUND]
-    evidence = {"losses": len(nats), "spikes": len(found), "deviation_nats": deviation}
-    if not len(found):
+    indices = np.flatnonzero(above > max(SPIKE_NATS, SPIKE_DEVIATIONS * deviation))
+    indices = indices[indices > AROUND]
+    evidence = {"losses": len(nats), "spikes": len(indices), "deviation_nats": deviation}
+    if not len(indices):
         return RuledOut("spikes", f"None of {len(nats):,} training losses is far above those around it.", evidence)
-    highest = found[np.argmax(above[found])]
+    highest = indices[np.argmax(above[indices])]
     evidence |= {"step": int(steps[highest]), "above_nats": float(above[highest])}
     claim = (
-        f"{len(found):,} of {len(nats):,} training losses are spikes; the highest is {above[highest]:.2f} nats above "
+        f"{len(indices):,} of {len(nats):,} training losses are spikes; the highest is {above[highest]:.2f} nats above "
         f"those around it, at step {int(steps[highest]):,}."
     )
     remedy = "Look at the batch of that step, at the gradient's norm and at the learning rate."
@@ -261,8 +261,8 @@ def _no_frequencies(name: str, level: float) -> NotTestable:
     return NotTestable(name, "not_known", reason)
 
 
-def _too_few(name: str, count: int, what: str = "training losses") -> NotTestable:
-    return NotTestable(name, "too_few", f"{count:,} {what} are too few")
+def _too_few(name: str, count: int, counted: str = "training losses") -> NotTestable:
+    return NotTestable(name, "too_few", f"{count:,} {counted} are too few")
 
 
 SIGNS: tuple[Callable[[TrainingLog, Known], Outcome], ...] = (
