@@ -63,8 +63,8 @@ class _Guarded:
         self._extension = extension
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._extension.value, name)
-        return partial(self._call, found) if callable(found) else found
+        attribute = getattr(self._extension.value, name)
+        return partial(self._call, attribute) if callable(attribute) else attribute
 
     def _call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:

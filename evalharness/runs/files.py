@@ -67,14 +67,14 @@ def turn(lock: Path) -> Iterator[None]:
     """Wait until no other process is in its turn, and keep them waiting meanwhile. Raises StoreError."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
-        held.acquire()
+        file_lock = FileLock(lock)
+        file_lock.acquire()
     except OSError as error:
         raise cannot_write(lock, error) from error
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:

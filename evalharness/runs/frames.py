@@ -125,7 +125,7 @@ def load_run(folder: Path | str) -> RunFrames:
             {"step": step, **asdict(loss)} for step, path in folders.items() for loss in read_row_losses(path)
         ],
     }
-    frames = {name: pd.DataFrame(found, columns=list(_COLUMNS[name])) for name, found in rows.items()}
+    frames = {name: pd.DataFrame(records, columns=list(_COLUMNS[name])) for name, records in rows.items()}
     checkpoints = pd.DataFrame([_checkpoint(step, card) for step, card in scorecards.items()])
     return RunFrames(folder=folder, scorecards=scorecards, folders=folders, checkpoints=checkpoints, **frames)
 

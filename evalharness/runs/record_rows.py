@@ -64,10 +64,10 @@ def write_executions(
 
 
 def write_analyses(
-    folder: RunFolder, group: paths.Group, completions: Iterable[Completion], found: Iterable[Any]
+    folder: RunFolder, group: paths.Group, completions: Iterable[Completion], analyses: Iterable[Any]
 ) -> None:
     """Write what was found in each completion: a record with the fields of :class:`Analysis` and others."""
-    folder.write_rows(group.analyses, map(_analysis_row, completions, found))
+    folder.write_rows(group.analyses, map(_analysis_row, completions, analyses))
 
 
 def write_row_losses(folder: RunFolder, losses: Iterable[Any]) -> None:
@@ -161,8 +161,8 @@ def _execution_row(text: str, execution: Execution) -> dict[str, Any]:
     }
 
 
-def _analysis_row(completion: Completion, found: Any) -> dict[str, Any]:
-    return {"task_id": completion.task_id, "completion_id": completion.completion_id, **plain(found)}
+def _analysis_row(completion: Completion, analysis: Any) -> dict[str, Any]:
+    return {"task_id": completion.task_id, "completion_id": completion.completion_id, **plain(analysis)}
 
 
 def _analysis(row: Mapping[str, Any]) -> Analysis:

@@ -176,39 +176,39 @@ def settings_of(owner: type) -> Mapping[str, Setting]:
 
 def settings_in(owner: type, place: Place) -> Mapping[str, Setting]:
     """The settings that may be given in a place."""
-    return {name: found for name, found in settings_of(owner).items() if place in found.declared.places}
+    return {name: setting for name, setting in settings_of(owner).items() if place in setting.declared.places}
 
 
 def names(owner: type, *affects: Affects) -> tuple[str, ...]:
     """The settings that affect completions, or the score, or either."""
-    return tuple(name for name, found in settings_of(owner).items() if found.declared.affects in affects)
+    return tuple(name for name, setting in settings_of(owner).items() if setting.declared.affects in affects)
 
 
 def recorded(options: Any) -> dict[str, Any]:
     """The values that affect a score and are kept with it: all but paths, for a report tells nothing of the machine."""
     return {
         name: getattr(options, name)
-        for name, found in settings_of(type(options)).items()
-        if found.declared.affects is not None and not found.is_path
+        for name, setting in settings_of(type(options)).items()
+        if setting.declared.affects is not None and not setting.is_path
     }
 
 
 def names_held_equal(owner: type) -> tuple[str, ...]:
     """The settings that must be equal for two scores to be compared, beside the problems themselves."""
-    return tuple(name for name, found in settings_of(owner).items() if found.declared.held_equal)
+    return tuple(name for name, setting in settings_of(owner).items() if setting.declared.held_equal)
 
 
-def expected(found: Setting) -> str:
+def expected(setting: Setting) -> str:
     """What a value has to be, in words."""
-    limits = found.declared.limits
-    word = _WORDS.get(found.item, "")
-    if found.choices:
-        word = f"one of {', '.join(found.choices[:-1])} or {found.choices[-1]}"
-    if limits.is_fraction and found.item is float:
+    limits = setting.declared.limits
+    word = _WORDS.get(setting.item, "")
+    if setting.choices:
+        word = f"one of {', '.join(setting.choices[:-1])} or {setting.choices[-1]}"
+    if limits.is_fraction and setting.item is float:
         word = "a fraction"
     text = " ".join(filter(None, (word, str(limits))))
-    listed = ", or a list of them" if found.is_list and not found.choices else ""
-    return text + listed + (f" ({found.declared.hint})" if found.declared.hint else "")
+    listed = ", or a list of them" if setting.is_list and not setting.choices else ""
+    return text + listed + (f" ({setting.declared.hint})" if setting.declared.hint else "")
 
 
 _WORDS: dict[Any, str] = {

@@ -155,9 +155,9 @@ def find_manifest(checkpoint_path: Path | str) -> Manifest:
     Raises ManifestError where one that is read is malformed.
     """
     start = _start_folder(Path(checkpoint_path))
-    found = _nearest_file(start, MANIFEST_NAME, PROJECT_NAME)
-    manifest = Manifest(path=None, folder=start) if found is None else read_manifest(found)
-    if found is not None and found.name == PROJECT_NAME:
+    nearest = _nearest_file(start, MANIFEST_NAME, PROJECT_NAME)
+    manifest = Manifest(path=None, folder=start) if nearest is None else read_manifest(nearest)
+    if nearest is not None and nearest.name == PROJECT_NAME:
         return manifest
     project = _nearest_file(start, PROJECT_NAME) or _nearest_file(Path.cwd(), PROJECT_NAME)
     return manifest if project is None else _completed(manifest, read_manifest(project))
@@ -199,7 +199,8 @@ class _Reading:
         if self.faults:
             raise ManifestError(f"{self.path}: {'; '.join(map(str, self.faults))}", tuple(self.faults))
         built: dict[str, Any] = {
-            name: found if name in _OF_THE_PROJECT else SECTIONS[name](**found) for name, found in values.items()
+            name: section_values if name in _OF_THE_PROJECT else SECTIONS[name](**section_values)
+            for name, section_values in values.items()
         }
         origins = {f"{name}.{key}": self.path for name in _OF_THE_PROJECT for key in values.get(name, {})}
         return Manifest(path=self.path, folder=self.path.parent, **built, origins=origins, notes=notes)
@@ -208,8 +209,8 @@ class _Reading:
         if not isinstance(tables, dict):
             self.faults.append(Fault(PROBLEMS, f"[{self.prefix}{PROBLEMS}]", f"{tables!r} is not a table"))
             return {}
-        found = {name: self._section(f"{PROBLEMS}.{name}", ProblemSettings, table) for name, table in tables.items()}
-        return {name: values["path"] for name, values in found.items() if "path" in values}
+        sections = {name: self._section(f"{PROBLEMS}.{name}", ProblemSettings, table) for name, table in tables.items()}
+        return {name: values["path"] for name, values in sections.items() if "path" in values}
 
     def _section(self, name: str, owner: type, raw: Any) -> dict[str, Any]:
         label = f"[{self.prefix}{name}]"

@@ -35,14 +35,14 @@ def _section(owner: type) -> dict[str, Any]:
         "type": "object",
         "description": " ".join((inspect.getdoc(owner) or "").replace("``", "").split()),
         "additionalProperties": False,
-        "properties": {name: _value(found) for name, found in settings_in(owner, "manifest").items()},
+        "properties": {name: _value(setting) for name, setting in settings_in(owner, "manifest").items()},
     }
 
 
-def _value(found: Setting) -> dict[str, Any]:
+def _value(setting: Setting) -> dict[str, Any]:
     """One value; instead of a list its only item may be given."""
-    value = adapter(found).json_schema()
-    if found.is_list:
+    value = adapter(setting).json_schema()
+    if setting.is_list:
         value = {"anyOf": [value["items"], value]}
-    default = found.default if isinstance(found.default, (str, int, float)) else None
-    return {"description": found.declared.help, **value, **({} if default is None else {"default": default})}
+    default = setting.default if isinstance(setting.default, (str, int, float)) else None
+    return {"description": setting.declared.help, **value, **({} if default is None else {"default": default})}

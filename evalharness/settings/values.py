@@ -94,57 +94,57 @@ def as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def adapter(found: Setting) -> TypeAdapter[Any]:
+def adapter(setting: Setting) -> TypeAdapter[Any]:
     """Pydantic's check of a setting's values, which also knows their JSON schema."""
-    return _adapter(found)
+    return _adapter(setting)
 
 
 @cache
-def _adapter(found: Setting) -> TypeAdapter[Any]:
+def _adapter(setting: Setting) -> TypeAdapter[Any]:
     from pydantic import Field, TypeAdapter  # noqa: PLC0415 - 70 ms that --help need not spend
 
-    limits = found.declared.limits
+    limits = setting.declared.limits
     ranges = {"ge": limits.at_least, "gt": limits.above, "le": limits.at_most, "lt": limits.below}
-    finite: dict[str, Any] = {"allow_inf_nan": False} if found.item is float else {}
+    finite: dict[str, Any] = {"allow_inf_nan": False} if setting.item is float else {}
     constraints: dict[str, Any] = {name: value for name, value in ranges.items() if value is not None}
-    item: Any = Annotated[found.item, Field(**constraints, **finite)]
-    if not found.is_list:
+    item: Any = Annotated[setting.item, Field(**constraints, **finite)]
+    if not setting.is_list:
         return TypeAdapter(item)
-    return TypeAdapter(Annotated[tuple[item, ...], Field(min_length=int(found.declared.needs_one))])
+    return TypeAdapter(Annotated[tuple[item, ...], Field(min_length=int(setting.declared.needs_one))])
 
 
-def _checked(found: Setting, value: Any, way: Way) -> Any:
-    parts = _from_text(found, value) if way.texts else value
-    if found.is_list:
+def _checked(setting: Setting, value: Any, way: Way) -> Any:
+    parts = _from_text(setting, value) if way.texts else value
+    if setting.is_list:
         items = parts if isinstance(parts, (list, tuple, set, frozenset)) else (parts,)
-        prepared: Any = tuple(_prepared(found, item, way.folder) for item in items)
-    elif isinstance(parts, dict) and found.item == dict[str, Path]:
+        prepared: Any = tuple(_prepared(setting, item, way.folder) for item in items)
+    elif isinstance(parts, dict) and setting.item == dict[str, Path]:
         prepared = {name: _path(part, way.folder) for name, part in parts.items()}
     else:
-        prepared = _prepared(found, parts, way.folder)
-    return adapter(found).validate_python(prepared, strict=not way.texts)
+        prepared = _prepared(setting, parts, way.folder)
+    return adapter(setting).validate_python(prepared, strict=not way.texts)
 
 
-def _from_text(found: Setting, text: str) -> Any:
+def _from_text(setting: Setting, text: str) -> Any:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if found.item == dict[str, Path]:
+    if setting.item == dict[str, Path]:
         return dict(part.split("=", 1) for part in parts)
-    return parts if found.is_list else text.strip()
+    return parts if setting.is_list else text.strip()
 
 
-def _prepared(found: Setting, value: Any, folder: Path | None) -> Any:
+def _prepared(setting: Setting, value: Any, folder: Path | None) -> Any:
     """A number of numpy as Python's own, and a relative path from its folder."""
-    if found.item is Path:
+    if setting.item is Path:
         return _path(value, folder)
-    if isinstance(value, os.PathLike) and found.declared.names_or_paths:
+    if isinstance(value, os.PathLike) and setting.declared.names_or_paths:
         value = os.fspath(value)
-    if found.declared.names_or_paths and isinstance(value, str) and ("/" in value or value.endswith(".jsonl")):
+    if setting.declared.names_or_paths and isinstance(value, str) and ("/" in value or value.endswith(".jsonl")):
         return str(_path(value, folder))
     if isinstance(value, bool):
         return value
-    if found.item is int and isinstance(value, numbers.Integral):
+    if setting.item is int and isinstance(value, numbers.Integral):
         return int(value)
-    return float(value) if found.item is float and isinstance(value, numbers.Real) else value
+    return float(value) if setting.item is float and isinstance(value, numbers.Real) else value
 
 
 def _path(value: Any, folder: Path | None) -> Any:
@@ -154,19 +154,19 @@ def _path(value: Any, folder: Path | None) -> Any:
     return path if folder is None else folder / path
 
 
-def _problem(found: Setting, value: Any, way: Way) -> str:
+def _problem(setting: Setting, value: Any, way: Way) -> str:
     shown = value if way.texts and _number(value) is not None else reprlib.repr(value)
-    if found.declared.needs_one and value in ("", (), []):
-        return f"{shown} is empty; give {expected(found)}"
-    return f"{shown} is not {expected(found)}{_nearest_value(found, value)}"
+    if setting.declared.needs_one and value in ("", (), []):
+        return f"{shown} is empty; give {expected(setting)}"
+    return f"{shown} is not {expected(setting)}{_nearest_value(setting, value)}"
 
 
-def _nearest_value(found: Setting, value: Any) -> str:
+def _nearest_value(setting: Setting, value: Any) -> str:
     number = _number(value)
-    if found.declared.limits.is_fraction and number is not None and 1 < number <= 100:
+    if setting.declared.limits.is_fraction and number is not None and 1 < number <= 100:
         return f"; did you mean {number / 100:g}?"
-    if found.choices and isinstance(value, str):
-        return _did_you_mean(value, found.choices)
+    if setting.choices and isinstance(value, str):
+        return _did_you_mean(value, setting.choices)
     return ""
 
 
@@ -179,7 +179,7 @@ def _number(value: Any) -> float | None:
 
 def _refusal(name: str, known: Mapping[str, Setting], way: Way) -> str:
     if name not in known:
-        here = [other for other, found in known.items() if way.place in found.declared.places]
+        here = [other for other, setting in known.items() if way.place in setting.declared.places]
         return f"no setting {name!r}{_did_you_mean(name, here) or '; there are ' + ', '.join(here)}"
     places = [_PLACES[place] for place in EVERYWHERE if place in known[name].declared.places]
     return f"can't be set here, only {' or '.join(places)}"
