@@ -56,8 +56,8 @@ def completion_of(entry: Entry, row: Mapping[str, Any], key: str, *, holds_promp
 
 def row_id(row: Mapping[str, Any]) -> str | None:
     """The row's id under one of its usual names; None where it has none."""
-    found = next((row[key] for key in ID_KEYS if isinstance(row.get(key), (str, int))), None)
-    return None if found is None else str(found)
+    value = next((row[key] for key in ID_KEYS if isinstance(row.get(key), (str, int))), None)
+    return None if value is None else str(value)
 
 
 def prompt_of(row: Mapping[str, Any], keys: Sequence[str] = PROMPT_KEYS) -> str | None:

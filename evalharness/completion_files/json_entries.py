@@ -59,7 +59,7 @@ class Entries:
             rest = list(lines)
             whole = self._whole([first, *rest]) if rest else head.content
             if not isinstance(whole, Broken):
-                yield from self._of_document(whole)
+                yield from self._document_entries(whole)
                 return
             if self._path.suffix == ".json":
                 raise CompletionFileError(f"{self._path}: is not JSON: {whole.reason}")
@@ -76,7 +76,7 @@ class Entries:
     def _whole(self, lines: Iterable[tuple[int, bytes]]) -> Any:
         return _value("".join(self._text(number, line) for number, line in lines))
 
-    def _of_document(self, document: Any) -> Iterator[Entry]:
+    def _document_entries(self, document: Any) -> Iterator[Entry]:
         """A list of objects is a JSONL in brackets; anything else is for a reader as a whole."""
         if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
             for number, row in enumerate(document, 1):

@@ -26,9 +26,9 @@ _KEYS_SHOWN = 12
 @cache
 def readers() -> Mapping[str, Reader]:
     """Every form that can be read, by the tool's name. The first one that recognises an entry reads it."""
-    found = [(module.FORM, module) for module in own_modules("evalharness.completion_files", "FORM")]
-    found += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("completions").loaded]
-    return dict(sorted(found, key=lambda form: getattr(form[1], "PRIORITY", 0)))
+    forms = [(module.FORM, module) for module in own_modules("evalharness.completion_files", "FORM")]
+    forms += [(f"{e.value.FORM} (from {e.package})", e.guarded) for e in extensions("completions").loaded]
+    return dict(sorted(forms, key=lambda form: getattr(form[1], "PRIORITY", 0)))
 
 
 def completion_files(paths: Iterable[Path]) -> list[Path]:
@@ -38,8 +38,8 @@ def completion_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        found = [path] if not path.is_dir() else _in_folder(path)
-        files += [file for file in found if file not in files]
+        listed = [path] if not path.is_dir() else _in_folder(path)
+        files += [file for file in listed if file not in files]
     return files
 
 
@@ -53,27 +53,29 @@ def read_completions(path: Path, key: str | None = None) -> CompletionFile:
     faults = extensions("completions").faults
     forms: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    found: list[FileCompletion] = []
+    completions: list[FileCompletion] = []
     notes: list[str] = []
     for entry in entries:
         if isinstance(entry.content, Broken) and entry.content.torn and set(forms) == {own.FORM}:
             notes.append(f"line {entry.number} was torn off while it was written, and is left out")
             continue
-        for completion in _of_entry(entry, memory, key):
+        for completion in _completions_in(entry, memory, key):
             forms[completion.form] += 1
             number = seen[completion.task_id] if completion.completion_id is None else completion.completion_id
             seen[completion.task_id] += 1
-            found.append(dataclasses.replace(completion, completion_id=number))
-    if not found:
-        left_out = "".join(f"; {note}" for note in _left_out(memory))
+            completions.append(dataclasses.replace(completion, completion_id=number))
+    if not completions:
+        left_out = "".join(f"; {note}" for note in _left_out_notes(memory))
         raise CompletionFileError("; ".join((f"{path}: no completions in it{left_out}", *faults)))
     if entries.invalid:
         lines = f"{len(entries.invalid)} line{'s are' if len(entries.invalid) > 1 else ' is'} not valid UTF-8"
         notes.append(f"{lines} (first: line {next(iter(entries.invalid))}); the bytes are kept as they are")
-    return CompletionFile(path, tuple(found), dict(forms), (*_left_out(memory), *notes, *faults, *memory.faults))
+    return CompletionFile(
+        path, tuple(completions), dict(forms), (*_left_out_notes(memory), *notes, *faults, *memory.faults)
+    )
 
 
-def _of_entry(entry: Entry, memory: Memory, key: str | None) -> Iterator[FileCompletion]:
+def _completions_in(entry: Entry, memory: Memory, key: str | None) -> Iterator[FileCompletion]:
     if isinstance(entry.content, Broken):
         raise entry.error(f"is not JSON: {entry.content.reason}")
     if key is not None and isinstance(entry.content, dict):
@@ -102,21 +104,21 @@ def _expected(content: Any, keys: str) -> str:
     if not isinstance(content, dict):
         return f"is a {type(content).__name__}, expected an object, or a list of lists of texts"
     shown = [str(key) for key in content][:_KEYS_SHOWN]
-    found = ", ".join([*shown, "…"] if len(content) > _KEYS_SHOWN else shown) or "none"
+    listed = ", ".join([*shown, "…"] if len(content) > _KEYS_SHOWN else shown) or "none"
     if {"results", "configs"} <= content.keys():
         return (
-            f"has the keys {found}: these are results of lm-evaluation-harness, and no completions; "
+            f"has the keys {listed}: these are results of lm-evaluation-harness, and no completions; "
             "they are in samples_*.jsonl beside it, where --log_samples was given"
         )
-    return f"has the keys {found}; expected a text under {keys} (--key names another)"
+    return f"has the keys {listed}; expected a text under {keys} (--key names another)"
 
 
-def _left_out(memory: Memory) -> list[str]:
-    return [f"left out: {what} ({count})" for what, count in memory.left_out.items()]
+def _left_out_notes(memory: Memory) -> list[str]:
+    return [f"left out: {reason} ({count})" for reason, count in memory.left_out.items()]
 
 
 def _in_folder(folder: Path) -> list[Path]:
     for pattern in FOLDER_PATTERNS:
-        if found := sorted(folder.glob(pattern)):
-            return found
+        if files := sorted(folder.glob(pattern)):
+            return files
     raise CompletionFileError(f"{folder}: no completions in this folder, expected {' or '.join(FOLDER_PATTERNS)}")

@@ -56,11 +56,11 @@ class Tasks:
         # The longest: one prompt may be the beginning of another.
         fitting = [(len(form), problem) for form, problem in self._by_beginning if completion.text.startswith(form)]
         longest = max((length for length, _ in fitting), default=0)
-        found = {problem.task_id: problem for length, problem in fitting if length == longest}
-        if len(found) > 1:  # two problems with the same prompt: the position decides
+        candidates = {problem.task_id: problem for length, problem in fitting if length == longest}
+        if len(candidates) > 1:  # two problems with the same prompt: the position decides
             at = self.problems[completion.number - 1 : completion.number]
-            return at[0] if at and at[0].task_id in found else None
-        return next(iter(found.values()), None)
+            return at[0] if at and at[0].task_id in candidates else None
+        return next(iter(candidates.values()), None)
 
     def prompts_of(self, problem: Problem) -> tuple[str, ...]:
         """Every prompt that tools ask for a problem with, its own first."""

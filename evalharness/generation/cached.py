@@ -40,7 +40,7 @@ class CachedEngine:
             yield from self._batch(ordered[begin : begin + self._batch_size])
 
     def _batch(self, rows: list[Row]) -> Iterator[Row]:
-        cache, held = self._read_prompts(rows)
+        cache, mask = self._read_prompts(rows)
         while True:
             yield from (row for row in rows if row.stop_reason)
             going_on = [i for i, row in enumerate(rows) if not row.stop_reason]
@@ -50,8 +50,8 @@ class CachedEngine:
                 rows = [rows[i] for i in going_on]
                 index = torch.tensor(going_on, device=self._model.device)
                 cache.batch_select_indices(index)
-                held = held[index]
-            cache, held = self._step(rows, cache, held)
+                mask = mask[index]
+            cache, mask = self._step(rows, cache, mask)
 
     def _read_prompts(self, rows: list[Row]) -> tuple[Any, torch.Tensor]:
         """Draw each row's first token; return the cache, and which of its slots hold a token of which row."""
@@ -61,30 +61,32 @@ class CachedEngine:
             by_prompt.setdefault(tuple(row.ids), []).append(row)
         prompts = list(by_prompt)
         device = self._model.device
-        ids, held = (part.to(device) for part in padded_right(prompts))
+        ids, mask = (part.to(device) for part in padded_right(prompts))
         positions = torch.arange(ids.shape[1], device=device).expand(len(prompts), -1)
         # What serves which row has to be known before the rows grow.
         index = torch.tensor([prompts.index(tuple(row.ids)) for row in rows], device=device)
         places = sorted({len(prompt) - 1 for prompt in prompts})
-        output, cache = self._logits_at(ids, held, positions, torch.tensor(places, device=device))
+        output, cache = self._logits_at(ids, mask, positions, torch.tensor(places, device=device))
         at = [places.index(len(prompt) - 1) for prompt in prompts]
         needed = [output[i, place : place + 1] for i, place in enumerate(at)]
         self._settler.settle(needed, [Guess(tuple(served), ()) for served in by_prompt.values()])
         if len(prompts) < len(rows):
             cache.batch_select_indices(index)
-        return cache, held[index]
+        return cache, mask[index]
 
     def _logits_at(
-        self, ids: torch.Tensor, held: torch.Tensor, positions: torch.Tensor, places: torch.Tensor
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, places: torch.Tensor
     ) -> tuple[torch.Tensor, Any]:
         """The logits at ``places`` of the prompts, and the cache; a model that gives only all of them is asked so."""
         if hasattr(self._model, "cached_logits_at"):
-            found: tuple[torch.Tensor, Any] = self._model.cached_logits_at(ids, held, positions, None, places)
-            return found
-        output, cache = self._model.cached_logits(ids, held, positions, None)
+            logits_and_cache: tuple[torch.Tensor, Any] = self._model.cached_logits_at(
+                ids, mask, positions, None, places
+            )
+            return logits_and_cache
+        output, cache = self._model.cached_logits(ids, mask, positions, None)
         return output[:, places], cache
 
-    def _step(self, rows: list[Row], cache: Any, held: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    def _step(self, rows: list[Row], cache: Any, mask: torch.Tensor) -> tuple[Any, torch.Tensor]:
         """One forward pass over the last token of each row and what is drafted behind it."""
         drafts = [self._settler.guess(row) for row in rows]
         # One row that loops must not make all others as wide as its draft.
@@ -99,11 +101,11 @@ class CachedEngine:
             positions.clamp_(max=self._model.context_length - 1)
         device = self._model.device
         output, cache = self._model.cached_logits(
-            ids.to(device), torch.cat((held, new.to(device)), dim=1), positions.to(device), cache
+            ids.to(device), torch.cat((mask, new.to(device)), dim=1), positions.to(device), cache
         )
         needed = [output[i, : len(draft) + 1] for i, draft in enumerate(drafts)]
         self._settler.settle(needed, [Guess((row,), draft) for row, draft in zip(rows, drafts, strict=True)])
         # A pass over one token and n drafted ones that settles m tokens has put m of them into the cache for good.
         settled = torch.tensor([[len(row.ids) - length] for row, length in zip(rows, before, strict=True)])
         right = (torch.arange(width) < settled).long()
-        return cache, torch.cat((held, right.to(device)), dim=1)
+        return cache, torch.cat((mask, right.to(device)), dim=1)

@@ -70,17 +70,17 @@ def _together(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor]:
 def _with_cache(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor] | None:
     """The logits of each row, its last tokens read one by one after a batch of what is before them."""
     steps = min(CACHE_STEPS, min(map(len, rows)) - 1)
-    ids, held = (part.to(model.device) for part in padded_right([row[: len(row) - steps] for row in rows]))
+    ids, mask = (part.to(model.device) for part in padded_right([row[: len(row) - steps] for row in rows]))
     positions = torch.arange(ids.shape[1], device=model.device).expand(len(rows), -1)
-    output, cache = model.cached_logits(ids, held, positions, None)
+    output, cache = model.cached_logits(ids, mask, positions, None)
     if not hasattr(cache, "batch_select_indices"):
         return None
     parts = [[output[i, : len(row) - steps]] for i, row in enumerate(rows)]
     for left in range(steps, 0, -1):
-        held = torch.cat((held, held.new_ones((len(rows), 1))), dim=1)
+        mask = torch.cat((mask, mask.new_ones((len(rows), 1))), dim=1)
         ids = torch.tensor([[row[-left]] for row in rows], device=model.device)
         positions = torch.tensor([[len(row) - left] for row in rows], device=model.device)
-        output, cache = model.cached_logits(ids, held, positions, cache)
+        output, cache = model.cached_logits(ids, mask, positions, cache)
         for i, part in enumerate(parts):
             part.append(output[i])
     return [torch.cat(part) for part in parts]

@@ -17,5 +17,5 @@ def padded_right(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Ten
     """
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
-    held = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    return ids, held
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return ids, mask

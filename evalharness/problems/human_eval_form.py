@@ -39,12 +39,12 @@ def load(path: Path) -> tuple[Problem, ...]:
     first_line_of: dict[str, int] = {}
     problems: list[Problem] = []
     for number, row in _rows(read_text(path).split("\n"), faults):
-        found = row_faults(row)
+        row_problems = row_faults(row)
         task_id = row.get("task_id")
         if isinstance(task_id, str) and first_line_of.setdefault(task_id, number) != number:
-            found.append(f"task_id {task_id!r} is already on line {first_line_of[task_id]}")
-        faults += [f"line {number}: {fault}" for fault in found]
-        if not found:
+            row_problems.append(f"task_id {task_id!r} is already on line {first_line_of[task_id]}")
+        faults += [f"line {number}: {fault}" for fault in row_problems]
+        if not row_problems:
             problems.append(_problem(row))
     if faults:
         raise ProblemError(_summary(path, faults))

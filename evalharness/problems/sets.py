@@ -131,11 +131,11 @@ def _where(name: str, environment: Mapping[str, str], paths: Mapping[str, Path])
     if path is None and elsewhere is not None:
         return Whereabouts(str(elsewhere))
     try:
-        found = load_problems(name, paths=paths, environment=environment)
+        loaded = load_problems(name, paths=paths, environment=environment)
     except EvalHarnessError as error:
         return Whereabouts(str(error), fault=True)
-    package = "the installed packages" if found.package is None else f"the package {found.package}"
-    return Whereabouts(f"{len(found.problems)} problems, {f'in {package}' if path is None else path}")
+    package = "the installed packages" if loaded.package is None else f"the package {loaded.package}"
+    return Whereabouts(f"{len(loaded.problems)} problems, {f'in {package}' if path is None else path}")
 
 
 def yardsticks(task_ids: Collection[str]) -> tuple[Problem, ...]:
