@@ -30,8 +30,8 @@ SPIKE = 1.5
 it moves by a few percent."""
 _ABOUT = (
     "In nats per token. Train and validation: as logged (train: the last value up to the step). Recomputed and honest: "
-    "measured at the scored steps on one sample of the validation tokens, the same for both and at every step. They "
-    "compare with each other exactly, and with the log up to sampling error. Bold: the lowest validation loss."
+    "measured at the scored steps on the same validation tokens at every step, all of them if there are few. Bold: the "
+    "lowest validation loss."
 )
 
 
