@@ -133,12 +133,12 @@ def mended(symbols: Symbols, copy: Symbols, path: Path, noise: Noise, *, torn: b
     A longer copy has to gain more than it is longer by: it says that much itself.
     """
     for _ in range(MAX_ROUNDS):
-        for other in (_way_round(symbols, path, copy), commonest(symbols, path, copy)):
-            found = None
+        for other in (_commonest_route(symbols, path, copy), commonest(symbols, path, copy)):
+            other_path = None
             if other is not None and not np.array_equal(other, copy):
-                found = aligned(symbols, other, noise, torn=torn)
-            if other is not None and found is not None and found.score - len(other) > path.score - len(copy):
-                copy, path = other, found
+                other_path = aligned(symbols, other, noise, torn=torn)
+            if other is not None and other_path is not None and other_path.score - len(other) > path.score - len(copy):
+                copy, path = other, other_path
                 break
         else:
             break
@@ -147,13 +147,13 @@ def mended(symbols: Symbols, copy: Symbols, path: Path, noise: Noise, *, torn: b
 
 def commonest(symbols: Symbols, path: Path, copy: Symbols) -> Symbols:
     """Return the copy with the commonest element at each place."""
-    found = copy.copy()
-    for place, elements in _seen(symbols, path).items():
-        found[place] = elements.most_common(1)[0][0]
-    return found
+    commonest_copy = copy.copy()
+    for place, elements in _counts_by_place(symbols, path).items():
+        commonest_copy[place] = elements.most_common(1)[0][0]
+    return commonest_copy
 
 
-def _seen(symbols: Symbols, path: Path) -> dict[int, Counter[int]]:
+def _counts_by_place(symbols: Symbols, path: Path) -> dict[int, Counter[int]]:
     """How often each element stands at each place."""
     seen: dict[int, Counter[int]] = defaultdict(Counter)
     for place, element in zip(path.places.tolist(), symbols[path.start :].tolist(), strict=False):
@@ -162,7 +162,7 @@ def _seen(symbols: Symbols, path: Path) -> dict[int, Counter[int]]:
     return seen
 
 
-def _way_round(symbols: Symbols, path: Path, copy: Symbols) -> Symbols | None:
+def _commonest_route(symbols: Symbols, path: Path, copy: Symbols) -> Symbols | None:
     """The copy with, after each place, the commonest way on; None where that does not lead round.
 
     So a place that most copies leave out is lost, and what most copies have in between is put in.
@@ -176,13 +176,13 @@ def _way_round(symbols: Symbols, path: Path, copy: Symbols) -> Symbols | None:
         else:
             ways[last][place, tuple(between)] += 1
             last, between = place, []
-    seen = _seen(symbols, path)
+    seen = _counts_by_place(symbols, path)
     first = place = max(seen, key=lambda it: seen[it].total())
-    found: list[int] = []
-    while len(found) <= len(copy) + GROWTH and place in ways:
-        found.append(seen[place].most_common(1)[0][0])
+    elements: list[int] = []
+    while len(elements) <= len(copy) + GROWTH and place in ways:
+        elements.append(seen[place].most_common(1)[0][0])
         (place, put_in), _ = ways[place].most_common(1)[0]
-        found += put_in
+        elements += put_in
         if place == first:
-            return np.array(found, dtype=np.int64) if abs(len(found) - len(copy)) <= GROWTH else None
+            return np.array(elements, dtype=np.int64) if abs(len(elements) - len(copy)) <= GROWTH else None
     return None

@@ -31,14 +31,14 @@ def find_babble(words: Sequence[str], min_length: int) -> Babble | None:
 
     ``words`` are without blanks. None where there is no such stretch.
     """
-    held: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     first = start = end = 0
     for at, word in enumerate(words):
-        held[word] += 1
-        while len(held) > ALPHABET:
-            held[words[first]] -= 1
-            if not held[words[first]]:
-                del held[words[first]]
+        counts[word] += 1
+        while len(counts) > ALPHABET:
+            counts[words[first]] -= 1
+            if not counts[words[first]]:
+                del counts[words[first]]
             first += 1
         if at + 1 - first > end - start:
             start, end = first, at + 1

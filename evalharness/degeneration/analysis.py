@@ -94,8 +94,8 @@ def analyse(
     fit) is not degenerate. Whether all problems got the same answer only :func:`analyse_all` can tell.
     """
     written = CompletionText(text, token_ids, token_entropy_nats, stop_reason, prompt)
-    (found,) = analyse_all([written], decode)
-    return found
+    (degeneration,) = analyse_all([written], decode)
+    return degeneration
 
 
 def analyse_all(
@@ -109,11 +109,11 @@ def analyse_all(
             written.token_ids,
             decode,
             written.stop_reason,
-            found,
+            loops_of_one,
             written.prompt,
             LANGUAGES[written.language],
         )
-        for written, found in zip(completions, exact, strict=True)
+        for written, loops_of_one in zip(completions, exact, strict=True)
     ]
     spans = [_tokens_of(loop, written) for loop, written in zip(loops, completions, strict=True)]
     measured = measure_all(completions, spans)
@@ -200,10 +200,10 @@ def _tokens_of(loop: Loop | None, written: CompletionText) -> tuple[int, int] | 
 
 
 def _loop_in_words(loop: Loop) -> str:
-    what = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
+    copy = loop.kind if loop.kind == "newline" else f"{loop.kind} {_quoted(loop.text)}"
     end = "the end" if loop.ran_to_end else f"{loop.unit} {loop.onset + loop.length}"
     interrupted = " with interruptions" if loop.agreement < 1.0 and loop.kind != "near" else ""
-    return f"{what} repeated {loop.copies} times{interrupted} from {loop.unit} {loop.onset} to {end}"
+    return f"{copy} repeated {loop.copies} times{interrupted} from {loop.unit} {loop.onset} to {end}"
 
 
 def _quoted(text: str) -> str:

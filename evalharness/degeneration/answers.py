@@ -47,7 +47,7 @@ _STATEMENT = re.compile(
 
 def is_answered(text: str, prompt: str) -> bool:
     """Whether ``text`` has an executable statement of its own in the function that ``prompt`` asks for."""
-    asked = _asked(prompt)
+    asked = _requested_function(prompt)
     return any(
         _is_answer(written[start:end], program, prompt, asked)
         for written in _readings(text)
@@ -74,7 +74,7 @@ def _readings(text: str) -> set[str]:
     return {text, text.replace("\\n", "\n"), _LOST_LINE_END.sub("\n", text)}
 
 
-def _asked(prompt: str) -> str | None:
+def _requested_function(prompt: str) -> str | None:
     """The name of the last function of the prompt, which a docstring may mention others after."""
     tree = parsed(prompt)
     last = tree.body[-1] if isinstance(tree, ast.Module) and tree.body else None
@@ -179,7 +179,7 @@ def is_finished_answer(text: str, prompt: str | None) -> bool:
     without a prompt), and the function that was asked for has a statement of its own and ends in ``return`` or
     ``raise``, or is followed by further statements. What else follows at the margin is prose or markup.
     """
-    asked = None if prompt is None else _asked(prompt)
+    asked = None if prompt is None else _requested_function(prompt)
     whole = text[: text.rfind("\n") + 1]
     to_margin = {(0, line.start()) for line in islice(_MARGIN.finditer(whole), MAX_MARGINS)}
     return any(

@@ -49,14 +49,14 @@ def as_symbols(sequence: Sequence[int] | Symbols | str) -> Symbols:
 def chunks(sequences: Sequence[Sequence[int] | Symbols | str]) -> Iterator[Chunk]:
     """Yield all sequences, in their order, in chunks of about ``CHUNK_ELEMENTS``."""
     members: list[Symbols] = []
-    held = 0
+    elements = 0
     for index, sequence in enumerate(sequences):
         symbols = as_symbols(sequence)
-        if members and held + len(symbols) > CHUNK_ELEMENTS:
+        if members and elements + len(symbols) > CHUNK_ELEMENTS:
             yield _chunk(index - len(members), members)
-            members, held = [], 0
+            members, elements = [], 0
         members.append(symbols)
-        held += len(symbols)
+        elements += len(symbols)
     if members:
         yield _chunk(len(sequences) - len(members), members)
 
@@ -73,14 +73,14 @@ def _chunk(first: int, members: list[Symbols]) -> Chunk:
 
 def longest_runs(sequences: Sequence[Sequence[int] | str]) -> list[int]:
     """Return, for each sequence, the largest number of equal elements in a row; 0 for an empty one."""
-    found: list[int] = []
+    longest: list[int] = []
     for chunk in chunks(sequences):
         edges = np.concatenate(([0], np.flatnonzero(np.diff(chunk.symbols)) + 1))
         runs = np.diff(np.concatenate((edges, [len(chunk.symbols)])))
         runs[chunk.symbols[edges] < _FIRST_SEPARATOR + len(chunk.lengths)] = 0
         # Every sequence's runs, and its separator's, begin where it begins: a separator is like nothing before it.
-        found += np.maximum.reduceat(runs, np.searchsorted(edges, chunk.starts)).tolist()
-    return found
+        longest += np.maximum.reduceat(runs, np.searchsorted(edges, chunk.starts)).tolist()
+    return longest
 
 
 MAX_NGRAM = 4
@@ -92,11 +92,11 @@ def seq_reps(sequences: Sequence[Sequence[int] | Symbols | str]) -> list[tuple[f
     Welleck et al. 2020, "Neural Text Generation with Unlikelihood Training", section 6.1, equation 11 (there averaged
     over continuations). It is 0 where the sequence is shorter than n and has no n-grams. The counts are exact.
     """
-    found: list[tuple[float, float, float, float]] = []
+    repeated_shares: list[tuple[float, float, float, float]] = []
     for chunk in chunks(sequences):
         ratios = np.array([_repeated(chunk, names) for names in ngram_names(chunk.symbols)])
-        found += [(a, b, c, d) for a, b, c, d in ratios.T.tolist()]
-    return found
+        repeated_shares += [(a, b, c, d) for a, b, c, d in ratios.T.tolist()]
+    return repeated_shares
 
 
 def ngram_names(symbols: Symbols) -> Iterator[npt.NDArray[np.uint64]]:

@@ -163,22 +163,22 @@ def find_ending(text: str, *, was_cut: bool = False) -> Ending | None:
         lines.append(next(replace(torn, text=line.text) for line in lines if line.text.startswith(torn.text)))
         torn = None
     goes_on = torn is None or not lines or _goes_on(torn, lines)
-    found = _repeated(lines, torn, was_cut=was_cut) if goes_on else None
-    if found is None and (was_cut or torn is not None):
-        found = _free_names(lines, torn)
-    if found is None or torn is None:
-        return found
-    return replace(found, end=torn.end)
+    ending = _repeated(lines, torn, was_cut=was_cut) if goes_on else None
+    if ending is None and (was_cut or torn is not None):
+        ending = _free_names(lines, torn)
+    if ending is None or torn is None:
+        return ending
+    return replace(ending, end=torn.end)
 
 
 def _repeated(lines: Sequence[Line], torn: Line | None, *, was_cut: bool) -> Ending | None:
     """The tail of lines that follow from earlier ones, or whose numbers vary freely."""
     ways = _ways(lines)
-    found = None
+    ending = None
     # A last line that says something new ends what came before it.
     if ways and ways[-1] is not None:
-        found = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None, was_cut=was_cut)
-    return found or _free(lines) or (_rising(lines) if was_cut or torn is not None else None)
+        ending = _ending(lines, ways, _first_of_tail(ways), torn=torn is not None, was_cut=was_cut)
+    return ending or _free(lines) or (_rising(lines) if was_cut or torn is not None else None)
 
 
 def _written_lines(text: str) -> Iterator[Line]:

@@ -144,8 +144,8 @@ def is_guessed(
 
 def _parses(text: str, prompt: str, language: Language) -> bool:
     """Whether most of ``text`` parses, by itself or after its prompt; the first line of anything may."""
-    most = MOST * len(text)
-    return language.code_until(text) >= most or language.code_until(prompt + text) >= len(prompt) + most
+    needed = MOST * len(text)
+    return language.code_until(text) >= needed or language.code_until(prompt + text) >= len(prompt) + needed
 
 
 @cache

@@ -62,9 +62,9 @@ def numbered(values: npt.NDArray[np.int64] | _Values) -> tuple[_Values, int]:
     firsts = order[groups]
     is_first = np.zeros(len(values), dtype=np.bool_)
     is_first[firsts] = True
-    found = np.empty(len(values), dtype=np.uint64)
-    found[order] = np.repeat((np.cumsum(is_first) - 1)[firsts], np.diff(groups, append=len(values)))
-    return found, len(groups)
+    numbers = np.empty(len(values), dtype=np.uint64)
+    numbers[order] = np.repeat((np.cumsum(is_first) - 1)[firsts], np.diff(groups, append=len(values)))
+    return numbers, len(groups)
 
 
 def _in_buckets(hashes: _Values) -> tuple[npt.NDArray[np.int64], Iterator[tuple[int, int]]]:

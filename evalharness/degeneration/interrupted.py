@@ -113,25 +113,25 @@ def find_interrupted(
     symbols = whole[before:]
     if len(symbols) < min_length:
         return []
-    found = []
+    loops = []
     for period, start, end in _likely(symbols, max_period, min_linked * min_length):
         loop = _around(symbols, period, (start, end), noise, torn=torn)
         if loop is not None and loop.run.length >= max(min_length, MIN_COPIES * loop.run.period):
             run = replace(loop.run, onset=loop.run.onset + before)
-            found.append(replace(loop, run=run))
-    return sorted(found, key=lambda loop: -loop.score)
+            loops.append(replace(loop, run=run))
+    return sorted(loops, key=lambda loop: -loop.score)
 
 
 def _likely(symbols: Symbols, max_period: int, least_gain: float) -> list[tuple[int, int, int]]:
     """Periods, each with the stretch that is linked over it."""
     hashes = hashes_of_stretches(symbols, _LINKED)
-    found = []
+    candidates = []
     for period in _common_distances(symbols, max_period):
         start, end, gain = _heaviest(np.where(_linked(hashes, period), 1.0, -_UNLINKED_COSTS))
         end += _LINKED - 1
         if gain >= least_gain and end - start >= 2 * period:
-            found.append((gain, period, start, end))
-    return [(period, start, end) for _, period, start, end in sorted(found, reverse=True)[:_CANDIDATES]]
+            candidates.append((gain, period, start, end))
+    return [(period, start, end) for _, period, start, end in sorted(candidates, reverse=True)[:_CANDIDATES]]
 
 
 def _common_distances(symbols: Symbols, max_period: int) -> list[int]:

@@ -189,10 +189,10 @@ def _interrupted(
 def _babble(text: str) -> list[Loop]:
     """The loop of two words in ever new numbers, if there is one."""
     words = [match for match in ELEMENT.finditer(text) if match[0].strip()]
-    found = find_babble([match[0] for match in words], MIN_TOKENS)
-    if found is None:
+    babble = find_babble([match[0] for match in words], MIN_TOKENS)
+    if babble is None:
         return []
-    start, end, copy = words[found.start].start(), words[found.end - 1].end(), "".join(found.pair)
+    start, end, copy = words[babble.start].start(), words[babble.end - 1].end(), "".join(babble.pair)
     run = Repetition(len(copy), start, end - start)
     return [_loop(run, copy, "character", len(text), (start, end), agreement=0.0, whole=0.0)]
 
@@ -209,10 +209,10 @@ def _is_code(loop: Loop, text: str, code: int, language: Language) -> bool:
 
     Comments parse whatever they say.
     """
-    most = loop.start_character + MOST * (loop.end_character - loop.start_character)
+    end_of_most = loop.start_character + MOST * (loop.end_character - loop.start_character)
     if loop.whole >= MIN_WHOLE:
         return False
-    is_code = most < code and not language.is_comment(text, *loop.span)
+    is_code = end_of_most < code and not language.is_comment(text, *loop.span)
     return is_code or language.stands_alone(text, *loop.span)
 
 
@@ -310,10 +310,18 @@ def _interrupted_loops(
     """
     if token_ids is not None and decode is not None:
         loops = []
-        for found in _found_in(token_ids, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound):
-            _, span = _decoded(found.run, text, token_ids, decode)
+        for interrupted in _interrupted_in(token_ids, MAX_TOKEN_PERIOD, OF_TOKENS, sound=sound):
+            _, span = _decoded(interrupted.run, text, token_ids, decode)
             loops.append(
-                _loop(found.run, decode(found.copy), "token", len(token_ids), span, found.agreement, found.whole)
+                _loop(
+                    interrupted.run,
+                    decode(interrupted.copy),
+                    "token",
+                    len(token_ids),
+                    span,
+                    interrupted.agreement,
+                    interrupted.whole,
+                )
             )
         yield loops
     words = [match.start() for match in ELEMENT.finditer(text)]
@@ -329,15 +337,17 @@ def _interrupted_between(text: str, starts: Sequence[int], max_period: int, nois
     ids = [names.setdefault(text[a:b], len(names)) for a, b in pairwise(edges)]
     written = list(names)
     loops = []
-    for found in _found_in(ids, max_period, noise, sound=sound):
-        start, end = edges[found.run.onset], edges[found.run.end]
-        copy = "".join(written[i] for i in found.copy)
+    for interrupted in _interrupted_in(ids, max_period, noise, sound=sound):
+        start, end = edges[interrupted.run.onset], edges[interrupted.run.end]
+        copy = "".join(written[i] for i in interrupted.copy)
         placed = Repetition(max(1, len(copy)), start, end - start)
-        loops.append(_loop(placed, copy, "character", len(text), (start, end), found.agreement, found.whole))
+        loops.append(
+            _loop(placed, copy, "character", len(text), (start, end), interrupted.agreement, interrupted.whole)
+        )
     return loops
 
 
-def _found_in(elements: Sequence[int], max_period: int, noise: Noise, *, sound: bool) -> list[Interrupted]:
+def _interrupted_in(elements: Sequence[int], max_period: int, noise: Noise, *, sound: bool) -> list[Interrupted]:
     """Loops with interruptions of ``elements``. What is ``sound`` code was not torn, and is sifted more finely."""
     linked = LINKED_IN_CODE if sound else MIN_LINKED
     return find_interrupted(

@@ -71,8 +71,8 @@ def find_loops(
     ``sequence`` is token ids (any integers, also ones that are in no vocabulary) or text, whose elements are its
     characters. Raises ``ValueError`` for ``min_copies`` below 3 (the search needs the third) or sizes below 1.
     """
-    (found,) = find_loops_in([sequence], min_length=min_length, min_copies=min_copies, max_period=max_period)
-    return found
+    (loops,) = find_loops_in([sequence], min_length=min_length, min_copies=min_copies, max_period=max_period)
+    return loops
 
 
 def find_loops_in(
@@ -87,7 +87,7 @@ def find_loops_in(
         raise ValueError(
             f"min_copies {min_copies}, min_length {min_length}, max_period {max_period}: need at least 3, 1, 1"
         )
-    found: list[list[Repetition]] = [[] for _ in sequences]
+    by_sequence: list[list[Repetition]] = [[] for _ in sequences]
     for chunk in chunks(sequences):
         longest = int(chunk.lengths.max())
         # No run crosses from one sequence to the next: all of it but the first copy equals what is a period earlier,
@@ -97,8 +97,8 @@ def find_loops_in(
                 if run.length >= max(min_length, min_copies * run.period) and _is_exact(chunk.symbols, run):
                     owner = bisect_right(chunk.starts, run.onset) - 1
                     onset = run.onset - int(chunk.starts[owner])
-                    found[chunk.first + owner].append(Repetition(run.period, onset, run.length))
-    return [sorted(runs, key=lambda run: (run.onset, run.period)) for runs in found]
+                    by_sequence[chunk.first + owner].append(Repetition(run.period, onset, run.length))
+    return [sorted(runs, key=lambda run: (run.onset, run.period)) for runs in by_sequence]
 
 
 def _by_scale(symbols: _Symbols, min_length: int, min_copies: int, max_period: int) -> Iterator[list[Repetition]]:

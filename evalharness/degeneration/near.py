@@ -76,18 +76,18 @@ def find_near(text: str) -> list[NearLoop]:
     whole = MIN_LINES - (torn is not None)
     if len(lines) < whole:
         return []
-    found = [
+    loops = [
         loop
         for shape, judge in ((_counted_shape, _counting), (_named_shape, _few_names))
         for stretch in _stretches(lines, shape, whole)
         if (loop := judge(stretch)) is not None
     ]
-    found += [loop for stretch in _growing(lines, whole) if (loop := _grown(stretch)) is not None]
+    loops += [loop for stretch in _growing(lines, whole) if (loop := _grown(stretch)) is not None]
     if torn is not None:
-        found = [_with_torn(loop, lines[-1], torn) if loop.end == _end(lines[-1]) else loop for loop in found]
+        loops = [_with_torn(loop, lines[-1], torn) if loop.end == _end(lines[-1]) else loop for loop in loops]
     # What only has a shape in common with the copies (``ret`` of a ``return``) does not make one line more.
     begun = torn is not None and bool(lines) and _counted_shape(lines[-1].text).startswith(_counted_shape(torn.text))
-    enough = [loop for loop in found if loop.copies + (begun and loop.end >= _end(lines[-1])) >= MIN_LINES]
+    enough = [loop for loop in loops if loop.copies + (begun and loop.end >= _end(lines[-1])) >= MIN_LINES]
     return sorted(enough, key=lambda loop: loop.start - loop.end)
 
 

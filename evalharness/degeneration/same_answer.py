@@ -82,11 +82,11 @@ def _similar(answers: Sequence[set[tuple[str, ...]]]) -> csr_matrix:
     rows = [i for i, answer in enumerate(answers) for _ in answer]
     columns = [names.setdefault(stretch, len(names)) for answer in answers for stretch in answer]
     shape = (len(answers), max(1, len(names)))
-    held = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
+    incidence = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
     sizes = np.array([len(answer) for answer in answers], dtype=np.float64)
     parts = []
     for first in range(0, len(answers), AT_ONCE):
-        shared = (held[first : first + AT_ONCE] @ held.T).toarray()
+        shared = (incidence[first : first + AT_ONCE] @ incidence.T).toarray()
         together = sizes[first : first + AT_ONCE, None] + sizes[None] - shared
         parts.append(csr_matrix((shared > 0) & (shared >= MIN_SIMILARITY * together)))
     return vstack(parts, format="csr")

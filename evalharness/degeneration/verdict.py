@@ -50,7 +50,7 @@ def checkpoint_verdict(
     names them.
     """
     judgement = _condemned(greedy, sampled) or _cleared(greedy, sampled) or _not_judged(greedy, sampled)
-    return replace(judgement, reason=f"{judgement.reason}{_left_out(after_answer or {})}")
+    return replace(judgement, reason=f"{judgement.reason}{_not_counted(after_answer or {})}")
 
 
 def rules_collapse_out(greedy: Interval | None, sampled: Interval | None) -> bool:
@@ -131,7 +131,7 @@ def _not_judged(greedy: Interval | None, sampled: Interval | None) -> Judgement:
     return Judgement("not_judged", "there are no completions to judge")
 
 
-def _left_out(after_answer: Mapping[str, Interval]) -> str:
+def _not_counted(after_answer: Mapping[str, Interval]) -> str:
     shares = [f"{_percent(share.estimate)} of {name}" for name, share in after_answer.items() if share.estimate]
     return f"; not counted: {' and '.join(shares)} completions loop after a finished answer" if shares else ""
 
