@@ -162,11 +162,11 @@ def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 def _formats(scorecard: Scorecard, width: int) -> Iterator[Line]:
     """The pass rates of a chat model in both formats of its prompt, and a warning if they differ."""
-    if (found := scorecard.formats) is None:
+    if (formats := scorecard.formats) is None:
         return
-    yield from _entry("formats", format_rates(found), width)
-    if found.differ:
-        yield from _entry("", f"Warning: {format_difference(found)}", width, "bold yellow")
+    yield from _entry("formats", format_rates(formats), width)
+    if formats.differ:
+        yield from _entry("", f"Warning: {format_difference(formats)}", width, "bold yellow")
 
 
 def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:

@@ -25,9 +25,9 @@ def no_cause(card: Scorecard) -> str:
     """
     if not was_diagnosed(card):
         return f"no diagnosis: {'nothing could be tested' if was_seen(card) else 'only completions were given'}."
-    found = {finding.probe for finding in card.findings}
-    cleared = {item.probe for item in card.ruled_out} - found
-    untested = {item.probe for item in card.not_testable} - found
+    with_finding = {finding.probe for finding in card.findings}
+    cleared = {item.probe for item in card.ruled_out} - with_finding
+    untested = {item.probe for item in card.not_testable} - with_finding
     in_part, not_at_all = cleared & untested, untested - cleared
     tested = f"{counted(len(cleared), 'hypothesis was', 'hypotheses were')} tested and ruled out"
     parts = [f"{tested} ({len(in_part)} only in part)" if in_part else tested]

@@ -63,7 +63,9 @@ def comparison_document(names: Names, cards: Pair, measures: Measures, notes: Se
 
 def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
     """Say which is better, on what grounds, what the losses said, and whose loss is not real."""
-    votes = {measure: vote for measure, found in measures.items() if (vote := _vote(measure, found)) is not None}
+    votes = {
+        measure: vote for measure, comparison in measures.items() if (vote := _vote(measure, comparison)) is not None
+    }
     of_each = [[measure for measure, vote in votes.items() if vote == side] for side in (0, 1)]
     unreal = _not_real(names, cards)
     if not votes or all(of_each):
@@ -85,11 +87,11 @@ def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
     )
 
 
-def _vote(measure: Measure, found: Comparison) -> int | None:
+def _vote(measure: Measure, comparison: Comparison) -> int | None:
     """Which of the two a measure says is better; None if it differs by no more than chance."""
-    if found.p_value > LEVEL or not found.difference.estimate:
+    if comparison.p_value > LEVEL or not comparison.difference.estimate:
         return None
-    return int((found.difference.estimate > 0) != measure.is_degeneration)
+    return int((comparison.difference.estimate > 0) != measure.is_degeneration)
 
 
 def _grounds(measures: Sequence[Measure]) -> str:
@@ -129,21 +131,21 @@ def _nats(interval: Interval | None) -> str:
 
 def _measures(names: Names, measures: Measures) -> Table:
     header = ("Measure", "Problems", *names, "Difference (points)", "p", "Test", "Detectable", "Changed")
-    rows = tuple(_measure(measure, found) for measure, found in measures.items())
+    rows = tuple(_measure(measure, comparison) for measure, comparison in measures.items())
     return Table(header, rows, frozenset({1, 2, 3, 4, 5, 7}))
 
 
-def _measure(measure: Measure, found: Comparison) -> tuple[str, ...]:
+def _measure(measure: Measure, comparison: Comparison) -> tuple[str, ...]:
     return (
         str(measure),
-        str(found.problems),
-        percent_interval(found.first),
-        percent_interval(found.second),
-        _points(found.difference),
-        _p(found.p_value),
-        found.test.removeprefix("exact "),
-        "–" if found.detectable is None else f"{100 * found.detectable:.1f}",
-        f"{len(found.gained)} up, {len(found.lost)} down",
+        str(comparison.problems),
+        percent_interval(comparison.first),
+        percent_interval(comparison.second),
+        _points(comparison.difference),
+        _p(comparison.p_value),
+        comparison.test.removeprefix("exact "),
+        "–" if comparison.detectable is None else f"{100 * comparison.detectable:.1f}",
+        f"{len(comparison.gained)} up, {len(comparison.lost)} down",
     )
 
 
@@ -156,9 +158,12 @@ def _p(value: float) -> str:
 
 
 def _changes(measures: Measures) -> Iterator[Text]:
-    for measure, found in measures.items():
+    for measure, comparison in measures.items():
         if (measure.decoding, measure.k) == ("greedy", 1):
-            for direction, tasks in (("only the second passes", found.gained), ("only the first passes", found.lost)):
+            for direction, tasks in (
+                ("only the second passes", comparison.gained),
+                ("only the first passes", comparison.lost),
+            ):
                 if tasks:
                     more = f" and {len(tasks) - SHOWN} more" if len(tasks) > SHOWN else ""
                     yield (f"{measure}: {direction} ", *joined([Code(task) for task in tasks[:SHOWN]], ", "), more)
@@ -172,14 +177,17 @@ def comparison_record(names: Names, cards: Pair, measures: Measures, notes: Sequ
     verdict and the probe of the cause. A measure has the fields of :class:`~evalharness.statistics.Comparison`, and
     ``detectable``; its ``test`` is the one that gives its p-value.
     """
-    said = headline(names, cards, measures)
+    conclusion = headline(names, cards, measures)
     return {
         "first": names[0],
         "second": names[1],
-        "headline": f"{said.lead}: {said.rest}",
-        "better": None if said.better is None else names[said.better],
+        "headline": f"{conclusion.lead}: {conclusion.rest}",
+        "better": None if conclusion.better is None else names[conclusion.better],
         "scores": [_score(name, card) for name, card in zip(names, cards, strict=True)],
-        "measures": {str(name): asdict(found) | {"detectable": found.detectable} for name, found in measures.items()},
+        "measures": {
+            str(name): asdict(comparison) | {"detectable": comparison.detectable}
+            for name, comparison in measures.items()
+        },
         "notes": list(notes),
     }
 

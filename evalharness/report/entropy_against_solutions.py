@@ -82,7 +82,7 @@ def entropy_against_solutions(frames: RunFrames) -> list[EntropyAgainstSolutions
     sampled = frames.numbered().completions.dropna(subset=["passed"])
     sampled = sampled[(sampled["decoding"] == "sampled") & sampled["step"].isin(entropies)]
     by_set = ((str(name), _by_step(rows)) for name, rows in sampled.groupby("problems", sort=True))
-    return [found for name, steps in by_set if (found := _of_set(name, steps, entropies)) is not None]
+    return [comparison for name, steps in by_set if (comparison := _compare_set(name, steps, entropies)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,17 @@ class _Solutions:
 
 
 def _by_step(rows: pd.DataFrame) -> dict[int, dict[str, _Solutions]]:
-    found: dict[int, dict[str, _Solutions]] = {}
+    solutions_by_step: dict[int, dict[str, _Solutions]] = {}
     ordered = rows.sort_values(["step", "task_id"], kind="stable")[["step", "task_id", "passed", "text"]]
     for (step, task), group in groupby(ordered.itertuples(index=False), key=lambda row: (row.step, row.task_id)):
         of_task = list(group)
         different = {" ".join(str(row.text).split()) for row in of_task}
         solutions = _Solutions(len(of_task), sum(bool(row.passed) for row in of_task), len(different))
-        found.setdefault(int(step), {})[str(task)] = solutions
-    return found
+        solutions_by_step.setdefault(int(step), {})[str(task)] = solutions
+    return solutions_by_step
 
 
-def _of_set(
+def _compare_set(
     name: str, steps: Mapping[int, Mapping[str, _Solutions]], entropies: Mapping[int, float]
 ) -> EntropyAgainstSolutions | None:
     if len(steps) < 2:

@@ -43,18 +43,18 @@ def discordances(frames: RunFrames, seed: int = 0) -> dict[str, Discordance]:
     """By measure of behaviour, how often the recomputed loss improved by more than its error and behaviour did not."""
     rows = frames.row_losses.pivot_table(index="step", columns="row", values="parallel_nats").dropna(axis=1)
     targets = frames.row_losses.drop_duplicates("row").set_index("row")["targets"]
-    found = {}
+    by_measure = {}
     for name, measured in behaviours(frames).items():
         steps = [step for step in measured.index if step in rows.index]
         if len(steps) > 1 and rows.shape[1]:
-            found[name] = discordance(
+            by_measure[name] = discordance(
                 steps,
                 rows.loc[steps].to_numpy(),
                 measured.loc[steps].to_numpy(),
                 targets=targets.loc[rows.columns].to_list(),
                 seed=seed,
             )
-    return found
+    return by_measure
 
 
 def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
@@ -62,15 +62,15 @@ def behaviours(frames: RunFrames) -> dict[str, pd.DataFrame]:
 
     What passes, by problem set and decoding; what is not degenerate, by decoding over all sets.
     """
-    completions, found = frames.numbered().completions, {}
+    completions, shares = frames.numbered().completions, {}
     for (name, decoding), of_set in completions.groupby(["problems", "decoding"], sort=True):
-        found[f"{name} {decoding} pass@1"] = _by_problem(of_set.dropna(subset=["passed"]), "passed")
+        shares[f"{name} {decoding} pass@1"] = _by_problem(of_set.dropna(subset=["passed"]), "passed")
     for decoding, of_all in completions.groupby("decoding", sort=True):
         begun = of_all.dropna(subset=["degenerate"])
         begun = begun[~begun["stop_reason"].isin(NOT_BEGUN)]
         sound = begun.assign(sound=~begun["degenerate"].astype(bool))
-        found[f"{decoding} not degenerate"] = _by_problem(sound, "sound")
-    return {name: measured for name, measured in found.items() if measured.size}
+        shares[f"{decoding} not degenerate"] = _by_problem(sound, "sound")
+    return {name: measured for name, measured in shares.items() if measured.size}
 
 
 def losses_by_step(frames: RunFrames) -> pd.DataFrame:
@@ -83,15 +83,15 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
 
     frames = frames.numbered() if len(frames.checkpoints) > 1 else frames
     steps = frames.checkpoints["step"].to_list()
-    held = frames.checkpoints.set_index("step")
+    checkpoints = frames.checkpoints.set_index("step")
     columns = {
         "logged, training": [_last(frames.losses, "train", step) for step in steps],
-        "logged, validation": held["logged_nats"].to_list(),
-        "recomputed": held["recomputed_nats"].to_list(),
-        "honest": held["honest_nats"].to_list(),
+        "logged, validation": checkpoints["logged_nats"].to_list(),
+        "recomputed": checkpoints["recomputed_nats"].to_list(),
+        "honest": checkpoints["honest_nats"].to_list(),
     }
-    found = pd.DataFrame(columns, index=steps, dtype=float)
-    return found.dropna(axis=1, how="all")
+    losses = pd.DataFrame(columns, index=steps, dtype=float)
+    return losses.dropna(axis=1, how="all")
 
 
 def logged_points(frames: RunFrames, split: str) -> pd.DataFrame:
@@ -102,14 +102,14 @@ def logged_points(frames: RunFrames, split: str) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - as above
 
-    found = frames.losses[frames.losses["split"] == split][["step", "loss_nats", "source"]]
-    rows = [tuple(row) for row in found.dropna(subset=["loss_nats"]).itertuples(index=False)]
+    logged = frames.losses[frames.losses["split"] == split][["step", "loss_nats", "source"]]
+    rows = [tuple(row) for row in logged.dropna(subset=["loss_nats"]).itertuples(index=False)]
     if split == "validation":
-        told = {step for step, _, _ in rows}
+        logged_steps = {step for step, _, _ in rows}
         rows += [
             (step, card.loss.logged_nats, card.loss.logged_source)
             for step, card in frames.numbered().scorecards.items()
-            if step not in told and card.loss.logged_nats is not None
+            if step not in logged_steps and card.loss.logged_nats is not None
         ]
     # Of one step the last one that was logged stays the last: the order is stable.
     return pd.DataFrame(rows, columns=["step", "loss_nats", "source"]).sort_values("step", kind="stable")

@@ -74,10 +74,10 @@ def text_of(markdown: str) -> tuple[Fact, ...]:
 
 
 def _spans(markdown: str) -> Iterator[Fact]:
-    for found in _SPAN.finditer(markdown):
-        code = found["code"]
+    for match in _SPAN.finditer(markdown):
+        code = match["code"]
         if code is None:
-            yield found["escaped"] or found["char"]
+            yield match["escaped"] or match["char"]
         else:
             padded = code.startswith(" ") and code.endswith(" ") and code.strip()
             yield Code(code[1:-1] if padded else code)

@@ -61,9 +61,9 @@ def _headline(run: Run) -> Iterator[Text]:
     beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
     yield verdict_text(card, verdict_words(card.verdict).upper(), f" at {at_step(run.last_step)}{beside}", ".")
     yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
-    for found in entropy_against_solutions(run.frames):
-        if found.narrows:
-            yield (Strong("Entropy"), f": {narrowing(found)}")
+    for comparison in entropy_against_solutions(run.frames):
+        if comparison.narrows:
+            yield (Strong("Entropy"), f": {narrowing(comparison)}")
     yield (Strong("Cause"), f": {card.cause.claim if card.cause else no_cause(card)}")
 
 

@@ -52,7 +52,7 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, by
     if any(scored.completion.token_entropy_nats for scored in written):
         degenerate, sound = ([_entropy(s) for s in written if s.analysis.degenerate is flag] for flag in (True, False))
         yield "entropy", entropy_figure(degenerate, sound)
-    around = [found for scored in written if (found := _around_onset(scored)) is not None]
+    around = [window for scored in written if (window := _around_onset(scored)) is not None]
     if len(around) >= MIN_COMPLETIONS:
         yield "entropy_at_onset", entropy_at_onset_figure(around)
 

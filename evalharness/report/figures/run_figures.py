@@ -73,7 +73,7 @@ def _figures(frames: RunFrames) -> Iterator[tuple[str, bytes]]:
         yield "loss_and_behaviour", loss_and_behaviour_figure(frames)
         if _path_columns(numbered) is not None:
             yield "loss_against_behaviour", loss_against_behaviour_figure(frames)
-    of_kinds = _of_the_table(numbered)
+    of_kinds = _completions_in_table(numbered)
     if of_kinds["kind"].notna().any():
         yield "kinds_by_step", kinds_by_step_figure(frames)
     if any(map(len, numbered.completions["token_entropy_nats"])):
@@ -118,7 +118,7 @@ def _draw_losses(axes: Axes, frames: RunFrames) -> None:
 
 def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
     """Each problem set in smaller markers than the one before, so that equal ones lie in each other."""
-    held = frames.checkpoints
+    checkpoints = frames.checkpoints
     passing = frames.pass_at_1_columns()
     sets = list(dict.fromkeys(measure.problems for measure in passing))
     for measure, column in passing.items():
@@ -127,18 +127,18 @@ def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
         sizes = {"markersize": style["markersize"] + 3.5 * behind, "linewidth": 1.5 + 1.2 * behind}
         label = f"{drawable(name)}, {measure.decoding}, pass@1"
         colour = SET_SHADES[sets.index(name) % len(SET_SHADES)]
-        _with_bounds(axes, held, column, colour, label, **style | sizes)
+        _with_bounds(axes, checkpoints, column, colour, label, **style | sizes)
     for decoding, style in DECODING_STYLES.items():
-        _with_bounds(axes, held, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
+        _with_bounds(axes, checkpoints, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
     axes.set_ylabel("completions (%), 95 % confidence interval")
     axes.set_ylim(-6, 106)
     axes.set_xlabel("training step")
 
 
 def _with_bounds(
-    axes: Axes, held: pd.DataFrame, column: str, colour: str, label: str, *, scale: float = 100.0, **style: Any
+    axes: Axes, checkpoints: pd.DataFrame, column: str, colour: str, label: str, *, scale: float = 100.0, **style: Any
 ) -> None:
-    known = held.dropna(subset=[column]) if column in held else held.iloc[:0]
+    known = checkpoints.dropna(subset=[column]) if column in checkpoints else checkpoints.iloc[:0]
     if not len(known):
         return
     steps, values = known["step"].to_numpy(), scale * known[column].to_numpy(dtype=float)
@@ -158,9 +158,9 @@ def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
     """Draw the validation loss (nats per token) against the pass rate (%), or what is not degenerate, by step."""
     with canvas(4.2) as drawn:
         axes = drawn.axes("Loss against pass rate, by step", "", "")
-        found = _path_columns(frames.numbered())
-        if found is not None:
-            _draw_path(axes, *found)
+        path = _path_columns(frames.numbered())
+        if path is not None:
+            _draw_path(axes, *path)
         axes.set_ylim(-2, 102)
         axes.margins(x=0.12)
     return drawn.svg
@@ -178,26 +178,28 @@ def _draw_path(axes: Axes, loss: str, behaviour: str, x: pd.Series, y: pd.Series
 
 def _path_columns(frames: RunFrames) -> tuple[str, str, pd.Series, pd.Series] | None:
     """The validation loss as logged, else the recomputed one; the best pass@1, else what is not degenerate."""
-    losses, held = losses_by_step(frames), frames.checkpoints.set_index("step")
+    losses, checkpoints = losses_by_step(frames), frames.checkpoints.set_index("step")
     loss = next((name for name in PATH_LOSSES if name in losses), None)
     passing = sorted(frames.pass_at_1_columns().items(), key=lambda item: item[0].decoding != "sampled")
-    measure, best = max(passing, key=lambda item: held[item[1]].max(), default=(None, None))
+    measure, best = max(passing, key=lambda item: checkpoints[item[1]].max(), default=(None, None))
     if loss is None:
         return None
-    if best is not None and held[best].max() > 0:
-        name, shares = str(measure), held[best]
-    elif "degenerate_sampled" in held:
-        name, shares = "not degenerate, sampled", 1 - held["degenerate_sampled"]
+    if best is not None and checkpoints[best].max() > 0:
+        name, shares = str(measure), checkpoints[best]
+    elif "degenerate_sampled" in checkpoints:
+        name, shares = "not degenerate, sampled", 1 - checkpoints["degenerate_sampled"]
     else:
         return None
     both = losses[loss].dropna().index.intersection(shares.dropna().index)
     return (loss, name, losses[loss].loc[both], 100 * shares.loc[both]) if len(both) >= FEWEST_STEPS else None
 
 
-def _of_the_table(frames: RunFrames) -> pd.DataFrame:
-    """The completions that the table of behaviour tells the kinds of: begun, of one decoding."""
-    held = frames.completions
-    return held[(held["decoding"] == decoding_of_kinds(frames)) & ~held["stop_reason"].isin(NOT_BEGUN)]
+def _completions_in_table(frames: RunFrames) -> pd.DataFrame:
+    """The completions whose kinds the table of behaviour shows: begun, of one decoding."""
+    completions = frames.completions
+    return completions[
+        (completions["decoding"] == decoding_of_kinds(frames)) & ~completions["stop_reason"].isin(NOT_BEGUN)
+    ]
 
 
 def kinds_by_step_figure(frames: RunFrames) -> bytes:
@@ -206,7 +208,7 @@ def kinds_by_step_figure(frames: RunFrames) -> bytes:
     Of the sampled ones where there are any, else of the greedy ones; prompts that could not be asked are left out.
     """
     frames = frames.numbered()
-    completions = _of_the_table(frames)
+    completions = _completions_in_table(frames)
     steps = sorted(completions["step"].unique())
     with canvas(3.9) as drawn:
         axes = drawn.axes(

@@ -56,10 +56,10 @@ def agreement_parts(pairs: Sequence[Pair]) -> Iterator[Part]:
         yield BulletList(tuple(notes))
 
 
-def _rho(found: Correlation) -> str:
-    if found.rho is None:
+def _rho(correlation: Correlation) -> str:
+    if correlation.rho is None:
         return "–"
-    return f"{found.rho.estimate:+.2f} [{found.rho.low:+.2f}, {found.rho.high:+.2f}]"
+    return f"{correlation.rho.estimate:+.2f} [{correlation.rho.low:+.2f}, {correlation.rho.high:+.2f}]"
 
 
 def agreement_notes(pairs: Sequence[Pair]) -> list[str]:
@@ -97,16 +97,16 @@ def _against(losses: Sequence[str], every: set[str]) -> str:
     return "" if set(losses) == every else f" against the loss {' and '.join(losses)}"
 
 
-def discordance_parts(found: Mapping[str, Discordance]) -> Iterator[Part]:
+def discordance_parts(by_measure: Mapping[str, Discordance]) -> Iterator[Part]:
     """Yield in how many of the improvements of the loss each measure of behaviour did not improve, and each step."""
-    if not found:
+    if not by_measure:
         return
-    rows = tuple((name, f"{item.pairs} of {item.of_pairs}", _share_of(item)) for name, item in found.items())
+    rows = tuple((name, f"{item.pairs} of {item.of_pairs}", _share_of(item)) for name, item in by_measure.items())
     header = ("Behaviour", "Pairs of steps whose loss improved", "Of these, behaviour did not")
     yield Table(header, rows, frozenset({1, 2}))
     yield Paragraph(_DISCORDANCE)
     yield Paragraph("From step to step, paired by row and by problem:")
-    yield _steps(found)
+    yield _steps(by_measure)
 
 
 def _share_of(item: Discordance) -> str:
@@ -116,15 +116,15 @@ def _share_of(item: Discordance) -> str:
     return "no such pair" if item.why_none == "no_pair" else f"all {item.pairs}: it is the same at every step"
 
 
-def _steps(found: Mapping[str, Discordance]) -> Table:
+def _steps(by_measure: Mapping[str, Discordance]) -> Table:
     """What the recomputed loss did from step to step, and what each measure of behaviour did."""
-    first = next(iter(found.values()))
+    first = next(iter(by_measure.values()))
     rows = []
     for i, change in enumerate(first.changes[:STEPS_SHOWN]):
         loss = f"{change.loss_nats.estimate:+.3g} [{change.loss_nats.low:+.3g}, {change.loss_nats.high:+.3g}]"
-        changed = [_changed(item.changes[i].behaviour_improved) for item in found.values()]
+        changed = [_changed(item.changes[i].behaviour_improved) for item in by_measure.values()]
         rows.append((f"{change.from_step:,} → {change.to_step:,}", loss, *changed))
-    return Table(("Steps", "Recomputed loss (nats per token)", *found), tuple(rows), frozenset({1}))
+    return Table(("Steps", "Recomputed loss (nats per token)", *by_measure), tuple(rows), frozenset({1}))
 
 
 def _changed(improved: bool | None) -> str:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def _of_predictions(measure: Callable[[Predictions], float | None]) -> Measure:
     """The measure of the model's predictions, None where they are not known."""
 
-    def of(scored: Scored) -> float | None:
+    def measured(scored: Scored) -> float | None:
         predictions = scored.analysis.measures.predictions
         return None if predictions is None else measure(predictions)
 
-    return of
+    return measured
 
 
 def _seq_rep(n: int) -> Measure:

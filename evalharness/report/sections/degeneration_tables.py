@@ -74,9 +74,9 @@ def _rates(card: Scorecard) -> Part:
 def _kinds(card: Scorecard, evidence: Evidence) -> Iterator[Part]:
     measured = _by_decoding(card)
     begun = evidence.begun()
-    present = {kind for _, rate in measured for kind, found in rate.kinds.items() if found.completions}
+    present = {kind for _, rate in measured for kind, kind_rate in rate.kinds.items() if kind_rate.completions}
     rows = tuple(
-        (kind, KINDS.get(kind, ""), *(_of_kind(kind, rate, begun.get(d)) for d, rate in measured))
+        (kind, KINDS.get(kind, ""), *(_kind_cell(kind, rate, begun.get(d)) for d, rate in measured))
         for kind in (*KINDS, *sorted(present - set(KINDS)))
         if kind in present
     )
@@ -115,7 +115,7 @@ def _shares(card: Scorecard) -> Iterator[Part]:
 def dependence(card: Scorecard) -> Iterator[Part]:
     """Yield how far completions depend on their prompts; nothing if it was not measured."""
     measured = [(d, rate.mutual_information) for d, rate in _by_decoding(card)]
-    sentences = [_dependence(decoding, found) for decoding, found in measured if found is not None]
+    sentences = [_dependence(decoding, information) for decoding, information in measured if information is not None]
     if not sentences:
         return
     yield from map(Paragraph, sentences)
@@ -143,11 +143,11 @@ def _by_decoding(card: Scorecard) -> list[tuple[str, DegenerationRate]]:
     return [(d, card.degeneration[d]) for d in DECODINGS if d in card.degeneration]
 
 
-def _of_kind(kind: str, rate: DegenerationRate, members: Sequence[Scored] | None) -> str:
+def _kind_cell(kind: str, rate: DegenerationRate, members: Sequence[Scored] | None) -> str:
     """How many, and the share with its interval: that of none, too, for a kind that only the other decoding has."""
-    found = rate.kinds.get(kind)
-    if found is not None:
-        return f"{found.completions:,}: {percent_interval(degeneration_interval(found))}"
+    kind_rate = rate.kinds.get(kind)
+    if kind_rate is not None:
+        return f"{kind_rate.completions:,}: {percent_interval(degeneration_interval(kind_rate))}"
     return f"0: {percent_interval(share_interval(by_problem(members, lambda _: False)))}" if members else "0"
 
 
@@ -160,13 +160,13 @@ def _ended_by(reason: str, members: Sequence[Scored]) -> str:
     return f"{sum(map(sum, flags.values())):,}: {percent_interval(share_interval(flags))}"
 
 
-def _dependence(decoding: str, found: MutualInformation) -> Text:
+def _dependence(decoding: str, measured: MutualInformation) -> Text:
     return (
         Strong("Dependence on the prompt"),
         (
-            f", {decoding}: at least {nats_interval(found.nats)} nats of mutual information between a problem and its "
-            f"completions; the maximum is about {nats(found.ceiling_nats)}, the logarithm of {found.problems:,} "
-            f"problems. {percent_interval(found.own_fits_best)} of the completions show by their words which problem "
-            f"they answer; {percent(1 / found.problems)} would by chance."
+            f", {decoding}: at least {nats_interval(measured.nats)} nats of mutual information between a problem and "
+            f"its completions; the maximum is about {nats(measured.ceiling_nats)}, the logarithm of "
+            f"{measured.problems:,} problems. {percent_interval(measured.own_fits_best)} of the completions show by "
+            f"their words which problem they answer; {percent(1 / measured.problems)} would by chance."
         ),
     )

@@ -104,14 +104,14 @@ def other_runs_section(run: Run) -> Iterator[Part]:
     if not run.others:
         return
     every = [*run.others, OtherRun(run.name, run.last_step, run.last)]
-    rows = tuple(_other(item, item.name == run.name) for item in sorted(every, key=lambda item: item.name))
+    rows = tuple(_run_row(item, item.name == run.name) for item in sorted(every, key=lambda item: item.name))
     header = ("Run", "Step", "Verdict", "Logged loss", "Honest loss", "Best pass@1", "Degenerate, sampled", "Cause")
     yield Heading("Beside other runs")
     yield Table(header, rows, frozenset({1, 3, 4, 5, 6}))
     yield Paragraph("Each at its last scored step. A lower loss does not mean a better model.")
 
 
-def _other(item: OtherRun, is_own: bool) -> tuple[Text, ...]:
+def _run_row(item: OtherRun, is_own: bool) -> tuple[Text, ...]:
     card = item.card
     return (
         Strong(item.name) if is_own else item.name,

@@ -36,33 +36,37 @@ def run_entropy_section(run: Run) -> Iterator[Part]:
     if not entropy_by_step(run.frames):
         return
     yield Heading("Entropy and different solutions", 3)
-    found = entropy_against_solutions(run.frames)
-    if not found:
+    comparisons = entropy_against_solutions(run.frames)
+    if not comparisons:
         yield Paragraph(_TOO_FEW)
         return
-    for of_set in found:
-        yield BulletList(tuple(_figures(of_set)))
-        if of_set.narrows:
-            yield Paragraph(narrowing(of_set))
+    for comparison in comparisons:
+        yield BulletList(tuple(_figures(comparison)))
+        if comparison.narrows:
+            yield Paragraph(narrowing(comparison))
     yield Paragraph(_ABOUT)
 
 
-def narrowing(found: EntropyAgainstSolutions) -> str:
+def narrowing(comparison: EntropyAgainstSolutions) -> str:
     """Say that a model solves the same problems more often, and no others."""
-    fewer = found.different.difference.high < 0
+    fewer = comparison.different.difference.high < 0
     return (
-        f"{found.problems}: entropy fell and pass@1 rose, pass@{found.k} did not: the model solves problems more "
-        f"reliably, without evidence that it solves more of them{', and its solutions differ less' if fewer else ''}."
+        f"{comparison.problems}: entropy fell and pass@1 rose, pass@{comparison.k} did not: the model solves problems "
+        "more reliably, without evidence that it solves more of them"
+        f"{', and its solutions differ less' if fewer else ''}."
     )
 
 
-def _figures(found: EntropyAgainstSolutions) -> Iterator[str]:
-    first, last = found.entropies
-    steps = f"step {found.steps[0]:,} → {found.steps[1]:,}"
-    yield f"{found.problems}, {steps}: entropy {nats(first)} → {nats(last)} nats ({relative_change(first, last)})"
-    for k, compared, trend in ((1, found.pass_at_1, found.trend_1), (found.k, found.pass_at_k, found.trend_k)):
+def _figures(comparison: EntropyAgainstSolutions) -> Iterator[str]:
+    first, last = comparison.entropies
+    steps = f"step {comparison.steps[0]:,} → {comparison.steps[1]:,}"
+    yield f"{comparison.problems}, {steps}: entropy {nats(first)} → {nats(last)} nats ({relative_change(first, last)})"
+    for k, compared, trend in (
+        (1, comparison.pass_at_1, comparison.trend_1),
+        (comparison.k, comparison.pass_at_k, comparison.trend_k),
+    ):
         yield f"pass@{k}: {_change(compared)}{_trend(trend)}"
-    different = found.different
+    different = comparison.different
     yield (
         f"different completions per problem: {percent(different.first)} → {percent(different.last)}, difference "
         f"{_difference(different.difference)}"

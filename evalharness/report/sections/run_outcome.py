@@ -46,8 +46,8 @@ def _worked(run: Run) -> Iterator[Text]:
     for rate in pass_rates(card):
         if rate.k == "1" and rate.share.low > 0:
             yield f"Problems are solved: {rate.problems}, {rate.decoding}, pass@1 {percent_interval(rate.share)}."
-    found = {finding.probe for finding in card.findings}
-    cleared = [Code(name) for name in dict.fromkeys(item.probe for item in card.ruled_out) if name not in found]
+    with_finding = {finding.probe for finding in card.findings}
+    cleared = [Code(name) for name in dict.fromkeys(item.probe for item in card.ruled_out) if name not in with_finding]
     if cleared:
         yield ("Tested and ruled out (see the table above): ", *joined(cleared, ", "), ".")
 
