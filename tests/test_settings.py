@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from small_folder import ROOT
 
 import evalharness
-from evalharness.commands.doctor import settings_found
+from evalharness.commands.doctor import resolved_settings
 from evalharness.commands.group import cli
 from evalharness.commands.options import settings_options
 from evalharness.errors import EvalHarnessError, ManifestError, SettingError
@@ -170,7 +170,7 @@ def test_the_model_is_that_of_one_file_alone(project):
 
 def test_doctor_shows_each_value_and_where_it_came_from(project, monkeypatch, golden_text):
     monkeypatch.chdir(project)
-    found = settings_found(project / "run", {"EVALHARNESS_SEED": "3", "EVALHARNESS_SAMPELS": "9"})
+    found = resolved_settings(project / "run", {"EVALHARNESS_SEED": "3", "EVALHARNESS_SAMPELS": "9"})
     shown = ("seed", "samples", "limit", "max_loop_rate", "problems", "baseline", "EVALHARNESS_SAMPELS")
     golden_text(f"{name}: {found[name]}" for name in shown)
 

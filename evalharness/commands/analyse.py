@@ -90,9 +90,11 @@ def lines(result: AnalysedFiles, at_most: int | None = WORST) -> Iterator[str]:
 
     several = _are_several(result)
     worst = worst_first(result.files)
-    for file, found in worst[:at_most]:
+    for file, completion in worst[:at_most]:
         name = f"{file.file}: " if several else ""
-        yield _printable(f"{name}{found.task_id} (completion {found.completion_id}): {found.degeneration.evidence}")
+        yield _printable(
+            f"{name}{completion.task_id} (completion {completion.completion_id}): {completion.degeneration.evidence}"
+        )
     if at_most is not None and len(worst) > at_most:
         yield f"the {at_most} worst of {len(worst):,} degenerate completions; --all lists every one"
     for file in result.files:
@@ -111,25 +113,25 @@ def _completion_dict(completion: Analysed) -> dict[str, Any]:
     """Characters count from where the model began to write, after the prompt."""
     from evalharness.runs.json_values import plain
 
-    found, loop = completion.degeneration, completion.degeneration.loop
+    degeneration, loop = completion.degeneration, completion.degeneration.loop
     return {
         "task_id": completion.task_id,
         "completion_id": completion.completion_id,
-        "degenerate": found.degenerate,
-        "kind": found.kind,
+        "degenerate": degeneration.degenerate,
+        "kind": degeneration.kind,
         "unit": loop.unit if loop else None,
-        "period": found.period,
-        "copies": found.copies,
-        "onset": found.onset,
+        "period": degeneration.period,
+        "copies": degeneration.copies,
+        "onset": degeneration.onset,
         "length": loop.length if loop else None,
-        "share": found.share,
+        "share": degeneration.share,
         "start_character": loop.start_character if loop else None,
         "end_character": loop.end_character if loop else None,
-        "ran_to_limit": found.ran_to_limit,
-        "after_answer": found.after_answer,
-        "evidence": found.evidence,
-        "validity": plain(found.validity),
-        "measures": plain(found.measures),
+        "ran_to_limit": degeneration.ran_to_limit,
+        "after_answer": degeneration.after_answer,
+        "evidence": degeneration.evidence,
+        "validity": plain(degeneration.validity),
+        "measures": plain(degeneration.measures),
     }
 
 

@@ -67,8 +67,8 @@ class Examination:
         for topic, findings in self.topics.items():
             yield topic
             width = max(map(len, findings))
-            for name, found in findings.items():
-                yield f"  {name:<{width}}  {found}"
+            for name, value in findings.items():
+                yield f"  {name:<{width}}  {value}"
         yield "all is well" if self.sound else "something is wrong: see above"
 
 
@@ -76,13 +76,13 @@ def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examinati
     """Look at everything that a score needs; a checkpoint is loaded, not run."""
     data, all_load = _data(checkpoint)
     sandbox, judges = _sandbox()
-    topics = {"machine": _machine(), "data": data, "settings": settings_found(checkpoint), "sandbox": sandbox}
+    topics = {"machine": _machine(), "data": data, "settings": resolved_settings(checkpoint), "sandbox": sandbox}
     if checkpoint is not None:
         topics["checkpoint"] = _checkpoint(checkpoint, trust)
     return Examination(topics, all_load and judges)
 
 
-def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+def resolved_settings(checkpoint: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Every setting of a score and a gate: its value here without options, and where the value comes from."""
     from evalharness.problems import problem_set_names
     from evalharness.settings.environment import unknown_variables
@@ -96,15 +96,15 @@ def settings_found(checkpoint: Path | None = None, environment: Mapping[str, str
         "score": resolve({}, manifest.score, environment),
         "gate": resolve_gate({}, manifest.gate, environment),
     }
-    found = {
+    shown = {
         name: f"{_shown(getattr(options, name))}  ({_origin(section, name, manifest, environment)})"
         for section, options in sections.items()
         for name in settings_of(type(options))
     }
     problem_sets = {*problem_set_names(), *sections["score"].problems}
     for name, nearest in unknown_variables(environment, (ScoreOptions, GateOptions), problem_sets).items():
-        found[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
-    return found
+        shown[name] = f"is no setting{f'; nearest: {nearest}' if nearest else ''}"
+    return shown
 
 
 def _shown(value: Any) -> str:
@@ -126,13 +126,13 @@ def _machine() -> dict[str, str]:
     from evalharness.models.torch.placement import accelerators
     from evalharness.sandbox import usable_cores
 
-    found = {"python": platform.python_version(), "cores": str(usable_cores())}
+    facts = {"python": platform.python_version(), "cores": str(usable_cores())}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            facts[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return {**found, "accelerators": ", ".join(accelerators()) or "none: models run on the CPU"}
+            facts[package] = "not installed"
+    return {**facts, "accelerators": ", ".join(accelerators()) or "none: models run on the CPU"}
 
 
 def _data(checkpoint: Path | None) -> tuple[dict[str, str], bool]:
@@ -143,7 +143,7 @@ def _data(checkpoint: Path | None) -> tuple[dict[str, str], bool]:
 
     options = resolve({}, find_manifest(checkpoint or Path.cwd()).score, os.environ)
     sets = where_problems_are(os.environ, options.problem_paths)
-    return {name: found.words for name, found in sets.items()}, not any(found.fault for found in sets.values())
+    return {name: place.words for name, place in sets.items()}, not any(place.fault for place in sets.values())
 
 
 def _sandbox() -> tuple[dict[str, str], bool]:
@@ -158,23 +158,23 @@ def _sandbox() -> tuple[dict[str, str], bool]:
     except SandboxError as error:
         return {"isolation": f"none: {error}"}, False
     isolation = sandbox.isolation
-    found = {
+    facts = {
         "isolation": str(isolation),
         "a hostile probe": ", ".join(
-            f"can't {attempt}" if held else f"CAN {attempt}" for attempt, held in isolation.held.items()
+            f"can't {attempt}" if is_blocked else f"CAN {attempt}" for attempt, is_blocked in isolation.held.items()
         ),
         "lacks": "; ".join(isolation.lacks) or "nothing that is known",
         "memory": f"at most {isolation.memory_bound_bytes >> 20} MiB for each of {sandbox.workers} programs at a time",
         "CPU time": f"at most {calibration.cpu_s:g} s for each program, as this machine's speed asks for",
     }
     if isolation.refused:
-        found["better levels"] = "; ".join(isolation.refused)
-    found["self-test"] = (
+        facts["better levels"] = "; ".join(isolation.refused)
+    facts["self-test"] = (
         f"{result.canonical_passed} of {result.problems} canonical solutions pass, "
         f"{result.empty_failed} of {result.problems} empty bodies fail, {result.wall_s:.1f} s"
     )
-    found |= {f"fault {i}": fault for i, fault in enumerate(result.faults, 1)}
-    return found, result.sound
+    facts |= {f"fault {i}": fault for i, fault in enumerate(result.faults, 1)}
+    return facts, result.sound
 
 
 def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
@@ -183,7 +183,7 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
 
     manifest = find_manifest(path)
     loaded = load_checkpoint(path, manifest, trust=trust)
-    found = {
+    facts = {
         "path": str(path),
         "manifest": str(manifest.path or "none"),
         "kind": loaded.info.kind,
@@ -197,8 +197,8 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
     }
     series = [str(s.step) for s in find_series(path, manifest) if s.step is not None]
     if series:
-        found["steps"] = ", ".join(dict.fromkeys(series))
-    return found | {f"note {i}": note for i, note in enumerate(loaded.info.notes, 1)}
+        facts["steps"] = ", ".join(dict.fromkeys(series))
+    return facts | {f"note {i}": note for i, note in enumerate(loaded.info.notes, 1)}
 
 
 def _chat(loaded: Checkpoint) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 EVERY_S = 10.0
-"""How often a stage that goes on is told of again, in seconds."""
+"""How often a long stage shows its progress, in seconds."""
 
 
 class Lines:
@@ -24,7 +24,7 @@ class Lines:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._name, self._total, self._done = "", 0, 0
-        self._begun = self._told = clock()
+        self._begun = self._last_shown = clock()
 
     def __enter__(self) -> Lines:
         return self
@@ -40,16 +40,16 @@ class Lines:
         """Print its name, and how many pieces it has where there are several."""
         click.echo(f"{name} …" if total == 1 else f"{name}: {total} …", err=True)
         self._name, self._total, self._done = name, total, 0
-        self._begun = self._told = self._clock()
+        self._begun = self._last_shown = self._clock()
 
     def advance(self) -> None:
         """Say how far it is, if nothing was said for ten seconds: no animation off a terminal."""
         self._done += 1
         now = self._clock()
-        if now - self._told >= EVERY_S and self._done < self._total:
+        if now - self._last_shown >= EVERY_S and self._done < self._total:
             left_s = (now - self._begun) / self._done * (self._total - self._done)
             click.echo(f"{self._name}: {self._done} of {self._total}, about {left_s:.0f} s left", err=True)
-            self._told = now
+            self._last_shown = now
 
 
 class Bars:
