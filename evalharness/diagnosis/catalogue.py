@@ -31,7 +31,7 @@ def catalogue(asked_of: AskedOf = "checkpoint") -> tuple[Probe, ...]:
 def _all_probes() -> list[Probe]:
     """What the files in ``probes/`` export."""
     modules = [
-        importlib.import_module(found.name) for found in pkgutil.iter_modules(probes.__path__, f"{probes.__name__}.")
+        importlib.import_module(module.name) for module in pkgutil.iter_modules(probes.__path__, f"{probes.__name__}.")
     ]
     own = [getattr(module, name) for module in modules for name in ("PROBE", "BATCH_PROBE") if hasattr(module, name)]
     return own + [_with_package(extension) for extension in extensions("probes").loaded]

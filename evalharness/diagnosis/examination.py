@@ -132,7 +132,7 @@ def _ask(
     if lacking is not None:
         return (NotTestable(probe.name, *lacking),)
     try:
-        found = probe.run(measured)
+        outcome = probe.run(measured)
     except EvaluationError as error:
         # The model's fault and not the probe's: it returns NaN, or its forward pass fails. `not_finite` tells of that.
         return (NotTestable(probe.name, "model_failed", str(error)),)
@@ -140,7 +140,7 @@ def _ask(
         line = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         incomplete.append(Incomplete("diagnosis", probe.name, line))
         return (NotTestable(probe.name, "failed", f"the probe failed: {line}"),)
-    return found if isinstance(found, tuple) else (found,)
+    return outcome if isinstance(outcome, tuple) else (outcome,)
 
 
 def _named(probe: Probe, outcome: Outcome) -> Outcome:

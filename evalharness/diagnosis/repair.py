@@ -54,5 +54,5 @@ class Repair:
 
 def every_repair(subject: Subject) -> Iterator[Repair]:
     """All repairs that the checkpoint has a place for, kind by kind."""
-    for found in pkgutil.iter_modules(repairs.__path__, f"{repairs.__name__}."):
-        yield from importlib.import_module(found.name).repairs(subject)
+    for module in pkgutil.iter_modules(repairs.__path__, f"{repairs.__name__}."):
+        yield from importlib.import_module(module.name).repairs(subject)

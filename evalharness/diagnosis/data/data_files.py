@@ -43,22 +43,22 @@ def read_records(path: Path, say: Say) -> list[Record]:
         if path.is_dir():
             count, size = _arrow_size(path)
             wanted = _drawn(count, size)
-            records, found = [r for i, r in enumerate(_arrow_rows(path)) if i in wanted], count
+            records, total = [r for i, r in enumerate(_arrow_rows(path)) if i in wanted], count
         elif _suffix(path) == ".parquet":
             count, size = _parquet_size(path)
             wanted = _drawn(count, size)
-            records, found = [r for i, r in enumerate(_parquet_rows(path)) if i in wanted], count
+            records, total = [r for i, r in enumerate(_parquet_rows(path)) if i in wanted], count
         elif is_plain_text(path):
-            records, found = _stretches(path)
+            records, total = _stretches(path)
         elif _is_list(path):
-            records, found = _list(path)
+            records, total = _list(path)
         else:
-            records, found = _lines(path)
+            records, total = _lines(path)
     if not records:
         raise EvalHarnessError(f"{path}: no data rows in it")
-    if found > len(records):
-        what = "stretches of text" if is_plain_text(path) else "rows"
-        say(f"{path.name}: {len(records):,} of {found:,} {what} are read, evenly drawn from the whole file")
+    if total > len(records):
+        unit = "stretches of text" if is_plain_text(path) else "rows"
+        say(f"{path.name}: {len(records):,} of {total:,} {unit} are read, evenly drawn from the whole file")
     return records
 
 
@@ -113,8 +113,8 @@ def _is_list(path: Path) -> bool:
 
 def _drawn(count: int, bytes_of_all: int) -> range | frozenset[int]:
     """Which of ``count`` rows are read, evenly from all of them."""
-    most = min(MOST_ROWS, max(1, count * MOST_BYTES // max(1, bytes_of_all)))
-    return range(count) if count <= most else frozenset(i * count // most for i in range(most))
+    limit = min(MOST_ROWS, max(1, count * MOST_BYTES // max(1, bytes_of_all)))
+    return range(count) if count <= limit else frozenset(i * count // limit for i in range(limit))
 
 
 def _lines(path: Path) -> tuple[list[Record], int]:

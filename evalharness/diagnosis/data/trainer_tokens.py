@@ -57,8 +57,8 @@ def _between(render: Render | None, turns: Sequence[tuple[str, str]], after: str
         text = render([{"role": role, "content": content} for role, content in turns], False)
     except Exception:  # noqa: BLE001 - a chat template is a program of its author's
         return ""
-    head, found, _ = text.partition(before)
-    return head[head.find(after) + len(after) :].strip() if found and after in head else ""
+    head, separator, _ = text.partition(before)
+    return head[head.find(after) + len(after) :].strip() if separator and after in head else ""
 
 
 def place_after(tokenizer: Tokenizer, ids: Sequence[int], text: str, times: int = 1) -> int | None:

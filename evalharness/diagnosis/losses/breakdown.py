@@ -69,22 +69,22 @@ class Fall:
             return None
         counts = [float(mask.sum()) for mask in masks]
         after = [float(row[mask].sum()) for row, mask in zip(self.after, masks, strict=True)]
-        found = PartLoss(
+        part_loss = PartLoss(
             name,
             targets=int(sum(counts)),
             share_of_targets=self._ratio(counts, [float(len(mask)) for mask in masks]),
             after_nats=self._ratio(after, counts),
         )
         if self.before is None:
-            return found
+            return part_loss
         before = [float(row[mask].sum()) for row, mask in zip(self.before, masks, strict=True)]
         fell = [b - a for b, a in zip(before, after, strict=True)]
         of_all = [float((b - a).sum()) for b, a in zip(self.before, self.after, strict=True)]
         return PartLoss(
             name,
-            found.targets,
-            found.share_of_targets,
-            found.after_nats,
+            part_loss.targets,
+            part_loss.share_of_targets,
+            part_loss.after_nats,
             before_nats=self._ratio(before, counts),
             fall_nats=self._ratio(fell, counts),
             share_of_fall=self._ratio(fell, of_all) if self.has_fallen else None,

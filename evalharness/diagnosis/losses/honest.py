@@ -182,7 +182,7 @@ def _of_prefixes(model: TorchModel, rows: Sequence[RowLosses], t: int) -> list[f
     """The losses (nats) of the ids at ``t``, given the ``t`` ids before them and nothing else."""
     ids = torch.tensor([row.row.ids[:t] for row in rows], device=model.device)
     log_p = torch.log_softmax(model.logits(ids)[:, -1].double(), dim=-1)
-    found = [-float(of_row[row.row.ids[t]]) for row, of_row in zip(rows, log_p, strict=True)]
-    if any(math.isnan(loss) for loss in found):
+    losses = [-float(of_row[row.row.ids[t]]) for row, of_row in zip(rows, log_p, strict=True)]
+    if any(math.isnan(loss) for loss in losses):
         raise EvaluationError(f"the model returns NaN on {t} tokens of its own data")
-    return [float(loss) for loss in capped(np.array(found))]
+    return [float(loss) for loss in capped(np.array(losses))]

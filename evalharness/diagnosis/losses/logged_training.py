@@ -53,21 +53,21 @@ def logged_multiple(measured: Measured) -> Multiple | None:
     own = mean(map(counted_nll, measured.train_losses), subject.seed)
     if own.estimate <= 0:
         return None
-    found = Multiple(point, own, point.loss_nats / own.estimate)
-    apart = max(found.factor, 1 / found.factor)
-    if apart < LEAST_TIMES or abs(apart / found.times - 1) > NEAR_WHOLE:
+    multiple = Multiple(point, own, point.loss_nats / own.estimate)
+    apart = max(multiple.factor, 1 / multiple.factor)
+    if apart < LEAST_TIMES or abs(apart / multiple.times - 1) > NEAR_WHOLE:
         return None
-    return found if found.factor < 1 or not _can_be_a_mean(measured, found) else None
+    return multiple if multiple.factor < 1 or not _can_be_a_mean(measured, multiple) else None
 
 
-def _can_be_a_mean(measured: Measured, found: Multiple) -> bool:
+def _can_be_a_mean(measured: Measured, multiple: Multiple) -> bool:
     """Whether the loss can have been so high on average since the last line of the log.
 
     A loss falls fast first and slowly later: its mean over a whole run is nearer to its end than to its beginning.
     """
-    subject, own_nats = measured.subject, found.own.estimate
-    before = [p for p in subject.log if p.split == "validation" and p.step < found.point.step]
+    subject, own_nats = measured.subject, multiple.own.estimate
+    before = [p for p in subject.log if p.split == "validation" and p.step < multiple.point.step]
     if before:
-        return found.point.loss_nats <= RISEN * max(own_nats, max(before, key=lambda p: p.step).loss_nats)
+        return multiple.point.loss_nats <= RISEN * max(own_nats, max(before, key=lambda p: p.step).loss_nats)
     at_first = math.log(subject.torch_model.vocabulary_rows)
-    return found.times < TIMES_AT_FIRST or found.point.loss_nats <= (at_first + 2 * own_nats) / 3
+    return multiple.times < TIMES_AT_FIRST or multiple.point.loss_nats <= (at_first + 2 * own_nats) / 3

@@ -95,11 +95,11 @@ def token_classes(tokenizer: Tokenizer, ids: Sequence[int], end_ids: frozenset[i
     newline where it holds one. A token that holds only some bytes of a character has that character's class. Text
     before and after an end token is read apart.
     """
-    found: list[TokenClass] = []
+    classes: list[TokenClass] = []
     for begin, stop in _between(ids, end_ids):
-        found += _of_text(tokenizer, ids[begin:stop])
-        found += [TokenClass.END] * (stop < len(ids))
-    return found
+        classes += _of_text(tokenizer, ids[begin:stop])
+        classes += [TokenClass.END] * (stop < len(ids))
+    return classes
 
 
 def _between(ids: Sequence[int], end_ids: frozenset[int]) -> Iterator[tuple[int, int]]:
@@ -110,14 +110,14 @@ def _between(ids: Sequence[int], end_ids: frozenset[int]) -> Iterator[tuple[int,
 def _of_text(tokenizer: Tokenizer, ids: Sequence[int]) -> list[TokenClass]:
     text, offsets = token_offsets(tokenizer, ids)
     classes = character_classes(text)
-    found = []
+    by_token = []
     for begin, stop in pairwise(offsets):
         # A part of a character spans nothing by itself: it is of the character that stands there.
-        held = classes[begin : max(stop, begin + 1)] or classes[-1:]
-        first = next((c for c in held if c not in FORMATTING), None)
-        white = TokenClass.NEWLINE if TokenClass.NEWLINE in held else next(iter(held), TokenClass.BLANK)
-        found.append(first or white)
-    return found
+        spanned = classes[begin : max(stop, begin + 1)] or classes[-1:]
+        first = next((c for c in spanned if c not in FORMATTING), None)
+        white = TokenClass.NEWLINE if TokenClass.NEWLINE in spanned else next(iter(spanned), TokenClass.BLANK)
+        by_token.append(first or white)
+    return by_token
 
 
 def token_offsets(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, list[int]]:

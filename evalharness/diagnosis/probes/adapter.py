@@ -198,25 +198,25 @@ def _scale(facts: AdapterFacts) -> Outcome | None:
 
 def _times(facts: AdapterFacts) -> Outcome:
     """How many times the adapter is in the weights: ⟨W − W₀, Δ⟩/‖Δ‖², for which W₀ has to be known."""
-    found = [times for weight in facts.weights if (times := _times_in(weight)) is not None]
-    if not found:
+    measured = [times for weight in facts.weights if (times := _times_in(weight)) is not None]
+    if not measured:
         reason = (
             "whether the adapter is in the weights once or twice can't be told: the weights that it was trained over "
             "are not known; for a merged checkpoint [model] merged_adapter and weights name them"
         )
         return NotTestable(NAME, "no_base", reason)
-    middle = median(t.times for t in found)
-    unexplained = median(t.unexplained for t in found)
-    wrong = [t for t in found if abs(t.times - 1) > TIMES_TOLERANCE]
+    middle = median(t.times for t in measured)
+    unexplained = median(t.unexplained for t in measured)
+    wrong = [t for t in measured if abs(t.times - 1) > TIMES_TOLERANCE]
     evidence: dict[str, float | str] = {
-        "weights": len(found),
+        "weights": len(measured),
         "wrong_weights": len(wrong),
         "times_median": middle,
-        "times_lowest": min(t.times for t in found),
-        "times_highest": max(t.times for t in found),
+        "times_lowest": min(t.times for t in measured),
+        "times_highest": max(t.times for t in measured),
         "unexplained_share": unexplained,
     }
-    if unexplained > UNEXPLAINED and any(t.times for t in found):
+    if unexplained > UNEXPLAINED and any(t.times for t in measured):
         reason = (
             f"{100 * unexplained:.0f} % of what was changed in the weights does not lie along the adapter: they are no "
             "merge of it into the weights that it is compared with"
@@ -224,13 +224,13 @@ def _times(facts: AdapterFacts) -> Outcome:
         return NotTestable(NAME, "undecided", reason)
     if not wrong:
         claim = (
-            f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(found)} weights, "
+            f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(measured)} weights, "
             f"{evidence['times_lowest']:.3f} to {evidence['times_highest']:.3f})."
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
         f"The adapter is in the weights {_how_often(median(t.times for t in wrong))}, not once: ⟨W − W₀, Δ⟩/‖Δ‖² has "
-        f"the median {middle:.3f} over {len(found)} weights, and is not 1 in {len(wrong)} ({wrong[0].name} first)."
+        f"the median {middle:.3f} over {len(measured)} weights, and is not 1 in {len(wrong)} ({wrong[0].name} first)."
     )
     remedy = (
         "Merge the adapter once, into the weights that it was trained over: twice means that the base was merged "

@@ -51,25 +51,25 @@ def batch_invariance(measured: Measured) -> tuple[Outcome, ...] | Outcome:
     alone = [model.logits(_ids(model, [row]))[0] for row in rows]
     tolerance = tolerance_of(model)
     together = compare(zip(alone, model.logits(_ids(model, rows)), strict=True), tolerance)
-    if together.found:
+    if together.is_fault:
         return _neighbours(together)
     if measured.leaks:
         reason = "padding is not tried: in a model that sees the future it is seen as well; neighbours move nothing"
         return NotTestable(NAME, "leak", reason)
     tried = [("its neighbours", together)]
-    found: list[Outcome] = []
+    findings: list[Outcome] = []
     behind = _padded_right(model, rows, whole)
     if behind is not None:
         right = compare(zip(alone, behind, strict=True), tolerance)
         cost = _cost(rows, alone, behind)
-        found += [_padding("right", right, cost)] if right.found else []
-        tried += [] if right.found else [("padding on the right", right)]
+        findings += [_padding("right", right, cost)] if right.is_fault else []
+        tried += [] if right.is_fault else [("padding on the right", right)]
     if model.supports_cache and whole > len(rows[0]):
         before = _padded_left(model, rows, whole)
         left = compare(zip(alone, before, strict=True), tolerance)
-        found += [_padding("left", left, _cost(rows, alone, before))] if left.found else []
-        tried += [] if left.found else [("masked padding on the left", left)]
-    return tuple(found) or (_cleared(tried),)
+        findings += [_padding("left", left, _cost(rows, alone, before))] if left.is_fault else []
+        tried += [] if left.is_fault else [("masked padding on the left", left)]
+    return tuple(findings) or (_cleared(tried),)
 
 
 def _neighbours(moved: Moved) -> Finding:

@@ -66,7 +66,7 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
     whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
     moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
-    if not moved.found:
+    if not moved.is_fault:
         claim = (
             f"With a cache the model computes what it computes without: over {steps} tokens of each of {len(rows)} "
             f"rows of {length}, read one by one, logits moved by at most {moved.largest_nats:.1g} nats."
@@ -113,15 +113,15 @@ def cache_parameters(module: torch.nn.Module) -> tuple[str, ...]:
 def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
     """Logits ``(length, vocabulary)`` of a row: all but its last ``steps`` ids in one pass, then one by one."""
     ids = torch.tensor([row], device=model.device)
-    held = torch.ones_like(ids)
+    mask = torch.ones_like(ids)
     places = torch.arange(len(row), device=model.device)[None]
     first = len(row) - steps
-    logits, cache = model.cached_logits(ids[:, :first], held[:, :first], places[:, :first], None)
+    logits, cache = model.cached_logits(ids[:, :first], mask[:, :first], places[:, :first], None)
     parts = [logits[0]]
     for t in range(first, len(row)):
         if cache is None:
             raise EvaluationError(f"{type(model.module).__name__} returns no cache")
-        logits, cache = model.cached_logits(ids[:, t : t + 1], held[:, : t + 1], places[:, t : t + 1], cache)
+        logits, cache = model.cached_logits(ids[:, t : t + 1], mask[:, : t + 1], places[:, t : t + 1], cache)
         parts.append(logits[0])
     return torch.cat(parts)
 

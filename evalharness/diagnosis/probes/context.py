@@ -33,8 +33,8 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     shares = _shares_too_long(subject, limit, packed=packed)
     longest = limit if packed else _longest_trained(subject.train)
     if not shares and longest is None:
-        what = "the model has no longest input" if limit is None else "there are neither rows nor problems"
-        return NotTestable(NAME, "no_data", f"{what}, and no training row says how far training went")
+        reason = "the model has no longest input" if limit is None else "there are neither rows nor problems"
+        return NotTestable(NAME, "no_data", f"{reason}, and no training row says how far training went")
     evidence: dict[str, Any] = {"context_tokens": limit, "longest_training_row_tokens": longest, "packed": packed}
     for name, (count, total) in shares.items():
         evidence[name] = {"too_long": count, "of": total}

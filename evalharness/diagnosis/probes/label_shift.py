@@ -116,18 +116,18 @@ def label_shift(measured: Measured) -> Outcome:
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
         return RuledOut(NAME, f"The targets are the next tokens: {compared}, {others}.", evidence)
-    told = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
+    shift = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
     if not _only_by_training(measured, best):
         return NotTestable(
             NAME,
             "undecided",
-            f"{told}; the same model with weights drawn anew prefers that too, and no log tells which it was",
+            f"{shift}; the same model with weights drawn anew prefers that too, and no log tells which it was",
         )
     remedy = (
         "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "
         "or in the loss, and not in both (Hugging Face models shift `labels` themselves). Then train again."
     )
-    return Finding(NAME, "cause", f"Each position predicts {SAYS[best]}: {told}.", evidence, remedy)
+    return Finding(NAME, "cause", f"Each position predicts {SAYS[best]}: {shift}.", evidence, remedy)
 
 
 def _paired(losses: TokenLosses) -> list[Floats]:

@@ -159,7 +159,9 @@ def _beside_neighbours(
     if anew is None:
         return None
     seed = measured.subject.seed
-    as_packed, shuffled = (mean([capped(r.nll_nats) for r in of.losses], seed) for of in (shown_by.layout, anew))
+    as_packed, shuffled = (
+        mean([capped(r.nll_nats) for r in layout.losses], seed) for layout in (shown_by.layout, anew)
+    )
     evidence |= figures("packed", as_packed) | figures("packed_in_another_order", shuffled)
     gain = shuffled.estimate / as_packed.estimate - 1 if as_packed.estimate > 0 else 0.0
     has_prompts = shown_by.prompt_share > 0
@@ -185,24 +187,25 @@ def _beside_neighbours(
 
 def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
     """Whether the validation loss is right and the training loss in the log is a multiple of the true one."""
-    found = logged_multiple(measured)
-    if found is None:
+    multiple = logged_multiple(measured)
+    if multiple is None:
         return None
-    evidence |= figures("recomputed_train", found.own) | {
-        "logged_train_nats": found.point.loss_nats,
-        "train_factor": found.factor,
+    evidence |= figures("recomputed_train", multiple.own) | {
+        "logged_train_nats": multiple.point.loss_nats,
+        "train_factor": multiple.factor,
     }
-    many = f"{found.times} times" if found.factor > 1 else f"1/{found.times} of"
+    many = f"{multiple.times} times" if multiple.factor > 1 else f"1/{multiple.times} of"
     claim = (
-        f"The logged training loss is {many} the true one: {found.point.loss_nats:.4g} nats were logged at step "
-        f"{found.point.step}, and on training rows this checkpoint gives {shown(found.own)} (a factor of "
-        f"{found.factor:.2f}). The logged validation loss is right, and so is the model."
+        f"The logged training loss is {many} the true one: {multiple.point.loss_nats:.4g} nats were logged at step "
+        f"{multiple.point.step}, and on training rows this checkpoint gives {shown(multiple.own)} (a factor of "
+        f"{multiple.factor:.2f}). The logged validation loss is right, and so is the model."
     )
     remedy = (
-        f"Look for gradient accumulation over {found.times} batches: the logger adds up their losses, or divides them "
-        "once too often. The gradients may be right all the same; compare their norm with that of one large batch."
+        f"Look for gradient accumulation over {multiple.times} batches: the logger adds up their losses, or divides "
+        "them once too often. The gradients may be right all the same; compare their norm with that of one large "
+        "batch."
     )
-    return Finding(NAME, "contributing" if found.factor > 1 else "note", claim, evidence, remedy)
+    return Finding(NAME, "contributing" if multiple.factor > 1 else "note", claim, evidence, remedy)
 
 
 def _reproduced(

@@ -78,9 +78,11 @@ def no_end_token(measured: Measured) -> Outcome:
     said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
     if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
         return RuledOut(NAME, f"The end token was learned: {figures}{said}.", evidence)
-    held = evidence["end_ids_in_targets"]
+    ends_in_targets = evidence["end_ids_in_targets"]
     counted = (
-        f"the rows hold it {held:,} times, and it was not counted" if held else "no row holds it and none was added"
+        f"the rows hold it {ends_in_targets:,} times, and it was not counted"
+        if ends_in_targets
+        else "no row holds it and none was added"
     )
     claim = (
         f"The end token was never learned: {figures}, where {expected:.2g} would need no knowledge at all; "

@@ -51,9 +51,11 @@ def not_logits(measured: Measured) -> Outcome:
         claim = f"The outputs are logits: they range from {lowest:.3g} to {highest:.3g}."
         return RuledOut(NAME, claim, evidence)
     evidence["floor_nats"] = floor = math.log(math.e + ids - 1) - 1
-    what = "probabilities: in every position they sum to one" if probabilities else "the outputs of a sigmoid, it seems"
+    described = (
+        "probabilities: in every position they sum to one" if probabilities else "the outputs of a sigmoid, it seems"
+    )
     claim = (
-        f"The model does not return logits but {what}, between {lowest:.2g} and {highest:.2g}. The loss takes a "
+        f"The model does not return logits but {described}, between {lowest:.2g} and {highest:.2g}. The loss takes a "
         f"softmax of them again, and can't fall below {floor:.3f} nats per token, whatever the model knows; sampling "
         "is nearly uniform."
     )

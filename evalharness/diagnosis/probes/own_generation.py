@@ -65,10 +65,10 @@ def own_generation(measured: Measured) -> Outcome:
         if write(prompts[0], new_tokens) != write(prompts[0], new_tokens):
             reason = "the function under [model] generate writes something else each time: let it write greedily"
             return NotTestable(NAME, "undecided", reason)
-        found = [_looked_up(model, prompt, write(prompt, new_tokens), subject.end_ids) for prompt in prompts]
+        texts = [_looked_up(model, prompt, write(prompt, new_tokens), subject.end_ids) for prompt in prompts]
     except EvaluationError as error:
         return NotTestable(NAME, "model_failed", str(error))
-    return _outcome(found, length)
+    return _outcome(texts, length)
 
 
 def _looked_up(model: TorchModel, prompt: Sequence[int], written: Sequence[int], end_ids: frozenset[int]) -> _Written:
@@ -86,20 +86,20 @@ def _looked_up(model: TorchModel, prompt: Sequence[int], written: Sequence[int],
     return _Written(len(written), wrong[0], float(short[wrong[0]])) if wrong else _Written(len(written))
 
 
-def _outcome(found: Sequence[_Written], length: int) -> Outcome:
-    tokens = sum(written.tokens for written in found)
+def _outcome(texts: Sequence[_Written], length: int) -> Outcome:
+    tokens = sum(written.tokens for written in texts)
     if not tokens:
         return NotTestable(NAME, "model_failed", "the function under [model] generate writes no token after any prompt")
-    wrong = [written for written in found if written.wrong_at is not None]
+    wrong = [written for written in texts if written.wrong_at is not None]
     evidence: dict[str, float] = {
-        "prompts": len(found),
+        "prompts": len(texts),
         "prompt_tokens": length,
         "tokens": tokens,
         "prompts_that_differ": len(wrong),
     }
     if not wrong:
         claim = (
-            f"Your own generate() writes what the model gives: after {len(found)} prompts of {length} tokens each of "
+            f"Your own generate() writes what the model gives: after {len(texts)} prompts of {length} tokens each of "
             f"{tokens} tokens is the most probable one when it is read after all before it."
         )
         return RuledOut(NAME, claim, evidence)
@@ -107,7 +107,7 @@ def _outcome(found: Sequence[_Written], length: int) -> Outcome:
     worst = max(written.short_nats for written in wrong)
     evidence |= {"first_difference_at": first, "largest_shortfall_nats": worst}
     claim = (
-        f"Your own generate() does not write what the model gives: after {len(wrong)} of {len(found)} prompts it takes "
+        f"Your own generate() does not write what the model gives: after {len(wrong)} of {len(texts)} prompts it takes "
         f"another token than the most probable one, from new token {first} on, by up to {worst:.3g} nats. The model "
         "that reads each token after all before it is not the one that writes."
     )

@@ -39,7 +39,7 @@ def packed_rows(measured: Measured) -> Outcome:
     moved = compare(pairs, tolerance_of(model))
     evidence = {**moved.evidence, "rows_with_several_texts": len(packed), "rows_of_the_batch": len(batch.inputs)}
     said = f"{len(packed)} of {len(batch.inputs)} rows of the batch hold several texts"
-    if not moved.found:
+    if not moved.is_fault:
         return RuledOut(NAME, f"Texts that are packed into one row don't see each other: {said}.", evidence)
     claim = (
         f"Texts that are packed into one row see each other: {said}, and other ids in the first text move the logits "

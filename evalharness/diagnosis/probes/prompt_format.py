@@ -107,14 +107,14 @@ def _by_degeneration(measured: Measured) -> Outcome:
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
         return NotTestable(NAME, "undecided", reason)
     changes = {name: _tried(way, before, written) for name, way in ways.items()}
-    evidence |= {name: found.figures() for name, found in changes.items()}
-    betters = [name for name, found in changes.items() if found.betters(len(ways))]
+    evidence |= {name: changed.figures() for name, changed in changes.items()}
+    betters = [name for name, changed in changes.items() if changed.betters(len(ways))]
     if not changes:
         return NotTestable(
             NAME, "does_not_apply", f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate"
         )
     if not betters:
-        tried = "; ".join(f"{name}: {_shares(found)}" for name, found in changes.items())
+        tried = "; ".join(f"{name}: {_shares(changed)}" for name, changed in changes.items())
         claim = (
             f"No small change of the prompt makes significantly fewer of {len(before)} greedy completions of "
             f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
@@ -260,9 +260,9 @@ def _tried(way: _Way, before: Mapping[str, bool], written: Mapping[str, Completi
     subject, variants = way.subject, way.variants
     first = every(len(variants), FIRST)
     after = completed(subject, [variants[i] for i in first])
-    found = change(before, judged(subject, after))
-    if not found.better:
-        return found
+    first_change = change(before, judged(subject, after))
+    if not first_change.better:
+        return first_change
     after |= completed(subject, [variant for i, variant in enumerate(variants) if i not in first])
     # The same problems on both sides: that answers are all the same depends on which are looked at together.
     return change(judged(subject, {task: written[task] for task in after}), judged(subject, after))
@@ -294,8 +294,8 @@ def _compared(frame: _Frame | None, evidence: dict[str, Any]) -> str:
     )
 
 
-def _shares(found: Change) -> str:
-    return f"from {found.before.estimate:.0%} to {found.after.estimate:.0%}"
+def _shares(changed: Change) -> str:
+    return f"from {changed.before.estimate:.0%} to {changed.after.estimate:.0%}"
 
 
 PROBE = Probe(

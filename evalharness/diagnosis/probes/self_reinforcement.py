@@ -141,8 +141,8 @@ def _after_copies(subject: Subject, begin: Sequence[int], line: Sequence[int], c
     of_targets = log_p.gather(1, ids[0, 1:, None])[:, 0]
     if bool(of_targets.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {ids.shape[1]} tokens of its own data")
-    found = of_targets[-copies * len(line) :].reshape(copies, len(line)).sum(dim=1).exp()
-    return tuple(float(value) for value in found)
+    probabilities = of_targets[-copies * len(line) :].reshape(copies, len(line)).sum(dim=1).exp()
+    return tuple(float(value) for value in probabilities)
 
 
 def _lines(subject: Subject) -> list[tuple[int, ...]]:
@@ -151,9 +151,9 @@ def _lines(subject: Subject) -> list[tuple[int, ...]]:
     texts: Iterable[str] = [row.completion for row in split.rows] if split else []
     texts = texts or [problem.canonical_solution for problem in subject.problems]
     lines = dict.fromkeys(line for text in texts for line in text.split("\n")[:-1] if line.strip())
-    found = [encoded(subject, line + "\n") for line in list(lines)[: 16 * LINES]]
-    fewest, most = LINE_TOKENS
-    kept = [ids for ids in found if ids is not None and fewest <= len(ids) <= most]
+    encoded_lines = [encoded(subject, line + "\n") for line in list(lines)[: 16 * LINES]]
+    shortest, longest = LINE_TOKENS
+    kept = [ids for ids in encoded_lines if ids is not None and shortest <= len(ids) <= longest]
     return kept[:: max(1, len(kept) // (2 * LINES))]
 
 
@@ -174,9 +174,9 @@ def reference_curve(split: Split | None, copies: int) -> list[float]:
 
 def _not_cleared(measured: Measured) -> str | None:
     """What else may explain the behaviour, or None. Notes explain nothing; what could not be tested is named apart."""
-    found = {o.probe: None for o in measured.outcomes if isinstance(o, Finding) and o.severity != "note"}
-    if found:
-        return f"found was {', '.join(found)}"
+    with_finding = {o.probe: None for o in measured.outcomes if isinstance(o, Finding) and o.severity != "note"}
+    if with_finding:
+        return f"found was {', '.join(with_finding)}"
     if not any(isinstance(o, RuledOut) and o.probe == MUST_BE_CLEARED for o in measured.outcomes):
         return f"{MUST_BE_CLEARED} was not cleared"
     failed = {o.probe: None for o in measured.outcomes if isinstance(o, NotTestable) and o.kind == "failed"}

@@ -50,9 +50,9 @@ def smoothing_floor(measured: Measured) -> Outcome:
     vocabulary = subject.torch_model.vocabulary_rows
     declared = subject.declared.label_smoothing
     strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 < declared < 1 else [])})
-    found = [_at(measured, strength, floor_nats(strength, vocabulary), last) for strength in strengths]
+    floors = [_at(measured, strength, floor_nats(strength, vocabulary), last) for strength in strengths]
     logged = f"the {last.split} loss that was logged last is {last.loss_nats:.4f} nats (step {last.step})"
-    near = [floor for floor in found if -BELOW_NATS <= floor.above_nats <= NEAR_NATS]
+    near = [floor for floor in floors if -BELOW_NATS <= floor.above_nats <= NEAR_NATS]
     on = [f for f in near if f.measured is not None and f.measured.low <= f.floor_nats + NEAR_NATS]
     if on:
         return _finding(min(on, key=lambda f: abs(f.strength - (declared or 0.1))), vocabulary, logged, "contributing")
@@ -62,7 +62,7 @@ def smoothing_floor(measured: Measured) -> Outcome:
         if said is not None:
             return _finding(said, vocabulary, logged, "note")
         return NotTestable(NAME, "no_data", f"{logged}, near a floor, but there are no rows to recompute the loss on")
-    closest = min(found, key=lambda floor: abs(floor.above_nats))
+    closest = min(floors, key=lambda floor: abs(floor.above_nats))
     claim = f"The log does not sit on a label-smoothing floor: {logged}, "
     if near:
         claim += (

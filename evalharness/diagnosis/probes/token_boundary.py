@@ -51,9 +51,9 @@ def token_boundary(measured: Measured) -> Outcome:
     counts = f"{sum(of_rows)} of {len(of_rows)} training rows and {sum(of_problems)} of {len(of_problems)} problems"
     if not any(of_rows) and not any(of_problems):
         compared = [
-            f"all {len(found)} {name}"
-            for name, found in (("training rows", of_rows), ("problems", of_problems))
-            if found
+            f"all {len(flags)} {name}"
+            for name, flags in (("training rows", of_rows), ("problems", of_problems))
+            if flags
         ]
         claim = (
             f"No token spans the boundary between prompt and completion: {' and '.join(compared)} are tokenized alike "
@@ -61,13 +61,13 @@ def token_boundary(measured: Measured) -> Outcome:
         )
         return RuledOut(NAME, claim, evidence)
     begins = f"{counts} are tokenized differently apart and together"
-    found = _both_ways(subject)
-    if isinstance(found, str):
-        return Finding(NAME, "note", f"{begins}; {found}.", evidence, _REMEDY)
-    evidence |= found.figures()
+    changed = _both_ways(subject)
+    if isinstance(changed, str):
+        return Finding(NAME, "note", f"{begins}; {changed}.", evidence, _REMEDY)
+    evidence |= changed.figures()
     shares = (
-        f"as scored, {found.before.estimate:.0%} of {found.problems} completions are degenerate, and "
-        f"{found.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {found.p_value:.2g})"
+        f"as scored, {changed.before.estimate:.0%} of {changed.problems} completions are degenerate, and "
+        f"{changed.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {changed.p_value:.2g})"
     )
     apart_nats = _apart_nats(measured)
     if apart_nats is not None:
@@ -79,7 +79,7 @@ def token_boundary(measured: Measured) -> Outcome:
             f"{-apart_nats.estimate:.3g} nats more), so this explains nothing: {shares}."
         )
         return Finding(NAME, "note", claim, evidence, _REMEDY)
-    if found.betters():
+    if changed.betters():
         return Finding(NAME, "contributing", f"{begins}; this changes the result: {shares}.", evidence, _REMEDY)
     return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, _REMEDY)
 
@@ -119,8 +119,8 @@ def is_split(subject: Subject, prompt: str, completion: str) -> bool | None:
 
 
 def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    found = [is_split(subject, prompt, completion) for prompt, completion in pairs if prompt and completion]
-    return [differs for differs in found if differs is not None]
+    flags = [is_split(subject, prompt, completion) for prompt, completion in pairs if prompt and completion]
+    return [differs for differs in flags if differs is not None]
 
 
 def _both_ways(subject: Subject) -> Change | str:

@@ -68,8 +68,8 @@ def _knows_less_than_frequencies(subject: Subject, split: Split) -> bool:
     counts = torch.bincount(torch.tensor([i for row in rows for i in row.ids])).double()
     shares = counts[counts > 0] / counts.sum()
     losses = counted_losses(subject.torch_model, rows[:FEW], subject.end_ids)
-    found = figure(losses, COUNTINGS[0], subject.seed)
-    return found is not None and found.estimate > float(-(shares * shares.log()).sum())
+    loss = figure(losses, COUNTINGS[0], subject.seed)
+    return loss is not None and loss.estimate > float(-(shares * shares.log()).sum())
 
 
 def _paths(module: nn.Module, rows: int) -> tuple[str, ...]:

@@ -55,27 +55,27 @@ def repairs(subject: Subject) -> Iterator[Repair]:
 
 def _embedding(module: nn.Module, path: str) -> nn.Embedding:
     part: Any = module.get_submodule(path)
-    found: nn.Embedding = part
-    return found
+    embedding: nn.Embedding = part
+    return embedding
 
 
 def _of_positions(subject: Subject, ids: tuple[int, ...]) -> tuple[str, ...]:
     """The embeddings that are given 0, 1, 2, … while the model reads a row."""
-    module, found = subject.torch_model.module, []
+    module, paths = subject.torch_model.module, []
     inputs = torch.tensor([ids], device=subject.torch_model.device)
 
     def note(path: str, _part: nn.Module, given: tuple[Any, ...]) -> None:
         if given and isinstance(given[0], Tensor) and given[0].numel() == inputs.numel():
             values = given[0].reshape(-1)
             if torch.equal(values - values[0], torch.arange(len(values), device=values.device)):
-                found.append(path)
+                paths.append(path)
 
     with ExitStack() as stack:
         for path, part in module.named_modules():
             if isinstance(part, nn.Embedding):
                 stack.callback(part.register_forward_pre_hook(partial(note, path)).remove)
         subject.torch_model.logits(inputs)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(paths))
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def _untouched(subject: Subject, weight: Tensor) -> tuple[int, ...]:
     low, high = of_spare.amin(dim=0) / ROOM, of_spare.amax(dim=0) * ROOM
     likeness = _likeness(rows[last], spare)
     alike = ((likeness >= low) & (likeness <= high)).all(dim=1)
-    found = tuple(i for i, is_alike in zip(last, alike.tolist(), strict=True) if is_alike)
-    return found if len(found) <= FEW * len(often) else ()
+    untouched = tuple(i for i, is_alike in zip(last, alike.tolist(), strict=True) if is_alike)
+    return untouched if len(untouched) <= FEW * len(often) else ()
 
 
 def _last_tokens(subject: Subject) -> list[int]:

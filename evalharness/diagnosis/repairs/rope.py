@@ -88,9 +88,9 @@ def _configured_parts(module: nn.Module) -> dict[str, nn.Module]:
 
 def _parameters(config: Any) -> dict[str, Any]:
     """``rope_theta`` and the scaling of a configuration, whichever version of transformers wrote it."""
-    held = getattr(config, "rope_parameters", None)
-    if isinstance(held, dict):
-        return held
+    parameters = getattr(config, "rope_parameters", None)
+    if isinstance(parameters, dict):
+        return parameters
     theta = getattr(config, "rope_theta", None)
     scaling = getattr(config, "rope_scaling", None) or {"rope_type": "default"}
     return {} if theta is None else {"rope_theta": float(theta), **scaling}

@@ -25,26 +25,26 @@ UNDER_ADAPTER = ".base_layer"
 
 def repairs(subject: Subject) -> Iterator[Repair]:
     """Every other set of weights that the loader saw and that has the shapes of this module."""
-    for found in subject.other_weights:
-        remedy = f"Load {found.words}: the loss was logged with these weights."
-        if found.is_base:
-            remedy = f"Put the adapter over {found.words}: it was trained over these weights."
+    for weights in subject.other_weights:
+        remedy = f"Load {weights.words}: the loss was logged with these weights."
+        if weights.is_base:
+            remedy = f"Put the adapter over {weights.words}: it was trained over these weights."
         yield Repair(
-            kind="adapter_base" if found.is_base else "other_weights",
-            words=found.words,
-            place=found.place,
+            kind="adapter_base" if weights.is_base else "other_weights",
+            words=weights.words,
+            place=weights.place,
             remedy=remedy,
-            change=partial(_with_weights, found=found),
-            settings=found.settings,
-            lowers=found.is_base,
+            change=partial(_with_weights, weights=weights),
+            settings=weights.settings,
+            lowers=weights.is_base,
         )
 
 
 @contextmanager
-def _with_weights(module: nn.Module, found: WeightSet) -> Iterator[None]:
-    tensors = _added(module, found.read()) if found.is_added else _fitting(module, found.read())
+def _with_weights(module: nn.Module, weights: WeightSet) -> Iterator[None]:
+    tensors = _added(module, weights.read()) if weights.is_added else _fitting(module, weights.read())
     if not tensors:
-        raise LookupError(f"{found.words} has not the names and shapes of this module")
+        raise LookupError(f"{weights.words} has not the names and shapes of this module")
     with torch.no_grad(), swapped_tensors(module, tensors):
         yield
 
@@ -60,14 +60,14 @@ def _fitting(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor
         distinct = dict(module.named_parameters())
         state = dict(zip(distinct, by_order, strict=False)) if len(by_order) == len(distinct) else {}
     prefixes = _prefixes(state, own)
-    found: dict[str, Tensor] = {}
+    fitting: dict[str, Tensor] = {}
     seen: dict[int, Tensor] = {}
     for name, tensor in own.items():
         other = next((state[p + _plain(name)] for p in prefixes if p + _plain(name) in state), seen.get(id(tensor)))
         if other is None or other.shape != tensor.shape:
             return {}
-        found[name] = seen[id(tensor)] = other
-    return {name: tensor for name, tensor in found.items() if not _same(own[name], tensor)}
+        fitting[name] = seen[id(tensor)] = other
+    return {name: tensor for name, tensor in fitting.items() if not _same(own[name], tensor)}
 
 
 def _added(module: nn.Module, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -68,6 +68,6 @@ def _gradient(model: Any, paths: Sequence[str], rows: Sequence[TokenRow]) -> Ten
         for row in rows:
             ids = torch.tensor([row.ids], device=model.device)
             total = total + functional.cross_entropy(model.differentiable_logits(ids[:, :-1])[0], ids[0, 1:])
-        found = torch.autograd.grad(total / len(rows), places, allow_unused=True)
-    parts = [part for part in found if part is not None]
+        gradients = torch.autograd.grad(total / len(rows), places, allow_unused=True)
+    parts = [part for part in gradients if part is not None]
     return torch.stack(parts).sum(dim=0)

@@ -123,8 +123,8 @@ def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:
 
 def judged(subject: Subject, written: Mapping[str, CompletionText]) -> dict[str, bool]:
     """By task whether the completion is degenerate; one answer to many problems is told only from all of them."""
-    found = analyse_all(list(written.values()), subject.tokenizer.decode)
-    return {task: analysis.degenerate for task, analysis in zip(written, found, strict=True)}
+    analyses = analyse_all(list(written.values()), subject.tokenizer.decode)
+    return {task: analysis.degenerate for task, analysis in zip(written, analyses, strict=True)}
 
 
 def completed(subject: Subject, asked: Sequence[Asked]) -> dict[str, CompletionText]:

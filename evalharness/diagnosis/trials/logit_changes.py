@@ -35,7 +35,7 @@ class Moved:
     tolerance_nats: float
 
     @property
-    def found(self) -> bool:
+    def is_fault(self) -> bool:
         """Whether at least half of the rows have moved: a fault of the computation is in all of them."""
         return self.moved_rows > 0 and 2 * self.moved_rows >= self.rows
 

@@ -32,8 +32,8 @@ class RotaryTable:
 
 def rotary_tables(module: nn.Module) -> list[RotaryTable]:
     """Every tensor of the module, buffer or plain attribute, that is such a table."""
-    found = (_table(path, tensor) for path, tensor in _tensors(module))
-    return [table for table in found if table is not None]
+    tables = (_table(path, tensor) for path, tensor in _tensors(module))
+    return [table for table in tables if table is not None]
 
 
 def with_base(table: RotaryTable, base: float) -> Tensor:
