@@ -159,9 +159,9 @@ def find_base(
 
 def weight_files_of(folder: Path) -> tuple[Path, ...]:
     """Return all files that hold weights in a folder, shards and their index included."""
-    found = weight_files_in(folder)
-    shards = [file for index in found if index.suffix == ".json" for file in _shards(index)]
-    return (*found, *shards)
+    files = weight_files_in(folder)
+    shards = [file for index in files if index.suffix == ".json" for file in _shards(index)]
+    return (*files, *shards)
 
 
 def _shards(index: Path) -> Iterator[Path]:

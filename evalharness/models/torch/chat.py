@@ -80,35 +80,35 @@ def asking(template: str, tokenizer: KnownTokenizer, special: SpecialTokens, cha
     if chat == "never" or (chat == "auto" and template != PLAIN):
         return plain
     try:
-        found = chat_format(tokenizer)
+        form = chat_format(tokenizer)
     except CheckpointError as error:
         if chat == "always":
             raise
         return replace(plain, notes=(f"asked without a chat: {error}",))
-    if found is None:
+    if form is None:
         if chat == "always":
             raise CheckpointError("chat = 'always': the tokenizer has no chat template")
         return plain
-    in_chat = _in_chat(found, tokenizer, special)
+    in_chat = _in_chat(form, tokenizer, special)
     if chat == "always":
         return in_chat
-    if found.end_id not in special.end:
-        return replace(plain, notes=(_not_used(found),), other=in_chat)
+    if form.end_id not in special.end:
+        return replace(plain, notes=(_not_used(form),), other=in_chat)
     return replace(in_chat, other=plain)
 
 
-def _in_chat(found: ChatFormat, tokenizer: KnownTokenizer, special: SpecialTokens) -> Asking:
+def _in_chat(form: ChatFormat, tokenizer: KnownTokenizer, special: SpecialTokens) -> Asking:
     # The template writes the begin token itself, if it has one.
-    begin = () if special.begin and found.template.startswith(tokenizer.decode(special.begin)) else special.begin
-    end = special.end if found.end_id is None else special.end | {found.end_id}
-    return Asking(found.template, replace(special, begin=begin, end=end), (_USED,))
+    begin = () if special.begin and form.template.startswith(tokenizer.decode(special.begin)) else special.begin
+    end = special.end if form.end_id is None else special.end | {form.end_id}
+    return Asking(form.template, replace(special, begin=begin, end=end), (_USED,))
 
 
 _USED = "asked in the tokenizer's chat template; code is taken from the answer's fence; --chat never asks plainly"
 
 
-def _not_used(found: ChatFormat) -> str:
+def _not_used(form: ChatFormat) -> str:
     return (
-        f"asked without the tokenizer's chat template: {found.end_text!r}, which ends its turns, ends no text of this "
+        f"asked without the tokenizer's chat template: {form.end_text!r}, which ends its turns, ends no text of this "
         "model; --chat always uses it"
     )

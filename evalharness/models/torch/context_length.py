@@ -75,7 +75,7 @@ def context_length_of(module: nn.Module) -> int | None:
     """Return the longest input in tokens that a module says it takes, of its configuration or its attributes."""
     config: Any = getattr(module, "config", None)
     text_config = config.get_text_config() if hasattr(config, "get_text_config") else None
-    return next((found for owner in (text_config, config, module) if (found := named_in(owner)) is not None), None)
+    return next((length for owner in (text_config, config, module) if (length := named_in(owner)) is not None), None)
 
 
 def named_in(owner: Any) -> int | None:

@@ -98,14 +98,14 @@ class UserCode:
             return user_object.value(*args, **kwargs)
 
     @contextlib.contextmanager
-    def explained(self, what: str) -> Iterator[None]:
+    def explained(self, source: str) -> Iterator[None]:
         """Turn anything that user code raises into one CheckpointError that names exception, file and line."""
         try:
             yield
         except CheckpointError:
             raise
         except (Exception, SystemExit) as error:
-            raise CheckpointError(f"{what}: raises {self._with_line(error)}") from error
+            raise CheckpointError(f"{source}: raises {self._with_line(error)}") from error
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -343,8 +343,8 @@ def _config_class(factory: UserObject, values: Mapping[str, Any], *, by_name: bo
 def _configs_beside(factory: UserObject) -> list[Any]:
     """The configurations that the factory's file defines or imports."""
     module = sys.modules.get(getattr(factory.value, "__module__", None) or "")
-    found = [] if module is None else [kind for kind in vars(module).values() if isinstance(kind, type)]
-    return list(dict.fromkeys(kind for kind in found if _fields(kind)))
+    classes = [] if module is None else [kind for kind in vars(module).values() if isinstance(kind, type)]
+    return list(dict.fromkeys(kind for kind in classes if _fields(kind)))
 
 
 def _fields(kind: Any) -> tuple[str, ...]:

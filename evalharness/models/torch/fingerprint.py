@@ -100,10 +100,10 @@ def _files_of_name(name: str, places: list[Path]) -> Iterator[Path]:
     for count in range(1, len(parts) + 1):
         bases = [place.joinpath(*parts[:count]) for place in places]
         candidates = [file for base in bases for file in (base / "__init__.py", base.with_suffix(".py"))]
-        found = next((file for file in candidates if file.is_file()), None)
+        source = next((file for file in candidates if file.is_file()), None)
         # Only what lies in none of the folders: another project may have a loaded module of the same name.
         loaded = getattr(sys.modules.get(".".join(parts[:count])), "__file__", None)
-        if found is not None:
-            yield found
+        if source is not None:
+            yield source
         elif loaded:
             yield Path(loaded)

@@ -57,14 +57,14 @@ class UncachedModel:
             except Exception as error:
                 if is_out_of_memory(error) and len(ids) > 1:
                     return self._in_halves(ids)
-                raise EvaluationError(self._told(error, ids)) from error
+                raise EvaluationError(self._failure(error, ids)) from error
         logits = pick_logits(output)
         if logits is None or logits.shape[:2] != ids.shape:
             raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
 
-    def _told(self, error: Exception, ids: Tensor) -> str:
-        """What failed; an index that is out of range where no context is known tells that it is shorter."""
+    def _failure(self, error: Exception, ids: Tensor) -> str:
+        """What failed. If no context is known, an index out of range means that the context is shorter."""
         fails = f"the forward pass fails on ids of shape {tuple(ids.shape)}: {first_line(error)}"
         if self.context_length is None and isinstance(error, (IndexError, AssertionError)):
             return f"the context is shorter than {ids.shape[1]}: set [model] context_length; {fails}"

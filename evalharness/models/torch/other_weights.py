@@ -127,13 +127,13 @@ def _bases(located: Located, manifest: Manifest, base_files: Sequence[Path], tru
 def _folders(located: Located, manifest: Manifest, base_files: Sequence[Path]) -> list[Path]:
     roots = [located.path.resolve().parent, manifest.folder.resolve(), located.path.resolve().parent.parent]
     roots += [file.resolve().parent.parent for file in base_files if file.resolve().parent != located.path.resolve()]
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for root in dict.fromkeys(roots):
-        found[root] = None
+        folders[root] = None
         for child in _children(root):
-            found[child] = None
-            found.update(dict.fromkeys(_children(child)))
-    return list(found)[:MOST_FOLDERS]
+            folders[child] = None
+            folders.update(dict.fromkeys(_children(child)))
+    return list(folders)[:MOST_FOLDERS]
 
 
 def _children(folder: Path) -> list[Path]:

@@ -86,8 +86,8 @@ def _of_callbacks(values: Mapping[str, Any]) -> float | None:
 
 def loss_in_name(name: str) -> float | None:
     """``epoch=3-val_loss=1.23.ckpt``: as many digits as the name has."""
-    found = _LOSS_IN_NAME.search(name)
-    return float(found[1]) if found else None
+    match = _LOSS_IN_NAME.search(name)
+    return float(match[1]) if match else None
 
 
 def _candidates(path: Path) -> Iterator[Path]:

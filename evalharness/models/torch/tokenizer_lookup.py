@@ -86,9 +86,9 @@ def find_special_tokens(manifest: Manifest, tokenizer: KnownTokenizer, end_of_mo
 def _usual_end(tokenizer: KnownTokenizer) -> tuple[frozenset[int], str]:
     names = set(tokenizer.names())
     for name in _USUAL_END_TOKENS:
-        found = tokenizer.find(name) if name in names else None
-        if found is not None:
-            return frozenset({found}), f"{name} ends a text, by its name; set [model] end_tokens to change it"
+        end_id = tokenizer.find(name) if name in names else None
+        if end_id is not None:
+            return frozenset({end_id}), f"{name} ends a text, by its name; set [model] end_tokens to change it"
     return frozenset(), "no end token is known: texts end at a stop sequence or a limit"
 
 
@@ -97,11 +97,11 @@ def _token_id(manifest: Manifest, key: str, value: str | int, tokenizer: KnownTo
         if value in tokenizer.token_ids:
             return value
         raise ManifestError(f"{manifest.path}: [model] {key}: the tokenizer has no id {value}")
-    found = tokenizer.find(value)
-    if found is None:
+    token_id = tokenizer.find(value)
+    if token_id is None:
         known = nearest(value, tokenizer.names())
         raise ManifestError(f"{manifest.path}: [model] {key}: the tokenizer has no token {value!r} ({known})")
-    return found
+    return token_id
 
 
 def _named(spec: str, folder: Path, code: UserCode, trust: bool) -> tuple[KnownTokenizer, UserObject | None]:

@@ -88,8 +88,8 @@ def _read_safetensors(path: Path) -> Weights:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: is corrupt or truncated: {first_line(error)}") from error
-    found = sidecar_of({key: _as_number(value) for key, value in metadata.items()})
-    return Weights({"": state}, (path,), found.step, found.val_loss)
+    sidecar = sidecar_of({key: _as_number(value) for key, value in metadata.items()})
+    return Weights({"": state}, (path,), sidecar.step, sidecar.val_loss)
 
 
 def _read_shards(index: Path, trust: bool) -> Weights:

@@ -41,7 +41,7 @@ def completed(manifest: Manifest, located: Located, working_folder: Path, *, tru
             f"{located.path}: a checkpoint of {proposal.project}; building its model runs {proposal.factory} "
             f"of {proposal.folder}"
         )
-    return Completed(_with(manifest, proposal), (_told(proposal), *proposal.notes))
+    return Completed(_with(manifest, proposal), (_reading_note(proposal), *proposal.notes))
 
 
 def _with(manifest: Manifest, proposal: Proposal) -> Manifest:
@@ -73,7 +73,7 @@ def _from_there(spec: str | None, folder: Path) -> str | None:
     return f"{path.resolve()}:{match['attribute']}" if match else str(path.resolve())
 
 
-def _told(proposal: Proposal) -> str:
+def _reading_note(proposal: Proposal) -> str:
     args = ", ".join(f"{name}={value!r}" for name, value in sorted(proposal.args.items()))
     said = [f"factory {proposal.factory}", f"args {args}" if args else "", _file("tokenizer", proposal.tokenizer)]
     said += [_file(name, path) for name, path in (("train", proposal.train), ("validation", proposal.validation))]

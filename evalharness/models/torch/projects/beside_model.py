@@ -57,12 +57,12 @@ def from_model_file(
 
 def _likeliest(models: tuple[PythonClass, ...]) -> PythonClass:
     """The class that is called as these projects call theirs, else the last: parts stand before wholes."""
-    return next((found for found in models if found.name in USUAL_CLASSES), models[-1])
+    return next((model for model in models if model.name in USUAL_CLASSES), models[-1])
 
 
 def _file_that_takes(place: Place, args: Mapping[str, Any]) -> Path | None:
-    configurations = (found for found in code_near(place) if found.is_config and is_quiet(found.file))
-    return next((found.file for found in configurations if set(args) <= set(found.parameters)), None)
+    configurations = (config for config in code_near(place) if config.is_config and is_quiet(config.file))
+    return next((config.file for config in configurations if set(args) <= set(config.parameters)), None)
 
 
 def _existing(path: Path) -> Path | None:

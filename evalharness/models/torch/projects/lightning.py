@@ -32,8 +32,8 @@ def propose(place: Place) -> Proposal | None:
     if isinstance(whole, str) and whole not in {"kwargs", *values}:
         # The class takes all of them as one argument of this name.
         values[whole] = dict(given)
-    candidates = [found for found in module_classes(code_near(place)) if is_quiet(found.file)]
-    chosen = max(candidates, key=lambda found: _agreement(found, values), default=None)
+    candidates = [candidate for candidate in module_classes(code_near(place)) if is_quiet(candidate.file)]
+    chosen = max(candidates, key=lambda candidate: _agreement(candidate, values), default=None)
     if chosen is None:
         listed = ", ".join(map(str, place.folders))
         raise CheckpointError(
@@ -49,5 +49,5 @@ def propose(place: Place) -> Proposal | None:
     )
 
 
-def _agreement(found: PythonClass, values: Mapping[str, object]) -> tuple[int, bool]:
-    return len(set(found.parameters) & values.keys()), any("Lightning" in base for base in found.bases)
+def _agreement(candidate: PythonClass, values: Mapping[str, object]) -> tuple[int, bool]:
+    return len(set(candidate.parameters) & values.keys()), any("Lightning" in base for base in candidate.bases)

@@ -23,5 +23,7 @@ def propose(place: Place) -> Proposal | None:
     # A vocabulary of one's own is trained into a file that has its size in its name.
     own = f"data/tok{config.get('vocab_size')}.model"
     names = (own, "tokenizer.model") if config.get("vocab_source") == "custom" else ("tokenizer.model", own)
-    found = place.find(*names)
-    return from_model_file(place, PROJECT, args, tokenizer=None if found is None else str(found), begin_token=_BEGIN_ID)
+    tokenizer_file = place.find(*names)
+    return from_model_file(
+        place, PROJECT, args, tokenizer=None if tokenizer_file is None else str(tokenizer_file), begin_token=_BEGIN_ID
+    )

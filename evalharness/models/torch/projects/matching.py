@@ -42,10 +42,10 @@ class Candidate:
 
 def candidates(place: Place) -> tuple[Candidate, ...]:
     """The classes of modules near a checkpoint, whole models first; files that do more than define are left out."""
-    classes = [found for found in code_near(place) if is_quiet(found.file)]
+    classes = [model for model in code_near(place) if is_quiet(model.file)]
     whole = whole_models(classes)
-    every = [*whole, *(found for found in module_classes(classes) if found not in whole)]
-    return tuple(_candidate(found, classes) for found in every[:_MOST_CLASSES])
+    every = [*whole, *(model for model in module_classes(classes) if model not in whole)]
+    return tuple(_candidate(model, classes) for model in every[:_MOST_CLASSES])
 
 
 def match(place: Place) -> Proposal | None:
@@ -64,21 +64,21 @@ def match(place: Place) -> Proposal | None:
     return None
 
 
-def _candidate(found: PythonClass, classes: list[PythonClass]) -> Candidate:
-    folder, spec = found.origin
-    return Candidate(found, folder, spec, _settings_of(found, classes))
+def _candidate(model: PythonClass, classes: list[PythonClass]) -> Candidate:
+    folder, spec = model.origin
+    return Candidate(model, folder, spec, _settings_of(model, classes))
 
 
-def _settings_of(found: PythonClass, classes: list[PythonClass]) -> tuple[str, ...]:
+def _settings_of(model: PythonClass, classes: list[PythonClass]) -> tuple[str, ...]:
     """What its model is made from: its parameters, or what the configuration holds that is its only one."""
-    if len(found.required) != 1 or found.required[0].lower() not in _CONFIG_NAMES:
-        return found.parameters
-    configs = [other for other in classes if other.is_config and other.name in found.annotations]
-    configs = configs or [other for other in classes if other.is_config and other.file == found.file]
+    if len(model.required) != 1 or model.required[0].lower() not in _CONFIG_NAMES:
+        return model.parameters
+    configs = [other for other in classes if other.is_config and other.name in model.annotations]
+    configs = configs or [other for other in classes if other.is_config and other.file == model.file]
     if configs:
         return configs[0].parameters
     # A table: what any class of the file reads of it, for parts get the same one.
-    return tuple(sorted({name for other in classes if other.file == found.file for name in other.reads}))
+    return tuple(sorted({name for other in classes if other.file == model.file for name in other.reads}))
 
 
 _CONFIG_NAMES = {"config", "cfg", "params", "args", "hparams", "conf", "c"}

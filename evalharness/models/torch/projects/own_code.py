@@ -22,7 +22,7 @@ SETTINGS_FILES = ("config.json", "model_config.json", "hparams.json", "args.json
 def code_near(place: Place) -> tuple[PythonClass, ...]:
     """The classes in the Python files of the checkpoint's folders and the folders in these, the nearest first."""
     files = dict.fromkeys(file.resolve() for folder in place.folders for file in _python_files(folder))
-    return tuple(found for file in list(files)[:_MOST_FILES] for found in classes_in(file))
+    return tuple(described for file in list(files)[:_MOST_FILES] for described in classes_in(file))
 
 
 def values_near(place: Place) -> dict[str, Any]:

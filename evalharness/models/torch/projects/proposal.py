@@ -93,7 +93,7 @@ class Project(Protocol):
 
 def propose(place: Place) -> Proposal | None:
     """What the first project that knows a checkpoint says of it."""
-    return next((found for project in projects() if (found := project.propose(place)) is not None), None)
+    return next((proposal for project in projects() if (proposal := project.propose(place)) is not None), None)
 
 
 def projects() -> Iterator[Any]:

@@ -60,17 +60,17 @@ def classes_in(file: Path) -> tuple[PythonClass, ...]:
 def module_classes(classes: Iterable[PythonClass]) -> tuple[PythonClass, ...]:
     """Those that are modules of torch: they derive from ``nn.Module``, a ``LightningModule``, or one of each other."""
     classes = tuple(classes)
-    known = {found.name for found in classes if any(base.endswith("Module") for base in found.bases)}
-    while more := {found.name for found in classes if found.name not in known and known & set(found.bases)}:
+    known = {kind.name for kind in classes if any(base.endswith("Module") for base in kind.bases)}
+    while more := {kind.name for kind in classes if kind.name not in known and known & set(kind.bases)}:
         known |= more
-    return tuple(found for found in classes if found.name in known)
+    return tuple(kind for kind in classes if kind.name in known)
 
 
 def whole_models(classes: Iterable[PythonClass]) -> tuple[PythonClass, ...]:
     """The modules that are no part of another one, as a block is part of its model."""
     modules = module_classes(classes)
-    parts = {name for found in modules for name in found.uses - {found.name}}
-    return tuple(found for found in modules if found.name not in parts)
+    parts = {name for module in modules for name in module.uses - {module.name}}
+    return tuple(module for module in modules if module.name not in parts)
 
 
 def is_quiet(file: Path) -> bool:
@@ -110,7 +110,7 @@ def _described(file: Path, node: ast.ClassDef) -> PythonClass:
         name=node.name,
         bases=tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases),
         parameters=tuple(fields) if is_dataclass else tuple(argument.arg for argument in (*arguments, *keywords)),
-        uses=frozenset(found.id for item in node.body for found in ast.walk(item) if isinstance(found, ast.Name)),
+        uses=frozenset(used.id for item in node.body for used in ast.walk(item) if isinstance(used, ast.Name)),
         is_config=is_dataclass or node.name.endswith(CONFIG_ENDINGS),
         required=tuple(argument.arg for argument in without_default),
         annotations=frozenset(ast.unparse(item.annotation).strip("'\"") for item in arguments if item.annotation),

@@ -45,14 +45,14 @@ def sizes_of(state: State) -> dict[str, int]:
     vocabulary, width = max((tables or matrices).values())
     positions = [t.shape[-2] for name, t in state.items() if t.dim() >= 2 and _POSITIONS.search(name)]
     inner = [max(shape) for name, shape in matrices.items() if _INNER.search(name) and width in shape]
-    found = {"vocabulary": vocabulary, "width": width, "layers": _layers(state)}
-    found |= {"context": int(positions[0])} if positions else {}
-    return found | ({"hidden": inner[0]} if inner else {})
+    sizes = {"vocabulary": vocabulary, "width": width, "layers": _layers(state)}
+    sizes |= {"context": int(positions[0])} if positions else {}
+    return sizes | ({"hidden": inner[0]} if inner else {})
 
 
 def _layers(state: State) -> int:
     """The most numbered parts that stand in one list."""
-    lists = Counter(prefix for prefix, _ in {found for name in state for found in _numbered(name)})
+    lists = Counter(prefix for prefix, _ in {numbered for name in state for numbered in _numbered(name)})
     return max(lists.values(), default=0)
 
 
