@@ -36,8 +36,8 @@ def _signature() -> inspect.Signature:
     """That of :func:`score`, with every setting and its default, for ``help(evalharness.score)``."""
     accepted = get_type_hints(ScoreSettings)
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=found.default, annotation=accepted[name])
-        for name, found in settings_in(ScoreOptions, "python").items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=setting.default, annotation=accepted[name])
+        for name, setting in settings_in(ScoreOptions, "python").items()
     ]
     path = inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str | os.PathLike[str])
     return inspect.Signature([path, *parameters], return_annotation="Scorecard")
@@ -55,11 +55,11 @@ def preflight(model: torch.nn.Module, batch: Any, tokenizer: Any = None, *, chec
     changed. Returns a :class:`evalharness.Diagnosis`; raises :class:`evalharness.PreflightError` if it names a cause,
     unless ``check`` is False, and :class:`evalharness.EvalHarnessError` for a batch of another form.
     """
-    found = pipeline.preflight(model, batch, tokenizer)
-    if check and found.causes:
-        first = found.causes[0]
+    diagnosis = pipeline.preflight(model, batch, tokenizer)
+    if check and diagnosis.causes:
+        first = diagnosis.causes[0]
         raise PreflightError(f"{first.probe}: {first.claim} {first.remedy} (check=False lets training begin anyway)")
-    return found
+    return diagnosis
 
 
 def execute(problem: Problem, text: str) -> Execution:

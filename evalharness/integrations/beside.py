@@ -69,21 +69,21 @@ class Beside:
 
     def finished(self) -> list[Scorecard]:
         """Return the scorecards that are finished by now, without waiting; each is returned once."""
-        found = []
+        scorecards = []
         if self._running is not None and self._running.process.poll() is not None:
-            found += self._read()
+            scorecards += self._read()
         if self._running is None and self._waiting is not None:
             self._start(self._waiting)
             self._waiting = None
-        return found
+        return scorecards
 
     def wait(self) -> list[Scorecard]:
         """Wait for all that is running or waits, and return its scorecards."""
-        found = self.finished()
+        scorecards = self.finished()
         while self._running is not None:
             self._running.process.wait()
-            found += self.finished()
-        return found
+            scorecards += self.finished()
+        return scorecards
 
     def _start(self, path: str) -> None:
         output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed when it is read
@@ -118,8 +118,8 @@ class Beside:
 
 def _say_what_is_left(beside: weakref.ref[Beside]) -> None:
     """A training script may end before the scores do: nobody would ever see them."""
-    found = beside()
-    if found is not None and (left := found.left()):
+    alive = beside()
+    if alive is not None and (left := alive.left()):
         print(  # noqa: T201 - the interpreter ends: there is nobody else to tell
             f"evalharness: {', '.join(left)} had not been scored when the script ended: call wait() at its end, or "
             "run evalharness run on the folder",

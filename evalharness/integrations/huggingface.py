@@ -67,8 +67,8 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             batch = self._collate(list(islice(iter(trainer.train_dataset), ROWS)))
         device = next(trainer.model.parameters()).device
         batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
-        found = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)
-        trainer.log({"evalharness/preflight_findings": len(found.findings)})
+        diagnosis = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)
+        trainer.log({"evalharness/preflight_findings": len(diagnosis.findings)})
 
     def _collate(self, rows: list[Any]) -> Any:
         """As the trainer's own loader does it: columns that the model does not take are left out before collating."""
@@ -116,14 +116,14 @@ def only_set(data: Any) -> Any:
 
 def figures(card: Scorecard) -> dict[str, float]:
     """The figures of a scorecard as a flat mapping: shares of 1, nats, and the step that they are of."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     if card.checkpoint.step is not None:
-        found["evalharness/step"] = card.checkpoint.step
+        values["evalharness/step"] = card.checkpoint.step
     for name, by_decoding in card.pass_at_k.items():
         for decoding, by_k in by_decoding.items():
-            found |= {f"evalharness/{name}_{decoding}_pass@{k}": share.estimate for k, share in by_k.items()}
-    found |= {f"evalharness/degenerate_{decoding}": rate.rate for decoding, rate in card.degeneration.items()}
+            values |= {f"evalharness/{name}_{decoding}_pass@{k}": share.estimate for k, share in by_k.items()}
+    values |= {f"evalharness/degenerate_{decoding}": rate.rate for decoding, rate in card.degeneration.items()}
     if card.loss.honest_nats is not None:
-        found["evalharness/honest_loss"] = card.loss.honest_nats.estimate
-    found["evalharness/causes"] = len(card.causes)
-    return found
+        values["evalharness/honest_loss"] = card.loss.honest_nats.estimate
+    values["evalharness/causes"] = len(card.causes)
+    return values

@@ -114,15 +114,15 @@ def worst_first(files: Sequence[AnalysedFile]) -> list[tuple[AnalysedFile, Analy
     Without a loop (an echo, gibberish) all of the text is lost. Of equal shares the longest loop comes first. Loops
     after a finished answer come last: the answer is not lost.
     """
-    found = ((file, completion) for file in files for completion in file.completions)
-    return sorted((item for item in found if item[1].degeneration.degenerate), key=lambda item: _loss_of(item[1]))
+    completions = ((file, completion) for file in files for completion in file.completions)
+    return sorted((item for item in completions if item[1].degeneration.degenerate), key=lambda item: _loss_of(item[1]))
 
 
 def _loss_of(completion: Analysed) -> tuple[bool, float, int]:
     """What sorts completions by how much of them is lost, the worst first."""
-    found, loop = completion.degeneration, completion.degeneration.loop
+    degeneration, loop = completion.degeneration, completion.degeneration.loop
     characters = loop.end_character - loop.start_character if loop else 0
-    return found.after_answer is True, -(1.0 if found.share is None else found.share), -characters
+    return degeneration.after_answer is True, -(1.0 if degeneration.share is None else degeneration.share), -characters
 
 
 def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) -> AnalysedFile:
@@ -134,18 +134,18 @@ def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) 
     lines: Lines = {NOT_BEGUN_NOTE: [w.number for w in file.completions if w.stop_reason in NOT_BEGUN]}
     tasks, prompts = _tasks_of(begun, tasks)
     inputs = [_input(file.path, completion, tasks, tokens, lines) for completion in begun]
-    found = analyse_all(inputs, tokens.decode if tokens else None)
+    degenerations = analyse_all(inputs, tokens.decode if tokens else None)
     completions = tuple(
         Analysed(_name(written, given), written.completion_id, degeneration)
-        for written, given, degeneration in zip(begun, inputs, found, strict=True)
+        for written, given, degeneration in zip(begun, inputs, degenerations, strict=True)
     )
-    counted = (_counted(what, numbers, len(begun)) for what, numbers in lines.items() if numbers)
+    counted = (_counted(note, numbers, len(begun)) for note, numbers in lines.items() if numbers)
     return AnalysedFile(file.path, completions, file.forms, (*prompts, *counted, *file.notes), _summary(completions))
 
 
-def _counted(what: str, numbers: Sequence[int], of: int) -> str:
+def _counted(note: str, numbers: Sequence[int], total: int) -> str:
     """How many, and where to look, where it is not all of them."""
-    return f"{what} ({len(numbers)}" + (f", the first at line {numbers[0]})" if len(numbers) < of else ")")
+    return f"{note} ({len(numbers)}" + (f", the first at line {numbers[0]})" if len(numbers) < total else ")")
 
 
 def _input(

@@ -110,10 +110,10 @@ def _new_tokens(work: Work) -> int:
 
 
 def _encodable(work: Work, texts: list[str]) -> list[tuple[str, list[int]]]:
-    found = []
+    encodable = []
     for text in texts[: 4 * PROBE_ROWS]:
         try:
-            found.append((text, work.checkpoint.tokenizer.encode(text)))
+            encodable.append((text, work.checkpoint.tokenizer.encode(text)))
         except ValueError:
             continue
-    return found
+    return encodable

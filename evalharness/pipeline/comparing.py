@@ -72,8 +72,8 @@ def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
 
     frames = load_run(folder)
     step = frames.last_step
-    held = frames.completions[frames.completions["step"] == step]
-    return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], held)
+    completions = frames.completions[frames.completions["step"] == step]
+    return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], completions)
 
 
 def _compared(first: Side, second: Side, seed: int) -> Compared:
@@ -91,11 +91,11 @@ def _compared(first: Side, second: Side, seed: int) -> Compared:
     for decoding in DECODINGS:
         was, now = (_degenerate(side.completions, decoding, common) for side in (first, second))
         if was.keys() & now.keys():
-            found = compare_shares(was, now, seed=seed)
+            compared = compare_shares(was, now, seed=seed)
             whole = was.keys() == now.keys() and digests[0].keys() == digests[1].keys()
-            measures[Measure(decoding)] = _as_scored(found, first, second, decoding) if whole else found
+            measures[Measure(decoding)] = _as_scored(compared, first, second, decoding) if whole else compared
     if not measures:
-        sets = [", ".join(found) for found in digests]
+        sets = [", ".join(digests_by_set) for digests_by_set in digests]
         raise StoreError(f"{first.name} and {second.name} have no problems in common: {sets[0]} against {sets[1]}")
     notes = (*_other_problems(digests), *_other_protocol(first.card.protocol, second.card.protocol))
     return Compared(first, second, measures, notes)
@@ -124,7 +124,7 @@ def _degenerate(completions: pd.DataFrame, decoding: str, sets: Sequence[str]) -
     return flags
 
 
-def _as_scored(found: Comparison, first: Side, second: Side, decoding: str) -> Comparison:
+def _as_scored(comparison: Comparison, first: Side, second: Side, decoding: str) -> Comparison:
     """With the shares as the two's own reports give them, so that one share has one interval everywhere.
 
     Where a problem has more completions than another the compared share, in which each problem counts alike, is another
@@ -135,9 +135,9 @@ def _as_scored(found: Comparison, first: Side, second: Side, decoding: str) -> C
         compared
         if rate is None or not isclose(rate.rate, compared.estimate, abs_tol=1e-9)
         else Interval(compared.estimate, rate.low, rate.high)
-        for rate, compared in zip(rates, (found.first, found.second), strict=True)
+        for rate, compared in zip(rates, (comparison.first, comparison.second), strict=True)
     ]
-    return replace(found, first=as_reported[0], second=as_reported[1])
+    return replace(comparison, first=as_reported[0], second=as_reported[1])
 
 
 def _other_problems(digests: Sequence[Mapping[str, str]]) -> Iterator[str]:

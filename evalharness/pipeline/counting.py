@@ -54,7 +54,7 @@ def degeneration_rate(
     begun = [(c, a) for c, a in zip(completions, analyses, strict=True) if c.stop_reason not in NOT_BEGUN]
     if not begun:
         return None
-    told = all(completion.stop_reason != "not_recorded" for completion, _ in begun)
+    knows_ends = all(completion.stop_reason != "not_recorded" for completion, _ in begun)
     whole = _share(begun, lambda analysis: analysis.degenerate)
     kinds = {str(analysis.kind) for _, analysis in begun if analysis.degenerate}
     return DegenerationRate(
@@ -63,7 +63,7 @@ def degeneration_rate(
         high=whole.high,
         completions=len(begun),
         kinds={kind: _kind_rate(begun, kind) for kind in sorted(kinds)},
-        shares={name: _share(begun, has) for name, has in SHARES.items() if told or name not in ABOUT_ENDS},
+        shares={name: _share(begun, has) for name, has in SHARES.items() if knows_ends or name not in ABOUT_ENDS},
         mutual_information=_mutual_information(begun, seed),
     )
 
@@ -97,12 +97,12 @@ def _mutual_information(begun: _Begun, seed: int) -> MutualInformation | None:
     texts: dict[str, list[str]] = defaultdict(list)
     for completion, _ in begun:
         texts[completion.task_id].append(completion.text)
-    found = dependence(texts)
-    if found is None:
+    measured = dependence(texts)
+    if measured is None:
         return None
     return MutualInformation(
-        nats=mean_over_rows(dict(enumerate(found.nats.values())), seed=seed),
-        ceiling_nats=found.ceiling_nats,
-        own_fits_best=share_interval(found.own_fits_best),
-        problems=len(found.nats),
+        nats=mean_over_rows(dict(enumerate(measured.nats.values())), seed=seed),
+        ceiling_nats=measured.ceiling_nats,
+        own_fits_best=share_interval(measured.own_fits_best),
+        problems=len(measured.nats),
     )

@@ -38,19 +38,19 @@ def compare_formats(
     if checkpoint is None:
         return None
     try:
-        otherwise = _asked_otherwise(work, checkpoint, folder, settings)
+        otherwise = _in_other_format(work, checkpoint, folder, settings)
     except EvaluationError as error:
         work.incomplete.append(Incomplete("generation", None, f"the other prompt format could not be asked: {error}"))
         return None
     as_scored = _passed(executions)
     if not as_scored.keys() & otherwise.keys():
         return None
-    found = compare_pass_at_k(as_scored, otherwise, 1, seed=work.options.seed)
+    comparison = compare_pass_at_k(as_scored, otherwise, 1, seed=work.options.seed)
     in_use: PromptFormat = "plain" if continues_prompt(work.checkpoint.prompt_template) else "chat"
-    return FormatComparison(in_use, found.problems, found.first, found.second, found.difference)
+    return FormatComparison(in_use, comparison.problems, comparison.first, comparison.second, comparison.difference)
 
 
-def _asked_otherwise(
+def _in_other_format(
     work: Work, checkpoint: Checkpoint, folder: RunFolder, settings: Settings
 ) -> dict[str, tuple[int, int]]:
     """How the problems went in the other format."""

@@ -121,14 +121,14 @@ def _proposal(located: Located, folder: Path, trust: bool, result: Initialised) 
     if tried and not trust:
         specs = ", ".join(dict.fromkeys(candidate.spec.partition(":")[0] for candidate in tried))
         raise UntrustedError(f"{folder}: finding the model's class tries the classes of modules in {specs}")
-    found = match(place)
-    if found is None:
+    matched = match(place)
+    if matched is None:
         names = ", ".join(candidate.spec for candidate in tried) or "no class of a module"
         result.missing.append(
             f"[model] factory: the code that makes this model (tried: {names}); files that do more than define "
             "things are not run"
         )
-    return found
+    return matched
 
 
 def _model_lines(proposal: Proposal | None, folder: Path) -> Iterator[Line]:
@@ -154,11 +154,11 @@ def _tokenizer_lines(
     """The tokenizer if it lies where it is not found without being named."""
     start = located.path if located.path.is_dir() else located.path.parent
     near = {start, *(parent for parent in start.parents if parent.is_relative_to(folder)), folder}
-    found = sorted((file for file in files if file.name in _TOKENIZERS), key=lambda file: len(file.parts))
-    if any(file.parent in near for file in found) or (proposal is None and located.kind != "weights"):
+    tokenizers = sorted((file for file in files if file.name in _TOKENIZERS), key=lambda file: len(file.parts))
+    if any(file.parent in near for file in tokenizers) or (proposal is None and located.kind != "weights"):
         return
-    if found:
-        yield Line("model.tokenizer", _seen_from(found[0], folder), "turns text into tokens")
+    if tokenizers:
+        yield Line("model.tokenizer", _seen_from(tokenizers[0], folder), "turns text into tokens")
     else:
         result.missing.append(f"[model] tokenizer: a file {', '.join(_TOKENIZERS)}, or code: tokenizer.py:load")
 
@@ -200,9 +200,9 @@ def _log_lines(located: Located, folder: Path, files: tuple[Path, ...], result: 
     if find_logs(start) or find_logs(start.parent):
         return
     folders = sorted({file.parent for file in files}, key=lambda place: len(place.parts))
-    found = next((logs for place in folders if (logs := find_logs(place))), [])
-    if found:
-        yield Line("log.path", [_seen_from(path, folder) for path in found], "the losses that training logged")
+    log_files = next((logs for place in folders if (logs := find_logs(place))), [])
+    if log_files:
+        yield Line("log.path", [_seen_from(path, folder) for path in log_files], "the losses that training logged")
     else:
         result.missing.append("[log] path: the training log; without it no logged loss is compared")
 

@@ -109,11 +109,11 @@ def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list
 def numbered(jobs: Iterable[Job]) -> list[Job]:
     """The jobs with the completions of each task numbered in their order, whatever numbers they had."""
     seen: Counter[str] = Counter()
-    found = []
+    renumbered = []
     for job in jobs:
-        found.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
+        renumbered.append(dataclasses.replace(job, completion_id=seen[job.task_id]))
         seen[job.task_id] += 1
-    return found
+    return renumbered
 
 
 def _job(file: Path, completion: FileCompletion, tasks: Tasks) -> Job:

@@ -65,7 +65,7 @@ def logged_facts(files: Iterable[Path]) -> LoggedFacts:
     """Search the beginnings of the logs of a run."""
     text = "\n".join(map(_beginning, files))
     trained = TRAINED.findall(text)
-    speeds = next((found for pattern in SPEED if (found := pattern.findall(text))), [])
+    speeds = next((matches for pattern in SPEED if (matches := pattern.findall(text))), [])
     times = RUN_TIME.findall(text)
     return LoggedFacts(
         rates=tuple(map(float, RATE.findall(text))),
@@ -79,8 +79,8 @@ def logged_facts(files: Iterable[Path]) -> LoggedFacts:
 
 
 def _first(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:
-    found = next((found for pattern in patterns if (found := pattern.search(text))), None)
-    return _whole(found[1]) if found else None
+    match = next((match for pattern in patterns if (match := pattern.search(text))), None)
+    return _whole(match[1]) if match else None
 
 
 def _whole(text: str) -> int:

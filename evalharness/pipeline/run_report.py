@@ -48,10 +48,10 @@ def write_run_report(folder: Path) -> Path:
 
     run = _run(folder)
     figures = report.figures_of_run(run.frames)
-    with RunFolder(folder) as held:
+    with RunFolder(folder) as run_files:
         for name, svg in figures.items():
-            held.write(name, svg)
-        return held.write(paths.REPORT, report.to_markdown(report.run_document(run, figures)))
+            run_files.write(name, svg)
+        return run_files.write(paths.REPORT, report.to_markdown(report.run_document(run, figures)))
 
 
 def read_report(folder: Path) -> tuple[Part, ...]:
@@ -111,12 +111,12 @@ def _others(folder: Path) -> tuple[OtherRun, ...]:
     """The last scorecard of each other run beside this one; those of other versions are left out."""
     from evalharness.report import OtherRun
 
-    found = []
+    runs = []
     for other in paths.runs_beside(folder):
         with contextlib.suppress(StoreError):
             step, card = last_scorecard(other)
-            found.append(OtherRun(other.name, step, card))
-    return tuple(found)
+            runs.append(OtherRun(other.name, step, card))
+    return tuple(runs)
 
 
 def _questions() -> tuple[tuple[str, str], ...]:

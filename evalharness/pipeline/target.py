@@ -43,9 +43,9 @@ class Target:
 
 def model_loader(path: Path) -> tuple[Extension | None, tuple[str, ...]]:
     """The loader of another package that recognises a path, if one does, and a line for each that can't be used."""
-    found = extensions("models")
-    faults = list(found.faults)
-    for extension in found.loaded:
+    loaders = extensions("models")
+    faults = list(loaders.faults)
+    for extension in loaders.loaded:
         try:
             if extension.guarded.recognises(path):
                 return extension, tuple(faults)

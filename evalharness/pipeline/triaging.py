@@ -58,10 +58,10 @@ def triage(paths: Sequence[Path], watcher: Watcher, *, run: str | None = None, g
     return Triage(log, known, signs(log, known), NOT_CHECKED)
 
 
-def _with(given: Known, found: Known) -> Known:
+def _with(given: Known, searched: Known) -> Known:
     """What is given, and what was found for the rest."""
     names = [field.name for field in dataclasses.fields(given)]
-    both = {name: (getattr(given, name), getattr(found, name)) for name in names}
+    both = {name: (getattr(given, name), getattr(searched, name)) for name in names}
     return dataclasses.replace(
         given, **{name: own if own is not None else other for name, (own, other) in both.items()}
     )
@@ -89,10 +89,10 @@ def _known(folder: Path, manifest: Manifest) -> Known:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _ids(tokenizer: dict[str, Any]) -> int | None:

@@ -63,12 +63,12 @@ def _settled(folder: Path, manifest: Manifest, before: float) -> dict[int, objec
         steps = steps_of(folder, manifest)
     except CheckpointError:
         return {}
-    found: dict[int, object] = {}
+    states: dict[int, object] = {}
     for step in steps:
         state = _state(step.path)
         if step.step is not None and state and max(time_ns for _, time_ns in state.values()) <= 1e9 * before:
-            found[step.step] = state
-    return found
+            states[step.step] = state
+    return states
 
 
 def _state(path: Path) -> dict[str, list[int]]:
