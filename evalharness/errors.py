@@ -11,7 +11,7 @@
     ├── CompletionFileError     a file of completions
     ├── LogError                a training log
     ├── StoreError              the run folder
-    ├── BaselineError           a baseline to be held to
+    ├── BaselineError           a baseline to compare with
     ├── PreflightError          exit 1: training would begin with a cause for a loss that misleads
     ├── SandboxError            exit 3: programs could not be run here
     └── EvaluationError         exit 3: the model could not be evaluated (NaN, a forward that fails)

@@ -148,9 +148,9 @@ def run_gate(
 
 
 def _baseline(path: Path | None, renewed: Path | None, options: ScoreOptions, watcher: Watcher) -> Baseline | None:
-    """The baseline to be held to, refused before the minutes of a score where it can't be compared.
+    """The baseline to compare with, refused before the minutes of a score if it can't be compared.
 
-    One that is to be renewed is held to all the same, as far as it is there and can be.
+    A baseline that is to be renewed is compared with all the same, if it is there and can be.
     """
     from evalharness.gate.baseline import read_baseline
     from evalharness.gate.decision import refuse_early

@@ -19,7 +19,7 @@ EVERY_S = 10.0
 
 
 class Lines:
-    """One line for each thing found and each stage begun, and now and then one with what is left of a long stage."""
+    """One line for each message and each stage, and every ten seconds the time that is left of a long stage."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -1,7 +1,8 @@
 """Loops without a period: two words or signs in ever new numbers ("self self,,,, self, self,,").
 
-No copy equals the next, so neither exact search nor one with interruptions sees them, and they say as little. Code has
-at least three different words and signs among so many; only literals of one value ("0, 0, 0, 0") have two.
+No copy equals the next, so neither exact search nor one with interruptions sees them, and they say as little. A
+stretch of code that long has at least three different words and signs; only literals of one value ("0, 0, 0, 0") have
+two.
 """
 
 from __future__ import annotations

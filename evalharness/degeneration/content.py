@@ -143,9 +143,9 @@ def is_quoted(text: str, start: int, end: int, prompt: str | None) -> bool:
 def is_layout(text: str, start: int, end: int, copy: str) -> bool:
     """Whether a loop with interruptions is layout: blanks or one sign again and again, in lines of usual length.
 
-    Indentation, columns, and the rules of a table are. One line that goes on and on is none, nor are so many blanks in
-    a row that they are a loop by themselves, unless they are the smaller part of the text and something is written
-    after them: calls in calls are aligned as deeply.
+    Indentation, columns, and the rules of a table are. One line that goes on and on is none. Nor is a row of blanks
+    that is a loop by itself, unless it is the smaller part of the text and something is written after it: calls in
+    calls are aligned as deeply.
     """
     covered = text[start:end]
     if not _BLANKS_OR_RULE.fullmatch(copy) or len(covered) > USUAL_LINE_CHARACTERS * (1 + covered.count("\n")):

@@ -74,7 +74,7 @@ MAX_LINE_CHARACTERS = 4_000
 """A longer line is no copy among others, and comparing it costs its length."""
 
 GROWN_CHARACTERS = 8
-"""A grown line is at most twice as long as the one before, and so many characters more."""
+"""A grown line is at most twice as long as the one before, and this number of characters more."""
 
 SAME_BEGINNING = 0.60
 """Share of a torn last line that is as an earlier line begins: a number may be torn, or a name grow."""

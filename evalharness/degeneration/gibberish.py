@@ -51,8 +51,8 @@ MOST = 0.50
 
 MIN_SIGNS = 16
 MAX_LETTERS = 0.10
-"""A text of at least so many characters that are no white space, of which at most this share are letters or digits, is
-a salad of signs: code names what it works on, and its words alone are a third of it."""
+"""A text of at least this number of characters that are no white space, of which at most this share are letters or
+digits, is a salad of signs: code names what it works on, and its words alone are a third of it."""
 
 MIN_TOKENS = 48
 MIN_ENTROPY_NATS = 3.5

@@ -42,8 +42,8 @@ MIN_COPIES = 4
 """Serving engines stop a periodic tail at three or four copies; three of a kind are common in code."""
 
 FEW_COPIES, LONG_COPY, FEW_SHARE = 3, 150, 0.67
-"""Copies of a unit of at least so many characters that are a loop if they are this share of the text. Three equal
-branches were half of a sound answer."""
+"""This number of copies is a loop if the unit has at least this length (characters) and the copies are at least this
+share of the text. Three equal branches were half of a sound answer."""
 
 MIN_TOKENS = 48
 """What serving engines ask of a periodic tail. Also the least number of elements that is searched for at all."""

@@ -9,7 +9,7 @@ a run whose primitive period ``p`` is at most ``k``, the next place where the sa
 further on (a nearer one would make the period a power of something shorter: Fine and Wilf 1965). So a run is a stretch
 of positions that all have the same distance to their next occurrence, and the primitive period is that distance. Each
 doubling of ``k`` looks only at positions whose shorter stretch came back, so ordinary code is done after the first, and
-there are only so many up to the longest period: linear time altogether (see :mod:`evalharness.degeneration.grouping`).
+few doublings lead to the longest period: linear time altogether (see :mod:`evalharness.degeneration.grouping`).
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ STEADY_GROWTH = 0.5
 """Share of the steps by which copies grow that have to be the same: less than ``STEADY``, for what is put in may be a
 name that is a letter longer, or a number that gets another digit."""
 GROWN_CHARACTERS = 8
-"""A copy is at most twice as long as the one before, and so many characters more: that much the first pieces add to a
-line that is still short."""
+"""A copy is at most twice as long as the one before, and this number of characters more: the first pieces add that
+much to a line that is still short."""
 PASSED_OVER = 10
-"""One odd line, and one more in so many, may stand among the copies: twice one in twenty."""
+"""One odd line, and one more for each this many lines, may stand among the copies: twice one in twenty."""
 
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d]\w*|\d+")

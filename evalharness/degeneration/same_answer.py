@@ -27,9 +27,9 @@ than 0.5."""
 
 MIN_PROBLEMS = 5
 MIN_SHARE = 0.20
-"""An answer is the same to everything where so many problems, and this share of them, got it. In sound code the
-largest such group is 2 of 60 (``warmup``), 2 of 164 (HumanEval) and 16 of 974 (MBPP); of what the shipped causal
-checkpoint writes it is 5 of 135 and 4 of 60."""
+"""An answer is the same to everything if at least this number of problems, and this share of them, got it. In sound
+code the largest such group is 2 of 60 (``warmup``), 2 of 164 (HumanEval) and 16 of 974 (MBPP); of what the shipped
+causal checkpoint writes it is 5 of 135 and 4 of 60."""
 
 AT_ONCE = 2_000
 """Completions compared with all others at a time."""

@@ -1,4 +1,4 @@
-"""What a checkpoint can be held to, each a pure function of its scorecard.
+"""The checks of a checkpoint, each a pure function of its scorecard.
 
 ``passed`` means that it was tested and holds. What could not be tested is ``not_evaluated``, and never passes; where
 the data or the baseline that it needs are not there it is ``skipped``, which a gate counts as not evaluated.

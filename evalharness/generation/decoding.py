@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from evalharness.models.requests import Decoding
 
 ENTROPY_DECIMALS = 2
-"""Entropies are kept to so many decimals (nats). Rounding may move the last one between batch shapes. No token depends
-on it, and to compute the row again for it would be four fifths of all such passes."""
+"""Entropies (nats) are kept to this number of decimals. Rounding may move the last one between batch shapes. No
+token depends on it, and to compute the row again for it would be four fifths of all such passes."""
 
 
 @dataclass(frozen=True, slots=True)

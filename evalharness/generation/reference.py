@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
 TIE_DECIMALS = 9
-"""Logits that agree to so many decimals are ties; the lowest id wins."""
+"""Logits that agree to this number of decimals are ties; the lowest id wins."""
 
 
 class Reference:

@@ -31,7 +31,7 @@ FOLDER = "evalharness-data"
 MOST_ROWS = 10_000
 """As many as are read of any file of data: shares of rows are known to within 1 %."""
 MOST_IDS = 8_000_000
-"""And so many ids at most, which are some seconds to collate and some 50 MB."""
+"""The most ids that are read: some seconds to collate, and some 50 MB."""
 MOST_STREAMED = 1_000
 """Rows that are taken of a data set without a length: they may have to be downloaded."""
 LOOKED_AT = 16

@@ -31,7 +31,7 @@ _TWICE = "ended the judge's process, twice"
 _LONGEST_STEP_S = 3 * _TICK_S
 # From here on a program's waiting is measured: most end before, and a look at the clocks costs.
 _WATCHED_FROM_S = 1.0
-# However busy the machine is, a program is given up after so many times its limit.
+# However busy the machine is, a program is given up after this multiple of its limit.
 _LONGEST_EXCUSE = 8
 
 

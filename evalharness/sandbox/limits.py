@@ -33,7 +33,7 @@ class Limits:
     program_bytes: int = 4 * MIB
 
     def slower(self, times: float) -> Limits:
-        """The limits on a machine, or for a problem, that takes so many times as long."""
+        """The limits on a machine, or for a problem, that takes ``times`` times as long."""
         return replace(self, cpu_s=times * self.cpu_s, wall_s=times * self.wall_s)
 
     def __post_init__(self) -> None:

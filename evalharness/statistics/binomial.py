@@ -15,7 +15,7 @@ Numbers = npt.NDArray[np.float64]
 def at_most(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:
     """Return the probability of ``k`` successes or fewer, as exact where it is small as where it is not."""
     k, n, p = _numbers(k, n, p)
-    return at_least(n - k, n, 1 - p)  # so many failures or more
+    return at_least(n - k, n, 1 - p)  # n - k failures or more
 
 
 def at_least(k: npt.ArrayLike, n: npt.ArrayLike, p: npt.ArrayLike) -> Numbers:

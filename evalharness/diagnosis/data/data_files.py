@@ -214,7 +214,7 @@ def _tables(files: list[Path]) -> Iterator[Any]:
 
 
 def _stretches(path: Path) -> tuple[list[Record], int]:
-    """Of a text that is too large, so many stretches are read at places evenly drawn from all of it."""
+    """The stretches of a text, and how many it has; of too large a text only some, evenly drawn from all of it."""
     stretches = _text_stretches(path)
     wanted = _drawn(len(stretches), sum(map(len, stretches)))
     return [(f"stretch {i + 1}", {"text": s}) for i, s in enumerate(stretches) if i in wanted], len(stretches)

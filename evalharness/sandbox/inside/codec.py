@@ -1,8 +1,8 @@
 """Values as bytes and back, between the judge and a candidate who may write any bytes at all.
 
-A frame is a tag, one byte, and what it needs: nothing, eight bytes of a double, a length and so many bytes, or items up
-to ``END``. A byte from 0x80 on is by itself one of the integers 0 to 127. Whatever nests is made of items, so that
-depth is counted in one place on either side.
+A frame is a tag, one byte, and what it needs: nothing, eight bytes of a double, a length and that number of bytes, or
+items up to ``END``. A byte from 0x80 on is by itself one of the integers 0 to 127. Whatever nests is made of items, so
+that depth is counted in one place on either side.
 
 What arrives is always of a plain type or of one of this file's own: a subclass is sent as the content of its base,
 read by the base's own methods, so that what it overrides is not asked, and arrives as a subclass that overrides
@@ -321,7 +321,7 @@ class _Frame:
         return self._data[start : self.at]
 
     def sized(self) -> bytes:
-        """A length and so many bytes."""
+        """The bytes after a length, as many as it says."""
         size = self.byte()
         return self.take(size if size < _LONG_LENGTH else int.from_bytes(self.take(4), "little"))
 
