@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evalharness.errors import ManifestError
+from evalharness.errors import EvalHarnessError, ManifestError
 from evalharness.pipeline import keep_data, trainer_data
 from evalharness.settings.manifest import find_manifest
 
@@ -46,6 +46,19 @@ def test_a_large_data_set_is_drawn_evenly_and_a_stream_from_its_beginning(tmp_pa
     monkeypatch.setattr(trainer_data, "MOST_IDS", 9)
     keep_data(tmp_path, {"train": ROWS, "validation": Stream()}, collate)
     assert [len(kept(tmp_path, name)) for name in ("train", "validation")] == [3, 3]
+
+
+def test_a_row_without_tokens_is_left_out_and_the_trainers_rows_stay_as_they_are(tmp_path):
+    rows = [{"ids": [1, 2]}, {"ids": []}, {"ids": [3, 4, 5]}]
+    keep_data(tmp_path, {"train": rows}, lambda batch: {"input_ids": [row.pop("ids") for row in batch]})
+    assert [(row["row"], row["of"]) for row in kept(tmp_path)] == [(0, 3), (2, 3)]
+    assert rows[2] == {"ids": [3, 4, 5]}
+
+
+def test_rows_that_are_no_tokens_are_an_error_and_nothing_is_written(tmp_path):
+    with pytest.raises(EvalHarnessError, match="pixels"):
+        keep_data(tmp_path / "out", {"train": ROWS}, lambda batch: {"pixels": batch})
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", [".", "out"])

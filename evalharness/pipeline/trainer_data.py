@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import copy
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from evalharness.errors import ManifestError
+from evalharness.errors import EvalHarnessError, ManifestError
 from evalharness.runs.files import write_file
 from evalharness.runs.json_values import json_line
 from evalharness.settings.manifest import (
@@ -50,8 +52,9 @@ def keep_data(folder: Path, data: Mapping[str, Any], collate: Collate) -> Path |
     if named - {(folder / FOLDER).resolve()}:
         return None
     files = {name: f"{FOLDER}/{name}.jsonl" for name in data}
-    for name, rows in data.items():
-        write_file(folder / files[name], "".join(map(json_line, kept_rows(rows, collate))))
+    texts = {name: "".join(map(json_line, kept_rows(rows, collate))) for name, rows in data.items()}
+    for name, text in texts.items():
+        write_file(folder / files[name], text)
     if not named and not _may_stand_back(manifest):
         said = " and ".join(f'{name} = "{folder / file}"' for name, file in files.items())
         raise ManifestError(f"{manifest.path}: names no [data]: add {said}, where the trainer's rows are kept")
@@ -76,27 +79,45 @@ def _may_stand_back(manifest: Manifest) -> bool:
 
 
 def kept_rows(rows: Any, collate: Collate) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a data set as ids and labels, each with its index and the number of all rows (if known)."""
-    from evalharness.diagnosis import first_of_batch
+    """Yield the rows of a data set as ids and labels, each with its index and the number of all rows (if known).
 
+    A row without tokens is left out. Raises EvalHarnessError if all are so, or are no rows of token ids.
+    """
     count = len(rows) if hasattr(rows, "__len__") and hasattr(rows, "__getitem__") else None
-    ids_left = MOST_IDS
+    ids_left, fault, kept = MOST_IDS, None, 0
     for index, row in _chosen(rows, count, collate):
-        ids, labels = first_of_batch(collate([row]))
+        try:
+            ids, labels = _collated(row, collate)
+        except EvalHarnessError as error:
+            fault = fault or error
+            continue
         ids_left -= len(ids)
         if ids_left < 0:
             return
+        kept += 1
         yield {"row": index, "of": count, "input_ids": ids, "labels": labels}
+    if fault is not None and not kept:
+        raise fault
+
+
+def _collated(row: Any, collate: Collate) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids and targets of a row. A copy of it: a collator may take out of a row what it needs."""
+    from evalharness.diagnosis import first_of_batch
+
+    return first_of_batch(collate([copy(row)]))
 
 
 def _chosen(rows: Any, count: int | None, collate: Collate) -> Iterator[tuple[int, Any]]:
     """Indices and rows: all, or as many as there is room for, spread evenly; of a stream the first."""
-    from evalharness.diagnosis import every, first_of_batch
+    from evalharness.diagnosis import every
 
     if count is None:
         yield from enumerate(islice(iter(rows), MOST_STREAMED))
         return
-    looked_at = [len(first_of_batch(collate([rows[i]]))[0]) for i in every(count, LOOKED_AT)]
-    room = MOST_IDS * len(looked_at) // max(1, sum(looked_at))
+    looked_at = []
+    for index in every(count, LOOKED_AT):
+        with suppress(EvalHarnessError):
+            looked_at.append(len(_collated(rows[index], collate)[0]))
+    room = MOST_IDS * len(looked_at) // sum(looked_at) if looked_at else LOOKED_AT
     for index in every(count, min(MOST_ROWS, room)):
         yield index, rows[index]
