@@ -101,7 +101,8 @@ def measured(case: Case, keep: Path | None, state: tuple[str, str]) -> Measured:
         # --trust: a user runs their own code, and is asked on a terminal alone.
         command = ["-m", "evalharness", "diagnose", str(made), "--json", "--trust", "--out", f"{elsewhere}/reports"]
         diagnose_s, done = timed([sys.executable, *command])
-    return Measured(said_by(done), round(make_s, 1), round(diagnose_s, 1), *state)
+        said = said_by(done.returncode, *(text.replace(f"{made}/", "") for text in (done.stdout, done.stderr)))
+    return Measured(said, round(make_s, 1), round(diagnose_s, 1), *state)
 
 
 def timed(command: Sequence[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
@@ -113,14 +114,16 @@ def timed(command: Sequence[str]) -> tuple[float, subprocess.CompletedProcess[st
     return time.perf_counter() - begun, done
 
 
-def said_by(done: subprocess.CompletedProcess[str]) -> Said:
-    """The diagnosis of a process, from its JSON; without one, the last line of its errors."""
-    if not done.stdout.strip():
-        return Said(done.returncode, error=_last_line(done.stderr))
-    found = json.loads(done.stdout)
-    findings = tuple(Named(f["probe"], f["severity"], f["claim"], f["evidence"]) for f in found["findings"])
-    failed = tuple(json.dumps(lack) for lack in found["incomplete"])
-    return Said(done.returncode, findings, failed=failed)
+def said_by(exit_code: int, printed: str, errors: str) -> Said:
+    """The diagnosis that was printed as JSON, with the evidence of the first finding; without one, the last error."""
+    if not printed.strip():
+        return Said(exit_code, error=_last_line(errors))
+    found = json.loads(printed)
+    findings = tuple(
+        Named(f["probe"], f["severity"], f["claim"], {} if place else f["evidence"])
+        for place, f in enumerate(found["findings"])
+    )
+    return Said(exit_code, findings, failed=tuple(json.dumps(lack) for lack in found["incomplete"]))
 
 
 def _last_line(text: str) -> str:
@@ -202,7 +205,7 @@ def _halves(every: Sequence[Case], results: Mapping[str, Measured]) -> Iterator[
         yield f"## {TITLES[half]}"
         yield (
             table(
-                ["case", "report", "true cause", "said first", "right", "s"],
+                ["case", "report", "true cause", "said first", "right"],
                 [_row(case, results[case.name]) for case in own if case.name in results],
             )
             if own
@@ -216,14 +219,13 @@ TITLES: dict[Half, str] = {"development": "Development half, in-sample", "held-b
 def _row(case: Case, result: Measured) -> list[str]:
     right = "yes" if case.is_right(result.said) else "**no**"
     report = f"[{case.report.removeprefix('https://github.com/')}]({case.report})"
-    seconds = f"{result.make_s + result.diagnose_s:.0f}"
-    return [f"`{case.name}`", report, case.cause, _escaped(first_words(result.said)), right, seconds]
+    return [f"`{case.name}`", report, case.cause, _escaped(first_words(result.said)), right]
 
 
 def first_words(said: Said) -> str:
     """The first finding: its probe, its severity and the first sentence of its claim; or why there is none."""
     if said.error:
-        return f"refused: {Path(said.error).name if said.error.startswith('/') else said.error}"
+        return f"refused: {said.error.removeprefix('evalharness: ')}"
     if not said.findings:
         return "no finding"
     first = said.findings[0]

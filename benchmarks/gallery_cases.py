@@ -54,7 +54,7 @@ class Right:
     def is_said(self, said: Said) -> bool:
         """Whether the diagnosis says this first."""
         if self.refused_over:
-            named = {word.strip(":;,.") for word in said.error.split()}
+            named = {word.strip(":;,.()") for word in said.error.split()}
             return said.exit_code == 2 and named.issuperset(self.refused_over)
         first = next(iter(said.findings), None)
         return (

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from training_loop import Logits
 
 SMALL_GPT = Path(__file__).with_name("small_gpt.py")
-BATCH = 16
 PROBLEMS = 20
 
 
@@ -44,6 +43,7 @@ class PlainRun:
     encode: Callable[[Callable[[str], list[int]], Sequence[Any]], list[Encoded]] = apart
     batch: Callable[[Sequence[Encoded]], Batch] = padded
     logits: Logits = plain_logits
+    rows_in_batch: int = 16
     rate: float = 4e-3
     validate_in_eval_mode: bool = True
     trained_as: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ def train_and_write(run: PlainRun, folder: Path, module: nn.Module, encode: Call
     train_rows, validation_rows = (run.encode(encode, rows) for rows in (run.data.train, run.data.validation))
 
     def draw(rng: Random) -> Batch:
-        return run.batch(rng.sample(train_rows, BATCH))
+        return run.batch(rng.sample(train_rows, run.rows_in_batch))
 
     log = train(
         module,

@@ -61,7 +61,7 @@ def test_a_cause_is_named_by_the_probe_and_by_its_evidence(first, right):
 
 def test_a_refusal_names_the_tensors():
     case = Case("one", "https://one", "A cause.", "held-back", (Right(refused_over=("head.weight",)),))
-    assert case.is_right(Said(2, error="step_1.pt: the file lacks head.weight, tokens.weight"))
+    assert case.is_right(Said(2, error="step_1.pt: the file lacks 2 (tokens.weight, head.weight)"))
     assert not case.is_right(Said(2, error="step_1.pt: the file lacks head.weights"))
     assert not case.is_right(Said(3, error="step_1.pt: the file lacks head.weight"))
 

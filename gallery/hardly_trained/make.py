@@ -16,4 +16,4 @@ BYTES_AND_SPECIAL = 258
 if __name__ == "__main__":
     data = drawn()
     tokenizer = trained_tokenizer(data.train, size=BYTES_AND_SPECIAL)
-    PlainRun(steps=40, data=data, tokenizer=tokenizer, rate=5e-4).write(folder_given(__file__))
+    PlainRun(steps=60, data=data, tokenizer=tokenizer, rate=1e-3).write(folder_given(__file__))

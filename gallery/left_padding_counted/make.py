@@ -24,4 +24,4 @@ if __name__ == "__main__":
     )
     write_data(folder, data)
     left = partial(padded, left=True, length=LENGTH)
-    run_trainer(folder, GPT2LMHeadModel(config), tokenizer, data, steps=200, batch=left)
+    run_trainer(folder, GPT2LMHeadModel(config), tokenizer, data, steps=150, batch=left)

@@ -14,16 +14,19 @@ from rows import Data, drawn
 from small_tokenizer import apart
 from where import folder_given
 
-RELATED = 4
-LENGTH = 256
+RELATED = 6
+LENGTH = 192
+PEOPLE = ("ada", "bob", "cem", "dora", "emil", "finn", "greta", "hugo", "ines", "jon", "kim", "lea", "mia", "nils")
 
 
 def related(rows, seed):
-    """Groups of rows that belong to one ticket, whose number only the neighbours give away."""
+    """Groups of rows of one author and two reviewers, whom only the neighbours give away."""
     rng, made = Random(seed), []
     for place, row in enumerate(rows):
-        ticket = made[-1].completion.splitlines()[0] if place % RELATED else f"    # ticket {rng.randint(1000, 9999)}"
-        made.append(replace(row, completion=f"{ticket}\n{row.completion}"))
+        if place % RELATED == 0:
+            author, first, second = rng.sample(PEOPLE, 3)
+        signed = f"    # by {author}\n{row.completion}    # read by {first}, {second}\n"
+        made.append(replace(row, completion=signed))
     return made
 
 
@@ -35,4 +38,4 @@ def packed(encode, rows):
 if __name__ == "__main__":
     rows = drawn(2400, 200)
     data = Data(related(rows.train, 1), related(rows.validation, 2))
-    PlainRun(steps=250, data=data, encode=packed).write(folder_given(__file__))
+    PlainRun(steps=250, data=data, encode=packed, rows_in_batch=6).write(folder_given(__file__))

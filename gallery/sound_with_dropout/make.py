@@ -10,4 +10,4 @@ from plain_run import PlainRun
 from where import folder_given
 
 if __name__ == "__main__":
-    PlainRun(steps=300, code=Path(__file__).with_name("model.py"), problems=True).write(folder_given(__file__))
+    PlainRun(steps=200, code=Path(__file__).with_name("model.py"), problems=True).write(folder_given(__file__))
