@@ -269,7 +269,8 @@ class Interval:
 class CheckpointInfo:
     """Which checkpoint was scored. ``fingerprint`` covers weights, adapter, code, arguments and tokenizer.
 
-    ``parameters`` is None where the completions came from elsewhere and the model was never seen.
+    ``parameters`` is None where the completions came from elsewhere and the model was never seen. ``commit`` is that of
+    a model of the hub. ``quantisation`` says how the weights are packed in their files. Both are None for all others.
     """
 
     path: str
@@ -278,6 +279,8 @@ class CheckpointInfo:
     parameters: int | None
     kind: str
     notes: tuple[str, ...] = ()
+    commit: str | None = None
+    quantisation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

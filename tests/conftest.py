@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from shared_data import mbpp_or_skip
 from small_folder import Run, make_model_folder, runner
 
 pytest_plugins = ["pytester"]
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub itself: those of downloads have a stand-in
 
 
 @pytest.fixture

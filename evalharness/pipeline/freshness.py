@@ -40,7 +40,7 @@ def stamp_of(work: Work) -> Stamp:
         manifest=str(manifest.path),
         step=work.checkpoint.info.step,
         log=_digest_of_losses(work.log),
-        log_files=states_of(log_files(target.path, manifest.log)),
+        log_files=states_of(log_files(target.place, manifest.log)),
         files=contents_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
     )
 
@@ -55,7 +55,7 @@ def kept_folder(target: Target) -> Path | None:
         for folder in paths.scored_steps(run):
             stamp = read_stamp(folder)
             is_of_target = stamp is not None and (stamp.checkpoint, stamp.manifest) == (checkpoint, manifest)
-            if is_of_target and is_fresh(folder, target.path, target.manifest, target.options):
+            if is_of_target and is_fresh(folder, target.place, target.manifest, target.options):
                 return folder
     return None
 

@@ -85,7 +85,7 @@ def initialise(folder: Path, watcher: Watcher, *, trust: bool) -> Initialised:
 def _checkpoint(folder: Path, files: tuple[Path, ...]) -> Located:
     """The checkpoint that the folder is, or the newest that lies below it."""
     from evalharness.models.torch import locate
-    from evalharness.models.torch.locate import WEIGHT_SUFFIXES
+    from evalharness.models.torch.weight_names import WEIGHT_SUFFIXES
 
     empty = Manifest(path=None, folder=folder)
     newest_first = sorted(

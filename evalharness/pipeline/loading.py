@@ -34,7 +34,7 @@ def load(target: Target, watcher: Watcher) -> Work:
     for note in manifest.notes:
         watcher.say(note)
     sets = load_problem_sets(options)
-    logged = training_log(target.path, manifest.log, watcher)
+    logged = training_log(target.place, manifest.log, watcher)
     check_data(manifest)
     checkpoint = load_model(target, watcher)
     manifest = replace(manifest, data=checkpoint.data or manifest.data)
@@ -68,6 +68,7 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
         dtype=options.dtype,
         trust=options.trust,
         chat=options.chat,
+        watcher=watcher,
     )
     watcher.advance()
     for note in checkpoint.info.notes:

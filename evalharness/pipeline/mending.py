@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
@@ -12,7 +13,6 @@ from evalharness.records import is_proven_repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from evalharness.pipeline.target import Target
     from evalharness.records import Finding
@@ -33,12 +33,14 @@ def write_repair(path: Path, asked: Mapping[str, Any], findings: Iterable[Findin
     settings: Mapping[str, Any] = finding.evidence["settings"]
     if not settings:
         return None, f"no key of a configuration says this repair, so that nothing was written: {finding.remedy}"
-    old = _configuration(find_target(path, asked))
+    target = find_target(path, asked)
+    old = _configuration(target)
     mended = None if old is None else _mended(old, settings)
     if old is None or mended is None:
         wanted = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
         return None, f"the code sets {wanted} itself, so that nothing was written: {finding.remedy}"
-    new = _written(old, mended)
+    # The cache of the hub is not the user's to edit.
+    new = _written(old, mended, old.parent if target.located.hub is None else Path.cwd())
     return new, f"the mended configuration is in {new}; {old.name} is as it was"
 
 
@@ -80,10 +82,10 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         values[last] = value
 
 
-def _written(old: Path, text: str) -> Path:
-    """A new file beside ``old``: ``config.repaired.json``, with a number if that is there."""
+def _written(old: Path, text: str, folder: Path) -> Path:
+    """A new file that is called after ``old``: ``config.repaired.json``, with a number if that is there."""
     for number in range(1, 1000):
-        new = old.with_name(f"{old.stem}.repaired{'' if number == 1 else f'-{number}'}{old.suffix}")
+        new = folder / (f"{old.stem}.repaired{'' if number == 1 else f'-{number}'}{old.suffix}")
         try:
             with new.open("x", encoding="utf-8") as file:
                 file.write(text)
@@ -92,4 +94,4 @@ def _written(old: Path, text: str) -> Path:
         except OSError as error:
             raise EvalHarnessError(f"{new}: can't be written: {error.strerror}") from error
         return new
-    raise EvalHarnessError(f"{old.parent}: has a thousand repaired copies of {old.name} already")
+    raise EvalHarnessError(f"{folder}: has a thousand repaired copies of {old.name} already")

@@ -45,7 +45,7 @@ def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = Non
         raise ManifestError(f"{manifest.path}: [data] train is not named: preflight needs rows to give the model")
     for note in notes_on_code(manifest):
         watcher.say(note)
-    untrained = load_untrained(manifest, trust=trust)
+    untrained = load_untrained(manifest, trust=trust, watcher=watcher)
     train, validation = (
         None if file is None else load_rows(file, untrained, manifest, watcher)
         for file in (manifest.data.train, manifest.data.validation)

@@ -24,18 +24,24 @@ if TYPE_CHECKING:
 
 
 def keep_records(
-    folder: Path, path: Path, manifest: Manifest, last: Path, failures: Sequence[tuple[int, str]], watcher: Watcher
+    folder: Path,
+    called: str,
+    place: Path,
+    manifest: Manifest,
+    last: Path,
+    failures: Sequence[tuple[int, str]],
+    watcher: Watcher,
 ) -> bool:
     """Write what is known of a run beside its scores; False if that was there and is the same.
 
-    ``last`` is the checkpoint of the last step.
+    ``called`` is how the run was named, ``place`` the folder of its checkpoints, ``last`` that of the last step.
     """
     from evalharness.pipeline.loading import whole_training_log
 
-    log = whole_training_log(path, manifest.log, watcher)
+    log = whole_training_log(place, manifest.log, watcher)
     losses, entropies = (log.points, log.entropies) if log else ((), ())
     facts = tuple(facts_of(manifest, last, log))
-    record = RunRecord(folder.name, str(path), tuple(failures), facts, _questions())
+    record = RunRecord(folder.name, called, tuple(failures), facts, _questions())
     return write_run_record(folder, record, losses, entropies)
 
 

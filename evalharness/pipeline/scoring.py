@@ -62,7 +62,8 @@ def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = 
     Raises :class:`EvalHarnessError`; what was already written stays, and the same
     call goes on from there.
     """
-    return _scored(find_target(Path(path), asked), watcher or Silent())
+    watcher = watcher or Silent()
+    return _scored(find_target(Path(path), asked, watcher), watcher)
 
 
 def _scored(target: Target, watcher: Watcher) -> ScoreResult:
@@ -92,19 +93,20 @@ def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | No
 
     Of several processes that ask for one checkpoint at a time one scores it, and the others wait.
     """
-    target = find_target(Path(path), asked)
+    watcher = watcher or Silent()
+    target = find_target(Path(path), asked, watcher)
     kept = _kept(target)
     if kept is not None:
         return kept
     with turn(target.options.out / target.run_name / paths.TURN_LOCK):
-        return _kept(target) or _scored(target, watcher or Silent())
+        return _kept(target) or _scored(target, watcher)
 
 
-def checkpoint_at(path: Path, manifest: Manifest, step: int | None = None) -> Path:
+def checkpoint_at(path: Path, manifest: Manifest, revision: str | None = None) -> Path:
     """The one checkpoint that a path means, told without loading it. Raises CheckpointError where there is none."""
     from evalharness.models.torch import locate
 
-    return locate(path, manifest, step).path
+    return locate(path, manifest, revision=revision).path
 
 
 def _kept(target: Target) -> ScoreResult | None:
@@ -124,7 +126,8 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     """
     from evalharness.generation import fastest_threads
 
-    work = load(find_target(Path(path), {**asked, "samples": 0}), watcher or Silent())
+    watcher = watcher or Silent()
+    work = load(find_target(Path(path), {**asked, "samples": 0}, watcher), watcher)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
         behaviour = measure_behaviour(work, completions, {})
@@ -137,6 +140,6 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
 def _folder_of(work: Work) -> AbstractContextManager[RunFolder]:
     """The checkpoint's own folder, held by this process."""
     target, info = work.target, work.checkpoint.info
-    member = str(target.located.path.resolve()) if info.step is None else numbered(info.step)
+    member = target.located.member if info.step is None else numbered(info.step)
     owner = Owner(str(target.source), member, info.fingerprint)
     return claimed(target.options.out, target.run_name, info.step, owner, work.watcher.say)

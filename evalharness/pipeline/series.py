@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, EvalHarnessError
@@ -15,7 +16,6 @@ from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from evalharness.models.torch import SeriesStep
     from evalharness.records import Scorecard
@@ -72,10 +72,12 @@ class RunResult:
 def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Watcher | None = None) -> RunResult:
     """Score the steps of a series, each as :func:`evalharness.pipeline.score` does, and write the run's report.
 
+    ``path`` is a folder, or the name of a model of the hub that has one of checkpoints.
     Problems, decoding and seeds are equal for all, so every comparison is paired. A step whose score still holds is not
     scored again, one that fails is reported and the others go on. Raises :class:`EvalHarnessError` where there is no
     series or nothing can be asked for at all.
     """
+    from evalharness.models.torch import find_on_hub
     from evalharness.pipeline.run_report import keep_records, write_run_report
     from evalharness.pipeline.scoring import score
     from evalharness.settings.manifest import find_manifest
@@ -83,16 +85,17 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
     watcher = watcher or Silent()
     manifest = find_manifest(path)
     options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
-    steps = choice.of(steps_of(path, manifest))
-    source = path.resolve()
-    folder = run_folder(options.out, run_name(source), str(source))
+    hub = find_on_hub(path, options.revision, series=True, watcher=watcher)
+    place, source = (path, path.resolve()) if hub is None else (hub.folder, hub.repository)
+    steps = choice.of(steps_of(place, manifest))
+    folder = run_folder(options.out, run_name(source if hub is None else Path(hub.name)), str(source))
     found: dict[int, Scorecard] = {}
     failures: list[StepFailure] = []
     kept: set[int] = set()
     for number, step in enumerate(steps, 1):
         assert step.step is not None  # noqa: S101 - steps_of gives no other
         own = folder / paths.step_folder(step.step)
-        if is_fresh(own, path, manifest, options) and (held := kept_scorecard(own)) is not None:
+        if is_fresh(own, place, manifest, options) and (held := kept_scorecard(own)) is not None:
             found[step.step] = held
             kept.add(step.step)
             continue
@@ -106,7 +109,7 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
         return RunResult(folder, found, tuple(failures), frozenset(kept), None)
     told = [(failure.step, failure.reason) for failure in failures]
     report = folder / paths.REPORT
-    if keep_records(folder, path, manifest, steps[-1].path, told, watcher) or len(kept) < len(found):
+    if keep_records(folder, str(path), place, manifest, steps[-1].path, told, watcher) or len(kept) < len(found):
         report = write_run_report(folder)
     return RunResult(folder, found, tuple(failures), frozenset(kept), report)
 

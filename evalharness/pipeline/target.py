@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, ExtensionError
@@ -12,17 +13,17 @@ from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from evalharness.extensions import Extension
     from evalharness.models.torch.locate import Located
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score import ScoreOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A path as it was given, the manifest and the settings that hold for it, and the checkpoint that it means."""
+    """A path or a name of the hub as it was given, its manifest and settings, and the checkpoint that it means."""
 
     path: Path
     manifest: Manifest
@@ -31,12 +32,19 @@ class Target:
 
     @property
     def source(self) -> Path:
-        """What the whole run is of: the folder of a series, or a checkpoint that stands alone."""
+        """What the whole run is of: a model of the hub, the folder of a series, or a checkpoint that stands alone."""
         return self.located.source
+
+    @property
+    def place(self) -> Path:
+        """Where it lies: at the path, or in this machine's cache of the hub."""
+        return self.path if self.located.hub is None else self.located.hub.folder
 
     @property
     def run_name(self) -> str:
         """What its run's folder is called, unless that name is taken."""
+        if self.located.hub is not None:
+            return run_name(Path(self.located.hub.name))
         is_alone_in_folder = self.located.series is None and self.path.is_dir()
         return run_name(self.path.resolve() if is_alone_in_folder else self.source)
 
@@ -54,18 +62,19 @@ def model_loader(path: Path) -> tuple[Extension | None, tuple[str, ...]]:
     return None, tuple(faults)
 
 
-def find_target(path: Path, asked: Mapping[str, Any]) -> Target:
+def find_target(path: Path, asked: Mapping[str, Any], watcher: Watcher | None = None) -> Target:
     """Find the manifest, the settings and the checkpoint of a path. No torch is imported and no weight is read.
 
-    Raises :class:`EvalHarnessError` if there is no checkpoint or a setting is out of range.
+    A model of the hub is downloaded; ``watcher`` sees it. Raises :class:`EvalHarnessError` if there is no checkpoint or
+    a setting is out of range.
     """
     from evalharness.settings.manifest import find_manifest
 
     manifest = find_manifest(path)
-    return target_in(path, manifest, resolve(asked, manifest.score))
+    return target_in(path, manifest, resolve(asked, manifest.score), watcher)
 
 
-def target_in(path: Path, manifest: Manifest, options: ScoreOptions) -> Target:
+def target_in(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Watcher | None = None) -> Target:
     """The same if manifest and settings are known."""
     from evalharness.models.torch import Located, locate
 
@@ -73,7 +82,8 @@ def target_in(path: Path, manifest: Manifest, options: ScoreOptions) -> Target:
     if loader is not None:
         return Target(path, manifest, options, Located("elsewhere", path, options.step))
     try:
-        return Target(path, manifest, options, locate(path, manifest, options.step))
+        located = locate(path, manifest, options.step, revision=options.revision, watcher=watcher)
     except CheckpointError as error:
         # One of the loaders that can't be used may be the one that this path needs.
         raise CheckpointError("; ".join((str(error), *faults))) from error
+    return Target(path, manifest, options, located)

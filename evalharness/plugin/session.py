@@ -28,6 +28,7 @@ from evalharness.plugin.settings_given import (
     home,
     message,
     names_of_checks,
+    placed,
     score_settings,
     started_in,
     take_ids,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.gate.checks import CheckResult
+    from evalharness.progress import Watcher
     from evalharness.settings.gate import GateOptions
     from evalharness.settings.score import ScoreOptions
 
@@ -104,8 +106,7 @@ def checked_options(config: pytest.Config) -> None:
 def _checked(config: pytest.Config, path: Path) -> GateOptions:
     options = gate_options(config, path)
     manifest = find_manifest(path)
-    pipeline.checkpoint_at(path, manifest)
-    resolve(score_settings(config), manifest.score)
+    pipeline.checkpoint_at(path, manifest, revision=resolve(score_settings(config), manifest.score).revision)
     if config.getoption("evalharness_baseline"):
         _expect(config, options)
     if options.baseline is not None and options.baseline.exists() and not _updates(config):
@@ -227,14 +228,14 @@ def _scored(config: pytest.Config, path: Path, asked: Mapping[str, Any]) -> Scor
     seen, working = _as_seen(config, path), working_folder(config, path)
     with contextlib.chdir(working), live_line(config, seen) as watcher:
         called = _from(working, path)
-        out = _from(working, _place(Path(called), asked, home(config)))
+        out = _from(working, _place(Path(called), asked, home(config), watcher))
         result = pipeline.score_once(called, {**asked, "out": Path(out)}, watcher)
     info = dataclasses.replace(result.scorecard.checkpoint, path=seen)
     card = dataclasses.replace(result.scorecard, checkpoint=info)
     return Scored(card, Path(_as_seen(config, working / result.folder)))
 
 
-def _place(path: Path, asked: Mapping[str, Any], root: Path) -> Path:
+def _place(path: Path, asked: Mapping[str, Any], root: Path, watcher: Watcher) -> Path:
     """Where reports go: where a score that holds is, else a folder of this checkpoint's and these settings' own.
 
     The folders of a score are called as the checkpoint is, and ``runs/1/best`` and ``runs/2/best`` are called alike.
@@ -242,7 +243,7 @@ def _place(path: Path, asked: Mapping[str, Any], root: Path) -> Path:
     manifest = find_manifest(path)
     options = resolve(asked, manifest.score)
     out = root / options.out
-    if kept_folder(target_in(path, manifest, dataclasses.replace(options, out=out))) is not None:
+    if kept_folder(target_in(path, manifest, dataclasses.replace(options, out=out), watcher)) is not None:
         return out
     return out / "checks" / folder_key(path, options)
 
@@ -271,7 +272,7 @@ def _report(result: Scored) -> str:
 def _absolute(config: pytest.Config, path: Any) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         raise EvalHarnessError(f"{reprlib.repr(path)} is not the path of a checkpoint")
-    return home(config) / os.fspath(path)
+    return placed(home(config), os.fspath(path))
 
 
 def _updates(config: pytest.Config) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError, UntrustedError
 from evalharness.gate import checks as known_checks
+from evalharness.models.torch.hub import is_hub_name
 from evalharness.plugin.options import called, called_in_ini
 from evalharness.settings.declaration import settings_in
 from evalharness.settings.environment import from_environment, variable
@@ -112,8 +113,14 @@ def _named(config: pytest.Config) -> list[Path]:
     """Options are relative to where pytest was started, ini values to its root folder."""
     given = config.getoption("evalharness_checkpoint")
     base, paths = (started_in(config), given) if given else (home(config), config.getini("evalharness_checkpoint"))
-    absolute = [Path(os.path.normpath(base / path)) for path in paths]
-    return list({path.resolve(): path for path in reversed(absolute)}.values())[::-1]
+    found = [placed(base, path) for path in paths]
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
+
+
+def placed(base: Path, path: str) -> Path:
+    """A path as it is seen from ``base``, and as it is if nothing lies there and it can be a name of the hub."""
+    absolute = Path(os.path.normpath(base / path))
+    return absolute if absolute.exists() or not is_hub_name(path) else Path(path)
 
 
 def _names_tests_alone(config: pytest.Config) -> bool:

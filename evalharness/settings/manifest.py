@@ -35,7 +35,7 @@ class ModelSettings:
     factory: str | None = setting(help="Code that builds the model: models.py:build or package.module:build.")
     args: dict[str, Any] = setting(factory=dict, help="Keyword arguments of the factory.")
     config: Path | None = setting(help="A JSON or TOML file that is passed to the factory as one dict.")
-    weights: Path | None = setting(help="The weights that an adapter was trained on.")
+    weights: Path | None = setting(help="The weights that an adapter was trained on: a path, or a name on the hub.")
     state_dict: str | None = setting(help="The key of the weights in their file, if several state dicts fit the model.")
     merged_adapter: Path | None = setting(help="A PEFT adapter that was merged into the checkpoint.")
     tokenizer: str | None = setting(help="A path, a name on the hub, or code: tokenizer.py:load.")

@@ -132,6 +132,13 @@ class ScoreOptions:
         without="the one marked as best by its file's name or by the trainer, else the last",
         help="Which step to use, if CHECKPOINT is a folder of several.",
     )
+    revision: str | None = setting(
+        affects="completions",
+        places=("command", "pytest", "python"),
+        metavar="NAME",
+        without="main",
+        help="Branch, tag or commit of a model of the Hugging Face hub.",
+    )
     trust: bool = setting(
         False,
         places=("command", "pytest", "python"),
@@ -164,6 +171,7 @@ class ScoreSettings(TypedDict, total=False):
     stop_loops: bool
     all_probes: bool
     step: int | None
+    revision: str | None
     trust: bool
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import pickle
+import sys
+from importlib import util
 
 import pytest
 
 from evalharness.errors import CheckpointError, UntrustedError
+from evalharness.models.torch import load_checkpoint
 from evalharness.models.torch.tokenizer_files import read_tokenizer
 from evalharness.models.torch.tokenizers import wrap
+from evalharness.settings.manifest import find_manifest
 
 TEXT = "def add(a, b):\n    return a + b\n"
 LETTERS = sorted(set(TEXT + "xyz"))
@@ -135,3 +139,21 @@ def test_a_tokenizer_beside_the_weights_is_found_whatever_its_kind(project, stat
     letters = [chr(97 + i) for i in range(26)]
     (project.folder / "meta.pkl").write_bytes(pickle.dumps({"stoi": {c: i for i, c in enumerate(letters)}}))
     assert project.load("m.pt").tokenizer.encode("abc") == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("name", "package"), [("tokenizer.model", "sentencepiece"), ("mine.tiktoken", "tiktoken")])
+def test_a_package_that_lacks_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, name, package, golden_text):
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).write_bytes(b"\x0a\x00" if package == "sentencepiece" else b"YQ== 0")
+    with pytest.raises(CheckpointError) as caught:
+        read_tokenizer(tmp_path / name, trust=False)
+    golden_text(caught)
+
+
+def test_a_folder_of_transformers_names_the_extra_that_its_tokenizer_needs(llama, monkeypatch):
+    find = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name, *rest: None if name == "sentencepiece" else find(name, *rest))
+    (llama / "tokenizer.json").unlink()
+    (llama / "tokenizer.model").write_bytes(b"no model")
+    with pytest.raises(CheckpointError, match=r"evalharness\[tokenizers\]"):
+        load_checkpoint(llama, find_manifest(llama))

@@ -2,7 +2,7 @@
 
 ::
 
-    locate.py        a path or a folder of a series -> one checkpoint
+    locate.py        a path or a folder of a series -> one checkpoint      hub.py  a name of the hub -> a folder
     weights.py       its file -> tensors, safely
     factory.py       the manifest's code -> a module          huggingface.py  a folder -> a module
     fitting.py       tensors into the module                  adapters.py     an adapter into the module
@@ -19,12 +19,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from evalharness.models.torch.locate import Located, SeriesStep, find_series, locate, locate_step
+from evalharness.models.torch.locate import Located, SeriesStep, find_on_hub, find_series, locate, locate_step
 
 if TYPE_CHECKING:
     from evalharness.models.torch.checkpoint_loading import Checkpoint, load_checkpoint
 
-__all__ = ["Checkpoint", "Located", "SeriesStep", "find_series", "load_checkpoint", "locate", "locate_step"]
+__all__ = [
+    "Checkpoint",
+    "Located",
+    "SeriesStep",
+    "find_on_hub",
+    "find_series",
+    "load_checkpoint",
+    "locate",
+    "locate_step",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import first_line, some
-from evalharness.models.torch.locate import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from evalharness.models.torch.weight_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from evalharness.models.torch.weights import read_weights
 
 if TYPE_CHECKING:
@@ -53,11 +53,21 @@ def read_adapter(folder: Path, *, trust: bool) -> Adapter:
     return Adapter(folder, config_file, weights_file, config, plain, notes)
 
 
-def base_name(folder: Path) -> str | None:
+@dataclass(frozen=True, slots=True)
+class BaseName:
+    """What an adapter's configuration says of its base: a path or a name of the hub, and the revision of that."""
+
+    name: str
+    revision: str | None
+
+
+def base_name(folder: Path) -> BaseName | None:
     """Return ``base_model_name_or_path`` of an adapter's configuration; None where it names none."""
     values = _read_json(folder / ADAPTER_CONFIG)
-    name = values.get("base_model_name_or_path")
-    return name if isinstance(name, str) and name else None
+    name, revision = values.get("base_model_name_or_path"), values.get("revision")
+    if not isinstance(name, str) or not name:
+        return None
+    return BaseName(name, revision if isinstance(revision, str) and revision else None)
 
 
 def apply_adapter(module: nn.Module, adapter: Adapter, step: int | None) -> tuple[str, ...]:

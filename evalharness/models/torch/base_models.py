@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,20 +11,23 @@ from torch import nn
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.factory import UserCode, UserObject, argument_names, build
-from evalharness.models.torch.fingerprint import digest_of_tensors
 from evalharness.models.torch.fitting import fit, fits
-from evalharness.models.torch.locate import ADAPTER_CONFIG, main_file, weight_files_in
+from evalharness.models.torch.gguf_file import quantisation_of_gguf
+from evalharness.models.torch.hub import HubFolder, fetch, is_hub_name, name_on_hub
+from evalharness.models.torch.locate import main_file, weight_files_in
 from evalharness.models.torch.model import Forward, call_module
 from evalharness.models.torch.placement import place
+from evalharness.models.torch.weight_names import ADAPTER_CONFIG
 from evalharness.models.torch.weights import floating_dtype, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from evalharness.models.torch.weights import Weights
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest, ModelSettings
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _EXAMPLE = 'evalharness.toml beside it: [model] | factory = "models.py:build" | args = { layers = 8, width = 512 }'
 # What stands for a forward where the class defines none.
 _NO_FORWARD = ("_forward_unimplemented", "LightningModule.forward")
@@ -36,8 +37,8 @@ _NO_FORWARD = ("_forward_unimplemented", "LightningModule.forward")
 class Base:
     """A module that has its weights, the files that it came from, and what they say.
 
-    ``forward`` is how it is called on ids; ``tensors_digest`` stands for the files where they are not at hand;
-    ``folders`` may hold its tokenizer.
+    ``forward`` is how it is called on ids; ``folders`` may hold its tokenizer, and so may a GGUF file among them.
+    ``quantisation`` says how its weights were packed, None where they were not.
     """
 
     module: nn.Module
@@ -49,9 +50,9 @@ class Base:
     step: int | None = None
     logged_val_loss: float | None = None
     end_ids: frozenset[int] = frozenset()
-    tensors_digest: str | None = None
     folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    quantisation: str | None = None
 
     def with_adapter(self, *files: Path) -> Base:
         """Return the same base as what an adapter was put into."""
@@ -114,47 +115,86 @@ def _with_forward(module: nn.Module) -> nn.Module:
     return parts[0] if len(parts) == 1 else module
 
 
-def load_huggingface(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) -> Base:
-    """Load a model of transformers from a folder, or by its hub name from what was downloaded before."""
+def load_huggingface(folder: Path, dtype: torch.dtype | None, *, trust: bool) -> Base:
+    """Load a model of transformers from a folder."""
     from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
 
-    module = huggingface.load_model(folder, dtype, trust=trust)
-    files: tuple[Path, ...] = ()
-    folders: tuple[Path, ...] = ()
-    if isinstance(folder, Path):
-        files = (*weight_files_of(folder), *huggingface.configuration_files(folder))
-        folders = (folder,)
+    module, quantisation = huggingface.load_model(folder, dtype, trust=trust)
     return Base(
         module=module,
         kind="Hugging Face model",
         is_plain=False,
-        files=files,
+        files=(*weight_files_of(folder), *huggingface.configuration_files(folder)),
         forward=huggingface.call_without_cache,
         end_ids=huggingface.end_ids_of(module),
-        tensors_digest=None if files else digest_of_tensors(module),
-        folders=folders,
+        folders=(folder,),
         notes=(f"runs code of its own from {folder}",) if getattr(module.config, "auto_map", None) and trust else (),
+        quantisation=None if quantisation is None else str(quantisation),
+    )
+
+
+def load_gguf(file: Path, dtype: torch.dtype | None) -> Base:
+    """Load a GGUF file; its weights are unpacked to ``dtype``, None for float32."""
+    from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
+
+    module, _ = huggingface.load_model(file, dtype, trust=False)
+    return Base(
+        module=module,
+        kind="GGUF file",
+        is_plain=False,
+        files=(file,),
+        forward=huggingface.call_without_cache,
+        end_ids=huggingface.end_ids_of(module),
+        quantisation=quantisation_of_gguf(file),
     )
 
 
 def find_base(
-    adapter: Path, manifest: Manifest, code: UserCode, dtype: torch.dtype | None, working_folder: Path, *, trust: bool
+    adapter: Path,
+    manifest: Manifest,
+    code: UserCode,
+    dtype: torch.dtype | None,
+    working_folder: Path,
+    *,
+    trust: bool,
+    watcher: Watcher | None = None,
 ) -> Base:
     """Find and load what an adapter lies over: what the manifest says first, then the adapter's own configuration.
 
-    Raises CheckpointError where it is not found, with what was looked for.
+    A name of the hub is downloaded; ``watcher`` sees it. Raises CheckpointError where it is not found, with what was
+    looked for.
     """
     if manifest.model.factory is not None:
         path, note = _plain_weights(adapter, manifest)
         base = load_plain(path, manifest, code, dtype, trust=trust)
         return replace(base, notes=(note, *base.notes))
-    folder = manifest.model.weights or _named_by_adapter(adapter, manifest, working_folder)
-    if isinstance(folder, Path) and not (folder / "config.json").is_file():
+    named = named_weights(manifest, watcher)
+    folder, called = named or _named_by_adapter(adapter, manifest, working_folder, watcher)
+    if not (folder / "config.json").is_file():
         raise CheckpointError(
             f"{folder}: the base of {adapter.name} has no config.json and needs a factory: {_EXAMPLE}"
         )
     base = load_huggingface(folder, dtype, trust=trust)
-    return replace(base, notes=(f"base: {folder}", *base.notes))
+    return replace(base, notes=(f"base: {called}", *base.notes))
+
+
+def named_weights(manifest: Manifest, watcher: Watcher | None) -> tuple[Path, str] | None:
+    """The path that ``[model] weights`` names, and what it is called in a note; None if it names none.
+
+    A name of the hub is downloaded. Raises CheckpointError if it can't be.
+    """
+    named = manifest.model.weights
+    if named is None:
+        return None
+    name = name_on_hub(named, manifest.folder)
+    return (named, str(named)) if name is None else _fetched(f"{manifest.path}: [model] weights", name, None, watcher)
+
+
+def _fetched(owner: str, name: str, revision: str | None, watcher: Watcher | None) -> tuple[Path, str]:
+    found = fetch(name, revision, watcher=watcher)
+    if isinstance(found, HubFolder):
+        return found.folder, str(found)
+    raise CheckpointError(f"{owner} {name!r}: {found}; or name its folder in the manifest: [model] weights = …")
 
 
 def weight_files_of(folder: Path) -> tuple[Path, ...]:
@@ -186,19 +226,25 @@ def _plain_weights(adapter: Path, manifest: Manifest) -> tuple[Path, str]:
     )
 
 
-def _named_by_adapter(adapter: Path, manifest: Manifest, working_folder: Path) -> Path | str:
-    """The folder that ``base_model_name_or_path`` means: from the adapter, from above it, or from where one works."""
+def _named_by_adapter(
+    adapter: Path, manifest: Manifest, working_folder: Path, watcher: Watcher | None
+) -> tuple[Path, str]:
+    """The folder that ``base_model_name_or_path`` means: from the adapter, from above it, or from where one works.
+
+    If there is none, it is the name of a model of the hub.
+    """
     from evalharness.models.torch import adapters  # noqa: PLC0415 - peft takes seconds to import
 
-    name = adapters.base_name(adapter)
-    if name is None:
+    named = adapters.base_name(adapter)
+    if named is None:
         raise CheckpointError(f"{adapter}: {ADAPTER_CONFIG} names no base, and no factory: {_EXAMPLE}")
     origin = adapter.resolve()
     for start in (origin, *origin.parents[:3], manifest.folder, working_folder):
-        if (start / name).is_dir():
-            return (start / name).resolve()
-    if _HUB_NAME.fullmatch(name):
-        return name
+        if (start / named.name).is_dir():
+            folder = (start / named.name).resolve()
+            return folder, str(folder)
+    if is_hub_name(named.name):
+        return _fetched(f"{adapter}: its base", named.name, named.revision, watcher)
     raise CheckpointError(
-        f"{adapter}: its base {name!r} is not here: name the folder in the manifest: [model] weights = …"
+        f"{adapter}: its base {named.name!r} is not here: name the folder in the manifest: [model] weights = …"
     )

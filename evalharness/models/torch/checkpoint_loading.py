@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, UntrustedError
-from evalharness.models.torch.base_models import Base, find_base, load_huggingface, load_plain
+from evalharness.models.torch.base_models import Base, find_base, load_gguf, load_huggingface, load_plain
 from evalharness.models.torch.chat import Asking, Chat, asking
 from evalharness.models.torch.context_length import find_context
 from evalharness.models.torch.factory import UserCode, UserObject, read_config
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel, WeightSet
     from evalharness.models.torch.tokenizers import KnownTokenizer
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import DataSettings, Manifest
 
 
@@ -101,9 +102,12 @@ def load_checkpoint(
     trust: bool = False,
     chat: Chat = "auto",
     working_folder: Path | None = None,
+    revision: str | None = None,
+    watcher: Watcher | None = None,
 ) -> Checkpoint:
-    """Make a model of a path: a weight file, an adapter, a Hugging Face folder, or a folder of a series.
+    """Make a model of a path: a weight or GGUF file, an adapter, a Hugging Face folder, or a folder of a series.
 
+    The name of a model of the hub is downloaded, at ``revision``; ``watcher`` sees that, and the base of an adapter.
     Of a series the best is taken, or the last where none is marked, or ``step``. ``trust`` allows weight files, Hugging
     Face folders and manifests outside ``working_folder`` (the current one) to run code. ``located`` is what
     :func:`locate` found of the path and the step, if that is known already. ``chat`` says whether the prompts are put
@@ -113,12 +117,12 @@ def load_checkpoint(
     where something would run code that nobody asked for.
     """
     target, number_type = parse_device(device), parse_dtype(dtype)
-    located = located or locate(path, manifest, step)
+    located = located or locate(path, manifest, step, revision=revision, watcher=watcher)
     check_trusted(manifest, working_folder or Path.cwd(), trust)
     done = completed(manifest, located, working_folder or Path.cwd(), trust=trust)
     manifest, completion = done.manifest, done.notes
     code = UserCode(manifest.folder)
-    base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust)
+    base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust, watcher=watcher)
     base, own_step, notes, adapter_config = _adapt(located, base, trust)
     merged, merged_files = _merged(located, base, own_step, manifest, code, working_folder or Path.cwd(), trust=trust)
     place(base.module, target, number_type if base.is_plain else None)
@@ -153,6 +157,8 @@ def load_checkpoint(
         step=own_step,
         parameters=sum(parameter.numel() for parameter in base.module.parameters()),
         kind=base.kind,
+        commit=None if located.hub is None else located.hub.commit,
+        quantisation=base.quantisation,
         notes=(
             *(completion or notes_on_code(manifest)),
             *located.notes,
@@ -211,12 +217,15 @@ def _load_base(
     working_folder: Path,
     *,
     trust: bool,
+    watcher: Watcher | None,
 ) -> Base:
     if located.kind == "weights":
         return load_plain(located.path, manifest, code, dtype, trust=trust)
     if located.kind == "huggingface":
         return load_huggingface(located.path, dtype, trust=trust)
-    return find_base(located.path, manifest, code, dtype, working_folder, trust=trust)
+    if located.kind == "gguf":
+        return load_gguf(located.path, dtype)
+    return find_base(located.path, manifest, code, dtype, working_folder, trust=trust, watcher=watcher)
 
 
 def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None, tuple[str, ...], Any]:
@@ -300,7 +309,9 @@ def _own_generate(
 
 
 def _tokenizer_places(located: Located, manifest: Manifest) -> list[Path]:
-    """The checkpoint's own folder and those above it, up to the manifest's."""
+    """The checkpoint's own folder and those above it, up to the manifest's; first a GGUF file, which has its own."""
+    if located.kind == "gguf":
+        return [located.path]
     start = located.path if located.path.is_dir() else located.path.parent
     start = start.resolve()
     places = [start]
@@ -355,7 +366,7 @@ def _fingerprint(
         {
             "kind": base.kind,
             "weights": digests_of_files(base.files),
-            "tensors": base.tensors_digest,
+            "tensors": None,  # stood for weights without files; kept so that earlier fingerprints hold
             "sources": digests_of_files(sources),
             "factory": settings.factory,
             "forward": settings.forward,

@@ -10,13 +10,12 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from evalharness.models.torch.factory import is_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from torch import nn
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:
@@ -32,15 +31,6 @@ def digests_of_files(files: Iterable[Path]) -> list[tuple[str, str]]:
         with file.open("rb") as stream:
             digests.append((file.name, hashlib.file_digest(stream, "sha256").hexdigest()))
     return sorted(digests)
-
-
-def digest_of_tensors(module: nn.Module) -> str:
-    """Return the sha256 over all tensors of a module, for one whose files are not at hand."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def source_files(module: nn.Module, seeds: Iterable[Path | None], roots: Iterable[Path]) -> list[Path]:

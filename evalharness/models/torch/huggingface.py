@@ -1,10 +1,12 @@
-"""Hugging Face folders: configuration, weights and tokenizer by transformers, from this machine alone."""
+"""Hugging Face folders and GGUF files by transformers, from this machine alone: configuration, weights, tokenizer."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,12 +16,15 @@ from transformers.utils import logging as transformers_logging
 
 from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
 from evalharness.models.torch.error_text import first_line, some
+from evalharness.models.torch.gguf_file import check_gguf
 from evalharness.models.torch.model import Forward, UncachedModel, is_out_of_memory, pick_logits, widened
+from evalharness.models.torch.quantised_folder import Quantisation, quantisation_of_folder
+from evalharness.models.torch.tokenizer_files import lacking_package, needs_package
 from evalharness.models.torch.tokenizers import KnownTokenizer, wrap
+from evalharness.models.torch.weight_names import GGUF_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from evalharness.models.protocols import Capability
 
@@ -101,18 +106,21 @@ def call_without_cache(module: nn.Module, ids: Tensor) -> Any:
     return module(input_ids=ids, use_cache=False)
 
 
-def load_model(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) -> nn.Module:
-    """Load a causal model from a folder, or by its hub name from the local cache; ``dtype`` None is that of the files.
+def load_model(path: Path, dtype: torch.dtype | None, *, trust: bool) -> tuple[nn.Module, Quantisation | None]:
+    """Load a causal model from a folder or a GGUF file, and say how a folder's weights are quantised, if they are.
 
-    Raises CheckpointError where it is not here, not causal, broken, or its tensors don't match the class, and
-    UntrustedError where it needs code of its own and ``trust`` is not set.
+    ``dtype`` None is that of the files. Raises CheckpointError where it is not causal, broken, lacks a package, or its
+    tensors don't match the class, and UntrustedError where it needs code of its own and ``trust`` is not set.
     """
-    config = _read_config(folder, trust)
-    _check_causal(folder, config)
+    config = _read_config(path, trust)
+    _check_causal(path, config)
+    quantisation = None if path.suffix == GGUF_SUFFIX else quantisation_of_folder(path, config)
+    told = "" if quantisation is None else f"its weights are quantised ({quantisation}); "
+    folder, more = _as_transformers_names(path)
     with _quiet():
         try:
             module, info = transformers.AutoModelForCausalLM.from_pretrained(
-                str(folder),
+                folder,
                 config=config,
                 dtype="auto" if dtype is None else dtype,
                 local_files_only=True,
@@ -120,26 +128,46 @@ def load_model(folder: Path | str, dtype: torch.dtype | None, *, trust: bool) ->
                 output_loading_info=True,
                 # Reported below in one line; transformers' own error refers to a log.
                 ignore_mismatched_sizes=True,
+                **more,
+                **_unpacked(path),
             )
         except Exception as error:
-            raise CheckpointError(f"{folder}: can't be loaded: {first_line(error)}") from error
-    _check_loaded(folder, info)
+            raise CheckpointError(f"{path}: {told}can't be loaded: {first_line(error)}") from error
+    _check_loaded(f"{path}: {told}", info)
     loaded: nn.Module = module
-    return loaded
+    return loaded, quantisation
 
 
-def load_tokenizer(name: str, *, trust: bool, local: bool) -> KnownTokenizer:
-    """Load a tokenizer from a folder, or by its hub name (from the hub where ``local`` is not set)."""
+def load_tokenizer(name: Path | str, *, trust: bool, local: bool) -> KnownTokenizer:
+    """Load a tokenizer from a folder or a GGUF file, or by its hub name (from the hub where ``local`` is not set)."""
+    folder, more = _as_transformers_names(name)
     with _quiet():
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                name, local_files_only=local, trust_remote_code=trust
+                folder, local_files_only=local, trust_remote_code=trust, **more
             )
         except Exception as error:
             if "trust_remote_code" in str(error):
                 raise UntrustedError(f"{name}: its tokenizer is code of its own") from error
+            lacking = lacking_package(Path(name))
+            if lacking is not None:
+                raise CheckpointError(needs_package(name, lacking)) from error
             raise CheckpointError(f"{name}: its tokenizer can't be loaded: {first_line(error)}") from error
-    return wrap(tokenizer, name)
+    return wrap(tokenizer, str(name))
+
+
+def _unpacked(path: Path) -> dict[str, Any]:
+    """The argument that unpacks the weights of a GGUF file; before transformers had it, it always did."""
+    is_packed = path.suffix == GGUF_SUFFIX and hasattr(transformers, "GgufConfig")
+    return {"quantization_config": transformers.GgufConfig(dequantize=True)} if is_packed else {}
+
+
+def _as_transformers_names(path: Path | str) -> tuple[str, dict[str, str]]:
+    """A folder or a name as it is, and of a GGUF file its folder with an argument that names it."""
+    if isinstance(path, Path) and path.suffix == GGUF_SUFFIX:
+        check_gguf(path)
+        return str(path.parent), {"gguf_file": path.name}
+    return str(path), {}
 
 
 def end_ids_of(module: nn.Module) -> frozenset[int]:
@@ -182,21 +210,21 @@ def configuration_files(folder: Path) -> list[Path]:
     return [folder / name for name in ("config.json", _GENERATION_CONFIG) if (folder / name).is_file()]
 
 
-def _read_config(folder: Path | str, trust: bool) -> Any:
+def _read_config(path: Path, trust: bool) -> Any:
+    folder, more = _as_transformers_names(path)
     try:
         with _quiet():
-            return transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=trust)
+            return transformers.AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=trust, **more
+            )
     except Exception as error:
         if "trust_remote_code" in str(error):
-            raise UntrustedError(f"{folder}: its config.json names code of its own (auto_map)") from error
-        if isinstance(folder, str) and isinstance(error, OSError):
-            raise CheckpointError(
-                f"{folder}: is not on this machine: hf download {folder}, or name its folder: [model] weights"
-            ) from error
-        raise CheckpointError(f"{folder}: its config.json can't be used: {first_line(error)}") from error
+            raise UntrustedError(f"{path}: its config.json names code of its own (auto_map)") from error
+        read = "its metadata" if more else "its config.json"
+        raise CheckpointError(f"{path}: {read} can't be used: {first_line(error)}") from error
 
 
-def _check_causal(folder: Path | str, config: Any) -> None:
+def _check_causal(folder: Path, config: Any) -> None:
     if getattr(config, "is_encoder_decoder", False):
         raise CheckpointError(f"{folder}: {config.model_type} is an encoder-decoder, expected a causal language model")
     architectures = list(getattr(config, "architectures", None) or [])
@@ -207,7 +235,7 @@ def _check_causal(folder: Path | str, config: Any) -> None:
         raise CheckpointError(f"{folder}: transformers has no causal language model of type {config.model_type!r}")
 
 
-def _check_loaded(folder: Path | str, info: Any) -> None:
+def _check_loaded(told: str, info: Any) -> None:
     """Transformers only warns of what doesn't match and fills it with random numbers."""
     missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
     mismatched = [
@@ -222,18 +250,19 @@ def _check_loaded(folder: Path | str, info: Any) -> None:
     if mismatched:
         faults.append(f"shapes don't match: {some(mismatched)}")
     if faults:
-        raise CheckpointError(f"{folder}: {'; '.join(faults)}")
+        raise CheckpointError(f"{told}{'; '.join(faults)}")
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no log lines of transformers: what matters in them is raised as an error here."""
+    """No progress bars and no lines of transformers: what matters in them is raised as an error here."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        # Some of its bars can't be switched off.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             # Loading is all that happens in here: what transformers deprecates is between it and its own files.
             warnings.simplefilter("ignore")
             yield

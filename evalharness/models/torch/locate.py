@@ -13,38 +13,33 @@ from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import nearest
+from evalharness.models.torch.hub import HubFolder, fetch, is_hub_name
 from evalharness.models.torch.sidecars import Sidecar, Sidecars
-from evalharness.models.torch.step_names import is_best_name, is_last_name, step_in_name
+from evalharness.models.torch.step_names import is_best_name, is_last_name, is_step_name, step_in_name
+from evalharness.models.torch.weight_names import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    GGUF_SUFFIX,
+    INDEX_SUFFIX,
+    WEIGHT_SUFFIXES,
+    is_weights_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest
 
-Kind = Literal["weights", "adapter", "huggingface", "elsewhere"]
+Kind = Literal["weights", "adapter", "huggingface", "gguf", "elsewhere"]
 """``elsewhere``: another package's loader recognises it."""
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-INDEX_SUFFIX = ".index.json"
-WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-
-# What trainers write beside the weights. A `.bin` counts only under these names: data sets are `.bin` files too.
-_NOT_WEIGHTS = (
-    "optim",
-    "scheduler",
-    "rng_state",
-    "training_args",
-    "scaler",
-    "sampler",
-    "random_states",
-    "adapter_model",
-)
+_ONE_FILE = ("weights", "gguf")
+"""The kinds that are one file, also if its folder was named."""
 _HUGGINGFACE_NAMES = ("model.safetensors", "pytorch_model.bin")
 _KEYS_OF_TRANSFORMERS = {"model_type", "architectures", "auto_map", "transformers_version"}
-_BIN_NAMES = ("pytorch_model", "model")
 _LOOKED_FOR = (
-    "looked for .pt, .pth, .safetensors, *.safetensors.index.json, adapter_config.json, config.json with weights"
+    "looked for .pt, .pth, .safetensors, *.safetensors.index.json, .gguf, adapter_config.json, config.json with weights"
 )
 
 
@@ -63,7 +58,7 @@ class Located:
     """The one checkpoint that is meant: a weight file, or the folder of an adapter or of a Hugging Face model.
 
     ``series`` is the folder of the series that it is a step of, and ``steps`` are all steps of that; None and empty
-    where it stands alone.
+    where it stands alone. ``hub`` is the model of the hub that it was downloaded of, if it was.
     """
 
     kind: Kind
@@ -73,11 +68,19 @@ class Located:
     notes: tuple[str, ...] = ()
     series: Path | None = None
     steps: tuple[SeriesStep, ...] = ()
+    hub: HubFolder | None = None
 
     @property
     def source(self) -> Path:
-        """What it is a checkpoint of: the folder of its series, or itself where it stands alone."""
+        """What it is a checkpoint of: a model of the hub, the folder of its series, or itself where it stands alone."""
+        if self.hub is not None:
+            return self.hub.repository
         return (self.path if self.series is None else self.series).resolve()
+
+    @property
+    def member(self) -> str:
+        """What tells it from the others of its source if its step is not known."""
+        return str(self.path.resolve()) if self.hub is None else f"revision {self.hub.revision}"
 
 
 def find_series(
@@ -109,15 +112,55 @@ def find_series(
     return sorted(_with_steps_of_copies(steps), key=_order)
 
 
-def locate(path: Path | str, manifest: Manifest, step: int | None = None) -> Located:
-    """Return the one checkpoint that a path and a step mean.
+def locate(
+    path: Path | str,
+    manifest: Manifest,
+    step: int | None = None,
+    *,
+    revision: str | None = None,
+    watcher: Watcher | None = None,
+) -> Located:
+    """Return the one checkpoint that a path and a step mean, or the name of a model of the hub and a ``revision``.
 
-    Raises CheckpointError where nothing is there, nothing can be loaded, or the step is not in the series.
+    What lies at the path wins over the hub; ``watcher`` sees the download. Raises CheckpointError where nothing is
+    there, nothing can be loaded, or the step is not in the series.
     """
     path = Path(path)
-    if not path.exists():
-        siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise CheckpointError(f"{path}: no such file or folder ({nearest(path.name, sorted(siblings))})")
+    hub = find_on_hub(path, revision, series=step is not None, watcher=watcher)
+    if hub is None:
+        return _located(path, manifest, step)
+    # A revision may be the step of a run: step1000.
+    own = step_in_name(hub.revision)
+    found = _located(hub.folder, manifest, None if step == own else step)
+    return replace(found, step=own if found.step is None else found.step, notes=(str(hub), *found.notes), hub=hub)
+
+
+def find_on_hub(
+    path: Path, revision: str | None = None, *, series: bool = False, watcher: Watcher | None = None
+) -> HubFolder | None:
+    """Return the model of the hub that a path names, downloaded; None for a path of this machine.
+
+    Raises CheckpointError for a path that is neither, and for a ``revision`` of what lies on this machine.
+    """
+    if path.exists():
+        if revision is not None:
+            raise CheckpointError(f"{path}: lies on this machine, where nothing has a revision: leave out --revision")
+        return None
+    if path.is_absolute() or not is_hub_name(path.as_posix()):
+        raise CheckpointError(f"{path}: no such file or folder ({_nearest_to(path)})")
+    found = fetch(path.as_posix(), revision, series=series, watcher=watcher)
+    if isinstance(found, HubFolder):
+        return found
+    absent = "" if found.is_known else f"no such file or folder ({_nearest_to(path)}), and "
+    raise CheckpointError(f"{path}: {absent}{found}")
+
+
+def _nearest_to(path: Path) -> str:
+    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    return nearest(path.name, sorted(siblings))
+
+
+def _located(path: Path, manifest: Manifest, step: int | None) -> Located:
     kind = kind_of(path, plain=manifest.model.factory is not None)
     sidecars = Sidecars()
     series = find_series(path, manifest, sidecars)
@@ -136,7 +179,7 @@ def locate_step(chosen: SeriesStep, manifest: Manifest) -> Located:
     kind = kind_of(chosen.path, plain=manifest.model.factory is not None)
     if kind is None:
         raise CheckpointError(_nothing_here(chosen.path))
-    path = main_file(chosen.path) if kind == "weights" else chosen.path
+    path = main_file(chosen.path) if kind in _ONE_FILE else chosen.path
     return Located(kind, path, chosen.step, chosen.logged_val_loss)
 
 
@@ -146,26 +189,40 @@ def kind_of(path: Path, *, plain: bool) -> Kind | None:
     ``plain`` says that a factory makes the module, so that a ``config.json`` is its own and not transformers'.
     """
     if path.is_file():
-        if path.name in ADAPTER_WEIGHTS and (path.parent / ADAPTER_CONFIG).is_file():
-            return "adapter"
-        if not plain and path.name.startswith(_HUGGINGFACE_NAMES) and _is_huggingface_folder(path.parent):
-            return "huggingface"
-        return "weights" if _is_weight_file(path) or path.suffix in WEIGHT_SUFFIXES else None
+        return _kind_of_file(path, plain=plain)
     if (path / ADAPTER_CONFIG).is_file():
         return "adapter"
     if not plain and _is_huggingface_folder(path):
         return "huggingface"
-    return "weights" if len(weight_files_in(path)) == 1 else None
+    files = weight_files_in(path) or gguf_files_in(path)
+    if len(files) != 1:
+        return None
+    return "gguf" if files[0].suffix == GGUF_SUFFIX else "weights"
+
+
+def _kind_of_file(path: Path, *, plain: bool) -> Kind | None:
+    if path.suffix == GGUF_SUFFIX:
+        return "gguf"
+    if path.name in ADAPTER_WEIGHTS and (path.parent / ADAPTER_CONFIG).is_file():
+        return "adapter"
+    if not plain and path.name.startswith(_HUGGINGFACE_NAMES) and _is_huggingface_folder(path.parent):
+        return "huggingface"
+    return "weights" if is_weights_name(path.name) or path.suffix in WEIGHT_SUFFIXES else None
 
 
 def weight_files_in(folder: Path) -> list[Path]:
     """Return the weight files of a folder; a sharded one counts once, as its index."""
     if not folder.is_dir():
         return []
-    files = sorted(child for child in folder.iterdir() if child.is_file() and _is_weight_file(child))
+    files = sorted(child for child in folder.iterdir() if child.is_file() and is_weights_name(child.name))
     indices = [file for file in files if file.name.endswith(INDEX_SUFFIX)]
     stems = tuple(file.name.split(".")[0] + "-" for file in indices)
     return indices + [file for file in files if file not in indices and not (stems and file.name.startswith(stems))]
+
+
+def gguf_files_in(folder: Path) -> list[Path]:
+    """Return the GGUF files of a folder."""
+    return sorted(folder.glob(f"*{GGUF_SUFFIX}")) if folder.is_dir() else []
 
 
 def main_file(path: Path) -> Path:
@@ -175,17 +232,8 @@ def main_file(path: Path) -> Path:
     for name in ADAPTER_WEIGHTS:
         if (path / name).is_file():
             return path / name
-    files = weight_files_in(path)
+    files = weight_files_in(path) or gguf_files_in(path)
     return files[0] if files else path
-
-
-def _is_weight_file(path: Path) -> bool:
-    name = path.name
-    if name.startswith(_NOT_WEIGHTS):
-        return False
-    if name.endswith(INDEX_SUFFIX):
-        return True
-    return path.suffix in WEIGHT_SUFFIXES and (path.suffix != ".bin" or name.startswith(_BIN_NAMES))
 
 
 def _is_huggingface_folder(folder: Path) -> bool:
@@ -285,7 +333,7 @@ def _single(
     path: Path, kind: Kind, manifest: Manifest, step: int | None, below: list[SeriesStep], sidecars: Sidecars
 ) -> Located:
     """A checkpoint that was named itself, as a step of the series that it lies in, if it lies in one."""
-    if path.is_file() and kind != "weights":
+    if path.is_file() and kind not in _ONE_FILE:
         path = path.parent
     series, steps = _series_around(path, kind, manifest, sidecars)
     own = next((item for item in steps if _is_step(item, path)), None)
@@ -296,7 +344,7 @@ def _single(
         raise CheckpointError(f"{path}: there is no step {step} ({there})")
     which = "the 1 step" if len(below) == 1 else f"one of the {len(below)} steps"
     notes = (f"the folder's own weights, not {which} below it",) if below else ()
-    weights = main_file(path) if kind == "weights" else path
+    weights = main_file(path) if kind in _ONE_FILE else path
     return Located(kind, weights, known, sidecar.val_loss, notes, series, tuple(steps))
 
 
@@ -313,14 +361,10 @@ def _series_around(
 
 def _folders_of_series(path: Path, kind: Kind) -> Iterator[Path]:
     """Where a series that it is a step of may lie: a folder around one weight file only if its name says so."""
-    if path.is_file() or kind != "weights" or _is_name_of_step(path.name):
+    if path.is_file() or kind != "weights" or is_step_name(path.name):
         yield path.parent
-    if path.is_file() and _is_name_of_step(path.parent.name):
+    if path.is_file() and is_step_name(path.parent.name):
         yield path.parent.parent
-
-
-def _is_name_of_step(name: str) -> bool:
-    return step_in_name(name) is not None or is_best_name(name) or is_last_name(name)
 
 
 def _is_step(item: SeriesStep, path: Path) -> bool:
@@ -334,7 +378,7 @@ def _first_known(*steps: int | None) -> int | None:
 def _nothing_here(path: Path) -> str:
     if path.is_file():
         return f"{path}: is not a checkpoint ({_LOOKED_FOR})"
-    files = weight_files_in(path)
+    files = weight_files_in(path) or gguf_files_in(path)
     if len(files) > 1:
         listed = ", ".join(file.name for file in files[:5])
         return f"{path}: holds {len(files)} weight files and no step in their names ({listed}): give the path of one"

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from evalharness.errors import CheckpointError, EvalHarnessError
 from evalharness.models.protocols import WeightSet
-from evalharness.models.torch.locate import ADAPTER_CONFIG, INDEX_SUFFIX, kind_of, weight_files_in
+from evalharness.models.torch.locate import kind_of, weight_files_in
+from evalharness.models.torch.weight_names import ADAPTER_CONFIG, INDEX_SUFFIX
 from evalharness.models.torch.weights import read_saved, read_weights
 
 if TYPE_CHECKING:

@@ -37,3 +37,8 @@ def is_best_name(name: str) -> bool:
 def is_last_name(name: str) -> bool:
     """Whether a name has the word ``final``, ``last`` or ``latest`` in it."""
     return _LAST.search(name) is not None
+
+
+def is_step_name(name: str) -> bool:
+    """Whether a name is that of one checkpoint of a series: it carries a step, or says best or last."""
+    return step_in_name(name) is not None or is_best_name(name) or is_last_name(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ _SPLIT = (
 _GPT2_SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 _RANK = re.compile(rb"[A-Za-z0-9+/]+=* \d+")
 _GPT2_NAMES = ("gpt2", "r50k", "p50k")
+_FILES_OF_FOLDERS = ("tokenizer.model", "spiece.model", "*.tiktoken")
 
 
 def read_tokenizer(path: Path, *, trust: bool) -> KnownTokenizer:
@@ -76,4 +78,19 @@ def _package(name: str, path: Path) -> Any:
             importlib.import_module("tiktoken.load")
         return importlib.import_module(name)
     except ImportError as error:
-        raise CheckpointError(f"{path}: needs the package {name}: pip install {name}") from error
+        raise CheckpointError(needs_package(path, name)) from error
+
+
+def lacking_package(folder: Path) -> str | None:
+    """The package that a folder's tokenizer needs, if it has no ``tokenizer.json`` and the package is not installed."""
+    if (folder / "tokenizer.json").is_file():
+        return None
+    for file in (file for pattern in _FILES_OF_FOLDERS for file in folder.glob(pattern)):
+        package = "tiktoken" if file.suffix == ".tiktoken" or _holds_ranks(file) else "sentencepiece"
+        return package if importlib.util.find_spec(package) is None else None
+    return None
+
+
+def needs_package(path: Path | str, name: str) -> str:
+    """The line of a tokenizer whose package is not installed."""
+    return f"{path}: its tokenizer needs the package {name}: pip install 'evalharness[tokenizers]'"

@@ -11,6 +11,7 @@ from evalharness.errors import CheckpointError, ManifestError
 from evalharness.models.torch.error_text import nearest
 from evalharness.models.torch.tokenizer_files import read_tokenizer
 from evalharness.models.torch.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
+from evalharness.models.torch.weight_names import GGUF_SUFFIX
 from evalharness.settings.manifest import is_code_spec
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 TOKENIZER_FILE = "tokenizer.json"
 _TRANSFORMERS_FILES = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "spiece.model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_FILE_SUFFIXES = (".json", ".model", ".txt", ".pkl", ".pickle", ".tiktoken")
+_FILE_SUFFIXES = (".json", ".model", ".txt", ".pkl", ".pickle", ".tiktoken", GGUF_SUFFIX)
 _OTHER_FILES = ("tokenizer.model", "tokenizer.pkl", "meta.pkl")
 
 # How the field names the token that ends a text, where nobody says.
@@ -43,20 +44,23 @@ def find_tokenizer(
 ) -> tuple[KnownTokenizer, UserObject | None]:
     """Return the tokenizer that the manifest names, or that lies in the first of ``places`` that has one.
 
-    The second value is the user's code that made it, if any did. Raises CheckpointError where there is none.
+    A place is a folder, or a GGUF file, which has its own. The second value is the user's code that made it, if any
+    did. Raises CheckpointError where there is none.
     """
     spec = manifest.model.tokenizer
     if spec is not None:
         return _named(spec, manifest.folder, code, trust)
     places = list(dict.fromkeys(places))
     for place in places:
+        if place.suffix == GGUF_SUFFIX:
+            return _of_transformers(place, trust, local=True), None
         if (place / TOKENIZER_FILE).is_file() and not (place / "tokenizer_config.json").is_file():
             return read_tokenizer_file(place / TOKENIZER_FILE), None
         other = [place / name for name in _OTHER_FILES if (place / name).is_file()]
         if other and not (place / "tokenizer_config.json").is_file():
             return read_tokenizer(other[0], trust=trust), None
         if any((place / name).is_file() for name in (TOKENIZER_FILE, *_TRANSFORMERS_FILES)):
-            return _of_transformers(str(place), trust, local=True), None
+            return _of_transformers(place, trust, local=True), None
     listed = ", ".join(str(place) for place in places)
     files = ", ".join((TOKENIZER_FILE, *_OTHER_FILES))
     raise CheckpointError(f"there is no {files} in {listed}: put one there, or name it: [model] tokenizer = …")
@@ -111,7 +115,9 @@ def _named(spec: str, folder: Path, code: UserCode, trust: bool) -> tuple[KnownT
         has_config = any((path / name).is_file() for name in _TRANSFORMERS_FILES)
         if not has_config and (path / TOKENIZER_FILE).is_file():
             return read_tokenizer_file(path / TOKENIZER_FILE), None
-        return _of_transformers(str(path), trust, local=True), None
+        return _of_transformers(path, trust, local=True), None
+    if path.suffix == GGUF_SUFFIX and path.is_file():
+        return _of_transformers(path, trust, local=True), None
     if path.is_file():
         return read_tokenizer(path, trust=trust), None
     if is_code_spec(spec):
@@ -131,7 +137,7 @@ def _of_code(user_object: UserObject, code: UserCode) -> KnownTokenizer:
         return wrap(value, user_object.spec)
 
 
-def _of_transformers(name: str, trust: bool, *, local: bool) -> KnownTokenizer:
+def _of_transformers(name: Path | str, trust: bool, *, local: bool) -> KnownTokenizer:
     from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
 
     return huggingface.load_tokenizer(name, trust=trust, local=local)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import ManifestError
-from evalharness.models.torch.base_models import load_huggingface
+from evalharness.models.torch.base_models import load_huggingface, named_weights
 from evalharness.models.torch.checkpoint_loading import check_trusted, forward_of
 from evalharness.models.torch.context_length import find_context
 from evalharness.models.torch.factory import UserCode, build
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.models.torch.model import Forward
+    from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest
 
 
@@ -33,20 +34,20 @@ class Untrained:
     context_length: int | None
 
 
-def load_untrained(manifest: Manifest, *, trust: bool) -> Untrained:
-    """Build the factory's module, or load the Hugging Face folder under [model] weights, which training starts from.
+def load_untrained(manifest: Manifest, *, trust: bool, watcher: Watcher | None = None) -> Untrained:
+    """Build the factory's module, or load the Hugging Face model under [model] weights, which training starts from.
 
-    Raises ManifestError or CheckpointError where neither is there, and UntrustedError where code would be run that
-    nobody asked for.
+    A model of the hub is downloaded; ``watcher`` sees it. Raises ManifestError or CheckpointError where neither is
+    there, and UntrustedError where code would be run that nobody asked for.
     """
     check_trusted(manifest, Path.cwd(), trust)
     code = UserCode(manifest.folder)
-    module, forward = _module(manifest, code, trust)
+    module, forward, folder = _module(manifest, code, watcher, trust=trust)
     with code.running(), code.explained("forward on ids (2, 3)"):
         forward, shape, _ = way_to_call(
             module, forward, str(manifest.path), has_forward_key=manifest.model.forward is not None
         )
-    tokenizer, _ = find_tokenizer(manifest, code, [manifest.folder], trust=trust)
+    tokenizer, _ = find_tokenizer(manifest, code, [manifest.folder, folder], trust=trust)
     special = find_special_tokens(manifest, tokenizer, frozenset())
     settings = manifest.model
     context = find_context(module, forward, shape, manifest=settings.context_length, args=settings.args).length
@@ -56,13 +57,16 @@ def load_untrained(manifest: Manifest, *, trust: bool) -> Untrained:
     return Untrained(model, tokenizer, special.begin, special.end, context)
 
 
-def _module(manifest: Manifest, code: UserCode, trust: bool) -> tuple[nn.Module, Forward]:
+def _module(
+    manifest: Manifest, code: UserCode, watcher: Watcher | None, *, trust: bool
+) -> tuple[nn.Module, Forward, Path]:
+    """The module, the way to call it, and the folder that may hold its tokenizer."""
     settings = manifest.model
     if settings.factory is not None:
         module = build(code, code.load(settings.factory, "factory"), settings)
-        return module.eval(), forward_of(manifest, code, call_module)[0]
-    folder = settings.weights or manifest.folder
+        return module.eval(), forward_of(manifest, code, call_module)[0], manifest.folder
+    folder, _ = named_weights(manifest, watcher) or (manifest.folder, "")
     if not (folder / "config.json").is_file():
         raise ManifestError(f"{manifest.path}: [model] factory is not named, and {folder} holds no config.json")
     base = load_huggingface(folder, None, trust=trust)
-    return base.module.eval(), base.forward
+    return base.module.eval(), base.forward, folder

@@ -10,17 +10,17 @@ from evalharness.report.parts import Code, Heading, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.records import IsolationInfo, Programs, Protocol, Scorecard
+    from evalharness.records import CheckpointInfo, IsolationInfo, Programs, Protocol, Scorecard
     from evalharness.report.parts import Part, Text
 
 
 def protocol_section(card: Scorecard) -> Iterator[Part]:
     """Yield the table of everything that was fixed, and what was run under it."""
     yield Heading("Protocol")
-    yield Table(("Setting", "Value"), tuple(_rows(card.protocol, card.programs)))
+    yield Table(("Setting", "Value"), tuple(_rows(card.protocol, card.checkpoint, card.programs)))
 
 
-def _rows(settings: Protocol, programs: Programs) -> Iterator[tuple[Text, Text]]:
+def _rows(settings: Protocol, checkpoint: CheckpointInfo, programs: Programs) -> Iterator[tuple[Text, Text]]:
     for info in settings.problems:
         yield f"Problems: {info.name}", (f"{info.problems:,}, digest ", Code(info.digest))
     yield "Completions per problem", f"1 greedy, {settings.samples} sampled"
@@ -32,6 +32,10 @@ def _rows(settings: Protocol, programs: Programs) -> Iterator[tuple[Text, Text]]
     yield "Attention", settings.attention.replace("_", " ")
     yield "Rows without padding", _yes(settings.exact_lengths)
     yield "Device, dtype", (Code(settings.device), ", ", Code(settings.dtype))
+    if checkpoint.quantisation is not None:
+        yield "Quantisation of the weights", checkpoint.quantisation
+    if checkpoint.commit is not None:
+        yield "Commit on the hub", Code(checkpoint.commit)
     yield "Isolation of programs", str(settings.isolation) if settings.isolation else "no program was run"
     yield "What the isolation does not prevent", _lacks(settings.isolation)
     yield "Packages that programs may import", ", ".join(settings.packages) or "none"
