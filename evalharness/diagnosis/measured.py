@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.rows import measured_rows
+from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.established import Established, established
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
@@ -85,6 +86,16 @@ class Measured:
         return recomputed(self.subject, self.losses_as_read)
 
     @cached_property
+    def training_texts(self) -> WholeTexts:
+        """What all texts of the training file say; nothing without one."""
+        return self._read(self.subject.train)
+
+    @cached_property
+    def validation_texts(self) -> WholeTexts:
+        """The same of the validation file."""
+        return self._read(self.subject.validation)
+
+    @cached_property
     def shortest_input(self) -> int:
         """How many ids the model needs at least to give logits."""
         split = self.subject.validation or self.subject.train
@@ -94,6 +105,9 @@ class Measured:
     def rows(self, split: Split) -> Iterator[TokenRow]:
         """All rows of a split as they were trained on, as far as that is established."""
         return self.established.rows(self.subject, split, split.encoded)
+
+    def _read(self, split: Split | None) -> WholeTexts:
+        return WholeTexts() if split is None else read_whole(split.texts(), self.subject.problems)
 
     @property
     def _model(self) -> TorchModel | None:

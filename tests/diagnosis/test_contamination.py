@@ -13,9 +13,10 @@ from small_training import Characters
 
 from evalharness.diagnosis import each_text, read_rows
 from evalharness.diagnosis.data.data_files import MOST_ROWS
+from evalharness.diagnosis.data.problem_search import N
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.measured import Measured
-from evalharness.diagnosis.probes.contamination import N, contamination, renamed_about
+from evalharness.diagnosis.probes.contamination import contamination, renamed_about
 from evalharness.diagnosis.subject import Split
 from evalharness.problems import load_problems
 from evalharness.records import Finding, RuledOut

@@ -1,10 +1,13 @@
 import pytest
-from scripted import scripted, split, subject
+from scripted import problem, scripted, split, subject
 from small_training import data_rows
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.data.whole_texts import FEWEST_LEXEMES
 from evalharness.diagnosis.measured import Measured
-from evalharness.diagnosis.probes.split_overlap import FEWEST_LEXEMES, split_overlap
+from evalharness.diagnosis.probes.contamination import contamination
+from evalharness.diagnosis.probes.split_overlap import split_overlap
+from evalharness.diagnosis.subject import Split
 from evalharness.records import Finding, NotTestable, RuledOut
 
 
@@ -78,6 +81,30 @@ def test_every_row_of_a_large_file_is_looked_up():
     made = subject(scripted(context_length=None), train=of_all, validation=split([row(150), row(300)]))
     found = split_overlap(Measured(made))
     assert (found.evidence["training_rows"], found.evidence["validation_rows_in_training"]) == (200, 1)
+
+
+def test_each_file_is_read_once_for_all_who_search_it():
+    readings = []
+
+    def read(name, rows):
+        readings.append(name)
+        return (r.prompt + r.completion for r in rows)
+
+    def of(name, rows):
+        drawn = split(rows)
+        return Split(drawn.rows, drawn.encoded, name, lambda: read(name, rows))
+
+    made = Measured(
+        subject(
+            scripted(context_length=None),
+            train=of("train", [row(1)]),
+            validation=of("validation", [row(1)]),
+            problems=(problem("a/1", row(1).prompt, row(1).completion),),
+        )
+    )
+    assert contamination(made).evidence["in_training"] == 1
+    assert split_overlap(made).evidence["validation_rows_in_training"] == 1
+    assert sorted(readings) == ["train", "validation"]
 
 
 def test_rows_of_two_draws_are_no_overlap_in_the_small_trainings_of_these_tests():

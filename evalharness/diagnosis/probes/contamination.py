@@ -10,36 +10,28 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness.degeneration.lexemes import lexemes, windows
+from evalharness.diagnosis.data.problem_search import N
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
+    from evalharness.diagnosis.data.problem_search import How
     from evalharness.diagnosis.measured import Measured
-    from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome, Problem
 
 NAME = "contamination"
-N = 13
-"""Words and signs of an n-gram. Brown et al. 2020 ("Language Models are Few-Shot Learners", appendix C) use 8 to 13
-words by the length of a benchmark's texts; code has signs as well, so the longest is taken."""
-MOST_NGRAMS = 0.7
-"""A problem is seen where this share of its n-grams is in the rows (Chowdhery et al. 2022, "PaLM", section 8)."""
-FEWEST_LEXEMES = 20
-"""A solution or a prompt of fewer words and signs is written by many people (``return a + b``): found alone, it shows
-nothing. Twice the length of a usual signature in HumanEval."""
 MEASURED = 32
 """Problems of each kind that the memorisation test asks about, two forward passes each."""
 FEWEST_MEASURED = 5
@@ -48,37 +40,11 @@ MATTERS = 0.05
 """A share of seen problems counts once the lower bound of its interval passes this: one problem in twenty is as much as
 the interval of a score on HumanEval can hide."""
 
-How = Literal["exact", "normalised", "n-gram"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """What is looked for of one problem: texts long enough to be unique, the same without layout, and n-grams.
-
-    ``short``: a text without layout that is too short to have an n-gram, so that every row is searched for it.
-    """
-
-    texts: tuple[str, ...]
-    normalised: tuple[str, ...]
-    short: tuple[str, ...]
-    ngrams: frozenset[tuple[str, ...]]
-
-
-@dataclass(slots=True)
-class _Search:
-    """What the rows of one split have shown of the problems so far, and how many rows they were."""
-
-    rows: int = 0
-    exact: set[str] = field(default_factory=set)
-    normalised: set[str] = field(default_factory=set)
-    known: dict[str, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
-
 
 def contamination(measured: Measured) -> Outcome:
     """Look every problem up in the training and the validation rows."""
     subject = measured.subject
-    trained, training_rows = _seen(subject.problems, subject.train)
-    in_validation, validation_rows = _seen(subject.problems, subject.validation)
+    trained, in_validation = measured.training_texts.problems, measured.validation_texts.problems
     validated = {task: how for task, how in in_validation.items() if task not in trained}
     total = len(subject.problems)
     share = wilson(len(trained), total)
@@ -88,12 +54,12 @@ def contamination(measured: Measured) -> Outcome:
         "in_validation_only": len(validated),
         **{f"{how}_in_training": sum(h == how for h in trained.values()) for how in ("exact", "normalised", "n-gram")},
         "n": N,
-        "training_rows": training_rows,
-        "validation_rows": validation_rows,
+        "training_rows": measured.training_texts.rows,
+        "validation_rows": measured.validation_texts.rows,
         "tasks_in_training": " ".join(trained),
     }
     if not trained and not validated and subject.rows_not_kept:
-        searched = f"{training_rows + validation_rows:,} rows that were kept"
+        searched = f"{measured.training_texts.rows + measured.validation_texts.rows:,} rows that were kept"
         reason = f"none of {total} problems is in the {searched}; {subject.rows_not_kept:,} other rows were not"
         return NotTestable(NAME, "too_few", reason)
     if not trained and not validated:
@@ -114,76 +80,6 @@ def contamination(measured: Measured) -> Outcome:
         "until then only the score on the others says anything."
     )
     return Finding(NAME, "contributing" if matters else "note", claim, evidence, remedy)
-
-
-def _seen(problems: Sequence[Problem], split: Split | None) -> tuple[dict[str, How], int]:
-    """The tasks that are in the rows of ``split``, how they were found, and how many rows were searched: all."""
-    if split is None:
-        return {}, 0
-    sought = {problem.task_id: _sought(problem) for problem in problems}
-    search = _searched(split.texts(), sought)
-    found = {task: _how(task, wanted, search) for task, wanted in sought.items()}
-    return {task: how for task, how in found.items() if how is not None}, search.rows
-
-
-def _sought(problem: Problem) -> _Sought:
-    alone = [text.strip() for text in (problem.prompt, problem.canonical_solution)]
-    long = [text for text in alone if len(lexemes(text)) >= FEWEST_LEXEMES]
-    whole = [(problem.prompt + problem.canonical_solution).strip()] if problem.canonical_solution.strip() else []
-    texts = tuple(text for text in (*long, *whole) if lexemes(text))
-    return _Sought(
-        texts=texts,
-        normalised=tuple(_joined(_words(text)) for text in texts),
-        short=tuple(_joined(_words(text)) for text in texts if len(lexemes(text)) < N),
-        ngrams=frozenset(gram for text in long for gram in windows(_words(text), N)),
-    )
-
-
-def _searched(rows: Iterable[str], sought: Mapping[str, _Sought]) -> _Search:
-    """Read the rows once; what holds a problem holds its n-grams, so only rows with one are looked at closely."""
-    owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    short: dict[str, set[str]] = defaultdict(set)
-    for task, wanted in sought.items():
-        for text in wanted.normalised:
-            for gram in windows(text.split(), N) if text not in wanted.short else ():
-                owners[gram].add(task)
-        for text in wanted.short:
-            short[text].add(task)
-    grams, search = frozenset(owners), _Search()
-    for row in rows:
-        search.rows += 1
-        words = _words(row)
-        known = grams.intersection(windows(words, N))
-        joined = _joined(words) if known or short else ""
-        tasks = {task for gram in known for task in owners[gram]}
-        tasks.update(*(of for text, of in short.items() if text in joined))
-        for task in tasks - search.exact:
-            wanted = sought[task]
-            search.known[task] |= known & wanted.ngrams
-            if any(text in row for text in wanted.texts):
-                search.exact.add(task)
-            elif any(text in joined for text in wanted.normalised):
-                search.normalised.add(task)
-    return search
-
-
-def _words(text: str) -> list[str]:
-    """Words and signs, whatever their case."""
-    return lexemes(text.lower())
-
-
-def _joined(words: Sequence[str]) -> str:
-    return f" {' '.join(words)} "
-
-
-def _how(task: str, sought: _Sought, search: _Search) -> How | None:
-    """How the problem is in the rows, the strictest way first; None where it is not."""
-    if task in search.exact:
-        return "exact"
-    if task in search.normalised:
-        return "normalised"
-    known = len(search.known.get(task, ()))
-    return "n-gram" if sought.ngrams and known >= MOST_NGRAMS * len(sought.ngrams) else None
 
 
 def _and_in_validation(validated: dict[str, How]) -> str:
