@@ -22,9 +22,9 @@ from leak_models import (
 )
 from torch import nn
 
-from evalharness.diagnosis import future_leak, redrawn_copy
+from evalharness.diagnosis import future_leak, future_leak_in_both_modes, redrawn_copy
 from evalharness.errors import EvaluationError
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
 
 LEAKS = {
     "no mask": lambda: Decoder(full, full),
@@ -145,6 +145,29 @@ def test_a_model_whose_noise_drowns_everything_is_not_cleared():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         assert isinstance(future_leak(model(Noisy), rows()), NotTestable)
+
+
+class NoisyInTraining(nn.Module):
+    """Draws at random in training mode, under no name that says so; there it may see later tokens as well."""
+
+    def __init__(self, *, leaks):
+        super().__init__()
+        self.evaluated, self.trained = Decoder(causal), Decoder(full if leaks else causal)
+
+    def forward(self, ids):
+        logits = self.trained(ids) if self.training else self.evaluated(ids)
+        return logits + 5 * torch.randn_like(logits) if self.training else logits
+
+
+@pytest.mark.parametrize("leaks", [True, False])
+def test_what_is_drawn_at_random_in_training_mode_hides_neither_a_leak_nor_its_absence(leaks):
+    with torch.random.fork_rng(devices=[]):
+        state = torch.random.get_rng_state()
+        found = future_leak_in_both_modes(model(lambda: NoisyInTraining(leaks=leaks)), rows())
+        assert isinstance(found, Finding) is leaks
+        assert found.evidence.get("mode") == ("training" if leaks else None)
+        assert leaks_when_evaluated(found) is False
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("few", [[], [[]], [[4, 4, 4]]])

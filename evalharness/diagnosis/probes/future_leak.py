@@ -173,9 +173,12 @@ def future_leak_in_both_modes(model: TorchModel, rows: Sequence[Sequence[int]], 
     if isinstance(trained, Finding):
         claim = f"In training mode alone, with dropout at zero: {trained.claim}"
         return Finding(NAME, trained.severity, claim, {**trained.evidence, "mode": "training"}, trained.remedy)
-    if isinstance(evaluated, RuledOut) and isinstance(trained, RuledOut):
-        return RuledOut(NAME, f"{evaluated.claim} The same in training mode.", evaluated.evidence)
-    return evaluated if isinstance(evaluated, NotTestable) else trained
+    if isinstance(evaluated, NotTestable):
+        return evaluated
+    if isinstance(trained, NotTestable):
+        claim = f"{evaluated.claim} Not told of training mode: {trained.reason}."
+        return RuledOut(NAME, claim, {**evaluated.evidence, "mode": "evaluation"})
+    return RuledOut(NAME, f"{evaluated.claim} The same in training mode.", evaluated.evidence)
 
 
 def _differs_in_training(model: TorchModel, rows: Sequence[Sequence[int]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -25,8 +25,9 @@ def training_without_dropout(module: nn.Module) -> Iterator[None]:
     """Training mode, with every probability of dropout at zero: of the layers, and of functional calls that read one.
 
     An attribute that is called dropout and is a number is taken for one (``self.dropout``, ``attention_dropout``).
+    What is drawn at random all the same is drawn alike in every pass, so that two of them can be compared.
     """
-    with _as_before(module):
+    with _as_before(module), _drawing_alike(module):
         module.train()
         changed: list[tuple[object, str, float]] = []
         for part in module.modules():
@@ -41,6 +42,18 @@ def training_without_dropout(module: nn.Module) -> Iterator[None]:
         finally:
             for owner, name, value in reversed(changed):
                 setattr(owner, name, value)
+
+
+@contextmanager
+def _drawing_alike(module: nn.Module) -> Iterator[None]:
+    def seed(_module: nn.Module, _given: tuple[Any, ...]) -> None:
+        torch.manual_seed(0)
+
+    handle = module.register_forward_pre_hook(seed)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _is_dropout(part: nn.Module) -> bool:
