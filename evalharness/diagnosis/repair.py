@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Subject
 
 
 def _nothing_further() -> Iterable[Repair]:
     return ()
+
+
+def _nothing_around(_row: TokenRow) -> AbstractContextManager[Any]:
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,8 @@ class Repair:
     ``change`` makes the change to a module as a context manager, and undoes it. ``place``: the configuration's key, or
     the path of the module. ``remedy``: what the user has to change. ``settings``: keys and values for the
     configuration, dots between nested keys; empty if no key says it. ``begin_ids`` go before each row in place of those
-    that stand there, if they are not None. ``lowers``: what is undone is a fault, so that the loss falls; the others
+    that stand there, if they are not None. ``around_row`` is entered while a row is read, for what differs from row to
+    row. ``lowers``: what is undone is a fault, so that the loss falls; the others
     may also raise it to what was logged, and have to give the log within the share ``tolerance``. ``severity``: that of
     the finding if it is proven. ``further``: what to try on top if this is the best of its kind. ``null`` makes, from a
     seed, a repair of the same kind in a place where nothing is wrong; without one, the same tensors are changed at
@@ -45,6 +52,7 @@ class Repair:
     change: Callable[[nn.Module], AbstractContextManager[None]]
     settings: Mapping[str, Any] = field(default_factory=dict)
     begin_ids: tuple[int, ...] | None = None
+    around_row: Callable[[TokenRow], AbstractContextManager[Any]] = _nothing_around
     lowers: bool = True
     tolerance: float = 0.003
     severity: Severity = "cause"

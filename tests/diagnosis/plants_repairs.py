@@ -5,21 +5,26 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from random import Random
 
 import peft
 import torch
+from leak_models import causal
 from plant import Plant
 from plants_adapter import RANK, lora, lora_parts
-from small_sound import of, sound, trained
+from small_sound import of, padded, sound, trained
 from small_training import Plain, data_rows, encoded, train
 from torch import nn
+from torch.nn import functional
 from whole import log_of
 
+from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.subject import Subject
 from evalharness.models.protocols import WeightSet
 from evalharness.models.torch.adapted import adapter_facts, without_adapter
+from evalharness.records import LossPoint
 
 ROWS = 48
 
@@ -106,6 +111,51 @@ def beside_its_average(family: str) -> Subject:
     return replace(few(of(module, **log)), other_weights=(found,))
 
 
+class PrefixMask:
+    """A causal mask in which the prompts see themselves, while it is told how long they are."""
+
+    def __init__(self) -> None:
+        self.prompts: list[int] = []
+
+    def __call__(self, length: int) -> torch.Tensor:
+        if not self.prompts:
+            return causal(length)
+        places = torch.arange(length)
+        return causal(length) | (places < torch.tensor(self.prompts)[:, None, None, None])
+
+
+@functools.cache
+def _prefix_trained() -> tuple[nn.Module, float]:
+    """A model that was trained on completions, with prompts that see themselves, and its loss as it was trained."""
+    mask, rng = PrefixMask(), Random(0)
+    torch.manual_seed(0)
+    module, rows = Plain(mask), encoded(data_rows(200, 1), end=True, count_prompt=False)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+
+    def loss_of(chosen: Sequence[TokenRow]) -> torch.Tensor:
+        mask.prompts = [row.prompt_tokens for row in chosen]
+        ids, targets = padded(list(chosen))
+        for row, target in zip(chosen, targets, strict=True):
+            target[: row.first_target - 1] = -100
+        return functional.cross_entropy(module(ids).flatten(0, 1), targets.flatten(), ignore_index=-100)
+
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss_of(rng.sample(rows, 16)).backward()
+        optimizer.step()
+    module.eval().requires_grad_(False)
+    logged_nats = float(loss_of(encoded(data_rows(200, 2)[:ROWS], end=True, count_prompt=False)))
+    mask.prompts = []
+    return module, logged_nats
+
+
+def prefix_in_training_alone() -> Subject:
+    """Its forward pass is causal, for nobody tells it where the prompt ends."""
+    module, logged_nats = _prefix_trained()
+    log = (LossPoint(1, "validation", logged_nats + 3.0, "log"), LossPoint(150, "validation", logged_nats, "log"))
+    return few(of(copy.deepcopy(module), log=log, logged=log[-1]))
+
+
 PLANTS = {
     "llama: rope_theta lost": Plant(
         "repaired", "llama", lambda: spoiled_after_logging(sound("llama"), another_rope)
@@ -120,5 +170,6 @@ PLANTS = {
         "repaired", "plain", lambda: spoiled_after_logging(sound("plain"), reorder_ids)
     ),
     "plain: averaged weights logged": Plant("repaired", "plain", lambda: beside_its_average("plain")),
+    "plain: prompts that saw themselves in training": Plant("repaired", "plain", prefix_in_training_alone),
     "llama: a rank-stabilised adapter": Plant("repaired", "llama", lambda: rank_stabilised("llama")),
 }  # fmt: skip

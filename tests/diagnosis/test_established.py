@@ -18,6 +18,7 @@ from torch.nn import functional
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.honest import paired_loss
+from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.logged_training import logged_multiple
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.context import context
@@ -153,6 +154,49 @@ def test_where_all_rows_are_measured_seven_per_cent_are_a_mismatch(times, outcom
     made = subject(module, end=True, **logged(times * loss_of(module)))
     # Without an end token that is known there are fewer ways to count, and none is near by chance.
     assert isinstance(loss_mismatch(Measured(replace(made, end_ids=frozenset()))), outcome)
+
+
+def of_parts(rows_of_a_part, *, seed=1, rows=40):
+    """A sound model, and a log each of whose losses is that of some of the validation rows, drawn anew."""
+    module, rng = trained("plain"), Random(seed)
+    made = subject(module, end=True)
+    split = replace(made.validation, rows=made.validation.rows[:rows], encoded=made.validation.encoded[:rows])
+    drawn = [mean_loss(module, rng.sample(split.encoded, rows_of_a_part)) for _ in range(8)]
+    log = tuple(LossPoint(100 * i, "validation", loss, "log") for i, loss in enumerate(drawn, 1))
+    return replace(made, end_ids=frozenset(), validation=split, log=log, logged=log[-1])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_log_of_random_parts_of_the_rows_is_no_mismatch(seed):
+    made = of_parts(8, seed=seed)
+    assert log_noise_nats(made.log) > 0
+    for of in (made, replace(made, log=made.log[-1:])):
+        found = loss_mismatch(Measured(of))
+        assert isinstance(found, RuledOut) or found.severity == "note"
+
+
+def test_how_large_the_part_would_have_to_be_is_said():
+    rng = Random(0)
+    odd = [DataRow("def odd(a):\n", "".join(rng.choice("!?%&+*abc") for _ in range(20))) for _ in range(8)]
+    rows = [*data_rows(32, 2), *odd]
+    split = Split(tuple(rows), encoded(rows, end=True), "validation.jsonl")
+    made = replace(of_parts(40), validation=split)
+    whole = mean_loss(made.torch_model.module, split.encoded)
+    near, far = (replace(made, **logged(times * whole)) for times in (0.8, 0.02))
+    found = loss_mismatch(Measured(near))
+    assert found.severity == "note"
+    assert 8 <= found.evidence["rows_of_a_part"] < 40
+    assert loss_mismatch(Measured(far)).severity == "contributing"
+
+
+def test_a_smooth_log_has_no_noise_and_few_points_tell_none():
+    def noise(*losses):
+        return log_noise_nats(LossPoint(i, "validation", loss, "log") for i, loss in enumerate(losses))
+
+    assert noise(*(4 * 0.8**i for i in range(12))) == 0.0
+    assert noise(3.0, 1.0, 3.0, 1.0) == 0.0
+    rng = Random(0)
+    assert noise(*(1 + rng.gauss(0, 0.1) for _ in range(400))) == pytest.approx(0.1, rel=0.15)
 
 
 def test_a_mean_of_batches_of_rows_is_the_same_loss():

@@ -10,6 +10,7 @@ from plants_repairs import (
     another_rope,
     beside_its_average,
     few,
+    prefix_in_training_alone,
     rank_stabilised,
     redraw_head,
     reorder_ids,
@@ -18,11 +19,13 @@ from plants_repairs import (
 )
 from small_sound import of, sound
 from torch import nn
+from torch.nn import functional
 from whole import log_of
 
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.repaired import repaired
 from evalharness.diagnosis.repair import every_repair
+from evalharness.diagnosis.trials.opened_masks import OpenedMasks
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
 from evalharness.records import Finding, LossPoint, RuledOut
 
@@ -32,6 +35,7 @@ MADE = {
     "adapter_scale": lambda: rank_stabilised("llama"),
     "id_order": lambda: spoiled_after_logging(sound("plain"), reorder_ids),
     "other_weights": lambda: beside_its_average("plain"),
+    "prefix_attention": prefix_in_training_alone,
 }
 
 
@@ -102,3 +106,39 @@ def test_other_numbers_are_no_rotary_table():
     module.register_buffer("held", torch.linspace(1, 0, 16))
     module.register_buffer("mask", torch.ones(16, 16).tril())
     assert rotary_tables(module) == []
+
+
+@pytest.mark.parametrize("kind", ["sdpa", "causal flag", "filled in", "where", "added"])
+def test_the_prompt_sees_itself_under_every_way_to_mask_and_nothing_else_changes(kind):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 1, 2, 6, 4).unbind()
+    seen = torch.ones(6, 6, dtype=torch.bool).tril()
+    scores = q @ k.transpose(-2, -1) / 2.0
+
+    def mixed():
+        if kind == "sdpa":
+            return functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        if kind == "causal flag":
+            return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        masked = {
+            "filled in": lambda: scores.masked_fill(~seen, -torch.inf),
+            "where": lambda: torch.where(seen, scores, -1e9),
+            "added": lambda: scores + torch.zeros(6, 6).masked_fill(~seen, torch.finfo(torch.float32).min),
+        }[kind]()
+        return masked.softmax(dim=-1) @ v
+
+    opened = seen.clone()
+    opened[:3, :3] = True
+    expected = functional.scaled_dot_product_attention(q, k, v, attn_mask=opened)
+    with OpenedMasks(3):
+        assert torch.allclose(mixed(), expected, atol=1e-6)
+    assert torch.allclose(mixed(), functional.scaled_dot_product_attention(q, k, v, attn_mask=seen), atol=1e-6)
+
+
+def test_what_is_no_causal_mask_is_left_alone():
+    scores = torch.randn(1, 1, 4, 4)
+    with OpenedMasks(2):
+        assert torch.equal(scores + scores, 2 * scores)
+        assert torch.equal(
+            scores.masked_fill(torch.eye(4, dtype=torch.bool), 0.0).diagonal(dim1=-2, dim2=-1), torch.zeros(1, 1, 4)
+        )

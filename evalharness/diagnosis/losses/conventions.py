@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalharness.diagnosis.losses.layouts import END, PADDING, PROMPT, Layout, unusual_layouts, usual_layouts
+from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, bits, capped, mean
 from evalharness.diagnosis.losses.token_losses import OFFSETS, RowLosses
 from evalharness.statistics import ratio_over_rows
@@ -50,6 +51,8 @@ OTHER_SHARE = 0.03
 """On the very same rows: no arithmetic of a training loop moves a mean loss by 3 % of itself."""
 WIDE = 0.25
 """An interval that reaches further than a quarter of the loss fits anything, and so explains nothing."""
+NORMAL_95 = 1.96
+"""Standard errors in half of an interval of 95 %."""
 BATCHES = (4, 8, 16, 32, 64)
 """Rows of a validation batch as they are used. A loop may log the mean of its batches' means, which weighs rows a
 little otherwise than the mean over all targets."""
@@ -101,7 +104,7 @@ class Recomputed:
     the end token are those of the rows as they are. ``plausible``: the model can have been trained so, for training
     makes easier what it counts; padding that is not next to certain, say, was never trained on. ``exact`` is given
     where all rows of the file were measured: no sampling error is left then, and the loss is between these two whatever
-    the batches were.
+    the batches were. ``noise_nats`` is how far the logged losses scatter, as they do if each is of other rows.
     """
 
     convention: Convention
@@ -117,6 +120,7 @@ class Recomputed:
     plausible: bool
     layout: Layout = field(repr=False, compare=False)
     exact: tuple[float, float] | None = None
+    noise_nats: float = 0.0
 
     @property
     def is_wide(self) -> bool:
@@ -133,7 +137,17 @@ class Recomputed:
         apart, room = abs(logged_nats - self.loss_nats.estimate), self._room(logged_nats)
         if self.exact is None:
             return apart > FAR * room
-        return apart > room + max(FAR * LEAST_NATS, OTHER_SHARE * self.loss_nats.estimate)
+        return apart > room + max(FAR * LEAST_NATS, OTHER_SHARE * self.loss_nats.estimate, FAR * self.noise_nats)
+
+    def rows_of_a_part(self, logged_nats: float) -> int:
+        """Of how many of the rows, drawn at random, the loss may be as far from that of all as a logged figure is.
+
+        Twice the standard error of a mean over n of N rows, s √(N/n - 1) if s is that of one over N others.
+        """
+        low, high = self._rooms(self.loss_nats.low, self.loss_nats.high)
+        standard_error = max((low + high) / 2, LEAST_NATS) / NORMAL_95
+        apart = abs(logged_nats - self.loss_nats.estimate) / (2 * standard_error)
+        return int(self.rows / (1 + apart**2))
 
     def _room(self, logged_nats: float) -> float:
         """How far from the estimate a figure may be on the side of ``logged_nats``."""
@@ -176,11 +190,16 @@ def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
     Empty where fewer rows than an interval needs are there.
     """
     found = _of_layouts(subject, usual_layouts(subject, losses), math.inf)
+    noise_nats = log_noise_nats(subject.log)
     logged = subject.logged
     if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
-        return tuple(found)
+        return _with_noise(found, noise_nats)
     alone = min((item.layout.text_nats() for item in found if item.layout.is_rows_alone), default=math.inf)
-    return (*found, *_of_layouts(subject, unusual_layouts(subject, losses), alone))
+    return _with_noise([*found, *_of_layouts(subject, unusual_layouts(subject, losses), alone)], noise_nats)
+
+
+def _with_noise(found: Iterable[Recomputed], noise_nats: float) -> tuple[Recomputed, ...]:
+    return tuple(replace(item, noise_nats=noise_nats) for item in found)
 
 
 def _of_layouts(subject: Subject, layouts: Iterable[Layout], alone: float) -> list[Recomputed]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ from evalharness.diagnosis.losses.row_means import Floats, capped, mean
 from evalharness.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
@@ -79,9 +81,19 @@ def with_begin(row: TokenRow, own: Sequence[int], begin: Sequence[int], limit: i
     )
 
 
-def counted_losses(model: TorchModel, rows: Sequence[TokenRow], end_ids: frozenset[int]) -> tuple[CountedRow, ...]:
-    """One pass for each row. Raises :class:`EvaluationError` if the model returns NaN."""
-    return tuple(_row(model, row, end_ids) for row in rows)
+def counted_losses(
+    model: TorchModel,
+    rows: Sequence[TokenRow],
+    end_ids: frozenset[int],
+    around_row: Callable[[TokenRow], AbstractContextManager[Any]] | None = None,
+) -> tuple[CountedRow, ...]:
+    """One pass for each row, within ``around_row``. Raises :class:`EvaluationError` if the model returns NaN."""
+    found = []
+    for row in rows:
+        with nullcontext() if around_row is None else around_row(row):
+            logits = model.logits(torch.tensor([row.ids[:-1]], device=model.device))[0]
+        found.append(_row(logits, row, end_ids))
+    return tuple(found)
 
 
 def figure(rows: Sequence[CountedRow], how: Counting, seed: int) -> Interval | None:
@@ -97,9 +109,9 @@ def lowered_by(before: Sequence[CountedRow], after: Sequence[CountedRow], how: C
     return [float(old.mean() - new.mean()) for old, new in both]
 
 
-def _row(model: TorchModel, row: TokenRow, end_ids: frozenset[int]) -> CountedRow:
-    ids = torch.tensor(row.ids, device=model.device)
-    log_p = torch.log_softmax(model.logits(ids[None, :-1])[0].double(), dim=-1)
+def _row(logits: torch.Tensor, row: TokenRow, end_ids: frozenset[int]) -> CountedRow:
+    ids = torch.tensor(row.ids, device=logits.device)
+    log_p = torch.log_softmax(logits.double(), dim=-1)
     nll = -log_p.gather(1, ids[1:, None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")

@@ -24,6 +24,8 @@ LISTED = 12
 """How many conventions are listed by name, the nearest first; their number is always given."""
 MOST_OF_IT = 0.5
 """An adapter over the base that it was trained over brings the loss at least half of the way from it to the log."""
+SMALLEST_PART, SMALLEST_PART_ROWS = 0.1, 8
+"""A validation that takes some of the rows takes a tenth of a small file, and a batch of 8, or more."""
 NEIGHBOURS = 0.03
 NEIGHBOURS_OF_TEXT = 0.1
 """By how much rows in another order are harder where neighbours give something away: prompts with their answers have
@@ -58,7 +60,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
     # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
     near = [c for c in conventions if c.plausible and (own.exact is None or (c.exact and c.convention.is_plain))]
     if all(item.is_far_from(logged.loss_nats) for item in near):
-        return _another(measured, own, said, ours, evidence)
+        return _of_a_part(near, said, evidence) or _another(measured, own, said, ours, evidence)
     if own.is_wide:
         reason = f"an interval over {own.rows} rows is too wide to tell {said} from any other figure: {ours}"
         return NotTestable(NAME, "too_few", reason)
@@ -68,6 +70,23 @@ def loss_mismatch(measured: Measured) -> Outcome:
         f"same kind would be; {ours}.",
         evidence,
     )
+
+
+def _of_a_part(near: Sequence[Recomputed], said: str, evidence: dict[str, Any]) -> Finding | None:
+    """Whether a loss of some of the rows can be so far from that of all of them; then the log may be right."""
+    of_all = [item for item in near if item.exact is not None]
+    nearest = max(of_all, key=lambda item: item.rows_of_a_part(evidence["logged_nats"]), default=None)
+    part = 0 if nearest is None else nearest.rows_of_a_part(evidence["logged_nats"])
+    if nearest is None or part < max(SMALLEST_PART_ROWS, SMALLEST_PART * nearest.rows):
+        return None
+    evidence |= {"all_rows": nearest.rows, "rows_of_a_part": part}
+    claim = (
+        f"No convention gives {said} on all {nearest.rows} rows. The nearest is {shown(nearest.loss_nats)} "
+        f"({nearest.convention.words}), as far away as the loss of {part} of these rows, drawn at random, would be. If "
+        "validation takes all of them, the log is of another run, or the model is not built here as it was trained."
+    )
+    remedy = "Compute the validation loss over the whole file, always the same rows: it is small enough."
+    return Finding(NAME, "note", claim, evidence, remedy)
 
 
 def _another(measured: Measured, own: Recomputed, said: str, ours: str, evidence: dict[str, Any]) -> Finding:

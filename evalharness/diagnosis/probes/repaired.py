@@ -166,7 +166,8 @@ def _training_figure(subject: Subject, best: Repaired) -> tuple[float, Interval]
         return None
     rows = evenly(rows_with_end(subject, subject.train), len(best.measurement.rows))
     with best.repair.change(subject.torch_model.module):
-        found = figure(counted_losses(subject.torch_model, rows, subject.end_ids), best.counting, subject.seed)
+        losses = counted_losses(subject.torch_model, rows, subject.end_ids, best.repair.around_row)
+    found = figure(losses, best.counting, subject.seed)
     return None if found is None else (points[-1], found)
 
 

@@ -22,6 +22,7 @@ from evalharness.diagnosis.losses.counted_losses import (
     rows_with_end,
     with_begin,
 )
+from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.repair import Repair, every_repair
 from evalharness.diagnosis.trials.random_change import random_change
 from evalharness.statistics import mean_over_rows
@@ -108,8 +109,13 @@ class RepairSearch:
         return self._measured(None, self.rows)
 
     def error_nats(self, interval: Interval, relative: float = RELATIVE) -> float:
-        """How far the log may be from a figure that is its own; ``relative`` is the part that is no sampling error."""
-        sampling = 0.0 if self.is_whole else max(interval.high - interval.estimate, interval.estimate - interval.low)
+        """How far the log may be from a figure that is its own; ``relative`` is the part that is no sampling error.
+
+        Where all rows are measured, the log has a sampling error if it took some of them, which its scatter shows.
+        """
+        sampling = max(interval.high - interval.estimate, interval.estimate - interval.low)
+        if self.is_whole:
+            sampling = CLEARLY * log_noise_nats(self.subject.log)
         return max(LEAST_NATS, relative * abs(self.logged_nats), sampling)
 
     def is_off(self) -> bool:
@@ -210,7 +216,7 @@ class RepairSearch:
                 limit = subject.model.context_length
                 rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
             with torch.no_grad(), repair.change(subject.torch_model.module):
-                found = counted_losses(subject.torch_model, rows, subject.end_ids)
+                found = counted_losses(subject.torch_model, rows, subject.end_ids, repair.around_row)
         figures = {how: interval for how in COUNTINGS if (interval := figure(found, how, subject.seed))}
         return Measurement(found, figures)
 
