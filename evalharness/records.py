@@ -371,8 +371,9 @@ class Loss:
 
     ``recomputed_nats`` is the parallel pass, as a training loop computes it. ``honest_nats`` gives the model only the
     tokens before each target. Both are over the same targets; in a causal model they are equal. ``honest_checked`` is
-    how many targets were predicted so: a few dozen certify a causal model, a leak needs more. ``convention`` says which
-    targets. Bits per byte are over the UTF-8 bytes of the targets' text.
+    how many targets were predicted so: a few dozen certify a causal model, a leak needs more. ``honest_after_prompt``:
+    all of them are after the prompt, whose tokens see each other by declaration. ``convention`` says which targets.
+    Bits per byte are over the UTF-8 bytes of the targets' text.
 
     ``by_class`` and ``by_position`` take the parallel loss apart, and its fall where a model from before is known.
     ``conventions`` is how many ways to compute the loss were tried, ``reproduced_by`` those that give the logged one.
@@ -391,6 +392,7 @@ class Loss:
     conventions: int = 0
     reproduced_by: tuple[ConventionLoss, ...] = ()
     honest_checked: int | None = None
+    honest_after_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

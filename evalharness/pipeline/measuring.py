@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
@@ -97,29 +98,36 @@ def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, .
         count = len(validation.encoded)
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"
         return Loss(nats, source, None, None, few), ()
-    is_causal = work.attention == "causal"
+    is_causal, has_prefix = work.attention == "causal", work.attention == "prefix"
     work.watcher.stage("measuring the honest loss", CERTIFYING if is_causal else TARGETS)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
         both = paired_loss(
             work.checkpoint.model,
-            _comparable(measured),
+            _after_prompt(_comparable(measured)) if has_prefix else _comparable(measured),
             is_causal=is_causal,
             seed=work.options.seed,
             shortest=measured.shortest_input,
+            after_prompt=has_prefix,
             advance=work.watcher.advance,
         )
         taken = loss_breakdown(measured, both, by_convention=not _is_explained(measured))
     except EvaluationError as error:
         work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
-    return _loss(nats, source, both, _convention(work, measured, both), taken), both.by_row
+    loss = _loss(nats, source, both, _convention(work, measured, both), taken)
+    return replace(loss, honest_after_prompt=has_prefix), both.by_row
 
 
 def _comparable(measured: Measured) -> TokenLosses:
     """The losses of the rows as they are established, or as they are read: behind padding a prefix is another input."""
     is_behind_padding = measured.established.arrangement.left is not None
     return measured.losses_as_read if is_behind_padding else measured.validation_losses
+
+
+def _after_prompt(losses: TokenLosses) -> TokenLosses:
+    """The rows that have a target after their prompt: one of the prompt is seen by what predicts it, as declared."""
+    return tuple(row for row in losses if len(row.row.ids) > row.row.prompt_tokens)
 
 
 def _is_explained(measured: Measured) -> bool:
@@ -153,6 +161,8 @@ def _convention(work: Work, measured: Measured, paired: PairedLoss) -> str:
     name = "" if work.validation is None else work.validation.source
     least = measured.shortest_input
     after = "" if least == 1 else f" of {least} ids or more, for the model takes no fewer"
+    if work.attention == "prefix":
+        after += ", all of them after the prompt, whose tokens may see each other as the manifest declares"
     return (
         f"mean over {paired.targets:,} targets of {paired.rows} rows of {name}, {counted}, "
         f"each row a sequence of its own, labels not smoothed; {paired.checked:,} of the targets were predicted from "

@@ -75,13 +75,22 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
         case "agree" if any(map(is_proven_repair, known)) or is_logged_elsewhere(loss):
             return _not_logged(known)
         case "agree":
-            return "The loss is real: recomputed without access to future tokens it agrees within error."
+            return _real(loss)
         case "differ":
             return "The loss is not what it seems: without access to future tokens it is lower."
         case "misleads":
             return f"The loss is not real: without access to future tokens it is {_how_much_higher(loss)}."
         case _:
             return f"Not known whether the loss is real; {_what_is_missing(loss)}."
+
+
+def _real(loss: Loss) -> str:
+    if loss.honest_after_prompt:
+        return (
+            "After the prompt the loss is real: recomputed without access to future tokens it agrees within error. "
+            "The prompt's tokens see each other, as declared: a loss that counts them is lower for it."
+        )
+    return "The loss is real: recomputed without access to future tokens it agrees within error."
 
 
 def _what_is_missing(loss: Loss) -> str:

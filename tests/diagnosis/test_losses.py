@@ -30,6 +30,19 @@ def test_a_model_that_was_thought_to_be_causal_and_is_not_gets_an_honest_loss_al
     assert abs(found.honest_nats.estimate - found.parallel_nats.estimate) > 1e-3
 
 
+def with_prefix(length):
+    return causal(length) | (torch.arange(length) < 5)
+
+
+def test_what_a_declared_prefix_shows_of_itself_is_no_future_and_what_shows_after_it_is():
+    data = [TokenRow(row.ids, 1, prompt_tokens=5) for row in DATA]
+    found = paired(model(lambda: Decoder(with_prefix)), data, after_prompt=True)
+    assert found.honest_nats.estimate == pytest.approx(found.parallel_nats.estimate, abs=1e-5)
+    counting_it = paired(model(lambda: Decoder(with_prefix)), data)
+    leaking = paired(model(lambda: Decoder(full)), data, after_prompt=True)
+    assert all(abs(f.honest_nats.estimate - f.parallel_nats.estimate) > 1e-3 for f in (counting_it, leaking))
+
+
 def test_in_a_causal_model_that_was_not_shown_to_be_both_losses_are_equal():
     found = paired(model(lambda: Decoder(causal, causal)))
     for bound in ("estimate", "low", "high"):

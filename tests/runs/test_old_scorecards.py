@@ -30,6 +30,7 @@ def test_every_field_that_did_not_change_is_read_as_it_was_written(content):
     for outcome in (*read["findings"], *read["ruled_out"]):
         assert outcome.pop("package") is None, "a field that version 4 did not have"
     assert read["loss"].pop("honest_checked") is None, "another one"
+    assert read["loss"].pop("honest_after_prompt") is False, "one of a model that no old scorecard is of"
     unchanged = content.keys() - CHANGED
     assert {name: read[name] for name in unchanged} == {name: content[name] for name in unchanged}
 

@@ -73,6 +73,7 @@ def paired_loss(
     batch_size: int = 32,
     seed: int = 0,
     shortest: int = 1,
+    after_prompt: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> PairedLoss:
     """Measure the honest loss of the rows whose parallel ``losses`` are known.
@@ -80,12 +81,14 @@ def paired_loss(
     A target's honest loss comes from a forward pass whose input ends right before it: no later token, and no padding,
     is there to be seen. ``is_causal``: the model was shown to be, so :data:`CERTIFYING` targets are enough if they
     agree; else as many as the interval needs, up to ``targets``. None has fewer than ``shortest`` ids before it, and
-    every row has to be longer than that. The interval is over rows. ``advance`` is called for each target that was
-    predicted so. Raises :class:`EvaluationError` where a loss is NaN, and ``ValueError`` without a target.
+    every row has to be longer than that. ``after_prompt``: none is of the prompt, whose tokens see each other. The
+    interval is over rows. ``advance`` is called for each target that was predicted so. Raises
+    :class:`EvaluationError` where a loss is NaN, and ``ValueError`` without a target.
     """
     parallel = [counted_nll(row) for row in losses]
     parallel_nats = mean(parallel, seed)
-    drawn = _Drawn(model, losses, batch_size, seed, shortest, advance)
+    firsts = [max(row.row.first_target, shortest, row.row.prompt_tokens if after_prompt else 0) for row in losses]
+    drawn = _Drawn(model, losses, firsts, batch_size, seed, advance)
     is_certified = is_causal and drawn.certify()
     gaps = [0.0] * len(losses) if is_certified else _gaps(drawn, parallel, targets, seed)
     counts = [float(len(row)) for row in parallel]
@@ -120,21 +123,21 @@ def _gaps(drawn: _Drawn, parallel: Sequence[Floats], targets: int, seed: int) ->
 
 
 class _Drawn:
-    """Targets of rows in a random order for each, and the honest losses of those that were asked for so far."""
+    """Targets of rows, from the first one of each on, in a random order, and the honest losses of those asked for."""
 
     def __init__(
         self,
         model: TorchModel,
         losses: TokenLosses,
+        firsts: Sequence[int],
         batch_size: int,
         seed: int,
-        shortest: int,
         advance: Callable[[], None],
     ) -> None:
         self._model, self._losses, self._batch_size, self._advance = model, losses, batch_size, advance
         rng = np.random.default_rng(seed)
-        rows = [row.row for row in losses]
-        self._orders = [rng.permutation(np.arange(max(r.first_target, shortest), len(r.ids))) for r in rows]
+        ends = [len(row.row.ids) for row in losses]
+        self._orders = [rng.permutation(np.arange(first, end)) for first, end in zip(firsts, ends, strict=True)]
         self._honest: list[dict[int, float]] = [{} for _ in losses]
 
     @property
