@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import peft
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from evalharness.diagnosis.repairs.weights_elsewhere import repairs
 from evalharness.diagnosis.subject import Subject
@@ -54,3 +56,37 @@ def test_a_base_with_another_adapter_merged_into_it_is_one_of_the_bases(project,
     found = [weights for weights in checkpoint.other_weights if weights.is_added]
     assert [weights.is_base for weights in found] == [True]
     assert all(tensor.any() for tensor in found[0].read().values())
+
+
+def of_its_base(module) -> dict:
+    return {name: tensor for name, tensor in module.state_dict().items() if name != "head.weight"}
+
+
+def test_under_an_adapter_that_saved_a_module_whole_another_base_is_a_repair_and_that_module_stays(
+    project, make_module
+):
+    trained_over = make_module()
+    trained_over.load_state_dict(raised(trained_over.state_dict(), 0.02))
+    (project.folder / "merged").mkdir()
+    save_file(of_its_base(make_module()), project.folder / "base.safetensors")
+    save_file(of_its_base(trained_over), project.folder / "merged" / "model.safetensors")
+    adapted = peft.get_peft_model(
+        trained_over, peft.LoraConfig(r=2, target_modules=["qkv"], modules_to_save=["pos"], init_lora_weights=False)
+    )
+    with torch.no_grad():
+        adapted.base_model.model.pos.modules_to_save["default"].weight.add_(1.0)
+        expected = adapted.eval()(IDS)
+    adapted.save_pretrained(str(project.folder / "lora_step5"), save_embedding_layers=False)
+    checkpoint = project.load("lora_step5")
+    before = checkpoint.model.logits(IDS)
+    subject = Subject(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        other_weights=checkpoint.other_weights,
+        without_adapter=checkpoint.without_adapter,
+    )
+    (repair,) = (found for found in repairs(subject) if found.kind == "adapter_base")
+    with repair.change(checkpoint.module):
+        assert torch.allclose(checkpoint.model.logits(IDS), expected, atol=1e-6)
+    assert not torch.allclose(before, expected, atol=1e-3)
+    assert torch.equal(checkpoint.model.logits(IDS), before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,15 +12,17 @@ from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.swapping import swapped_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torch import Tensor, nn
 
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import WeightSet
 
-UNDER_ADAPTER = ".base_layer"
-"""What PEFT puts into the name of a weight that an adapter lies over."""
+UNDER_ADAPTER = (".base_layer", ".original_module")
+"""What PEFT puts into the name of a weight that an adapter lies over, or stands in the place of."""
+OF_ADAPTER = ("lora_", ".modules_to_save.")
+"""What is in the names of an adapter's own tensors: its matrices, and modules that it saved whole."""
 
 
 def repairs(subject: Subject) -> Iterator[Repair]:
@@ -54,7 +56,7 @@ def _fitting(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor
 
     The state's names may have a prefix of their own; an adapter's matrices are expected of no base.
     """
-    own = {name: tensor for name, tensor in module.named_parameters(remove_duplicate=False) if "lora_" not in name}
+    own = _of_the_base(module.named_parameters(remove_duplicate=False))
     by_order = list(state.values()) if all(name.startswith("#") for name in state) else None
     if by_order is not None:
         distinct = dict(module.named_parameters())
@@ -72,14 +74,18 @@ def _fitting(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor
 
 def _added(module: nn.Module, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights with what is added to them; none if one has no place, or another shape."""
-    own = {_plain(name): (name, tensor) for name, tensor in module.named_parameters() if "lora_" not in name}
+    own = {_plain(name): (name, tensor) for name, tensor in _of_the_base(module.named_parameters()).items()}
     if any(name not in own or own[name][1].shape != change.shape for name, change in changes.items()):
         return {}
     return {own[name][0]: own[name][1].detach() + change.to(own[name][1]) for name, change in changes.items()}
 
 
+def _of_the_base(named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in named if not any(part in name for part in OF_ADAPTER)}
+
+
 def _plain(name: str) -> str:
-    return name.replace(UNDER_ADAPTER, "")
+    return reduce(lambda short, part: short.replace(part, ""), UNDER_ADAPTER, name)
 
 
 def _prefixes(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
