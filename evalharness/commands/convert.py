@@ -17,7 +17,11 @@ from evalharness.settings.old_names import renamed
 @click.command(epilog=exit_codes())
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--problems", metavar="NAME|PATH", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path."
+    "--problems",
+    metavar="NAME|PATH",
+    default="humaneval",
+    show_default=True,
+    help="humaneval, humaneval+, mbpp, mbpp+, warmup or a path.",
 )
 @click.option("--name", metavar="NAME", help="The name of the run.  [the first file's name]")
 @click.option("--step", metavar="N", type=int, help="The training step of the model that wrote the completions.")

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @click.command(epilog=exit_codes())
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--problems", metavar="NAME|PATH", default="humaneval", show_default=True, help="humaneval, warmup, mbpp or a path."
+    "--problems",
+    metavar="NAME|PATH",
+    default="humaneval",
+    show_default=True,
+    help="humaneval, humaneval+, mbpp, mbpp+, warmup or a path.",
 )
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
@@ -89,13 +93,18 @@ def lines(result: ExecutedFile) -> Iterator[str]:
     if result.problems < result.of_problems:
         missing = result.of_problems - result.problems
         yield f"{missing} of {result.of_problems} problems are not in the file: pass@k is over the others"
+    if result.release is not None:
+        yield f"problems: {result.release}"
     lacks = () if result.isolation.level == "A" else result.isolation.lacks  # doctor says what the best level lacks
     yield f"isolation: {result.isolation}" + "".join(f"; {lack}" for lack in lacks)
     if result.unsolved:
         yield f"problems whose own canonical solution fails: {listed(result.unsolved)}"
     if not result.pass_at_k:
         yield "no pass@k: each problem needs at least k completions"
+    for k, value in result.base_pass_at_k.items():
+        yield f"pass@{k} on base tests: {percent_interval(value)}"
+    all_tests = " on base and plus tests" if result.base_pass_at_k else ""
     for k, value in result.pass_at_k.items():
-        yield f"pass@{k}: {percent_interval(value)}"
+        yield f"pass@{k}{all_tests}: {percent_interval(value)}"
     yield f"written: {result.results}"
     yield str({f"pass@{k}": value.estimate for k, value in result.pass_at_k.items()})

@@ -33,10 +33,13 @@ def assemble(
 ) -> Scorecard:
     """Put what the stages found into one record: of a score, and of another tool's completions."""
     pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {info.name: {} for info in protocol.problems}
+    base_pass_at_k: dict[str, dict[str, dict[str, Interval]]] = {}
     outcomes: dict[str, dict[str, dict[str, int]]] = {info.name: {} for info in protocol.problems}
     for (name, decoding), executions in behaviour.executions.items():
         pass_at_k[name][decoding] = counting.pass_at_k(executions, ks)
         outcomes[name][decoding] = counting.outcomes(executions)
+        if base := counting.base_pass_at_k(executions, ks):
+            base_pass_at_k.setdefault(name, {})[decoding] = base
     return Scorecard(
         checkpoint=checkpoint,
         protocol=protocol,
@@ -52,6 +55,7 @@ def assemble(
         not_testable=diagnosis.not_testable,
         incomplete=tuple(incomplete),
         formats=behaviour.formats,
+        base_pass_at_k=base_pass_at_k,
     )
 
 
@@ -71,7 +75,7 @@ def scorecard_of(work: Work, settings: Settings, behaviour: Behaviour, diagnosis
 
 def set_info(problem_set: ProblemSet) -> ProblemSetInfo:
     """A problem set as the protocol names it."""
-    return ProblemSetInfo(problem_set.name, len(problem_set.problems), problem_set.digest)
+    return ProblemSetInfo(problem_set.name, len(problem_set.problems), problem_set.digest, problem_set.release)
 
 
 def versions(*packages: str) -> Mapping[str, str]:

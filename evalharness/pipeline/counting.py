@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -39,6 +40,12 @@ def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, I
     counts = [(len(passed), sum(passed)) for passed in judged.values()]
     fewest = min((n for n, _ in counts), default=0)
     return {str(k): pass_at_k_interval(counts, k) for k in sorted(set(ks)) if k <= fewest}
+
+
+def base_pass_at_k(executions: Iterable[Execution], ks: Iterable[int]) -> dict[str, Interval]:
+    """pass@k on the base tests alone; empty if no problem has such a part."""
+    on_base = [dataclasses.replace(execution, verdict=execution.base) for execution in executions if execution.base]
+    return pass_at_k(on_base, ks)
 
 
 def outcomes(executions: Iterable[Execution]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from evalharness.degeneration.fences import answer_code
 from evalharness.models.requests import continues_prompt
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
+from evalharness.runs.cache import cache_folder, usable
 from evalharness.runs.json_values import plain
 from evalharness.runs.record_rows import execution_from
 
@@ -73,7 +75,8 @@ def judge(
 
     if problems is None:
         problems = {job.task_id: job.problem for job in jobs}.values()
-    with Sandbox(workers=workers, packages=packages, level=sandbox) as box:
+    references = usable(cache_folder(os.environ) / "answers") if any(job.problem.inputs for job in jobs) else None
+    with Sandbox(workers=workers, packages=packages, level=sandbox, references=references) as box:
         watcher.stage("calibrating", 1)
         calibration = box.calibrate(tuple(problems), yardsticks(YARDSTICKS))
         watcher.stage("running", len(jobs))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
 from evalharness.pipeline.judging import judge
 from evalharness.progress import Silent, Watcher
-from evalharness.records import Execution, Interval, IsolationInfo, Verdict
+from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.record_rows import human_eval_result
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evalharness.settings.score import SandboxLevel
 
 
-_JUDGED = frozenset({"result", "passed", "verdict"})
+_JUDGED = frozenset({"result", "passed", "verdict", "base_passed", "base_verdict"})
 """What a row of results has beside the completion; a file of results may be judged again."""
 
 
@@ -37,6 +37,7 @@ _JUDGED = frozenset({"result", "passed", "verdict"})
 class ExecutedFile:
     """What came of a file of completions. ``pass_at_k`` is over the problems that the file has completions for.
 
+    ``base_pass_at_k`` is the same on the base tests alone, empty for problems that have no such part.
     ``unsolved`` names the problems whose own canonical solution does not pass on this machine.
     """
 
@@ -48,6 +49,8 @@ class ExecutedFile:
     outcomes: Mapping[str, int]
     isolation: IsolationInfo
     unsolved: tuple[str, ...]
+    base_pass_at_k: Mapping[str, Interval] = field(default_factory=dict)
+    release: Release | None = None
 
     @property
     def incomplete(self) -> bool:
@@ -98,6 +101,8 @@ def judge_file(
         outcomes=counting.outcomes(judged.executions),
         isolation=judged.isolation,
         unsolved=judged.unsolved,
+        base_pass_at_k=counting.base_pass_at_k(judged.executions, ks),
+        release=problem_set.release,
     )
 
 
@@ -158,17 +163,21 @@ def _write_results(
         w.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}
         for w, job in zip(written, jobs, strict=True)
     ]
-    rows = [
-        {
-            **row,
-            "result": human_eval_result(execution),
-            "passed": execution.verdict is Verdict.PASSED,
-            "verdict": execution.verdict.value,
-        }
-        for row, execution in zip(asked, executions, strict=True)
-    ]
+    rows = [{**row, **_judged_row(execution)} for row, execution in zip(asked, executions, strict=True)]
     # No lock: the file is written in one step, and whoever comes last has judged the same completions.
     return RunFolder(file.parent).write_rows(_free_name(file, asked), rows, allow_nan=True)
+
+
+def _judged_row(execution: Execution) -> dict[str, Any]:
+    """What is added to the row of a completion; the base tests' verdict only where there are such."""
+    base = execution.base
+    apart = {} if base is None else {"base_passed": base is Verdict.PASSED, "base_verdict": base.value}
+    return {
+        "result": human_eval_result(execution),
+        "passed": execution.verdict is Verdict.PASSED,
+        "verdict": execution.verdict.value,
+        **apart,
+    }
 
 
 def _free_name(file: Path, asked: Sequence[Mapping[str, Any]]) -> str:

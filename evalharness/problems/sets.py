@@ -16,11 +16,12 @@ from evalharness.errors import EvalHarnessError, ProblemError
 from evalharness.extensions import extension_named, extension_names, own_modules
 from evalharness.problems import human_eval_form, humaneval
 from evalharness.records import DEFAULT_LANGUAGE
+from evalharness.settings.environment import variable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from evalharness.records import Problem
+    from evalharness.records import Problem, Release
 
 
 class ProblemSource(Protocol):
@@ -31,9 +32,10 @@ class ProblemSource(Protocol):
     - ``recognises(text)``: whether the text of a JSONL file is this set's own file;
     - ``ELSEWHERE``: where the data comes from if it is not installed and no path is named;
     - ``names_of(problem)``: other names than its task id that a problem of the set has in files of other tools;
-    - ``prompts_of(problem)``: other prompts than its own that tools ask for it with.
+    - ``prompts_of(problem)``: other prompts than its own that tools ask for it with;
+    - ``release_of(paths)``: which published file the problems are from, as a :class:`evalharness.records.Release`.
 
-    The last two return a tuple of strings, empty for a problem that is not of the set.
+    ``names_of`` and ``prompts_of`` return a tuple of strings, empty for a problem that is not of the set.
     """
 
     NAME: str
@@ -49,13 +51,15 @@ class ProblemSource(Protocol):
 class ProblemSet:
     """Problems under one name. ``digest`` is the sha256, in hex, of their content.
 
-    ``package`` is the package that the set comes from, None if it is this one or a user's own file.
+    ``package`` is the package that the set comes from, None if it is this one or a user's own file; ``release`` is the
+    published file, None if the set does not name one.
     """
 
     name: str
     problems: tuple[Problem, ...]
     digest: str
     package: str | None = None
+    release: Release | None = None
 
     def names_of(self, problem: Problem) -> tuple[str, ...]:
         """Other names than its task id that a problem has in files of other tools."""
@@ -102,11 +106,18 @@ def load_problems(
         raise ProblemError(f"limit is {limit}, expected at least 1")
     asked = os.fspath(name_or_path)
     known = {**_paths_in(environment, asked), **{name: Path(path) for name, path in (paths or {}).items()}}
-    name, problems, package = _named(asked, known) or _declared(asked, known) or _from_path(asked)
+    name, problems, package, release = _named(asked, known) or _declared(asked, known) or _from_path(asked)
     kept = problems[:limit]
     if not kept:
         raise ProblemError(f"the problem set {name!r} has no problems")
-    return ProblemSet(name, kept, digest(kept), package)
+    return ProblemSet(name, kept, digest(kept), package, release)
+
+
+_Loaded = tuple[str, tuple["Problem", ...], str | None, "Release | None"]
+"""The name of a set, its problems, the package that it comes from, and the release that it is."""
+
+
+_LEFT_OUT = (("language", DEFAULT_LANGUAGE), ("inputs", None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,22 +161,27 @@ def digest(problems: tuple[Problem, ...]) -> str:
 
 
 def _row(problem: Problem) -> dict[str, Any]:
-    """The default language is left out, so that digests are those of earlier versions."""
-    row = asdict(problem)
-    return {k: v for k, v in row.items() if k != "language"} if row["language"] == DEFAULT_LANGUAGE else row
+    """The default language and what a problem lacks are left out, so that digests are those of earlier versions."""
+    return {k: v for k, v in asdict(problem).items() if (k, v) not in _LEFT_OUT}
 
 
 def _paths_in(environment: Mapping[str, str], asked: str) -> dict[str, Path]:
     """The files that the environment names: of all installed sets, and of the one that is asked for."""
-    named = {name: environment.get(f"EVALHARNESS_{name.upper()}") for name in (*problem_set_names(), asked)}
+    named = {name: environment.get(variable(name)) for name in (*problem_set_names(), asked)}
     return {name: Path(path).expanduser() for name, path in named.items() if path}
 
 
-def _named(asked: str, paths: Mapping[str, Path]) -> tuple[str, tuple[Problem, ...], str | None] | None:
+def _named(asked: str, paths: Mapping[str, Path]) -> _Loaded | None:
     if asked in own_sources():
-        return asked, _loaded(own_sources()[asked], paths), None
+        return _own(asked, paths)
     extension = extension_named("problems", asked)
-    return None if extension is None else (asked, tuple(extension.guarded.load(paths)), extension.package)
+    return None if extension is None else (asked, tuple(extension.guarded.load(paths)), extension.package, None)
+
+
+def _own(name: str, paths: Mapping[str, Path]) -> _Loaded:
+    source = own_sources()[name]
+    problems, release_of = _loaded(source, paths), getattr(source, "release_of", None)
+    return name, problems, None, None if release_of is None else release_of(paths)
 
 
 def _loaded(source: ProblemSource, paths: Mapping[str, Path]) -> tuple[Problem, ...]:
@@ -180,25 +196,25 @@ def _loaded(source: ProblemSource, paths: Mapping[str, Path]) -> tuple[Problem, 
         raise ProblemError(f"the problem set {source.NAME!r} can't be loaded: {message} ({where})") from error
 
 
-def _declared(asked: str, paths: Mapping[str, Path]) -> tuple[str, tuple[Problem, ...], None] | None:
+def _declared(asked: str, paths: Mapping[str, Path]) -> _Loaded | None:
     """A set that only its user knows, by the name that the manifest, an option or the environment declares for it."""
-    return (asked, _from_file(paths[asked])[1], None) if asked in paths else None
+    return (asked, *_from_file(paths[asked])[1:]) if asked in paths else None
 
 
-def _from_path(asked: str) -> tuple[str, tuple[Problem, ...], None]:
+def _from_path(asked: str) -> _Loaded:
     path = Path(asked)
     if not asked or not (path.exists() or _looks_like_a_path(asked)):
         raise ProblemError(_unknown(asked))
     return _from_file(path)
 
 
-def _from_file(path: Path) -> tuple[str, tuple[Problem, ...], None]:
+def _from_file(path: Path) -> _Loaded:
     text = human_eval_form.read_text(path)
     for name, source in own_sources().items():
         recognises = getattr(source, "recognises", None)
         if recognises is not None and recognises(text):
-            return name, source.load({name: path}), None
-    return Path(path.name.removesuffix(".gz")).stem, human_eval_form.load(path), None
+            return _own(name, {name: path})
+    return Path(path.name.removesuffix(".gz")).stem, human_eval_form.load(path), None, None
 
 
 def _looks_like_a_path(asked: str) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.records import DECODINGS
+from evalharness.records import DECODINGS, DecodingName
 from evalharness.report.cause_summary import was_diagnosed
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.numbers import nats, percent, percent_interval
@@ -157,6 +157,7 @@ def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:
             outcomes = scorecard.outcomes.get(info.name, {}).get(decoding, {})
             text = f"{decoding:<8}{'  '.join(figures)}  {of_all(outcomes)} pass{not_begun(outcomes)}"
             yield from _entry(label, text, width)
+            yield from _base_passes(scorecard, info.name, decoding, width)
             label = ""
 
 
@@ -167,6 +168,14 @@ def _formats(scorecard: Scorecard, width: int) -> Iterator[Line]:
     yield from _entry("formats", format_rates(formats), width)
     if formats.differ:
         yield from _entry("", f"Warning: {format_difference(formats)}", width, "bold yellow")
+
+
+def _base_passes(scorecard: Scorecard, problems: str, decoding: DecodingName, width: int) -> Iterator[Line]:
+    """What passes the base tests alone, of problems that have such a part."""
+    by_k = scorecard.base_pass_at_k.get(problems, {}).get(decoding, {})
+    if by_k:
+        figures = "  ".join(f"pass@{k} {percent_interval(by_k[k])}" for k in sorted(by_k, key=int))
+        yield from _entry("", f"{decoding:<8}{figures}  base tests alone", width)
 
 
 def _degeneration(scorecard: Scorecard, width: int) -> Iterator[Line]:

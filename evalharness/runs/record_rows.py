@@ -125,7 +125,9 @@ def completion_from(record: Mapping[str, Any]) -> Completion:
 
 def execution_from(record: Mapping[str, Any]) -> Execution:
     """An execution from its fields, as a journal keeps them."""
-    return Execution(**{**_named(record, Execution), "verdict": Verdict(record["verdict"])})
+    base = record.get("base")
+    verdicts = {"verdict": Verdict(record["verdict"]), "base": None if base is None else Verdict(base)}
+    return Execution(**{**_named(record, Execution), **verdicts})
 
 
 def completion_in(content: Any) -> tuple[Mapping[str, Any], str] | None:

@@ -169,7 +169,7 @@ class Crew:
         try:
             if seat.worker is None:
                 seat.worker = self._ground.start(self._level, seat.number)
-            seat.worker.send(message(task.job, task.limits, careful=task.losses > 0))
+            seat.worker.send(self._message(task))
         except SandboxError as error:
             yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, str(error))
         except WorkerDied as error:
@@ -179,6 +179,10 @@ class Crew:
             if not seat.tasks:
                 seat.begin()
             seat.tasks.append(task)
+
+    def _message(self, task: Task) -> dict[str, Any]:
+        inputs = self._ground.references.of(task.job.problem)
+        return message(task.job, task.limits, careful=task.losses > 0, inputs=inputs)
 
     def _hear(self, seat: Seat, worker: Worker) -> Iterator[tuple[Task, Execution]]:
         try:

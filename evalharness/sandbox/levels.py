@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ from evalharness.records import IsolationInfo, IsolationLevel
 from evalharness.sandbox.copied_root import copied_root
 from evalharness.sandbox.hostile_program import ATTEMPTS, PROBE
 from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
+from evalharness.sandbox.references import References
 from evalharness.sandbox.worker import Worker, WorkerDied
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Ground:
     limits: Limits
     packages: tuple[str, ...] = ()
     pinned: bool = True
+    references: References = field(default_factory=References)
 
     def start(self, level: Level, number: int) -> Worker:
         """A new worker of ``level``; ``number`` tells it from the others of this sandbox.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 MIB = 1 << 20
+_CALLS, _CALLS_OF_OTHERS = 61, 5
+_WAITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,20 @@ class Limits:
     def slower(self, times: float) -> Limits:
         """The limits on a machine, or for a problem, that takes ``times`` times as long."""
         return replace(self, cpu_s=times * self.cpu_s, wall_s=times * self.wall_s)
+
+    def for_input_tests(self) -> Limits:
+        """The limits of a program that is judged by tests on inputs: it has longer for all than for each of them.
+
+        They are EvalPlus's, but of CPU time: where other programs have 5 s, a second for each call of a fast solution,
+        and a minute and a second for all. It has four times as long to wait, because that includes the comparing of
+        answers, which may have megabytes.
+        """
+        return replace(self, cpu_s=_CALLS * self.cpu_s / _CALLS_OF_OTHERS, wall_s=_WAITS * self.wall_s)
+
+    @property
+    def call_s(self) -> float:
+        """The time for one call, under :meth:`for_input_tests`."""
+        return self.cpu_s / _CALLS
 
     def __post_init__(self) -> None:
         faults = [f"{f.name} is {getattr(self, f.name)}" for f in fields(self) if not getattr(self, f.name) > 0]

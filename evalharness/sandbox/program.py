@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from evalharness.degeneration.language import LANGUAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalharness.degeneration.language import Language
     from evalharness.records import Problem
     from evalharness.sandbox.limits import Limits
@@ -47,6 +49,8 @@ class Job:
         """A digest (64 hex digits) of everything that decides the verdict: equal digests are run once."""
         problem = self.problem
         everything = [self.program, self.solution, problem.prompt, problem.canonical_solution, problem.judged]
+        if problem.inputs is not None:
+            everything.append(repr(problem.inputs))
         return hashlib.sha256("\0".join(everything).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -55,8 +59,11 @@ class Job:
         return len(self.program.encode("utf-8", "surrogatepass"))
 
 
-def message(job: Job, limits: Limits, *, careful: bool) -> dict[str, Any]:
-    """What a worker is told of a job. ``careful``: the source is not to be compiled where it could crash the judge."""
+def message(job: Job, limits: Limits, *, careful: bool, inputs: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a worker is told of a job. ``careful``: the source is not to be compiled where it could crash the judge.
+
+    ``inputs`` says where tests on inputs are.
+    """
     problem = job.problem
     return {
         "prompt": problem.prompt,
@@ -67,4 +74,6 @@ def message(job: Job, limits: Limits, *, careful: bool) -> dict[str, Any]:
         "program": job.solution if problem.judged == "apart" else job.program,
         "careful": careful,
         "cpu_s": limits.cpu_s,
+        "inputs": inputs,
+        "least_s": limits.call_s,
     }

@@ -19,6 +19,7 @@ from evalharness.sandbox.crew import Crew, Task
 from evalharness.sandbox.levels import Ground, Isolation, Level
 from evalharness.sandbox.limits import Limits
 from evalharness.sandbox.program import Job
+from evalharness.sandbox.references import References
 from evalharness.sandbox.removal import remove_folder, undisturbed
 from evalharness.sandbox.view import view_of
 
@@ -38,7 +39,8 @@ class Sandbox:
     ``workers`` programs run at a time (default: one for each core that may be used). ``interpreter`` is the Python to
     run them with, ``packages`` what they may import beside its library. ``level`` is the isolation: ``auto`` for the
     best that holds here, a letter for that one alone, ``none`` for running programs with this user's rights.
-    ``isolation`` tells what it came to, once entered.
+    ``isolation`` tells what it came to, once entered. ``references`` is a folder that keeps what canonical solutions
+    answered to tests on inputs; without it they answer anew in each sandbox.
 
     Raises:
         SandboxError: on entering, where no temporary folder can be made or programs can't be isolated.
@@ -55,6 +57,7 @@ class Sandbox:
         packages: tuple[str, ...] = (),
         level: Level | Literal["auto", "none"] = "auto",
         deduplicate: bool = True,
+        references: Path | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.workers = workers or usable_cores()
@@ -63,6 +66,7 @@ class Sandbox:
         self._packages = packages
         self._level: Level | Literal["auto"] = "D" if level == "none" else level
         self._deduplicate = deduplicate
+        self._references = references
         self._limits_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
         self._numbers = itertools.count()
@@ -72,7 +76,10 @@ class Sandbox:
     def __enter__(self) -> Self:
         view = view_of(self._interpreter, self._packages)
         try:
-            ground = Ground(self._make_root(), self._interpreter, view, self.limits, self._packages)
+            root = self._make_root()
+            references = References(self._references or root, root, (self._interpreter, *self._packages))
+            ground = Ground(root, self._interpreter, view, self.limits, self._packages, references=references)
+            self._has_reference = references.has
             self.isolation, first = levels.choose(ground, self._level)
             self._crew = Crew(ground, self.isolation.level, first, self.workers)
         except BaseException:
@@ -101,7 +108,8 @@ class Sandbox:
     def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
         """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""
         self._limits_of = lambda _: self.limits.slower(_TIME_TO_CALIBRATE)
-        calibration = calibrate(self.run, self.limits.cpu_s, problems, yardsticks)
+        unknown = [problem for problem in problems if problem.inputs is None or not self._has_reference(problem)]
+        calibration = calibrate(self.run, self.limits.cpu_s, unknown, yardsticks)
         self._known.clear()
         self.distinct_programs = 0
         self._limits_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)
@@ -146,7 +154,8 @@ class Sandbox:
                     waiting[key].append(job)
                 else:
                     waiting[key] = [job]
-                    task = Task(job, key, self.limits_of(job.task_id))
+                    limits = self.limits_of(job.task_id)
+                    task = Task(job, key, limits if job.problem.inputs is None else limits.for_input_tests())
                     yield from self._settle(crew.give(task), waiting)
             yield from self._settle(crew.collect(), waiting)
 

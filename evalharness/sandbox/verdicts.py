@@ -44,6 +44,7 @@ def execution(job: Job, reply: Mapping[str, Any], limits: Limits) -> Execution:
         cpu_s=reply.get("cpu_s", 0.0),
         peak_memory_bytes=reply.get("peak_memory_kib", 0) * 1024,
         random_seeds=reply.get("random_seeds", 0),
+        base=_base(reply, verdict) if job.problem.inputs else None,
     )
 
 
@@ -70,6 +71,11 @@ def clean(text: str) -> str:
 
 def _verdict(reply: Mapping[str, Any], limits: Limits) -> tuple[Verdict, str]:
     said, detail = reply["verdict"], reply["detail"]
+    if said == "cpu" and reply["cpu_s"] <= limits.cpu_s and "part" in reply:
+        return (
+            Verdict.TIMED_OUT,
+            f"used more than {reply['call_s']:g} s of CPU time for one of the {reply['part']} inputs",
+        )
     if said in _LIMITS:
         return _LIMITS[said](limits)
     if said == "signal":
@@ -77,6 +83,11 @@ def _verdict(reply: Mapping[str, Any], limits: Limits) -> tuple[Verdict, str]:
     if said == "passed" and reply["cpu_s"] > limits.cpu_s:
         return _LIMITS["cpu"](limits)
     return Verdict(said), detail
+
+
+def _base(reply: Mapping[str, Any], verdict: Verdict) -> Verdict:
+    """The verdict on the base tests: passed if another part's was asked for, else that on the program."""
+    return Verdict.PASSED if reply.get("part", "base") != "base" else verdict
 
 
 def _of_signal(number: int, reply: Mapping[str, Any], limits: Limits) -> tuple[Verdict, str]:

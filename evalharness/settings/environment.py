@@ -18,8 +18,8 @@ NO_SETTINGS = frozenset({f"{PREFIX}{name}" for name in ("SANDBOX_DEBUG", "FULL",
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return PREFIX + name.upper()
+    """The environment variable of a setting or a problem set: that of ``humaneval+`` ends in ``HUMANEVAL_PLUS``."""
+    return PREFIX + name.upper().replace("+", "_PLUS")
 
 
 def from_environment(owner: type, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class ScoreOptions:
         affects="score",
         needs_one=True,
         names_or_paths=True,
-        help="Problem sets: humaneval, warmup (60 easy problems), mbpp (downloaded), or paths of JSONL files.",
+        help="Problem sets: humaneval, warmup (60 easy problems), mbpp, humaneval+, mbpp+ (the last three are downloaded), or "
+        "paths of JSONL files.",
     )
     samples: int = setting(
         4,

@@ -31,6 +31,9 @@ def pass_rate_section(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator
     yield _pass_at_k(card)
     if card.formats is not None:
         yield Paragraph(_formats(card.formats))
+    if base := _base_pass_at_k(card):
+        yield Paragraph("On the base tests alone, without the plus tests:")
+        yield base
     yield from figure("pass_at_1", figures)
     table = _outcomes(card)
     if table is not None:
@@ -55,6 +58,18 @@ def _formats(formats: FormatComparison) -> str:
     """Both formats of the prompt; what differs is said, and that nothing was shown to differ as well."""
     compared = format_difference(formats) if formats.differ else "no difference beyond its interval"
     return f"Prompt formats: {format_rates(formats)}: {compared}."
+
+
+def _base_pass_at_k(card: Scorecard) -> Table | None:
+    """pass@k on the base tests, of the sets whose tests are in two parts."""
+    rows = tuple(
+        (name, decoding, k, percent(by_k[k].estimate), percent_bounds(by_k[k]))
+        for name, by_decoding in card.base_pass_at_k.items()
+        for decoding, by_k in by_decoding.items()
+        for k in sorted(by_k, key=int)
+    )
+    header = ("Problems", "Decoding", "k", "pass@k", "95 % confidence interval")
+    return Table(header, rows, frozenset({2, 3, 4})) if rows else None
 
 
 def _outcomes(card: Scorecard) -> Table | None:

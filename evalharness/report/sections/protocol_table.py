@@ -22,7 +22,8 @@ def protocol_section(card: Scorecard) -> Iterator[Part]:
 
 def _rows(settings: Protocol, checkpoint: CheckpointInfo, programs: Programs) -> Iterator[tuple[Text, Text]]:
     for info in settings.problems:
-        yield f"Problems: {info.name}", (f"{info.problems:,}, digest ", Code(info.digest))
+        release = "" if info.release is None else f"{info.release.name} ({info.release.licence}), "
+        yield f"Problems: {info.name}", (f"{info.problems:,}, {release}digest ", Code(info.digest))
     yield "Completions per problem", f"1 greedy, {settings.samples} sampled"
     yield "Temperature", "not recorded" if settings.temperature is None else f"{settings.temperature:g}"
     yield "Top-p, top-k", f"{settings.top_p:g}, {settings.top_k or 'all tokens'}"

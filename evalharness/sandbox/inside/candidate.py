@@ -14,7 +14,7 @@ import signal
 import sys
 from posix import _exit
 
-from . import channel, codec, protocol
+from . import answers, channel, codec, protocol
 from .settings import OPEN_FILES
 
 TYPE_CHECKING = False
@@ -94,6 +94,9 @@ def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
     reserve: bytes | None = bytes(_RESERVE_BYTES)  # untouched, so it costs address space and no memory
     while (message := receiver.receive()) is not None:
         try:
+            if message[:1] == protocol.ASK:
+                answers.answer_all(message[1:], namespace, _send)
+                continue
             reply = (
                 _run(message, namespace)
                 if message[:1] in (protocol.CODE, protocol.SOURCE)
@@ -104,7 +107,11 @@ def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
             reply = protocol.RAISED + _describe(error)
         except BaseException as error:  # noqa: BLE001 - whatever ends a call is the program's own failure
             reply = protocol.RAISED + _describe(error)
-        channel.send(CHANNEL_FD, reply)
+        _send(reply)
+
+
+def _send(frame: bytes) -> None:
+    channel.send(CHANNEL_FD, frame)
 
 
 def _run(message: bytes, namespace: dict[str, object]) -> bytes:

@@ -19,12 +19,14 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import candidate, channel, codec, drawn_numbers, kernel, processes, protocol
+from . import answers, candidate, channel, codec, drawn_numbers, input_tests, kernel, processes, protocol
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 
 _CHECKS_KEPT = 4096
 _LONGEST_JOB_BYTES = 1 << 30
+_TIMES_FOR_REFERENCE = 10
+_LARGEST_KEPT_BYTES = 8 << 20
 _SEEDS = 3
 """Tests that draw random numbers are run so often, each time with others; a program passes if it passes each time."""
 
@@ -58,7 +60,7 @@ def main() -> None:
     judge = Judge(control)
     while (message := receiver.receive()) is not None:
         job = json.loads(message)
-        if judge.check_of(job).leaves_traces:
+        if not job.get("inputs") and judge.check_of(job).leaves_traces:
             _in_a_fork(partial(_judge_and_reply, judge, job, harness))
         else:
             _judge_and_reply(judge, job, harness)
@@ -94,6 +96,7 @@ class Judge:
         self._control = control
         self._checks: dict[tuple[str, ...], Check] = {}
         self._needs_changes: dict[tuple[str, ...], bool] = {}
+        self._input_tests: dict[str, input_tests.InputTests] = {}
 
     def check_of(self, job: dict[str, Any]) -> Check:
         """The compiled tests of the job's problem."""
@@ -108,11 +111,14 @@ class Judge:
     def judge(self, job: dict[str, Any]) -> dict[str, Any]:
         """The verdict of one job, or ``lost`` where the worker must be replaced."""
         started_s = time.monotonic()
+        result: dict[str, Any]
         try:
             if "ask" in job:
                 return self._ask(job)
-            if fault := self.check_of(job).fault:
-                result: dict[str, Any] = {"verdict": "not_judged", "detail": fault}
+            if job.get("inputs"):
+                result = self._judge_on_inputs(job)
+            elif fault := self.check_of(job).fault:
+                result = {"verdict": "not_judged", "detail": fault}
             else:
                 result = self._judge_apart(job) if job["judged"] == "apart" else self._judge_in_process(job)
         except WorkerLost as error:
@@ -168,12 +174,75 @@ class Judge:
             outcome = _run_check(check, session, job["program"], compile_here=not job["careful"])
         return outcome, session.ending
 
+    def _judge_on_inputs(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Both parts of the tests, each in a fork of its own; the second only if the first is passed."""
+        try:
+            tests = self._input_tests_of(job)
+        except _NoReference as error:
+            return {"verdict": "not_judged", "detail": str(error)}
+        result: dict[str, Any] = {}
+        for name, part in zip(input_tests.PARTS, tests.parts, strict=True):
+            work = partial(tests.check, part, name, least_s=job["least_s"])
+            session = Session(self._control, job["cpu_s"], answer_bytes=answers.MAX_BYTES)
+            with session:
+                outcome = _outcome_of(session, partial(_load_and, work, session, job))
+            result = added(result, {**as_verdict(outcome, session.ending), "part": name, "call_s": session.call_s})
+            if result["verdict"] != "passed":
+                break
+        return result
+
+    def _input_tests_of(self, job: dict[str, Any]) -> input_tests.InputTests:
+        """The tests with the canonical solution's answers: known here, kept in a file, or made now."""
+        path = job["inputs"]["reference"]
+        tests = self._input_tests.get(path) or input_tests.from_file(path) or self._made(job)
+        if tests.size_bytes <= _LARGEST_KEPT_BYTES:
+            self._input_tests[path] = tests
+        return tests
+
+    def _made(self, job: dict[str, Any]) -> input_tests.InputTests:
+        session = Session(self._control, _TIMES_FOR_REFERENCE * job["cpu_s"], answer_bytes=answers.MAX_BYTES)
+        made: list[input_tests.InputTests] = []
+        with open(job["inputs"]["source"], encoding="utf-8") as file:
+            source = json.load(file)
+        reference = {"program": source["program"], "careful": False}
+
+        def work(session: Session) -> None:
+            made.append(input_tests.made(source, job["entry_point"], session))
+
+        with session:
+            outcome = _outcome_of(session, partial(_load_and, work, session, reference))
+        if not made:
+            verdict, detail = _verdict(outcome, session.ending)
+            raise _NoReference(f"the canonical solution does not answer here ({verdict}: {detail})")
+        input_tests.keep(made[0], job["inputs"]["reference"])
+        return made[0]
+
     def _judge_in_process(self, job: dict[str, Any]) -> dict[str, Any]:
         """The tests run where the program runs, and could be talked into anything: for problems that say so, alone."""
         session = Session(self._control, job["cpu_s"])
         with session:
             outcome = _outcome_of(session, lambda: session.load(job["program"], compile_here=not job["careful"]))
         return as_verdict(outcome, session.ending)
+
+
+class _NoReference(Exception):  # noqa: N818 - no error of the judge's
+    """The canonical solution does not answer, so that nothing can be compared with it."""
+
+
+def _load_and(work: Any, session: Session, job: dict[str, Any]) -> None:
+    session.load(job["program"], compile_here=not job["careful"])
+    work(session=session)
+
+
+def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The result of a program that was run twice: the last verdict, and what both used. Pure."""
+    if not first:
+        return second
+    return {
+        **second,
+        "cpu_s": first["cpu_s"] + second["cpu_s"],
+        "peak_memory_kib": max(first["peak_memory_kib"], second["peak_memory_kib"]),
+    }
 
 
 def _run_check(check: Check, session: Session, program: str, *, compile_here: bool) -> Outcome:

@@ -12,9 +12,14 @@ import contextlib
 import marshal
 import os
 import socket
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import candidate, channel, codec, protocol
+from . import answers, candidate, channel, codec, protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .answers import Answer
 
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
 _LONGEST_COMPILED_HERE = 1 << 16
@@ -74,12 +79,21 @@ class Session:
 
     ending: Ending
 
-    def __init__(self, control: socket.socket, cpu_s: float, *, write_back: bool = False) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        cpu_s: float,
+        *,
+        write_back: bool = False,
+        answer_bytes: int = _ANSWER_LIMIT_BYTES,
+    ) -> None:
         self._control = control
         self._order = protocol.order(protocol.RUN + str(cpu_s).encode())
         self._write_back = write_back
+        self._answer_bytes = answer_bytes
         self.begun = False
         self.answers = 0
+        self.call_s = cpu_s
         self.changed = False
         self.fault: Fault | None = None
         self.raised: Raised | None = None
@@ -95,7 +109,7 @@ class Session:
         finally:
             theirs.close()
         self._mine = mine
-        self._receiver = channel.Receiver(mine.fileno(), _ANSWER_LIMIT_BYTES)
+        self._receiver = channel.Receiver(mine.fileno(), self._answer_bytes)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -153,9 +167,55 @@ class Session:
             else:
                 raise codec.Malformed("of an unknown kind")  # noqa: TRY301
         except (codec.Malformed, TypeError, ValueError, AttributeError) as error:
-            raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
+            raise self._unreadable(error) from None
         self.answers += 1
         return value
+
+    def ask(self, name: str, inputs: list[list[Any]], limit_s: float) -> Iterator[Answer]:
+        """Yield what the program's function returns for each of ``inputs``, its arguments.
+
+        No call may use more CPU time than ``limit_s``, and the twentieth of a second that answers may be late.
+        """
+        if self.fault is not None:
+            raise self.fault
+        self._allow(limit_s)
+        self._send(protocol.ASK + marshal.dumps((name, inputs), answers.FORMAT))
+        missing = len(inputs)
+        while True:
+            frame = self._receive()
+            self._allow(limit_s)
+            if frame[:1] == protocol.RAISED:
+                raise self._rebuilt(frame)
+            try:
+                if frame[:1] != protocol.ANSWERS:
+                    raise codec.Malformed("of an unknown kind")  # noqa: TRY301
+                given = list(answers.answers_in(frame[1:]))
+                if missing and not given:
+                    raise codec.Malformed("no answer in it")  # noqa: TRY301
+            except codec.Malformed as error:
+                raise self._unreadable(error) from None
+            missing -= len(given)
+            self.answers += len(given)
+            yield from given
+            if missing < 0:
+                raise self._unreadable(f"{-missing} more than were asked for")
+            if missing == 0:
+                return
+
+    def readable(self, read: Callable[..., bool], *arguments: Any) -> bool:
+        """What ``read`` makes of an answer; that it can't be read is the program's fault."""
+        try:
+            return read(*arguments)
+        except codec.Malformed as error:
+            raise self._unreadable(error) from None
+
+    def _allow(self, cpu_s: float) -> None:
+        self.call_s = cpu_s
+        with contextlib.suppress(OSError):  # the zygote is gone, which the next receive finds
+            self._control.send(protocol.order(protocol.ALLOW + f" {cpu_s:.6g}".encode()))
+
+    def _unreadable(self, reason: object) -> Fault:
+        return self._failed(Fault(f"sent an answer that can't be read ({reason})"))
 
     def _change(self, olds: tuple[Any, ...], news: tuple[Any, ...]) -> None:
         for old, new in zip(olds, news, strict=True):
@@ -174,7 +234,7 @@ class Session:
         try:
             answer = self._receiver.receive()
         except channel.BadFrame as error:
-            raise self._failed(Fault(f"sent an answer that can't be read ({error})")) from None
+            raise self._unreadable(error) from None
         except OSError:  # it died with a call unread
             answer = None
         if answer is None:
@@ -190,9 +250,9 @@ class Session:
         try:
             names, message, line = codec.decode(answer[1:])
         except (codec.Malformed, TypeError, ValueError) as broken:
-            return self._failed(Fault(f"sent an answer that can't be read ({broken})"))
+            return self._unreadable(broken)
         if not (_is_names(names) and type(message) is str and type(line) is int and 0 <= line < _MOST_LINES):
-            return self._failed(Fault("sent an answer that can't be read (it describes no exception)"))
+            return self._unreadable("it describes no exception")
         if "Exception" not in names:
             return self._failed(Fault(f"raised {names[0]}"))
         if {"StopIteration", "StopAsyncIteration"} & set(names):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 # From the judge to the zygote, in orders of one size: RUN is followed by the limit of CPU time in seconds, and comes
 # with a descriptor, the program's end of its channel; KILL ends it, and after GONE it is let die of what ended it, for
-# it has closed its channel. Back come reports of one size, filled up with spaces.
-RUN, KILL, GONE = b"run ", b"kill", b"gone"
+# it has closed its channel; ALLOW is followed by the seconds of CPU time that it may use from now on, within its limit.
+# Back come reports of one size, filled up with spaces.
+RUN, KILL, GONE, ALLOW = b"run ", b"kill", b"gone", b"allow"
 ORDER_BYTES, REPORT_BYTES = 32, 256
 # The zygote's first report, to say that the level was entered; otherwise it is FAILED and why. FAILED, too, is what it
 # says of a program that could not be started.
 ENTERED, FAILED = b"entered", b"failed "
 
 # From the judge to a program, the first byte of a frame: the code to run, or its source where the code is not worth a
-# crash of the judge, each after a token; and a call.
-CODE, SOURCE, CALL = b"c", b"s", b"?"
+# crash of the judge, each after a token; a call; and many calls of one function.
+CODE, SOURCE, CALL, ASK = b"c", b"s", b"?", b"a"
 # From a program: set up and nothing read yet; run, with the token (what has not read its orders can't say that they
-# are done); what a call returned, with the arguments where it changed them; what it raised; what can't be sent.
-READY, DONE, VALUE, CHANGED, RAISED, UNSENDABLE = b"R", b"D", b"V", b"W", b"X", b"U"
+# are done); what a call returned, with the arguments where it changed them; what it raised; what can't be sent; some of
+# what many calls returned.
+READY, DONE, VALUE, CHANGED, RAISED, UNSENDABLE, ANSWERS = b"R", b"D", b"V", b"W", b"X", b"U", b"A"
 TOKEN_BYTES = 16
 
 PROGRAM_NAME = "<program>"

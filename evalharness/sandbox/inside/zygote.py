@@ -116,7 +116,7 @@ class Zygote:
 
         Returns why it ended (ended, killed, cpu, output or disk), its wait status, and what it used.
         """
-        control, poll = self._control.fileno(), self._poll
+        control, poll, limit_s = self._control.fileno(), self._poll, cpu_s
         poll.register(output, select.POLLIN)
         cause, taken_bytes, next_look_s = "", 0, time.monotonic() + _TICK_S
         reaped, gone_until_s = 0, math.inf
@@ -130,12 +130,16 @@ class Zygote:
                 reaped, status, usage = os.wait4(pid, os.WNOHANG)  # the bell may still be ringing for the one before
             if reaped:
                 cause = cause or "ended"
-            elif control in ready and self._control.recv(protocol.ORDER_BYTES).startswith(protocol.GONE):
-                gone_until_s = time.monotonic() + _TIME_TO_DIE_S
-            elif control in ready or time.monotonic() > gone_until_s:
+            elif control in ready:
+                word, _, number = self._control.recv(protocol.ORDER_BYTES).partition(b" ")
+                if word == protocol.ALLOW:
+                    limit_s = min(cpu_s, _used_s(pid) + float(number))
+                else:
+                    gone_until_s = time.monotonic() + (_TIME_TO_DIE_S if word == protocol.GONE else -1)
+            if time.monotonic() > gone_until_s:
                 cause = cause or "killed"
             elif time.monotonic() >= next_look_s:
-                cause = cause or self._over_limit(pid, cpu_s)
+                cause = cause or self._over_limit(pid, limit_s)
                 next_look_s = time.monotonic() + _TICK_S
         with contextlib.suppress(KeyError):
             poll.unregister(output)
@@ -149,10 +153,8 @@ class Zygote:
             os.read(self._bell, _CHUNK_BYTES)
 
     def _over_limit(self, pid: int, cpu_s: float) -> str:
-        if sys.platform == "linux":  # elsewhere RLIMIT_CPU alone keeps it, in whole seconds
-            with contextlib.suppress(OSError):  # it has just ended
-                if time.clock_gettime(_cpu_clock(pid)) > cpu_s:
-                    return "cpu"
+        if _used_s(pid) > cpu_s:
+            return "cpu"
         return "disk" if self._place.over_limit() else ""
 
     def _sweep(self) -> None:
@@ -243,9 +245,12 @@ def _forget_the_start(settings: Settings) -> None:
         os.environ.pop(name, None)
 
 
-def _cpu_clock(pid: int) -> int:
-    """The CPU clock of another process, as clock_getcpuclockid(3) makes it."""
-    return (~pid << 3) | 2
+def _used_s(pid: int) -> float:
+    """The CPU time of another process; 0 if it has just ended, and where RLIMIT_CPU alone keeps the limit."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return time.clock_gettime((~pid << 3) | 2)  # its CPU clock, as clock_getcpuclockid(3) makes it
+    return 0.0
 
 
 def _take(output: int, poll: select.poll) -> int:

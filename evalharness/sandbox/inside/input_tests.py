@@ -1,0 +1,134 @@
+"""Tests on inputs: what the canonical solution answers to each, and how long a program may take over it.
+
+The canonical solution is run like any program, once; what it answers is kept in a file for the next time, its values as
+the bytes that came. The time rule is EvalPlus's: one call may take four times as long as the canonical solution's, or
+``least_s`` if that is longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import math
+import os
+import zlib
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import agreement
+from .agreement import Agreement
+from .answers import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .judged_program import Session
+
+PARTS = ("base", "plus")
+FORMAT = 1
+"""Of the file that keeps the answers."""
+_TIMES_CANONICAL = 4
+_ACCEPTS = "accepts_inputs"
+
+
+class Batch(NamedTuple):
+    """Inputs that stand together and have the same limit of CPU time; ``start`` is the number of the first."""
+
+    start: int
+    inputs: list[list[Any]]
+    limit_s: float
+
+
+class Part(NamedTuple):
+    """One list of inputs, with the canonical solution's answers, and whether each is equal to itself."""
+
+    inputs: list[list[Any]]
+    expected: list[Answer]
+    same_bytes: list[bool]
+
+    def batches(self, least_s: float) -> Iterator[Batch]:
+        """Yield all inputs in their order; an empty part is one batch of nothing, for the function has to be there."""
+        limits_s = [max(least_s, _TIMES_CANONICAL * answer.took_s) for answer in self.expected] or [least_s]
+        start = 0
+        for limit_s, group in groupby(limits_s):
+            stop = start + len(list(group))
+            yield Batch(start, self.inputs[start:stop], limit_s)
+            start = stop
+
+
+class InputTests(NamedTuple):
+    """The tests of one problem. ``left_out`` is how many inputs the contract does not accept."""
+
+    entry_point: str
+    rule: str
+    tolerance: float
+    parts: tuple[Part, ...]
+    left_out: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all expected answers."""
+        return sum(len(answer.content) for part in self.parts for answer in part.expected)
+
+    def check(self, part: Part, name: str, session: Session, least_s: float) -> None:
+        """Ask a program for all answers of a part. Raises :class:`WrongAnswer` at the first that is wrong."""
+        agrees = Agreement(self.rule, self.tolerance, part.inputs, part.expected, part.same_bytes)
+        for batch in part.batches(least_s):
+            for at, answer in enumerate(session.ask(self.entry_point, batch.inputs, batch.limit_s), batch.start):
+                if at < len(part.inputs) and not session.readable(agrees.accepts, at, answer):
+                    raise WrongAnswer(f"{name} input {at + 1} of {len(part.inputs)}")
+
+
+class WrongAnswer(Exception):  # noqa: N818 - a program's failure, none of the judge's
+    """The answer to one input is not the canonical solution's."""
+
+
+def from_file(path: str) -> InputTests | None:
+    """The tests as an earlier judge kept them; None if there are none that can be read.
+
+    It is this user's own file: no program could write it, so ``marshal`` may load it.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = zlib.decompress(file.read())
+        version, entry_point, rule, tolerance, parts, left_out = marshal.loads(content)
+    except (OSError, EOFError, ValueError, TypeError, zlib.error):
+        return None
+    if version != FORMAT:
+        return None
+    read = (Part(inputs, [Answer(*answer) for answer in expected], same) for inputs, expected, same in parts)
+    return InputTests(entry_point, rule, tolerance, tuple(read), left_out)
+
+
+def keep(tests: InputTests, path: str) -> None:
+    """Write the tests for other judges. A folder that can't be written costs time and nothing else."""
+    parts = tuple((part.inputs, [tuple(answer) for answer in part.expected], part.same_bytes) for part in tests.parts)
+    content = marshal.dumps((FORMAT, tests.entry_point, tests.rule, tests.tolerance, parts, tests.left_out))
+    new = f"{path}.{os.getpid()}"
+    with contextlib.suppress(OSError):
+        with open(new, "wb") as file:
+            file.write(zlib.compress(content, 1))
+        os.replace(new, path)
+
+
+def made(source: Mapping[str, Any], entry_point: str, session: Session) -> InputTests:
+    """The tests with the answers of the canonical solution, which ``session`` has loaded."""
+    parts, left_out = [], 0
+    for name in PARTS:
+        inputs = [list(arguments) for arguments in _value(source[name])]
+        accepted = _accepted(inputs, session) if name == "plus" and source["contract"] else inputs
+        expected = list(session.ask(entry_point, accepted, math.inf))
+        parts.append(Part(accepted, expected, list(map(agreement.equals_itself, expected))))
+        left_out += len(inputs) - len(accepted)
+    return InputTests(entry_point, source["rule"], source["tolerance"], tuple(parts), left_out)
+
+
+def _value(expression: str) -> Any:
+    """The value of a literal that may hold ``inf`` and ``nan``, as ``repr`` writes them."""
+    names = {"__builtins__": {}, "inf": math.inf, "nan": math.nan, "set": set, "frozenset": frozenset}
+    return eval(expression, names)  # noqa: S307 - the problem's own, as its tests are
+
+
+def _accepted(inputs: list[list[Any]], session: Session) -> list[list[Any]]:
+    said = session.ask(_ACCEPTS, inputs, math.inf)
+    return [arguments for arguments, answer in zip(inputs, said, strict=True) if agreement.value_of(answer) is True]
