@@ -152,7 +152,7 @@ def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_
     problems = write(tmp_path, "plus.jsonl", [row])
     file = write(tmp_path, "c.jsonl", [{"task_id": "HumanEval/7", "completion": "    return number // 2\n"}])
     card, folder = convert([file], str(problems), tmp_path / "reports", workers=1)
-    assert scorecard_json.read(folder) == card
+    assert scorecard_json.read(folder).base_pass_at_k == card.base_pass_at_k
     assert card.pass_at_k["humaneval+"]["greedy"]["1"].estimate == 0
     assert card.base_pass_at_k["humaneval+"]["greedy"]["1"].estimate == 1
     assert card.protocol.problems[0].release.licence == "Apache-2.0"

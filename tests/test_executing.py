@@ -149,3 +149,24 @@ def test_base_tests_and_all_tests_are_told_apart_in_the_results_and_in_pass_at_k
     assert result.release.licence == "Apache-2.0"
     assert [file.suffix for file in (tmp_path / "cache/evalharness/answers").iterdir()] == [".answers"]
     assert judge_file(result.results, str(tmp_path / "plus.jsonl"), (1,), workers=1).outcomes == result.outcomes
+
+
+ANSWERS = (
+    "Here is the function:\n\n```python\ndef add(a, b):\n    return a + b\n```\n\nIt adds.",
+    "```python\n    return a + b\n```",
+    "    return a + b\n```\n",
+    RIGHT,
+    "    return '```' and a + b\n",
+)
+
+
+@pytest.mark.parametrize(("extract", "passed"), [("auto", [True] * 5), ("never", [False, False, False, True, True])])
+def test_of_a_chat_answer_the_code_in_its_fence_is_judged(tmp_path, extract, passed):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    file = tmp_path / "c.jsonl"
+    file.write_text("".join(json.dumps({"task_id": "own/0", "completion": text}) + "\n" for text in ANSWERS))
+    result = judge_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1, extract=extract)
+    rows = [json.loads(line) for line in result.results.read_text().splitlines()]
+    assert [row["passed"] for row in rows] == passed
+    assert [row["completion"] for row in rows] == list(ANSWERS)
+    assert (result.extracted, len(result.notes)) == ((3, 1) if extract == "auto" else (0, 0))

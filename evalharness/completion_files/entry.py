@@ -64,10 +64,18 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramFolders:
+    """The texts of the programs in a folder of folders, or in an archive of one, by their paths."""
+
+    programs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A line of JSONL, an element of a JSON list of objects, or a whole file.
 
-    ``content`` is its JSON value; :class:`Broken` where it is none; the first bytes of a file that is no text.
+    ``content`` is its JSON value; :class:`Broken` where it is none; the first bytes of a file that is no text;
+    :class:`ProgramFolders` of a folder.
     """
 
     path: Path

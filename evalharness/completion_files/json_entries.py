@@ -1,17 +1,18 @@
-"""From a file's bytes to its entries, one at a time: JSONL, JSON, compressed or not."""
+"""From a file's bytes to its entries, one at a time: JSONL, JSON, compressed or not, in an archive or in folders."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import tarfile
 import zlib
 from typing import IO, TYPE_CHECKING, Any
 
-from evalharness.completion_files.entry import Broken, Entry
+from evalharness.completion_files.entry import Broken, Entry, ProgramFolders
 from evalharness.errors import CompletionFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 GZIP = b"\x1f\x8b"
@@ -33,9 +34,15 @@ class Entries:
 
     def __iter__(self) -> Iterator[Entry]:
         try:
-            with self._opened() as file:
-                yield from self._entries(file)
-        except (OSError, EOFError, zlib.error) as error:
+            if self._path.is_dir():
+                yield self._of_programs(programs_in(self._path))
+            elif tarfile.is_tarfile(self._path):
+                with tarfile.open(self._path) as archive:
+                    yield from self._of_archive(archive)
+            else:
+                with self._opened() as file:
+                    yield from self._entries(file)
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CompletionFileError(f"{self._path}: can't be read: {reason}") from error
 
@@ -44,6 +51,21 @@ class Entries:
             is_compressed = file.read(len(GZIP)) == GZIP
         # A name that ends in .gz promises it; then what is none is damaged.
         return gzip.open(self._path) if is_compressed or self._path.suffix == ".gz" else self._path.open("rb")
+
+    def _of_archive(self, archive: tarfile.TarFile) -> Iterator[Entry]:
+        """The entries of the JSONL and JSON files in an archive, and its programs as those of a folder."""
+        programs: dict[str, str] = {}
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() else None
+            if file is not None and member.name.endswith((".jsonl", ".json")):
+                yield from self._entries(file)
+            elif file is not None and member.name.endswith(".py"):
+                programs[member.name] = file.read().decode("utf-8", "surrogateescape")
+        if programs:
+            yield self._of_programs(programs)
+
+    def _of_programs(self, programs: Mapping[str, str]) -> Entry:
+        return Entry(self._path, 1, ProgramFolders(programs), "")
 
     def _entries(self, file: IO[bytes] | gzip.GzipFile) -> Iterator[Entry]:
         lines = ((n, line) for n, line in enumerate(file, 1) if line.strip().removeprefix(BYTE_ORDER_MARK))
@@ -91,6 +113,11 @@ class Entries:
         except UnicodeDecodeError:
             self.invalid[number] = None
             return line.decode("utf-8", "surrogateescape")
+
+
+def programs_in(folder: Path) -> dict[str, str]:
+    """The texts of the programs in the folders of a folder, by their paths."""
+    return {str(file): file.read_text("utf-8", "surrogateescape") for file in sorted(folder.glob("*_*/*.py"))}
 
 
 def _value(text: str) -> Any:

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files import own, plain_rows
+from evalharness.completion_files import own, plain_rows, program_folders
 from evalharness.completion_files.entry import Broken, CompletionFile, Entry, FileCompletion, Memory, Reader
 from evalharness.completion_files.fields import completion_of
 from evalharness.completion_files.json_entries import Entries
@@ -34,11 +34,13 @@ def readers() -> Mapping[str, Reader]:
 def completion_files(paths: Iterable[Path]) -> list[Path]:
     """The files of ``paths``: a folder stands for the completions of a score in it, or its own JSONL files or logs.
 
+    A folder of folders with programs is taken as it is.
+
     Raises :class:`CompletionFileError` for a folder without any.
     """
     files: list[Path] = []
     for path in paths:
-        listed = [path] if not path.is_dir() else _in_folder(path)
+        listed = _in_folder(path) if path.is_dir() and not _has_programs(path) else [path]
         files += [file for file in listed if file not in files]
     return files
 
@@ -115,6 +117,10 @@ def _expected(content: Any, keys: str) -> str:
 
 def _left_out_notes(memory: Memory) -> list[str]:
     return [f"left out: {reason} ({count})" for reason, count in memory.left_out.items()]
+
+
+def _has_programs(folder: Path) -> bool:
+    return any(program_folders.task_and_number(str(file)) for file in folder.glob("*_*/*.py"))
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalharness.completion_files import completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.pipeline.assembling import assemble, set_info, versions
+from evalharness.pipeline.extracting import Extract, extracted
 from evalharness.pipeline.judging import judge
 from evalharness.pipeline.judging_files import jobs_of, numbered
 from evalharness.pipeline.measuring import behaviour_of
@@ -50,12 +51,14 @@ def convert(
     sandbox: SandboxLevel = "auto",
     packages: tuple[str, ...] = (),
     problem_paths: Mapping[str, Path] | None = None,
+    extract: Extract = "auto",
     watcher: Watcher | None = None,
 ) -> tuple[Scorecard, Path]:
     """Judge and measure the completions of ``paths`` and write ``out/<name>/<step>/`` as a score does.
 
     One completion per problem counts as greedy unless ``temperature`` is above 0; several count as sampled. Results
-    that the files contain are not taken over: every completion is judged here, in this project's sandbox. Raises
+    that the files contain are not taken over: every completion is judged here, in this project's sandbox, of a chat
+    answer the code in its fence, unless ``extract`` is "never". What was written is measured whole. Raises
     :class:`EvalHarnessError` as :func:`evalharness.pipeline.judging_files.judge_file` does.
     """
     from evalharness.problems import load_problems
@@ -65,7 +68,10 @@ def convert(
     files = completion_files(paths)
     jobs, written = _read(files, key, Tasks(problem_set))
     completions = completions_of(jobs, written, temperature)
-    judged = judge(jobs, watcher, workers=workers, sandbox=sandbox, packages=packages)
+    answers = extracted(jobs, extract)
+    if answers.words:
+        watcher.say(answers.words)
+    judged = judge(answers.jobs, watcher, workers=workers, sandbox=sandbox, packages=packages)
     group = (problem_set.name, completions[0].decoding)
     behaviour = behaviour_of(
         {group: completions}, {group: judged.executions}, {group: analyses_of(jobs, completions)}, seed=0
@@ -214,5 +220,6 @@ def _no_diagnosis() -> Diagnosis:
 def _digest(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.read_bytes())
+        for part in sorted(file.rglob("*.py")) if file.is_dir() else [file]:
+            digest.update(part.read_bytes())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from evalharness.completion_files import FileCompletion, read_completions
 from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
+from evalharness.pipeline.extracting import Extract, extracted
 from evalharness.pipeline.judging import judge
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
@@ -38,6 +39,8 @@ class ExecutedFile:
     """What came of a file of completions. ``pass_at_k`` is over the problems that the file has completions for.
 
     ``base_pass_at_k`` is the same on the base tests alone, empty for problems that have no such part.
+
+    ``extracted`` counts the chat answers whose code was judged; ``notes`` has a line for what is to be said of it.
     ``unsolved`` names the problems whose own canonical solution does not pass on this machine.
     """
 
@@ -51,6 +54,8 @@ class ExecutedFile:
     unsolved: tuple[str, ...]
     base_pass_at_k: Mapping[str, Interval] = field(default_factory=dict)
     release: Release | None = None
+    extracted: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def incomplete(self) -> bool:
@@ -68,11 +73,14 @@ def judge_file(
     sandbox: SandboxLevel = "auto",
     packages: tuple[str, ...] = (),
     problem_paths: Mapping[str, Path] | None = None,
+    extract: Extract = "auto",
     watcher: Watcher | None = None,
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
 
     Results of other completions that lie there under that name are kept: the name gets a number.
+
+    ``extract`` says whether of a chat answer the code in its fence is judged.
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written, and if no
     problem set has as many completions of each problem as the smallest of ``ks``; all before anything is judged.
@@ -84,8 +92,9 @@ def judge_file(
     jobs = jobs_of(file, written, Tasks(problem_set))
     _check_enough(file, jobs, ks)
     check_writable(file.parent)
+    answers = extracted(jobs, extract)
     judged = judge(
-        jobs,
+        answers.jobs,
         watcher or Silent(),
         workers=workers,
         sandbox=sandbox,
@@ -103,6 +112,8 @@ def judge_file(
         unsolved=judged.unsolved,
         base_pass_at_k=counting.base_pass_at_k(judged.executions, ks),
         release=problem_set.release,
+        extracted=answers.answers,
+        notes=tuple(filter(None, [answers.words])),
     )
 
 

@@ -19,6 +19,12 @@ NAME = "humaneval"
 PROBLEMS = 164
 
 
+def names_of(problem: Problem) -> tuple[str, ...]:
+    """``Python/0`` for ``HumanEval/0``, as in HumanEval-X."""
+    name, _, number = problem.task_id.partition("/")
+    return (f"Python/{number}",) if name == "HumanEval" else ()
+
+
 def load(paths: Mapping[str, Path] | None = None) -> tuple[Problem, ...]:
     """All 164 problems; a path for ``humaneval`` replaces the installed package's file.
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import secrets
+import urllib.error
 import urllib.request
 import zlib
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ def _fetched(wanted: EvalPlusSet) -> bytes:
         with urllib.request.urlopen(wanted.url, timeout=_LIMIT_S) as answer:  # noqa: S310 - an address of this project
             content: bytes = answer.read(_LARGEST_BYTES)
         sha256 = hashlib.sha256(gzip.decompress(content)).hexdigest()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ProblemError(f"{wanted.name}: {wanted.url} can't be fetched ({error}); {_instead(wanted)}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise ProblemError(f"{wanted.name}: {wanted.url} can't be fetched ({error}); {_instead(wanted)}") from error
     if sha256 not in wanted.releases:

@@ -28,8 +28,7 @@ class ScoreOptions:
         affects="score",
         needs_one=True,
         names_or_paths=True,
-        help="Problem sets: humaneval, warmup (60 easy problems), mbpp, humaneval+, mbpp+ (the last three are downloaded), or "
-        "paths of JSONL files.",
+        help="Problem sets: humaneval, warmup (60 easy ones), mbpp, humaneval+, mbpp+ (downloaded), or JSONL files.",
     )
     samples: int = setting(
         4,

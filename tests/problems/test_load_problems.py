@@ -18,8 +18,8 @@ ROW = {
 }
 
 
-def test_the_sets_by_name_are_humaneval_mbpp_and_warmup():
-    assert problem_set_names()[:3] == ("humaneval", "mbpp", "warmup")
+def test_the_sets_by_name_are_humaneval_and_mbpp_with_their_plus_versions_and_warmup():
+    assert problem_set_names()[:5] == ("humaneval", "humaneval+", "mbpp", "mbpp+", "warmup")
 
 
 @pytest.mark.parametrize(("name", "problems"), [("humaneval", 164), ("warmup", 60)])

@@ -18,7 +18,7 @@ HALF = Problem(
     inputs=InputTests(base="[[2], [8]]", plus="[[3], [-5], [0]]"),
 )
 ACCEPTS_POSITIVE = "def accepts_inputs(number):\n    return number >= 0\n"
-LIMITS = Limits(cpu_s=1.5, memory_bytes=512 << 20)
+LIMITS = Limits(cpu_s=5.0, memory_bytes=512 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +130,10 @@ def test_a_kept_file_that_is_broken_is_made_anew(tmp_path):
             assert next(sandbox.run([Job("half", 0, HALF, HALF.canonical_solution)])).verdict is Verdict.PASSED
         (kept,) = tmp_path.iterdir()
         kept.write_bytes(kept.read_bytes()[:-9])
+
+
+def test_a_canonical_solution_that_fails_its_own_tests_is_named_in_every_run(tmp_path):
+    broken = replace(HALF, canonical_solution="    return float('nan')\n")
+    for _ in range(2):
+        with Sandbox(workers=1, references=tmp_path) as sandbox:
+            assert len(sandbox.calibrate([broken], []).faults) == 1

@@ -70,9 +70,19 @@ class InputTests(NamedTuple):
         """Of all expected answers."""
         return sum(len(answer.content) for part in self.parts for answer in part.expected)
 
+    @property
+    def solved(self) -> bool:
+        """Whether the canonical solution passes. If it does not, every run is to say so."""
+        return all(
+            self._agreement(part).accepts(at, answer) for part in self.parts for at, answer in enumerate(part.expected)
+        )
+
+    def _agreement(self, part: Part) -> Agreement:
+        return Agreement(self.rule, self.tolerance, part.inputs, part.expected, part.same_bytes)
+
     def check(self, part: Part, name: str, session: Session, least_s: float) -> None:
         """Ask a program for all answers of a part. Raises :class:`WrongAnswer` at the first that is wrong."""
-        agrees = Agreement(self.rule, self.tolerance, part.inputs, part.expected, part.same_bytes)
+        agrees = self._agreement(part)
         for batch in part.batches(least_s):
             for at, answer in enumerate(session.ask(self.entry_point, batch.inputs, batch.limit_s), batch.start):
                 if at < len(part.inputs) and not session.readable(agrees.accepts, at, answer):
@@ -84,17 +94,19 @@ class WrongAnswer(Exception):  # noqa: N818 - a program's failure, none of the j
 
 
 def from_file(path: str) -> InputTests | None:
-    """The tests as an earlier judge kept them; None if there are none that can be read.
+    """The tests as an earlier judge kept them; None if there are none. What can't be read is removed.
 
     It is this user's own file: no program could write it, so ``marshal`` may load it.
     """
     try:
         with open(path, "rb") as file:
             content = zlib.decompress(file.read())
-        version, entry_point, rule, tolerance, parts, left_out = marshal.loads(content)
-    except (OSError, EOFError, ValueError, TypeError, zlib.error):
+        entry_point, rule, tolerance, parts, left_out = marshal.loads(content)
+    except FileNotFoundError:
         return None
-    if version != FORMAT:
+    except (OSError, EOFError, ValueError, TypeError, zlib.error):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
         return None
     read = (Part(inputs, [Answer(*answer) for answer in expected], same) for inputs, expected, same in parts)
     return InputTests(entry_point, rule, tolerance, tuple(read), left_out)
@@ -103,7 +115,7 @@ def from_file(path: str) -> InputTests | None:
 def keep(tests: InputTests, path: str) -> None:
     """Write the tests for other judges. A folder that can't be written costs time and nothing else."""
     parts = tuple((part.inputs, [tuple(answer) for answer in part.expected], part.same_bytes) for part in tests.parts)
-    content = marshal.dumps((FORMAT, tests.entry_point, tests.rule, tests.tolerance, parts, tests.left_out))
+    content = marshal.dumps((tests.entry_point, tests.rule, tests.tolerance, parts, tests.left_out))
     new = f"{path}.{os.getpid()}"
     with contextlib.suppress(OSError):
         with open(new, "wb") as file:

@@ -202,8 +202,11 @@ class Judge:
     def _made(self, job: dict[str, Any]) -> input_tests.InputTests:
         session = Session(self._control, _TIMES_FOR_REFERENCE * job["cpu_s"], answer_bytes=answers.MAX_BYTES)
         made: list[input_tests.InputTests] = []
-        with open(job["inputs"]["source"], encoding="utf-8") as file:
-            source = json.load(file)
+        try:
+            with open(job["inputs"]["source"], encoding="utf-8") as file:
+                source = json.load(file)
+        except FileNotFoundError:  # the harness took what can't be read for what was kept
+            raise WorkerLost("what the canonical solution answered can't be read") from None
         reference = {"program": source["program"], "careful": False}
 
         def work(session: Session) -> None:
@@ -214,7 +217,8 @@ class Judge:
         if not made:
             verdict, detail = _verdict(outcome, session.ending)
             raise _NoReference(f"the canonical solution does not answer here ({verdict}: {detail})")
-        input_tests.keep(made[0], job["inputs"]["reference"])
+        if made[0].solved:
+            input_tests.keep(made[0], job["inputs"]["reference"])
         return made[0]
 
     def _judge_in_process(self, job: dict[str, Any]) -> dict[str, Any]:

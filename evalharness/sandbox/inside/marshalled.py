@@ -97,6 +97,8 @@ class _Bytes:
         return pairs
 
     def _enter(self, size: int) -> None:
+        if size < 0:
+            raise Malformed(f"a size of {size}")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Malformed(f"more than {MAX_DEPTH} containers in one another")

@@ -1,0 +1,66 @@
+"""Chat answers among completions: the code in their fences, where the answer is no code as it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+from evalharness.degeneration.fences import parts
+from evalharness.degeneration.language import LANGUAGES
+from evalharness.pipeline.judging import after_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.sandbox import Job
+
+Extract = Literal["auto", "never"]
+FENCES = ("```", "~~~")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extracted:
+    """Jobs whose chat answers are their code alone; ``answers`` is how many that are."""
+
+    jobs: tuple[Job, ...]
+    answers: int
+
+    @property
+    def words(self) -> str:
+        """What is said of it; empty if nothing was extracted."""
+        if not self.answers:
+            return ""
+        return (
+            f"{self.answers} of {len(self.jobs)} completions are chat answers: the code in their fences is judged "
+            "(--extract never: the whole text)"
+        )
+
+
+def extracted(jobs: Sequence[Job], extract: Extract) -> Extracted:
+    """The jobs, of chat answers with the code in their fence.
+
+    A completion is a chat answer if it has a fence and does not compile with its prompt, and its code does. So what
+    compiles is judged as it is. ``never`` leaves all as they are.
+    """
+    coded = [_coded(job) if extract == "auto" and _is_answer(job) else job for job in jobs]
+    return Extracted(tuple(coded), sum(new is not old for new, old in zip(coded, jobs, strict=True)))
+
+
+def _is_answer(job: Job) -> bool:
+    has_fence = any(fence in job.text for fence in FENCES)
+    return has_fence and not _compiles(job)
+
+
+def _compiles(job: Job) -> bool:
+    return LANGUAGES[job.problem.language].compiles(job.solution)
+
+
+def _coded(job: Job) -> Job:
+    """The job with the first text that compiles, as it is if none does.
+
+    It is the code in the fence, after the prompt or by itself; or what is before a fence that only ends an answer.
+    """
+    code = after_prompt(job.problem, job.text)
+    texts = ((code, False), (code, True), (job.text[slice(*parts(job.text)[0])], job.whole))
+    jobs = (dataclasses.replace(job, text=text, whole=whole) for text, whole in texts if text.strip())
+    return next(filter(_compiles, jobs), job)
