@@ -33,6 +33,8 @@ OTHER_NAMES = (
 """Names of one's own; of several such files nobody knows which is the run's."""
 LOG_FOLDERS = ("logs", "log")
 EVENT_FOLDERS = ("", "runs", "logs", "tensorboard", "tb_logs", "lightning_logs")
+CSV_PLACES = ("lightning_logs/version_*/metrics.csv", "logs/csv/version_*/metrics.csv")
+"""Where Lightning's logger writes, and where litgpt has it write."""
 DEEPEST = 3
 """A Hugging Face trainer writes events to ``runs/DATE_HOST/``, Lightning to ``lightning_logs/version_0/``."""
 
@@ -81,7 +83,7 @@ def _lightning(folder: Path) -> Iterator[Path]:
     if (folder / "metrics.csv").is_file():
         yield folder / "metrics.csv"
     else:
-        yield from _last(folder, "lightning_logs/version_*/metrics.csv")
+        yield from next((found for pattern in CSV_PLACES if (found := _last(folder, pattern))), [])
 
 
 def _events(folder: Path) -> Iterator[Path]:
