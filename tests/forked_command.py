@@ -1,7 +1,7 @@
-"""The command ``evalharness`` in a process of its own that has torch imported already.
+"""The command ``evalharness``, and pytest, each in a process of its own that has everything imported already.
 
-A server process imports torch once, and each command is a fork of it. Importing torch takes longer than most of the
-scores that tests make.
+A server process imports torch and the whole package once, and each command is a fork of it. Importing them takes longer
+than most of the scores that tests make.
 """
 
 from __future__ import annotations
@@ -11,13 +11,34 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import pytest
 
 TIMEOUT_S = 240.0
 
+LEFT_OUT = ("evalharness.sandbox.inside.", "evalharness.integrations.")
+"""Programs, which run when they are imported; and what needs a trainer."""
+
+
+def modules_of(package: str) -> Iterator[str]:
+    """The dotted names of all modules of a package that lies in a folder."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent
+    for path in sorted(folder.rglob("*.py")):
+        name = ".".join((package, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
+        if not name.startswith(LEFT_OUT):
+            yield name
+
+
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["torch", "evalharness.__main__"])
+_FORKS.set_forkserver_preload(["torch", "transformers", "pytest", *modules_of("evalharness")])
 
 
 def run_forked(
@@ -27,11 +48,29 @@ def run_forked(
 
     Raises ``subprocess.TimeoutExpired`` after ``TIMEOUT_S`` seconds.
     """
+    return _run(_evalharness, arguments, cwd, os.environ if env is None else env)
+
+
+def run_pytest(arguments: list[str], *, cwd: Path, env: Mapping[str, str]) -> pytest.RunResult:
+    """Run a session as ``python -m pytest`` does, as ``Pytester.runpytest_subprocess`` gives it."""
+    begun = time.monotonic()
+    done = _run(_pytest, arguments, cwd, env)
+    return pytest.RunResult(
+        done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), time.monotonic() - begun
+    )
+
+
+def start_pytest(arguments: list[str], *, cwd: Path, env: Mapping[str, str], terminal: str) -> BaseProcess:
+    """Start a session whose streams are the terminal of this name."""
+    return _started(_pytest, arguments, cwd, env, (terminal, terminal, terminal))
+
+
+def _run(
+    program: Callable[[list[str]], None], arguments: list[str], cwd: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory() as folder:
         printed = [str(Path(folder, name)) for name in ("stdout", "stderr")]
-        environment = dict(os.environ if env is None else env)
-        process = _FORKS.Process(target=_command, args=(arguments, str(cwd), environment, *printed))
-        process.start()
+        process = _started(program, arguments, cwd, env, (os.devnull, *printed))
         process.join(TIMEOUT_S)
         if process.exitcode is None:
             process.kill()
@@ -41,17 +80,44 @@ def run_forked(
         return subprocess.CompletedProcess(arguments, process.exitcode, out, error)
 
 
-def _command(arguments: list[str], cwd: str, environment: Mapping[str, str], out: str, error: str) -> None:
-    """What the fork does: be where, and see what, a new interpreter would."""
-    from evalharness.__main__ import main
+def _started(
+    program: Callable[[list[str]], None],
+    arguments: list[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    streams: tuple[str, str, str],
+) -> BaseProcess:
+    process = _FORKS.Process(target=_forked, args=(program, arguments, str(cwd), dict(env), streams))
+    process.start()
+    return process
 
-    for path, descriptor in ((out, 1), (error, 2)):
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+def _forked(
+    program: Callable[[list[str]], None],
+    arguments: list[str],
+    cwd: str,
+    environment: Mapping[str, str],
+    streams: tuple[str, str, str],
+) -> None:
+    """What the fork does: be where, and see what, a new interpreter would."""
+    for descriptor, path in enumerate(streams):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOCTTY)
         os.dup2(opened, descriptor)
         os.close(opened)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
     sys.path.insert(0, cwd)
+    program(arguments)
+
+
+def _evalharness(arguments: list[str]) -> None:
+    from evalharness.__main__ import main
+
     sys.argv = ["evalharness", *arguments]
     main(arguments)
+
+
+def _pytest(arguments: list[str]) -> None:
+    sys.argv = ["pytest", *arguments]
+    sys.exit(pytest.main(arguments))

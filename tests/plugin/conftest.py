@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
+from forked_command import run_forked
 from gate_runs import Gate, InProcess
 from scored_folder import Project, make_project
 
@@ -30,7 +30,7 @@ def session(project: Project, pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.fixture
 def gate(project: Project) -> Gate:
     """Run ``evalharness gate`` in the project's folder, as a user would."""
-    return lambda *arguments, **more: run_gate(project, *arguments, **more)
+    return lambda *arguments: run_gate(project, *arguments)
 
 
 @pytest.fixture
@@ -48,7 +48,5 @@ def in_process(project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     return run
 
 
-def run_gate(project: Project, *arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "evalharness", "gate", *map(str, arguments), *project.options]
-    options = {"cwd": project.folder, "text": True, "capture_output": True, "timeout": 240, **more}
-    return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
+def run_gate(project: Project, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return run_forked(["gate", *map(str, arguments), *project.options], cwd=project.folder)

@@ -6,11 +6,11 @@ import contextlib
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 
 import pytest
+from forked_command import start_pytest
 from plugin_sessions import ALONE, QUICK, run
 from scored_folder import Project
 
@@ -55,16 +55,14 @@ class Screen:
 
 def on_a_terminal(session: pytest.Pytester, *arguments: str) -> str:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pytest", *ALONE, "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "COLUMNS": str(WIDTH), "TERM": "xterm"}
-    options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": environment, "cwd": session.path}
-    with subprocess.Popen(command, **options):
-        os.close(theirs)
-        read = bytearray()
-        with contextlib.suppress(OSError):  # Linux tells the end of a terminal as an error
-            while part := os.read(ours, 4096):
-                read += part
-    os.close(ours)
+    options = [*ALONE, "-p", "no:cacheprovider", *arguments]
+    process = start_pytest(options, cwd=session.path, env=environment, terminal=os.ttyname(theirs))
+    read = bytearray()
+    while ours in wait([ours, process.sentinel]):  # what it wrote last is read after it has ended
+        read += os.read(ours, 4096)
+    for end in (ours, theirs):
+        os.close(end)
     return read.decode()
 
 
