@@ -51,6 +51,11 @@ def run_forked(
     return _run(_evalharness, arguments, cwd, os.environ if env is None else env)
 
 
+def start_forked(arguments: list[str], *, cwd: Path) -> BaseProcess:
+    """Start one command, to be killed; nobody sees what it prints."""
+    return _started(_evalharness, arguments, cwd, os.environ, (os.devnull, os.devnull, os.devnull))
+
+
 def run_pytest(arguments: list[str], *, cwd: Path, env: Mapping[str, str]) -> pytest.RunResult:
     """Run a session as ``python -m pytest`` does, as ``Pytester.runpytest_subprocess`` gives it."""
     begun = time.monotonic()
@@ -107,7 +112,7 @@ def _forked(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
-    sys.path.insert(0, cwd)
+    sys.path[:0] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     program(arguments)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_command import run_forked
 from small_folder import ROOT, Run
 
 FEW = ("--problems", "mine/own.jsonl", "--max-new-tokens", "40")
@@ -89,8 +90,7 @@ def test_a_probe_that_fails_inside_is_reported_the_others_go_on_and_the_exit_cod
 
 def test_preflight_of_a_manifest_fails_for_the_leaky_model_and_passes_for_the_causal_one():
     for name, code in (("leaky", 1), ("causal", 0)):
-        arguments = [sys.executable, "-m", "evalharness", "preflight", f"checkpoints/{name}", "--json"]
-        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = run_forked(["preflight", f"checkpoints/{name}", "--json"], cwd=ROOT)
         assert done.returncode == code, done.stderr
         assert [f["probe"] for f in json.loads(done.stdout)["findings"]] == ["future_leak"] * code
 

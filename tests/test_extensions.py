@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import their_package
+from forked_command import run_forked
 from golden_text import lines_with
 
 from evalharness.runs import scorecard_json
@@ -27,9 +26,7 @@ def run(site, tmp_path):
     """Run the command in an empty folder, with the package installed; ``mark`` there says that it was imported."""
     paths = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "THEIR_MARK": str(tmp_path / "mark")}
-    command = [sys.executable, "-m", "evalharness"]
-    settings = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
-    return lambda *arguments: subprocess.run([*command, *arguments], check=False, **settings)
+    return lambda *arguments: run_forked([*arguments], cwd=tmp_path, env=environment)
 
 
 def lines_naming_the_package(text: str) -> list[str]:

