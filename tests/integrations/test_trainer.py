@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from evalharness import PreflightError
-from evalharness.integrations import Beside, EvalHarnessCallback
+from evalharness.integrations import Beside, EvalHarnessCallback, beside
 
 CODE = "def add(a, b):\n    return a + b\n"
 PROBLEM = {
@@ -85,6 +85,12 @@ FEW = {"problems": "own.jsonl", "samples": 0, "max_new_tokens": 8}
 MASKED = 4
 
 
+@pytest.fixture(autouse=True)
+def usual_priority(monkeypatch):
+    """Scores do not wait for the other tests, which run beside this one as training does."""
+    monkeypatch.setattr(beside, "LEAST_PRIORITY", 0)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_trainer_logs_preflight_and_the_figures_of_its_checkpoints(trainer):
     made = trainer()
@@ -119,21 +125,25 @@ def test_a_trainer_whose_labels_are_shifted_twice_is_stopped_before_its_first_st
 def test_a_plain_loop_gets_its_scorecards_while_it_goes_on(model_folder: Path, monkeypatch, golden_text):
     monkeypatch.chdir(model_folder.parent)
     weights = torch.load(model_folder / "model.pt")
-    beside = Beside(problems="mine/own.jsonl", samples=0, max_new_tokens=8)
+    scoring = Beside(problems="mine/own.jsonl", samples=0, max_new_tokens=8)
     (model_folder / "model.pt").unlink()
     torch.save(weights, model_folder / "step_10.pt")
-    assert beside.saved(model_folder / "step_10.pt") == []
-    assert [card.checkpoint.step for card in beside.wait()] == [10]
+    assert scoring.saved(model_folder / "step_10.pt") == []
+    assert [card.checkpoint.step for card in scoring.wait()] == [10]
     (model_folder / "step_20.pt").write_bytes(b"no weights")
-    beside.saved(model_folder / "step_20.pt")
+    scoring.saved(model_folder / "step_20.pt")
     with pytest.warns(UserWarning, match=r"step_20\.pt"):
-        assert beside.wait() == []
-    golden_text(beside.faults, {"(?<=torch.save: ).*": "<what torch says>"})
+        assert scoring.wait() == []
+    golden_text(scoring.faults, {"(?<=torch.save: ).*": "<what torch says>"})
 
 
 def test_a_script_that_ends_before_its_scores_says_so(model_folder: Path, golden_text):
     (model_folder / "model.pt").rename(model_folder / "step_10.pt")
-    script = "from evalharness.integrations import Beside\nbeside = Beside(limit=1)\nbeside.saved('mine/step_10.pt')"
+    script = (
+        "from evalharness.integrations import Beside\n"
+        "beside = Beside(problems='mine/own.jsonl', limit=1, samples=0, max_new_tokens=8)\n"
+        "beside.saved('mine/step_10.pt')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=model_folder.parent, capture_output=True, text=True, check=True
     )
