@@ -51,7 +51,8 @@ RIGHT, WRONG = "    return a + b\n", "    return a - b\n"
 
 @cache
 def humaneval() -> list[Problem]:
-    rows = read_problems().values()
+    """The problems that are judged after the gauntlet: each fourth, or all of them under EVALHARNESS_FULL=1."""
+    rows = list(read_problems().values())[:: 1 if os.environ.get("EVALHARNESS_FULL") else 4]
     return [Problem(r["task_id"], r["prompt"], r["entry_point"], r["canonical_solution"], r["test"]) for r in rows]
 
 
@@ -190,7 +191,7 @@ def test_no_process_mount_file_shared_memory_or_descriptor_is_left_afterwards(re
 def test_the_next_canonical_solutions_all_pass_and_the_empty_bodies_all_fail(report):
     found = report["next_programs"]
     assert found["faults"] == []
-    assert (found["canonical_passed"], found["empty_failed"]) == (164, 164)
+    assert (found["canonical_passed"], found["empty_failed"]) == (len(humaneval()), len(humaneval()))
 
 
 def test_every_detail_is_one_line_that_is_safe_to_print(report):
