@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
+from evalharness.commands.labelled_lines import labelled
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from evalharness.diagnosis import Diagnosis
     from evalharness.pipeline import DiagnosisResult
     from evalharness.records import Incomplete
-
-LABEL_WIDTH = 14
-WIDTHS = (72, 100)
-"""Text is wrapped to at least and at most this many columns."""
 
 
 @click.command(epilog=exit_codes())
@@ -81,9 +76,9 @@ def lines(result: DiagnosisResult) -> Iterator[str]:
     from evalharness.report.shares import verdict_words
 
     judgement = result.judgement
-    yield from _wrapped("behaviour", f"{verdict_words(judgement.verdict)}: {judgement.reason}")
+    yield from labelled("behaviour", f"{verdict_words(judgement.verdict)}: {judgement.reason}")
     for text in loss_lines(result.loss, result.diagnosis.findings):
-        yield from _wrapped("loss", text)
+        yield from labelled("loss", text)
     yield from outcome_lines(result.diagnosis, result.incomplete)
 
 
@@ -92,9 +87,9 @@ def outcome_lines(diagnosis: Diagnosis, incomplete: Iterable[Incomplete]) -> Ite
     from evalharness.report import diagnosis_lines
 
     for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable):
-        yield from _wrapped(label, text)
+        yield from labelled(label, text)
     for lack in incomplete:
-        yield from _wrapped("incomplete", str(lack))
+        yield from labelled("incomplete", str(lack))
 
 
 def to_json(result: DiagnosisResult) -> str:
@@ -113,10 +108,3 @@ def to_json(result: DiagnosisResult) -> str:
         "incomplete": result.incomplete,
     }
     return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    low, high = WIDTHS
-    room = max(low, min(high, shutil.get_terminal_size((high, 24)).columns)) - LABEL_WIDTH
-    first, *others = textwrap.wrap(" ".join(text.split()), room, break_on_hyphens=False) or [""]
-    return [label.ljust(LABEL_WIDTH) + first, *(" " * LABEL_WIDTH + line for line in others)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from evalharness.commands.exit_codes import exit_codes
+from evalharness.commands.labelled_lines import labelled
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from evalharness.pipeline.triaging import Triage
     from evalharness.records import Outcome
-
-LABEL_WIDTH, MOST_COLUMNS = 14, 114
 
 
 @click.command(epilog=exit_codes())
@@ -74,8 +71,8 @@ def triage(
 def lines(result: Triage) -> Iterator[str]:
     """Yield the findings, what was ruled out and what could not be tested, wrapped for a terminal."""
     for outcome in sorted(result.outcomes, key=lambda outcome: list(_LABELS).index(type(outcome).__name__)):
-        yield from _wrapped(_label(outcome), _text(outcome))
-    yield from _wrapped("not checked", f"{'; '.join(result.not_checked)}: evalharness score CHECKPOINT does")
+        yield from labelled(_label(outcome), _text(outcome))
+    yield from labelled("not checked", f"{'; '.join(result.not_checked)}: evalharness score CHECKPOINT does")
 
 
 def to_json(result: Triage) -> str:
@@ -111,9 +108,3 @@ def _text(outcome: Outcome) -> str:
     if isinstance(outcome, NotTestable):
         return f"{outcome.probe}: {outcome.reason}"
     return f"{outcome.claim} {outcome.remedy}" if isinstance(outcome, Finding) else outcome.claim
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    room = min(MOST_COLUMNS, shutil.get_terminal_size((MOST_COLUMNS, 24)).columns) - LABEL_WIDTH
-    first, *others = textwrap.wrap(text, max(room, 40), break_on_hyphens=False)
-    return [label.ljust(LABEL_WIDTH) + first, *(" " * LABEL_WIDTH + line for line in others)]
