@@ -46,7 +46,8 @@ def test_a_failed_check_says_why_with_its_numbers(golden_text):
 def with_shares(verdict="healthy", **shares):
     """The causal checkpoint's card with other shares of degenerate completions, ``(low, high)`` by decoding."""
     rates = {
-        name: replace(CAUSAL.degeneration[name], rate=low, low=low, high=high) for name, (low, high) in shares.items()
+        name: replace(CAUSAL.degeneration[name], rate=low, low=low, high=high, shares={})
+        for name, (low, high) in shares.items()
     }
     return replace(CAUSAL, verdict=verdict, degeneration=rates)
 

@@ -19,6 +19,10 @@ def content(request):
     return json.loads(request.param.read_text(encoding="utf-8"))
 
 
+OF_OTHER_CHECKPOINTS = ("commit", "quantisation")
+"""Fields of checkpoints of the hub, and of packed weights: version 4 did not have them."""
+
+
 def test_there_is_an_old_scorecard_of_each_model():
     assert [file.stem for file in OLD] == ["causal_version_4", "leaky_version_4"]
 
@@ -31,6 +35,7 @@ def test_every_field_that_did_not_change_is_read_as_it_was_written(content):
         assert outcome.pop("package") is None, "a field that version 4 did not have"
     assert read["loss"].pop("honest_checked") is None, "another one"
     assert read["loss"].pop("honest_after_prompt") is False, "one of a model that no old scorecard is of"
+    assert {name: read["checkpoint"].pop(name) for name in OF_OTHER_CHECKPOINTS} == dict.fromkeys(OF_OTHER_CHECKPOINTS)
     unchanged = content.keys() - CHANGED
     assert {name: read[name] for name in unchanged} == {name: content[name] for name in unchanged}
 
@@ -43,6 +48,7 @@ def test_the_protocol_has_its_isolation_as_a_level_and_the_rest_as_it_was(conten
     )
     rest = written.keys() - {"isolation", "isolation_lacks"}
     read = plain(protocol)
+    assert [problem_set.pop("release") for problem_set in read["problems"]] == [None, None]
     assert {name: read[name] for name in rest} == {name: written[name] for name in rest}
 
 

@@ -10,9 +10,9 @@ from collections import Counter, deque
 
 import pytest
 
-from evalharness.sandbox.inside import answers, codec, marshalled
+from evalharness.sandbox.inside import codec, many_answers, marshalled
 from evalharness.sandbox.inside.agreement import Agreement, equals_itself
-from evalharness.sandbox.inside.answers import Answer
+from evalharness.sandbox.inside.many_answers import Answer
 
 VALUES = [
     *(None, True, False, ..., 0, -1, 2**31 - 1, -(2**31), 2**31, -(2**200), 10**3000, 0.5, -0.0, math.inf, 1 + 2j),
@@ -27,20 +27,20 @@ def answer(value):
 
 def _packed(value):
     frame: list[bytes] = []
-    answers.answer_all(marshal.dumps(("f", [[]]), answers.FORMAT), {"f": lambda: value}, frame.append)
-    (one,) = answers.answers_in(frame[0][1:])
+    many_answers.answer_all(marshal.dumps(("f", [[]]), many_answers.FORMAT), {"f": lambda: value}, frame.append)
+    (one,) = many_answers.answers_in(frame[0][1:])
     return one
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_what_marshal_writes_is_read_back(value):
-    read = marshalled.decode(marshal.dumps(value, answers.FORMAT))
+    read = marshalled.decode(marshal.dumps(value, many_answers.FORMAT))
     assert (type(read), repr(read) if value != value else read) == (type(value), value)
 
 
 def test_no_bytes_do_more_than_fail():
     numbers = random.Random(0)
-    frames = [marshal.dumps(value, answers.FORMAT) for value in VALUES]
+    frames = [marshal.dumps(value, many_answers.FORMAT) for value in VALUES]
     for _ in range(3000):
         data = bytearray(numbers.choice(frames))
         for _ in range(numbers.randint(1, 4)):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from . import answers, codec, marshalled
+from . import codec, many_answers, marshalled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .answers import Answer
+    from .many_answers import Answer
 
 _RELATIVE = 1e-7
 _LEAST_OF_FLOATS = 1e-6
@@ -74,11 +74,11 @@ class Agreement:
 
 def value_of(answer: Answer) -> Any:
     """The value of an answer. Raises :class:`codec.Malformed`."""
-    if answer.kind == answers.MARSHALLED:
+    if answer.kind == many_answers.MARSHALLED:
         return marshalled.decode(answer.content)
-    if answer.kind == answers.CODED:
+    if answer.kind == many_answers.CODED:
         return codec.decode(answer.content)
-    if answer.kind == answers.UNSENDABLE:
+    if answer.kind == many_answers.UNSENDABLE:
         return Unsendable()
     raise codec.Malformed("an answer of an unknown kind")
 

@@ -14,7 +14,7 @@ import signal
 import sys
 from posix import _exit
 
-from . import answers, channel, codec, protocol
+from . import channel, codec, many_answers, protocol
 from .settings import OPEN_FILES
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
     while (message := receiver.receive()) is not None:
         try:
             if message[:1] == protocol.ASK:
-                answers.answer_all(message[1:], namespace, _send)
+                many_answers.answer_all(message[1:], namespace, _send)
                 continue
             reply = (
                 _run(message, namespace)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import agreement
 from .agreement import Agreement
-from .answers import Answer
+from .many_answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

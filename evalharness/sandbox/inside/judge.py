@@ -19,7 +19,7 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import answers, candidate, channel, codec, drawn_numbers, input_tests, kernel, processes, protocol
+from . import candidate, channel, codec, drawn_numbers, input_tests, kernel, many_answers, processes, protocol
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 
@@ -183,7 +183,7 @@ class Judge:
         result: dict[str, Any] = {}
         for name, part in zip(input_tests.PARTS, tests.parts, strict=True):
             work = partial(tests.check, part, name, least_s=job["least_s"])
-            session = Session(self._control, job["cpu_s"], answer_bytes=answers.MAX_BYTES)
+            session = Session(self._control, job["cpu_s"], answer_bytes=many_answers.MAX_BYTES)
             with session:
                 outcome = _outcome_of(session, partial(_load_and, work, session, job))
             result = added(result, {**as_verdict(outcome, session.ending), "part": name, "call_s": session.call_s})
@@ -200,7 +200,7 @@ class Judge:
         return tests
 
     def _made(self, job: dict[str, Any]) -> input_tests.InputTests:
-        session = Session(self._control, _TIMES_FOR_REFERENCE * job["cpu_s"], answer_bytes=answers.MAX_BYTES)
+        session = Session(self._control, _TIMES_FOR_REFERENCE * job["cpu_s"], answer_bytes=many_answers.MAX_BYTES)
         made: list[input_tests.InputTests] = []
         try:
             with open(job["inputs"]["source"], encoding="utf-8") as file:

@@ -14,12 +14,12 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import answers, candidate, channel, codec, protocol
+from . import candidate, channel, codec, many_answers, protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .answers import Answer
+    from .many_answers import Answer
 
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
 _LONGEST_COMPILED_HERE = 1 << 16
@@ -179,7 +179,7 @@ class Session:
         if self.fault is not None:
             raise self.fault
         self._allow(limit_s)
-        self._send(protocol.ASK + marshal.dumps((name, inputs), answers.FORMAT))
+        self._send(protocol.ASK + marshal.dumps((name, inputs), many_answers.FORMAT))
         missing = len(inputs)
         while True:
             frame = self._receive()
@@ -189,7 +189,7 @@ class Session:
             try:
                 if frame[:1] != protocol.ANSWERS:
                     raise codec.Malformed("of an unknown kind")  # noqa: TRY301
-                given = list(answers.answers_in(frame[1:]))
+                given = list(many_answers.answers_in(frame[1:]))
                 if missing and not given:
                     raise codec.Malformed("no answer in it")  # noqa: TRY301
             except codec.Malformed as error:
