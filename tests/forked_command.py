@@ -1,7 +1,8 @@
 """The command ``evalharness``, and pytest, each in a process of its own that has everything imported already.
 
 A server process imports torch and the whole package once, and each command is a fork of it. Importing them takes longer
-than most of the scores that tests make.
+than most of the scores that tests make. What is read from the environment while a package is imported, as the hub's
+client does with HF_*, is that of the tests: a command that needs another is started with its own interpreter.
 """
 
 from __future__ import annotations

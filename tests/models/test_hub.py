@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import torch
-from forked_command import run_forked
 from hub_server import TOKEN, Hub, commit_of, environment, serving
 from small_folder import PROBLEMS
 
@@ -105,12 +106,18 @@ def refused(name: str = NAME, **more: object) -> str:
     return str(caught.value)
 
 
+def run_alone(arguments: list[str], *, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run one command in an interpreter of its own: the hub's client reads its environment once, when imported."""
+    command = [sys.executable, "-m", "evalharness", *arguments]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240, check=False)
+
+
 @pytest.mark.slow
 def test_a_command_downloads_a_model_once_and_keeps_its_score(hub, llama, here, tmp_path):
     (here / "own.jsonl").write_text(json.dumps(PROBLEMS[0]) + "\n")
     hub.add(NAME, main=llama)
     variables = environment(hub, tmp_path / "cache")
-    first = run_forked(["score", NAME, *QUICK], cwd=here, env=variables)
+    first = run_alone(["score", NAME, *QUICK], cwd=here, env=variables)
     assert first.returncode == 0, first.stderr
     assert f"downloading {NAME}" in first.stderr
     assert WEIGHTS in hub.downloads()
@@ -120,7 +127,7 @@ def test_a_command_downloads_a_model_once_and_keeps_its_score(hub, llama, here, 
     assert (info.path, info.commit) == (NAME, commit_of(f"main {llama}"))
     assert str(info.commit) in (scored / "report.md").read_text()
 
-    again = run_forked(["gate", NAME, *QUICK, "--checks", "no_mode_collapse", "--json"], cwd=here, env=variables)
+    again = run_alone(["gate", NAME, *QUICK, "--checks", "no_mode_collapse", "--json"], cwd=here, env=variables)
     assert json.loads(again.stdout)["checkpoint"] == NAME, again.stderr
     assert hub.downloads() == []
     assert "loading the checkpoint" not in again.stderr, "its score still holds"
@@ -280,10 +287,11 @@ def test_a_token_opens_a_gated_model(connected, llama, monkeypatch):
 
 
 def test_a_command_says_in_one_line_that_there_is_no_such_model(hub, here, tmp_path):
-    done = run_forked(["diagnose", "lab/nothing"], cwd=here, env=environment(hub, tmp_path / "cache"))
+    done = run_alone(["diagnose", "lab/nothing"], cwd=here, env=environment(hub, tmp_path / "cache"))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "lab/nothing" in done.stderr
+    assert "HF_HUB_OFFLINE" not in done.stderr, "the hub was asked"
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
