@@ -10,6 +10,7 @@ import pytest
 import evalharness
 from evalharness import pipeline
 from evalharness.records import FormatComparison
+from evalharness.report.shares import FORMAT_OPTIONS
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
@@ -108,7 +109,7 @@ def test_an_instruct_model_has_both_pass_rates_of_the_same_problems(folder):
     (cleared,) = (item for item in card.ruled_out if item.probe == "prompt_format")
     assert cleared.evidence["pass_rate_otherwise"] == 0
     (report,) = Path("reports").rglob("report.md")
-    assert "--chat never" in report.read_text()
+    assert FORMAT_OPTIONS["plain"] in report.read_text()
 
     # A second score makes nothing anew, and a format that the user chose is the only one that is asked.
     journal = report.parent / ".journal/completions.jsonl"
@@ -125,7 +126,7 @@ def test_a_model_that_is_asked_plainly_and_solves_more_in_its_chat_is_told_so(fo
     (finding,) = (item for item in card.findings if item.probe == "prompt_format")
     assert finding.severity == "contributing"
     assert (finding.evidence["pass_rate_as_scored"], finding.evidence["pass_rate_otherwise"]) == (0, 1)
-    assert "--chat always" in finding.remedy
+    assert FORMAT_OPTIONS["chat"] in finding.remedy
     assert scored("model", chat="always", out="chat").pass_at_k["own"]["greedy"]["1"].estimate == 1
 
 

@@ -145,7 +145,7 @@ def test_a_file_that_can_not_be_converted_gets_one_clear_line(run: Run, model_fo
     golden_text(done.stderr)
 
 
-def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_path, monkeypatch):
+def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_path, monkeypatch, golden_text):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     row = {"task_id": "HumanEval/7", "prompt": "def half(number):\n", "entry_point": "half", "atol": 0, "contract": ""}
     row |= {"canonical_solution": "    return number / 2\n", "base_input": [[2]], "plus_input": [[3]]}
@@ -156,5 +156,5 @@ def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_
     assert card.pass_at_k["humaneval+"]["greedy"]["1"].estimate == 0
     assert card.base_pass_at_k["humaneval+"]["greedy"]["1"].estimate == 1
     assert card.protocol.problems[0].release.licence == "Apache-2.0"
-    assert "base tests alone" in "\n".join("".join(text for _, text in line) for line in card_lines(card, "report"))
-    assert "base tests alone" in (folder / "report.md").read_text()
+    golden_text("\n".join("".join(text for _, text in line) for line in card_lines(card, "report")))
+    golden_text(lines_with("base tests", (folder / "report.md").read_text()))

@@ -160,7 +160,7 @@ def test_losses_that_are_not_finite_or_go_backwards_leave_a_report(run: Run, ser
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("run", "nowhere"),
+        ("run", "no/such/folder"),
         ("run", "mine/step_10.pt"),
         ("run", "mine", "--steps", "11"),
         ("run", "empty"),

@@ -103,13 +103,13 @@ def test_a_torn_archive_is_one_line_of_error(tmp_path):
     ],
 )
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_data_set_given_by_mistake_is_recognised(tmp_path, row, compressed):
+def test_a_data_set_given_by_mistake_is_recognised(tmp_path, row, compressed, golden_text):
     text = (json.dumps(row) + "\n").encode()
     path = tmp_path / ("d.jsonl.gz" if compressed else "d.jsonl")
     path.write_bytes(gzip.compress(text) if compressed else text)
     with pytest.raises(CompletionFileError) as error:
         read_completions(path)
-    assert "data set" in str(error.value)
+    golden_text(error)
     assert "\n" not in str(error.value)
 
 

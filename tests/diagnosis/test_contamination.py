@@ -121,13 +121,11 @@ def test_a_model_that_knows_all_or_none_alike_shows_no_sign_of_memory(golden_tex
         golden_text(many(known).claim)
 
 
-def test_names_change_about_everywhere_and_the_program_stays_one():
+def test_names_change_about_everywhere_and_the_program_stays_one(golden_text):
     prompt, solution = renamed_about(PROMPT, SOLUTION)
-    assert prompt.startswith("def total(result, value):")
-    assert "sum of all result, from value on" in prompt
+    golden_text(prompt + solution)
     tree = ast.parse(prompt + solution)
     assert ast.dump(tree) != ast.dump(ast.parse(PROMPT + SOLUTION))
-    assert solution.startswith("    start = value\n    for values in result:\n")
 
 
 @pytest.mark.parametrize("solution", ["    return 1\n", "    not a program\n", "    return one\n"])

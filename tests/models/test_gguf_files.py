@@ -112,32 +112,32 @@ def write_gguf(path: Path, quantised: str) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("quantised", ["Q8_0", "F16"])
-def test_a_file_gives_the_logits_of_its_weights_and_its_own_tokenizer(tmp_path, quantised):
+def test_a_file_gives_the_logits_of_its_weights_and_its_own_tokenizer(tmp_path, quantised, golden_text):
     path = tmp_path / "tiny.gguf"
     expected = write_gguf(path, quantised)
     checkpoint = load_checkpoint(path, find_manifest(path))
-    ids = checkpoint.tokenizer.encode("def f(x):")
+    text = "def f(x):"
+    ids = checkpoint.tokenizer.encode(text)
     assert checkpoint.tokenizer.decode(ids[:1]) == "def"
-    assert checkpoint.tokenizer.decode(ids) == "def f(x):"
+    assert checkpoint.tokenizer.decode(ids) == text
     inputs = torch.tensor([ids])
     with torch.no_grad():
         assert torch.allclose(checkpoint.model.logits(inputs), expected(inputs).logits, atol=1e-4)
-    assert checkpoint.info.kind == "GGUF file"
-    types = "Q8_0, F32" if quantised == "Q8_0" else "F16, F32"
-    assert checkpoint.info.quantisation == f"GGUF {quantised} (tensors: {types})"
+    golden_text(f"{checkpoint.info.kind}: {checkpoint.info.quantisation}")
     assert checkpoint.dtype == "float32"
     assert checkpoint.context_length == 64
     assert checkpoint.end_token_ids == {len(byte_characters()) + 2}
     assert checkpoint.files == (path.resolve(),)
 
 
-def test_a_folder_with_one_file_means_that_file(tmp_path):
+def test_a_folder_with_one_file_means_that_file(tmp_path, golden_text):
     (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
     located = locate(tmp_path, find_manifest(tmp_path))
     assert (located.kind, located.path, located.step) == ("gguf", tmp_path / "tiny.gguf", None)
     (tmp_path / "tiny-Q4_0.gguf").write_bytes(b"GGUF")
-    with pytest.raises(CheckpointError, match=r"2 weight files"):
+    with pytest.raises(CheckpointError) as caught:
         locate(tmp_path, find_manifest(tmp_path))
+    golden_text(caught)
 
 
 def refused(path: Path) -> str:
@@ -147,7 +147,7 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
-def test_a_file_that_is_broken_or_one_of_several_parts_is_one_line(tmp_path):
+def test_a_file_that_is_broken_or_one_of_several_parts_is_one_line(tmp_path, golden_text):
     broken, part = tmp_path / "broken.gguf", tmp_path / "large-00001-of-00003.gguf"
     write_gguf(broken, "F16")
     broken.write_bytes(broken.read_bytes()[:3000])
@@ -155,7 +155,7 @@ def test_a_file_that_is_broken_or_one_of_several_parts_is_one_line(tmp_path):
     broken.write_bytes(b"no GGUF at all")
     assert refused(broken).startswith(str(broken))
     part.write_bytes(b"GGUF")
-    assert "one of 3 parts" in refused(part)
+    golden_text(refused(part))
 
 
 def test_without_the_package_one_line_says_how_to_install_it(tmp_path, monkeypatch, golden_text):

@@ -240,8 +240,9 @@ def test_a_completion_with_a_stop_reason_of_its_prompt_is_not_shown(golden_text)
 def test_the_protocol_names_the_commit_and_the_quantisation_of_a_model_that_has_them():
     from evalharness.report.sections.protocol_table import protocol_section
 
-    packed = replace(example.scorecard().checkpoint, commit="5fb78fc6", quantisation="GGUF Q4_K_M (tensors: Q4_K)")
+    quantisation = "GGUF Q4_K_M (tensors: Q4_K)"
+    packed = replace(example.scorecard().checkpoint, commit="5fb78fc6", quantisation=quantisation)
     rows = dict(list(protocol_section(example.scorecard(checkpoint=packed)))[1].rows)
-    assert rows["Quantisation of the weights"] == "GGUF Q4_K_M (tensors: Q4_K)"
+    assert rows["Quantisation of the weights"] == quantisation
     assert rows["Commit on the hub"].text == "5fb78fc6"
     assert "Commit on the hub" not in dict(list(protocol_section(example.scorecard()))[1].rows)
