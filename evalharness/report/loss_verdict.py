@@ -100,12 +100,14 @@ def _what_is_missing(loss: Loss) -> str:
     return loss.convention or "it was not recomputed"
 
 
-def _not_logged(findings: Iterable[Finding]) -> str:
+def _not_logged(findings: tuple[Finding, ...]) -> str:
     if any(map(is_proven_repair, findings)):
         return (
             "The loss is that of a checkpoint that is not run as it was trained: with one thing undone it is the "
             "logged loss."
         )
+    if any(finding.severity == "cause" for finding in findings):
+        return "The recomputed loss uses no future tokens, but it is not the logged loss: see the cause."
     return (
         "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another tokenizer, or "
         "another checkpoint."

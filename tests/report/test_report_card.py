@@ -98,6 +98,16 @@ def test_a_loss_that_is_not_the_logged_one_is_not_called_real(golden_text):
     assert "The loss is real" not in text
 
 
+def test_a_cause_takes_the_place_of_guesses_at_why_the_loss_is_not_the_logged_one(golden_text):
+    loss = Loss(2.9, "log", Interval(6.76, 6.67, 6.85), Interval(6.76, 6.67, 6.85), "…")
+    shifted = Finding("label_shift", "cause", "a claim", {}, "a remedy")
+    guessed, explained = (
+        loss_conclusion(example.scorecard(loss=loss, findings=findings)) for findings in ((), (shifted,))
+    )
+    assert guessed != explained
+    golden_text(explained)
+
+
 def test_a_loss_that_is_real_is_called_so(golden_text):
     loss = Loss(1.4, "log", Interval(1.41, 1.3, 1.5), Interval(1.41, 1.3, 1.5), "…")
     golden_text(str(render_card(example.scorecard(loss=loss, findings=()), "r.md")))
