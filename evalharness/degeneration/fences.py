@@ -8,6 +8,12 @@ from __future__ import annotations
 import re
 
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*(?:\n|\Z)", re.MULTILINE)
+_MARKS = ("```", "~~~")
+
+
+def has_marks(text: str) -> bool:
+    """Whether the marks of a fence stand anywhere: without them there is none."""
+    return any(mark in text for mark in _MARKS)
 
 
 def parts(text: str) -> list[tuple[int, int]]:
@@ -16,7 +22,7 @@ def parts(text: str) -> list[tuple[int, int]]:
     Parts are code and prose by turns. Which is which is not told: a prompt may have opened a fence, or a cut lost one.
     """
     edges = [0]
-    for fence in _FENCE.finditer(text) if "```" in text or "~~~" in text else ():
+    for fence in _FENCE.finditer(text) if has_marks(text) else ():
         edges += fence.span()
     edges.append(len(text))
     return list(zip(edges[::2], edges[1::2], strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.fences import parts
+from evalharness.degeneration.fences import has_marks, parts
 from evalharness.degeneration.language import LANGUAGES
 from evalharness.pipeline.judging import after_prompt
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from evalharness.sandbox import Job
 
 Extract = Literal["auto", "never"]
-FENCES = ("```", "~~~")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,8 +46,7 @@ def extracted(jobs: Sequence[Job], extract: Extract) -> Extracted:
 
 
 def _is_answer(job: Job) -> bool:
-    has_fence = any(fence in job.text for fence in FENCES)
-    return has_fence and not _compiles(job)
+    return has_marks(job.text) and not _compiles(job)
 
 
 def _compiles(job: Job) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import ProblemError
+from evalharness.problems import release_cache
 from evalharness.problems.argument_types import typed
 from evalharness.problems.human_eval_form import read_text
 from evalharness.records import InputTests, Problem, Release
@@ -76,7 +77,9 @@ class EvalPlusSet:
             isinstance(row, dict) and {"base_input", "plus_input"} <= row.keys() and self._is_ours(row.get("task_id"))
         )
 
-    def load(self, paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path]) -> tuple[Problem, ...]:
+    def load(
+        self, paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download
+    ) -> tuple[Problem, ...]:
         """All problems of the file that ``paths`` names, else of the one that ``download`` brings.
 
         Raises ProblemError if there is none, or a row is not in EvalPlus's form.
@@ -85,7 +88,9 @@ class EvalPlusSet:
         rows = [_row(path, number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
         return tuple(self._problem(path, row) for row in rows)
 
-    def release(self, paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path]) -> Release:
+    def release_of(
+        self, paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download
+    ) -> Release:
         """Which release the file is of."""
         sha256 = hashlib.sha256(read_text(self._path(paths, download)).encode()).hexdigest()
         return Release(self.releases.get(sha256, f"{self.file}, of no release that is known"), sha256, LICENCE)

@@ -6,17 +6,8 @@ fetched when it is used. Its prompts and some canonical solutions are mended one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from evalharness.problems import release_cache
 from evalharness.problems.evalplus_form import EvalPlusSet
 from evalharness.problems.human_eval_form import HUMAN_EVAL_STOP
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from evalharness.records import Problem, Release
 
 NAME = "humaneval+"
 ELSEWHERE = (
@@ -32,16 +23,4 @@ SET = EvalPlusSet(
     rules={"HumanEval/32": "root"},
     stop=HUMAN_EVAL_STOP,
 )
-recognises = SET.recognises
-
-
-def load(
-    paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download
-) -> tuple[Problem, ...]:
-    """All problems of the file that ``paths`` names, else of the release. Raises ProblemError if there is none."""
-    return SET.load(paths, download)
-
-
-def release_of(paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download) -> Release:
-    """Which release the file is of."""
-    return SET.release(paths, download)
+recognises, load, release_of = SET.recognises, SET.load, SET.release_of

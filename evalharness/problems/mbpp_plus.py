@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.problems import mbpp, release_cache
+from evalharness.problems import mbpp
 from evalharness.problems.evalplus_form import EvalPlusSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from evalharness.records import AnswerRule, Problem, Release
+    from evalharness.records import AnswerRule
 
 NAME = "mbpp+"
 ELSEWHERE = "fetched from EvalPlus's release when it is used; EVALHARNESS_MBPP_PLUS names a local MbppPlus.jsonl"
@@ -56,16 +53,4 @@ SET = EvalPlusSet(
     stop=mbpp.STOP,
     types={f"Mbpp/{number}": words for words, numbers in _TYPES.items() for number in numbers},
 )
-recognises = SET.recognises
-
-
-def load(
-    paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download
-) -> tuple[Problem, ...]:
-    """All problems of the file that ``paths`` names, else of the release. Raises ProblemError if there is none."""
-    return SET.load(paths, download)
-
-
-def release_of(paths: Mapping[str, Path], download: Callable[[EvalPlusSet], Path] = release_cache.download) -> Release:
-    """Which release the file is of."""
-    return SET.release(paths, download)
+recognises, load, release_of = SET.recognises, SET.load, SET.release_of

@@ -9,21 +9,38 @@ import secrets
 import urllib.error
 import urllib.request
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evalharness.errors import ProblemError
 from evalharness.runs.cache import cache_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from evalharness.problems.evalplus_form import EvalPlusSet
 
 _LIMIT_S = 60
 _LARGEST_BYTES = 64 << 20
 
 
-def download(wanted: EvalPlusSet, folder: Path | None = None) -> Path:
+class Published(Protocol):
+    """A set that is published: its newest file is at ``url``, and ``releases`` names the known ones by their sha256.
+
+    ``file`` is what a local copy is called, ``variable`` names it in the environment.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - as above
+    @property
+    def file(self) -> str: ...  # noqa: D102
+    @property
+    def variable(self) -> str: ...  # noqa: D102
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def releases(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+def download(wanted: Published, folder: Path | None = None) -> Path:
     """The newest release of a set, from ``folder`` (default: this user's cache), or fetched into it.
 
     Raises ProblemError if it can't be fetched, or is another file than the one that was published.
@@ -34,7 +51,7 @@ def download(wanted: EvalPlusSet, folder: Path | None = None) -> Path:
     return path
 
 
-def _fetched(wanted: EvalPlusSet) -> bytes:
+def _fetched(wanted: Published) -> bytes:
     try:
         with urllib.request.urlopen(wanted.url, timeout=_LIMIT_S) as answer:  # noqa: S310 - an address of this project
             content: bytes = answer.read(_LARGEST_BYTES)
@@ -52,7 +69,7 @@ def _fetched(wanted: EvalPlusSet) -> bytes:
     return content
 
 
-def _instead(wanted: EvalPlusSet) -> str:
+def _instead(wanted: Published) -> str:
     return f'name a local {wanted.file} by [problems."{wanted.name}"] path, or in {wanted.variable}'
 
 

@@ -2,8 +2,8 @@ import pytest
 from scripted import problem, scripted, split, subject
 from small_training import data_rows
 
+from evalharness.diagnosis.data.problem_search import FEWEST_LEXEMES
 from evalharness.diagnosis.data.rows import DataRow
-from evalharness.diagnosis.data.whole_texts import FEWEST_LEXEMES
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.contamination import contamination
 from evalharness.diagnosis.probes.split_overlap import split_overlap

@@ -19,8 +19,8 @@ words by the length of a benchmark's texts; code has signs as well, so the longe
 MOST_NGRAMS = 0.7
 """A problem is seen where this share of its n-grams is in the rows (Chowdhery et al. 2022, "PaLM", section 8)."""
 FEWEST_LEXEMES = 20
-"""A solution or a prompt of fewer words and signs is written by many people (``return a + b``): found alone, it shows
-nothing. Twice the length of a usual signature in HumanEval."""
+"""A solution, a prompt or a row of fewer words and signs is written by many people (``return a + b``): found alone, it
+shows nothing. Twice the length of a usual signature in HumanEval."""
 
 How = Literal["exact", "normalised", "n-gram"]
 

@@ -8,16 +8,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.lexemes import lexemes
-from evalharness.diagnosis.data.problem_search import ProblemSearch
+from evalharness.diagnosis.data.problem_search import FEWEST_LEXEMES, ProblemSearch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalharness.diagnosis.data.problem_search import How
     from evalharness.records import Problem
-
-FEWEST_LEXEMES = 20
-"""A row of fewer words and signs (``return a + b``) is written by many people, and shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)

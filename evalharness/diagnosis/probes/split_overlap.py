@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.data.whole_texts import FEWEST_LEXEMES, row_key
+from evalharness.diagnosis.data.problem_search import FEWEST_LEXEMES
+from evalharness.diagnosis.data.whole_texts import row_key
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, counted_nll, figures, mean, shown
 from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, NotTestable, RuledOut

@@ -194,7 +194,7 @@ def kind_of(path: Path, *, plain: bool) -> Kind | None:
         return "adapter"
     if not plain and _is_huggingface_folder(path):
         return "huggingface"
-    files = weight_files_in(path) or gguf_files_in(path)
+    files = _files_of_one_form(path)
     if len(files) != 1:
         return None
     return "gguf" if files[0].suffix == GGUF_SUFFIX else "weights"
@@ -225,6 +225,11 @@ def gguf_files_in(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{GGUF_SUFFIX}")) if folder.is_dir() else []
 
 
+def _files_of_one_form(folder: Path) -> list[Path]:
+    """The weight files of a folder; its GGUF files if there are no others."""
+    return weight_files_in(folder) or gguf_files_in(folder)
+
+
 def main_file(path: Path) -> Path:
     """Return the file that holds the weights of an adapter's folder, of a folder with one weight file, or the file."""
     if path.is_file():
@@ -232,7 +237,7 @@ def main_file(path: Path) -> Path:
     for name in ADAPTER_WEIGHTS:
         if (path / name).is_file():
             return path / name
-    files = weight_files_in(path) or gguf_files_in(path)
+    files = _files_of_one_form(path)
     return files[0] if files else path
 
 
@@ -378,7 +383,7 @@ def _first_known(*steps: int | None) -> int | None:
 def _nothing_here(path: Path) -> str:
     if path.is_file():
         return f"{path}: is not a checkpoint ({_LOOKED_FOR})"
-    files = weight_files_in(path) or gguf_files_in(path)
+    files = _files_of_one_form(path)
     if len(files) > 1:
         listed = ", ".join(file.name for file in files[:5])
         return f"{path}: holds {len(files)} weight files and no step in their names ({listed}): give the path of one"
