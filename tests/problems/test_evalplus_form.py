@@ -153,7 +153,7 @@ def test_a_release_is_fetched_once_and_checked(tmp_path, server):
     assert gzip.decompress(first.read_bytes()) == content
 
 
-@pytest.mark.parametrize("served", [b"", gzip.compress(b"other"), None])
+@pytest.mark.parametrize("served", [b"", gzip.compress(b"other"), None], ids=["nothing", "another file", "no file"])
 def test_a_release_that_is_not_the_published_one_is_not_kept(tmp_path, server, served):
     folder, address = server
     if served is not None:
