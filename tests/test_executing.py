@@ -1,13 +1,16 @@
 """``execute`` on files of several tools: judged where it is certain which problem a completion is of, else refused."""
 
 import json
+import time
 
 import pytest
+from forked_command import start_forked
 from small_folder import PROBLEMS
 
 from evalharness.errors import CompletionFileError, StoreError
 from evalharness.pipeline import judging_files
-from evalharness.pipeline.judging_files import judge_file
+from evalharness.pipeline.judging_files import PartialResults, judge_file
+from evalharness.progress import Silent
 from evalharness.runs import files
 
 RIGHT, WRONG = "    return a + b\n", "    return a - b - 7\n"
@@ -149,6 +152,59 @@ def test_base_tests_and_all_tests_are_told_apart_in_the_results_and_in_pass_at_k
     assert result.release.licence == "Apache-2.0"
     assert [file.suffix for file in (tmp_path / "cache/evalharness/answers").iterdir()] == [".answers"]
     assert judge_file(result.results, str(tmp_path / "plus.jsonl"), (1,), workers=1).outcomes == result.outcomes
+
+
+class Stages(Silent):
+    """Keeps how many pieces each stage has."""
+
+    def __init__(self):
+        self.totals = {}
+
+    def stage(self, name, total):
+        self.totals[name] = total
+
+
+def slow_file(tmp_path, monkeypatch):
+    """Eight slow completions of a problem with base and plus tests; every other one fails the plus test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "plus.jsonl").write_text(json.dumps(HALF) + "\n")
+    bodies = [
+        f"    import time; time.sleep(0.2 + {n} / 1e3)\n    return number {'/' * (1 + n % 2)} 2\n" for n in range(8)
+    ]
+    rows = [{"task_id": "HumanEval/7", "completion": body, "n": n} for n, body in enumerate(bodies)]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path / "c.jsonl"
+
+
+def test_killed_it_leaves_the_results_so_far_and_goes_on_with_the_others(tmp_path, monkeypatch):
+    file, partial = slow_file(tmp_path, monkeypatch), tmp_path / "c.jsonl_results.partial.jsonl"
+    arguments = ["execute", "c.jsonl", "--problems", "plus.jsonl", "--k", "1", "--workers", "1"]
+    process = start_forked(arguments, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (partial.exists() and partial.read_bytes().count(b"\n") >= 3) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    kept = [json.loads(line) for line in partial.read_text().splitlines()]
+    assert [(row["n"], row["base_passed"], row["passed"]) for row in kept] == [
+        (n, True, n % 2 == 0) for n in range(len(kept))
+    ]
+    assert 3 <= len(kept) < 8
+    stages = Stages()
+    result = judge_file(file, str(tmp_path / "plus.jsonl"), (1,), workers=1, watcher=stages)
+    assert stages.totals["running"] == 8 - len(kept)
+    rows = [json.loads(line) for line in result.results.read_text().splitlines()]
+    assert [(row["n"], row["base_passed"], row["passed"]) for row in rows] == [(n, True, n % 2 == 0) for n in range(8)]
+    assert not partial.exists()
+
+
+def test_a_file_that_another_process_judges_is_refused(tmp_path, golden_text):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    file = tmp_path / "c.jsonl"
+    file.write_text(json.dumps(ROW) + "\n")
+    with PartialResults(file, [], []), pytest.raises(StoreError) as error:
+        judge_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1)
+    golden_text(error)
 
 
 ANSWERS = (

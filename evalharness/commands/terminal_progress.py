@@ -11,7 +11,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, Task, TaskID
+    from rich.text import Text
 
 
 EVERY_S = 10.0
@@ -47,19 +48,35 @@ class Lines:
         self._done += 1
         now = self._clock()
         if now - self._last_shown >= EVERY_S and self._done < self._total:
-            left_s = (now - self._begun) / self._done * (self._total - self._done)
-            click.echo(f"{self._name}: {self._done} of {self._total}, about {left_s:.0f} s left", err=True)
+            per_s = self._done / (now - self._begun)
+            left_s = (self._total - self._done) / per_s
+            click.echo(
+                f"{self._name}: {self._done} of {self._total}, {rate(per_s)}, about {left_s:.0f} s left", err=True
+            )
             self._last_shown = now
 
 
 class Bars:
-    """A bar for each stage, with the time that is left."""
+    """A bar for each stage, with its rate and the time that is left."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        class RateColumn(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                return Text(rate(task.speed) if task.speed else "")
+
+        shown = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), *shown)
         self._progress: Progress = Progress(*columns, console=Console(stderr=True))
         self._stage: TaskID | None = None
 
@@ -82,6 +99,11 @@ class Bars:
         """Move the bar on by one."""
         if self._stage is not None:
             self._progress.advance(self._stage)
+
+
+def rate(per_s: float) -> str:
+    """How many pieces are done in a second, or in a minute if they are slow."""
+    return f"{per_s:.0f} per s" if per_s >= 2 else f"{60 * per_s:.0f} per min"
 
 
 def watcher() -> Lines | Bars:

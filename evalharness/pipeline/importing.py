@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.judging import Judged
     from evalharness.pipeline.work import Behaviour
     from evalharness.problems import ProblemSet
+    from evalharness.runs.folder import RunFolder
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
 
@@ -58,7 +59,8 @@ def convert(
 
     One completion per problem counts as greedy unless ``temperature`` is above 0; several count as sampled. Results
     that the files contain are not taken over: every completion is judged here, in this project's sandbox, of a chat
-    answer the code in its fence, unless ``extract`` is "never". What was written is measured whole. Raises
+    answer the code in its fence, unless ``extract`` is "never". What was written is measured whole. A killed call goes
+    on from the journal in the run folder. Raises
     :class:`EvalHarnessError` as :func:`evalharness.pipeline.judging_files.judge_file` does.
     """
     from evalharness.problems import load_problems
@@ -71,24 +73,27 @@ def convert(
     answers = extracted(jobs, extract)
     if answers.words:
         watcher.say(answers.words)
-    judged = judge(answers.jobs, watcher, workers=workers, sandbox=sandbox, packages=packages)
-    group = (problem_set.name, completions[0].decoding)
-    behaviour = behaviour_of(
-        {group: completions}, {group: judged.executions}, {group: analyses_of(jobs, completions)}, seed=0
-    )
     origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
-    samples = _most_of_one_problem(jobs) if completions[0].decoding == "sampled" else 0
-    card = assemble(
-        origin.checkpoint,
-        _protocol(problem_set, samples, temperature, packages, judged),
-        behaviour,
-        ks=ks,
-        programs=judged.programs,
-        loss=Loss(None, None, None, None, "not recomputed: only completions were given"),
-        diagnosis=_no_diagnosis(),
-        incomplete=judged.incomplete,
-    )
-    return card, _write(card, out, origin, problem_set, behaviour, watcher)
+    with claimed(out, origin.name, origin.step, origin.owner, watcher.say) as folder:
+        with folder.journal("executions") as journal:
+            judged = judge(answers.jobs, watcher, workers=workers, sandbox=sandbox, packages=packages, journal=journal)
+        group = (problem_set.name, completions[0].decoding)
+        behaviour = behaviour_of(
+            {group: completions}, {group: judged.executions}, {group: analyses_of(jobs, completions)}, seed=0
+        )
+        samples = _most_of_one_problem(jobs) if completions[0].decoding == "sampled" else 0
+        card = assemble(
+            origin.checkpoint,
+            _protocol(problem_set, samples, temperature, packages, judged),
+            behaviour,
+            ks=ks,
+            programs=judged.programs,
+            loss=Loss(None, None, None, None, "not recomputed: only completions were given"),
+            diagnosis=_no_diagnosis(),
+            incomplete=judged.incomplete,
+        )
+        _write(folder, card, problem_set, behaviour)
+        return card, folder.path
 
 
 def _read(files: Sequence[Path], key: str | None, tasks: Tasks) -> tuple[list[Job], list[FileCompletion]]:
@@ -102,19 +107,12 @@ def _read(files: Sequence[Path], key: str | None, tasks: Tasks) -> tuple[list[Jo
     return numbered(jobs), written
 
 
-def _write(
-    card: Scorecard, out: Path, origin: _Origin, problem_set: ProblemSet, behaviour: Behaviour, watcher: Watcher
-) -> Path:
-    """Write the run folder; its path."""
+def _write(folder: RunFolder, card: Scorecard, problem_set: ProblemSet, behaviour: Behaviour) -> None:
     from evalharness.report import Evidence
 
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
-    sources = "; ".join(str(file.resolve()) for file in origin.files)
-    owner = Owner(named(origin.name), sources, card.checkpoint.fingerprint)
-    with claimed(out, origin.name, origin.step, owner, watcher.say) as folder:
-        write_score(folder, card, behaviour, evidence)
-        return folder.path
+    write_score(folder, card, behaviour, evidence)
 
 
 def _most_of_one_problem(jobs: Sequence[Job]) -> int:
@@ -139,6 +137,10 @@ class _Origin:
             kind="completions of another tool",
             notes=(f"converted from {', '.join(file.name for file in self.files)}; judged anew",),
         )
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(named(self.name), "; ".join(str(file.resolve()) for file in self.files), _digest(self.files))
 
 
 def completions_of(

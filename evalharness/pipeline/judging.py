@@ -79,10 +79,15 @@ def judge(
     with Sandbox(workers=workers, packages=packages, level=sandbox, references=references) as box:
         watcher.stage("calibrating", 1)
         calibration = box.calibrate(tuple(problems), yardsticks(YARDSTICKS))
-        watcher.stage("running", len(jobs))
-        executions = dict[int, Execution]()
-        for index, execution in _executions(box, jobs, packages, journal):
+        keys = [_key(box, job, packages) for job in jobs]
+        executions = _kept(jobs, keys, journal)
+        if executions:
+            watcher.say(f"{len(executions)} of {len(jobs)} programs were judged by the earlier run")
+        watcher.stage("running", len(jobs) - len(executions))
+        for index, execution in _made(box, {i: job for i, job in enumerate(jobs) if i not in executions}):
             executions[index] = execution
+            if journal is not None and execution.verdict is not Verdict.NOT_JUDGED:
+                journal.append(keys[index], plain(execution))
             watcher.advance()
     distinct = len({job.fingerprint for job in jobs})
     return Judged(
@@ -126,23 +131,19 @@ def listed(faults: Sequence[str]) -> str:
     return "; ".join(faults[:_FAULTS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _executions(
-    box: Sandbox, jobs: Sequence[Job], packages: tuple[str, ...], journal: Journal | None
-) -> Iterator[tuple[int, Execution]]:
-    """Yield the index of each job with its execution, in no particular order."""
+def _kept(jobs: Sequence[Job], keys: Sequence[str], journal: Journal | None) -> dict[int, Execution]:
+    """By the index of its job, each execution that the journal knows from an earlier run."""
     known = {} if journal is None else journal.known
-    keys = [_key(box, job, packages) for job in jobs]
-    for index, key in enumerate(keys):
-        if key in known:
-            yield index, _of_job(execution_from(known[key]), jobs[index])
+    pairs = enumerate(zip(jobs, keys, strict=True))
+    return {index: _of_job(execution_from(known[key]), job) for index, (job, key) in pairs if key in known}
+
+
+def _made(box: Sandbox, jobs: Mapping[int, Job]) -> Iterator[tuple[int, Execution]]:
+    """Yield the index of each job with its execution, in no particular order."""
     # Numbered by their places: two jobs may be of one task and have one number, as a greedy and a sampled one do.
-    new = (dataclasses.replace(job, completion_id=i) for i, job in enumerate(jobs) if keys[i] not in known)
-    for numbered in box.run(new):
+    for numbered in box.run(dataclasses.replace(job, completion_id=index) for index, job in jobs.items()):
         index = numbered.completion_id
-        execution = _of_job(numbered, jobs[index])
-        if journal is not None and execution.verdict is not Verdict.NOT_JUDGED:
-            journal.append(keys[index], plain(execution))
-        yield index, execution
+        yield index, _of_job(numbered, jobs[index])
 
 
 def job_of(problem: Problem, completion: Completion, template: str) -> Job:

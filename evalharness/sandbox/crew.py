@@ -37,12 +37,16 @@ _LONGEST_EXCUSE = 8
 
 @dataclass(slots=True)
 class Task:
-    """One program on its way. ``key`` is its caller's name for it; ``losses`` how often a worker was lost over it."""
+    """One program on its way. ``key`` is its caller's name for it; ``losses`` how often a worker was lost over it.
+
+    ``part`` is that of its tests on inputs at which it is, or was when it was lost.
+    """
 
     job: Job
     key: str
     limits: Limits
     losses: int = 0
+    part: str = "base"
 
 
 @dataclass(slots=True)
@@ -136,7 +140,7 @@ class Crew:
         for fd, (seat, worker) in at_work.items():
             if fd not in ready and seat.is_overdue(worker):
                 task = seat.tasks.popleft()
-                reply = {"verdict": "wall", "detail": "", "wall_s": seat.age_s}
+                reply = {"verdict": "wall", "detail": "", "wall_s": seat.age_s, "part": task.part}
                 self._vacate(seat)
                 ended.append((task, verdicts.execution(task.job, reply, task.limits)))
         return ended
@@ -190,6 +194,9 @@ class Crew:
         except WorkerDied as error:
             replies = [{"lost": str(error), "begun": True}]
         for reply in replies:
+            if "begins" in reply:
+                seat.tasks[0].part = reply["begins"]
+                continue
             task = seat.tasks.popleft()
             seat.begin()
             seat.full = False
@@ -215,7 +222,8 @@ class Crew:
         if task.losses < _GIVE_UP_AFTER:
             self.again.append(task)
         elif reply["begun"]:
-            yield task, verdicts.execution(task.job, {"verdict": "crashed", "detail": _TWICE}, task.limits)
+            reply = {"verdict": "crashed", "detail": _TWICE, "part": task.part}
+            yield task, verdicts.execution(task.job, reply, task.limits)
         else:
             yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, reply["lost"])
 

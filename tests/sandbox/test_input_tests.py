@@ -57,6 +57,13 @@ def test_base_and_plus_have_a_verdict_each(judge, text, base, whole):
     assert verdicts(judge(text)) == (Verdict(base), Verdict(whole))
 
 
+def test_base_tests_stay_passed_if_the_program_waits_for_ever_afterwards(tmp_path):
+    text = "    import time; time.sleep(60 if number < 0 else 0)\n    return number / 2\n"
+    with Sandbox(limits=replace(LIMITS, wall_s=0.3), workers=1, references=tmp_path) as sandbox:
+        waits = next(sandbox.run([Job("half", 0, HALF, text)]))
+    assert verdicts(waits) == (Verdict.PASSED, Verdict.TIMED_OUT)
+
+
 def test_a_call_that_is_too_slow_is_named_with_its_limit(judge):
     slow = judge("    while number < 0: pass\n    return number / 2\n")
     assert f"{LIMITS.cpu_s / 5:g}" in slow.detail

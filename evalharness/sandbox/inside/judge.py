@@ -23,6 +23,10 @@ from . import candidate, channel, codec, drawn_numbers, input_tests, kernel, man
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _CHECKS_KEPT = 4096
 _LONGEST_JOB_BYTES = 1 << 30
 _TIMES_FOR_REFERENCE = 10
@@ -57,7 +61,7 @@ def main() -> None:
     said = heard_from(control)
     _reply(harness, {"ready": said == protocol.ENTERED, "detail": said.decode(errors="replace")})
     receiver = channel.Receiver(harness.fileno(), _LONGEST_JOB_BYTES)
-    judge = Judge(control)
+    judge = Judge(control, partial(_reply, harness))
     while (message := receiver.receive()) is not None:
         job = json.loads(message)
         if not job.get("inputs") and judge.check_of(job).leaves_traces:
@@ -92,8 +96,9 @@ def _in_a_fork(work: Any) -> None:
 class Judge:
     """Judges one program at a time with the forks of one zygote."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, tell: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         self._control = control
+        self._tell = tell
         self._checks: dict[tuple[str, ...], Check] = {}
         self._needs_changes: dict[tuple[str, ...], bool] = {}
         self._input_tests: dict[str, input_tests.InputTests] = {}
@@ -182,6 +187,8 @@ class Judge:
             return {"verdict": "not_judged", "detail": str(error)}
         result: dict[str, Any] = {}
         for name, part in zip(input_tests.PARTS, tests.parts, strict=True):
+            if result:  # the harness may have to end this one, and then has to know which it was
+                self._tell({"begins": name})
             work = partial(tests.check, part, name, least_s=job["least_s"])
             session = Session(self._control, job["cpu_s"], answer_bytes=many_answers.MAX_BYTES)
             with session:
