@@ -410,6 +410,29 @@ class ConventionLoss:
     loss_nats: Interval
 
 
+LogRelation = Literal["named", "inside", "of_its_run", "called_alike", "alone", "of_another", "unclear"]
+"""How a training log and a checkpoint belong together.
+
+``named``: the user named it. ``inside``: it lies in the checkpoint's folder. ``of_its_run``: the checkpoint is a step
+of the run that it is of. ``called_alike``: it has the checkpoint's name. ``alone``: it lies beside it, with no other
+checkpoint there. ``of_another``: it is another checkpoint's. ``unclear``: it lies beside several and names none.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogChoice:
+    """The training log that was chosen for a checkpoint, and why; or that of ``others``, which is not read."""
+
+    files: tuple[str, ...]
+    relation: LogRelation
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is this checkpoint's, so that its losses count."""
+        return self.relation not in {"of_another", "unclear"}
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """The logged loss beside what the checkpoint gives on the same kind of rows.
@@ -422,6 +445,7 @@ class Loss:
 
     ``by_class`` and ``by_position`` take the parallel loss apart, and its fall where a model from before is known.
     ``conventions`` is how many ways to compute the loss were tried, ``reproduced_by`` those that give the logged one.
+    ``log`` is the training log that was read or left out; None where there was none.
     """
 
     logged_nats: float | None
@@ -438,6 +462,7 @@ class Loss:
     reproduced_by: tuple[ConventionLoss, ...] = ()
     honest_checked: int | None = None
     honest_after_prompt: bool = False
+    log: LogChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

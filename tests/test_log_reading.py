@@ -12,8 +12,9 @@ from shared_data import shared_or_skip
 from evalharness.commands.group import cli
 from evalharness.commands.log import ROWS, read_losses
 from evalharness.errors import LogError
-from evalharness.pipeline.loading import whole_training_log
+from evalharness.pipeline.loading import read_choice
 from evalharness.progress import Silent
+from evalharness.records import LogChoice
 from evalharness.settings.manifest import LogSettings
 from evalharness.training_log import read_log
 
@@ -104,7 +105,8 @@ def test_a_log_that_can_not_be_read_does_not_stop_a_score_and_is_told_of(tmp_pat
     said: list[str] = []
     watcher = Silent()
     watcher.say = said.append
-    assert whole_training_log(tmp_path, LogSettings(path=(path,)), watcher) is None
+    choice = LogChoice((str(path),), "named")
+    assert read_choice(choice, LogSettings(), watcher) is None
     assert len(said) == 1
     assert str(path) in said[0]
 

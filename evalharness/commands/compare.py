@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog=exit_codes())
 @click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@settings_options(without=("step",))
+@settings_options(without=("step", "log"))
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(paths: tuple[Path, ...], as_json: bool, asked: dict[str, Any]) -> None:
     """Compare checkpoints problem by problem: what changed, and whether it could be chance.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @settings_options(
     "step",
+    "log",
     "revision",
     "problems",
     "problem_paths",

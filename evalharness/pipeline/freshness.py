@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError, StoreError
 from evalharness.pipeline.completing import digest
-from evalharness.pipeline.loading import log_files, training_log, up_to
+from evalharness.pipeline.loading import losses_of, up_to
+from evalharness.pipeline.log_choice import choose_log
 from evalharness.progress import Silent
 from evalharness.runs import paths, scorecard_json
 from evalharness.runs.owner import folders_called
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from evalharness.pipeline.target import Target
     from evalharness.pipeline.work import Work
-    from evalharness.records import LossPoint, Scorecard
+    from evalharness.records import LogChoice, LossPoint, Scorecard
     from evalharness.settings.manifest import LogSettings, Manifest
     from evalharness.settings.score import ScoreOptions
 
@@ -40,7 +41,7 @@ def stamp_of(work: Work) -> Stamp:
         manifest=str(manifest.path),
         step=work.checkpoint.info.step,
         log=_digest_of_losses(work.log),
-        log_files=states_of(log_files(target.place, manifest.log)),
+        log_files=states_of(_log_files(work.log_choice)),
         files=contents_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
     )
 
@@ -68,24 +69,29 @@ def is_fresh(folder: Path, path: Path, manifest: Manifest, options: ScoreOptions
             stamp is not None
             and stamp.options == key_of(options)
             and stamp.files_are_unchanged()
-            and _is_logged_alike(stamp, path, manifest.log)
+            and _is_logged_alike(stamp, choose_log(path, manifest, options.log), manifest.log)
         )
     except (OSError, LogError):
         return False
 
 
-def _is_logged_alike(stamp: Stamp, path: Path, settings: LogSettings) -> bool:
+def _log_files(choice: LogChoice | None) -> tuple[Path, ...]:
+    """The files that are read."""
+    return tuple(map(Path, choice.files)) if choice is not None and choice.is_read else ()
+
+
+def _is_logged_alike(stamp: Stamp, choice: LogChoice | None, settings: LogSettings) -> bool:
     """Whether the losses up to the step are what they were; the logs are read only if their files changed."""
-    states = states_of(log_files(path, settings))
+    states = states_of(_log_files(choice))
     if stamp.log_files == states:
         return True
-    return stamp.log == _digest_of_losses(up_to(stamp.step, _losses(path, settings, str(states))))
+    return stamp.log == _digest_of_losses(up_to(stamp.step, _losses(choice, settings, str(states))))
 
 
 @lru_cache(maxsize=1)
-def _losses(path: Path, settings: LogSettings, _states: str) -> tuple[LossPoint, ...]:
+def _losses(choice: LogChoice | None, settings: LogSettings, _states: str) -> tuple[LossPoint, ...]:
     """The losses that are logged now, read once for all steps of a run."""
-    return training_log(path, settings, Silent())
+    return losses_of(choice, settings, Silent())
 
 
 def _digest_of_losses(points: Iterable[LossPoint]) -> str:

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
@@ -13,8 +14,6 @@ from evalharness.pipeline.target import model_loader
 from evalharness.pipeline.work import Work
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from evalharness.diagnosis import DataRow, Split, TokenRow
     from evalharness.extensions import Extension
     from evalharness.models.torch import Checkpoint
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.target import Target
     from evalharness.problems import ProblemSet
     from evalharness.progress import Watcher
-    from evalharness.records import LossPoint
+    from evalharness.records import LogChoice, LossPoint
     from evalharness.settings.manifest import LogSettings, Manifest
     from evalharness.settings.score import ScoreOptions
     from evalharness.training_log import LogKeys, TrainingLog
@@ -30,11 +29,14 @@ if TYPE_CHECKING:
 
 def load(target: Target, watcher: Watcher) -> Work:
     """Load it all, the cheap things first, so that a mistake in them is reported at once."""
+    from evalharness.pipeline.log_choice import choose_log
+
     manifest, options = target.manifest, target.options
     for note in manifest.notes:
         watcher.say(note)
     sets = load_problem_sets(options)
-    logged = training_log(target.place, manifest.log, watcher)
+    choice = choose_log(target.place, manifest, options.log)
+    logged = losses_of(choice, manifest.log, watcher)
     check_data(manifest)
     checkpoint = load_model(target, watcher)
     manifest = replace(manifest, data=checkpoint.data or manifest.data)
@@ -42,7 +44,7 @@ def load(target: Target, watcher: Watcher) -> Work:
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
     )
     log = list(up_to(checkpoint.info.step, logged))
-    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation)
+    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice)
 
 
 def load_model(target: Target, watcher: Watcher) -> Checkpoint:
@@ -104,26 +106,29 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     return sets
 
 
-def training_log(path: Path, settings: LogSettings, watcher: Watcher) -> tuple[LossPoint, ...]:
-    """The losses of :func:`whole_training_log`."""
-    log = whole_training_log(path, settings, watcher)
+def losses_of(choice: LogChoice | None, settings: LogSettings, watcher: Watcher) -> tuple[LossPoint, ...]:
+    """The losses of :func:`read_choice`."""
+    log = read_choice(choice, settings, watcher)
     return () if log is None else log.points
 
 
-def whole_training_log(path: Path, settings: LogSettings, watcher: Watcher) -> TrainingLog | None:
-    """Read the manifest's logs, or those that lie in the checkpoint's folder or the one above it; none is no fault.
+def read_choice(choice: LogChoice | None, settings: LogSettings, watcher: Watcher) -> TrainingLog | None:
+    """Read the logs that were chosen; none is no fault, and those of another checkpoint are not read.
 
     One that can't be read does not stop a score: the watcher is told, and what needs it is not testable.
     """
     from evalharness.errors import LogError
-    from evalharness.training_log import read_folder, read_logs
+    from evalharness.report.log_words import log_words
+    from evalharness.training_log import read_found, read_logs
 
-    folder = None if settings.path else _folder_of_logs(path)
-    if not settings.path and folder is None:
+    if choice is None:
         return None
+    if not choice.is_read:
+        watcher.say(f"no training log: {log_words(choice)}")
+        return None
+    read = read_logs if choice.relation == "named" else read_found
     try:
-        keys = log_keys(settings)
-        log = read_folder(folder, keys) if folder is not None else read_logs(settings.path, keys)
+        log = read(tuple(map(Path, choice.files)), log_keys(settings))
     except LogError as error:
         watcher.say(f"no training log: {error}")
         return None
@@ -147,22 +152,6 @@ def up_to(step: int | None, points: tuple[LossPoint, ...]) -> tuple[LossPoint, .
     """
     until = points if step is None else tuple(point for point in points if point.step <= step)
     return until or points
-
-
-def log_files(path: Path, settings: LogSettings) -> tuple[Path, ...]:
-    """The files that :func:`training_log` reads."""
-    from evalharness.training_log import find_logs
-
-    folder = None if settings.path else _folder_of_logs(path)
-    return settings.path if folder is None else tuple(find_logs(folder))
-
-
-def _folder_of_logs(path: Path) -> Path | None:
-    """The checkpoint's folder or the one above it, whichever has logs."""
-    from evalharness.training_log import find_logs
-
-    start = path if path.is_dir() else path.parent
-    return next((folder for folder in (start, start.parent) if find_logs(folder)), None)
 
 
 def check_data(manifest: Manifest) -> None:

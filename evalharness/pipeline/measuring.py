@@ -85,6 +85,11 @@ def _degeneration_rates(
 
 def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:
     """The logged loss, and where there is data the recomputed and the honest one, these by row too."""
+    loss, by_row = _measured_loss(work, measured)
+    return replace(loss, log=work.log_choice), by_row
+
+
+def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:
     from evalharness.diagnosis import CERTIFYING, TARGETS, loss_breakdown, paired_loss
 
     subject = measured.subject

@@ -31,14 +31,17 @@ def keep_records(
     last: Path,
     failures: Sequence[tuple[int, str]],
     watcher: Watcher,
+    given: tuple[Path, ...] = (),
 ) -> bool:
     """Write what is known of a run beside its scores; False if that was there and is the same.
 
-    ``called`` is how the run was named, ``place`` the folder of its checkpoints, ``last`` that of the last step.
+    ``called`` is how the run was named, ``place`` the folder of its checkpoints, ``last`` that of the last step,
+    ``given`` the training logs that were given.
     """
-    from evalharness.pipeline.loading import whole_training_log
+    from evalharness.pipeline.loading import read_choice
+    from evalharness.pipeline.log_choice import choose_log
 
-    log = whole_training_log(place, manifest.log, watcher)
+    log = read_choice(choose_log(place, manifest, given), manifest.log, watcher)
     losses, entropies = (log.points, log.entropies) if log else ((), ())
     facts = tuple(facts_of(manifest, last, log))
     record = RunRecord(folder.name, called, tuple(failures), facts, _questions())

@@ -109,7 +109,8 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
         return RunResult(folder, found, tuple(failures), frozenset(kept), None)
     told = [(failure.step, failure.reason) for failure in failures]
     report = folder / paths.REPORT
-    if keep_records(folder, str(path), place, manifest, steps[-1].path, told, watcher) or len(kept) < len(found):
+    last = steps[-1].path
+    if keep_records(folder, str(path), place, manifest, last, told, watcher, options.log) or len(kept) < len(found):
         report = write_run_report(folder)
     return RunResult(folder, found, tuple(failures), frozenset(kept), report)
 

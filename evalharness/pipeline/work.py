@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         FormatComparison,
         Incomplete,
         IsolationInfo,
+        LogChoice,
         LossPoint,
         Outcome,
         Problem,
@@ -51,6 +52,7 @@ class Work:
     log: list[LossPoint]
     train: Split | None
     validation: Split | None
+    log_choice: LogChoice | None = None
     attention: Attention = "not_testable"
     isolation: IsolationInfo | None = None
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS, DecodingName
 from evalharness.report.cause_summary import was_diagnosed
+from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.numbers import nats, percent, percent_interval
 from evalharness.report.printable import first_sentence, one_line, shortened
@@ -144,6 +145,10 @@ def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:
     yield from _entry("loss", f"{', '.join(unlogged + figures)}{', in nats per token' if figures else ''}", width)
     style = {"agree": "green", "not_measured": "dim"}.get(loss_relation(scorecard.loss), "bold red")
     yield from _entry("", loss_conclusion(scorecard), width, style)
+    if scorecard.loss.log is not None:
+        yield from _entry(
+            "log", log_words(scorecard.loss.log), width, "dim" if scorecard.loss.log.is_read else "yellow"
+        )
 
 
 def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:

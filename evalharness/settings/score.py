@@ -132,6 +132,14 @@ class ScoreOptions:
         without="the one marked as best by its file's name or by the trainer, else the last",
         help="Which step to use, if CHECKPOINT is a folder of several.",
     )
+    log: tuple[Path, ...] = setting(
+        (),
+        affects="score",
+        places=("command", "pytest", "python"),
+        metavar="FILE,…",
+        without="found beside the checkpoint",
+        help="The training log of the checkpoint, or several of one run, instead of the manifest's.",
+    )
     revision: str | None = setting(
         affects="completions",
         places=("command", "pytest", "python"),
@@ -171,6 +179,7 @@ class ScoreSettings(TypedDict, total=False):
     stop_loops: bool
     all_probes: bool
     step: int | None
+    log: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     revision: str | None
     trust: bool
 

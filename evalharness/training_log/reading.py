@@ -130,15 +130,25 @@ def read_folder(folder: Path, keys: LogKeys = NO_KEYS) -> TrainingLog:
 
     Raises :class:`LogError` where there is none, or none that can be read.
     """
+    if not (paths := find_logs(folder)):
+        raise LogError(f"{folder}: no training log under a usual name (train.log, log.jsonl, …)")
+    return read_found(paths, keys)
+
+
+def read_found(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
+    """Read logs that nobody named; one that can't be read is among the notes.
+
+    Raises :class:`LogError` if none can be read.
+    """
     files: list[LogFile] = []
     faults: list[str] = []
-    for path in find_logs(folder):
+    for path in paths:
         try:
             files.append(_read(path, keys))
         except LogError as error:
             faults.append(str(error))
     if not files:
-        raise LogError("; ".join(faults) or f"{folder}: no training log under a usual name (train.log, log.jsonl, …)")
+        raise LogError("; ".join(faults))
     return _joined(files, faults)
 
 

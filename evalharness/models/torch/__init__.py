@@ -19,7 +19,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from evalharness.models.torch.locate import Located, SeriesStep, find_on_hub, find_series, locate, locate_step
+from evalharness.models.torch.locate import (
+    Located,
+    SeriesStep,
+    find_on_hub,
+    find_series,
+    kind_of,
+    locate,
+    locate_step,
+    weight_files_in,
+)
 
 if TYPE_CHECKING:
     from evalharness.models.torch.checkpoint_loading import Checkpoint, load_checkpoint
@@ -30,9 +39,11 @@ __all__ = [
     "SeriesStep",
     "find_on_hub",
     "find_series",
+    "kind_of",
     "load_checkpoint",
     "locate",
     "locate_step",
+    "weight_files_in",
 ]
 
 

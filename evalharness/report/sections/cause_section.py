@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report.cause_summary import no_cause, was_diagnosed
+from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
 from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table
 from evalharness.report.printable import shortened
@@ -99,6 +100,8 @@ def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the losses and whether they are real, for a terminal."""
     source = "" if loss.logged_nats is None else f" Logged: {loss.logged_source}."
     yield f"{', '.join(loss_figures(loss)) or 'none known'}, in nats per token. {loss_sentence(loss, findings)}{source}"
+    if loss.log is not None:
+        yield f"Log: {log_words(loss.log)}."
     if loss.recomputed_nats is not None:
         yield f"Recomputed: {loss.convention}. Probes use fewer rows, and all target tokens of each."
 

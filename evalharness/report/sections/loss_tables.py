@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
 from evalharness.report.numbers import counted, nats, nats_bounds, percent_interval
 from evalharness.report.parts import Heading, Paragraph, Table
@@ -74,6 +75,8 @@ def _sentences(card: Scorecard) -> Iterator[str]:
         yield f"How the recomputed and the honest loss were computed: {card.loss.convention}."
     else:
         yield loss_conclusion(card)
+    if card.loss.log is not None:
+        yield f"Training log: {log_words(card.loss.log)}."
     yield from filter(None, (bits_per_byte(card.loss), conventions(card.loss)))
 
 

@@ -1,0 +1,182 @@
+"""Which training log is a checkpoint's: one that lies beside it may be the log of another.
+
+A loss is judged against its log, so a log that is not known to be the checkpoint's is not read: it is named instead,
+with whose it is. Nothing in a log is read as a sentence to decide it: only places, names and the trainer's own fields.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalharness.models.torch import find_series, kind_of, weight_files_in
+from evalharness.models.torch.step_names import is_last_name, is_step_name
+from evalharness.models.torch.weight_names import GGUF_SUFFIX
+from evalharness.records import LogChoice
+from evalharness.training_log import find_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalharness.models.torch import SeriesStep
+    from evalharness.models.torch.locate import Kind
+    from evalharness.records import LogRelation
+    from evalharness.settings.manifest import Manifest
+
+_FOLDERS = ("adapter", "huggingface")
+"""The kinds that are a whole folder."""
+_WORDS_OF_LOGS = re.compile(r"[._-](?:log|logs|metrics|loss|losses)$")
+"""What a log's name has more than that of its checkpoint: ``v1_log.jsonl``."""
+
+
+def choose_log(path: Path, manifest: Manifest, given: tuple[Path, ...] = ()) -> LogChoice | None:
+    """Choose the log of a checkpoint, or of a folder with a series; None if there is none.
+
+    The logs that are ``given``, else the manifest's, else those in the checkpoint's folder or in the folder above it.
+    Another checkpoint's log is returned too, as what it is: :attr:`LogChoice.is_read` is false.
+    """
+    if given:
+        return _choice(given, "named")
+    place = _whole(path, manifest)
+    if manifest.log.path:
+        steps = _trained_over(place, manifest)
+        return _choice(manifest.log.path, "of_another" if steps else "named", steps)
+    start = place if place.is_dir() else place.parent
+    for folder in (start, start.parent):
+        if logs := tuple(find_logs(folder)):
+            return _Neighbours(place, folder, manifest).choice(logs)
+    return None
+
+
+def _choice(logs: Sequence[Path], relation: LogRelation, others: Sequence[Path] = ()) -> LogChoice:
+    return LogChoice(tuple(map(_as_seen_from_here, logs)), relation, tuple(other.name for other in others))
+
+
+def _as_seen_from_here(path: Path) -> str:
+    """A path below the working folder without that folder: a report that is handed on tells nothing of the machine."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _whole(path: Path, manifest: Manifest) -> Path:
+    """The folder of a checkpoint that is all that its folder holds, else its file; a folder with a series as it is."""
+    if path.is_dir():
+        is_file = _kind(path, manifest) == "weights" and not find_series(path, manifest) and _below(path, manifest)
+        return weight_files_in(path)[0] if is_file and weight_files_in(path) else path
+    if _kind(path, manifest) in _FOLDERS:
+        return path.parent
+    return path if _kind(path.parent, manifest) is None or _below(path.parent, manifest) else path.parent
+
+
+def _kind(path: Path, manifest: Manifest) -> Kind | None:
+    return kind_of(path, plain=manifest.model.factory is not None)
+
+
+def _below(folder: Path, manifest: Manifest) -> bool:
+    """Whether there is a checkpoint in one of the folders in ``folder``."""
+    return any(_kind(child, manifest) is not None for child in _children(folder) if child.is_dir())
+
+
+def _children(folder: Path) -> list[Path]:
+    """What may be a checkpoint: folders that can be read, and files with whole weights."""
+    folders = [child for child in folder.iterdir() if child.is_dir() and os.access(child, os.R_OK | os.X_OK)]
+    return sorted([*folders, *weight_files_in(folder), *folder.glob(f"*{GGUF_SUFFIX}")])
+
+
+def _trained_over(place: Path, manifest: Manifest) -> list[Path]:
+    """The checkpoints of the series over ``place``, if the manifest says that it is their base."""
+    base = manifest.model.weights
+    if base is None or base.resolve() != place.resolve():
+        return []
+    return [step.path for step in find_series(place.parent, manifest) if step.path != place]
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """A checkpoint, and the folder whose logs may be its own: its folder, or the one above that."""
+
+    place: Path
+    folder: Path
+    manifest: Manifest
+
+    def choice(self, logs: tuple[Path, ...]) -> LogChoice:
+        if self.place == self.folder:
+            return _choice(logs, "inside")
+        others = list(self._others())
+        named = [path for path in (self.place, *others) if any(_is_called_like(path, log) for log in logs)]
+        if named:
+            return _choice(logs, "called_alike") if self.place in named else _choice(logs, "of_another", named)
+        series = find_series(self.place.parent, self.manifest)
+        holder = self._holder(logs[0])
+        if self._is_step_with(series, holder):
+            return _choice(logs, "of_its_run")
+        if holder is not None:
+            return _choice(logs, "of_another", [holder])
+        return self._beside(logs, others)
+
+    def _beside(self, logs: tuple[Path, ...], others: list[Path]) -> LogChoice:
+        """A log that lies in no checkpoint, beside one that is no step of a series."""
+        adapters = [other for other in others if _kind(other, self.manifest) == "adapter"]
+        if _kind(self.place, self.manifest) == "adapter":  # another model beside it is what it was trained over
+            others = adapters
+        elif adapters:
+            return _choice(logs, "of_another", adapters)
+        if not others:
+            return _choice(logs, "alone")
+        if _is_step(self.place):
+            return _choice(logs, "of_its_run")
+        steps = list(filter(_is_step, others))
+        return _choice(logs, "of_another", steps) if steps else _choice(logs, "unclear", others)
+
+    def _is_step_with(self, series: Sequence[SeriesStep], holder: Path | None) -> bool:
+        """Whether the checkpoint is a step of the run that the log is of: its best, its last, or one by its number."""
+        own = next((step for step in series if step.path == self.place), None)
+        if own is None or own.is_best or is_last_name(own.path.name):
+            return own is not None
+        others = [step for step in series if step is not own and step.step is not None]
+        run = others if holder in {None, self.folder} else [s for s in others if _pattern(s.path) == _pattern(holder)]
+        is_copy = own.step in {step.step for step in run}
+        return own.step is not None and (not run or is_copy or _pattern(own.path) in {_pattern(s.path) for s in run})
+
+    def _holder(self, log: Path) -> Path | None:
+        """The checkpoint whose folder the log lies in, if it lies in one."""
+        inner = self.folder / log.relative_to(self.folder).parts[0]
+        if inner.is_dir() and self._is_checkpoint(inner):
+            return inner
+        is_adapter = _kind(self.place, self.manifest) == "adapter"
+        return self.folder if _kind(self.folder, self.manifest) in _FOLDERS and not is_adapter else None
+
+    def _others(self) -> Iterator[Path]:
+        """The checkpoints and folders of checkpoints beside this one, as far up as the log lies; not the base."""
+        base = self.manifest.model.weights
+        for child in chain.from_iterable(map(_children, dict.fromkeys((self.place.parent, self.folder)))):
+            is_own = child == self.place or child in self.place.parents
+            is_base = base is not None and child.resolve() == base.resolve()
+            if not is_own and not is_base and self._is_checkpoint(child):
+                yield child
+
+    def _is_checkpoint(self, path: Path) -> bool:
+        return _kind(path, self.manifest) is not None or bool(find_series(path, self.manifest))
+
+
+def _is_step(checkpoint: Path) -> bool:
+    """Whether its name, or that of the one weight file in its folder, says that it is a step of a run."""
+    files = weight_files_in(checkpoint)
+    return is_step_name(checkpoint.name) or (len(files) == 1 and is_step_name(files[0].name))
+
+
+def _is_called_like(checkpoint: Path, log: Path) -> bool:
+    """``v1.pt`` and ``v1_step200`` are called like ``v1_log.jsonl``."""
+    name = _WORDS_OF_LOGS.sub("", log.stem)
+    stem = checkpoint.name if checkpoint.is_dir() else checkpoint.stem
+    is_prefix = name != log.stem and stem.startswith((f"{name}_", f"{name}-", f"{name}."))
+    return stem == name or is_prefix
+
+
+def _pattern(path: Path) -> str:
+    """A step's name without its number: ``checkpoint-200`` and ``checkpoint-400`` are of one run."""
+    return re.sub(r"\d+", "", path.name)
