@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ _OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
 
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)")
 """Groups of thousands have three digits, and no first group of 0."""
+_THOUSANDS_COMMAS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 _THOUSANDS_POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 
 OLDEST_S, NEWEST_S = 1e8, 1e11
@@ -195,8 +196,27 @@ def points(row: Mapping[str, Any], plan: Columns, source: str) -> Iterator[LogPo
             if key in plan.units and loss is not None:
                 loss = in_nats(loss, plan.units[key], plan.bytes_per_token)
             if split is not None and loss is not None:
-                yield LossPoint(int(step), split, loss, source, epoch, time_s)
+                yield loss_point(int(step), split, loss, source, epoch, time_s)
                 break
+
+
+def loss_point(
+    step: int, split: Split, loss: float, source: str, epoch: float | None = None, time_s: float | None = None
+) -> LossPoint:
+    """Return the same as ``LossPoint(…)`` in half the time: a log may have millions."""
+    point = _NEW(LossPoint)
+    _STEP(point, step)
+    _SPLIT(point, split)
+    _LOSS(point, loss)
+    _SOURCE(point, source)
+    _EPOCH(point, epoch)
+    _TIME(point, time_s)
+    return point
+
+
+# The slots themselves: a frozen dataclass sets each of them through ``object.__setattr__``.
+_NEW = LossPoint.__new__
+_STEP, _SPLIT, _LOSS, _SOURCE, _EPOCH, _TIME = (getattr(LossPoint, field.name).__set__ for field in fields(LossPoint))
 
 
 def entropy_point(
@@ -219,8 +239,12 @@ def number(value: object) -> float | None:
 
 
 def _dressed(value: str) -> float | None:
+    """A number with commas between its thousands; one with a decimal comma is none."""
+    text = value.strip("*` \t").rstrip(",")
+    if "," in text and not _THOUSANDS_COMMAS.fullmatch(text):
+        return None
     try:
-        return float(value.strip("*` \t").replace(",", ""))
+        return float(text.replace(",", ""))
     except ValueError:
         return None
 

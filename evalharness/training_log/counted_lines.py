@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 from evalharness.records import LossPoint
 from evalharness.training_log.columns import columns, number, points
 from evalharness.training_log.figure_names import loss_name
-from evalharness.training_log.line_figures import LineFigures, figures
-from evalharness.training_log.lines import StepCounter
+from evalharness.training_log.line_figures import ALL_OF, LineFigures, figures
 from evalharness.training_log.open_log import TORN
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
+from evalharness.training_log.printed_lines import printed_lines, with_points
+from evalharness.training_log.step_counting import StepCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint
+    from evalharness.training_log.columns import Columns
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines with a counter"
@@ -29,13 +31,13 @@ PRIORITY = 92
 
 def recognises(head: Sequence[str]) -> bool:
     """Whether some line has a figure with the name of a loss."""
-    return any(loss_name(name) for line in head for name in figures(line))
+    return any(loss_name(name) for line in with_points(head) for name in figures(line))
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses of every line that has a counter, and validations below such a line.
 
-    A last number that may be cut off is left out.
+    Training losses below it count if no line has both. A last number that may be cut off is left out.
     """
     sample = [row for _, row in itertools.islice(_rows(log), ENOUGH_ROWS)]
     plans = RowPlans(log, [row for row in sample if row])
@@ -43,15 +45,23 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     if known is None:
         return
     counter = StepCounter(log)
+    apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
     step: int | None = None
     for at, row in _rows(log):
         counted = number(row.get(known.step))
         plan = plans.of(row, () if known.step in row else (known.step,))
+        epoch = number(row.get(known.epoch)) if known.epoch else None
+        counter.begin(epoch)
         if counted is not None:
-            step = counter.on(int(counted), None, number(row.get(known.epoch)) if known.epoch else None)
+            total = number(row.get(ALL_OF.format(known.step)))
+            step = counter.on(int(counted), int(total) if total else None, epoch)
         if plan is not None and step is not None:
             of_line = points({**row, known.step: step}, plan, f"{log.name}:{at}")
-            yield from of_line if counted is not None else filter(_is_validation, of_line)
+            yield from of_line if apart or counted is not None else filter(_is_validation, of_line)
+
+
+def _has_training_loss(row: Mapping[str, str], known: Columns) -> bool:
+    return any(key in row for split, keys in known.losses if split == "train" for key in keys)
 
 
 def _is_validation(point: LogPoint) -> bool:
@@ -60,7 +70,7 @@ def _is_validation(point: LogPoint) -> bool:
 
 def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:
     known = LineFigures()
-    for at, line in enumerate(log.lines(), 1):
+    for at, line in printed_lines(log):
         whole = line
         if not line.endswith("\n"):
             log.note(TORN)

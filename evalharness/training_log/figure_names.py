@@ -17,15 +17,18 @@ Unit = Literal["nats", "perplexity", "bits", "bits per byte"]
 """What a loss is logged in. ``bits``: to base 2, of a token."""
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+TEST = "test"
+"""Another set than the validation's, in logs that have both."""
 SPLITS: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training", "trn", "trl"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev", "tel", "heldout"), "validation"),
+    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev", "tel", "heldout", TEST), "validation"),
 }
 UNITS: Mapping[str, Unit] = {
     **dict.fromkeys(("loss", "losses", "nll", "ce", "xent", "trl", "tel", "nats"), "nats"),
     **dict.fromkeys(("ppl", "perplexity"), "perplexity"),
     "bpb": "bits per byte",
 }
+_BEST_UNITS: tuple[Unit, ...] = ("nats", "bits", "perplexity", "bits per byte")
 OFTEN_BESIDE = frozenset(
     (
         *("the", "is", "was", "of", "at", "on", "a", "set", "split", "mean", "avg", "average", "current", "lm", "per"),
@@ -67,11 +70,19 @@ OTHER_COUNTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LossName:
-    """A figure that is a loss by its name. ``said``: the name has the word of a loss, not only that of a split."""
+    """A figure that is a loss by its name. ``said``: the name has the word of a loss, not only that of a split.
+
+    ``of_test``: it is of the validation only where the log has no other.
+    """
 
     split: Split
     unit: Unit
     said: bool
+    of_test: bool = False
+
+    def rank(self) -> tuple[bool, int, bool]:
+        """How telling it is of its split's loss: the less the better."""
+        return self.of_test, _BEST_UNITS.index(self.unit), not self.said
 
 
 def words_of(name: str) -> list[str]:
@@ -92,7 +103,7 @@ def loss_name(name: str) -> LossName | None:
         return None
     if "entropy" in words and not entropy:
         return None
-    return LossName(splits[0] if splits else "train", units[-1] if units else "nats", bool(units))
+    return LossName(splits[0] if splits else "train", units[-1] if units else "nats", bool(units), TEST in words)
 
 
 def unit_of(name: str) -> Unit:

@@ -1,8 +1,10 @@
-"""One JSON document with a history: a list of rows, rows under a key, or a list of values for each name."""
+"""One JSON document with a history: a list of rows, rows under a key or by step, or a list of values for each name."""
 
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evalharness.training_log.columns import points
@@ -12,13 +14,16 @@ from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
 from evalharness.training_log.several_runs import rows_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "JSON document"
 PRIORITY = 18
+STEP_AS_KEY = re.compile(r"{\"\d+\":")
+STEP = "step"
+"""The name of what a history counts by, which it does not name itself."""
 
 
 def recognises(head: Sequence[str]) -> bool:
@@ -26,7 +31,8 @@ def recognises(head: Sequence[str]) -> bool:
     if not head:
         return False
     begins = head[0].replace(" ", "")
-    return begins in {"[", "{"} or begins.startswith("[{") or (len(head) == 1 and begins[0] == "{" and "[" in begins)
+    is_whole = len(head) == 1 and begins[0] == "{" and ("[" in begins or STEP_AS_KEY.search(begins) is not None)
+    return begins in {"[", "{"} or begins.startswith("[{") or is_whole
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
@@ -50,6 +56,8 @@ def _rows(document: Any) -> list[dict[str, Any]]:
         return [row for row in document if isinstance(row, dict)]
     if not isinstance(document, dict):
         return []
+    if by_step := _by_step(document):
+        return by_step
     lists = {name: value for name, value in flat(document).items() if isinstance(value, list) and value}
     of_rows = [value for value in lists.values() if isinstance(value[0], dict)]
     if of_rows:
@@ -59,3 +67,33 @@ def _rows(document: Any) -> list[dict[str, Any]]:
     longest = max(map(len, lists.values()))
     whole = {name: values for name, values in lists.items() if len(values) == longest}
     return [dict(zip(whole, values, strict=True)) for values in zip(*whole.values(), strict=True)]
+
+
+def _by_step(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a history that has its steps as keys, or of names that each have one; none if it has no steps.
+
+    ``{"100": {"train": 4.5}}``, ``{"train": {"100": 4.5}}`` and ``{"train": [[100, 4.5]]}`` are the same row.
+    """
+    if _are_steps(document) and all(isinstance(row, dict) for row in document.values()):
+        return [{STEP: int(step), **row} for step, row in document.items()]
+    histories = {name: pairs for name, value in document.items() if (pairs := _pairs(value))}
+    return [{STEP: step, name: value} for name, pairs in histories.items() for step, value in pairs]
+
+
+def _pairs(value: Any) -> list[tuple[int, float]]:
+    """Steps, each with a value, whose steps grow."""
+    if isinstance(value, dict) and _are_steps(value):
+        value = [(int(step), logged) for step, logged in value.items()]
+    if not isinstance(value, list) or not all(_is_pair(pair) for pair in value):
+        return []
+    return [(step, logged) for step, logged in value] if all(a[0] < b[0] for a, b in pairwise(value)) else []
+
+
+def _is_pair(pair: Any) -> bool:
+    is_two = isinstance(pair, (list, tuple)) and len(pair) == 2
+    return is_two and type(pair[0]) is int and isinstance(pair[1], float)
+
+
+def _are_steps(names: Iterable[str]) -> bool:
+    names = list(names)
+    return len(names) > 1 and all(name.isascii() and name.isdigit() for name in names)

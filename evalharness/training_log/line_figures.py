@@ -9,11 +9,19 @@ NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
 """A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
 """A date or a time of day: its numbers are no figures."""
-BREAK = re.compile(r"[|,;{}()\[\]:=\t]|->|→| - ")
-"""What stands between the name of a figure and what comes before it."""
+BREAK = re.compile(r"[^\w\s\"'`*~>/#%&.-]|->| - |\t")
+"""What stands between the name of a figure and what comes before it: a sign, such as a bar, a bracket or a bullet."""
+OF_HOW_MANY = re.compile(rf"\s*(?:/|of)\s*({FIGURE})(?![\w.,]*\d)")
+"""``200/2983`` and ``200 of 2983``."""
+WRAPPED = re.compile(r"\b(?:tensor|array|np\.\w+|float\d*|decimal)\((?=[-+\d.ni])", re.IGNORECASE)
+"""What a number stands in if a loop prints it without ``.item()``."""
 BESIDE_A_NAME = " \t\"'`*:=~→>-/#"
 FIRST = "first figure of a line"
 """The name of a number that has none: ``100 train 5.9``."""
+DONE = "done of a number"
+"""The name of one that has none and is followed by how many there are: ``200/2983 batches``."""
+ALL_OF = "all of {}"
+"""The name of how many there are, by that of how many are done."""
 ANY_NUMBER = r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?"
 SPLIT = re.compile(rf"(?<![\w.]){ANY_NUMBER}")
 MOST_SHAPES = 6
@@ -44,17 +52,35 @@ class LineFigures:
 
 def _places(line: str) -> dict[str, tuple[int, int]]:
     """Where each figure stands, by its name."""
-    if ":" in line or "-" in line:
-        line = MOMENT.sub(lambda match: " " * len(match[0]), line)
+    line = _without_other_numbers(line)
     places: dict[str, tuple[int, int]] = {}
-    last = 0
+    last, all_of = 0, -1
     for match in NUMBER.finditer(line):
+        if match.start() == all_of:
+            last = match.end()
+            continue
         before = line[last : match.start()].strip(BESIDE_A_NAME)
         last = match.end()
         name = BREAK.split(before)[-1].strip(BESIDE_A_NAME) if before else ""
-        if name[:1].isalpha() or (not places and not name):
-            places.setdefault(name or FIRST, match.span())
+        of_how_many = OF_HOW_MANY.match(line, last)
+        if name[:1].isalpha() or of_how_many or (not places and not name):
+            name = name or (DONE if of_how_many else FIRST)
+            places.setdefault(name, match.span())
+        if of_how_many:
+            all_of = of_how_many.start(1)
+            places.setdefault(ALL_OF.format(name), of_how_many.span(1))
     return places
+
+
+def _without_other_numbers(line: str) -> str:
+    """The line with blanks for dates, times of day and what a number stands in, so that places stay."""
+    if ":" in line or "-" in line:
+        line = MOMENT.sub(_blanks, line)
+    return WRAPPED.sub(_blanks, line) if "(" in line else line
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def _shape(line: str, places: list[tuple[int, int]]) -> re.Pattern[str]:

@@ -8,9 +8,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalharness.records import LogPoint, LossPoint, Split
-from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, seconds
-from evalharness.training_log.figure_names import in_nats, loss_name, unit_of, words_of
-from evalharness.training_log.open_log import TORN, UnplacedError, bits_per_byte
+from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, loss_point, seconds
+from evalharness.training_log.figure_names import OFTEN_BESIDE
+from evalharness.training_log.open_log import TORN, UnplacedError
+from evalharness.training_log.printed_lines import printed_lines
+from evalharness.training_log.step_counting import COUNT, Pace, StepCounter, count_of, epoch_in
+from evalharness.training_log.unsaid_losses import UnsaidLosses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +24,11 @@ FORM = "lines of a training loop"
 PRIORITY = 90
 # All are sought in lower case, and the loss by the word itself: a pattern that ignores case, or begins with what may
 # stand before that word, is tried at every character and takes seconds in a million lines.
-STEP = re.compile(
-    r"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\[?(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\s*/\s*(\d+))?"
-)
+STEP = re.compile(rf"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\[?({COUNT})(?:\s*/\s*({COUNT}))?")
 """The step, and of how many."""
-EPOCH = re.compile(r"\bepoch\b['\"]?\s*[:=]?\s*['\"\[]?(\d+(?:\.\d+)?)")
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(
-    r"loss\b(?: value)?['\"]?\s*[:=]?\s*['\"]?"
+    r"loss\b(?: value)?['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?![.\d]|,\d)"
 )
 ENTROPY = re.compile(
@@ -38,14 +38,21 @@ REWARD = re.compile(r"['\"](?:train[/_]|eval[/_])?(?:(?:min|max|mean)_)?(?:rewar
 """A key of TRL's rows: the loss beside it is that of a policy or of preferences."""
 LOADED = re.compile(r"\b(?:load|resum|restor)")
 """A checkpoint is loaded, of this run or of another."""
-OTHER_UNIT = re.compile(r"\b(ppl|perplexity|bpb)\b['\"]?\s*[:=]?\s*['\"]?(\d+\.?\d*(?:e[-+]?\d+)?)(?=[^\w.])")
-OF_LINE = re.compile(r"(?:^|\||\[)\W*(val|valid|validation|eval|evaluation)\b(?! (?:step|every))")
-"""A cell that begins with the split of the line: ``[EVAL] Step 2000 | Loss``, ``validation loss at iteration 2 |``."""
+OF_LINE = re.compile(r"(?:^|\||\[)\W*(val|valid|validation|eval|evaluation)\b(?! (?:steps|every)\b| step\b(?!\W*\d))")
+"""A cell that begins with the split of the line: ``[EVAL] Step 2000 | Loss``, ``Eval step 2 (loss``."""
+BAR_WITH_LOSS = re.compile(r"(\d+)/(\d+) \[[^\]]*loss")
+OF_BAR = re.compile(r"\b(?:val|valid|validation|validating|eval|evaluation|evaluating)\b[^|]*?\d%\|")
+TEST_BAR = re.compile(r"\b(?:test|testing)\b[^|]*?\d%\|")
+"""Progress bars of tqdm: with losses behind their times, of a validation, and of a test."""
 KINDS = re.compile(r"(?:cross[ _-]?entropy|\bce|\blm|\bnll)[ _/.-]?$")
 """What a loss is called as well: ``train/CrossEntropyLoss``, ``val lm loss``."""
 JOINTS = "_/.-"
 NAME = re.compile(r"[a-z][\w/. -]*$")
 LONGEST_BEFORE = len("best validation loss")
+SAME_DIGITS = str.maketrans("123456789", "0" * 9)
+"""Lines differ in their digits, and these name no loss."""
+ADJACENT = re.compile(r"([a-z]+) $")
+"""The word before, with nothing between the two."""
 SPLITS: dict[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev"), "validation"),
@@ -53,17 +60,15 @@ SPLITS: dict[str, Split] = {
 OTHER_LOSSES = frozenset(
     (
         *("aux", "auxiliary", "kl", "policy", "value", "actor", "critic", "reward", "dpo", "pg", "vf", "balance"),
-        *("balancing", "router", "z", "mtp", "distill", "distillation", "contrastive", "mse", "l", "reg"),
+        *("test", "balancing", "router", "z", "mtp", "distill", "distillation", "contrastive", "mse", "l", "reg"),
     )
 )
 """Words before "loss" that make it another one."""
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
+MOST_BELOW_A_STEP = 3
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
-RUN_TIME = re.compile(r"'train_runtime': '?([\d.]+).*'train_steps_per_second': '?([\d.]+)")
-BAR = re.compile(r"(\d+)/(\d+) \[")
-"""A progress bar of tqdm: the steps that are done, and all."""
 
 
 def recognises(_head: Sequence[str]) -> bool:
@@ -80,7 +85,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     """
     pending: list[LossPoint] | None = []
     last = -1
-    for point in _points(log):
+    for point in _Reading(log, _Place(log, StepCounter(log)), UnsaidLosses(log)).points():
         if point is None:
             yield from pending or ()
             pending = []
@@ -103,36 +108,59 @@ def _of_this_run(pending: Iterable[LossPoint], step: int, log: OpenLog) -> list[
     return [early for early in pending if early.step <= step]
 
 
-def _points(log: OpenLog) -> Iterator[LogPoint | None]:
-    """Every loss and entropy, in the order of the lines; None for a line that tells of a checkpoint that was loaded."""
+@dataclass(slots=True)
+class _Reading:
+    """What the lines so far have said. ``named``: the splits whose loss was seen by that word."""
+
+    log: OpenLog
+    place: _Place
+    unsaid: UnsaidLosses
+    pace: Pace = field(default_factory=Pace)
+    named: set[Split] = field(default_factory=set)
+    unplaced: list[LogPoint] = field(default_factory=list)
     evaluated: int | None = None
-    unplaced: list[LogPoint] = []
-    named = set[Split]()
-    place, pace, converted = _Place(log, StepCounter(log)), _Pace(), _Converted(log)
-    for at, line in enumerate(map(str.lower, log.lines()), 1):
-        if place.move(line):
-            yield None
-        if place.step is None:
-            pace.see(line)
-        elif "ppl" in line or "perplexity" in line or "bpb" in line:
-            converted.see(line, place.step, at)
-        if "loss" not in line and "entropy" not in line:
-            continue
-        logged = list(_logged(line, place.step or 0, f"{log.name}:{at}", log, named))
-        splits = [point.split for point in logged if isinstance(point, LossPoint)]
-        if place.heading and splits == ["train"]:
-            log.notes.append(f"line {at}: a loss under {place.heading!r} is of no training step: left out")
-        elif place.step is None:
-            unplaced += logged
+
+    def points(self) -> Iterator[LogPoint | None]:
+        """Every loss and entropy in the order of the lines; None for a line that tells of a loaded checkpoint."""
+        for at, printed in printed_lines(self.log):
+            line = printed.lower()
+            if self.place.move(line):
+                yield None
+            if self.place.step is None:
+                self.pace.see(line)
+            elif "validation" not in self.named:
+                self.unsaid.see(line, self.place.step, at)
+            if "loss" in line or "entropy" in line:
+                yield from self._of_line(line, at)
+        yield from self._at_end()
+
+    def _of_line(self, line: str, at: int) -> Sequence[LogPoint]:
+        logged = _logged(line, self.place.step or 0, f"{self.log.name}:{at}", self.log, self.named)
+        step, splits = self.place.step, [point.split for point in logged if type(point) is LossPoint]
+        if self.place.heading and splits == ["train"]:
+            self.log.note(f"losses under {self.place.heading!r} are of no training step: left out")
+            return ()
+        if step is None:
+            self.unplaced += logged
+            return ()
+        if self.place.is_crowded(splits):
+            raise UnplacedError(f"{self.log.path}: line {at}: losses of several steps, and no line names these")
         # An evaluation of both splits, as nanoGPT's, is over many batches; a line after it is of one of that step.
-        elif not (place.is_named and splits == ["train"] and place.step == evaluated):
-            evaluated = place.step if len(splits) > 1 else evaluated
-            yield from logged
-    if place.step is None:
-        yield from _placed(unplaced, pace, log)
-    else:
-        _keep_early(unplaced, log)
-        yield from converted.missing()
+        if step == self.evaluated and self.place.is_named and splits == ["train"]:
+            return ()
+        self.evaluated = step if len(splits) > 1 else self.evaluated
+        if self.unsaid.first is None and "train" in splits:
+            self.unsaid.first = (at, step)
+        return logged
+
+    def _at_end(self) -> Iterable[LogPoint]:
+        """What can be told of losses only when the whole log is read."""
+        if self.place.step is None:
+            return _placed(self.unplaced, self.pace, self.log)
+        _keep_early(self.unplaced, self.log)
+        if self.unsaid.has_training and "train" not in self.named:
+            raise UnplacedError(f"{self.log.path}: its training losses are not called a loss")
+        return self.unsaid.points() if self.named == {"train"} else ()
 
 
 @dataclass(slots=True)
@@ -145,20 +173,41 @@ class _Place:
     heading: str = ""
     is_named: bool = False
     """Whether the line itself names the step."""
+    below: int = 0
+    """How many training losses stand below the line of the step."""
 
     def move(self, line: str) -> bool:
         """Go on to a line; true where it tells of a checkpoint that was loaded."""
-        match = STEP.search(line)
+        match = STEP.search(line) or self._bar(line)
         self.is_named = match is not None
+        epoch = epoch_in(line)
         if match is None:
+            self.counted.begin(epoch)
             if EVALUATION.search(line):
                 self.heading = line.strip()
             return False
         if self.step is None:
-            self.log.understood["step", match[0].rstrip("0123456789/, \t:=['\"") or "step"] = "name"
-        self.heading = ""
-        self.step = self.counted.on(int(match[1].replace(",", "")), match[2], _epoch(line))
+            self.log.understood["step", line[match.start() : match.start(1)].strip(" \t:=['\"") or "progress bar"] = (
+                "name"
+            )
+        self.heading, self.below = "", 0
+        self.step = self.counted.on(count_of(match[1]), count_of(match[2]) if match[2] else None, epoch)
         return "loss" not in line and LOADED.search(line) is not None
+
+    def _bar(self, line: str) -> re.Match[str] | None:
+        """The progress bar of training that a loss stands in. That of an evaluation counts no steps."""
+        match = BAR_WITH_LOSS.search(line) if "loss" in line and " [" in line else None
+        if match is None or OF_BAR.search(line):
+            return None
+        if TEST_BAR.search(line):
+            self.heading = "test"
+            return None
+        return match
+
+    def is_crowded(self, splits: Sequence[Split]) -> bool:
+        """Whether so many training losses stand below one line with a step that they can't be of that step."""
+        self.below += not self.is_named and "train" in splits
+        return self.below > MOST_BELOW_A_STEP
 
 
 def _keep_early(points: Sequence[LogPoint], log: OpenLog) -> None:
@@ -173,38 +222,7 @@ def _keep_early(points: Sequence[LogPoint], log: OpenLog) -> None:
         log.notes.append(f"losses before the first step: {len(losses)} left out")
 
 
-@dataclass(slots=True)
-class _Converted:
-    """Perplexities and bits per byte of validations: read where the log has no loss of the split in nats."""
-
-    log: OpenLog
-    points: list[LossPoint] = field(default_factory=list)
-
-    def see(self, line: str, step: int, at: int) -> None:
-        for match in OTHER_UNIT.finditer(line):
-            name = line[line.rfind("|", 0, match.start()) + 1 : match.end(1)].strip(" [")
-            known = loss_name(" ".join(words_of(name)[-2:]))
-            value = in_nats(float(match[2]), unit_of(name), self.log.keys.bytes_per_token)
-            if known is None or known.split != "validation":
-                continue
-            if value is None:
-                self.log.note(bits_per_byte([name]))
-            else:
-                self.points.append(LossPoint(step, known.split, value, f"{self.log.name}:{at}"))
-                self.log.understood.setdefault((known.split, name), "name")
-
-    def missing(self) -> Iterator[LossPoint]:
-        """The points, if the log has losses in nats and none of a validation among them."""
-        in_nats_too = {role for role, name in self.log.understood if unit_of(name) == "nats"}
-        if "train" in in_nats_too and "validation" not in in_nats_too:
-            yield from self.points
-        else:
-            others = [place for place in self.log.understood if unit_of(place[1]) != "nats"]
-            for place in others:
-                del self.log.understood[place]
-
-
-def _placed(points: list[LogPoint], pace: _Pace, log: OpenLog) -> list[LogPoint]:
+def _placed(points: list[LogPoint], pace: Pace, log: OpenLog) -> list[LogPoint]:
     """The points of a log in which no line names a step, at those of their epochs.
 
     Raises :class:`UnplacedError` where the log does not tell how many steps an epoch has.
@@ -226,58 +244,15 @@ def _elsewhere(log: OpenLog) -> str:
     return f"; {trainer_state} does: name it under [log] path" if trainer_state else ""
 
 
-@dataclass(slots=True)
-class _Pace:
-    """How many steps an epoch has, by what a Hugging Face console prints beside losses that name no step."""
-
-    per_epoch: float = 0.0
-    source: str = ""
-    _epoch: float | None = None
-
-    def see(self, line: str) -> None:
-        """Look at a line: progress bars say how many steps are done, the last line how many there were in all."""
-        self._epoch = _epoch(line) or self._epoch
-        if (ran := RUN_TIME.search(line)) and self._epoch:
-            self.per_epoch, self.source = round(float(ran[1]) * float(ran[2])) / self._epoch, "by the run's time"
-        elif self._epoch and (bars := BAR.findall(line)) and int(bars[-1][0]) and not self.source.endswith("time"):
-            self.per_epoch, self.source = int(bars[-1][0]) / self._epoch, "by the progress bar"
-
-
-@dataclass(slots=True)
-class StepCounter:
-    """Counts steps on where they start again in every epoch: the step falls as the epoch grows."""
-
-    log: OpenLog
-    before: int = 0
-    last: int = -1
-    epoch: float | None = None
-
-    def on(self, step: int, total: str | None, epoch: float | None) -> int:
-        """The step from the beginning of training.
-
-        ``total`` is the number of steps that the line names: of one epoch if the steps start again in every epoch.
-        """
-        if step < self.last and epoch is not None and self.epoch is not None and int(epoch) > int(self.epoch):
-            if not self.before:
-                self.log.notes.append("its steps start again in every epoch: they are counted on")
-            self.before += int(total) if total else self.last + 1
-        self.last, self.epoch = step, epoch if epoch is not None else self.epoch
-        return self.before + step
-
-
-def _logged(line: str, step: int, source: str, log: OpenLog, named: set[Split]) -> Iterator[LogPoint]:
+def _logged(line: str, step: int, source: str, log: OpenLog, named: set[Split]) -> list[LogPoint]:
     """What one line says. ``named`` has the splits whose loss was seen by its name."""
-    epoch, time = _epoch(line), _time(line)
+    epoch, time = epoch_in(line), _time(line)
+    logged: list[LogPoint] = []
     if "entropy" in line and (entropy := _entropy(line)) is not None:
-        yield entropy_point(step, entropy, source, epoch, time)
+        logged.append(entropy_point(step, entropy, source, epoch, time))
     if not (("reward" in line or "logps" in line) and REWARD.search(line)):
-        for split, loss in _losses(line, log, named):
-            yield LossPoint(step, split, loss, source, epoch, time)
-
-
-def _epoch(line: str) -> float | None:
-    match = EPOCH.search(line) if "epoch" in line else None
-    return float(match[1]) if match else None
+        logged += [loss_point(step, split, loss, source, epoch, time) for split, loss in _losses(line, log, named)]
+    return logged
 
 
 def _time(line: str) -> float | None:
@@ -292,34 +267,56 @@ def _entropy(line: str) -> float | None:
 
 
 def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split, float]]:
-    for match in LOSS.finditer(line):
-        start, end = match.span()
-        # What stands before the last bar differs from line to line, what stands after it does not.
-        cell = line.rfind("|", 0, start) + 1
-        split = _split(line[cell:start][-LONGEST_BEFORE:])
-        if split is None or MEAN_OF_RUN in line:
-            continue
-        if split == "train" and "val" in line and _is_of_validation(line[:start], cell):
-            split = "validation"
-        if end == len(line):
+    said = [(loss, match) for match in LOSS.finditer(line) if (loss := _said(line, match)) is not None]
+    if MEAN_OF_RUN in line:
+        return
+    for loss, match in said if len(said) == 1 else _plain(said):
+        if match.end() == len(line):
             log.note(TORN)
-        else:
-            if split not in named:
-                named.add(split)
-                log.understood[split, NAME.findall(line[cell : start + len("loss")])[-1]] = "name"
-            yield split, float(match[1])
+            continue
+        if loss.split not in named:
+            named.add(loss.split)
+            cell = line.rfind("|", 0, match.start()) + 1
+            log.understood[loss.split, NAME.findall(line[cell : match.start() + len("loss")])[-1]] = "name"
+        yield loss.split, float(match[1])
+
+
+def _plain(said: Iterable[tuple[_Said, re.Match[str]]]) -> Iterator[tuple[_Said, re.Match[str]]]:
+    """Those of a line that are plain, and of a split that has none of these all."""
+    said = list(said)
+    plain = {loss.split for loss, _ in said if loss.is_plain}
+    yield from ((loss, match) for loss, match in said if loss.is_plain or loss.split not in plain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Which loss the words before "loss" name. ``is_plain``: none of them is unknown, as in ``margin loss``."""
+
+    split: Split
+    is_plain: bool
+
+
+def _said(line: str, match: re.Match[str]) -> _Said | None:
+    start = match.start()
+    # What stands before the last bar differs from line to line, what stands after it does not.
+    cell = line.rfind("|", 0, start) + 1
+    loss = _named_by(line[max(cell, start - LONGEST_BEFORE) : start].translate(SAME_DIGITS))
+    if loss and loss.split == "train" and "val" in line and _is_of_validation(line[:start], cell):
+        return _Said("validation", loss.is_plain)
+    return loss
 
 
 def _is_of_validation(before: str, cell: int) -> bool:
     """Whether a line says so before a loss whose own words, from ``cell`` on, name no split."""
-    return OF_LINE.search(before) is not None and "train" not in before[cell:]
+    is_said = OF_LINE.search(before) or OF_BAR.search(before)
+    return is_said is not None and "train" not in before[cell:]
 
 
 @lru_cache(maxsize=1_000)
-def _split(before: str) -> Split | None:
-    """The split that the words before ``loss`` name; None where it is another loss, such as ``aux_loss``.
+def _named_by(before: str) -> _Said | None:
+    """The loss that the words before ``loss`` name; None where it is another loss, such as ``aux_loss``.
 
-    A loss that is called the best so far is one that was logged before.
+    A loss that is called the best so far is one that was logged before. That of a test is no validation's.
     """
     before = KINDS.sub("", before) or " "
     joint = before[-1:]
@@ -329,4 +326,6 @@ def _split(before: str) -> Split | None:
     last = words[-1] if words else ""
     if "best" in words[-2:] or last in OTHER_LOSSES:
         return None
-    return SPLITS.get(last) or (None if joint in JOINTS and joint else "train")
+    split = SPLITS.get(last) or (None if joint in JOINTS and joint else "train")
+    beside = ADJACENT.findall(before)
+    return split and _Said(split, not beside or beside[0] in SPLITS or beside[0] in OFTEN_BESIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -25,6 +26,8 @@ HEAD_CHARACTERS = 65_536
 """No line of a head is read further: a trainer state may be one line."""
 Sure = Literal["told", "name", "form"]
 """Why a name is taken for a step or a loss: the user said so, the name is known, or nothing else has that form."""
+ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b")
+"""What colours a terminal's text, moves its cursor or makes a link: nothing that a person reads."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -69,7 +72,7 @@ class OpenLog:
         """The first lines that are not blank, without their ends."""
         with self._opened() as file:
             lines = itertools.islice(iter(lambda: file.readline(HEAD_CHARACTERS), ""), HEAD_LINES)
-            return [line.strip() for line in lines if line.strip()]
+            return [line for read in lines if (line := ESCAPE.sub("", read).strip())]
 
     def lines(self) -> Iterator[str]:
         r"""Every line with its end; the last has none where the log is being written, or ends without one.
@@ -78,7 +81,8 @@ class OpenLog:
         end one.
         """
         with self._opened() as file:
-            yield from file
+            for line in file:
+                yield ESCAPE.sub("", line) if "\x1b" in line else line
 
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:

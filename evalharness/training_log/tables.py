@@ -49,7 +49,10 @@ def recognises(head: Sequence[str]) -> bool:
     """Whether its first line names a step and a loss, or has only names and the others have numbers below them."""
     if not head:
         return False
-    header, *rows = ([*next(csv.reader([line], delimiter=_delimiter(head[0])), [])] for line in head)
+    try:
+        header, *rows = ([*next(csv.reader([line], delimiter=_delimiter(head[0])), [])] for line in head)
+    except csv.Error:
+        return False
     names = {plain_name(cell) for cell in header}
     if columns(names) is not None or (VALUE in names and not names.isdisjoint(STEPS)):
         return True

@@ -198,12 +198,6 @@ def test_a_step_is_never_invented(tmp_path, name, text):
         read(tmp_path, name, text)
 
 
-@pytest.mark.parametrize("line", ["Step {} | Loss: 5,90\n", "it {} nll 5,90\n", "Step {} | Loss: 4,5418\n"])
-def test_decimal_commas_in_lines_are_refused_and_not_cut_off(tmp_path, line):
-    with pytest.raises(LogError):
-        read(tmp_path, "train.log", line.format(1) + line.format(2))
-
-
 def test_a_summary_with_a_step_is_read(tmp_path):
     found = read(tmp_path, "wandb-summary.json", '{"_step": 70, "train/loss": 2.5, "eval/loss": 2.75, "_wandb": {}}')
     assert found == [(70, "train", 2.5), (70, "validation", 2.75)]

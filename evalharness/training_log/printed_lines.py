@@ -1,0 +1,60 @@
+"""The lines of a log as a person reads them on a terminal: without colours, and with decimal points."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalharness.training_log.open_log import DECIMAL_COMMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from evalharness.training_log.open_log import OpenLog
+
+LOSS_FIGURE = re.compile(r"\b(?:\w*(?:loss|nll|xent|bpb)|(?:train|val|valid|eval)\w*)\W{1,4}(\d[\d.,]*)")
+"""A figure with the name of a loss, in lower case. No perplexity: it may be of thousands, and has commas then."""
+WITH_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
+WITH_POINT = re.compile(r"\d*\.\d+|\d{1,3}(?:,\d{3})+\.\d+")
+OTHERS_NUMBER = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:\.\d{3})+)(?:,(\d+))?|(\d+),(\d+))(?![.,]?\w)")
+"""A number with points between its thousands or a decimal comma: ``20.000``, ``1.234,5``, ``4,5418``."""
+
+
+def printed_lines(log: OpenLog) -> Iterator[tuple[int, str]]:
+    r"""Every line with its number. What a progress bar overwrote with ``\r`` is a line of the same number."""
+    commas = have_decimal_commas(map(str.lower, log.head()))
+    if commas:
+        log.note(DECIMAL_COMMAS)
+    for at, line in enumerate(log.lines(), 1):
+        text = OTHERS_NUMBER.sub(_with_point, line) if commas else line
+        if "\r" in text:
+            yield from ((at, piece) for piece in _overwritten(text))
+        else:
+            yield at, text
+
+
+def with_points(lines: Sequence[str]) -> Iterator[str]:
+    """The first lines of a log, with decimal points."""
+    commas = have_decimal_commas(map(str.lower, lines))
+    yield from (OTHERS_NUMBER.sub(_with_point, line) if commas else line for line in lines)
+
+
+def have_decimal_commas(lines: Iterable[str]) -> bool:
+    """Whether the losses in some lines are written as ``4,5418``. A decimal point in one says that they are not."""
+    figures = [text.rstrip(".,") for line in lines for text in LOSS_FIGURE.findall(line)]
+    return any(map(WITH_COMMA.fullmatch, figures)) and not any(map(WITH_POINT.fullmatch, figures))
+
+
+def _with_point(match: re.Match[str]) -> str:
+    grouped, decimals, whole, fraction = match.groups()
+    digits = grouped.replace(".", "") if grouped else whole
+    after = decimals if grouped else fraction
+    return f"{digits}.{after}" if after else digits
+
+
+def _overwritten(line: str) -> Iterator[str]:
+    """The texts that stood in one line of the terminal, one after another. The last may have no end."""
+    *before, last = line.split("\r")
+    yield from (f"{text}\n" for text in before if text.strip())
+    if last.strip():
+        yield last
