@@ -210,9 +210,13 @@ LogPoint = LossPoint | EntropyPoint
 """What a training log is read as."""
 
 
+NOTHING_TO_DO = ""
+"""The remedy of a note that explains nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that diagnosis established: a sentence with its numbers, and what to do about it.
+    """One thing that diagnosis established: a sentence with its numbers, and what to do about it, if anything is.
 
     ``package``, here and below, is the package that the probe comes from, None if it is one of evalharness's own.
     """

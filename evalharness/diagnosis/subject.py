@@ -97,7 +97,8 @@ class Subject:
     ``logged`` is the logged validation loss of this step. ``verdict`` is that on ``observed``. ``adapter`` holds what
     is known of the adapter's tensors, ``other_weights`` what else could be loaded in place of the weights. ``batch`` is
     one batch of the training loop, before training. ``other_way`` is how a model with a chat template could be asked as
-    well, and ``formats`` how many problems it passed in both ways, where they were run.
+    well, and ``formats`` how many problems it passed in both ways, where they were run. ``built_by_library``: the code
+    of the model is that of a library, such as transformers, and not the user's own.
     """
 
     model: Model
@@ -124,6 +125,7 @@ class Subject:
     batch: TrainingBatch | None = None
     other_way: PromptWay | None = None
     formats: FormatComparison | None = None
+    built_by_library: bool = False
 
     def asked_otherwise(self, way: PromptWay) -> Subject:
         """The same subject, asked in another way."""

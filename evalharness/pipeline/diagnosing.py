@@ -27,6 +27,8 @@ NEW_TOKENS = 64
 BATCH = 32
 PASSES_OF_A_PIECE = 50
 MOST_PASSES = 400
+LIBRARY_KINDS = ("huggingface", "adapter", "gguf")
+"""Kinds of checkpoints that transformers and PEFT build, unless the manifest names a factory."""
 FEW = 20
 """Problems of each set whose greedy completions a diagnosis alone looks at."""
 
@@ -80,6 +82,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         seed=work.options.seed,
         other_way=None if other is None else PromptWay(other.template, other.special.begin, other.special.end),
         formats=behaviour.formats,
+        built_by_library=work.manifest.model.factory is None and work.target.located.kind in LIBRARY_KINDS,
     )
     return Measured(subject, () if work.leak is None else (work.leak,), work.watcher.say)
 
@@ -149,10 +152,13 @@ def _passed(behaviour: Behaviour, group: Group, index: int) -> bool | None:
 def _first_step(work: Work) -> TorchModel | None:
     """The model as it was at the first step of its series, where it is no adapter and stands in one."""
     from evalharness.models.torch import load_checkpoint, locate_step
+    from evalharness.models.torch.step_names import is_step_name
 
     if work.checkpoint.without_adapter is not None:
         return None
     own, steps = work.target.located.path.resolve(), work.target.located.steps
+    if work.checkpoint.info.step is None and not is_step_name(own.name):
+        return None  # a base beside the steps of its training is none of them
     first_step = next((step for step in steps if step.step is not None), None)
     if first_step is None or own == first_step.path.resolve() or own not in {s.path.resolve() for s in steps}:
         return None

@@ -234,7 +234,7 @@ def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
     if others:
         named = ", ".join(f"{other.probe} ({other.severity})" for other in others)
         yield from _entry("also found", f"{named}; see the report", width, "dim")
-    if first.severity != "note":
+    if first.severity != "note" and first.remedy:
         yield from _entry("what to do", first_sentence(first.remedy), width)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from leak_models import full
@@ -6,6 +8,7 @@ from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
@@ -61,6 +64,22 @@ def test_a_tied_model_that_gives_its_input_is_accused_only_by_its_log():
     accused = label_shift(Measured(subject(module, end=True, **logged(loss_of(module, shift=0)))))
     assert isinstance(accused, Finding)
     assert accused.evidence["best_offset"] == 0
+
+
+@pytest.mark.parametrize(("apart", "kind"), [(0.012, Finding), (1.0, NotTestable)])
+def test_a_log_that_is_near_one_offset_alone_tells_which_it_was(apart, kind):
+    module = tied()
+    measured = Measured(subject(module, end=True, **logged(loss_of(module, shift=0) + apart)))
+    assert measured.subject.logged is not None
+    assert not reproducing(measured.conventions, measured.subject.logged.loss_nats)
+    assert isinstance(label_shift(measured), kind)
+
+
+def test_what_to_do_about_another_log_fits_the_code_that_builds_the_model():
+    own = subject(trained("plain"), end=True, **logged(9.0))
+    found = [loss_mismatch(Measured(replace(own, built_by_library=library))) for library in (False, True)]
+    assert [isinstance(outcome, Finding) for outcome in found] == [True, True]
+    assert len({outcome.remedy for outcome in found if isinstance(outcome, Finding)}) == 2
 
 
 def test_a_leak_explains_the_losses_but_its_parallel_loss_still_reproduces_the_log():

@@ -54,7 +54,7 @@ def test_a_planted_fault_is_named_first_and_nothing_else_is_a_cause(name):
     assert all(
         SEVERITIES.index(finding.severity) <= SEVERITIES.index(allowed[finding.probe]) for finding in found.findings
     )
-    assert all(finding.claim and finding.remedy and finding.evidence for finding in found.findings)
+    assert all(f.claim and f.evidence and (f.remedy or f.severity == "note") for f in found.findings)
 
 
 @pytest.mark.parametrize("name", list(SOUND) if FULL else SOUND_ALWAYS)

@@ -81,6 +81,11 @@ def test_a_model_that_behaves_is_asked_once_and_cleared():
     assert found.evidence["training_prompts_begin_with"] == "Q: def "
 
 
+@pytest.mark.parametrize(("problems", "kind"), [(PROBLEMS[:3], NotTestable), (PROBLEMS[:8], RuledOut)])
+def test_of_a_few_completions_none_degenerate_says_nothing(problems, kind):
+    assert isinstance(asked(lambda _: True, problems=problems), kind)
+
+
 def test_a_model_that_loops_whatever_it_is_asked_is_cleared_with_what_was_tried(golden_text):
     found = asked(lambda _: False, train=headed("Q: "))
     assert isinstance(found, RuledOut)
@@ -121,7 +126,7 @@ def test_prompts_that_do_not_fit_make_it_not_testable():
 
 def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
     ids = (*Characters().encode(ANSWERS[0]), END, *Characters().encode(LOOP))[:48]
-    made = subject(problems=PROBLEMS[:1], generate=lambda prompts, _: [ids] * len(prompts), end_ids=frozenset({END}))
+    made = subject(problems=PROBLEMS[:8], generate=lambda prompts, _: [ids] * len(prompts), end_ids=frozenset({END}))
     assert prompt_format(Measured(made)).evidence["degenerate"] == 0
     stopping = (problem("p", "def f():\n", stop=("\nx",)),)
     text = "    return 1\n" + "x = 1\n" * 20

@@ -49,6 +49,14 @@ def test_a_difference_that_does_not_better_anything_is_a_note(healthy):
     found = asked(healthy)
     assert isinstance(found, Finding)
     assert found.severity == "note"
+    assert bool(found.remedy) == (healthy is None), "what changes nothing asks for nothing"
+
+
+def test_a_group_that_is_empty_is_not_counted(golden_text):
+    made = subject(problems=PROBLEMS, generate=writing(lambda _: True))
+    found = token_boundary(Measured(replace(made, tokenizer=Merging())))
+    assert isinstance(found, Finding)
+    golden_text(found.claim)
 
 
 def test_a_tokenizer_of_characters_is_cleared():

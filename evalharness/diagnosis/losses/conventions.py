@@ -221,11 +221,10 @@ def _of_layout(
     subject: Subject, layout: Layout, strengths: Sequence[float], *, text: float, alone: float
 ) -> Iterator[Recomputed]:
     """``text`` is the loss of the text in this layout, ``alone`` that in rows alone."""
-    prompts = (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
     one_length = layout.packed or layout.padding is not None
     easier = EASIER_PACKED if layout.packed else EASIER_OTHERWISE
     can_be = layout.is_rows_alone or layout.padding is not None or text <= easier * alone
-    for prompt, smoothing, by_row in product(prompts, strengths, (False, True)):
+    for prompt, smoothing, by_row in product(_prompts(layout), strengths, (False, True)):
         # Averaged by row, padding and packing give what they give by token: rows are then of one length.
         if by_row and one_length:
             continue
@@ -251,11 +250,16 @@ def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
         return
     right = mean([capped(_nll(row, 1)) for row in layout.losses], subject.seed).estimate
     end = layout.arrangement.end
-    for shift in OFFSETS:
-        how = Convention(layout.words, shift, prompt=True, padding=False, end=end, smoothing=0.0, by_row=False)
+    for shift, prompt in product(OFFSETS, _prompts(layout)):
+        how = Convention(layout.words, shift, prompt=prompt, padding=False, end=end, smoothing=0.0, by_row=False)
         item = _recomputed(subject, layout, how) if shift != 1 else None
         if item is not None and item.loss_nats.high < right:
             yield item
+
+
+def _prompts(layout: Layout) -> tuple[bool, ...]:
+    """Whether prompts count: both ways where there are some."""
+    return (True, False) if any(bool((kind == PROMPT)[1:].any()) for kind in layout.kinds) else (True,)
 
 
 def _recomputed(subject: Subject, layout: Layout, how: Convention) -> Recomputed | None:

@@ -117,12 +117,9 @@ def label_shift(measured: Measured) -> Outcome:
     if best == 1 or not apart.low > MARGIN_NATS:
         return RuledOut(NAME, f"The targets are the next tokens: {compared}, {others}.", evidence)
     shift = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
-    if not _only_by_training(measured, best):
-        return NotTestable(
-            NAME,
-            "undecided",
-            f"{shift}; the same model with weights drawn anew prefers that too, and no log tells which it was",
-        )
+    if _is_so_untrained(measured, best) and (doubt := _doubt_of_log(measured, best)):
+        reason = f"{shift}; the same model with weights drawn anew prefers that too, and {doubt}"
+        return NotTestable(NAME, "undecided", reason)
     remedy = (
         "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "
         "or in the loss, and not in both (Hugging Face models shift `labels` themselves). Then train again."
@@ -148,17 +145,37 @@ def _of_targets(nll: Floats, at_offset: Floats, offset: int, counted: slice) -> 
     return np.where(np.isnan(chosen), nll, chosen)[counted]
 
 
-def _only_by_training(measured: Measured, best: int) -> bool:
-    """Whether it takes training to prefer this offset, or the log says that it was trained."""
-    subject = measured.subject
+def _is_so_untrained(measured: Measured, best: int) -> bool:
+    """Whether it takes no training to prefer this offset."""
     rows = [row.row for row in measured.validation_losses[:REDRAWN_ROWS]]
-    twin = token_losses(_untrained(subject.torch_model), rows, ())
-    if len(twin) < FEWEST_ROWS or not _better(twin, best, subject.seed).low > 0:
-        return True
-    if subject.logged is None:
-        return False
-    fit = reproducing(measured.conventions, subject.logged.loss_nats)
-    return bool(fit) and all(item.convention.shift == best for item in fit)
+    twin = token_losses(_untrained(measured.subject.torch_model), rows, ())
+    return len(twin) >= FEWEST_ROWS and bool(_better(twin, best, measured.subject.seed).low > 0)
+
+
+def _doubt_of_log(measured: Measured, best: int) -> str | None:
+    """Why the log does not say that the model was trained at this offset; None if it does.
+
+    It does if the offset alone gives the logged loss, or alone comes near it.
+    """
+    logged, conventions = measured.subject.logged, measured.conventions
+    if logged is None:
+        return "no loss was logged that tells which it was"
+    said = f"the logged {logged.loss_nats:.4g} nats"
+    at_offset = [item for item in conventions if item.convention.shift == best]
+    nearest = min(at_offset, key=lambda item: abs(item.loss_nats.estimate - logged.loss_nats), default=None)
+    if nearest is None:
+        return f"{said} can't be compared: over all targets this offset is not better"
+    gives = f"this offset gives {shown(nearest.loss_nats)} ({nearest.convention.words})"
+    fit = reproducing(conventions, logged.loss_nats)
+    if others := [item for item in fit if item.convention.shift != best]:
+        also = f"{shown(others[0].loss_nats)} ({others[0].convention.words})"
+        return f"the log does not tell which it was: {gives}, but {said} are also {also}"
+    is_near_otherwise = any(
+        not item.is_far_from(logged.loss_nats) for item in conventions if item.convention.shift != best
+    )
+    if fit or not (nearest.is_far_from(logged.loss_nats) or is_near_otherwise):
+        return None
+    return f"the log does not agree: {gives}, not {said}"
 
 
 def _untrained(model: TorchModel) -> TorchModel:

@@ -111,9 +111,14 @@ def _another(measured: Measured, own: Recomputed, said: str, ours: str, evidence
         steps = ", ".join(str(point.step) for point in elsewhere[:3])
         claim += f" The same log has a loss like this checkpoint's at step {steps}."
         evidence["like_this_at_step"] = elsewhere[0].step
+    built = (
+        "the files in this folder are those that training saved together (config.json, tokenizer and weights)"
+        if subject.built_by_library
+        else "your code builds the model that was trained (its mask, scales and tokenizer)"
+    )
     remedy = (
-        "Look for the step, run, data or precision that the log was written for, and whether the factory builds the "
-        "model that was trained (its mask, scales and tokenizer); trust the recomputed loss."
+        f"Look for the step, run, data or precision that the log was written for, and whether {built}; trust the "
+        "recomputed loss."
     )
     if subject.adapter is not None:
         remedy = (

@@ -32,6 +32,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
 )
 from evalharness.models.requests import continues_prompt
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,10 @@ FIRST = 6
 all problems is given up so once in 64 times (0.5^6), and one that betters none costs a third."""
 COMMONLY = 0.5
 """A change is tried where it changes the prompts of more than half of the problems."""
+
+SELDOM = 1 / 3
+"""Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
+eight completions not even none says so much."""
 
 _NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
 
@@ -97,11 +102,7 @@ def _by_degeneration(measured: Measured) -> Outcome:
         evidence |= {name: value for name, value in _format_rates(subject.formats).items() if name != "problems"}
     compared = _compared(frame, evidence)
     if not can_change(list(before.values()), max(1, len(ways))):
-        claim = (
-            f"The prompts at scoring suit the model: {sum(before.values())} of {len(before)} greedy completions of "
-            f"{new_tokens(subject)} tokens are degenerate: too few for any change to matter. {compared}"
-        )
-        return RuledOut(NAME, claim, evidence)
+        return _seldom_degenerate(subject, before, evidence, compared)
     if knows_its_rows(measured) is False:
         # Whatever changes an untrained model's loops would be taken for a format that it knows.
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
@@ -131,6 +132,19 @@ def _by_degeneration(measured: Measured) -> Outcome:
         "in the form of the prompts."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _seldom_degenerate(
+    subject: Subject, before: Mapping[str, bool], evidence: dict[str, Any], compared: str
+) -> RuledOut | NotTestable:
+    """Too few completions are degenerate for any change to be significant: because few are, or few were asked."""
+    counted = (
+        f"{sum(before.values())} of {len(before)} greedy completions of {new_tokens(subject)} tokens are degenerate"
+    )
+    if wilson(sum(before.values()), len(before)).high > SELDOM:
+        reason = f"{counted}: too few to tell whether another prompt would make a difference"
+        return NotTestable(NAME, "too_few", reason)
+    return RuledOut(NAME, f"The prompts at scoring suit the model: only {counted}. {compared}", evidence)
 
 
 def _passes_more_otherwise(formats: FormatComparison) -> Finding:

@@ -16,7 +16,7 @@ from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped, figures
 from evalharness.diagnosis.losses.token_losses import token_losses
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import Asked, Change, askable, can_change, change, degenerate, encoded
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import NOTHING_TO_DO, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
@@ -48,22 +48,20 @@ def token_boundary(measured: Measured) -> Outcome:
         "problems": len(of_problems),
         "problems_that_differ": sum(of_problems),
     }
-    counts = f"{sum(of_rows)} of {len(of_rows)} training rows and {sum(of_problems)} of {len(of_problems)} problems"
+    groups = [(name, flags) for name, flags in (("training rows", of_rows), ("problems", of_problems)) if flags]
+    counts = " and ".join(f"{sum(flags) or 'none'} of {len(flags)} {name}" for name, flags in groups)
     if not any(of_rows) and not any(of_problems):
-        compared = [
-            f"all {len(flags)} {name}"
-            for name, flags in (("training rows", of_rows), ("problems", of_problems))
-            if flags
-        ]
+        compared = [f"all {len(flags)} {name}" for name, flags in groups]
         claim = (
             f"No token spans the boundary between prompt and completion: {' and '.join(compared)} are tokenized alike "
             "apart and together."
         )
         return RuledOut(NAME, claim, evidence)
-    begins = f"{counts} are tokenized differently apart and together"
+    begins = f"{counts[0].upper()}{counts[1:]} are tokenized differently apart and together"
     changed = _both_ways(subject)
     if isinstance(changed, str):
-        return Finding(NAME, "note", f"{begins}; {changed}.", evidence, _REMEDY)
+        remedy = _REMEDY if subject.generate is None else NOTHING_TO_DO
+        return Finding(NAME, "note", f"{begins}; {changed}.", evidence, remedy)
     evidence |= changed.figures()
     shares = (
         f"as scored, {changed.before.estimate:.0%} of {changed.problems} completions are degenerate, and "
@@ -78,10 +76,10 @@ def token_boundary(measured: Measured) -> Outcome:
             f"{begins}; the model knows its rows best encoded apart, as at scoring (encoded whole, a row costs "
             f"{-apart_nats.estimate:.3g} nats more), so this explains nothing: {shares}."
         )
-        return Finding(NAME, "note", claim, evidence, _REMEDY)
+        return Finding(NAME, "note", claim, evidence, NOTHING_TO_DO)
     if changed.betters():
         return Finding(NAME, "contributing", f"{begins}; this changes the result: {shares}.", evidence, _REMEDY)
-    return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, _REMEDY)
+    return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, NOTHING_TO_DO)
 
 
 def _apart_nats(measured: Measured) -> Interval | None:
@@ -130,7 +128,7 @@ def _both_ways(subject: Subject) -> Change | str:
     pairs = [(a, _cut_back(subject, a)) for a in askable(subject)]
     as_asked, cut = [a for a, c in pairs if c is not None], [c for _, c in pairs if c is not None]
     if not cut:
-        return "in none of the problems that fit the context does it change the prompt's own tokens"
+        return "the prompt's own tokens stay the same in every problem that fits the context"
     before = degenerate(subject, as_asked)
     if not can_change(list(before.values()), 1):
         shares = f"{sum(before.values())} of {len(before)} completions as scored are degenerate"

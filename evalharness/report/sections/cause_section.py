@@ -51,7 +51,7 @@ def _finding(finding: Finding, remedies: bool) -> Iterator[Part]:
     if finding.evidence:
         rows = tuple((Code(key), _value(value)) for key, value in finding.evidence.items())
         yield Table(("Measured", "Value"), rows, frozenset({1}))
-    if remedies:
+    if remedies and finding.remedy:
         yield Paragraph(f"What to do: {finding.remedy}")
 
 
@@ -114,7 +114,8 @@ def diagnosis_lines(
         yield "cause", "none found"
     for finding in findings:
         yield finding.severity, f"{finding.probe}: {finding.claim}"
-        yield "", f"What to do: {finding.remedy}"
+        if finding.remedy:
+            yield "", f"What to do: {finding.remedy}"
     for cleared in ruled_out:
         yield "ruled out", f"{cleared.probe}: {cleared.claim}"
     for untested in not_testable:

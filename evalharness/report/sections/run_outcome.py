@@ -25,7 +25,7 @@ def run_outcome_sections(run: Run) -> Iterator[Part]:
     failed = [(Strong("failed"), ": ", *spans_of(text)) for text in _failed(run)]
     yield BulletList((*worked, *failed))
     yield Heading("Next steps")
-    steps = tuple((f"{finding.remedy} (", Code(finding.probe), ")") for finding in run.last.findings)
+    steps = tuple((f"{finding.remedy} (", Code(finding.probe), ")") for finding in run.last.findings if finding.remedy)
     yield NumberedList(steps) if steps else Paragraph("No finding asks for any.")
 
 
