@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +12,9 @@ from shared_data import shared_or_skip
 
 from evalharness.commands.group import cli
 from evalharness.commands.log import ROWS, read_losses
+from evalharness.diagnosis import Split, TokenRow
 from evalharness.errors import LogError
-from evalharness.pipeline.loading import read_choice
+from evalharness.pipeline.loading import in_nats, read_choice
 from evalharness.progress import Silent
 from evalharness.records import LogChoice
 from evalharness.settings.manifest import LogSettings
@@ -129,3 +131,33 @@ def test_a_real_log_is_shown(tmp_path, golden_text):
     copy = shutil.copy(seed_log, tmp_path)
     golden_text(shown(copy).splitlines()[-1].strip())
     assert len(shown(copy, "--json").splitlines()) == 600
+
+
+class Letters:
+    """Each id is a letter, but for 0, which is none."""
+
+    def decode(self, ids):
+        return "".join("" if i == 0 else "é" for i in ids)
+
+
+def test_bits_per_byte_are_converted_by_the_bytes_of_a_token_in_the_data(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_text("step 1 | loss: 2.5\nstep 1 | validation bpb: 1.5\nstep 2 | loss: 2.25\n")
+    choice, told = LogChoice((str(path),), "named"), Told()
+    log = read_choice(choice, LogSettings(), Silent())
+    assert log.in_bits_per_byte == ("validation bpb",)
+    rows = Split((), (TokenRow((5, 6, 7, 0), 1), TokenRow((5, 6), 1)), "val.jsonl")
+    checkpoint = SimpleNamespace(tokenizer=Letters(), end_token_ids=(0,))
+    converted = in_nats(log, choice, LogSettings(), checkpoint, rows, told)
+    (point,) = [p for p in converted.points if p.split == "validation"]
+    assert point.loss_nats == pytest.approx(1.5 * math.log(2) * 2)
+    assert any("2.000 bytes" in line and "val.jsonl" in line for line in told.lines)
+    assert in_nats(log, choice, LogSettings(), checkpoint, None, Silent()) is log
+
+
+class Told(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)

@@ -22,6 +22,7 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import CERTIFYING, TARGETS, PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
+from evalharness.diagnosis.losses.token_bytes import bytes_per_token
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows
 from evalharness.diagnosis.probe import Probe
@@ -52,6 +53,7 @@ __all__ = [
     "TrainerTokens",
     "TrainingBatch",
     "batch_offsets",
+    "bytes_per_token",
     "each_id_text",
     "each_text",
     "each_token_text",

@@ -36,14 +36,16 @@ def load(target: Target, watcher: Watcher) -> Work:
         watcher.say(note)
     sets = load_problem_sets(options)
     choice = choose_log(target.place, manifest, options.log)
-    logged = losses_of(choice, manifest.log, watcher)
+    logged = read_choice(choice, manifest.log, watcher)
     check_data(manifest)
     checkpoint = load_model(target, watcher)
     manifest = replace(manifest, data=checkpoint.data or manifest.data)
     train, validation = (
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
     )
-    log = list(up_to(checkpoint.info.step, logged))
+    if logged is not None and logged.in_bits_per_byte:
+        logged = in_nats(logged, choice, manifest.log, checkpoint, validation or train, watcher)
+    log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
     return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice)
 
 
@@ -135,6 +137,28 @@ def read_choice(choice: LogChoice | None, settings: LogSettings, watcher: Watche
     for note in log.notes:
         watcher.say(note)
     return log
+
+
+def in_nats(
+    log: TrainingLog,
+    choice: LogChoice | None,
+    settings: LogSettings,
+    checkpoint: Checkpoint,
+    split: Split | None,
+    watcher: Watcher,
+) -> TrainingLog:
+    """The log with its losses in bits per byte, by the bytes that a token has in ``split``; as it is without one."""
+    from evalharness.diagnosis import bytes_per_token
+    from evalharness.progress import Silent
+
+    mean = None if split is None else bytes_per_token(split, checkpoint.tokenizer, checkpoint.end_token_ids)
+    if mean is None or split is None:
+        return log
+    watcher.say(
+        f"{', '.join(log.in_bits_per_byte)}: converted from bits per byte, "
+        f"with the {mean:.3f} bytes that a token has in {split.source}"
+    )
+    return read_choice(choice, replace(settings, bytes_per_token=mean), Silent()) or log
 
 
 def log_keys(settings: LogSettings) -> LogKeys:

@@ -49,11 +49,22 @@ class OpenLog:
     keys: LogKeys = NO_KEYS
     understood: dict[tuple[str, str], Sure] = field(default_factory=dict)
     """How sure it is that a name has a role, by both."""
+    in_bits_per_byte: list[str] = field(default_factory=list)
+    """Losses that are left out until it is known how many bytes a token has."""
 
     def note(self, text: str) -> None:
         """Add a note, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def leave_out_bits(self, names: Iterable[str]) -> None:
+        """Note losses in bits per byte, which are not converted yet."""
+        self.in_bits_per_byte.extend(name for name in names if name not in self.in_bits_per_byte)
+        left_out = ", ".join(self.in_bits_per_byte)
+        self.note(
+            f"{left_out}: bits per byte, converted if [log] bytes_per_token says how many bytes a token has, "
+            "or if a score measures it on [data]"
+        )
 
     def understand(self, plan: Columns, own: OwnNames) -> None:
         """Keep what the columns of a row were taken for."""
@@ -103,11 +114,6 @@ TORN = "the last line has no end, so its last number may be cut off: left out"
 
 DECIMAL_COMMAS = "its numbers have decimal commas: 4,5 is read as 4.5"
 """The note of readers of tables that are written so."""
-
-
-def bits_per_byte(names: Iterable[str]) -> str:
-    """The note of losses that can't be converted."""
-    return f"bits per byte can't be converted: {', '.join(names)}; set [log] bytes_per_token to the tokenizer's mean"
 
 
 def note_unread(log: OpenLog, keys: Iterable[str]) -> None:

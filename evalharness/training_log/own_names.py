@@ -21,7 +21,6 @@ from evalharness.training_log.columns import (
     plain_name,
 )
 from evalharness.training_log.figure_names import is_counter, is_other_count, loss_name, unit_of
-from evalharness.training_log.open_log import bits_per_byte
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,7 +106,7 @@ class _Columns:
             return dict(losses)
         in_bytes = sorted(name for name in losses.values() if unit_of(name) == "bits per byte")
         if in_bytes:
-            self.log.note(bits_per_byte(in_bytes))
+            self.log.leave_out_bits(in_bytes)
         return {split: name for split, name in losses.items() if name not in in_bytes}
 
     def _known(self, names: Iterable[str]) -> bool:

@@ -75,6 +75,7 @@ class LogFile:
     """One log as it was read: its losses and entropies in its order, and its form.
 
     ``base_losses``: validation losses of the model that training starts from, at steps of that model's own training.
+    ``in_bits_per_byte``: names of losses that are left out because nobody says how many bytes a token has.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class LogFile:
     entropies: tuple[EntropyPoint, ...] = ()
     base_losses: tuple[LossPoint, ...] = ()
     columns: tuple[UnderstoodColumn, ...] = ()
+    in_bits_per_byte: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,11 @@ class TrainingLog:
     notes: tuple[str, ...]
     entropies: tuple[EntropyPoint, ...] = ()
     base_losses: tuple[LossPoint, ...] = ()
+
+    @property
+    def in_bits_per_byte(self) -> tuple[str, ...]:
+        """Names of losses that are left out because nobody says how many bytes a token has."""
+        return tuple(dict.fromkeys(name for file in self.files for name in file.in_bits_per_byte))
 
 
 def read_log(path: Path, keys: LogKeys = NO_KEYS) -> list[LossPoint]:
@@ -215,7 +222,16 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
         for role, name in keys.named():
             if role in LOSSES and not any(point.split == role for point in losses):
                 log.note(f"[log] {role} = {name!r}: nothing is read under that name")
-        return LogFile(path, form, losses, tuple(log.notes), entropies, tuple(log.base_losses), columns)
+        return LogFile(
+            path=path,
+            form=form,
+            points=losses,
+            notes=tuple(log.notes),
+            entropies=entropies,
+            base_losses=tuple(log.base_losses),
+            columns=columns,
+            in_bits_per_byte=tuple(log.in_bits_per_byte),
+        )
 
 
 def _understood(log: OpenLog, points: Sequence[LogPoint]) -> Iterator[UnderstoodColumn]:

@@ -10,7 +10,6 @@ from evalharness.records import LossPoint
 from evalharness.training_log.columns import number
 from evalharness.training_log.figure_names import LossName, in_nats, loss_name
 from evalharness.training_log.line_figures import LineFigures
-from evalharness.training_log.open_log import bits_per_byte
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +60,7 @@ class UnsaidLosses:
         for figure in self.figures[name]:
             value = in_nats(figure.value, loss.unit, self.log.keys.bytes_per_token)
             if value is None:
-                self.log.note(bits_per_byte([name]))
+                self.log.leave_out_bits([name])
                 continue
             point = LossPoint(figure.step, "validation", value, f"{self.log.name}:{figure.line}")
             if self.first and figure.line < self.first[0] and figure.step > self.first[1]:

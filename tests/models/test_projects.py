@@ -391,3 +391,26 @@ def test_hyperparameters_may_be_one_argument(bare):
     torch.save({**saved, "hparams_name": "hparams"}, bare.folder / path)
     assert torch.equal(bare.load(path, trust=True).model.logits(IDS), logits(IDS))
     assert module is not None
+
+
+def test_the_first_shard_of_llama2c_is_its_validation(bare):
+    path, *_ = llama2c(bare)
+    shards = bare.folder / "data" / "TinyStories_all_data"
+    shards.mkdir(parents=True)
+    for name in ("data00.bin", "data01.bin"):
+        (shards / name).write_bytes(bytes(64))
+    data = bare.load(path, trust=True).data
+    assert (data.validation, data.train) == (shards / "data00.bin", shards / "data01.bin")
+
+
+@pytest.mark.parametrize(("folder", "is_proposed"), [("base_checkpoints", True), ("chatsft_checkpoints", False)])
+def test_the_last_shard_of_nanochat_is_the_validation_of_its_base_models(bare, folder, is_proposed):
+    path, *_ = nanochat(bare)
+    (bare.folder / "cache" / "base_checkpoints").rename(bare.folder / "cache" / folder)
+    shards = bare.folder / "cache" / "base_data_climbmix"
+    shards.mkdir()
+    for name in ("shard_00000.parquet", "shard_00001.parquet", "shard_06542.parquet"):
+        (shards / name).write_bytes(b"")
+    data = bare.load(path.replace("base_checkpoints", folder), trust=True).data
+    expected = (shards / "shard_06542.parquet", shards / "shard_00000.parquet") if is_proposed else (None, None)
+    assert (data.validation, data.train) == expected

@@ -27,7 +27,8 @@ def from_model_file(
     *,
     tokenizer: str | None,
     begin_token: int | None = None,
-    data: Path | None = None,
+    train: Path | None = None,
+    validation: Path | None = None,
 ) -> Proposal:
     """The model of the nearest ``model.py``, or of the file whose configuration has all ``args``.
 
@@ -41,7 +42,6 @@ def from_model_file(
             f"{place.weights}: a checkpoint of {project}, but no {MODEL_FILE} with its model is in {listed}: "
             "put it there, or name it: [model] factory"
         )
-    train, validation = (None if data is None else _existing(data / name) for name in ("train.bin", "val.bin"))
     folder, spec = _likeliest(models).origin
     return Proposal(
         project=project,
@@ -63,7 +63,3 @@ def _likeliest(models: tuple[PythonClass, ...]) -> PythonClass:
 def _file_that_takes(place: Place, args: Mapping[str, Any]) -> Path | None:
     configurations = (config for config in code_near(place) if config.is_config and is_quiet(config.file))
     return next((config.file for config in configurations if set(args) <= set(config.parameters)), None)
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None

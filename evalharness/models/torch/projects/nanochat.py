@@ -1,4 +1,7 @@
-"""nanochat: ``model_000500.pt`` with ``meta_000500.json`` beside it, and the package ``nanochat``."""
+"""nanochat: ``model_000500.pt`` with ``meta_000500.json`` beside it, and the package ``nanochat``.
+
+What its base models are trained on are shards of documents: the last is its validation.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from evalharness.errors import CheckpointError
 from evalharness.models.torch.projects.proposal import Proposal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from evalharness.models.torch.projects.proposal import Place
 
 PROJECT = "nanochat"
@@ -17,6 +22,7 @@ PRIORITY = 10
 
 _NAME = re.compile(r"model_(\d+)\.pt")
 _BEGIN = "<|bos|>"
+_OF_BASE = "base_checkpoints"
 # Models from before the sliding windows have none, and say nothing of it.
 _BEFORE_WINDOWS = {"window_pattern": "L"}
 
@@ -37,6 +43,7 @@ def propose(place: Place) -> Proposal | None:
         )
     windows = _BEFORE_WINDOWS if code is not None and "window_pattern" in code.read_text(encoding="utf-8") else {}
     tokenizer = place.find("tokenizer/tokenizer.pkl", "tokenizer/tokenizer.json", "tokenizer.pkl", "tokenizer.json")
+    shards = _shards(place)
     return Proposal(
         project=PROJECT,
         folder=place.weights.parent if code is None else code.parents[1],
@@ -44,5 +51,15 @@ def propose(place: Place) -> Proposal | None:
         args={**windows, **config},
         tokenizer=None if tokenizer is None else str(tokenizer),
         begin_token=_BEGIN,
+        train=next(iter(shards[:-1]), None),
+        validation=next(iter(shards[-1:]), None),
         needs_trust=code is not None,
     )
+
+
+def _shards(place: Place) -> list[Path]:
+    """The documents of the base model; a chat model is trained on others."""
+    folder = place.find("base_data_climbmix", "base_data")
+    if folder is None or _OF_BASE not in place.weights.parts:
+        return []
+    return sorted(folder.glob("*.parquet"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.models.torch.projects.beside_model import from_model_file
+from evalharness.models.torch.projects.proposal import existing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,8 @@ def propose(place: Place) -> Proposal | None:
     characters = None if data is None else data / _CHARACTERS
     if characters is None or not characters.is_file():
         characters = place.find("tokenizer.json")
-    return from_model_file(place, PROJECT, args, tokenizer=str(characters or _GPT2), data=data)
+    train, validation = (None if data is None else existing(data / name) for name in ("train.bin", "val.bin"))
+    return from_model_file(place, PROJECT, args, tokenizer=str(characters or _GPT2), train=train, validation=validation)
 
 
 def _data_folder(place: Place) -> Path | None:

@@ -41,6 +41,11 @@ class Proposal:
     notes: tuple[str, ...] = ()
 
 
+def existing(path: Path) -> Path | None:
+    """The path if a file lies there."""
+    return path if path.is_file() else None
+
+
 class Place:
     """A weight file, and what lies around it. ``working_folder`` and its subfolders are searched too."""
 
