@@ -75,10 +75,25 @@ def test_each_part_has_a_process_of_its_own(judge):
     assert judge(text).verdict is Verdict.PASSED
 
 
-def test_inputs_that_the_contract_does_not_accept_are_no_plus_tests(judge):
-    wrong_below_zero = "    return number / 2 if number >= 0 else None\n"
-    assert judge(wrong_below_zero).verdict is Verdict.FAILED
-    assert judge(wrong_below_zero, contract=ACCEPTS_POSITIVE).verdict is Verdict.PASSED
+BELOW_ZERO = "    if number < 0: {instead}\n    return number / 2\n"
+
+
+@pytest.mark.parametrize(
+    ("solution_below_zero", "is_test"),
+    [("return number / 2", True), ("raise ValueError", False), ("return float('nan')", False)],
+)
+def test_inputs_that_break_the_contract_are_tests_if_the_canonical_solution_has_a_right_answer(
+    judge, solution_below_zero, is_test
+):
+    problem = replace(HALF, canonical_solution=BELOW_ZERO.format(instead=solution_below_zero))
+    wrong = judge(BELOW_ZERO.format(instead="return None"), problem, contract=ACCEPTS_POSITIVE)
+    assert wrong.verdict is (Verdict.FAILED if is_test else Verdict.PASSED)
+
+
+def test_an_input_whose_answer_needs_more_memory_than_there_is_is_left_out(judge):
+    problem = replace(HALF, canonical_solution="    return number / 2 if number < 5 else [0] * (1 << 40)\n")
+    assert judge(HALF.canonical_solution, problem, base="[[2]]", plus="[[3], [8]]").verdict is Verdict.PASSED
+    assert judge("    return 1.0\n", problem, base="[[2]]", plus="[[3], [8]]").verdict is Verdict.FAILED
 
 
 @pytest.mark.parametrize(

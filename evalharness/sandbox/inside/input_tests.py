@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .judged_program import Session
 
 PARTS = ("base", "plus")
-FORMAT = 1
+FORMAT = 2
 """Of the file that keeps the answers."""
 _TIMES_CANONICAL = 4
 _ACCEPTS = "accepts_inputs"
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
 
 class InputTests(NamedTuple):
-    """The tests of one problem. ``left_out`` is how many inputs the contract does not accept."""
+    """The tests of one problem. ``left_out`` is how many inputs are no tests, see :func:`made`."""
 
     entry_point: str
     rule: str
@@ -124,14 +124,24 @@ def keep(tests: InputTests, path: str) -> None:
 
 
 def made(source: Mapping[str, Any], entry_point: str, session: Session) -> InputTests:
-    """The tests with the answers of the canonical solution, which ``session`` has loaded."""
+    """The tests with the answers of the canonical solution, which ``session`` has loaded.
+
+    As in EvalPlus, an input that breaks the contract is a test like the others if the canonical solution has a right
+    answer to it. If it raises, or its answer is wrong by the problem's own rule, the input is left out. So is an input
+    for whose answer the memory of a program is too small.
+    """
     parts, left_out = [], 0
     for name in PARTS:
         inputs = [list(arguments) for arguments in _value(source[name])]
-        accepted = _accepted(inputs, session) if name == "plus" and source["contract"] else inputs
-        expected = list(session.ask(entry_point, accepted, math.inf))
-        parts.append(Part(accepted, expected, list(map(agreement.equals_itself, expected))))
-        left_out += len(inputs) - len(accepted)
+        contract = source["contract"] if name == "plus" else ""
+        kept = _with_right_answer(inputs, source, entry_point, session) if contract else inputs
+        try:
+            expected = list(session.ask(entry_point, kept, math.inf))
+        except MemoryError:
+            kept = [arguments for arguments in kept if _answer(arguments, entry_point, session)]
+            expected = list(session.ask(entry_point, kept, math.inf))
+        parts.append(Part(kept, expected, list(map(agreement.equals_itself, expected))))
+        left_out += len(inputs) - len(kept)
     return InputTests(entry_point, source["rule"], source["tolerance"], tuple(parts), left_out)
 
 
@@ -141,6 +151,24 @@ def _value(expression: str) -> Any:
     return eval(expression, names)  # noqa: S307 - the problem's own, as its tests are
 
 
-def _accepted(inputs: list[list[Any]], session: Session) -> list[list[Any]]:
+def _with_right_answer(
+    inputs: list[list[Any]], source: Mapping[str, Any], entry_point: str, session: Session
+) -> list[list[Any]]:
+    """The inputs that fulfil the contract, and those to which the canonical solution has a right answer anyway."""
     said = session.ask(_ACCEPTS, inputs, math.inf)
-    return [arguments for arguments, answer in zip(inputs, said, strict=True) if agreement.value_of(answer) is True]
+    within = [agreement.value_of(answer) is True for answer in said]
+
+    def is_right(arguments: list[Any]) -> bool:
+        expected = _answer(arguments, entry_point, session)
+        agrees = Agreement(source["rule"], source["tolerance"], [arguments], expected, [False])
+        return bool(expected) and agrees.accepts(0, expected[0])
+
+    return [inputs[at] for at, fulfils in enumerate(within) if fulfils or is_right(inputs[at])]
+
+
+def _answer(arguments: list[Any], entry_point: str, session: Session) -> list[Answer]:
+    """The canonical solution's one answer; none if it raises."""
+    try:
+        return list(session.ask(entry_point, [arguments], math.inf))
+    except Exception:  # noqa: BLE001 - whatever it raises
+        return []
