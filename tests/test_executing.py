@@ -9,7 +9,8 @@ from small_folder import PROBLEMS
 
 from evalharness.errors import CompletionFileError, StoreError
 from evalharness.pipeline import judging_files
-from evalharness.pipeline.judging_files import PartialResults, judge_file
+from evalharness.pipeline.judging_files import judge_file
+from evalharness.pipeline.result_rows import PartialResults
 from evalharness.progress import Silent
 from evalharness.runs import files
 
@@ -202,7 +203,7 @@ def test_a_file_that_another_process_judges_is_refused(tmp_path, golden_text):
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     file = tmp_path / "c.jsonl"
     file.write_text(json.dumps(ROW) + "\n")
-    with PartialResults(file, [], []), pytest.raises(StoreError) as error:
+    with PartialResults(tmp_path, "c.jsonl_results", [], []), pytest.raises(StoreError) as error:
         judge_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1)
     golden_text(error)
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Single stages": {
         "execute": "Run another tool's completions in the sandbox, and judge them.",
         "analyse": "Find loops and other degeneration in completions from any tool.",
+        "audit": "Measure how many wrong programs the tests of a problem set let pass.",
         "log": "Show the losses in a training log.",
         "triage": "Look for signs of trouble in a training log alone; takes about a second.",
         "convert": "Import another tool's completions: judge them, and write a report as for a scored model.",

