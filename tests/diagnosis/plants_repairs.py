@@ -21,6 +21,7 @@ from torch.nn import functional
 from whole import log_of
 
 from evalharness.diagnosis.data.rows import TokenRow
+from evalharness.diagnosis.losses.counted_losses import Counting, counted_losses, figure
 from evalharness.diagnosis.subject import Subject
 from evalharness.models.protocols import WeightSet
 from evalharness.models.torch.adapted import adapter_facts, without_adapter
@@ -47,6 +48,36 @@ def another_rope(module: nn.Module, theta: float = 1e6) -> None:
     part = module.model.rotary_emb
     module.config.rope_parameters = {"rope_type": "default", "rope_theta": theta}
     module.model.rotary_emb = type(part)(config=module.config)
+
+
+def neighbours_paired(module: nn.Module) -> None:
+    """What a conversion leaves that does not permute: queries and keys whose rotary pairs stand side by side."""
+    for layer in module.model.layers:
+        for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+            weight = projection.weight
+            heads = weight.data.view(-1, 2, layer.self_attn.head_dim // 2, weight.shape[1])
+            weight.data = heads.transpose(1, 2).reshape(weight.shape)
+
+
+def text_losses(module: nn.Module) -> tuple[float, float]:
+    """The mean loss (nats) of all targets of the validation rows, and that of their completions, ends among them."""
+    subject = few(of(module))
+    rows = counted_losses(subject.torch_model, subject.validation.encoded, subject.end_ids)
+    means = [figure(rows, Counting(prompt, end=True), 0).estimate for prompt in (True, False)]
+    return means[0], means[1]
+
+
+def rope_hidden_by_chance() -> Subject:
+    """A base that makes the completions as hard as all targets were in training: as loaded another count fits."""
+    module = sound("llama")
+    every, _ = text_losses(module)
+    low, high = 1e4, 1e9
+    for _ in range(16):
+        theta = math.sqrt(low * high)
+        another_rope(module, theta)
+        low, high = (theta, high) if text_losses(module)[1] < every else (low, theta)
+    log = (LossPoint(1, "validation", every + 3.0, "log"), LossPoint(100, "validation", every, "log"))
+    return few(of(module, log=log, logged=log[-1]))
 
 
 @functools.cache
@@ -160,6 +191,10 @@ PLANTS = {
     "llama: rope_theta lost": Plant(
         "repaired", "llama", lambda: spoiled_after_logging(sound("llama"), another_rope)
     ),
+    "llama: rotary pairs not permuted": Plant(
+        "repaired", "llama", lambda: spoiled_after_logging(sound("llama"), neighbours_paired)
+    ),
+    "llama: rope_theta lost, and a count that fits by chance": Plant("repaired", "llama", rope_hidden_by_chance),
     "plain: a tied head drawn anew": Plant(
         "repaired", "plain", lambda: spoiled_after_logging(tied("plain"), redraw_head)
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ from plants_repairs import (
     another_rope,
     beside_its_average,
     few,
+    neighbours_paired,
     prefix_in_training_alone,
     rank_stabilised,
     redraw_head,
     reorder_ids,
+    rope_hidden_by_chance,
     spoiled_after_logging,
+    text_losses,
     tied,
 )
 from small_sound import of, sound
@@ -25,12 +29,14 @@ from whole import log_of
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.repaired import repaired
 from evalharness.diagnosis.repair import every_repair
+from evalharness.diagnosis.repairs import rope_layout
 from evalharness.diagnosis.trials.opened_masks import OpenedMasks
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
 from evalharness.records import Finding, LossPoint, RuledOut
 
 MADE = {
     "rope_theta": lambda: spoiled_after_logging(sound("llama"), another_rope),
+    "rope_layout": lambda: spoiled_after_logging(sound("llama"), neighbours_paired),
     "tied_head": lambda: spoiled_after_logging(tied("plain"), redraw_head),
     "adapter_scale": lambda: rank_stabilised("llama"),
     "id_order": lambda: spoiled_after_logging(sound("plain"), reorder_ids),
@@ -65,6 +71,40 @@ def test_a_sound_model_needs_no_repair_and_a_log_of_another_run_gets_none(family
         found = repaired(Measured(replace(subject, logged=point)))
         assert isinstance(found, RuledOut)
         assert found.evidence["repairs_tried"] > 0
+
+
+def test_a_log_that_fits_as_loaded_by_chance_under_another_count_than_that_of_the_data_hides_no_repair():
+    found = repaired(Measured(rope_hidden_by_chance()))
+    assert isinstance(found, Finding)
+    assert found.evidence["kind"] == "rope_theta"
+    assert found.evidence["settings"]["rope_parameters.rope_theta"] == 10_000
+    assert found.evidence["fits_as_loaded_by"].startswith("prompt not counted")
+    assert found.evidence["random_lowers_nats"] < found.evidence["lowered_low_nats"]
+
+
+def test_a_sound_model_whose_loss_counts_completions_alone_gets_no_repair():
+    subject = few(of(sound("llama")))
+    _, completions = text_losses(sound("llama"))
+    point = LossPoint(100, "validation", completions, "log")
+    found = repaired(Measured(replace(subject, log=(point,), logged=point)))
+    assert isinstance(found, RuledOut)
+
+
+@pytest.mark.parametrize("turned", [8, 16])
+def test_rotary_pairs_are_moved_head_by_head_and_moved_back(turned):
+    module = nn.ModuleDict({"q_proj": nn.Linear(4, 32, bias=False), "k_proj": nn.Linear(4, 16, bias=False)})
+    module.head_dim = 16
+    module.register_buffer("inv_freq", 1e4 ** (-torch.arange(turned // 2) / (turned // 2)))
+    given = torch.randn(3, 4)
+    plain = module["q_proj"](given)
+    halves, side_by_side = rope_layout.repairs(SimpleNamespace(torch_model=SimpleNamespace(module=module)))
+    with halves.change(module):
+        moved = module["q_proj"](given).view(3, 2, 16)
+        assert torch.equal(moved[:, :, turned // 2], plain.view(3, 2, 16)[:, :, 1])
+        assert torch.equal(moved[:, :, turned:], plain.view(3, 2, 16)[:, :, turned:])
+        with side_by_side.change(module):
+            assert torch.equal(module["q_proj"](given), plain)
+    assert torch.equal(module["q_proj"](given), plain)
 
 
 def test_a_repair_that_can_not_be_made_does_not_stop_the_others(monkeypatch):

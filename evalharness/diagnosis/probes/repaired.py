@@ -44,6 +44,9 @@ def repaired(measured: Measured) -> Outcome:
     own = search.as_loaded.figures[counting]
     evidence: dict[str, Any] = {"logged_nats": logged.loss_nats, "rows": len(search.rows)}
     if not search.is_off():
+        if hidden := _hidden_by_chance(search):
+            as_read, item, others, of_it = hidden
+            return _proven(as_read, item, others, evidence | of_it)
         claim = (
             f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}), and "
             f"{logged.loss_nats:.4g} was logged (step {logged.step})."
@@ -51,11 +54,44 @@ def repaired(measured: Measured) -> Outcome:
         return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
     measured.say(f"the log says {logged.loss_nats:.4g} nats, the checkpoint gives {own.estimate:.4g}: trying repairs")
     found = search.search()
-    evidence |= {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
-    best = next(iter(found), None)
-    if best is None or not best.fits:
-        return _unproven(measured, search, found, evidence)
-    return _proven(search, best, [item for item in found[1:] if item.fits], evidence)
+    fitting = [item for item in found if item.fits]
+    null = _null(search, fitting[0]) if fitting else None
+    if not fitting or _is_chance(fitting[0], null):
+        return _unproven(measured, search, [item for item in found if not item.fits], evidence | _tried(search))
+    return _proven(search, fitting[0], fitting[1:], evidence | _tried(search) | {"random_lowers_nats": null})
+
+
+def _null(search: RepairSearch, item: Repaired) -> float | None:
+    """By how much random changes of the same size lower the loss; None for what has no size, or need not lower it."""
+    return search.random_lowering(item.repair, item.counting, NULLS) if item.repair.lowers else None
+
+
+def _is_chance(item: Repaired, null: float | None) -> bool:
+    return null is not None and null >= item.lowered_nats.low
+
+
+def _tried(search: RepairSearch) -> dict[str, Any]:
+    return {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
+
+
+def _hidden_by_chance(search: RepairSearch) -> tuple[RepairSearch, Repaired, list[Repaired], dict[str, Any]] | None:
+    """A repair under which the log is what the data say, if as loaded it only is what they don't say.
+
+    Of several ways to count some one fits by chance. No change at random, of the same size, does what the repair does.
+    """
+    as_read = search.as_read()
+    if not as_read.is_off():
+        return None
+    fitting = [item for item in as_read.search(sharp=True) if item.fits]
+    if not fitting:
+        return None
+    best = fitting[0]
+    null = _null(as_read, best)
+    if _is_chance(best, null):
+        return None
+    by_chance = search.as_loaded.nearest(search.logged_nats)
+    evidence = _tried(as_read) | {"fits_as_loaded_by": by_chance.words, "random_lowers_nats": null}
+    return as_read, best, fitting[1:], evidence
 
 
 def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], evidence: dict[str, Any]) -> Outcome:
@@ -71,6 +107,8 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
     )
     if others:
         claim += f"; {', '.join(item.repair.words for item in others[:3])} can't be told from it"
+    if by_chance := evidence.get("fits_as_loaded_by"):
+        claim += f". As loaded the log fits by chance, and only as the data don't say: {by_chance}"
     return Finding(
         NAME,
         repair.severity,
@@ -91,8 +129,8 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
     best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
     share = 0.0 if best is None else _share_closed(search, best)
     if best is not None and share >= MUCH:
-        null = search.random_lowering(best.repair, best.counting, NULLS)
-        if null is None or null < best.lowered_nats.low:
+        null = _null(search, best)
+        if not _is_chance(best, null):
             own = search.as_loaded.figures[best.counting]
             claim = (
                 f"Not proven, but a large part of the gap: as loaded the loss is {own.estimate:.4g} nats, with "

@@ -59,6 +59,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
             "order made of a set of characters is another one in each process; sort it."
         ),
         change=partial(_reordered, paths=paths, order=order),
+        sharp=True,
     )
 
 

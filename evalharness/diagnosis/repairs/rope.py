@@ -69,6 +69,7 @@ def _of_base(base: float, place: str, change: Any, **more: Any) -> Repair:
         words=f"`rope_theta` = {base:,.0f}",
         place=place,
         change=change,
+        sharp=True,
         **{
             "remedy": f"Set the base of the rotary positions to {base:,.0f}: `{place}` has another.",
             "settings": {"rope_theta": base},
@@ -130,6 +131,7 @@ def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
         remedy=f"Set {with_base_too}{scaling} of the rotary positions in config.json, as in training.",
         change=change,
         settings=settings,
+        sharp=True,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,10 @@ CLEARLY = 2.0
 """As loaded the loss is off if it is away from the log by twice the error."""
 SAME_NATS = 0.002
 """Two repairs whose losses are nearer to each other than this can't be told apart."""
+SHARPLY = 0.05
+"""By how much of itself a sharp repair lowers the loss, where the log fits as loaded under another count."""
+ROUNDING_NATS = 1e-5
+"""A repair that changes the loss by less changes nothing here."""
 FULLY = 3
 """Repairs that are measured on all rows, the best of the few rows first, besides those that are sure to be few."""
 
@@ -58,9 +62,10 @@ class Measurement:
     rows: tuple[CountedRow, ...]
     figures: dict[Counting, Interval]
 
-    def nearest(self, logged_nats: float) -> Counting:
+    def nearest(self, logged_nats: float, among: Sequence[Counting] = COUNTINGS) -> Counting:
         """The way to count that comes nearest to the log."""
-        return min(self.figures, key=lambda how: abs(self.figures[how].estimate - logged_nats))
+        known = [how for how in among if how in self.figures] or list(self.figures)
+        return min(known, key=lambda how: abs(self.figures[how].estimate - logged_nats))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +88,15 @@ class Repaired:
 class RepairSearch:
     """The search on one subject that has a logged validation loss and validation rows.
 
-    ``say`` is told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made.
+    ``countings``: how the logged loss may have counted. ``say`` is told of the progress. ``tried`` counts the repairs
+    by kind, ``failed`` those that could not be made.
     """
 
     subject: Subject
     logged_nats: float
     split: Split
     say: Callable[[str], None] = lambda _: None
+    countings: tuple[Counting, ...] = COUNTINGS
     tried: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
 
@@ -119,19 +126,35 @@ class RepairSearch:
         return max(LEAST_NATS, relative * abs(self.logged_nats), sampling)
 
     def is_off(self) -> bool:
-        """Whether the log is clearly not that of the checkpoint as loaded, however prompt and end are counted."""
+        """Whether the log is clearly not that of the checkpoint as loaded, in none of the ways to count."""
         return all(
             abs(found.estimate - self.logged_nats) > CLEARLY * self.error_nats(found)
-            for found in self.as_loaded.figures.values()
+            for how, found in self.as_loaded.figures.items()
+            if how in self.countings
         )
 
-    def search(self) -> list[Repaired]:
-        """Every repair on few rows; the best of them on all rows, those that fit first, then the lowest loss."""
+    def as_read(self) -> RepairSearch:
+        """The same search, by what the data say of the prompt alone: whether the end counts they don't say."""
+        prompt = any(row.prompt_tokens and row.first_target < max(1, row.prompt_tokens) for row in self.rows)
+        narrowed = replace(self, countings=tuple(how for how in COUNTINGS if how.prompt == prompt))
+        vars(narrowed).update(rows=self.rows, as_loaded=self.as_loaded)  # measured already
+        return narrowed
+
+    def search(self, *, sharp: bool = False) -> list[Repaired]:
+        """Every repair on few rows; the best of them on all rows, those that fit first, then the lowest loss.
+
+        ``sharp``: only those that raise the loss of a sound model, if they lower it by much.
+        """
         few = self._within(self.rows[::2], FEW_ROWS, FEW_WORK)
         before = self._measured(None, few).rows
         ranked: list[tuple[float, Repair]] = []
         for repair in every_repair(self.subject):
-            ranked += self._ranked(repair, few, before)
+            if repair.sharp or not sharp:
+                ranked += self._ranked(repair, few, before)
+        if sharp:
+            text = figure(before, TEXT_ONLY, self.subject.seed)
+            least = SHARPLY * text.estimate if text is not None else 0.0
+            ranked = [(gain, repair) for gain, repair in ranked if gain > least]
         best_of_kind: dict[str, tuple[float, Repair]] = {}
         for gain, repair in sorted(ranked, key=lambda item: -item[0]):
             best_of_kind.setdefault(repair.kind, (gain, repair))
@@ -165,7 +188,7 @@ class RepairSearch:
 
     def _chosen(self, ranked: Sequence[tuple[float, Repair]]) -> Iterator[Repair]:
         """The best few that lower the loss, the best of each kind among them, and all that may do otherwise."""
-        lowering = [r for gain, r in sorted(ranked, key=lambda item: -item[0]) if r.lowers and gain > 0]
+        lowering = [r for gain, r in sorted(ranked, key=lambda item: -item[0]) if r.lowers and gain > ROUNDING_NATS]
         firsts = {repair.kind: repair for repair in reversed(lowering)}
         yield from (r for i, r in enumerate(lowering) if i < FULLY or firsts[r.kind] is r)
         yield from (repair for gain, repair in ranked if not repair.lowers and gain)
@@ -192,7 +215,7 @@ class RepairSearch:
         except Exception as error:  # noqa: BLE001 - as above
             self.failed.append(f"{repair.words}: {type(error).__name__}")
             return None
-        counting = measurement.nearest(self.logged_nats)
+        counting = measurement.nearest(self.logged_nats, self.countings)
         gains = lowered_by(self.as_loaded.rows[1::2], measurement.rows[1::2], counting)
         lowered = mean_over_rows({i: [gain] for i, gain in enumerate(gains)}, seed=self.subject.seed)
         return Repaired(
