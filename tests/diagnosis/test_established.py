@@ -117,20 +117,30 @@ def test_padding_on_the_left_that_shifts_positions_is_named_and_measured_under()
     assert [type(probe(measured)) for probe in OTHERS] == [RuledOut] * 3
 
 
-def packed(group: int) -> Measured:
+class TrainedUpTo(nn.Module):
+    """A model that knows nothing from a position on: no training came there."""
+
+    def __init__(self, inner: nn.Module, length: int):
+        super().__init__()
+        self.inner, self.length = inner, length
+
+    def forward(self, ids):
+        known = torch.arange(ids.shape[1])[:, None] < self.length
+        return torch.where(known, self.inner(ids), 0.0)
+
+
+def packed(group: int, block: int = CONTEXT, letters_in_body: int = 30) -> Measured:
     """A model that copies from what it has seen, and rows packed in blocks, ``group`` of them with one body."""
     rng = Random(4)
     letters = "abcdefghijklmnopqrstuvwxyz"
     rows = []
     for _ in range(160 // group):
-        body = "    return " + "".join(rng.choice(letters) for _ in range(30)) + "\n"
+        body = "    return " + "".join(rng.choice(letters) for _ in range(letters_in_body)) + "\n"
         rows += [DataRow(f"def {rng.choice(letters)}(x):\n", body) for _ in range(group)]
     split = Split(tuple(rows), encoded(rows, end=True), "validation.jsonl")
     ids = [token_id for row in split.encoded for token_id in row.ids]
-    blocks = [
-        replace(split.encoded[0], ids=tuple(ids[t : t + CONTEXT])) for t in range(0, len(ids) - CONTEXT + 1, CONTEXT)
-    ]
-    module = Copying(Scripted(follower(encoded(data_rows(20, 1), end=True))))
+    blocks = [replace(split.encoded[0], ids=tuple(ids[t : t + block])) for t in range(0, len(ids) - block + 1, block)]
+    module = TrainedUpTo(Copying(Scripted(follower(encoded(data_rows(20, 1), end=True)))), block)
     return Measured(subject(module, end=True, validation=split, train=None, **logged(mean_loss(module, blocks))))
 
 
@@ -139,6 +149,13 @@ def test_packed_rows_that_see_each_other_are_named_and_matter_where_they_give_ea
     measured = packed(group)
     assert loss_mismatch(measured).severity == severity
     assert measured.established.packed
+
+
+def test_blocks_shorter_than_the_context_are_those_at_which_the_rows_are_easiest():
+    measured = packed(4, block=64, letters_in_body=12)
+    assert loss_mismatch(measured).severity == "contributing"
+    assert measured.established.block == 64
+    assert context(measured).evidence["longest_training_row_tokens"] == 64
 
 
 def test_packed_rows_are_not_cut_by_the_context():

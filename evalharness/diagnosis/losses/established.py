@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 class Established:
     """How every probe measures a loss. By default rows are taken as the manifest has them read.
 
-    ``prompt``: whether the prompt counts (None: as the rows have it). ``packed``: the rows stand one after another in
-    blocks. ``shown_by`` is the convention that the log is of, None where none comes near.
+    ``prompt``: whether the prompt counts (None: as the rows have it). ``block``: the rows stand one after another in
+    blocks of so many ids. ``shown_by`` is the convention that the log is of, None where none comes near.
     """
 
     arrangement: Arrangement = field(default_factory=Arrangement)
     prompt: bool | None = None
-    packed: bool = False
+    block: int | None = None
     shown_by: Recomputed | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Whether rows stand one after another in blocks."""
+        return self.block is not None
 
     @property
     def is_as_read(self) -> bool:
@@ -63,7 +68,7 @@ def established(subject: Subject, conventions: Sequence[Recomputed]) -> Establis
         return Established(prompt=_prompt(subject, fit), shown_by=fit[0] if fit else None)
     best = plain[0] if plain[0].exact else min(plain, key=_unusual)
     arrangement = Arrangement() if best.as_given else best.layout.arrangement
-    return Established(arrangement, _prompt(subject, plain, best), best.layout.packed, best)
+    return Established(arrangement, _prompt(subject, plain, best), best.layout.block, best)
 
 
 def _nearly(conventions: Sequence[Recomputed], logged_nats: float) -> list[Recomputed]:

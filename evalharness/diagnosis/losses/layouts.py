@@ -32,6 +32,11 @@ PADDED_TOKENS = 8192
 length for each padding id, with an end token and without."""
 LONGEST = 1024
 """Rows are padded and packed to the context, but not to more than this, which bounds what a pass costs."""
+BLOCKS = tuple(sorted(size * 2**power for size in (2, 3) for power in range(4, 10)))
+"""Lengths of blocks as they are used: 32, 48, 64, 96 and so on."""
+AS_EASY = 1.01
+"""Rows are packed in training in blocks of that length at which they are easiest: in shorter ones a token has less
+before it, and in longer ones it stands where no training came. So near to it no difference is told."""
 SCANNED_ROWS = 8
 """Rows by which the length is chosen that rows were padded to on the left: the right one is lower by far."""
 
@@ -46,9 +51,9 @@ class Layout:
     """All measured rows in one layout.
 
     ``words`` says which. ``kinds[i][t]`` is what id ``t`` of row ``i`` is. ``padding`` is the id of the padding that
-    counts, None without any. ``arrangement`` is how each row became ids; ``packed``: they then stand one after another
-    in blocks. ``as_given``: one row after another as they are, nothing added and nothing taken away. ``complete``: all
-    rows of the file are in it, so that another loop over them has no other ones.
+    counts, None without any. ``arrangement`` is how each row became ids; ``block``: they then stand one after another
+    in blocks of so many ids (None: they don't). ``as_given``: one row after another as they are, nothing added and
+    nothing taken away. ``complete``: all rows of the file are in it, so that another loop over them has no other ones.
     """
 
     words: str
@@ -56,9 +61,14 @@ class Layout:
     kinds: tuple[_Kinds, ...]
     arrangement: Arrangement
     padding: PaddingId | None = None
-    packed: bool = False
+    block: int | None = None
     as_given: bool = False
     complete: bool = False
+
+    @property
+    def packed(self) -> bool:
+        """Whether rows stand one after another in blocks."""
+        return self.block is not None
 
     @property
     def is_rows_alone(self) -> bool:
@@ -91,13 +101,14 @@ def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]
 
 
 def unusual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
-    """Rows encoded whole, alone and packed, and rows behind padding on the left; each with an end token and without."""
+    """Rows packed in shorter blocks, encoded whole, and behind padding on the left; with an end token and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
     rows = tuple(losses.row for losses in own_losses)
     complete = len(rows) == len(split.encoded)
     for plain in _ends(subject, split):
+        yield from _packed_shorter(subject, split, plain)
         whole = replace(plain, whole=True)
         if _laid(subject, split, rows, whole) != _laid(subject, split, rows, plain):
             yield from _alone(subject, split, rows, whole, complete=complete)
@@ -198,16 +209,33 @@ def packed_anew(subject: Subject, like: Layout) -> Layout | None:
         return None
     rows = list(split.encoded)
     Random(subject.seed).shuffle(rows)  # noqa: S311 - an order, no secret
-    return next(_packed(subject, replace(split, encoded=tuple(rows)), like.arrangement), None)
+    return next(_packed(subject, replace(split, encoded=tuple(rows)), like.arrangement, like.block), None)
 
 
-def _packed(subject: Subject, split: Split, how: Arrangement) -> Iterator[Layout]:
-    """All rows one after another, uncut, in blocks of a context, as pre-training has them.
+def _packed_shorter(subject: Subject, split: Split, how: Arrangement) -> Iterator[Layout]:
+    """Blocks shorter than the context, of those lengths at which the rows are easiest; the log has no say in it."""
+    context = min(subject.model.context_length or LONGEST, LONGEST)
+    shortest = float(np.median([len(row.ids) for row in split.encoded]))
+    lengths = [length for length in (*BLOCKS, context) if shortest < length <= context]
+    layouts = [layout for length in dict.fromkeys(lengths) for layout in _packed(subject, split, how, length)]
+    nats = [_every_nats(layout) for layout in layouts]
+    for layout, own in zip(layouts, nats, strict=True):
+        if layout.block != context and own <= AS_EASY * min(nats):
+            yield layout
+
+
+def _every_nats(layout: Layout) -> float:
+    """The mean loss of all targets."""
+    return float(np.concatenate([capped(row.nll_nats) for row in layout.losses]).mean())
+
+
+def _packed(subject: Subject, split: Split, how: Arrangement, block: int | None = None) -> Iterator[Layout]:
+    """All rows one after another, uncut, in blocks of a context, as pre-training has them, or of ``block`` ids.
 
     Neighbours are those of the file, for a model may have learnt from them. As many blocks are measured as the measured
     rows would fill.
     """
-    length = min(subject.model.context_length or LONGEST, LONGEST)
+    length = block or min(subject.model.context_length or LONGEST, LONGEST)
     laid = [how.row(subject, split, uncut(subject, split, row)) for row in split.encoded]
     if length < 2:
         return
@@ -222,7 +250,7 @@ def _packed(subject: Subject, split: Split, how: Arrangement) -> Iterator[Layout
         f"rows packed in blocks of {length}" if not how.whole else f"rows encoded whole, packed in blocks of {length}"
     )
     of_blocks = tuple(kinds[block] for block in chosen)
-    yield Layout(words, losses, of_blocks, how, packed=True, complete=len(chosen) == len(blocks))
+    yield Layout(words, losses, of_blocks, how, block=length, complete=len(chosen) == len(blocks))
 
 
 def _measured(subject: Subject, rows: Sequence[TokenRow], how: Arrangement | None = None) -> tuple[RowLosses, ...]:

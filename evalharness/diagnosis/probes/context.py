@@ -31,7 +31,7 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     limit = subject.model.context_length
     packed = subject.logged is not None and measured.established.packed
     shares = _shares_too_long(subject, limit, packed=packed)
-    longest = limit if packed else _longest_trained(subject.train)
+    longest = measured.established.block if packed else _longest_trained(subject.train)
     if not shares and longest is None:
         reason = "the model has no longest input" if limit is None else "there are neither rows nor problems"
         return NotTestable(NAME, "no_data", f"{reason}, and no training row says how far training went")
