@@ -53,9 +53,10 @@ def healthy(family: str) -> Subject:
     return subject(module, end=True, count_prompt=False, **logged(loss_of(module, count_prompt=False)))
 
 
-def shifted(family: str, shift: int) -> Subject:
-    module = trained(family, shift=shift)
-    return subject(module, end=True, **logged(loss_of(module, shift=shift)), declared=Declared(0.0, True, False))
+def shifted(family: str, shift: int, smoothing: float = 0.0) -> Subject:
+    module = trained(family, shift=shift, smoothing=smoothing)
+    log = logged(loss_of(module, shift=shift, smoothing=smoothing))
+    return subject(module, end=True, **log, declared=Declared(0.0, True, False))
 
 
 def on_the_floor(family: str) -> Subject:
@@ -124,6 +125,7 @@ def learnt_by_heart(family: str) -> Subject:
 
 _MAKERS = {
     "targets not shifted": ("label_shift", partial(shifted, shift=0), ""),
+    "targets not shifted, and smoothed": ("label_shift", partial(shifted, shift=0, smoothing=0.1), ""),
     "targets shifted twice": ("label_shift", partial(shifted, shift=2), ""),
     "on the smoothing floor": ("smoothing_floor", on_the_floor, "no label smoothing"),
     "padding counted": ("padding_in_loss", padding_counted, "padding does not count"),

@@ -45,6 +45,8 @@ row has a token less, and each of the others may be a little harder for that."""
 UNEVEN_NATS = 1.0
 """A model trained with smoothing e gives no id much less than e/V, its share of the target; one trained without gives
 most ids far less. So much beyond ln(V/e) is allowed for a training that is not over."""
+FIGURES = 200
+"""So many figures around the log are asked whether some convention would give them."""
 LEAST_NATS = 0.005
 """No interval is narrower than this: half precision and rounding in a log are of that size."""
 OTHER_SHARE = 0.03
@@ -171,6 +173,18 @@ def reproducing(
     return tuple(sorted(found, key=lambda item: abs(item.loss_nats.estimate - logged_nats)))
 
 
+def chance_of_a_fit(conventions: Iterable[Recomputed], logged_nats: float) -> float:
+    """The share of the losses between half of a logged one and twice that, in equal ratios, that would be reproduced.
+
+    What it is worth that one of many conventions reproduces the log: next to nothing if nearly any figure would be.
+    """
+    if logged_nats <= 0:
+        return 1.0
+    plausible = [item for item in conventions if item.plausible]
+    figures = logged_nats * np.geomspace(0.5, 2.0, FIGURES)
+    return float(np.mean([any(item.reproduces(nats) for item in plausible) for nats in figures]))
+
+
 def plain(conventions: Iterable[Recomputed], *, prompt: bool) -> Recomputed | None:
     """The plain loss of the rows as they are: by token, of the next token, without smoothing."""
     for item in conventions:
@@ -186,7 +200,8 @@ def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
     ``losses`` are those of the measured validation rows as they are.
 
     Costs two forward passes for each measured row (with an end token and without), fewer for packed ones, and up to
-    four for each of up to 32 padded rows; where no plain convention gives the log, as many again for other layouts.
+    four for each of up to 32 padded rows; where no plain convention gives the log, some ten times as many for other
+    layouts.
     Empty where fewer rows than an interval needs are there.
     """
     found = _of_layouts(subject, usual_layouts(subject, losses), math.inf)
@@ -213,7 +228,7 @@ def _of_layouts(subject: Subject, layouts: Iterable[Layout], alone: float) -> li
         text = layout.text_nats()
         alone = text if layout.is_rows_alone else alone
         found += _of_layout(subject, layout, strengths, text=text, alone=alone)
-        found += _of_other_offsets(subject, layout)
+        found += _of_other_offsets(subject, layout, strengths)
     return found
 
 
@@ -244,8 +259,11 @@ def _is_even(layout: Layout, smoothing: float, vocabulary: int) -> bool:
     return float(means.mean()) <= math.log(vocabulary / smoothing) + UNEVEN_NATS
 
 
-def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
-    """Other offsets only for rows alone, and only where the model predicts them better: what is trained gets better."""
+def _of_other_offsets(subject: Subject, layout: Layout, strengths: Sequence[float]) -> Iterator[Recomputed]:
+    """Other offsets only for rows alone, and only where the model predicts them better: what is trained gets better.
+
+    With smoothing, too: a loop that smooths by itself is one in which nobody may shift the labels.
+    """
     if not layout.as_given:
         return
     right = mean([capped(_nll(row, 1)) for row in layout.losses], subject.seed).estimate
@@ -255,6 +273,15 @@ def _of_other_offsets(subject: Subject, layout: Layout) -> Iterator[Recomputed]:
         item = _recomputed(subject, layout, how) if shift != 1 else None
         if item is not None and item.loss_nats.high < right:
             yield item
+            yield from _smoothed(subject, layout, how, strengths)
+
+
+def _smoothed(subject: Subject, layout: Layout, how: Convention, strengths: Sequence[float]) -> Iterator[Recomputed]:
+    """A convention with label smoothing as well."""
+    for smoothing in filter(None, strengths):
+        item = _recomputed(subject, layout, replace(how, smoothing=smoothing))
+        if item is not None:
+            yield replace(item, plausible=_is_even(layout, smoothing, subject.torch_model.vocabulary_rows))
 
 
 def _prompts(layout: Layout) -> tuple[bool, ...]:
@@ -310,8 +337,8 @@ def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats,
     if how.smoothing:
         losses = (1 - how.smoothing) * losses + how.smoothing * row.mean_nll_nats
     places = np.arange(len(losses)) + how.shift
-    # The first id of a row is no target, whatever it would be compared with.
-    counts = (places >= 1) & (places < len(kinds))
+    # The first id of a row is no target, unless each is compared with itself.
+    counts = (places >= min(how.shift, 1)) & (places >= 0) & (places < len(kinds))
     kind = kinds[np.clip(places, 0, len(kinds) - 1)]
     counts &= (kind != PROMPT) | how.prompt
     counts &= (kind != PADDING) | how.padding

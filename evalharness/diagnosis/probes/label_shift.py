@@ -20,6 +20,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
@@ -124,7 +125,18 @@ def label_shift(measured: Measured) -> Outcome:
         "Compare the logits at each position with the id right after it, once: either shift the targets in the data, "
         "or in the loss, and not in both (Hugging Face models shift `labels` themselves). Then train again."
     )
-    return Finding(NAME, "cause", f"Each position predicts {SAYS[best]}: {shift}.", evidence, remedy)
+    claim = f"Each position predicts {SAYS[best]}: {shift}."
+    if at_offset := _logged_at(measured, best):
+        evidence |= {"logged_by": at_offset.convention.words} | figures("logged_offset", at_offset.loss_nats)
+        claim += f" So the loss is the logged one: {shown(at_offset.loss_nats)} ({at_offset.convention.words})."
+    return Finding(NAME, "cause", claim, evidence, remedy)
+
+
+def _logged_at(measured: Measured, offset: int) -> Recomputed | None:
+    """The convention of this offset that gives the logged loss; None without one, or without a log."""
+    logged = measured.subject.logged
+    fit = () if logged is None else reproducing(measured.conventions, logged.loss_nats)
+    return next((item for item in fit if item.convention.shift == offset), None)
 
 
 def _paired(losses: TokenLosses) -> list[Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.losses.conventions import plain, reproducing
+from evalharness.diagnosis.losses.conventions import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.layouts import packed_anew
 from evalharness.diagnosis.losses.logged_training import logged_multiple
 from evalharness.diagnosis.losses.row_means import capped, counted_nll, figures, mean, shown, too_few
@@ -54,7 +54,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
     if fit:
         return (
             _needs_its_layout(measured, own, said, evidence)
-            or _multiplied(measured, evidence)
+            or (_multiplied(measured, evidence) if any(item.convention.shift == 1 for item in fit) else None)
             or _reproduced(subject, conventions, fit, said, ours, evidence)
         )
     # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
@@ -285,6 +285,7 @@ def _evidence(
         "logged_nats": logged_nats,
         "conventions": len(conventions),
         "reproducing": len(fit),
+        "chance_of_a_fit": chance_of_a_fit(conventions, logged_nats),
         "reproduced_by": [item.convention.words for item in fit[:LISTED]],
         "rows": own.rows,
         "targets": own.targets,
