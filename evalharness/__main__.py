@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     0: done, 2: wrong input, 3: not (wholly) evaluated, 130: interrupted, 128 and the signal's number: ended by one.
     """
+    _open_closed_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
@@ -58,6 +61,13 @@ def main(arguments: list[str] | None = None) -> None:
             debug=debug,
         )
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that are closed (``<&-``), or the next file would get their number and what they print."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def _run(arguments: list[str]) -> Any:

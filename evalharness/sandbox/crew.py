@@ -90,7 +90,10 @@ class Seat:
 
 
 class Crew:
-    """So many workers of one level. ``give`` and ``collect`` until nobody is ``busy``; what ended comes from both."""
+    """So many workers of one level, or fewer if no more can be started.
+
+    ``give`` and ``collect`` until nobody is ``busy``; what ended comes from both.
+    """
 
     def __init__(self, ground: Ground, level: Level, first: Worker, workers: int) -> None:
         self.seats = [Seat(number) for number in range(workers)]
@@ -175,7 +178,11 @@ class Crew:
                 seat.worker = self._ground.start(self._level, seat.number)
             seat.worker.send(self._message(task))
         except SandboxError as error:
-            yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, str(error))
+            if any(other.worker for other in self.seats):  # few processes are allowed: those that are there go on
+                self.seats.remove(seat)
+                self.again.append(task)
+            else:
+                yield task, verdicts.not_run(task.job, Verdict.NOT_JUDGED, str(error))
         except WorkerDied as error:
             self._vacate(seat)
             yield from self._lose(task, {"lost": str(error), "begun": False})

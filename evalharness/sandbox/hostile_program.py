@@ -42,13 +42,22 @@ def signal_parent(_):
 def change_outside(bait):
     tries = (lambda: os.chmod(bait, 0o600), lambda: os.utime(bait, (0, 0)), lambda: os.truncate(bait, 0),
              lambda: open(bait, "w").close(), lambda: os.unlink(bait))
+    before = looks(bait)
     for attempt in tries:
         try:
             attempt()
-            return
         except OSError:
-            pass
+            continue
+        if looks(bait) != before:  # what was pretended has changed nothing
+            return
     raise OSError
+
+def looks(bait):
+    try:
+        found = os.stat(bait)
+    except OSError:
+        return None
+    return found.st_mode, found.st_mtime_ns, found.st_size
 
 TRIED = {
     "read /etc/passwd": read_passwd,

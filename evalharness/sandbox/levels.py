@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sys
 from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import EvalHarnessError, SandboxError
 from evalharness.records import IsolationInfo, IsolationLevel
-from evalharness.sandbox.copied_root import copied_root
+from evalharness.sandbox.copied_root import COPY, copied_root, reading_shows
 from evalharness.sandbox.hostile_program import ATTEMPTS, PROBE
 from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
 from evalharness.sandbox.references import References
+from evalharness.sandbox.users import OF_WHO_RUNS_THE_HARNESS, is_root, user_of_programs
 from evalharness.sandbox.worker import Worker, WorkerDied
 
 if TYPE_CHECKING:
@@ -37,20 +41,27 @@ _EVERYWHERE = (
     "by timing, and by what the kernel caches and counts for all processes, programs can still notice each other",
 )
 
+_ON_DISK = (
+    "what a program leaves on the disk is bounded only by looking at it fifty times a second",
+    "what it removes while it is open is bounded by the number and the size of files",
+    "if it changes modes or times of files, its own too, it is told that it did, and nothing changes",
+)
+_TIMES_TELL = "a program can tell by their times of reading which files of the library others have read"
+
 LACKS: Mapping[Level, tuple[str, ...]] = {
     "A": _EVERYWHERE,
     "B": (
         *_EVERYWHERE,
-        "what a program leaves on the disk is bounded only by looking at it fifty times a second",
-        "it can't change modes or times of files, its own either",
+        *_ON_DISK,
         "programs share the machine's network and process namespaces: only seccomp keeps them from both",
     ),
     "C": (
         *_EVERYWHERE,
-        "a program runs as the user who runs the harness",
+        "a program runs as the user who runs the harness; if that is root, memory alone bounds its threads",
         "it can ask for names, sizes and times of this user's files, and not read them",
-        "what it leaves on the disk is bounded only by looking at it fifty times a second",
-        "it can't change modes or times of files, its own either",
+        _TIMES_TELL,
+        "it can't write to /tmp, but to the folder that tempfile names",
+        *_ON_DISK,
     ),
     "D": (
         "a program can read and write what this user can, reach the network and start processes",
@@ -60,10 +71,7 @@ LACKS: Mapping[Level, tuple[str, ...]] = {
 """What each level does not hold off, a sentence each."""
 
 _REPORT_ROOM_BYTES = 32 << 20
-_FIRST_UID = 0x70000000
-_ORDINARY_UIDS = 60_001  # where only the first 65,536 numbers are mapped
-# Removed files that are still open escape the look at the disk: where nothing else bounds them, there are few.
-_FEW_OPEN_FILES = 64
+_TASKS_UNKNOWN = 1 << 22  # the most that Linux has
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,7 @@ class Ground:
     packages: tuple[str, ...] = ()
     pinned: bool = True
     references: References = field(default_factory=References)
+    secret: bytes = field(default_factory=partial(secrets.token_bytes, 16))
 
     def start(self, level: Level, number: int) -> Worker:
         """A new worker of ``level``; ``number`` tells it from the others of this sandbox.
@@ -119,48 +128,47 @@ class Ground:
         return worker
 
     def _settings(self, level: Level, number: int) -> Settings:
+        uid = user_of_programs(level, number, self.folder)
+        root = self._root(level, number)
         return Settings(
             level=level,
-            root=str(self._root(level, number)),
-            work=str(self._work(level, number)),
-            uid=_uid(number) if level in "AB" and os.geteuid() == 0 else -1,
+            root=str(root),
+            work=str(self._work(level, number, root, uid)),
+            uid=uid,
             view=self.view,
             output_bytes=self.limits.output_bytes,
             disk_bytes=self.limits.disk_bytes,
             disk_files=self.limits.disk_files,
-            kernel_limits=_kernel_limits(self.limits, open_files=OPEN_FILES if level == "A" else _FEW_OPEN_FILES),
-            tasks=self.limits.threads + (0 if level in "AB" and os.geteuid() == 0 else _tasks_of_user()),
+            kernel_limits=_kernel_limits(self.limits),
+            tasks=self.limits.threads + (_tasks_of_user() if uid == OF_WHO_RUNS_THE_HARNESS else 0),
             core=_core(number) if self.pinned else -1,
         )
 
     def _root(self, level: Level, number: int) -> Path:
-        if level == "B":
-            return copied_root(self.folder / "root", self.view)
         root = self.folder / f"root-{number}"
+        if level == "B":
+            return copied_root(self.folder / COPY, root, self.view)
         root.mkdir(exist_ok=True)
         return root
 
-    def _work(self, level: Level, number: int) -> Path:
+    def _work(self, level: Level, number: int, root: Path, uid: int) -> Path:
         """The folder that a program may write, as it is called inside."""
-        if level == "A":
+        if level in "AB":
             # In a root of its own; a folder mounted on /tmp would cover an interpreter or a package that lies there.
             below_tmp = any(path.startswith("/tmp/") for path in (*self.view.folders, *self.view.files))  # noqa: S108
-            return Path("/program" if below_tmp else "/tmp")  # noqa: S108
-        if level == "B":
-            return self._boxed_work(number)
-        work = self.folder / f"work-{number}"
+            work = Path("/program" if below_tmp else "/tmp")  # noqa: S108
+            if level == "B":
+                inside = root / work.relative_to("/")
+                inside.mkdir(exist_ok=True)
+                os.chown(inside, uid, uid)
+            return work
+        work = self.folder / f"work-{self._unguessable(number)}"
         work.mkdir(mode=0o700, exist_ok=True)
         return work
 
-    def _boxed_work(self, number: int) -> Path:
-        """In the copied root, within a folder that keeps other workers' programs even from asking for its times."""
-        box = self.folder / "root" / f"box-{number}"
-        box.mkdir(mode=0o710, exist_ok=True)
-        os.chown(box, 0, _uid(number))
-        work = box / "tmp"
-        work.mkdir(mode=0o700, exist_ok=True)
-        os.chown(work, _uid(number), _uid(number))
-        return Path("/", box.name, work.name)
+    def _unguessable(self, number: int) -> str:
+        """A name that stays the same, and that nobody can tell from another number's: its times would be a channel."""
+        return blake2b(str(number).encode(), key=self.secret, digest_size=12).hexdigest()
 
 
 def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, Worker]:
@@ -170,7 +178,7 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         SandboxError: no level holds here, with what each of them failed at.
     """
     refused = []
-    if wanted == "B" and hasattr(os, "geteuid") and os.geteuid() != 0:
+    if wanted == "B" and hasattr(os, "geteuid") and not is_root():
         raise SandboxError("level B needs root. Leave --sandbox out to use the best level that works here")
     if not hasattr(os, "fork"):
         raise SandboxError(f"programs can't be run on {sys.platform}: use Linux, or WSL")
@@ -184,7 +192,7 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         if level == "D" or all(blocked.values()):
             bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
             _check_packages(worker, ground.packages)
-            return Isolation(level, blocked, LACKS[level], bound, tuple(refused)), worker
+            return Isolation(level, blocked, _lacks(level, ground.folder), bound, tuple(refused)), worker
         worker.kill()
         refused.append(
             f"level {level}: a probe could {', '.join(name for name, is_blocked in blocked.items() if not is_blocked)}"
@@ -193,8 +201,15 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
         raise SandboxError(f"{'; '.join(refused)}. Leave --sandbox out to use the best level that works here")
     raise SandboxError(
         f"programs can't be isolated on this machine ({'; '.join(refused) or sys.platform}). "
-        "`--sandbox none` runs them without isolation, with your rights: only for code that you trust"
+        "Any of these gives a level: user namespaces, a kernel with Landlock (5.13 or newer), root with its "
+        "capabilities. `--sandbox none` runs programs without isolation, with your rights: only for code that you trust"
     )
+
+
+def _lacks(level: Level, folder: Path) -> tuple[str, ...]:
+    """What the level lacks here: at level B it depends on how the file system is mounted."""
+    tells = level == "B" and reading_shows(folder / COPY)
+    return (*LACKS[level], _TIMES_TELL) if tells else LACKS[level]
 
 
 def _check_packages(worker: Worker, packages: tuple[str, ...]) -> None:
@@ -267,31 +282,21 @@ _NO_PROBLEM = {"prompt": "", "test": "pass", "entry_point": "", "solution": "", 
 def _candidates() -> tuple[Level, ...]:
     if not sys.platform.startswith("linux"):
         return ()
-    return ("A", "B") if os.geteuid() == 0 else ("A", "C")
-
-
-def _uid(number: int) -> int:
-    """An id that nobody else has; where ids that high are not mapped (a container), one of the last ordinary ones."""
-    offset = (os.getpid() * 64 + number) % 0x0FFF_FFFF
-    return _FIRST_UID + offset if _is_mapped(_FIRST_UID + offset) else _ORDINARY_UIDS + offset % 1000
-
-
-def _is_mapped(uid: int) -> bool:
-    try:
-        lines = Path("/proc/self/uid_map").read_text().splitlines()
-    except OSError:
-        return False
-    return any(start <= uid < start + count for start, _, count in (map(int, line.split()) for line in lines))
+    return ("A", "B", "C") if is_root() else ("A", "C")
 
 
 def _tasks_of_user() -> int:
-    """How many processes and threads this user has now, which the limit of a program's threads is counted on top of."""
+    """How many processes and threads this user has now, which the limit of a program's threads is counted on top of.
+
+    Without /proc nobody can tell: then it is as many as a user may have, and memory alone bounds a program's threads.
+    """
     tasks = 0
-    for entry in Path("/proc").iterdir() if sys.platform == "linux" else ():
-        with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and entry.stat().st_uid == os.getuid():
-                tasks += sum(1 for _ in (entry / "task").iterdir())
-    return tasks
+    with contextlib.suppress(OSError):
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdecimal() and entry.stat().st_uid == os.getuid():
+                    tasks += sum(1 for _ in (entry / "task").iterdir())
+    return tasks or _TASKS_UNKNOWN
 
 
 def _core(number: int) -> int:
@@ -299,14 +304,14 @@ def _core(number: int) -> int:
     return cores[number % len(cores)] if cores else -1
 
 
-def _kernel_limits(limits: Limits, open_files: int) -> tuple[tuple[int, int, int], ...]:
+def _kernel_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
     """The limits that the kernel keeps, as (RLIMIT number, soft, hard)."""
     import resource  # noqa: PLC0415 - Windows has none, and is to be told so in a sentence
 
     return (
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes + _REPORT_ROOM_BYTES),
         (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),
-        (resource.RLIMIT_NOFILE, open_files, open_files),
+        (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_MEMLOCK, 0, 0),
     )

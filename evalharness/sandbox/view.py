@@ -29,7 +29,7 @@ def view_of(interpreter: str, packages: tuple[str, ...] = ()) -> View:
     """
     shown = [path for package in packages for path in _paths_of(package)]
     paths = _ask(interpreter, shown)
-    folders = _outermost(path for path in paths["search_path"] if Path(path).is_dir())
+    folders = _outermost([*paths["data"], *filter(os.path.isdir, paths["search_path"])])
     hidden = tuple(f"{folder}/{name}" for folder in folders for name in _HIDDEN if Path(folder, name).is_dir())
     own_files = [path for path in (*paths["search_path"], *shown) if Path(path).is_file()]
     return View(

@@ -16,9 +16,12 @@ from evalharness.errors import SandboxError
 from evalharness.sandbox.clocks import busy_s
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalharness.sandbox.inside.settings import Settings
 
 _FOLDER = Path(__file__).parent
+_STANDARD_ERROR = 2
 _LENGTH_BYTES = 4
 _CHUNK_BYTES = 1 << 18
 _START_LIMIT_S = 60.0
@@ -44,7 +47,7 @@ class Worker:
         self._received = bytearray()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lifelines: list[int] = []
-        with contextlib.ExitStack() as ends:
+        with _standard_descriptors_taken(), contextlib.ExitStack() as ends:
             control, far_control = (ends.enter_context(end) for end in socket.socketpair())
             self._channel, far_channel = socket.socketpair()
             ends.enter_context(far_channel)
@@ -54,7 +57,7 @@ class Worker:
             except BaseException as error:
                 self.kill()
                 if isinstance(error, OSError):
-                    raise SandboxError(f"a worker can't be started: {error}") from error
+                    raise SandboxError(f"a worker can't be started: {_reason(error)}") from error
                 raise
         self._channel.setblocking(False)
 
@@ -193,6 +196,25 @@ class Worker:
         return process
 
 
+def _reason(error: OSError) -> str:
+    from evalharness.sandbox.inside import processes  # noqa: PLC0415 - it needs limits, which Windows lacks
+
+    return processes.why_not_started(error)
+
+
+@contextlib.contextmanager
+def _standard_descriptors_taken() -> Iterator[None]:
+    """Have no socket get the number of a standard stream that is closed: processes have their own streams there."""
+    taken = [os.open(os.devnull, os.O_RDWR)]
+    while taken[-1] <= _STANDARD_ERROR:
+        taken.append(os.open(os.devnull, os.O_RDWR))
+    try:
+        yield
+    finally:
+        for fd in taken:
+            os.close(fd)
+
+
 def readable(fds: list[int], limit_s: float) -> set[int]:
     """Which of ``fds`` can be read, after waiting for the first of them for so long at most."""
     return _wait_for(fds, select.POLLIN, limit_s)
@@ -214,6 +236,9 @@ def _environment(work: str) -> dict[str, str]:
     """Nothing of the caller's but where a shared libpython is found, without which some interpreters don't start."""
     own = {
         "HOME": work,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "USER": "program",
+        "LOGNAME": "program",
         "TMPDIR": work,
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",

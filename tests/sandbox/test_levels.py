@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from evalharness.errors import SandboxError
 from evalharness.records import Verdict
 from evalharness.sandbox import DESCRIPTIONS, Isolation, Job, Limits, Sandbox, levels
+from evalharness.sandbox.copied_root import reading_shows
 from evalharness.sandbox.hostile_program import ATTEMPTS
 from evalharness.sandbox.inside.settings import View
 from evalharness.sandbox.levels import LACKS
@@ -190,6 +192,43 @@ def test_a_level_of_this_machine_holds_every_attempt_and_runs_programs(add, leve
         )
     finally:
         sandbox.__exit__()
+
+
+READ = """
+    import os
+    folder = os.path.dirname(os.__file__)
+    files = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".py"))[60:100]
+    for file in files[::3]:
+        open(file).read()
+    os.listdir(folder + "/json")
+    raise ValueError(hash(tuple(os.stat(path).st_atime_ns for path in (*files, folder + "/json"))))
+"""
+
+
+@linux_only
+@pytest.mark.parametrize("level", ["A", "B"])
+def test_what_a_program_reads_of_the_library_shows_in_no_time(add, level):
+    unread = READ.replace("open(file).read()", "pass").replace('os.listdir(folder + "/json")', "pass")
+    try:
+        sandbox = Sandbox(level=level, workers=1).__enter__()
+    except SandboxError as error:
+        pytest.skip(f"not to be had here: {error}")
+    try:
+        texts = [unread, READ, unread + "    # again"]
+        seen = [next(sandbox.run([Job("add", n, add, text)])).detail for n, text in enumerate(texts)]
+    finally:
+        sandbox.__exit__()
+    assert seen[0].startswith("ValueError")
+    assert len({detail.partition(" (line")[0] for detail in seen}) == 1
+
+
+@linux_only
+def test_a_time_of_reading_that_lies_ahead_is_moved_by_no_reading(tmp_path):
+    (tmp_path / "os.py").write_text("text")
+    os.utime(tmp_path / "os.py", (1, 1))
+    moves = reading_shows(tmp_path)
+    os.utime(tmp_path / "os.py", (2_145_916_800, 1))
+    assert not (reading_shows(tmp_path) and moves), "strictatime"
 
 
 @linux_only

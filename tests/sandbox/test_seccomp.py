@@ -17,6 +17,7 @@ from evalharness.sandbox.inside import seccomp
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 COLUMN = {"x86_64": 1, "aarch64": 2}
 ALLOW, KILL = 0x7FFF0000, 0x80000000
+PRETENDED = 0x00050000
 EPERM, ENOSYS, ENOTSUP = (0x00050000 | number for number in (errno.EPERM, errno.ENOSYS, errno.ENOTSUP))
 MACHINES = list(AUDIT)
 BOTH = [(machine, strict) for machine in MACHINES for strict in (False, True)]
@@ -60,7 +61,7 @@ def of(machine, name, *arguments, strict=False):
 
 @pytest.mark.parametrize(("machine", "strict"), BOTH)
 def test_every_number_is_decided_as_the_table_says(machine, strict):
-    outcomes = {"": ALLOW, "EPERM": EPERM, "ENOSYS": ENOSYS, "ENOTSUP": ENOTSUP}
+    outcomes = {"": ALLOW, "EPERM": EPERM, "ENOSYS": ENOSYS, "ENOTSUP": ENOTSUP, "PRETEND": PRETENDED}
     rules = {number: (name, rule) for name, (number, rule) in table(machine).items()}
     for number in range(1000):
         name, rule = rules.get(number, ("", "EPERM"))
@@ -76,8 +77,14 @@ def test_any_call_meets_its_conditions_or_fails(machine, strict, number, argumen
     name, rule = rules.get(number, ("", "EPERM"))
     rule = seccomp.PATH_METADATA.get(name, rule) if strict else rule
     if rule in seccomp.RULES:
-        met = all(arguments[place] & mask in values for place, mask, values in seccomp.RULES[rule])
-        assert decide(PROGRAMS[machine, strict], number, arguments, machine=machine) == (ALLOW if met else EPERM)
+        met, pretended = (
+            all(arguments[place] & mask in values for place, mask, values in seccomp.RULES.get(name, (None,)))
+            if name
+            else False
+            for name in (rule, {"fcntl": "lock"}.get(rule))
+        )
+        expected = ALLOW if met else PRETENDED if pretended else EPERM
+        assert decide(PROGRAMS[machine, strict], number, arguments, machine=machine) == expected
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -138,9 +145,10 @@ def test_prctl_sets_names_only(machine):
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_fcntl_neither_locks_nor_signals(machine):
-    assert {of(machine, "fcntl", 3, command) for command in (0, 1, 2, 3, 4, 1030)} == {ALLOW}
-    commands = (5, 6, 7, 8, 10, 15, 36, 37, 38, 1024, 1025, 1026, 1031, 1033)
+def test_fcntl_pretends_locks_and_sends_no_signal(machine):
+    assert {of(machine, "fcntl", 3, command) for command in (0, 1, 2, 3, 4, 5, 36, 1030)} == {ALLOW}
+    assert {of(machine, "fcntl", 3, command) for command in (6, 7, 37, 38)} == {PRETENDED}
+    commands = (8, 10, 15, 1024, 1025, 1026, 1031, 1033)
     assert {of(machine, "fcntl", 3, command) for command in commands} == {EPERM}
 
 
@@ -200,8 +208,6 @@ def run_filtered(program, *, deny_path_metadata=False, folder=None):
         "os.chown('.', 0, 0)",
         "os.nice(0)",
         "os.sched_setaffinity(0, {0})",
-        "import fcntl, tempfile; fcntl.flock(tempfile.TemporaryFile(), fcntl.LOCK_EX)",
-        "import fcntl, tempfile; fcntl.lockf(tempfile.TemporaryFile(), fcntl.LOCK_EX)",
         "os.memfd_create('a')",
         "os.pidfd_open(os.getpid())",
         "import socket; socket.socketpair(type=socket.SOCK_DGRAM)[0].sendto(b'a', '/dev/log')",
@@ -252,8 +258,27 @@ def test_a_32_bit_call_kills():
 
 
 @needs_filters
-@pytest.mark.parametrize("call", ["chmod('f', 0o600)", "utime('f')", "truncate('f', 0)", "open('f', os.O_TRUNC)"])
-def test_metadata_by_path_is_refused_only_where_asked(call, tmp_path):
+@pytest.mark.parametrize("call", ["chmod('f', 0o600)", "utime('f', (1, 1))"])
+def test_a_change_of_mode_or_times_is_pretended_only_where_asked(call, tmp_path):
+    (tmp_path / "f").write_text("text")
+    before = (tmp_path / "f").stat()
+    assert run_filtered(f"os.{call}", deny_path_metadata=True, folder=tmp_path).returncode == 0
+    assert (tmp_path / "f").stat() == before
+    assert run_filtered(f"os.{call}", folder=tmp_path).returncode == 0
+    assert (tmp_path / "f").stat() != before
+
+
+@needs_filters
+def test_a_lock_is_pretended(tmp_path):
+    lock = "f = open('f', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); fcntl.flock(f, fcntl.LOCK_EX)"
+    done = run_filtered(f"import fcntl; {lock}; print(open('/proc/locks').read())", folder=tmp_path)
+    inode = f":{(tmp_path / 'f').stat().st_ino} "
+    assert (done.returncode, inode in done.stdout) == (0, False)
+
+
+@needs_filters
+@pytest.mark.parametrize("call", ["truncate('f', 0)", "open('f', os.O_TRUNC)"])
+def test_truncating_by_path_is_refused_only_where_asked(call, tmp_path):
     (tmp_path / "f").write_text("text")
     refused = run_filtered(f"os.{call}", deny_path_metadata=True, folder=tmp_path)
     assert "PermissionError: [Errno 1]" in refused.stderr
@@ -286,6 +311,14 @@ HONEST = {
         """,
     "time": "import time, datetime; time.sleep(0.01); datetime.datetime.now(); time.process_time(); time.thread_time()",
     "random bytes": "import random, secrets; os.urandom(9); secrets.token_hex(); random.SystemRandom().random()",
+    "sqlite3 in a file": """
+        import sqlite3
+        for mode in ("delete", "persist", "wal"):
+            base = sqlite3.connect(mode)
+            base.execute(f"pragma journal_mode={mode}")
+            base.execute("create table t (n)"); base.execute("insert into t values (5)"); base.commit()
+            assert sqlite3.connect(mode).execute("select n from t").fetchone() == (5,)
+        """,
     "sqlite3 in memory": "import sqlite3; assert sqlite3.connect(':memory:').execute('select 1').fetchone() == (1,)",
     "the locale": "import locale; locale.setlocale(locale.LC_ALL, 'C'); locale.getpreferredencoding()",
     "numbers and hashes": "import hashlib, decimal; hashlib.sha256(b'').hexdigest(); decimal.Decimal(2).sqrt()",

@@ -20,11 +20,12 @@ _ALL_NAMESPACES = (
     | kernel.CLONE_NEWIPC
     | kernel.CLONE_NEWUTS
 )
+_TIME_OF_FOLDER_S = 2_145_916_800  # in 2038: reading does not move a time of reading that lies ahead
 _WORK_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC | kernel.MS_NOATIME
 
 
 class Place:
-    """Levels C and D: a folder of the machine's own, emptied after each program."""
+    """Level D, and what all have: a folder of the machine's own, emptied after each program."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -43,6 +44,7 @@ class Place:
         """Make the folder as it was, where a program has touched it; returns whether it is now another one."""
         os.chmod(self.work, 0o700)
         empty_folder(self.work)
+        os.utime(self.work, (_TIME_OF_FOLDER_S, _TIME_OF_FOLDER_S))
         return False
 
     def over_limit(self) -> bool:
@@ -63,6 +65,15 @@ class Place:
             if files > self.settings.disk_files or size_bytes > self.settings.disk_bytes:
                 return True
         return False
+
+
+class Bare(Place):
+    """Level C: nothing but Landlock and seccomp, so that a program is not to have what root has."""
+
+    def enter_as_program(self) -> None:
+        """Give up the capabilities of the user who runs the harness, who may be root."""
+        kernel.drop_capabilities()
+        super().enter_as_program()
 
 
 class Chroot(Place):
@@ -134,7 +145,7 @@ def enter(settings: Settings) -> Place:
     Raises:
         OSError: the machine refuses it.
     """
-    kinds = {"A": Namespaces, "B": Chroot, "C": Place, "D": Place}
+    kinds = {"A": Namespaces, "B": Chroot, "C": Bare, "D": Place}
     return kinds[settings.level](settings)
 
 
@@ -158,14 +169,13 @@ def _unless_gone(error: OSError) -> None:
 def _enter_namespaces(settings: Settings) -> None:
     """Leave every namespace; returns in a new process, the first of its PID namespace."""
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
-    if os.geteuid() == 0:
+    if settings.uid >= 0:
         # The root is mounted before root is given up: the interpreter may lie where no other user can look.
         kernel.unshare(kernel.CLONE_NEWNS)
         root.build(settings.root, settings.view, settings.work)
         kernel.enter_root(settings.root)
-        if settings.uid >= 0:
-            become(settings.uid)
-            kernel.set_dumpable(True)  # without it the maps below belong to root
+        become(settings.uid)
+        kernel.set_dumpable(True)  # without it the maps below belong to root
         _leave_all_namespaces(own_proc)
     else:
         _leave_all_namespaces(own_proc)

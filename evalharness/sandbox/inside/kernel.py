@@ -130,6 +130,16 @@ def keep_only(*capabilities: int) -> None:
     _set_capabilities(sum(1 << capability for capability in capabilities))
 
 
+def capabilities() -> frozenset[int]:
+    """The capabilities that this process has, by their numbers; none where there is no such thing."""
+    if not _IS_LINUX:
+        return frozenset()
+    data = (ctypes.c_uint32 * 6)()
+    _call("capget", _CAPABILITY_HEADER, data)
+    effective = data[0] | data[3] << 32
+    return frozenset(number for number in range(_MOST_CAPABILITIES) if effective >> number & 1)
+
+
 _NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 _CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
 

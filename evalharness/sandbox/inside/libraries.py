@@ -1,6 +1,7 @@
 """Prints, as JSON, where an interpreter finds its library, and every shared library that its extension modules load.
 
-A program's root holds these and nothing else. It is run by the interpreter in question, once.
+It also prints the folders of data that both read: time zones and the locale of programs. A program's root holds these
+and nothing else. It is run by the interpreter in question, once.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import ctypes
 import json
 import os
 import sys
+import sysconfig
 
 # What pthread_exit loads by itself, late.
 _LOADED_LATE = ("libgcc_s.so.1",)
 # They bring half a desktop with them, and no screen is to be had.
 _LEFT_OUT = ("_tkinter",)
+_LOCALES = ("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 _OTHERS = ("site-packages", "dist-packages", "__pycache__")
 
 
@@ -30,7 +33,13 @@ def main(packages: list[str]) -> None:
     for path in (*_LOADED_LATE, *_extensions([*search_path, *packages])):
         with contextlib.suppress(OSError):
             ctypes.CDLL(path)
-    sys.stdout.write(json.dumps({"search_path": search_path, "libraries": sorted(_loaded())}))
+    data = [path for path in (*_time_zones(), *_LOCALES) if os.path.isdir(path)]
+    sys.stdout.write(json.dumps({"search_path": search_path, "libraries": sorted(_loaded()), "data": data}))
+
+
+def _time_zones() -> tuple[str, ...]:
+    """The first folder of those in which zoneinfo looks: the others mostly lead there."""
+    return tuple(path for path in sysconfig.get_config_var("TZPATH").split(os.pathsep) if os.path.isdir(path))[:1]
 
 
 def _extensions(folders: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 
@@ -26,11 +27,20 @@ def allowed(number: int, wanted: int) -> int:
     return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
 
 
+def why_not_started(error: OSError) -> str:
+    """Why there is no new process, with what to do about it."""
+    hint = ": this user may start no more processes (ulimit -u)" if error.errno == errno.EAGAIN else ""
+    return f"{error}{hint}"
+
+
 def resident_kib() -> int:
-    """What this process holds in memory, in KiB.
+    """What this process holds in memory, in KiB; 0 where /proc is hidden, so that nobody can tell.
 
     Not ``ru_maxrss``, which begins at the peak of the process that started this one: with a model in its caller,
     each judge would look full after its first program.
     """
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() >> 10
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() >> 10
+    except OSError:
+        return 0

@@ -1,7 +1,9 @@
 """The system calls that a program may make: a seccomp filter as an allow-list (seccomp(2)).
 
-What is not in the table fails with EPERM, as the argument checks do; a call by a foreign architecture's numbers (32-bit
-calls, x32) kills the process. The filter runs in every program's process, so it is put together once, beforehand.
+What is not in the table fails with EPERM, as the argument checks do. Some calls are PRETENDed: they return 0 and do
+nothing, because programs go on well without what they would have done, and not without the 0. A call by a foreign
+architecture's numbers (32-bit calls, x32) kills the process. The filter runs in every program's process, so it is put
+together once, beforehand.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 # Call, number on x86_64, number on aarch64, and its condition: nothing, a rule of RULES, or an error to fail with.
 TABLE = """
 # What is open already, but not what the kernel holds of it in memory (preadv2, fadvise64), which all programs share.
-# sendfile and copy_file_range, by which shutil and pathlib copy, are a read and a write. No lock: on a file that all
-# programs may read it would be a channel from one to the other.
+# sendfile and copy_file_range, by which shutil and pathlib copy, are a read and a write. A lock is
+# pretended: no other process is to be kept off, and on a file that all programs may read it would be a channel.
 read                    0       63
 write                   1       64
 readv                  19       65
@@ -44,6 +46,7 @@ dup3                  292       24
 pipe                   22        -
 pipe2                 293       59
 fcntl                  72       25 fcntl
+flock                  73       32 PRETEND
 ioctl                  16       29 ioctl
 
 # Files by name, but not how full their disk is (statfs), which others change; which files is for the root and for
@@ -175,18 +178,19 @@ restart_syscall       219      128
 exit                   60       93
 exit_group            231       94
 """
-"""The allowed calls, and those whose error must be another than EPERM for a library to do without them."""
+"""The allowed calls, and those that must fail otherwise than with EPERM for a library to do without them."""
 
-# No version of Landlock looks at a change of mode or times, by name or by descriptor; at truncation it looks from
-# version 3 on. Before that, O_TRUNC truncates a file that is opened for reading, or for neither (O_ACCMODE's fourth
-# value): Landlock asks only for what the descriptor can do, and the rest of the kernel only whether the user may write.
-# ftruncate needs a descriptor that was opened for writing, which Landlock refuses outside the program's folder.
+# No version of Landlock looks at a change of mode or times, by name or by descriptor: the change is pretended, and
+# shutil.copy succeeds. At truncation Landlock looks from version 3 on. Before that, O_TRUNC truncates a file that is
+# opened for reading, or for neither (O_ACCMODE's fourth value): Landlock asks only for what the descriptor can do, and
+# the rest of the kernel only whether the user may write. ftruncate needs a descriptor that was opened for writing,
+# which Landlock refuses outside the program's folder.
 PATH_METADATA: Mapping[str, str] = {
-    "chmod": "EPERM",
-    "fchmod": "EPERM",
-    "fchmodat": "EPERM",
-    "fchmodat2": "EPERM",
-    "utimensat": "EPERM",
+    "chmod": "PRETEND",
+    "fchmod": "PRETEND",
+    "fchmodat": "PRETEND",
+    "fchmodat2": "PRETEND",
+    "utimensat": "PRETEND",
     "truncate": "EPERM",
     "open": "open_flags",
     "openat": "openat_flags",
@@ -208,6 +212,7 @@ class Condition(NamedTuple):
 _INT = (1 << 32) - 1
 _LONG = (1 << 64) - 1
 
+_F_GETLK, _F_SETLK, _F_SETLKW, _F_OFD_GETLK, _F_OFD_SETLK, _F_OFD_SETLKW = 5, 6, 7, 36, 37, 38
 _F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 _FIOCLEX, _FIONCLEX, _FIONREAD, _FIONBIO, _TCGETS, _FICLONE = 0x5451, 0x5450, 0x541B, 0x5421, 0x5401, 0x40049409
 _PR_GET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_VMA = 3, 15, 16, 0x53564D41
@@ -227,8 +232,16 @@ _HARMLESS_OPENING = (0, 1, 2, 1 | _O_TRUNC, 2 | _O_TRUNC)
 RULES: Mapping[str, tuple[Condition, ...]] = {
     # Both architectures hand the flags over first.
     "thread": (Condition(0, _LONG & ~_OF_ITS_LIBRARY, (_OF_A_THREAD,)),),
-    # No locks, leases, notifications, owners, seals; a pipe stays as small as it was made.
-    "fcntl": (Condition(1, _INT, (_F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC)),),
+    # No leases, notifications, owners, seals; a pipe stays as small as it was made. Whether somebody has a lock is
+    # asked truly: nobody has one.
+    "fcntl": (
+        Condition(
+            1,
+            _INT,
+            (_F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC, _F_GETLK, _F_OFD_GETLK),
+        ),
+    ),
+    "lock": (Condition(1, _INT, (_F_SETLK, _F_SETLKW, _F_OFD_SETLK, _F_OFD_SETLKW)),),
     # FICLONE copies a file's blocks like copy_file_range; pathlib asks for it first and takes EPERM for a fault.
     "ioctl": (Condition(1, _INT, (_FIOCLEX, _FIONCLEX, _FIONREAD, _FIONBIO, _TCGETS, _FICLONE)),),
     # PR_SET_VMA names a piece of memory: glibc and CPython do, for those who look into /proc.
@@ -246,6 +259,10 @@ RULES: Mapping[str, tuple[Condition, ...]] = {
     "openat_flags": (Condition(2, _WRITING | _O_TRUNC, _HARMLESS_OPENING),),
 }
 """What is asked of the arguments, by the name that the table gives it."""
+
+_OTHERWISE = {"fcntl": "lock"}
+"""The rule to try if the first does not hold."""
+_PRETENDED_RULES = frozenset({"lock"})
 
 
 class UnsupportedMachine(Exception):  # noqa: N818 - it names the fault, as WorkerDied does
@@ -275,6 +292,7 @@ _LONGEST_JUMP = 255
 
 _KILL_PROCESS, _FAIL, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _ALLOWED = "allowed"
+_ERRORS = {"EPERM": errno.EPERM, "ENOSYS": errno.ENOSYS, "ENOTSUP": errno.ENOTSUP, "PRETEND": 0}
 
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 22, 38, 2
 
@@ -301,6 +319,7 @@ def program(machine: str, *, deny_path_metadata: bool) -> bytes:
     kind = _MACHINES[machine]
     verdicts = dict(_verdicts(kind.column, PATH_METADATA if deny_path_metadata else {}))
     rules = sorted(set(verdicts.values()) & set(RULES))
+    rules += [_OTHERWISE[rule] for rule in rules if rule in _OTHERWISE]
     return _assemble(
         [
             *_native_only(kind),
@@ -392,10 +411,11 @@ def _check(rule: str) -> Iterator[_Step | str]:
     """Fail unless every condition holds."""
     yield rule
     *parts, last = _parts(RULES[rule])
+    otherwise = _OTHERWISE.get(rule, "EPERM")
     for number, part in enumerate(parts):
-        yield from _one_of(part, f"{rule} {number}")
+        yield from _one_of(part, f"{rule} {number}", otherwise)
         yield f"{rule} {number}"
-    yield from _one_of(last, _ALLOWED)
+    yield from _one_of(last, "PRETEND" if rule in _PRETENDED_RULES else _ALLOWED, otherwise)
 
 
 def _parts(conditions: Iterable[Condition]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
@@ -407,15 +427,15 @@ def _parts(conditions: Iterable[Condition]) -> Iterator[tuple[int, int, tuple[in
         yield offset, mask & _INT, values
 
 
-def _one_of(part: tuple[int, int, tuple[int, ...]], label: str) -> Iterator[_Step | str]:
-    """Go to ``label`` where the word at an offset, with a mask laid over it, is one of the values; else fail."""
+def _one_of(part: tuple[int, int, tuple[int, ...]], label: str, otherwise: str) -> Iterator[_Step | str]:
+    """Go to ``label`` where the word at an offset, with a mask laid over it, is one of the values."""
     offset, mask, values = part
     yield _Step(_LOAD, offset)
     if mask != _INT:
         yield _Step(_AND, mask)
     for value in values[:-1]:
         yield _Step(_JUMP_EQUAL, value, yes=label)
-    yield _Step(_JUMP_EQUAL, values[-1], yes=label, no="EPERM")
+    yield _Step(_JUMP_EQUAL, values[-1], yes=label, no=otherwise)
 
 
 def _endings() -> Iterator[_Step | str]:
@@ -423,9 +443,9 @@ def _endings() -> Iterator[_Step | str]:
     yield _Step(_RETURN, _KILL_PROCESS)
     yield _ALLOWED
     yield _Step(_RETURN, _ALLOW)
-    for name in ("EPERM", "ENOSYS", "ENOTSUP"):
+    for name, number in _ERRORS.items():
         yield name
-        yield _Step(_RETURN, _FAIL | getattr(errno, name))
+        yield _Step(_RETURN, _FAIL | number)
 
 
 def _assemble(listing: Iterable[_Step | str]) -> bytes:

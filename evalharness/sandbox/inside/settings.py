@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-OPEN_FILES = 256
-"""How many descriptors a program may have at most: all above are closed, and no other limit may be higher."""
+OPEN_FILES = 128
+"""How many descriptors a program may have at most, at every level; all above are closed.
+
+At levels B and C files that were removed but are still open escape the look at the disk: this bounds them."""
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 

@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 
-from . import candidate, codec, isolation, kernel, processes, protocol
+from . import candidate, codec, isolation, kernel, processes, protocol, semaphores
 from .settings import DEVICES, OPEN_FILES, Settings
 
 if sys.platform == "linux":
@@ -97,7 +97,7 @@ class Zygote:
             pid = os.fork()
         except OSError as error:
             os.close(output)
-            return protocol.FAILED + str(error).encode()
+            return protocol.FAILED + processes.why_not_started(error).encode()
         else:
             if pid == 0:
                 candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
@@ -179,6 +179,7 @@ def _preload() -> None:
         __import__(name)
     os.register_at_fork = register
     sys.modules["random"].seed(0)
+    semaphores.install()
     codec.accept_arrays()  # of the judge, which sends them if a problem's tests do
 
 
