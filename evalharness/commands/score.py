@@ -16,23 +16,25 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=exit_codes(done="scored, whatever the verdict"))
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @settings_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON instead of the card.")
-def score(checkpoint: Path, as_json: bool, asked: dict[str, Any]) -> None:
+def score(checkpoint: Path | None, as_json: bool, asked: dict[str, Any]) -> None:
     """Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml in its folder or one above, a Hugging Face
     folder, the name of a model of the Hugging Face hub, a GGUF file, or a folder with a series of checkpoints
     (evalharness run scores all of them). Of several values for an option the first counts: given here, EVALHARNESS_* in
     the environment, [score] in evalharness.toml (the manifest), the default in brackets. If the command is interrupted,
-    start it again: it continues where it stopped.
+    start it again: it continues where it stopped. With --backend openai a server writes the completions, and CHECKPOINT
+    may be left out; then nothing that needs the weights is tested.
 
     \b
     evalharness score checkpoints/leaky
     evalharness score runs/tuned --step 4000 --problems warmup,mbpp --samples 8 --k 1,8
     evalharness score my_hf_model --limit 20 --json > scorecard.json
     evalharness score Qwen/Qwen2.5-Coder-0.5B --problems warmup
+    evalharness score --backend openai --base-url http://localhost:8000/v1 --tokenizer my_hf_model
     """
     from evalharness import pipeline
     from evalharness.runs import paths, scorecard_json

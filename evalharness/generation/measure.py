@@ -90,6 +90,9 @@ def _with_cache(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor] 
 @contextlib.contextmanager
 def fastest_threads(model: TorchModel) -> Iterator[None]:
     """Run torch on as many threads as are fastest for ``model`` now; the caller's own setting comes back afterwards."""
+    if "module" not in model.capabilities:
+        yield
+        return
     before = torch.get_num_threads()
     try:
         choose_threads(model, rows=8, length=min(64, model.context_length or 64))

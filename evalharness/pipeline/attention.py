@@ -25,6 +25,8 @@ ROOM_CHARACTERS = 800
 
 def probe_attention(work: Work) -> Settings:
     """Probe the model, keep what was found in ``work``, and return how it is to be run."""
+    if "module" not in work.checkpoint.model.capabilities:
+        return _of_server(work)
     work.watcher.stage("probing the attention", 2)
     rows = _real_rows(work)
     work.leak = _asked(work, rows)
@@ -33,6 +35,18 @@ def probe_attention(work: Work) -> Settings:
     settings = _settings(work, rows)
     work.watcher.advance()
     return settings
+
+
+def _of_server(work: Work) -> Settings:
+    """How a model is run that is a server's alone: a server makes of any weights a causal model."""
+    from evalharness.generation import Settings
+
+    reason = "a server is another program than the model's own code, and gives no access to it"
+    work.leak = NotTestable("future_leak", "capability", reason)
+    options = work.options
+    return Settings(
+        options.max_new_tokens or _new_tokens(work), options.batch_size, options.seed, stop_loops=options.stop_loops
+    )
 
 
 def _settings(work: Work, rows: list[list[int]]) -> Settings:
@@ -102,11 +116,17 @@ def _real_rows(work: Work) -> list[list[int]]:
 
 def _new_tokens(work: Work) -> int:
     """Room for ``ROOM_CHARACTERS`` of code in this tokenizer's tokens: 64 to 1,024, a multiple of 64."""
-    encoded = _encodable(work, [problem.canonical_solution for problem in work.problems.values()])
-    characters = sum(len(text) for text, _ in encoded)
-    tokens = sum(len(ids) for _, ids in encoded)
-    needed = ROOM_CHARACTERS * tokens / characters if characters else 256.0
+    needed = ROOM_CHARACTERS / (_characters_per_token(work) or ROOM_CHARACTERS / 256)
     return min(work.checkpoint.context_length or 1024, 1024, max(64, 64 * round(needed / 64)))
+
+
+def _characters_per_token(work: Work) -> float | None:
+    """How long this tokenizer's tokens are in code; as the server counts them where it alone has a tokenizer."""
+    encoded = _encodable(work, [problem.canonical_solution for problem in work.problems.values()])
+    tokens = sum(len(ids) for _, ids in encoded)
+    if tokens:
+        return sum(len(text) for text, _ in encoded) / tokens
+    return None if work.served is None else work.served.handshake.characters_per_token
 
 
 def _encodable(work: Work, texts: list[str]) -> list[tuple[str, list[int]]]:

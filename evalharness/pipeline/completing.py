@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
 
+OF_SERVER = frozenset({"backend", "base_url", "model", "tokenizer"})
 Identity = tuple[str, str, int]
 """Task, decoding and number of a completion."""
 
@@ -35,7 +36,7 @@ def complete(
     ``generator`` makes them; without one the checkpoint's own model does.
     """
     prompting = _prompting(work)
-    generator = generator or _torch_generator(work, settings, prompting)
+    generator = generator or _own_generator(work, settings, prompting)
     wanted = _wanted(work, prompting, generator)
     keys = {_identity(r): _key(work, settings, prompting, r) for requests in wanted.values() for r in requests}
     with folder.journal("completions") as journal:
@@ -58,9 +59,18 @@ def _prompting(work: Work) -> Prompting:
     return Prompting(checkpoint.prompt_template, checkpoint.begin_token_ids, checkpoint.end_token_ids)
 
 
-def _torch_generator(work: Work, settings: Settings, prompting: Prompting) -> Generator:
+def _own_generator(work: Work, settings: Settings, prompting: Prompting) -> Generator:
+    """The server's model where there is one, else the checkpoint's."""
     from evalharness.generation import TorchGenerator
 
+    if work.served is not None:
+        from evalharness.models.endpoint import EndpointGenerator
+
+        takes_ids = "ids_in" in work.served.capabilities
+        tokenizer = work.checkpoint.tokenizer if takes_ids else None
+        return EndpointGenerator(
+            work.served, settings.max_new_tokens, settings.seed, tokenizer, prompting.end_token_ids
+        )
     checkpoint = work.checkpoint
     return TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
 
@@ -91,7 +101,7 @@ def _key(work: Work, settings: Settings, prompting: Prompting, request: Request)
         {
             "format": RECORD_FORMAT,
             "checkpoint": work.checkpoint.info.fingerprint,
-            "torch": version("torch"),
+            **({"torch": version("torch")} if work.served is None else {"server": work.served.identity}),
             "prompting": [prompting.template, prompting.begin_token_ids, sorted(prompting.end_token_ids)],
             "task_id": request.task_id,
             "completion_id": request.completion_id,
@@ -105,11 +115,15 @@ def _key(work: Work, settings: Settings, prompting: Prompting, request: Request)
 
 
 def _in_force(work: Work, settings: Settings, request: Request) -> dict[str, Any]:
-    """Every setting that affects completions, as it is for one request: a greedy one has no temperature."""
+    """Every setting that affects completions, as it is for one request: a greedy one has no temperature.
+
+    Those of a server are left out: what is known of its model stands in the key itself.
+    """
     sources = (request.decoding, settings, work.checkpoint, work.options)
     return {
         name: next(getattr(source, name) for source in sources if hasattr(source, name))
         for name in names(type(work.options), "completions")
+        if name not in OF_SERVER
     }
 
 
@@ -121,11 +135,11 @@ def digest(value: Any) -> str:
 def _say_estimate(work: Work, settings: Settings, generator: Generator, missing: Sequence[Request], kept: int) -> None:
     """Say what is about to be generated, how, and about how long it takes."""
     again = f", {kept} kept from the earlier run" if kept else ""
-    work.watcher.say(
-        f"{len(missing)} completions to make{again}: up to {settings.max_new_tokens} new tokens, "
-        f"batches of {settings.batch_size}, "
-        f"{work.checkpoint.dtype} on {work.checkpoint.device}, seed {settings.seed}"
-    )
+    how = f"batches of {settings.batch_size}, {work.checkpoint.dtype} on {work.checkpoint.device}"
+    if work.served is not None:
+        how = f"{work.served.at_once} requests at a time to {work.served.server.base_url}"
+    new_tokens = f"up to {settings.max_new_tokens} new tokens"
+    work.watcher.say(f"{len(missing)} completions to make{again}: {new_tokens}, {how}, seed {settings.seed}")
     usual_s = generator.usual_s(missing) if missing else None
     if usual_s is not None:
         work.watcher.say(f"completing takes about {_duration(usual_s)}, less if completions agree or end early")

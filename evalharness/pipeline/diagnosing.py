@@ -77,7 +77,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         verdict=behaviour.judgement.verdict,
         adapter=checkpoint.adapter,
         other_weights=checkpoint.other_weights,
-        generate=_greedy(work, settings),
+        generate=_greedy(work, settings) if "module" in checkpoint.model.capabilities else None,
         own_generate=checkpoint.own_generate,
         seed=work.options.seed,
         other_way=None if other is None else PromptWay(other.template, other.special.begin, other.special.end),

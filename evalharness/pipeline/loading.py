@@ -16,6 +16,7 @@ from evalharness.pipeline.work import Work
 if TYPE_CHECKING:
     from evalharness.diagnosis import DataRow, Split, TokenRow
     from evalharness.extensions import Extension
+    from evalharness.models.endpoint import ServedModel
     from evalharness.models.torch import Checkpoint
     from evalharness.models.torch.untrained import Untrained
     from evalharness.pipeline.target import Target
@@ -38,7 +39,7 @@ def load(target: Target, watcher: Watcher) -> Work:
     choice = choose_log(target.place, manifest, options.log)
     logged = read_choice(choice, manifest.log, watcher)
     check_data(manifest)
-    checkpoint = load_model(target, watcher)
+    served, checkpoint = load_served(target, watcher)
     manifest = replace(manifest, data=checkpoint.data or manifest.data)
     train, validation = (
         load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
@@ -46,7 +47,17 @@ def load(target: Target, watcher: Watcher) -> Work:
     if logged is not None and logged.in_bits_per_byte:
         logged = in_nats(logged, choice, manifest.log, checkpoint, validation or train, watcher)
     log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
-    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice)
+    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served)
+
+
+def load_served(target: Target, watcher: Watcher) -> tuple[ServedModel | None, Checkpoint]:
+    """Load the checkpoint, and shake hands with the server that is to write its completions, if one is."""
+    from evalharness.pipeline.serving import server_alone, with_server
+
+    if target.is_server_alone:
+        return server_alone(target, watcher)
+    checkpoint = load_model(target, watcher)
+    return (with_server(target, checkpoint, watcher) if target.options.backend == "openai" else None), checkpoint
 
 
 def load_model(target: Target, watcher: Watcher) -> Checkpoint:

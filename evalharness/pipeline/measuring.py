@@ -99,6 +99,8 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
     validation = work.validation
     if validation is None:
         return Loss(nats, source, None, None, "not recomputed: no evalharness.toml names [data] validation"), ()
+    if "module" not in work.checkpoint.model.capabilities:
+        return Loss(nats, source, None, None, "not recomputed: the weights are a server's"), ()
     if len(validation.encoded) < 2:
         count = len(validation.encoded)
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"

@@ -55,15 +55,15 @@ class DiagnosisResult:
     incomplete: tuple[Incomplete, ...]
 
 
-def score(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
-    """Score one checkpoint and write its folder.
+def score(path: Path | str | None, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
+    """Score one checkpoint and write its folder; without a path, the model of the server that ``asked`` names.
 
     ``asked`` holds settings by their names; what it leaves out comes from the manifest, then from the defaults.
     Raises :class:`EvalHarnessError`; what was already written stays, and the same
     call goes on from there.
     """
     watcher = watcher or Silent()
-    return _scored(find_target(Path(path), asked, watcher), watcher)
+    return _scored(find_target(None if path is None else Path(path), asked, watcher), watcher)
 
 
 def _scored(target: Target, watcher: Watcher) -> ScoreResult:

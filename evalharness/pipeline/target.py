@@ -30,6 +30,9 @@ class Target:
     options: ScoreOptions
     located: Located
 
+    is_server_alone: bool = False
+    """Whether there is no checkpoint here: only a server, whose model ``path`` names."""
+
     @property
     def source(self) -> Path:
         """What the whole run is of: a model of the hub, the folder of a series, or a checkpoint that stands alone."""
@@ -62,13 +65,16 @@ def model_loader(path: Path) -> tuple[Extension | None, tuple[str, ...]]:
     return None, tuple(faults)
 
 
-def find_target(path: Path, asked: Mapping[str, Any], watcher: Watcher | None = None) -> Target:
+def find_target(path: Path | None, asked: Mapping[str, Any], watcher: Watcher | None = None) -> Target:
     """Find the manifest, the settings and the checkpoint of a path. No torch is imported and no weight is read.
 
-    A model of the hub is downloaded; ``watcher`` sees it. Raises :class:`EvalHarnessError` if there is no checkpoint or
-    a setting is out of range.
+    A model of the hub is downloaded; ``watcher`` sees it. Without a path the model is a server's alone. Raises
+    :class:`EvalHarnessError` if there is no checkpoint or a setting is out of range.
     """
     from evalharness.settings.manifest import find_manifest
+
+    if path is None:
+        return _served_target(asked)
 
     manifest = find_manifest(path)
     return target_in(path, manifest, resolve(asked, manifest.score), watcher)
@@ -87,3 +93,20 @@ def target_in(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Wa
         # One of the loaders that can't be used may be the one that this path needs.
         raise CheckpointError("; ".join((str(error), *faults))) from error
     return Target(path, manifest, options, located)
+
+
+def _served_target(asked: Mapping[str, Any]) -> Target:
+    """A model of a server, with the manifest of the working folder."""
+    from evalharness.models.endpoint import Server, model_named
+    from evalharness.models.torch import Located
+    from evalharness.settings.manifest import find_manifest
+
+    manifest = find_manifest(Path.cwd())
+    options = resolve(asked, manifest.score)
+    if options.backend != "openai" or options.base_url is None:
+        raise CheckpointError(
+            "no checkpoint is named: give the path of one, or a server's model: --backend openai --base-url "
+            "http://localhost:8000/v1"
+        )
+    name = Path(model_named(Server(options.base_url), options.model))
+    return Target(name, manifest, options, Located("elsewhere", name, None), is_server_alone=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration, Judgement
     from evalharness.diagnosis import Split
+    from evalharness.models.endpoint import ServedModel
     from evalharness.models.torch import Checkpoint
     from evalharness.pipeline.target import Target
     from evalharness.problems import ProblemSet
@@ -41,6 +42,7 @@ class Work:
     """One score under way: what it is about, and what was found up to now.
 
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
+    ``served`` is the model of a server that writes the completions; None where the checkpoint's own does.
     """
 
     target: Target
@@ -53,6 +55,7 @@ class Work:
     train: Split | None
     validation: Split | None
     log_choice: LogChoice | None = None
+    served: ServedModel | None = None
     attention: Attention = "not_testable"
     isolation: IsolationInfo | None = None
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))

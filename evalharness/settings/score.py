@@ -16,6 +16,8 @@ SandboxLevel = Literal["auto", "A", "B", "C", "none"]
 """How programs are isolated: the strictest level that works on the machine, one level alone, or not at all."""
 ChatUse = Literal["auto", "always", "never"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
+Backend = Literal["torch", "openai"]
+"""Who completes: the weights, in this process, or a server that speaks OpenAI's completions protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,29 @@ class ScoreOptions:
         affects="completions",
         help="Number format of the weights; auto keeps the checkpoint's own.",
     )
+    backend: Backend = setting(
+        "torch",
+        affects="completions",
+        held_equal=True,
+        help="Who writes the completions: torch, here; or openai, a server that speaks OpenAI's completions protocol "
+        "(vLLM, SGLang, llama.cpp).",
+    )
+    base_url: str | None = setting(
+        affects="completions",
+        metavar="URL",
+        without="none",
+        help="Address of the server, such as http://localhost:8000/v1.",
+    )
+    model: str | None = setting(
+        affects="completions", metavar="NAME", without="the server's only one", help="Which of the server's models."
+    )
+    tokenizer: Path | None = setting(
+        affects="completions",
+        without="the checkpoint's, or none",
+        help="Tokenizer of the server's model: a Hugging Face folder or a tokenizer.json. Without one, loops are found "
+        "in the text alone.",
+    )
+    concurrency: int = setting(16, at_least=1, help="Requests to the server at a time.")
     seed: int = setting(
         0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
     )
@@ -170,6 +195,11 @@ class ScoreSettings(TypedDict, total=False):
     chat: ChatUse
     device: str
     dtype: DtypeName
+    backend: Backend
+    base_url: str | None
+    model: str | None
+    tokenizer: str | os.PathLike[str] | None
+    concurrency: int
     seed: int
     workers: int | None
     sandbox: SandboxLevel

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from leak_models import full
-from plants_losses import FAMILIES, LOSS_PROBES, healthy, logged, loss_of, shifted, trained
+from plants_losses import FAMILIES, LOSS_PROBES, healthy, logged, loss_of, trained
 from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.examination import examine
+from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
@@ -63,14 +66,20 @@ def test_a_tied_model_that_gives_its_input_is_accused_only_by_its_log():
     assert accused.evidence["best_offset"] == 0
 
 
-def test_a_smoothed_loss_that_nobody_shifts_is_the_logged_one():
-    measured = Measured(shifted("plain", 0, 0.1))
-    accused = label_shift(measured)
-    assert isinstance(accused, Finding)
-    assert accused.evidence["best_offset"] == 0
-    assert accused.evidence["logged_offset_nats"] == pytest.approx(measured.subject.logged.loss_nats, rel=0.01)
-    by_log = next(item for item in measured.conventions if item.convention.words == accused.evidence["logged_by"])
-    assert (by_log.convention.shift, by_log.convention.smoothing) == (0, 0.1)
+@pytest.mark.parametrize(("apart", "kind"), [(0.012, Finding), (1.0, NotTestable)])
+def test_a_log_that_is_near_one_offset_alone_tells_which_it_was(apart, kind):
+    module = tied()
+    measured = Measured(subject(module, end=True, **logged(loss_of(module, shift=0) + apart)))
+    assert measured.subject.logged is not None
+    assert not reproducing(measured.conventions, measured.subject.logged.loss_nats)
+    assert isinstance(label_shift(measured), kind)
+
+
+def test_what_to_do_about_another_log_fits_the_code_that_builds_the_model():
+    own = subject(trained("plain"), end=True, **logged(9.0))
+    found = [loss_mismatch(Measured(replace(own, built_by_library=library))) for library in (False, True)]
+    assert [isinstance(outcome, Finding) for outcome in found] == [True, True]
+    assert len({outcome.remedy for outcome in found if isinstance(outcome, Finding)}) == 2
 
 
 def test_a_leak_explains_the_losses_but_its_parallel_loss_still_reproduces_the_log():

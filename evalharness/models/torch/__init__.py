@@ -32,6 +32,7 @@ from evalharness.models.torch.locate import (
 
 if TYPE_CHECKING:
     from evalharness.models.torch.checkpoint_loading import Checkpoint, load_checkpoint
+    from evalharness.models.torch.lone_tokenizer import tokenizer_alone
 
 __all__ = [
     "Checkpoint",
@@ -43,6 +44,7 @@ __all__ = [
     "load_checkpoint",
     "locate",
     "locate_step",
+    "tokenizer_alone",
     "weight_files_in",
 ]
 
@@ -50,4 +52,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in {"Checkpoint", "load_checkpoint"}:
         return getattr(importlib.import_module("evalharness.models.torch.checkpoint_loading"), name)
+    if name == "tokenizer_alone":
+        return importlib.import_module("evalharness.models.torch.lone_tokenizer").tokenizer_alone
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,209 @@
+"""One server: its address, how it is called, and what its errors mean. The client library retries and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import CheckpointError, EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from openai import AsyncOpenAI
+
+RETRIES = 6
+"""How often a request is sent again after a lost connection, a 429 or a fault of the server, waiting longer each time;
+a server that says how long to wait is obeyed."""
+TIMEOUT_S = 600.0
+"""One request may wait this long: a busy server queues."""
+KEY_VARIABLE = "OPENAI_API_KEY"
+NO_KEY = "none"
+"""Sent where no key is set: a local server asks for none, and the client library insists on one."""
+
+Payload = dict[str, Any]
+_VERSIONS = {"/version": "version", "/props": "build_info"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server does not accept one request (400 or 422).
+
+    ``message`` is for people; ``code`` and ``kind`` are the server's own names for the fault, empty where it has none.
+    """
+
+    message: str
+    code: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An OpenAI-compatible server: ``base_url`` ends in ``/v1`` with most."""
+
+    base_url: str
+
+    def models(self) -> list[Payload]:
+        """What the server lists. Raises CheckpointError, in one line, where none answers there."""
+
+        async def ask(client: AsyncOpenAI) -> list[Payload]:
+            once = client.with_options(max_retries=1)  # a wrong address is told at once
+            return [model.model_dump() async for model in once.models.list()]
+
+        listed: list[Payload]
+        (listed,) = self._run([ask], at_once=1)
+        return listed
+
+    def version(self) -> str | None:
+        """What the server says of its version, at the addresses that vLLM and llama.cpp have for it; mostly None."""
+
+        async def ask(client: AsyncOpenAI) -> str | None:
+            for address, key in _VERSIONS.items():
+                try:
+                    said = await client.with_options(max_retries=0).get(f"{self._root}{address}", cast_to=object)
+                except library().OpenAIError:
+                    continue
+                if isinstance(said, dict) and isinstance(said.get(key), str):
+                    return str(said[key])
+            return None
+
+        version: str | None
+        (version,) = self._run([ask], at_once=1)
+        return version
+
+    @property
+    def _root(self) -> str:
+        return self.base_url.rstrip("/").removesuffix("/v1")
+
+    def completions(self, payloads: Sequence[Payload], *, at_once: int) -> Iterator[tuple[int, Payload | Refused]]:
+        """Send every payload, ``at_once`` at a time, and yield each one's index with its answer as it arrives.
+
+        A payload that the server does not accept yields a :class:`Refused`. Raises EvaluationError if the server can't
+        be reached any more; what was yielded before stands.
+        """
+
+        def job(index: int, payload: Payload) -> Any:
+            async def ask(client: AsyncOpenAI) -> tuple[int, Payload | Refused]:
+                return index, await _complete(client, payload)
+
+            return ask
+
+        yield from self._run([job(i, payload) for i, payload in enumerate(payloads)], at_once=at_once)
+
+    def completion(self, payload: Payload) -> Payload | Refused:
+        """Send one payload."""
+        ((_, answer),) = self.completions([payload], at_once=1)
+        return answer
+
+    def _run(self, jobs: Sequence[Any], *, at_once: int) -> Iterator[Any]:
+        """Run asynchronous jobs in a thread of their own, and yield their results as they come."""
+        results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        started: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = queue.SimpleQueue()
+
+        async def lanes() -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - it runs as one
+            started.put((asyncio.get_running_loop(), task))
+            waiting = iter(jobs)
+            async with self._client() as client, asyncio.TaskGroup() as group:
+
+                async def lane() -> None:
+                    for job in waiting:
+                        results.put(("result", await job(client)))
+
+                for _ in range(min(at_once, len(jobs))):
+                    group.create_task(lane())
+
+        def run() -> None:
+            try:
+                asyncio.run(lanes())
+                results.put(("end", None))
+            except BaseException as error:  # noqa: BLE001 - it is raised again, where the results are read
+                results.put(("error", error))
+
+        thread = threading.Thread(target=run, name="requests", daemon=True)
+        thread.start()
+        loop, task = started.get()
+        try:
+            while (came := results.get())[0] == "result":
+                yield came[1]
+            if came[0] == "error":
+                raise self._explained(came[1])
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(task.cancel)
+            thread.join()
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[AsyncOpenAI]:
+        openai = library()
+        key = os.environ.get(KEY_VARIABLE) or NO_KEY
+        async with openai.AsyncOpenAI(
+            base_url=self.base_url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT_S
+        ) as client:
+            yield client
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """The error of a lane as one of this project's own, where the server or its address is at fault."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        openai = library()
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return CheckpointError(
+                f"{self.base_url}: the server refuses the key: set {KEY_VARIABLE} to one that it knows"
+            )
+        if isinstance(error, openai.APITimeoutError):
+            return EvaluationError(f"{self.base_url}: no answer within {TIMEOUT_S:.0f} s, {RETRIES + 1} times")
+        if isinstance(error, openai.APIConnectionError):
+            return EvaluationError(
+                f"{self.base_url}: no server answers there ({_reason(error)}): start it, or correct --base-url; the "
+                "same command goes on from here"
+            )
+        if isinstance(error, openai.NotFoundError):
+            return CheckpointError(f"{self.base_url}: the server has no such address: most end in /v1")
+        if isinstance(error, openai.APIStatusError):
+            return EvaluationError(f"{self.base_url}: the server answers {error.status_code}: {_message(error.body)}")
+        return error
+
+
+async def _complete(client: AsyncOpenAI, payload: Payload) -> Payload | Refused:
+    openai = library()
+    known = {name: value for name, value in payload.items() if name in _OF_PROTOCOL}
+    extra = {name: value for name, value in payload.items() if name not in _OF_PROTOCOL}
+    try:
+        answer = await client.completions.create(**known, extra_body=extra or None)
+    except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+        body = error.body if isinstance(error.body, dict) else {}
+        return Refused(_message(error.body), str(body.get("code", "")), str(body.get("type", "")))
+    payload_back: Payload = answer.model_dump()
+    return payload_back
+
+
+_OF_PROTOCOL = frozenset(
+    ("model", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "logprobs", "echo", "n")
+)
+"""The fields that OpenAI's own protocol has; all others are one server's or another's."""
+
+
+def library() -> Any:
+    """The ``openai`` package. Raises CheckpointError, with the way to install it, where it is missing."""
+    try:
+        import openai  # noqa: PLC0415 - takes a second, and is an extra
+    except ImportError as error:
+        raise CheckpointError("a server needs the package openai: pip install 'evalharness[openai]'") from error
+    return openai
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return str(cause).partition("\n")[0] or type(cause).__name__
+
+
+def _message(body: object) -> str:
+    said: object = body.get("message", body) if isinstance(body, dict) else body
+    return " ".join(str(said).split())[:300]
