@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from leak_models import full
-from plants_losses import FAMILIES, LOSS_PROBES, healthy, logged, loss_of, trained
+from plants_losses import FAMILIES, LOSS_PROBES, healthy, logged, loss_of, shifted, trained
 from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
@@ -73,6 +73,16 @@ def test_a_log_that_is_near_one_offset_alone_tells_which_it_was(apart, kind):
     assert measured.subject.logged is not None
     assert not reproducing(measured.conventions, measured.subject.logged.loss_nats)
     assert isinstance(label_shift(measured), kind)
+
+
+def test_a_smoothed_loss_that_nobody_shifts_is_the_logged_one():
+    measured = Measured(shifted("plain", 0, 0.1))
+    accused = label_shift(measured)
+    assert isinstance(accused, Finding)
+    assert accused.evidence["best_offset"] == 0
+    assert accused.evidence["logged_offset_nats"] == pytest.approx(measured.subject.logged.loss_nats, rel=0.01)
+    by_log = next(item for item in measured.conventions if item.convention.words == accused.evidence["logged_by"])
+    assert (by_log.convention.shift, by_log.convention.smoothing) == (0, 0.1)
 
 
 def test_what_to_do_about_another_log_fits_the_code_that_builds_the_model():

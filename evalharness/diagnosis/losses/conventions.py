@@ -337,8 +337,8 @@ def _values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[Floats,
     if how.smoothing:
         losses = (1 - how.smoothing) * losses + how.smoothing * row.mean_nll_nats
     places = np.arange(len(losses)) + how.shift
-    # The first id of a row is no target, unless each is compared with itself.
-    counts = (places >= min(how.shift, 1)) & (places >= 0) & (places < len(kinds))
+    # The first id of a row is no target, whatever it would be compared with.
+    counts = (places >= 1) & (places < len(kinds))
     kind = kinds[np.clip(places, 0, len(kinds) - 1)]
     counts &= (kind != PROMPT) | how.prompt
     counts &= (kind != PADDING) | how.padding
