@@ -18,6 +18,7 @@ from evalharness.diagnosis.data.spread import evenly, every
 from evalharness.diagnosis.data.token_files import each_token_text, is_token_file, read_token_rows
 from evalharness.diagnosis.data.trainer_tokens import TrainerTokens, trainer_tokens
 from evalharness.diagnosis.data.training_batch import TrainingBatch, read_batch
+from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
 from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import CERTIFYING, TARGETS, PairedLoss, RowLoss, paired_loss
@@ -52,6 +53,7 @@ __all__ = [
     "TokenRow",
     "TrainerTokens",
     "TrainingBatch",
+    "WholeTexts",
     "batch_offsets",
     "bytes_per_token",
     "each_id_text",
@@ -76,6 +78,7 @@ __all__ = [
     "read_id_rows",
     "read_rows",
     "read_token_rows",
+    "read_whole",
     "redrawn_copy",
     "tokenize",
     "trainer_tokens",

@@ -9,30 +9,43 @@ from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.established import Established, established
+from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
+from evalharness.diagnosis.trials.greedy_trials import askable, completed
 from evalharness.diagnosis.trials.shortest_input import shortest_input
-from evalharness.records import is_proven_repair, leaks_when_evaluated
+from evalharness.records import LEAK, RuledOut, is_proven_repair, leaks_when_evaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
-    from evalharness.records import Outcome
+    from evalharness.records import Outcome, Problem
+
+
+def _read(split: Split, problems: Sequence[Problem]) -> WholeTexts:
+    return read_whole(split.texts(), problems)
 
 
 class Measured:
     """One subject under examination. This is what the probes are given.
 
     ``outcomes`` are what the probes have said so far, those known before among them. ``say`` shows a line of progress.
+    ``texts_of`` reads all texts of a split.
     """
 
     def __init__(
-        self, subject: Subject, outcomes: Iterable[Outcome] = (), say: Callable[[str], None] = lambda _: None
+        self,
+        subject: Subject,
+        outcomes: Iterable[Outcome] = (),
+        say: Callable[[str], None] = lambda _: None,
+        texts_of: Callable[[Split, Sequence[Problem]], WholeTexts] = _read,
     ) -> None:
         self.subject = subject
         self.say = say
+        self._texts_of = texts_of
         self.outcomes: list[Outcome] = list(outcomes)
 
     @property
@@ -44,6 +57,16 @@ class Measured:
     def is_repaired(self) -> bool:
         """Whether a repair is proven to bring the logged loss back."""
         return any(map(is_proven_repair, self.outcomes))
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether the model was shown to see no token after a position."""
+        return any(isinstance(outcome, RuledOut) and outcome.probe == LEAK for outcome in self.outcomes)
+
+    @cached_property
+    def passes(self) -> ParallelPasses:
+        """The parallel losses of rows that stand alone; whoever asks for the same rows shares their passes."""
+        return ParallelPasses(self.subject.torch_model, tuple(sorted(self.subject.end_ids)), self.is_causal)
 
     @cached_property
     def established(self) -> Established:
@@ -83,7 +106,12 @@ class Measured:
     @cached_property
     def conventions(self) -> tuple[Recomputed, ...]:
         """The validation loss under every convention that a training loop may have."""
-        return recomputed(self.subject, self.losses_as_read)
+        return recomputed(self.subject, self.losses_as_read, self.passes)
+
+    @cached_property
+    def as_scored(self) -> dict[str, CompletionText]:
+        """Short greedy completions of the problems that can be asked, as scoring asks them, by task."""
+        return completed(self.subject, askable(self.subject))
 
     @cached_property
     def training_texts(self) -> WholeTexts:
@@ -106,8 +134,12 @@ class Measured:
         """All rows of a split as they were trained on, as far as that is established."""
         return self.established.rows(self.subject, split, split.encoded)
 
+    def losses_of(self, rows: Sequence[TokenRow]) -> TokenLosses:
+        """The parallel losses of rows as :meth:`rows` gives them. Raises EvaluationError where the model gives NaN."""
+        return self._of_rows(rows, self.established)
+
     def _read(self, split: Split | None) -> WholeTexts:
-        return WholeTexts() if split is None else read_whole(split.texts(), self.subject.problems)
+        return WholeTexts() if split is None else self._texts_of(split, self.subject.problems)
 
     @property
     def _model(self) -> TorchModel | None:
@@ -119,4 +151,12 @@ class Measured:
             return ()
         laid = how.rows(self.subject, split, measured_rows(split.encoded))
         rows = [row for row in laid if len(row.ids) > self.shortest_input]
-        return token_losses(model, rows, tuple(sorted(self.subject.end_ids)), partial(how.arrangement.logits, model))
+        if model is self._model:
+            return self._of_rows(rows, how)
+        return token_losses(model, rows, self.passes.end_ids, partial(how.arrangement.logits, model))
+
+    def _of_rows(self, rows: Sequence[TokenRow], how: Established) -> TokenLosses:
+        if how.arrangement.left is None:
+            return self.passes.losses(rows)
+        model = self.subject.torch_model
+        return token_losses(model, rows, self.passes.end_ids, partial(how.arrangement.logits, model))

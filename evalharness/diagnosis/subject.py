@@ -13,6 +13,7 @@ from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
@@ -45,7 +46,8 @@ class Split:
 
     ``encoded`` leaves out rows without a target; ``encoded[i].row`` is the index of its text in ``rows``. ``source`` is
     the file's name. Of a large file ``rows`` are drawn; ``every_text`` then reads the texts of all of them, as often as
-    it is called. ``not_kept`` rows of the data are in no file, so that what is not found may be in these.
+    it is called. ``not_kept`` rows of the data are in no file, so that what is not found may be in these. ``file`` is
+    where the texts are from, if they are the same whatever the tokenizer.
     """
 
     rows: tuple[DataRow, ...]
@@ -53,6 +55,7 @@ class Split:
     source: str
     every_text: Callable[[], Iterable[str]] | None = None
     not_kept: int = 0
+    file: Path | None = None
 
     def texts(self) -> Iterable[str]:
         """The text of every row, prompt and completion together: of all of the file, however large it is."""

@@ -17,8 +17,8 @@ LARGEST_FLOAT = sys.float_info.max
 PROBE_ROWS = 64
 PROBE_LENGTH = 1024
 NOISE_ROWS = 8
-NOISE_LOGITS = 2**25
-"""Logits of all these rows together at most: 128 MiB, several of which are held at a time, one in double precision."""
+NOISE_LOGITS = 2**24
+"""Logits of all these rows together at most: 64 MiB, several of which are held at a time, one in double precision."""
 ROOM_CHARACTERS = 800
 """What a completion gets room for: 95 % of HumanEval's own solutions are shorter."""
 

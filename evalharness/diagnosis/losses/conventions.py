@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.layouts import END, PADDING, PROMPT, Layout, unusual_layouts, usual_layouts
+from evalharness.diagnosis.losses.layouts import (
+    END,
+    PADDING,
+    PROMPT,
+    Layout,
+    filled_layouts,
+    rows_alone,
+    unusual_layouts,
+)
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, bits, capped, mean
 from evalharness.diagnosis.losses.token_losses import OFFSETS, RowLosses
+from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.statistics import ratio_over_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Subject
     from evalharness.models.protocols import Tokenizer
@@ -194,23 +204,35 @@ def plain(conventions: Iterable[Recomputed], *, prompt: bool) -> Recomputed | No
     return next((item for item in conventions if item.as_given and item.convention.shift == 1), None)
 
 
-def recomputed(subject: Subject, losses: TokenLosses) -> tuple[Recomputed, ...]:
+def recomputed(subject: Subject, losses: TokenLosses, passes: ParallelPasses) -> tuple[Recomputed, ...]:
     """Measure all conventions; those that would repeat another's figures are left out.
 
-    ``losses`` are those of the measured validation rows as they are.
+    ``losses`` are those of the measured validation rows as they are. Of a dear model rows are padded and packed only
+    if the log is not reproduced without.
 
     Costs two forward passes for each measured row (with an end token and without), fewer for packed ones, and up to
     four for each of up to 32 padded rows; where no plain convention gives the log, some ten times as many for other
     layouts.
     Empty where fewer rows than an interval needs are there.
     """
-    found = _of_layouts(subject, usual_layouts(subject, losses), math.inf)
+    found = _of_layouts(subject, rows_alone(subject, losses, passes), math.inf)
     noise_nats = log_noise_nats(subject.log)
     logged = subject.logged
+    if is_settled_by_rows_alone(subject, found):
+        return _with_noise(found, noise_nats)
+    alone = min((item.layout.text_nats() for item in found), default=math.inf)
+    found += _of_layouts(subject, filled_layouts(subject, losses, passes), alone)
     if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
         return _with_noise(found, noise_nats)
-    alone = min((item.layout.text_nats() for item in found if item.layout.is_rows_alone), default=math.inf)
-    return _with_noise([*found, *_of_layouts(subject, unusual_layouts(subject, losses), alone)], noise_nats)
+    return _with_noise([*found, *_of_layouts(subject, unusual_layouts(subject, losses, passes), alone)], noise_nats)
+
+
+def is_settled_by_rows_alone(subject: Subject, conventions: Iterable[Recomputed]) -> bool:
+    """Whether the model is dear, and the log is the plain loss of rows alone: no other layout is measured then."""
+    if subject.logged is None or not is_dear(subject.torch_model):
+        return False
+    fit = reproducing(conventions, subject.logged.loss_nats)
+    return any(item.convention.is_plain and item.layout.is_rows_alone for item in fit)
 
 
 def _with_noise(found: Iterable[Recomputed], noise_nats: float) -> tuple[Recomputed, ...]:

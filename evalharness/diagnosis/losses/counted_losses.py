@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.losses.token_losses import RowLosses
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Interval
@@ -56,10 +57,11 @@ class CountedRow:
         return counted
 
 
-def rows_with_end(subject: Subject, split: Split) -> tuple[TokenRow, ...]:
-    """All rows, each with an end token after it if one is known and the context has room."""
+def rows_with_end(subject: Subject, split: Split, rows: Sequence[TokenRow] | None = None) -> tuple[TokenRow, ...]:
+    """All rows of a split, or ``rows`` of it, each with an end token if one is known and the context has room."""
+    rows = split.encoded if rows is None else tuple(rows)
     if not subject.end_ids:
-        return split.encoded
+        return tuple(rows)
     last = [row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids]
     end = last[0] if last else min(subject.end_ids)
     limit = subject.model.context_length
@@ -67,7 +69,7 @@ def rows_with_end(subject: Subject, split: Split) -> tuple[TokenRow, ...]:
         row
         if row.ids[-1] in subject.end_ids or row.was_cut or len(row.ids) == limit
         else replace(row, ids=(*row.ids, end))
-        for row in split.encoded
+        for row in rows
     )
 
 
@@ -96,6 +98,11 @@ def counted_losses(
     return tuple(found)
 
 
+def counted_of(losses: Sequence[RowLosses], end_ids: frozenset[int]) -> tuple[CountedRow, ...]:
+    """The same of rows that were measured already."""
+    return tuple(CountedRow(capped(row.nll_nats), _kinds(row.row, end_ids)) for row in losses)
+
+
 def figure(rows: Sequence[CountedRow], how: Counting, seed: int) -> Interval | None:
     """The mean over all targets that count, with its interval over rows; None if there are none."""
     values = [counted for row in rows if len(counted := row.counted(how))]
@@ -115,8 +122,13 @@ def _row(logits: torch.Tensor, row: TokenRow, end_ids: frozenset[int]) -> Counte
     nll = -log_p.gather(1, ids[1:, None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")
+    return CountedRow(capped(nll.cpu().numpy().astype(np.float64)), _kinds(row, end_ids))
+
+
+def _kinds(row: TokenRow, end_ids: frozenset[int]) -> npt.NDArray[np.int8]:
+    """What each target of a row is, ``(n - 1,)``."""
     kinds = np.full(len(row.ids), TEXT, dtype=np.int8)
     kinds[: max(row.prompt_tokens, row.first_target if row.first_target > 1 else 0)] = PROMPT
     if row.ids[-1] in end_ids:
         kinds[-1] = END
-    return CountedRow(capped(nll.cpu().numpy().astype(np.float64)), kinds[1:])
+    return kinds[1:]

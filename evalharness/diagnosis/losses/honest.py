@@ -17,6 +17,7 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.row_means import Floats, capped, counted_nll, mean
 from evalharness.diagnosis.trials.logit_changes import tolerance_of
 from evalharness.errors import EvaluationError
+from evalharness.models.protocols import last_logits
 from evalharness.statistics import ratio_over_rows
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class _Drawn:
 def _of_prefixes(model: TorchModel, rows: Sequence[RowLosses], t: int) -> list[float]:
     """The losses (nats) of the ids at ``t``, given the ``t`` ids before them and nothing else."""
     ids = torch.tensor([row.row.ids[:t] for row in rows], device=model.device)
-    log_p = torch.log_softmax(model.logits(ids)[:, -1].double(), dim=-1)
+    log_p = torch.log_softmax(last_logits(model, ids).double(), dim=-1)
     losses = [-float(of_row[row.row.ids[t]]) for row, of_row in zip(rows, log_p, strict=True)]
     if any(math.isnan(loss) for loss in losses):
         raise EvaluationError(f"the model returns NaN on {t} tokens of its own data")

@@ -15,12 +15,14 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
 from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped
-from evalharness.diagnosis.losses.token_losses import RowLosses, token_losses
+from evalharness.diagnosis.losses.token_losses import RowLosses, first_positions, token_losses
+from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.errors import EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Split, Subject
 
@@ -82,25 +84,40 @@ class Layout:
         return float(joined.mean()) if len(joined) else float("nan")
 
 
-def usual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
-    """Rows alone, padded to the longest and to the context, and packed; each with an end token after it and without."""
+def rows_alone(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
+    """Rows alone, with an end token after each and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
     rows = tuple(losses.row for losses in own_losses)
-    pads = padding_ids(subject, evenly(rows, PADDED_ROWS))
     for how in _ends(subject, split):
         laid = _laid(subject, split, rows, how)
         as_given = [row.ids for row in laid] == [row.ids for row in rows]
-        losses = own_losses if as_given else _measured(subject, laid, how)
+        losses = own_losses if as_given else passes.losses(laid)
         complete = len(rows) == len(split.encoded)
         yield Layout(how.words, losses, _kinds(laid, subject), how, as_given=as_given, complete=complete)
-        yield from _padded(subject, split, laid, how, pads)
-        if subject.logged is not None:  # what a packed loss would be says something only beside a logged one
+
+
+def filled_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
+    """Rows padded to the longest and to the context, and packed; each with an end token after it and without.
+
+    What they cost grows with the context. Without a logged loss only the padding that a dear model may have learned
+    says something, and what a packed loss would be says nothing.
+    """
+    split = subject.validation or subject.train
+    if split is None or not split.encoded:
+        return
+    rows = tuple(losses.row for losses in own_losses)
+    pads = padding_ids(subject, evenly(rows, PADDED_ROWS), passes)
+    if subject.logged is None and is_dear(subject.torch_model):
+        pads = tuple(pad for pad in pads if pad.known)
+    for how in _ends(subject, split):
+        yield from _padded(subject, split, _laid(subject, split, rows, how), how, pads)
+        if subject.logged is not None:
             yield from _packed(subject, split, how)
 
 
-def unusual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layout]:
+def unusual_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
     """Rows packed in shorter blocks, encoded whole, and behind padding on the left; with an end token and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
@@ -110,13 +127,14 @@ def unusual_layouts(subject: Subject, own_losses: TokenLosses) -> Iterator[Layou
     for plain in _ends(subject, split):
         yield from _packed_shorter(subject, split, plain)
         whole = replace(plain, whole=True)
-        if _laid(subject, split, rows, whole) != _laid(subject, split, rows, plain):
-            yield from _alone(subject, split, rows, whole, complete=complete)
+        laid = _laid(subject, split, rows, whole)
+        if laid != _laid(subject, split, rows, plain):
+            yield from _alone(subject, passes, laid, whole, complete=complete)
             yield from _packed(subject, split, whole)
-    pads = padding_ids(subject, rows[:1])
+    pads = padding_ids(subject, rows[:1], passes)
     for plain in _ends(subject, split):
         for pad in pads[:1]:
-            yield from _left(subject, split, rows, replace(plain, pad_id=pad.token_id), complete=complete)
+            yield from _left(subject, split, passes, rows, replace(plain, pad_id=pad.token_id), complete=complete)
 
 
 def _ends(subject: Subject, split: Split) -> Iterator[Arrangement]:
@@ -135,35 +153,46 @@ def _laid(subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrange
 
 
 def _alone(
-    subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement, *, complete: bool
+    subject: Subject, passes: ParallelPasses, laid: Sequence[TokenRow], how: Arrangement, *, complete: bool
 ) -> Iterator[Layout]:
-    laid = _laid(subject, split, rows, how)
     try:
-        yield Layout(how.words, _measured(subject, laid, how), _kinds(laid, subject, how), how, complete=complete)
+        losses = passes.losses(laid) if how.left is None else _measured(subject, laid, how)
     except EvaluationError:
         return  # The model can't be run so: it was not trained so either.
+    yield Layout(how.words, losses, _kinds(laid, subject, how), how, complete=complete)
 
 
 def _left(
-    subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement, *, complete: bool
+    subject: Subject,
+    split: Split,
+    passes: ParallelPasses,
+    rows: Sequence[TokenRow],
+    how: Arrangement,
+    *,
+    complete: bool,
 ) -> Iterator[Layout]:
     """Behind padding on the left, to the one of the usual lengths at which the text is easiest."""
     longest = max(len(row.ids) for row in split.encoded) + 1
     context = min(subject.model.context_length or LONGEST, LONGEST)
     lengths = {context, longest, *(n for n in (64, 128, 256, 512) if longest < n < context)}
     few = evenly(rows, SCANNED_ROWS)
+
+    def alone_at(left: int | None, rows: Sequence[TokenRow], *, complete: bool = False) -> Iterator[Layout]:
+        laid = replace(how, left=left)
+        return _alone(subject, passes, _laid(subject, split, rows, laid), laid, complete=complete)
+
     scanned = {
         length: layout.text_nats()
         for length in sorted(length for length in lengths if longest <= length <= context)
-        for layout in _alone(subject, split, few, replace(how, left=length), complete=False)
+        for layout in alone_at(length, few)
     }
     if not scanned:
         return
     best = min(scanned, key=lambda length: scanned[length])
-    alone = next(_alone(subject, split, few, how, complete=False), None)
+    alone = next(alone_at(None, few), None)
     # Where positions are relative and padding is masked, rows alone give the same.
     if alone is None or abs(scanned[best] - alone.text_nats()) > SAME_NATS:
-        yield from _alone(subject, split, rows, replace(how, left=best), complete=complete)
+        yield from alone_at(best, rows, complete=complete)
 
 
 def _padded(
@@ -180,26 +209,12 @@ def _padded(
         losses = _measured(subject, [padded(row, pad.token_id, full) for row in chosen])
         for length in sorted({context, longest}):
             words = f"rows padded to {length} with id {pad.token_id}"
-            cut = tuple(_cut(row, max(length, len(kind))) for row, kind in zip(losses, kinds, strict=True))
+            cut = tuple(first_positions(row, max(length, len(kind))) for row, kind in zip(losses, kinds, strict=True))
             longer = tuple(
                 np.pad(kind, (0, len(row.row.ids) - len(kind)), constant_values=PADDING)
                 for row, kind in zip(cut, kinds, strict=True)
             )
             yield Layout(words, cut, longer, how, pad)
-
-
-def _cut(losses: RowLosses, length: int) -> RowLosses:
-    """The first ``length`` ids of a measured row. What follows them matters only to a model that leaks."""
-    n = length - 1
-    return RowLosses(
-        row=replace(losses.row, ids=losses.row.ids[:length]),
-        nll_nats=losses.nll_nats[:n],
-        at_offset_nats=losses.at_offset_nats[:, :n],
-        mean_nll_nats=losses.mean_nll_nats[:n],
-        entropy_nats=losses.entropy_nats[:n],
-        rank=losses.rank[:n],
-        end_log_p=losses.end_log_p[:n],
-    )
 
 
 def packed_anew(subject: Subject, like: Layout) -> Layout | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from evalharness.diagnosis.data.rows import TokenRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
     from evalharness.diagnosis.subject import Subject
 
 PADDING_NAME = re.compile(r"\W{0,4}(pad|padding)\W{0,4}", re.IGNORECASE)
@@ -31,15 +30,15 @@ class PaddingId:
     known: bool
 
 
-def padding_ids(subject: Subject, rows: Sequence[TokenRow]) -> tuple[PaddingId, ...]:
+def padding_ids(subject: Subject, rows: Sequence[TokenRow], passes: ParallelPasses) -> tuple[PaddingId, ...]:
     """The likeliest first: what is named padding, what the model expects after a row, then the end token and id 0.
 
     What the model expects counts only where no row holds it: such a token can have been learned from padding alone, or
-    is an end token that nobody named. Costs one forward pass per row.
+    is an end token that nobody named. Costs one forward pass per row, unless its losses are known.
     """
     used = {token_id for row in rows for token_id in row.ids}
     named = [i for i in _named(subject) if i not in used and i not in subject.end_ids]
-    expected = [i for i in _expected(subject, rows) if i not in used]
+    expected = [i for i in _expected(rows, passes) if i not in used]
     order = dict.fromkeys([*named, *expected, *sorted(subject.end_ids)[:1], 0])
     inside = [i for i in order if 0 <= i < subject.torch_model.vocabulary_rows]
     return tuple(PaddingId(i, i in named) for i in inside[:CANDIDATES])
@@ -59,11 +58,10 @@ def _named(subject: Subject) -> Iterator[int]:
             yield token_id
 
 
-def _expected(subject: Subject, rows: Sequence[TokenRow]) -> list[int]:
+def _expected(rows: Sequence[TokenRow], passes: ParallelPasses) -> list[int]:
     """The ids that the model puts first after whole rows, where one is first after most."""
-    whole = [row for row in rows if not row.was_cut]
-    device = subject.torch_model.device
-    first = [int(subject.torch_model.logits(torch.tensor([row.ids], device=device))[0, -1].argmax()) for row in whole]
+    whole = [replace(row, ids=(*row.ids, passes.end_id or 0)) for row in rows if not row.was_cut]
+    first = [int(losses.best[-1]) for losses in passes.losses(whole)]
     return [i for i in set(first) if 2 * first.count(i) > len(first)]
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.data.rows import measured_rows
-from evalharness.diagnosis.losses.token_losses import token_losses
+from evalharness.models.protocols import last_logits
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
 
 LONGEST = 160
@@ -30,19 +31,21 @@ class PassageToken:
     honest_nats: float | None
 
 
-def passage(subject: Subject) -> tuple[PassageToken, ...]:
+def passage(measured: Measured) -> tuple[PassageToken, ...]:
     """Read one row of validation (of training without any) both ways; nothing where there is none.
 
-    The row is that of middling length among those measured, cut to :data:`LONGEST` tokens; a forward pass a token.
+    The row is that of middling length among those measured, cut to :data:`LONGEST` tokens; a forward pass a token,
+    unless the model was shown to be causal: the honest losses are then the parallel ones.
     """
+    subject = measured.subject
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return ()
     rows = sorted(measured_rows(split.encoded), key=lambda row: len(row.ids))
     row = rows[len(rows) // 2]
     # The whole row stands in the input, as in training; what is shown of it is cut afterwards.
-    parallel = token_losses(subject.torch_model, [row], sorted(subject.end_ids))[0].nll_nats[: LONGEST - 1].tolist()
-    honest = [_honest(subject, row, t) for t in range(1, len(parallel) + 1)]
+    parallel = measured.passes.losses([row])[0].nll_nats[: LONGEST - 1].tolist()
+    honest = parallel if measured.is_causal else [_honest(subject, row, t) for t in range(1, len(parallel) + 1)]
     texts = _texts(subject, row.ids[: len(parallel) + 1])
     losses = [(None, None), *zip(parallel, honest, strict=True)]
     return tuple(PassageToken(text, *pair) for text, pair in zip(texts, losses, strict=True))
@@ -50,7 +53,7 @@ def passage(subject: Subject) -> tuple[PassageToken, ...]:
 
 def _honest(subject: Subject, row: TokenRow, target: int) -> float:
     prefix = torch.tensor([row.ids[:target]], device=subject.torch_model.device)
-    log_p = torch.log_softmax(subject.torch_model.logits(prefix)[0, -1].double(), dim=-1)
+    log_p = torch.log_softmax(last_logits(subject.torch_model, prefix)[0].double(), dim=-1)
     return -float(log_p[row.ids[target]])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ OFFSETS = (-1, 0, 1, 2, 3)
 CHUNK = 2**23
 """Logits that are looked at together: 64 MiB in double precision, whatever the length and the vocabulary are."""
 
+_ARRAYS = ("nll_nats", "at_offset_nats", "mean_nll_nats", "end_log_p", "end_rank", "best")
 _Floats = npt.NDArray[np.float64]
 
 
@@ -32,18 +33,18 @@ class RowLosses:
 
     ``nll_nats``: against the next id. ``at_offset_nats``: shape ``(len(OFFSETS), n - 1)``, against the id that many
     places from the input, NaN where there is none. ``mean_nll_nats``: against all ids of the vocabulary alike (the part
-    that label smoothing adds). ``entropy_nats``: of the prediction. ``rank``: how many ids are more probable than the
-    target. ``end_log_p``: log-probability of all end tokens together (-inf without any). Position ``t`` of the arrays
-    predicts ``row.ids[t + 1]``.
+    that label smoothing adds). ``end_log_p``: log-probability of all end tokens together (-inf without any).
+    ``end_rank``: where the target is an end token, how many ids are more probable than the likeliest of these; -1
+    elsewhere. ``best``: the most probable id. Position ``t`` of the arrays predicts ``row.ids[t + 1]``.
     """
 
     row: TokenRow
     nll_nats: _Floats
     at_offset_nats: _Floats
     mean_nll_nats: _Floats
-    entropy_nats: _Floats
-    rank: npt.NDArray[np.int64]
     end_log_p: _Floats
+    end_rank: npt.NDArray[np.int64]
+    best: npt.NDArray[np.int64]
 
     @property
     def counted(self) -> slice:
@@ -83,8 +84,19 @@ def _measured(
 
 def _joined(row: TokenRow, parts: Sequence[RowLosses]) -> RowLosses:
     """The losses of all positions of ``row``, from those of its parts in their order."""
-    names = ("nll_nats", "at_offset_nats", "mean_nll_nats", "entropy_nats", "rank", "end_log_p")
-    return RowLosses(row, *(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names))
+    return RowLosses(row, *(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _ARRAYS))
+
+
+def first_positions(losses: RowLosses, ids: int) -> RowLosses:
+    """The losses of a row's first ``ids`` ids. What follows them matters only to a model that leaks."""
+    n = ids - 1
+    if n == len(losses.nll_nats):
+        return losses
+    arrays = {name: getattr(losses, name)[..., :n] for name in _ARRAYS}
+    # What an input is compared with beyond the end of the shorter row is not there.
+    places = np.arange(n) + np.array(OFFSETS)[:, None]
+    arrays["at_offset_nats"] = np.where(places < ids, arrays["at_offset_nats"], np.nan)
+    return RowLosses(replace(losses.row, ids=losses.row.ids[:ids]), **arrays)
 
 
 def _of_positions(
@@ -95,18 +107,28 @@ def _of_positions(
     nll = -log_p.gather(1, ids[begin + 1 : begin + 1 + len(log_p), None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")
-    rank = (log_p > -nll[:, None]).sum(dim=-1)
-    ends = log_p[:, list(end_ids)].logsumexp(dim=-1) if end_ids else torch.full_like(nll, -torch.inf)
-    p = log_p.exp()
+    of_ends = log_p[:, [i for i in end_ids if i < log_p.shape[1]]]
+    ends = of_ends.logsumexp(dim=-1) if of_ends.shape[1] else torch.full_like(nll, -torch.inf)
     return RowLosses(
         row=row,
         nll_nats=_array(nll),
         at_offset_nats=np.stack([_array(_at_offset(log_p, ids, begin, offset)) for offset in OFFSETS]),
         mean_nll_nats=_array(-log_p.mean(dim=-1)),
-        entropy_nats=_array(-torch.xlogy(p, p).sum(dim=-1)),
-        rank=rank.cpu().numpy(),
         end_log_p=_array(ends),
+        end_rank=_end_ranks(log_p, of_ends, ids[begin + 1 : begin + 1 + len(log_p)], end_ids),
+        best=log_p.argmax(dim=-1).cpu().numpy(),
     )
+
+
+def _end_ranks(
+    log_p: torch.Tensor, of_ends: torch.Tensor, targets: torch.Tensor, end_ids: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """Looked for at few positions only: to compare a whole vocabulary takes as long as its log-softmax."""
+    ranks = np.full(len(log_p), -1, dtype=np.int64)
+    for t, target in enumerate(targets.tolist()):
+        if target in end_ids and of_ends.shape[1]:
+            ranks[t] = int((log_p[t] > of_ends[t].max()).sum())
+    return ranks
 
 
 def _at_offset(log_p: torch.Tensor, ids: torch.Tensor, begin: int, offset: int) -> torch.Tensor:

@@ -54,7 +54,7 @@ def _compared(subject: Subject, inputs: Sequence[tuple[int, ...]]) -> Outcome:
         return NotTestable(NAME, "undecided", unsteady_reason(noise))
     steps = min(STEPS, length - 1)
     try:
-        cached = [_cached(model, row, steps) for row in rows]
+        cached = list(_cached(model, rows, steps))
     except EvaluationError as error:
         return NotTestable(NAME, "capability", str(error))
     return _outcome(model, rows, cached, steps)
@@ -63,8 +63,9 @@ def _compared(subject: Subject, inputs: Sequence[tuple[int, ...]]) -> Outcome:
 def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequence[torch.Tensor], steps: int) -> Outcome:
     """Compare what was read token by token with one pass over each of ``rows``."""
     length = len(rows[0])
-    whole = [model.logits(torch.tensor([row], device=model.device))[0] for row in rows]
-    moved = compare([(w[-steps:], c[-steps:]) for w, c in zip(whole, cached, strict=True)], tolerance_of(model))
+    # In one batch, as they were read into the cache: how much rows of a batch move each other is another question.
+    whole = model.logits(torch.tensor(rows, device=model.device))[:, -steps:]
+    moved = compare(zip(whole, cached, strict=True), tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
     if not moved.is_fault:
         claim = (
@@ -78,7 +79,7 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
     claim = (
         f"With a cache the model computes something else: in {moved.moved_rows} of {moved.rows} rows, tokens read one "
         f"by one get other logits than in one pass, by up to {moved.largest_nats:.3g} nats; at {wrong} of "
-        f"{len(rows) * length} positions the most probable token is another."
+        f"{len(rows) * steps} positions the most probable token is another."
     )
     remedy = (
         "Generate without the cache (use_cache=False) and compare what is written; then count positions from the "
@@ -110,20 +111,20 @@ def cache_parameters(module: torch.nn.Module) -> tuple[str, ...]:
     return tuple(name for name in names if "cache" in name or name.startswith("past") or name == "layer_past")
 
 
-def _cached(model: TorchModel, row: tuple[int, ...], steps: int) -> torch.Tensor:
-    """Logits ``(length, vocabulary)`` of a row: all but its last ``steps`` ids in one pass, then one by one."""
-    ids = torch.tensor([row], device=model.device)
+def _cached(model: TorchModel, rows: Sequence[tuple[int, ...]], steps: int) -> torch.Tensor:
+    """Logits ``(rows, steps, vocabulary)`` of the last ids: all ids before in one pass, then one by one."""
+    ids = torch.tensor(rows, device=model.device)
     mask = torch.ones_like(ids)
-    places = torch.arange(len(row), device=model.device)[None]
-    first = len(row) - steps
-    logits, cache = model.cached_logits(ids[:, :first], mask[:, :first], places[:, :first], None)
-    parts = [logits[0]]
-    for t in range(first, len(row)):
+    places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    first = ids.shape[1] - steps
+    _, cache = model.cached_logits(ids[:, :first], mask[:, :first], places[:, :first], None)
+    parts = []
+    for t in range(first, ids.shape[1]):
         if cache is None:
             raise EvaluationError(f"{type(model.module).__name__} returns no cache")
         logits, cache = model.cached_logits(ids[:, t : t + 1], mask[:, : t + 1], places[:, t : t + 1], cache)
-        parts.append(logits[0])
-    return torch.cat(parts)
+        parts.append(logits)
+    return torch.cat(parts, dim=1)
 
 
 PROBE = Probe(

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-import torch
-
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import LOGITS, Probe
-from evalharness.errors import EvaluationError
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.losses.token_losses import RowLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Interval, Outcome
@@ -49,7 +48,7 @@ def no_end_token(measured: Measured) -> Outcome:
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
         return NotTestable(NAME, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
-    read = [_read(measured, row) for row in measured.established.rows(subject, split, rows)]
+    read = _read(measured, measured.established.rows(subject, split, rows))
     if not any(row.nll_nats for row in read):
         return NotTestable(NAME, "too_few", "no row has a target before its end")
     loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
@@ -98,9 +97,11 @@ def no_end_token(measured: Measured) -> Outcome:
 
 
 def _whole(split: Split) -> list[TokenRow]:
-    """Rows that end where their text does, evenly from all."""
+    """Rows that end where their text does, evenly from those that losses are measured on."""
     running = {i for i, row in enumerate(split.rows) if row.running}
-    whole = [row for row in split.encoded if not row.was_cut and row.row not in running and len(row.ids) > 2]
+    whole = [
+        row for row in measured_rows(split.encoded) if not row.was_cut and row.row not in running and len(row.ids) > 2
+    ]
     return whole if len(whole) <= ROWS else [whole[i * len(whole) // ROWS] for i in range(ROWS)]
 
 
@@ -114,22 +115,19 @@ class _Read:
     rank: int
 
 
-def _read(measured: Measured, row: TokenRow) -> _Read:
-    subject = measured.subject
-    ids = _without_ends(row.ids, subject.end_ids)
-    tensor = torch.tensor(ids, device=subject.torch_model.device)
-    logits = measured.established.arrangement.logits(subject.torch_model, tensor[None])
-    log_p = torch.log_softmax(logits[0].double(), dim=-1)
-    nll = -log_p[:-1].gather(1, tensor[1:, None])[row.first_target - 1 :, 0]
-    of_ends = log_p[-1, [i for i in sorted(subject.end_ids) if i < log_p.shape[1]]]
-    together = float(of_ends.logsumexp(dim=-1)) if len(of_ends) else -math.inf
-    if math.isnan(together):
-        raise EvaluationError(f"the model returns NaN on {len(ids)} tokens of its own data")
-    best = float(of_ends.max()) if len(of_ends) else -math.inf
+def _read(measured: Measured, rows: Iterable[TokenRow]) -> list[_Read]:
+    """What stands before the end of each row, and what the end would get there."""
+    ends = measured.subject.end_ids
+    whole = [replace(row, ids=(*_without_ends(row.ids, ends), measured.passes.end_id or 0)) for row in rows]
+    return [_of(losses) for losses in measured.losses_of(whole)]
+
+
+def _of(losses: RowLosses) -> _Read:
+    nll = losses.nll_nats[losses.row.first_target - 1 : -1]
     # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
     held_out = math.log(1e-30)
-    counted = ids[row.first_target :]
-    return _Read(counted, tuple(nll.tolist()), max(together, held_out), int((log_p[-1] > best).sum()))
+    counted = losses.row.ids[losses.row.first_target : -1]
+    return _Read(counted, tuple(nll.tolist()), max(float(losses.end_log_p[-1]), held_out), int(losses.end_rank[-1]))
 
 
 def _frequency_nats(rows: Sequence[_Read]) -> float:

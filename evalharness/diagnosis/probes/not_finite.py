@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.probe import MODULE, Probe
-from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
+from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, data_inputs, real_inputs
+from evalharness.errors import EvaluationError
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
-    from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
 
 NAME = "not_finite"
 ROWS = 32
-"""The longest of the real inputs, one pass each: what overflows does so in long rows first."""
+"""The longest rows of data, or problems without any, one pass each: what overflows does so in long rows first."""
 
 
 def not_finite(measured: Measured) -> Outcome:
@@ -27,10 +29,10 @@ def not_finite(measured: Measured) -> Outcome:
     A logit of -infinity holds an id out and is none, unless all ids of a position are held out.
     """
     subject = measured.subject
-    inputs = sorted(real_inputs(subject), key=len, reverse=True)[:ROWS]
+    inputs = sorted(data_inputs(subject) or real_inputs(subject), key=len, reverse=True)[:ROWS]
     if not inputs:
         return NotTestable(NAME, "no_data", NO_INPUTS)
-    broken = [row for row in inputs if not _is_finite(subject, row)]
+    broken = [row for row in inputs if not _is_finite(measured, row)]
     parameters = [name for name, p in subject.torch_model.module.named_parameters() if not bool(p.isfinite().all())]
     dtype = next((p.dtype for p in subject.torch_model.module.parameters() if p.is_floating_point()), torch.float32)
     precision = str(dtype).removeprefix("torch.")
@@ -60,8 +62,13 @@ def not_finite(measured: Measured) -> Outcome:
     return Finding(NAME, "cause", claim, evidence, remedy)
 
 
-def _is_finite(subject: Subject, row: tuple[int, ...]) -> bool:
-    logits = subject.torch_model.logits(torch.tensor([row], device=subject.torch_model.device))[0]
+def _is_finite(measured: Measured, row: tuple[int, ...]) -> bool:
+    """Whether all logits are: with any that is not the losses are no numbers. Others will ask for the same losses."""
+    with contextlib.suppress(EvaluationError):
+        measured.passes.losses([TokenRow(row, 1)])
+        return True
+    model = measured.subject.torch_model
+    logits = model.logits(torch.tensor([row], device=model.device))[0]
     bad = logits.isnan() | (logits == torch.inf)
     return not bool(bad.any()) and bool(logits.isfinite().any(dim=-1).all())
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NAME = "not_logits"
 ROWS = 16
 """Real inputs that are run, one pass each."""
+LENGTH = 64
+"""Ids of each: what the outputs are does not depend on how long a row is."""
 FEWEST_IDS = 16
 """Of fewer ids, the logits of a position may all lie between 0 and 1 by chance."""
 SUM_ERROR = 1e-2
@@ -33,7 +35,7 @@ SUM_ERROR = 1e-2
 
 def not_logits(measured: Measured) -> Outcome:
     """Look at the range and at the sum of the outputs, and take the loss of both readings."""
-    inputs = real_inputs(measured.subject)[:ROWS]
+    inputs = [row[:LENGTH] for row in real_inputs(measured.subject)[:ROWS]]
     if not inputs:
         return NotTestable(NAME, "no_data", NO_INPUTS)
     model = measured.subject.torch_model

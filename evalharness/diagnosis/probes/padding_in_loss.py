@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.training_batch import IGNORED
-from evalharness.diagnosis.losses.conventions import plain, reproducing
+from evalharness.diagnosis.losses.conventions import is_settled_by_rows_alone, plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -47,6 +47,10 @@ def padding_in_loss(measured: Measured) -> Outcome:
     conventions = measured.conventions
     own = plain(conventions, prompt=subject.declared.count_prompt is not False)
     padded = [item for item in conventions if item.convention.padding and item.padding_share > 0]
+    if own is not None and subject.logged is not None and is_settled_by_rows_alone(subject, conventions):
+        claim = f"The logged loss is reproduced without padding: {subject.logged.loss_nats:.4g} nats were logged"
+        evidence = {"logged_nats": subject.logged.loss_nats} | figures("without_padding", own.loss_nats)
+        return RuledOut(NAME, f"{claim}, and {shown(own.loss_nats)} are recomputed without.", evidence)
     if own is None or not padded:
         return NotTestable(NAME, "does_not_apply", "nothing is padded: there are too few rows, or all fill the context")
     learned = [item for item in padded if _is_learned(item)]

@@ -95,7 +95,7 @@ def _by_degeneration(measured: Measured) -> Outcome:
         return NotTestable(NAME, "too_few", "no problem's prompt fits the context with room for a completion")
     frame = _frame(subject)
     ways = _ways(subject, asked, frame)
-    written = completed(subject, asked)
+    written = measured.as_scored
     before = judged(subject, written)
     evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
     if subject.formats is not None:

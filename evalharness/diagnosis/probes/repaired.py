@@ -37,7 +37,7 @@ def repaired(measured: Measured) -> Outcome:
     logged, split = subject.logged, subject.validation
     if logged is None or split is None:
         return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
-    search = RepairSearch(subject, logged.loss_nats, split, measured.say)
+    search = RepairSearch(subject, logged.loss_nats, split, measured.passes.losses, measured.say)
     if len(search.rows) < FEWEST:
         return NotTestable(NAME, "too_few", f"{len(search.rows)} rows are too few to tell one repair from another")
     counting = search.as_loaded.nearest(logged.loss_nats)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.degeneration.batches import seq_reps
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.greedy_trials import encoded
 from evalharness.errors import EvaluationError
@@ -25,7 +26,6 @@ from evalharness.statistics import mean_over_rows, share_interval, sign_test
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Outcome
@@ -93,7 +93,7 @@ def self_reinforcement(measured: Measured) -> Outcome:
         "p_next_copy_reference": reference,
         "last_low": last.low,
         "last_high": last.high,
-        "seq_rep_4_teacher_forced": _teacher_forced(subject),
+        "seq_rep_4_teacher_forced": _teacher_forced(measured),
         **_free_running(subject),
     }
     figures = (
@@ -198,14 +198,11 @@ def _free_running(subject: Subject) -> dict[str, Any]:
     return figures
 
 
-def _teacher_forced(subject: Subject) -> float | None:
+def _teacher_forced(measured: Measured) -> float | None:
     """seq-rep-4 of the model's guesses along real rows; None without rows."""
-    split = subject.validation or subject.train
-    rows: Sequence[TokenRow] = split.encoded[:PREDICTED] if split else ()
-    guesses = []
-    for row in rows:
-        ids = torch.tensor([row.ids[:-1]], device=subject.torch_model.device)
-        guesses.append(subject.torch_model.logits(ids)[0].argmax(dim=-1).tolist())
+    split = measured.subject.validation or measured.subject.train
+    rows = measured_rows(split.encoded)[:PREDICTED] if split else ()
+    guesses = [losses.best.tolist() for losses in measured.passes.losses(rows)]
     return fmean(rates[3] for rates in seq_reps(guesses)) if guesses else None
 
 

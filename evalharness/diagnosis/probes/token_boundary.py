@@ -13,9 +13,17 @@ from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.shared_ends import shared_prefix
 from evalharness.diagnosis.losses.arrangement import encoded_whole
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped, figures
-from evalharness.diagnosis.losses.token_losses import token_losses
 from evalharness.diagnosis.probe import Probe
-from evalharness.diagnosis.trials.greedy_trials import Asked, Change, askable, can_change, change, degenerate, encoded
+from evalharness.diagnosis.trials.greedy_trials import (
+    Asked,
+    Change,
+    askable,
+    can_change,
+    change,
+    degenerate,
+    encoded,
+    judged,
+)
 from evalharness.records import NOTHING_TO_DO, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
 
@@ -58,7 +66,7 @@ def token_boundary(measured: Measured) -> Outcome:
         )
         return RuledOut(NAME, claim, evidence)
     begins = f"{counts[0].upper()}{counts[1:]} are tokenized differently apart and together"
-    changed = _both_ways(subject)
+    changed = _both_ways(measured)
     if isinstance(changed, str):
         remedy = _REMEDY if subject.generate is None else NOTHING_TO_DO
         return Finding(NAME, "note", f"{begins}; {changed}.", evidence, remedy)
@@ -97,7 +105,7 @@ def _apart_nats(measured: Measured) -> Interval | None:
     if len(pairs) < FEWEST_ROWS:
         return None
     sums = [
-        [capped(losses.nll_nats).sum() for losses in token_losses(subject.torch_model, rows_of_one, ())]
+        [capped(losses.nll_nats).sum() for losses in measured.passes.losses(rows_of_one)]
         for rows_of_one in zip(*pairs, strict=True)
     ]
     return mean_over_rows({i: [float(a - w)] for i, (a, w) in enumerate(zip(*sums, strict=True))}, seed=subject.seed)
@@ -121,15 +129,16 @@ def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:
     return [differs for differs in flags if differs is not None]
 
 
-def _both_ways(subject: Subject) -> Change | str:
+def _both_ways(measured: Measured) -> Change | str:
     """Ask as scored, and with the prompt cut back to what both ways of encoding begin with; or why it can't be."""
+    subject = measured.subject
     if subject.generate is None:
         return "whether this changes the result is not known: nothing can be generated here"
     pairs = [(a, _cut_back(subject, a)) for a in askable(subject)]
     as_asked, cut = [a for a, c in pairs if c is not None], [c for _, c in pairs if c is not None]
     if not cut:
         return "the prompt's own tokens stay the same in every problem that fits the context"
-    before = degenerate(subject, as_asked)
+    before = judged(subject, {a.problem.task_id: measured.as_scored[a.problem.task_id] for a in as_asked})
     if not can_change(list(before.values()), 1):
         shares = f"{sum(before.values())} of {len(before)} completions as scored are degenerate"
         return f"this does not change the result: {shares}"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from evalharness.diagnosis.losses.counted_losses import rows_with_end
 from evalharness.diagnosis.losses.padding_candidates import padding_ids
+from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
 from evalharness.diagnosis.repair import Repair
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def repairs(subject: Subject) -> Iterator[Repair]:
     module = subject.torch_model.module
     places = min(_embedding(module, path).num_embeddings for path in paths)
     longest = max(len(row.ids) for row in rows)
-    pad = padding_ids(subject, rows[:FEW])[0].token_id
+    passes = ParallelPasses(subject.torch_model, tuple(sorted(subject.end_ids)), is_causal=False)
+    pad = padding_ids(subject, rows[:FEW], passes)[0].token_id
     for length in sorted({longest, -(-longest // 8) * 8, *LENGTHS, subject.model.context_length or longest}):
         if longest <= length <= places:
             yield Repair(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NO_INPUTS = "there are no rows and no problems that the vocabulary spells: nothing real to feed the model"
 LONGEST = 1024
 """Ids of a row are cut to this, so that a probe's cost does not grow with the context."""
+SHORT = 64
+"""Ids in which it is first looked for whether a token moves another position."""
 
 
 def real_inputs(subject: Subject) -> tuple[tuple[int, ...], ...]:
@@ -26,12 +28,21 @@ def real_inputs(subject: Subject) -> tuple[tuple[int, ...], ...]:
 
     Of each up to ``MEASURED_ROWS``, cut to the context; rows with an id that the model has no row for are left out.
     """
-    limit = min(subject.model.context_length or LONGEST, LONGEST)
-    splits = [split for split in (subject.validation, subject.train) if split]
-    rows = [row.ids for split in splits for row in evenly(split.encoded, MEASURED_ROWS)]
-    for problem in subject.problems[:64]:
+    rows = []
+    for problem in subject.problems[:MEASURED_ROWS]:
         ids = spelled(subject.tokenizer, problem.prompt + problem.canonical_solution)
         rows.append((*subject.begin_ids, *(ids or ())))
+    return data_inputs(subject) + _usable(subject, rows)
+
+
+def data_inputs(subject: Subject) -> tuple[tuple[int, ...], ...]:
+    """The same of the validation and the training rows alone."""
+    splits = [split for split in (subject.validation, subject.train) if split]
+    return _usable(subject, [row.ids for split in splits for row in evenly(split.encoded, MEASURED_ROWS)])
+
+
+def _usable(subject: Subject, rows: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    limit = min(subject.model.context_length or LONGEST, LONGEST)
     known = range(subject.torch_model.vocabulary_rows)
     return tuple(row[:limit] for row in rows if len(row) > 1 and all(i in known for i in row))
 
@@ -64,7 +75,8 @@ def awake(model: TorchModel, rows: Sequence[tuple[int, ...]]) -> tuple[TorchMode
     clear it of everything.
     """
     row = max(rows, key=len)
-    if _moves(model, row):
+    # In a short row first: most models show it there, and a long row costs a long pass.
+    if _moves(model, row[:SHORT]) or (len(row) > SHORT and _moves(model, row)):
         return model, True
     copy = redrawn_copy(model)
     return copy, _moves(copy, row)

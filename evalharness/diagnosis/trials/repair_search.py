@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.conventions import LEAST_NATS
 from evalharness.diagnosis.losses.counted_losses import (
@@ -17,6 +18,7 @@ from evalharness.diagnosis.losses.counted_losses import (
     CountedRow,
     Counting,
     counted_losses,
+    counted_of,
     figure,
     lowered_by,
     rows_with_end,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.records import Interval
 
@@ -88,13 +91,14 @@ class Repaired:
 class RepairSearch:
     """The search on one subject that has a logged validation loss and validation rows.
 
-    ``countings``: how the logged loss may have counted. ``say`` is told of the progress. ``tried`` counts the repairs
-    by kind, ``failed`` those that could not be made.
+    ``measured`` gives the losses of rows as loaded. ``countings``: how the logged loss may have counted. ``say`` is
+    told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made.
     """
 
     subject: Subject
     logged_nats: float
     split: Split
+    measured: Callable[[Sequence[TokenRow]], TokenLosses]
     say: Callable[[str], None] = lambda _: None
     countings: tuple[Counting, ...] = COUNTINGS
     tried: Counter[str] = field(default_factory=Counter)
@@ -102,8 +106,12 @@ class RepairSearch:
 
     @cached_property
     def rows(self) -> tuple[TokenRow, ...]:
-        """The rows that a full measurement takes: all of a small file."""
-        return self._within(rows_with_end(self.subject, self.split), ALL_ROWS, ALL_WORK)
+        """The rows that a full measurement takes: all of a small file; few, if they are dear, of those known."""
+        rows = self._within(self.split.encoded, ALL_ROWS, ALL_WORK)
+        known = measured_rows(self.split.encoded)
+        if len(rows) <= len(known) < len(self.split.encoded):
+            rows = evenly(known, len(rows))
+        return rows_with_end(self.subject, self.split, rows)
 
     @property
     def is_whole(self) -> bool:
@@ -113,7 +121,7 @@ class RepairSearch:
     @cached_property
     def as_loaded(self) -> Measurement:
         """The losses of the checkpoint as it is."""
-        return self._measured(None, self.rows)
+        return self._figured(counted_of(self.measured(self.rows), self.subject.end_ids))
 
     def error_nats(self, interval: Interval, relative: float = RELATIVE) -> float:
         """How far the log may be from a figure that is its own; ``relative`` is the part that is no sampling error.
@@ -240,8 +248,11 @@ class RepairSearch:
                 rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
             with torch.no_grad(), repair.change(subject.torch_model.module):
                 found = counted_losses(subject.torch_model, rows, subject.end_ids, repair.around_row)
-        figures = {how: interval for how in COUNTINGS if (interval := figure(found, how, subject.seed))}
-        return Measurement(found, figures)
+        return self._figured(found)
+
+    def _figured(self, rows: tuple[CountedRow, ...]) -> Measurement:
+        figures = {how: interval for how in COUNTINGS if (interval := figure(rows, how, self.subject.seed))}
+        return Measurement(rows, figures)
 
     def _within(self, rows: Iterable[TokenRow], at_most: int, work: float) -> tuple[TokenRow, ...]:
         """Rows spread over all, as many as the work allows."""
