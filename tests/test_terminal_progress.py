@@ -1,7 +1,9 @@
 """What a command says off a terminal of how far it is."""
 
 import re
+import time
 
+from evalharness.commands import terminal_progress
 from evalharness.commands.terminal_progress import EVERY_S, Lines
 
 
@@ -33,3 +35,16 @@ def test_nothing_is_left_of_a_stage_that_is_over(capsys):
     now[0] = 10 * EVERY_S
     lines.advance()
     assert len(said(capsys)) == 1
+
+
+def test_a_piece_that_takes_long_is_no_silence(capsys, monkeypatch):
+    monkeypatch.setattr(terminal_progress, "EVERY_S", 0.05)
+    with Lines() as lines:
+        lines.stage("probing the attention", 2)
+        deadline = time.monotonic() + 10
+        said_meanwhile = []
+        while len(said_meanwhile) < 3 and time.monotonic() < deadline:
+            said_meanwhile += said(capsys)
+            time.sleep(0.01)
+    assert len(said_meanwhile) >= 3
+    assert all(line.startswith("probing the attention") for line in said_meanwhile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,23 @@ EVERY_S = 10.0
 
 
 class Lines:
-    """One line for each message and each stage, and every ten seconds the time that is left of a long stage."""
+    """One line for each message and each stage, and every ten seconds how far a long stage is.
+
+    Within the context a thread of its own says so while nothing else does, for one piece of a stage may take minutes.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._name, self._total, self._done = "", 0, 0
         self._begun = self._last_shown = clock()
+        self._over = threading.Event()
 
     def __enter__(self) -> Lines:
+        threading.Thread(target=self._keep_saying, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._over.set()
 
     def say(self, line: str) -> None:
         """Print it."""
@@ -44,20 +50,33 @@ class Lines:
         self._begun = self._last_shown = self._clock()
 
     def advance(self) -> None:
-        """Say how far it is, if nothing was said for ten seconds: no animation off a terminal."""
+        """One piece more is done."""
         self._done += 1
+        self.remind()
+
+    def remind(self) -> None:
+        """Say how far the stage is, if nothing was said of it for ten seconds: no animation off a terminal."""
         now = self._clock()
-        if now - self._last_shown >= EVERY_S and self._done < self._total:
-            per_s = self._done / (now - self._begun)
+        if now - self._last_shown < EVERY_S or self._done >= self._total:
+            return
+        self._last_shown = now
+        taken_s = now - self._begun
+        if self._done:
+            per_s = self._done / taken_s
             left_s = (self._total - self._done) / per_s
             click.echo(
                 f"{self._name}: {self._done} of {self._total}, {rate(per_s)}, about {left_s:.0f} s left", err=True
             )
-            self._last_shown = now
+        else:
+            click.echo(f"{self._name}: {taken_s:.0f} s up to now", err=True)
+
+    def _keep_saying(self) -> None:
+        while not self._over.wait(EVERY_S / 10):
+            self.remind()
 
 
 class Bars:
-    """A bar for each stage, with its rate and the time that is left."""
+    """A bar for each stage, with its rate, the time that it has taken and that is left."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -67,6 +86,7 @@ class Bars:
             Progress,
             ProgressColumn,
             TextColumn,
+            TimeElapsedColumn,
             TimeRemainingColumn,
         )
         from rich.text import Text
@@ -75,7 +95,7 @@ class Bars:
             def render(self, task: Task) -> Text:
                 return Text(rate(task.speed) if task.speed else "")
 
-        shown = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        shown = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         columns = (TextColumn("{task.description}"), *shown)
         self._progress: Progress = Progress(*columns, console=Console(stderr=True))
         self._stage: TaskID | None = None

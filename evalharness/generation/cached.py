@@ -31,7 +31,7 @@ class CachedEngine:
     def __init__(self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings) -> None:
         self._model = model
         self._batch_size = settings.batch_size
-        self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT)
+        self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT, cached=True)
 
     def run(self, rows: list[Row]) -> Iterator[Row]:
         """Yield each of ``rows`` once it is finished, batch by batch, the shortest prompts first."""

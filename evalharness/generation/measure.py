@@ -28,6 +28,8 @@ USUAL_TOKENS = 96
 """Mean length of HumanEval's own solutions, at two characters a token as small vocabularies have."""
 TOKENS_A_PASS = 3
 """What drafts settle in one pass on text that does not loop (``benchmarks/generation.py``: 1.7 to 3.9)."""
+TIMED_TOKENS = 64
+"""Tokens of a prompt by which it is timed how long prompts take to read."""
 TIMED_PASSES, SLOW_S = 3, 1.0
 TOLERABLE_NATS = 1e-2
 """Above this a row does not keep its logits in company: the model runs at exact lengths."""
@@ -109,8 +111,11 @@ def choose_threads(model: TorchModel, rows: int, length: int) -> int:
     """
     if model.device.type != "cpu":
         return torch.get_num_threads()
+    candidates = sorted({1, torch.get_num_threads()})
+    if len(candidates) == 1:
+        return candidates[0]
     timings = {}
-    for threads in sorted({1, torch.get_num_threads()}):
+    for threads in candidates:
         torch.set_num_threads(threads)
         timings[threads] = _forward_s(model, rows, length)
     best = min(timings, key=lambda threads: timings[threads])
@@ -121,8 +126,8 @@ def choose_threads(model: TorchModel, rows: int, length: int) -> int:
 def usual_generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings) -> float:
     """Seconds that ``requests`` take with completions of ``USUAL_TOKENS``: what can be said before any is written.
 
-    From the time of one forward pass of a batch. Of the completions of one problem half are taken to go ways of their
-    own; the others share their passes.
+    From the time of one forward pass of a batch, and with a cache of one prompt. Of the completions of one problem half
+    are taken to go ways of their own; the others share their passes.
     """
     prompts = Counter(r.prompt_ids for r in requests if r.prompt_ids is not None)
     if not prompts:
@@ -134,7 +139,11 @@ def usual_generation_s(model: TorchModel, requests: Sequence[Request], settings:
     length = 1 if cached else min(mean_length, model.context_length or mean_length)
     batch = min(settings.batch_size, math.ceil(rows))
     tokens_a_pass = TOKENS_A_PASS if settings.drafts and not settings.exact_lengths and not cached else 1
-    return tokens * rows / batch / tokens_a_pass * _forward_s(model, batch, length)
+    writing_s = tokens * rows / batch / tokens_a_pass * _forward_s(model, batch, length)
+    if not cached:
+        return writing_s
+    few = min(TIMED_TOKENS, mean_length)
+    return writing_s + sum(map(len, prompts)) / few * _forward_s(model, 1, few)
 
 
 def _forward_s(model: TorchModel, rows: int, length: int) -> float:

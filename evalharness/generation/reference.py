@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from evalharness.generation.decoding import Choice, Distributions
+from evalharness.models.protocols import last_logits
 
 if TYPE_CHECKING:
     from evalharness.generation.row import Row
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
+KEPT_ROWS = 4
+"""Rows whose keys and values are kept in double precision: 100 KB for each token in a model of 0.1 B parameters."""
 TIE_DECIMALS = 9
 """Logits that agree to this number of decimals are ties; the lowest id wins."""
 
@@ -24,27 +27,43 @@ class Reference:
 
     Logits in float32 differ in their last digits between batch shapes, drafts, caches and numbers of threads. In
     float64 what is left of that is some 10^-13 nats, which a random number of 53 bits does not meet. A module that
-    can't be copied or run in float64 decides in its own precision.
+    can't be copied or run in float64 decides in its own precision. ``cached``: the model has a cache that may be used.
     """
 
-    def __init__(self, model: TorchModel, allowed: torch.Tensor | None) -> None:
+    def __init__(self, model: TorchModel, allowed: torch.Tensor | None, *, cached: bool = False) -> None:
         self._model = model
         self._allowed = allowed
+        self._cached = cached
         self._double: TorchModel | None = None
+        self._kept: dict[Row, tuple[int, Any]] = {}
 
     def choose(self, row: Row) -> Choice:
         """The next token of ``row``. Raises :class:`EvaluationError` where the logits are NaN."""
         ids = torch.tensor([row.ids], device=self._model.device)
+        logits = self._with_cache(row, ids) if self._cached else last_logits(self._copy(ids), ids)
         # Tokens with the same embedding have the same logit but for rounding, which must not decide between them.
-        logits = self.logits(ids)[:, -1].double().round(decimals=TIE_DECIMALS)
+        logits = logits.double().round(decimals=TIE_DECIMALS)
         distributions = Distributions(logits, self._allowed, 0.0, [row.request.task_id])
         return distributions.choose(row.request.decoding, 0, row.uniform(0))
 
     def logits(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits ``(rows, length, vocabulary)`` in the highest precision that can be had."""
+        return self._copy(ids).logits(ids)
+
+    def _with_cache(self, row: Row, ids: torch.Tensor) -> torch.Tensor:
+        """The logits ``(1, vocabulary)`` after a row: only what was written since it was last asked is read."""
+        held, cache = self._kept.pop(row, (0, None))
+        mask, positions = torch.ones_like(ids), torch.arange(ids.shape[1], device=ids.device)[None]
+        logits, cache = self._copy(ids).cached_logits(ids[:, held:], mask, positions[:, held:], cache)
+        while len(self._kept) >= KEPT_ROWS:
+            del self._kept[next(iter(self._kept))]  # the one that was not asked for the longest time
+        self._kept[row] = ids.shape[1], cache
+        return logits[:, -1]
+
+    def _copy(self, ids: torch.Tensor) -> TorchModel:
         if self._double is None:
             self._double = self._copied(ids)
-        return self._double.logits(ids)
+        return self._double
 
     def _copied(self, ids: torch.Tensor) -> TorchModel:
         if sum(p.numel() for p in self._model.module.parameters()) > LARGEST_COPY or self._model.device.type == "mps":

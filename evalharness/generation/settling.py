@@ -38,13 +38,19 @@ class Settler:
     """
 
     def __init__(
-        self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings, shortest_draft: int
+        self,
+        model: TorchModel,
+        allowed: torch.Tensor | None,
+        settings: Settings,
+        shortest_draft: int,
+        *,
+        cached: bool = False,
     ) -> None:
         self._allowed = allowed
         self._noise_nats = settings.noise_nats
         self._shortest_draft = shortest_draft
         self._drafts = Drafts() if settings.drafts and not settings.exact_lengths else None
-        self._reference = Reference(model, allowed)
+        self._reference = Reference(model, allowed, cached=cached)
 
     def learn(self, row: Row) -> None:
         """Take in a row's prompt, from which there is much to guess."""

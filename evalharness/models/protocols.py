@@ -121,6 +121,12 @@ class TorchModel(Scorer, Protocol):
         ...
 
 
+def last_logits(model: TorchModel, ids: torch.Tensor) -> torch.Tensor:
+    """Logits ``(rows, vocabulary)`` at the last position, without those of all others if the model can do so."""
+    own: Callable[[torch.Tensor], torch.Tensor] | None = getattr(model, "last_logits", None)
+    return model.logits(ids)[:, -1] if own is None else own(ids)
+
+
 @dataclass(frozen=True, slots=True)
 class AdaptedWeight:
     """One weight that an adapter changes.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) -> Diagnosis:
     """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
     from evalharness.diagnosis import evaluating, preflight_batch, read_batch, trainer_tokens
+    from evalharness.generation import fastest_threads
     from evalharness.models.torch.model import live_model
     from evalharness.models.torch.tokenizers import wrap
 
@@ -25,7 +26,8 @@ def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) 
         model = live_model(module, max(map(len, read.inputs)))
     known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
     tokens = trainer_tokens(tokenizer, module, None if known is None else known.render_chat)
-    return preflight_batch(model, read, known, tokens, seed=seed)
+    with evaluating(module), fastest_threads(model):
+        return preflight_batch(model, read, known, tokens, seed=seed)
 
 
 def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = None) -> Diagnosis:
@@ -33,7 +35,8 @@ def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = Non
 
     Raises :class:`EvalHarnessError` where the manifest names no factory or no data.
     """
-    from evalharness.diagnosis import Subject, preflight_rows
+    from evalharness.diagnosis import Subject, evaluating, preflight_rows
+    from evalharness.generation import fastest_threads
     from evalharness.models.torch.untrained import load_untrained
     from evalharness.settings.manifest import find_manifest, notes_on_code, read_manifest
 
@@ -59,4 +62,5 @@ def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = Non
         train=train,
         validation=validation,
     )
-    return preflight_rows(subject, watcher)
+    with evaluating(untrained.model.module), fastest_threads(untrained.model):
+        return preflight_rows(subject, watcher)

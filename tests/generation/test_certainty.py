@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import llama
 
 from evalharness.generation.decoding import Distributions
 from evalharness.generation.inverse_cdf import mass_shift
-from evalharness.models.requests import GREEDY, Decoding
+from evalharness.generation.reference import KEPT_ROWS, Reference
+from evalharness.models.requests import GREEDY, Decoding, Request
 
 NOISES = st.sampled_from([1e-6, 1e-4, 1e-2, 0.3])
 LOGITS = st.lists(
@@ -117,3 +119,27 @@ def test_noise_beyond_all_measure_makes_everything_uncertain_and_no_error():
     distributions = Distributions(torch.tensor([[2.0, 1.0, 0.0]]), None, 1e3, ["t"])
     assert not distributions.choose(Decoding("sampled", 0.1, 0.9), 0, 0.3).certain
     assert not distributions.choose(GREEDY, 0, 0.0).certain
+
+
+class Text:
+    """A text that grows, as far as the reference asks for one."""
+
+    request = Request("task", 0, GREEDY, (), ())
+
+    def __init__(self, ids: list[int]) -> None:
+        self.ids = ids
+
+    def uniform(self, _ahead: int) -> float:
+        return 0.5
+
+
+def test_what_is_decided_again_with_a_cache_is_what_is_decided_without():
+    model = llama()
+    texts = [Text([1 + i, 2, 3]) for i in range(KEPT_ROWS + 2)]
+    cached, plain = Reference(model, None, cached=True), Reference(model, None)
+    for round_number in range(6):
+        for text in texts[round_number % 2 :: 1 + round_number % 3]:  # more than are kept, and not always the same
+            found = cached.choose(text)
+            assert found == plain.choose(text)
+            text.ids = [*text.ids, found.token_id, 7]
+    assert len({tuple(text.ids) for text in texts}) == len(texts)

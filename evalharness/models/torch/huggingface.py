@@ -51,6 +51,15 @@ class CachedModel(UncachedModel):
         super().__init__(module, forward=forward, context_length=context_length, vocabulary_rows=vocabulary_rows)
         self.supports_cache = supports_cache
 
+    def last_logits(self, ids: Tensor) -> Tensor:
+        """Logits ``(rows, vocabulary)`` at the last position: those of all others cost time and room.
+
+        Raises as :meth:`logits`.
+        """
+        if self._forward is not call_without_cache or not self._keeps_few:
+            return self.logits(ids)[:, -1]
+        return self._run(_call_for_last, ids, all_positions=False)[:, -1]
+
     def cached_logits(
         self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any
     ) -> tuple[Tensor, Any]:
@@ -68,10 +77,14 @@ class CachedModel(UncachedModel):
 
         All logits of a batch of prompts can be larger than the model, so a module that can is asked for no others.
         """
-        if "logits_to_keep" in inspect.signature(self.module.forward).parameters:
+        if self._keeps_few:
             return self._with_cache(ids, attention_mask, position_ids, cache, {"logits_to_keep": places})
         logits, cache = self.cached_logits(ids, attention_mask, position_ids, cache)
         return logits[:, places], cache
+
+    @property
+    def _keeps_few(self) -> bool:
+        return "logits_to_keep" in inspect.signature(self.module.forward).parameters
 
     def _with_cache(
         self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any, more: dict[str, Any]
@@ -104,6 +117,10 @@ class CachedModel(UncachedModel):
 def call_without_cache(module: nn.Module, ids: Tensor) -> Any:
     """Call a model of transformers on ids alone, all of it anew."""
     return module(input_ids=ids, use_cache=False)
+
+
+def _call_for_last(module: nn.Module, ids: Tensor) -> Any:
+    return module(input_ids=ids, use_cache=False, logits_to_keep=1)
 
 
 def load_model(path: Path, dtype: torch.dtype | None, *, trust: bool) -> tuple[nn.Module, Quantisation | None]:

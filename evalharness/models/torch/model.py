@@ -51,15 +51,22 @@ class UncachedModel:
         Where memory runs out, the rows are run in halves, and ``fewest_rows`` says how few at a time it came to. Raises
         EvaluationError where the forward pass fails, or one row alone is too much.
         """
+        return self._run(self._forward, ids)
+
+    def last_logits(self, ids: Tensor) -> Tensor:
+        """Return logits ``(rows, vocabulary)`` at the last position. Raises as :meth:`logits`."""
+        return self.logits(ids)[:, -1]
+
+    def _run(self, forward: Forward, ids: Tensor, *, all_positions: bool = True) -> Tensor:
         with torch.no_grad():
             try:
-                output = self._forward(self.module, ids)
+                output = forward(self.module, ids)
             except Exception as error:
                 if is_out_of_memory(error) and len(ids) > 1:
-                    return self._in_halves(ids)
+                    return self._in_halves(forward, ids, all_positions=all_positions)
                 raise EvaluationError(self._failure(error, ids)) from error
         logits = pick_logits(output)
-        if logits is None or logits.shape[:2] != ids.shape:
+        if logits is None or len(logits) != len(ids) or (all_positions and logits.shape[1] != ids.shape[1]):
             raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
 
@@ -77,10 +84,10 @@ class UncachedModel:
             raise EvaluationError("the forward pass returns no logits")
         return widened(logits)
 
-    def _in_halves(self, ids: Tensor) -> Tensor:
+    def _in_halves(self, forward: Forward, ids: Tensor, *, all_positions: bool) -> Tensor:
         half = len(ids) // 2
         self.fewest_rows = min(half, self.fewest_rows or half)
-        return torch.cat([self.logits(ids[:half]), self.logits(ids[half:])])
+        return torch.cat([self._run(forward, part, all_positions=all_positions) for part in (ids[:half], ids[half:])])
 
     def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """For each row of n ids, the n - 1 log-probabilities (nats) of all ids but the first, given those before."""
