@@ -12,6 +12,7 @@ from signals import started
 from small_folder import Run
 
 from evalharness.pipeline import watch
+from evalharness.pipeline.watching import PacedReports
 
 FEW = ("--problems", "mine/own.jsonl", "--samples", "0", "--max-new-tokens", "8")
 
@@ -71,3 +72,22 @@ def test_what_is_no_folder_gets_one_clear_line(run: Run, folder: str, golden_tex
     done = run("watch", folder)
     assert done.returncode == 2
     golden_text(done.stderr)
+
+
+def test_reports_take_a_small_share_of_the_time_however_many_steps_there_are(tmp_path: Path):
+    now, written = [0.0], []
+    reports = PacedReports(lambda: now[0])
+
+    def report(steps: int) -> Path:
+        now[0] += 0.1 * steps
+        written.append(steps)
+        return tmp_path
+
+    for step in range(1, 1001):
+        now[0] += 10  # a score
+        reports.pace(lambda step=step: report(step))
+    assert sum(0.1 * steps for steps in written) <= 0.06 * now[0]
+    assert len(written) > 10, "it is not forgotten either"
+    reports.catch_up(at_once=True)
+    reports.catch_up(at_once=True)
+    assert written.count(1000) == 1, "the last one is written, once"

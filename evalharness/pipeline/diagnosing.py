@@ -84,7 +84,8 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         formats=behaviour.formats,
         built_by_library=work.manifest.model.factory is None and work.target.located.kind in LIBRARY_KINDS,
     )
-    return Measured(subject, () if work.leak is None else (work.leak,), work.watcher.say)
+    known = () if work.leak is None else (work.leak,)
+    return Measured(subject, known, work.watcher.say, work.shared.whole_texts)
 
 
 def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:

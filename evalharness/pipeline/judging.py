@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration.fences import answer_code
 from evalharness.models.requests import continues_prompt
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
+from evalharness.pipeline.shared import Shared
 from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
 from evalharness.runs.cache import cache_folder, usable
 from evalharness.runs.json_values import plain
@@ -64,8 +65,11 @@ def judge(
     sandbox: SandboxLevel,
     packages: tuple[str, ...],
     journal: Journal | None = None,
+    shared: Shared | None = None,
 ) -> Judged:
     """Run all jobs in one sandbox, calibrated by the canonical solutions of ``problems`` (those of the jobs if None).
+
+    What ``shared`` knows of them is not measured again.
 
     A program that ``journal`` knows is not run again, and new executions are kept there. Raises SandboxError if
     programs can't be isolated here, StoreError if the journal can't be written.
@@ -75,10 +79,16 @@ def judge(
 
     if problems is None:
         problems = {job.task_id: job.problem for job in jobs}.values()
+    problems = tuple(problems)
     references = usable(cache_folder(os.environ) / "answers") if any(job.problem.inputs for job in jobs) else None
     with Sandbox(workers=workers, packages=packages, level=sandbox, references=references) as box:
         watcher.stage("calibrating", 1)
-        calibration = box.calibrate(tuple(problems), yardsticks(YARDSTICKS))
+        calibration = (shared or Shared()).calibration(
+            problems,
+            (box.isolation.level, packages, workers),
+            lambda: box.calibrate(problems, yardsticks(YARDSTICKS)),
+        )
+        box.allow(calibration)
         keys = [_key(box, job, packages) for job in jobs]
         executions = _kept(jobs, keys, journal)
         if executions:
@@ -115,6 +125,7 @@ def judge_completions(
             sandbox=options.sandbox,
             packages=options.packages,
             journal=journal,
+            shared=work.shared,
         )
     work.isolation, work.programs = judged.isolation, judged.programs
     work.incomplete += judged.incomplete

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
+from evalharness.pipeline.shared import Shared
 from evalharness.pipeline.target import model_loader
 from evalharness.pipeline.work import Work
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from evalharness.training_log import LogKeys, TrainingLog
 
 
-def load(target: Target, watcher: Watcher) -> Work:
-    """Load it all, the cheap things first, so that a mistake in them is reported at once."""
+def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work:
+    """Load it all, the cheap things first, so that a mistake in them is reported at once.
+
+    ``shared`` is what other steps of the same run have made already.
+    """
     from evalharness.pipeline.log_choice import choose_log
 
     manifest, options = target.manifest, target.options
@@ -47,7 +51,8 @@ def load(target: Target, watcher: Watcher) -> Work:
     if logged is not None and logged.in_bits_per_byte:
         logged = in_nats(logged, choice, manifest.log, checkpoint, validation or train, watcher)
     log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
-    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served)
+    shared = shared or Shared()
+    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served, shared)
 
 
 def load_served(target: Target, watcher: Watcher) -> tuple[ServedModel | None, Checkpoint]:
@@ -219,7 +224,7 @@ def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest
     every_text = partial(each_text, path, keys.prompt_key, keys.completion_key)
     if keys.packed:
         rows = [replace(row, running=True) for row in rows]
-    return Split(tuple(rows), tuple(encoded), path.name, every_text)
+    return Split(tuple(rows), tuple(encoded), path.name, every_text, file=path)
 
 
 def _token_split(path: Path, checkpoint: Checkpoint | Untrained, watcher: Watcher) -> Split:

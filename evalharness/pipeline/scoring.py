@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Judgement
     from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline.shared import Shared
     from evalharness.pipeline.target import Target
     from evalharness.pipeline.work import Work
     from evalharness.records import CheckpointInfo, Incomplete, Loss, Scorecard
@@ -55,22 +56,24 @@ class DiagnosisResult:
     incomplete: tuple[Incomplete, ...]
 
 
-def score(path: Path | str | None, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
+def score(
+    path: Path | str | None, asked: Mapping[str, Any], watcher: Watcher | None = None, shared: Shared | None = None
+) -> ScoreResult:
     """Score one checkpoint and write its folder; without a path, the model of the server that ``asked`` names.
 
     ``asked`` holds settings by their names; what it leaves out comes from the manifest, then from the defaults.
-    Raises :class:`EvalHarnessError`; what was already written stays, and the same
-    call goes on from there.
+    ``shared`` is what the steps of one run have in common. Raises :class:`EvalHarnessError`; what was already written
+    stays, and the same call goes on from there.
     """
     watcher = watcher or Silent()
-    return _scored(find_target(None if path is None else Path(path), asked, watcher), watcher)
+    return _scored(find_target(None if path is None else Path(path), asked, watcher), watcher, shared)
 
 
-def _scored(target: Target, watcher: Watcher) -> ScoreResult:
+def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> ScoreResult:
     from evalharness.diagnosis import passage
     from evalharness.generation import fastest_threads
 
-    work = load(target, watcher)
+    work = load(target, watcher, shared)
     stamp = stamp_of(work)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
@@ -82,7 +85,7 @@ def _scored(target: Target, watcher: Watcher) -> ScoreResult:
         diagnosis = diagnose_subject(work, measured)
         loss, by_row = measure_loss(work, measured)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
-        write(work, folder, card, behaviour, by_row, passage(measured.subject))
+        write(work, folder, card, behaviour, by_row, passage(measured))
         if not card.incomplete:
             write_stamp(folder, stamp)
         return ScoreResult(card, folder.path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, EvalHarnessError
 from evalharness.pipeline.freshness import is_fresh, kept_scorecard
+from evalharness.pipeline.shared import Shared
 from evalharness.progress import Silent, Watcher
 from evalharness.runs import paths
 from evalharness.runs.naming import run_name
@@ -15,7 +17,7 @@ from evalharness.runs.owner import run_folder
 from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from evalharness.models.torch import SeriesStep
     from evalharness.records import Scorecard
@@ -60,7 +62,10 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The folder of a run, its scorecards by step, and what failed; ``kept`` were there from before and still hold."""
+    """The folder of a run, its scorecards by step, and what failed; ``kept`` were there from before and still hold.
+
+    ``report`` is None where nothing was scored, and where the report is written later.
+    """
 
     folder: Path
     scorecards: Mapping[int, Scorecard]
@@ -69,20 +74,33 @@ class RunResult:
     report: Path | None
 
 
-def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Watcher | None = None) -> RunResult:
+def _at_once(write: Callable[[], Path]) -> Path | None:
+    return write()
+
+
+def run_series(
+    path: Path,
+    asked: Mapping[str, Any],
+    choice: Choice,
+    watcher: Watcher | None = None,
+    *,
+    shared: Shared | None = None,
+    pace: Callable[[Callable[[], Path]], Path | None] = _at_once,
+) -> RunResult:
     """Score the steps of a series, each as :func:`evalharness.pipeline.score` does, and write the run's report.
 
     ``path`` is a folder, or the name of a model of the hub that has one of checkpoints.
     Problems, decoding and seeds are equal for all, so every comparison is paired. A step whose score still holds is not
-    scored again, one that fails is reported and the others go on. Raises :class:`EvalHarnessError` where there is no
-    series or nothing can be asked for at all.
+    scored again, one that fails is reported and the others go on. ``pace`` is given what writes the report, and calls
+    it now or later; ``shared`` is what steps scored before have made. Raises :class:`EvalHarnessError` where there is
+    no series or nothing can be asked for at all.
     """
     from evalharness.models.torch import find_on_hub
     from evalharness.pipeline.run_report import keep_records, write_run_report
     from evalharness.pipeline.scoring import score
     from evalharness.settings.manifest import find_manifest
 
-    watcher = watcher or Silent()
+    watcher, shared = watcher or Silent(), shared or Shared()
     manifest = find_manifest(path)
     options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
     hub = find_on_hub(path, options.revision, series=True, watcher=watcher)
@@ -101,17 +119,17 @@ def run_series(path: Path, asked: Mapping[str, Any], choice: Choice, watcher: Wa
             continue
         watcher.say(f"step {step.step} ({number} of {len(steps)}): {step.path.name}")
         try:
-            found[step.step] = score(path, {**asked, "step": step.step}, watcher).scorecard
+            found[step.step] = score(path, {**asked, "step": step.step}, watcher, shared).scorecard
         except EvalHarnessError as error:
             watcher.say(f"step {step.step} could not be scored: {error}")
             failures.append(StepFailure(step.step, step.path, str(error)))
     if not found:
         return RunResult(folder, found, tuple(failures), frozenset(kept), None)
     told = [(failure.step, failure.reason) for failure in failures]
-    report = folder / paths.REPORT
+    report: Path | None = folder / paths.REPORT
     last = steps[-1].path
     if keep_records(folder, str(path), place, manifest, last, told, watcher, options.log) or len(kept) < len(found):
-        report = write_run_report(folder)
+        report = pace(partial(write_run_report, folder))
     return RunResult(folder, found, tuple(failures), frozenset(kept), report)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
 from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
+from evalharness.pipeline.shared import Shared
 from evalharness.progress import Silent, Watcher
 from evalharness.runs.stamps import states_of
 
@@ -17,8 +18,37 @@ if TYPE_CHECKING:
     from evalharness.settings.manifest import Manifest
 
 POLL_S = 2.0
+REPORT_SHARE = 0.05
+"""At most this share of the time goes into reports."""
 SETTLE_S = 10.0
 """A checkpoint counts as written once none of its files has changed for so long: a loop that writes one writes on."""
+
+
+class PacedReports:
+    """Reports that take :data:`REPORT_SHARE` of the time at most, so that what a watch costs grows with its steps.
+
+    A report is about all steps, and takes the longer the more there are; written after each, it would soon take longer
+    than the scores.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waiting: Callable[[], Path] | None = None
+        self._next = clock()
+
+    def pace(self, write: Callable[[], Path]) -> Path | None:
+        """Write a report now, or keep it for :meth:`catch_up` if it is too early."""
+        self._waiting = write
+        return self.catch_up()
+
+    def catch_up(self, *, at_once: bool = False) -> Path | None:
+        """Write the report that waits, if there is one and it is time for it."""
+        if self._waiting is None or (self._clock() < self._next and not at_once):
+            return None
+        write, self._waiting, begun = self._waiting, None, self._clock()
+        report = write()
+        self._next = self._clock() + (self._clock() - begun) / REPORT_SHARE
+        return report
 
 
 def watch(
@@ -45,16 +75,20 @@ def watch(
     until = "until Ctrl-C" if idle_s is None else f"until nothing new comes for {idle_s:g} s"
     watcher.say(f"watching {folder} {until}; what does not change for {settle_s:g} s is taken as written")
     manifest, done = find_manifest(folder), dict[int, object]()
-    last_news = clock()
-    while idle_s is None or clock() - last_news < idle_s:
-        states = _settled(folder, manifest, clock() - settle_s)
-        new = [step for step, state in states.items() if done.get(step) != state]
-        if new:
-            done |= {step: states[step] for step in new}
-            yield run_series(folder, asked, Choice(steps=tuple(new)), watcher)
-            last_news = clock()
-        else:
-            sleep(min(POLL_S, settle_s))
+    last_news, reports, shared = clock(), PacedReports(clock), Shared()
+    try:
+        while idle_s is None or clock() - last_news < idle_s:
+            states = _settled(folder, manifest, clock() - settle_s)
+            new = [step for step, state in states.items() if done.get(step) != state]
+            if new:
+                done |= {step: states[step] for step in new}
+                yield run_series(folder, asked, Choice(steps=tuple(new)), watcher, shared=shared, pace=reports.pace)
+                last_news = clock()
+            else:
+                reports.catch_up()
+                sleep(min(POLL_S, settle_s))
+    finally:
+        reports.catch_up(at_once=True)
 
 
 def _settled(folder: Path, manifest: Manifest, before: float) -> dict[int, object]:

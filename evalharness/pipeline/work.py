@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from evalharness.pipeline.shared import Shared
 from evalharness.records import DecodingName, Programs
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Work:
     """One score under way: what it is about, and what was found up to now.
 
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
-    ``served`` is the model of a server that writes the completions; None where the checkpoint's own does.
+    ``served`` is the model of a server that writes the completions; None where the checkpoint's own does. ``shared`` is
+    what the steps of one run have in common.
     """
 
     target: Target
@@ -56,6 +58,7 @@ class Work:
     validation: Split | None
     log_choice: LogChoice | None = None
     served: ServedModel | None = None
+    shared: Shared = field(default_factory=Shared)
     attention: Attention = "not_testable"
     isolation: IsolationInfo | None = None
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))
