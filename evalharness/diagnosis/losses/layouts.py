@@ -39,6 +39,8 @@ BLOCKS = tuple(sorted(size * 2**power for size in (2, 3) for power in range(4, 1
 AS_EASY = 1.01
 """Rows are packed in training in blocks of that length at which they are easiest: in shorter ones a token has less
 before it, and in longer ones it stands where no training came. So near to it no difference is told."""
+BLOCKS_WORK = 4e12
+"""Floating-point operations that all lengths together may cost: a minute of a laptop. A large model is not asked."""
 SCANNED_ROWS = 8
 """Rows by which the length is chosen that rows were padded to on the left: the right one is lower by far."""
 
@@ -232,11 +234,19 @@ def _packed_shorter(subject: Subject, split: Split, how: Arrangement) -> Iterato
     context = min(subject.model.context_length or LONGEST, LONGEST)
     shortest = float(np.median([len(row.ids) for row in split.encoded]))
     lengths = [length for length in (*BLOCKS, context) if shortest < length <= context]
+    if _work(subject, split) * len(lengths) > BLOCKS_WORK:
+        return
     layouts = [layout for length in dict.fromkeys(lengths) for layout in _packed(subject, split, how, length)]
     nats = [_every_nats(layout) for layout in layouts]
     for layout, own in zip(layouts, nats, strict=True):
         if layout.block != context and own <= AS_EASY * min(nats):
             yield layout
+
+
+def _work(subject: Subject, split: Split) -> float:
+    """Floating-point operations of a pass over the measured rows, two for each parameter and token."""
+    tokens = sum(len(row.ids) for row in measured_rows(split.encoded))
+    return 2.0 * tokens * sum(parameter.numel() for parameter in subject.torch_model.module.parameters())
 
 
 def _every_nats(layout: Layout) -> float:
