@@ -47,7 +47,10 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     counter = StepCounter(log)
     apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
     step: int | None = None
+    source = log.name
     for at, row in _rows(log):
+        if not row:
+            continue
         counted = number(row.get(known.step))
         plan = plans.of(row, () if known.step in row else (known.step,))
         epoch = number(row.get(known.epoch)) if known.epoch else None
@@ -56,7 +59,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
             total = number(row.get(ALL_OF.format(known.step)))
             step = counter.on(int(counted), int(total) if total else None, epoch)
         if plan is not None and step is not None:
-            of_line = points({**row, known.step: step}, plan, f"{log.name}:{at}")
+            of_line = points(row if counted == step else {**row, known.step: step}, plan, f"{source}:{at}")
             yield from of_line if apart or counted is not None else filter(_is_validation, of_line)
 
 

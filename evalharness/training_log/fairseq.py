@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from evalharness.records import LossPoint
-from evalharness.training_log.columns import number, seconds
+from evalharness.training_log.columns import loss_point, number, seconds
 from evalharness.training_log.figure_names import in_nats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalharness.records import Split
+    from evalharness.records import LossPoint, Split
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "fairseq"
@@ -51,7 +50,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         split: Split = "validation" if is_validation else "train"
         nats = in_nats(loss, "bits") or 0.0
         time = seconds(match[0]) if (match := TIME.match(line)) else None
-        point = LossPoint(int(step), split, nats, f"{log.name}:{at}", number(row.get("epoch")), time)
+        point = loss_point(int(step), split, nats, f"{log.name}:{at}", number(row.get("epoch")), time)
         if (split, name) not in log.understood:
             log.note(BASE_2)
             log.understood["step", UPDATES] = log.understood[split, name] = "name"

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalharness.records import LogPoint, LossPoint, Split
+from evalharness.training_log import counted_lines
 from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, loss_point, seconds
 from evalharness.training_log.figure_names import OFTEN_BESIDE
 from evalharness.training_log.open_log import TORN, UnplacedError
@@ -64,6 +65,7 @@ OTHER_LOSSES = frozenset(
     )
 )
 """Words before "loss" that make it another one."""
+ENDS_OF_HEADINGS = (":", "...", "…")
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
 MOST_BELOW_A_STEP = 3
@@ -71,9 +73,10 @@ MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
 
 
-def recognises(_head: Sequence[str]) -> bool:
-    """Whatever else a file is, it may have such lines."""
-    return True
+def recognises(head: Sequence[str]) -> bool:
+    """Whether lines speak of a loss, or are of no other form: whatever else a file is, it may have such lines."""
+    said = (line.lower() for line in head)
+    return any("loss" in line or "entropy" in line for line in said) or not counted_lines.recognises(head)
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
@@ -178,12 +181,13 @@ class _Place:
 
     def move(self, line: str) -> bool:
         """Go on to a line; true where it tells of a checkpoint that was loaded."""
-        match = STEP.search(line) or self._bar(line)
+        match = STEP.search(line) if "step" in line or "iter" in line else None
+        match = match or self._bar(line)
         self.is_named = match is not None
         epoch = epoch_in(line)
         if match is None:
             self.counted.begin(epoch)
-            if EVALUATION.search(line):
+            if line.rstrip().endswith(ENDS_OF_HEADINGS) and EVALUATION.search(line):
                 self.heading = line.strip()
             return False
         if self.step is None:

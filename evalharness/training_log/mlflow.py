@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
-from evalharness.records import LossPoint
-from evalharness.training_log.columns import number
+from evalharness.training_log.columns import loss_point, number
 from evalharness.training_log.open_log import TORN
 from evalharness.training_log.tables import split_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalharness.records import LossPoint
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "MLflow metric"
@@ -39,4 +39,4 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         if not line.endswith("\n"):
             log.notes.append(TORN)
         elif (loss := number(value)) is not None:
-            yield LossPoint(int(step), split, loss, f"{log.name}:{at}", None, int(time) / 1000)
+            yield loss_point(int(step), split, loss, f"{log.name}:{at}", None, int(time) / 1000)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from evalharness.errors import ExtensionError, LogError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalharness.records import LogPoint
+    from evalharness.records import LogPoint, Split
     from evalharness.training_log.log_keys import LogKeys
 
 EXAMPLES = 2
@@ -236,16 +237,20 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
 
 def _understood(log: OpenLog, points: Sequence[LogPoint]) -> Iterator[UnderstoodColumn]:
     """A column for each role that has a name, with the first two values that were read of it."""
-    values: dict[str, list[float]] = {
-        "step": [*dict.fromkeys(point.step for point in points[:1_000])],
-        "entropy": [point.entropy_nats for point in points if isinstance(point, EntropyPoint)],
-        **{s: [p.loss_nats for p in points if isinstance(p, LossPoint) and p.split == s] for s in LOSSES},
+    values: dict[str, Iterable[float]] = {
+        "step": dict.fromkeys(point.step for point in points[:1_000]),
+        "entropy": (point.entropy_nats for point in points if isinstance(point, EntropyPoint)),
+        **{split: _losses_of(split, points) for split in LOSSES},
     }
     for role, figures in values.items():
         names = {name: sure for (named_role, name), sure in log.understood.items() if named_role == role}
-        if names and figures:
+        if names and (examples := tuple(islice(figures, EXAMPLES))):
             sure = next(sure for sure in LEAST_SURE_FIRST if sure in names.values())
-            yield UnderstoodColumn(role, tuple(names), sure, tuple(figures[:EXAMPLES]))
+            yield UnderstoodColumn(role, tuple(names), sure, examples)
+
+
+def _losses_of(split: Split, points: Iterable[LogPoint]) -> Iterator[float]:
+    return (point.loss_nats for point in points if isinstance(point, LossPoint) and point.split == split)
 
 
 @contextmanager
