@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 OFFSETS = (-1, 0, 1, 2, 3)
 """Which id, counted from the input at a position, the loss is also taken against: 1 is the next token, 0 the input."""
 
-CHUNK = 2**23
-"""Logits that are looked at together: 64 MiB in double precision, whatever the length and the vocabulary are."""
+CHUNK = 2**20
+"""Logits that are looked at together: 8 MiB in double precision, whatever the length and the vocabulary are. More would
+neither stay in a processor's cache nor be memory that the next chunk uses again."""
 
 _ARRAYS = ("nll_nats", "at_offset_nats", "mean_nll_nats", "end_log_p", "end_rank", "best")
 _Floats = npt.NDArray[np.float64]
