@@ -17,7 +17,7 @@ from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, awake, real_inpu
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
@@ -52,9 +52,10 @@ def stochastic_forward(measured: Measured) -> Outcome:
         # Noise is to give the same evidence each time that it is asked for, and to leave no trace.
         torch.manual_seed(subject.seed)
         model, _ = awake(subject.torch_model, inputs)
-        pairs = [pair for row in rows for pair in _repeated(model, row)]
-        around = [_around_another(model, row, _other(inputs, row), subject.seed) for row in rows]
-    moved, kept = compare(pairs, _tolerance(model)), compare(around, _tolerance(model))
+        # Each pair is compared as soon as it is there: the logits of all of them are larger than many a model.
+        pairs = (pair for row in rows for pair in _repeated(model, row))
+        around = (_around_another(model, row, _other(inputs, row), subject.seed) for row in rows)
+        moved, kept = compare(pairs, _tolerance(model)), compare(around, _tolerance(model))
     evidence = {
         "differing_after_another": kept.moved_rows,
         "largest_change_after_another_nats": kept.largest_nats,
@@ -109,10 +110,10 @@ def _around_another(
     return passes[1], passes[3]
 
 
-def _repeated(model: TorchModel, row: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _repeated(model: TorchModel, row: tuple[int, ...]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     ids = torch.tensor([row], device=model.device)
     first = model.logits(ids)[0]
-    return [(first, model.logits(ids)[0]) for _ in range(REPEATS)]
+    yield from ((first, model.logits(ids)[0]) for _ in range(REPEATS))
 
 
 def _tolerance(model: TorchModel) -> float:
