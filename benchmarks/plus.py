@@ -4,8 +4,8 @@
 ``humaneval+`` or ``mbpp+``, and each ``FILE`` has completions of every problem, or is ``canonical`` or ``mutated``: the
 canonical solutions as they are, or with one operator or number changed in each. ``EVALHARNESS_HUMANEVAL_PLUS`` or
 ``EVALHARNESS_MBPP_PLUS`` names the file of the set. What the canonical solutions answer is computed before, and not
-timed. Both use two processes. Seconds are by the clock, and of CPU time in brackets; each completion about which the
-two disagree is listed.
+timed. ``--every N`` takes each N-th problem. Both use two processes. Seconds are by the clock, and of CPU time in
+brackets; each completion about which the two disagree is listed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from evalharness.problems.human_eval_form import read_text
 from evalharness.settings.environment import variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalharness.records import Problem
 
@@ -108,6 +108,7 @@ class Rival:
 def ours(problems: str, file: Path) -> Run:
     """Judge a file with ``evalharness execute``."""
     command = [sys.executable, "-m", "evalharness", "execute", str(file), "--problems", problems, "--k", "1"]
+    command += ["--extract", "never"]  # as EvalPlus does
     wall_s, cpu_s = timed([*command, "--workers", WORKERS], os.environ)
     rows = map(json.loads, file.with_name(f"{file.name}_results.jsonl").read_text().splitlines())
     verdicts: Verdicts = {}
@@ -126,7 +127,7 @@ def timed(command: list[str], environment: Mapping[str, str]) -> tuple[float, fl
     return time.monotonic() - started_s, cpu_s
 
 
-def made(name: str, problems: tuple[Problem, ...]) -> Iterator[dict[str, str]]:
+def made(name: str, problems: Sequence[Problem]) -> Iterator[dict[str, str]]:
     """Yield the canonical solutions, or mutants of them, as rows."""
     numbers = random.Random(SEED)
     for problem in problems:
@@ -163,14 +164,16 @@ def _replace(tree: ast.AST, old: ast.AST, new: ast.AST) -> None:
                 return
 
 
-def _copied(name: str, folder: Path, problems: tuple[Problem, ...]) -> Path:
-    """The file as plain JSONL in ``folder``."""
+def _copied(name: str, folder: Path, problems: Sequence[Problem]) -> Path:
+    """The completions of these problems as plain JSONL in ``folder``."""
     file = folder / f"{Path(name).name.partition('.')[0]}.jsonl"
     if name in ("canonical", "mutated"):
         file.write_text("".join(json.dumps(row) + "\n" for row in made(name, problems)))
     else:
         content = Path(name).read_bytes()
-        file.write_bytes(gzip.decompress(content) if name.endswith(".gz") else content)
+        rows = (gzip.decompress(content) if name.endswith(".gz") else content).decode().splitlines(keepends=True)
+        known = {problem.task_id for problem in problems}
+        file.write_text("".join(row for row in rows if json.loads(row)["task_id"] in known))
     return file
 
 
@@ -196,12 +199,16 @@ def main() -> None:
     parser.add_argument("python")
     parser.add_argument("problems", choices=DATASETS)
     parser.add_argument("files", nargs="+")
+    parser.add_argument("--every", type=int, default=1)
     asked = parser.parse_args()
-    problems = load_problems(asked.problems, environment=os.environ).problems
+    lines = read_text(_data(asked.problems)).splitlines(keepends=True)
     rows, differences = [], []
     with tempfile.TemporaryDirectory() as name:
         rival = Rival(asked.python, asked.problems, Path(name))
-        (rival.folder / "problems.jsonl").write_text(read_text(_data(asked.problems)))
+        data = rival.folder / "problems.jsonl"
+        data.write_text("".join(lines[:: asked.every]))
+        os.environ[variable(asked.problems)] = str(data)  # for both
+        problems = load_problems(asked.problems, environment=os.environ).problems
         rival.prepare()
         ours(asked.problems, _copied("canonical", rival.folder, problems))
         for file in (_copied(each, rival.folder, problems) for each in asked.files):

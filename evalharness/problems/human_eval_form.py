@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import ProblemError
@@ -56,15 +57,22 @@ def load(path: Path) -> tuple[Problem, ...]:
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, unzipped where its name ends in ``.gz``; ``ProblemError`` where that can't be had."""
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
+        state = path.stat()
+        return _text(path, state.st_mtime_ns, state.st_size)
     except UnicodeDecodeError as error:
         raise ProblemError(f"{path}: byte {error.start} is not UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ProblemError(f"{path}: can't be read ({reason})") from error
+
+
+@lru_cache(maxsize=1)
+def _text(path: Path, _modified_ns: int, _size_bytes: int) -> str:
+    """The text of a file in this state. The last one is kept: a set is recognised, loaded and named by its file."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    return content.decode("utf-8-sig")
 
 
 def row_faults(row: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import http.server
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from shared_data import shared_or_skip
@@ -57,6 +58,19 @@ def test_the_released_files_are_known_with_all_their_problems(name, file, proble
     assert by_name == by_environment == by_path
     assert (len(by_name.problems), by_name.release.name, by_name.release.licence) == (problems, release, "Apache-2.0")
     assert sum(bool(problem.inputs.contract) for problem in by_name.problems) > 100
+
+
+def test_a_file_is_read_once_for_problems_and_release_and_anew_when_it_has_changed(tmp_path, monkeypatch):
+    reads = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or read_bytes(path))
+    path = rows_in(tmp_path / "plus.jsonl", ROW)
+    first = load_problems(path, environment={})
+    assert reads == [path]
+    rows_in(path, ROW, {**ROW, "task_id": "HumanEval/8"})
+    second = load_problems(path, environment={})
+    assert (len(first.problems), len(second.problems)) == (1, 2)
+    assert first.release.sha256 != second.release.sha256
 
 
 def test_the_types_of_mbpps_arguments_are_those_of_its_assertions():
