@@ -29,8 +29,10 @@ PASSES_OF_A_PIECE = 50
 MOST_PASSES = 400
 LIBRARY_KINDS = ("huggingface", "adapter", "gguf")
 """Kinds of checkpoints that transformers and PEFT build, unless the manifest names a factory."""
-FEW = 20
-"""Problems of each set whose greedy completions a diagnosis alone looks at."""
+FEW, FEW_OF_LARGE = 20, 10
+"""Problems of each set whose greedy completions a diagnosis alone looks at; fewer of a large model, which is slow."""
+LARGE = 64_000_000
+"""Parameters from which on a model is large."""
 
 
 def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group, tuple[Completion, ...]]]:
@@ -48,7 +50,8 @@ def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group,
 def _few_completions(work: Work, folder: RunFolder, settings: Settings) -> dict[Group, tuple[Completion, ...]]:
     from evalharness.diagnosis import evenly
 
-    few = [dataclasses.replace(s, problems=evenly(s.problems, FEW)) for s in work.sets]
+    count = FEW if (work.checkpoint.info.parameters or 0) <= LARGE else FEW_OF_LARGE
+    few = [dataclasses.replace(s, problems=evenly(s.problems, count)) for s in work.sets]
     return complete(dataclasses.replace(work, sets=few), folder, settings)
 
 
