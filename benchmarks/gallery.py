@@ -178,7 +178,9 @@ interval (Clopper and Pearson 1934).
 
 The **development** half has the kinds of fault that the probes were corrected on, so its share is in-sample. The
 **held-back** half is written after the probes and never used to correct them: its share says how often a diagnosis is
-right on a report that nobody tuned on."""
+right on a report that nobody tuned on. A case that a probe was corrected on moves to the development half. These are
+cases that were missed, so the share of those that remain rises by that alone: when they were first diagnosed, the cause
+of 13 of 23 faults was named (56.52 % [34.5, 76.8])."""
 
 
 def summary(every: Sequence[Case], results: Mapping[str, Measured]) -> str:
