@@ -301,6 +301,7 @@ class CheckpointInfo:
 
     ``parameters`` is None where the completions came from elsewhere and the model was never seen. ``commit`` is that of
     a model of the hub. ``quantisation`` says how the weights are packed in their files. Both are None for all others.
+    ``model`` is what its run is called, empty where that is not recorded.
     """
 
     path: str
@@ -311,6 +312,7 @@ class CheckpointInfo:
     notes: tuple[str, ...] = ()
     commit: str | None = None
     quantisation: str | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def assemble(
 def scorecard_of(work: Work, settings: Settings, behaviour: Behaviour, diagnosis: Diagnosis, loss: Loss) -> Scorecard:
     """The scorecard of a checkpoint that was scored."""
     return assemble(
-        work.checkpoint.info,
+        replace(work.checkpoint.info, model=work.target.run_name),
         _protocol(work, settings),
         behaviour,
         ks=work.options.k,

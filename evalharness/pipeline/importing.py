@@ -20,6 +20,7 @@ from evalharness.progress import Silent, Watcher
 from evalharness.records import CheckpointInfo, Completion, DecodingName, Loss, NotTestable, Protocol, Scorecard
 from evalharness.runs.naming import without_suffix
 from evalharness.runs.owner import Owner, claimed, named
+from evalharness.runs.paths import step_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ def convert(
     if answers.words:
         watcher.say(answers.words)
     origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
-    with claimed(out, origin.name, origin.step, origin.owner, watcher.say) as folder:
+    with claimed(out, origin.name, step_folder(origin.step), origin.owner, watcher.say) as folder:
         with folder.journal("executions") as journal:
             judged = judge(answers.jobs, watcher, workers=workers, sandbox=sandbox, packages=packages, journal=journal)
         group = (problem_set.name, completions[0].decoding)

@@ -145,4 +145,5 @@ def _folder_of(work: Work) -> AbstractContextManager[RunFolder]:
     target, info = work.target, work.checkpoint.info
     member = target.located.member if info.step is None else numbered(info.step)
     owner = Owner(str(target.source), member, info.fingerprint)
-    return claimed(target.options.out, target.run_name, info.step, owner, work.watcher.say)
+    inner = paths.step_folder(info.step, target.member_name)
+    return claimed(target.options.out, target.run_name, inner, owner, work.watcher.say)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, ExtensionError
 from evalharness.extensions import extensions
-from evalharness.runs.naming import run_name
+from evalharness.runs.naming import run_name, without_suffix
 from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class Target:
             return run_name(Path(self.located.hub.name))
         is_alone_in_folder = self.located.series is None and self.path.is_dir()
         return run_name(self.path.resolve() if is_alone_in_folder else self.source)
+
+    @property
+    def member_name(self) -> str:
+        """What it is called in its run, if its step is not known: by its own name, if the run is called otherwise."""
+        located, own = self.located, without_suffix(self.located.path.resolve())
+        has_name = located.hub is None and (located.series is not None or located.path.is_dir())
+        return own if has_name and own != self.run_name else "final"
 
 
 def model_loader(path: Path) -> tuple[Extension | None, tuple[str, ...]]:

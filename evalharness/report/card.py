@@ -12,6 +12,7 @@ from evalharness.records import DECODINGS, DecodingName
 from evalharness.report.cause_summary import was_diagnosed
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
+from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import nats, percent, percent_interval
 from evalharness.report.printable import first_sentence, one_line, shortened
 from evalharness.report.shares import (
@@ -21,6 +22,7 @@ from evalharness.report.shares import (
     degeneration_interval,
     format_difference,
     format_rates,
+    judged_on,
     kinds_by_count,
     not_begun,
     of_all,
@@ -83,11 +85,24 @@ def render_card(scorecard: Scorecard, report_path: str | PathLike[str]) -> Card:
 
 
 def checkpoint_name(checkpoint: CheckpointInfo) -> str:
-    """Return a checkpoint's short name, without the folders of its path: ``"leaky, step 600"``."""
-    name = checkpoint.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or checkpoint.path
-    if checkpoint.step is None or re.search(rf"(?<!\d){checkpoint.step}(?!\d)", name):
+    """Return a checkpoint's short name, without the folders of its path: ``"leaky, step 600"``.
+
+    That of a member without a step has both names: ``"leaky, final"``.
+    """
+    own = _last_part(checkpoint.path)
+    if not checkpoint.model or own == checkpoint.model:
+        return _with_step(own, checkpoint.step)
+    return f"{checkpoint.model}, {own if checkpoint.step is None else f'step {checkpoint.step:,}'}"
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or path
+
+
+def _with_step(name: str, step: int | None) -> str:
+    if step is None or re.search(rf"(?<!\d){step}(?!\d)", name):
         return name
-    return f"{name}, step {checkpoint.step:,}"
+    return f"{name}, step {step:,}"
 
 
 def checkpoint_kind(checkpoint: CheckpointInfo) -> str:
@@ -133,7 +148,9 @@ def _heading(scorecard: Scorecard, width: int) -> Iterator[Line]:
     path = one_line(checkpoint.path)
     yield (("bold", name), ("", size), ("dim", "" if name.startswith(path) else f"  {path}"))
     verdict = scorecard.verdict
-    text = f"{verdict_words(verdict).upper()}{caveat(scorecard)}  {scorecard.verdict_reason}"
+    sets = judged_on(scorecard)
+    on_sets = f"on {sets}: " if sets else ""
+    text = f"{verdict_words(verdict).upper()}{caveat(scorecard)}  {on_sets}{scorecard.verdict_reason}"
     (label, (_, first)), *others = _entry("verdict", text, width)
     yield label, (VERDICT_STYLES[verdict], first[: len(verdict)]), ("", first[len(verdict) :])
     yield from others
@@ -200,11 +217,19 @@ def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
     if not was_diagnosed(scorecard):
         reasons = "; ".join(dict.fromkeys(item.reason for item in scorecard.not_testable))
         yield from _entry("cause", f"no diagnosis{f': {reasons}' if reasons else ''}", width)
+        yield from _nearest(scorecard, width)
         return
     if scorecard.cause is None:
         yield from _entry("cause", _none_found(scorecard), width)
+    yield from _nearest(scorecard, width)
     if scorecard.findings:
         yield from _findings(scorecard.findings, width)
+
+
+def _nearest(scorecard: Scorecard, width: int) -> Iterator[Line]:
+    if (nearest := nearest_measure(scorecard)) is not None:
+        yield from _entry("nearest", nearest.measured, width)
+        yield from _entry("what to do", nearest.next_step, width)
 
 
 def _none_found(scorecard: Scorecard) -> str:

@@ -122,6 +122,13 @@ def kinds_by_count(rate: DegenerationRate) -> str:
     )
 
 
+def judged_on(card: Scorecard) -> str:
+    """Return the problem sets whose completions the verdict is on: ``"humaneval and warmup"``; nothing without any."""
+    if not card.degeneration:
+        return ""
+    return " and ".join(info.name for info in card.protocol.problems)
+
+
 def verdict_words(verdict: str) -> str:
     """Return a verdict as it is said: ``"not judged"`` for ``not_judged``."""
     return verdict.replace("_", " ")

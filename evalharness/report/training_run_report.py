@@ -18,7 +18,7 @@ from evalharness.report.sections.run_behaviour import other_runs_section, run_be
 from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import run_outcome_sections
-from evalharness.report.sections.verdict_lines import BRACKETS, verdict_text
+from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text
 from evalharness.report.shares import verdict_words
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def _headline(run: Run) -> Iterator[Text]:
     card, verdicts = run.last, [c.verdict for c in run.frames.scorecards.values()]
     same = sum(verdict == card.verdict for verdict in verdicts)
     beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
-    yield verdict_text(card, verdict_words(card.verdict).upper(), f" at {at_step(run.last_step)}{beside}", ".")
+    yield verdict_text(
+        card, verdict_words(card.verdict).upper(), f" at {at_step(run.last_step)}{beside}{on_sets(card)}", "."
+    )
     yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
     for comparison in entropy_against_solutions(run.frames):
         if comparison.narrows:

@@ -20,7 +20,19 @@ _SUFFIX = re.compile(
 )
 _SAY_NOTHING = frozenset(
     (
-        *("model", "models", "ckpt", "ckpts", "checkpoint", "checkpoints", "pytorch", "lit", "adapter", "consolidated"),
+        *(
+            "base",
+            "model",
+            "models",
+            "ckpt",
+            "ckpts",
+            "checkpoint",
+            "checkpoints",
+            "pytorch",
+            "lit",
+            "adapter",
+            "consolidated",
+        ),
         *(
             "weights",
             "state",

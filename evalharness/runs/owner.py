@@ -53,8 +53,8 @@ def numbered(step: int) -> str:
 
 
 @contextlib.contextmanager
-def claimed(out: Path, name: str, step: int | None, owner: Owner, say: Callable[[str], None]) -> Iterator[RunFolder]:
-    """Hold ``out/<name>/<step>/`` for its owner, or the same under the next name that is free, and say which.
+def claimed(out: Path, name: str, inner: str, owner: Owner, say: Callable[[str], None]) -> Iterator[RunFolder]:
+    """Hold ``out/<name>/<inner>/`` for its owner, or the same under the next name that is free, and say which.
 
     Raises :class:`StoreError` if the folder can't be written or another process holds it.
     """
@@ -62,7 +62,7 @@ def claimed(out: Path, name: str, step: int | None, owner: Owner, say: Callable[
         run = out / candidate
         if _another_source(run, owner.source) is not None:
             continue
-        with RunFolder(run / paths.step_folder(step)) as folder:
+        with RunFolder(run / inner) as folder:
             present = read_owner(folder.path)
             if present is not None and not present.is_same_model(owner):
                 continue

@@ -7,7 +7,7 @@
         run.json                    what is known of the run beside its scores
         log.jsonl                   the losses that training logged
         entropy.jsonl               the entropies that training logged, if it did
-        step_<N>/  final/           one scored checkpoint; final: its step is not known
+        step_<N>/  <name>/          one scored checkpoint; of one whose step is not known its name, or final
             scorecard.json  report.md  figures/  examples.jsonl
             completions/<problems>.<decoding>.jsonl    executions/…    analyses/…
             losses/validation.jsonl                    the measured losses, row by row
@@ -71,9 +71,9 @@ def journal(kind: str) -> str:
     return f".journal/{kind}.jsonl"
 
 
-def step_folder(step: int | None) -> str:
-    """The folder of a scored checkpoint in that of its run; None: its step is not known."""
-    return _NO_STEP if step is None else f"{_STEP}{step}"
+def step_folder(step: int | None, name: str = _NO_STEP) -> str:
+    """The folder of a scored checkpoint in that of its run: by its step, or by its ``name`` if none is known."""
+    return name if step is None else f"{_STEP}{step}"
 
 
 def step_in(folder: Path) -> int | None:

@@ -12,8 +12,8 @@ from evalharness.report.loss_verdict import loss_conclusion
 
 CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
-verdict      COLLAPSED  58.3 % of sampled completions are degenerate [25.0, 91.7]; more
-             than 20 % counts as collapsed
+verdict      COLLAPSED  on warmup and humaneval: 58.3 % of sampled completions are
+             degenerate [25.0, 91.7]; more than 20 % counts as collapsed
 loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest (no future
              tokens), in nats per token
              The loss is not real: without access to future tokens it is 354 times as

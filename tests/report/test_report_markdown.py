@@ -212,7 +212,7 @@ def test_a_kind_that_one_decoding_lacks_has_an_interval_there_too():
 
 def test_the_reason_stands_beside_the_verdict_and_cannot_break_its_table():
     report = render(example.scorecard(verdict_reason="a | b `c"), example.evidence(), {})
-    assert "- **COLLAPSED**: a | b \\`c.\n" in report
+    assert "- **COLLAPSED** on warmup and humaneval: a | b \\`c.\n" in report
     assert "**collapsed**: a \\| b \\`c" in report
     assert "- **COLLAPSED**.\n" in render(example.scorecard(verdict_reason=""), example.evidence(), {})
 

@@ -36,6 +36,7 @@ def test_every_field_that_did_not_change_is_read_as_it_was_written(content):
     assert read["loss"].pop("honest_checked") is None, "another one"
     assert read["loss"].pop("honest_after_prompt") is False, "one of a model that no old scorecard is of"
     assert read["loss"].pop("log") is None, "one that says which log was read"
+    assert read["checkpoint"].pop("model") == "", "what its run is called was not recorded"
     assert {name: read["checkpoint"].pop(name) for name in OF_OTHER_CHECKPOINTS} == dict.fromkeys(OF_OTHER_CHECKPOINTS)
     unchanged = content.keys() - CHANGED
     assert {name: read[name] for name in unchanged} == {name: content[name] for name in unchanged}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.errors import StoreError
+from evalharness.runs import paths
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.owner import Owner, claimed, folders_called, named, numbered, read_owner, run_folder
 
@@ -15,7 +16,7 @@ from evalharness.runs.owner import Owner, claimed, folders_called, named, number
 def claim(out: Path, name: str, owner: Owner, step: int | None = None) -> tuple[Path, list[str]]:
     """Where the records of an owner go, and what is said of it."""
     said: list[str] = []
-    with claimed(out, name, step, owner, said.append) as folder:
+    with claimed(out, name, paths.step_folder(step), owner, said.append) as folder:
         folder.write("scorecard.json", json.dumps({"by": owner.source}))
         return folder.path.relative_to(out), said
 
@@ -73,7 +74,7 @@ def test_two_checkpoints_of_a_series_whose_steps_are_not_known_share_no_folder_u
 
 
 def test_a_folder_with_no_more_than_a_journal_has_an_owner_too(tmp_path):
-    with claimed(tmp_path, "a", None, alone(tmp_path / "x"), print) as folder, folder.journal("completions"):
+    with claimed(tmp_path, "a", "final", alone(tmp_path / "x"), print) as folder, folder.journal("completions"):
         pass
     assert claim(tmp_path, "a", alone(tmp_path / "y", "other"))[0] == Path("a-2/final")
 

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures
+from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import percent_interval
 from evalharness.report.parts import BulletList, Paragraph, Strong
-from evalharness.report.shares import caveat, degeneration_interval, kinds_by_count, pass_rates, verdict_words
+from evalharness.report.shares import (
+    caveat,
+    degeneration_interval,
+    judged_on,
+    kinds_by_count,
+    pass_rates,
+    verdict_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +33,18 @@ def verdict_lines(card: Scorecard) -> BulletList:
     """Return the four lines."""
     return BulletList(
         (
-            verdict_text(card, verdict_words(card.verdict).upper(), end="."),
+            verdict_text(card, verdict_words(card.verdict).upper(), on_sets(card), end="."),
             (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
             (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
             _cause(card),
         )
     )
+
+
+def on_sets(card: Scorecard) -> str:
+    """Return ``" on humaneval and warmup"``: whose completions the verdict is on."""
+    sets = judged_on(card)
+    return f" on {sets}" if sets else ""
 
 
 def verdict_text(card: Scorecard, name: str, where: str = "", end: str = "") -> Text:
@@ -61,4 +75,6 @@ def _cause(card: Scorecard) -> Text:
     if first is not None and first.severity == "cause":
         return (Strong("Cause"), f": {first.claim}")
     more = "" if first is None else f" {first.severity.capitalize()}: {first.claim}"
-    return (Strong("Cause"), f": {no_cause(card)}{more}")
+    nearest = nearest_measure(card)
+    next_step = "" if nearest is None else f" Nearest: {nearest.measured}. {nearest.next_step}"
+    return (Strong("Cause"), f": {no_cause(card)}{more}{next_step}")
