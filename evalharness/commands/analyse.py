@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -33,6 +33,13 @@ WORST = 10
     type=Names(),
     help="Where to find the prompts, by task id: humaneval, humaneval+, mbpp, mbpp+, warmup or paths.",
 )
+@click.option(
+    "--extract",
+    type=click.Choice(["auto", "never"]),
+    default="never",
+    show_default=True,
+    help="Measure only the code in the fence of a chat answer (auto), or the whole text.",
+)
 @click.option("--all", "whole", is_flag=True, help=f"List every degenerate completion, not only the {WORST} worst.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per completion, and a summary last.")
 def analyse(
@@ -40,6 +47,7 @@ def analyse(
     key: str | None,
     tokenizer: Path | None,
     problems: tuple[str, ...] | None,
+    extract: Literal["auto", "never"],
     whole: bool,
     as_json: bool,
 ) -> None:
@@ -63,7 +71,9 @@ def analyse(
     from evalharness.pipeline.analysing import analyse_files
 
     with watcher() as watching:
-        result = analyse_files(files, key=key, tokenizer=tokenizer, problems=problems or (), watcher=watching)
+        result = analyse_files(
+            files, key=key, tokenizer=tokenizer, problems=problems or (), extract=extract, watcher=watching
+        )
     for line in json_lines(result) if as_json else lines(result, at_most=None if whole else WORST):
         click.echo(line)
     result.raise_faults()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.completion_files import CompletionFile, FileCompletion, completion_files, read_completions
 from evalharness.completion_files.tasks import Tasks, continuation
 from evalharness.errors import CompletionFileError
+from evalharness.pipeline.extracting import Extract, code_of_answer
 from evalharness.progress import Silent, Watcher
 from evalharness.records import DEFAULT_LANGUAGE, NOT_BEGUN, Interval
 
@@ -26,6 +27,7 @@ SHIPPED = ("humaneval", "warmup")
 
 NOT_BEGUN_NOTE = "left out: completions that were never begun"
 PROMPT_CUT = "texts that the prompt was cut off"
+FENCE_TAKEN = "chat answers of which only the code in the fence was measured"
 PROMPT_KEPT = "whole programs that don't begin with a prompt that is known, measured whole"
 
 
@@ -79,12 +81,14 @@ def analyse_files(
     key: str | None = None,
     tokenizer: Path | None = None,
     problems: Sequence[str] = (),
+    extract: Extract = "never",
     watcher: Watcher | None = None,
 ) -> AnalysedFiles:
     """Measure the completions of files, or of all files in a folder of a run.
 
     By tokens too, where a file has their ids or ``tokenizer`` (a tokenizer.json) is given. ``problems`` names the sets
     that prompts are taken from; without it, they are those of the sets that ship where every task is one of theirs.
+    With ``extract`` "auto" only the code in the fence of a chat answer is measured.
     One file that can't be read doesn't stop the others, it is among the faults. Raises :class:`EvalHarnessError` where
     that leaves none, and for a tokenizer or a problem set that can't be read.
     """
@@ -99,7 +103,7 @@ def analyse_files(
         try:
             file = read_completions(path, key)
             watcher.say(f"{path}: {len(file.completions)} completions, read as {listed_forms(file.forms)}")
-            analysed.append(_analysed(file, tokens, tasks))
+            analysed.append(_analysed(file, tokens, tasks, extract))
         except CompletionFileError as error:
             faults.append(str(error))
         watcher.advance()
@@ -125,7 +129,7 @@ def _loss_of(completion: Analysed) -> tuple[bool, float, int]:
     return degeneration.after_answer is True, -(1.0 if degeneration.share is None else degeneration.share), -characters
 
 
-def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) -> AnalysedFile:
+def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None, extract: Extract) -> AnalysedFile:
     from evalharness.degeneration import analyse_all
 
     begun = [w for w in file.completions if w.stop_reason not in NOT_BEGUN]
@@ -134,6 +138,11 @@ def _analysed(file: CompletionFile, tokens: Tokens | None, tasks: Tasks | None) 
     lines: Lines = {NOT_BEGUN_NOTE: [w.number for w in file.completions if w.stop_reason in NOT_BEGUN]}
     tasks, prompts = _tasks_of(begun, tasks)
     inputs = [_input(file.path, completion, tasks, tokens, lines) for completion in begun]
+    if extract == "auto":
+        entry_points = [_entry_point(completion, tasks) for completion in begun]
+        coded = [_coded(given, name) for given, name in zip(inputs, entry_points, strict=True)]
+        lines[FENCE_TAKEN] = [w.number for w, old, new in zip(begun, inputs, coded, strict=True) if new is not old]
+        inputs = coded
     degenerations = analyse_all(inputs, tokens.decode if tokens else None)
     completions = tuple(
         Analysed(_name(written, given), written.completion_id, degeneration)
@@ -170,6 +179,19 @@ def _input(
         task_id=problem.task_id if problem else named,
         language=problem.language if problem else DEFAULT_LANGUAGE,
     )
+
+
+def _entry_point(written: FileCompletion, tasks: Tasks | None) -> str | None:
+    problem = tasks.of(written) if tasks else None
+    return None if problem is None else problem.entry_point
+
+
+def _coded(given: CompletionText, entry_point: str | None) -> CompletionText:
+    """The code of a chat answer alone; its tokens are then not known."""
+    code = code_of_answer(given.text, given.prompt or "", entry_point, given.language)
+    if code == given.text:
+        return given
+    return replace(given, text=code, token_ids=None, token_entropy_nats=None)
 
 
 def _name(written: FileCompletion, given: CompletionText) -> str:

@@ -63,7 +63,7 @@ def compare(
 
 
 def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
-    folder = path.parent if paths.is_scorecard(path) else path
+    folder = _only_run_in(path.parent if paths.is_scorecard(path) else path)
     if not paths.holds_score(folder) and not paths.scored_steps(folder):
         from evalharness.pipeline.scoring import score
 
@@ -74,6 +74,16 @@ def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
     step = frames.last_step
     completions = frames.completions[frames.completions["step"] == step]
     return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], completions)
+
+
+def _only_run_in(folder: Path) -> Path:
+    """The run in a folder of reports (``--out``), if it holds one; the folder itself if it holds none."""
+    if not folder.is_dir() or paths.holds_score(folder) or paths.scored_steps(folder):
+        return folder
+    runs = sorted(child for child in folder.iterdir() if child.is_dir() and paths.scored_steps(child))
+    if len(runs) > 1:
+        raise StoreError(f"{folder}: holds {len(runs)} runs ({', '.join(run.name for run in runs)}): name one of them")
+    return runs[0] if runs else folder
 
 
 def _compared(first: Side, second: Side, seed: int) -> Compared:

@@ -141,8 +141,12 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     new_tokens = f"up to {settings.max_new_tokens} new tokens"
     work.watcher.say(f"{len(missing)} completions to make{again}: {new_tokens}, {how}, seed {settings.seed}")
     usual_s = generator.usual_s(missing) if missing else None
-    if usual_s is not None:
+    if usual_s is not None and usual_s >= WORTH_SAYING_S:
         work.watcher.say(f"completing takes about {_duration(usual_s)}, less if completions agree or end early")
+
+
+WORTH_SAYING_S = 5
+"""Whoever waits a few seconds needs no estimate."""
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.fences import has_marks, parts
+from evalharness.degeneration.fences import answer_code, has_marks, parts
 from evalharness.degeneration.language import LANGUAGES
 from evalharness.pipeline.judging import after_prompt
 
@@ -33,6 +33,18 @@ class Extracted:
             f"{self.answers} of {len(self.jobs)} completions are chat answers: the code in their fences is judged "
             "(--extract never: the whole text)"
         )
+
+
+def code_of_answer(text: str, prompt: str, name: str | None, language: str) -> str:
+    """The code in the fence of a chat answer; the text as it is if it compiles after the prompt, or no code in it does.
+
+    ``name`` is the function that the code should define, if that is known.
+    """
+    compiles = LANGUAGES[language].compiles
+    if not has_marks(text) or compiles(prompt + text):
+        return text
+    code = answer_code(text, name)
+    return code if code.strip() and (compiles(code) or compiles(f"{prompt}\n{code}")) else text
 
 
 def extracted(jobs: Sequence[Job], extract: Extract) -> Extracted:

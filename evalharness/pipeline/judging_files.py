@@ -113,8 +113,22 @@ def judge_file(
         base_pass_at_k=counting.base_pass_at_k(judged.executions, ks),
         release=problem_set.release,
         extracted=answers.answers,
-        notes=tuple(filter(None, [answers.words])),
+        notes=tuple(filter(None, [answers.words, _left_out(jobs, ks)])),
     )
+
+
+USUAL_KS = (1, 10, 100)
+"""Every pass@k that the field reports: those that there are too few completions for are not missed."""
+
+
+def _left_out(jobs: Sequence[Job], ks: tuple[int, ...]) -> str:
+    """Which pass@k were asked for and can't be computed; an empty text if none."""
+    fewest = min(Counter(job.task_id for job in jobs).values(), default=0)
+    lacking = [k for k in ks if k > fewest]
+    if not lacking or ks == USUAL_KS:
+        return ""
+    listed = ", ".join(f"pass@{k}" for k in lacking)
+    return f"left out: {listed}; a problem has only {fewest} completions"
 
 
 def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list[Job]:

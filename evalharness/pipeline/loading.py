@@ -112,16 +112,36 @@ def load_problem_sets(options: ScoreOptions) -> list[ProblemSet]:
     """Load the sets that were asked for. Raises :class:`EvalHarnessError` where two share a name or a task."""
     from evalharness.problems import load_problems
 
+    asked = tuple(dict.fromkeys(options.problems))
     sets = [
         load_problems(name, limit=options.limit, paths=options.problem_paths or {}, environment=os.environ)
-        for name in dict.fromkeys(options.problems)
+        for name in asked
     ]
     names = Counter(problem_set.name for problem_set in sets)
     tasks = Counter(problem.task_id for problem_set in sets for problem in problem_set.problems)
-    twice = [name for name, count in (names + tasks).items() if count > 1]
-    if twice:
-        raise EvalHarnessError(f"{twice[0]!r} is in two of the problem sets {', '.join(options.problems)}: rename one")
+    twice = next((name for name, count in (names + tasks).items() if count > 1), None)
+    if twice is not None:
+        of_it = [name for name, problem_set in zip(asked, sets, strict=True) if _holds(problem_set, twice)]
+        raise EvalHarnessError(f"{twice!r} is in {len(of_it)} problem sets, {' and '.join(of_it)}: rename one")
     return sets
+
+
+def _holds(problem_set: ProblemSet, name: str) -> bool:
+    """Whether a set or one of its tasks has this name."""
+    return name in {problem_set.name, *(problem.task_id for problem in problem_set.problems)}
+
+
+def check_k(options: ScoreOptions, watcher: Watcher) -> None:
+    """Say which pass@k can't be computed for lack of completions. Raises :class:`EvalHarnessError` if none can."""
+    most = max(1, options.samples)
+    lacking = [k for k in options.k if k > most]
+    if not lacking:
+        return
+    listed = ", ".join(f"pass@{k}" for k in lacking)
+    needs = f"{listed} needs --samples {max(lacking)}, and {options.samples} are sampled of each problem"
+    if len(lacking) == len(options.k):
+        raise EvalHarnessError(f"{needs}: give --samples {min(lacking)} or more, or --k {most} or less")
+    watcher.say(f"left out: {needs}")
 
 
 def losses_of(choice: LogChoice | None, settings: LogSettings, watcher: Watcher) -> tuple[LossPoint, ...]:

@@ -97,6 +97,8 @@ def renew_report(folder: Path) -> Path:
 
     Raises :class:`StoreError` where there is neither.
     """
+    if folder.is_file():
+        raise StoreError(f"{folder}: is a file; expected the folder of a run (below reports/), or of one step of it")
     if not paths.holds_score(folder):
         return write_run_report(folder)
     path = folder / paths.REPORT

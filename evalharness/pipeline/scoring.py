@@ -13,7 +13,7 @@ from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_
 from evalharness.pipeline.formats import compare_formats
 from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
-from evalharness.pipeline.loading import load
+from evalharness.pipeline.loading import check_k, load
 from evalharness.pipeline.measuring import measure_behaviour, measure_loss
 from evalharness.pipeline.target import find_target
 from evalharness.pipeline.writing import write
@@ -73,6 +73,7 @@ def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> S
     from evalharness.diagnosis import passage
     from evalharness.generation import fastest_threads
 
+    check_k(target.options, watcher)
     work = load(target, watcher, shared)
     stamp = stamp_of(work)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):

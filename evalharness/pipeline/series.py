@@ -137,6 +137,10 @@ def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:
     """The numbered steps of a series, one a step. Raises CheckpointError where there are none."""
     from evalharness.models.torch import find_series
 
+    if path.is_file():
+        raise CheckpointError(
+            f"{path}: is a file; run takes the folder of a series, evalharness score {path} scores it"
+        )
     if not path.is_dir():
         raise CheckpointError(f"{path}: no such folder; run takes the folder of a series, score takes one checkpoint")
     numbered = {step.step: step for step in reversed(find_series(path, manifest)) if step.step is not None}

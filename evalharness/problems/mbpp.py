@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,16 @@ STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
 def download() -> Path:
     """Fetch the file from the hub, or take it from the hub's cache; the path of the cached file."""
     # Imported here because only this way to the data needs it.
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+    from huggingface_hub import HfApi, constants, hf_hub_download  # noqa: PLC0415
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
 
-    return Path(hf_hub_download(HUB_REPOSITORY, HUB_FILE, repo_type="dataset"))
+    fetch = partial(hf_hub_download, HUB_REPOSITORY, HUB_FILE, repo_type="dataset")
+    try:
+        return Path(fetch(local_files_only=True))
+    except LocalEntryNotFoundError:
+        # Asked once, and without a network this fails at once: the download would try again for half a minute.
+        HfApi().dataset_info(HUB_REPOSITORY, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        return Path(fetch())
 
 
 def load(

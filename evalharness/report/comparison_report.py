@@ -10,6 +10,7 @@ from evalharness.report.loss_verdict import loss_relation
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, joined
 from evalharness.report.shares import verdict_words
+from evalharness.statistics import LEAST_P
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -154,6 +155,8 @@ def _points(difference: Interval) -> str:
 
 
 def _p(value: float) -> str:
+    if value == LEAST_P:
+        return f"≤ {value:.0e}"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
 
 

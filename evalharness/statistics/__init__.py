@@ -3,6 +3,7 @@
 from evalharness.statistics.binomial_intervals import exact_share, share_over_problems, wilson
 from evalharness.statistics.bootstrap import percentile_interval, resampled_sums
 from evalharness.statistics.comparison import (
+    LEAST_P,
     Comparison,
     compare_pass_at_k,
     compare_shares,
@@ -18,6 +19,7 @@ from evalharness.statistics.paired import sign_test
 from evalharness.statistics.pass_at_k import pass_at_k
 
 __all__ = [
+    "LEAST_P",
     "Agreement",
     "Change",
     "Comparison",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEVEL = 0.05
 POWER = 0.8
 FLIPS = 10_000
+LEAST_P = 1 / (FLIPS + 1)
+"""The lowest p-value of so many random choices: the true one may be lower."""
 
 
 @dataclass(frozen=True, slots=True)

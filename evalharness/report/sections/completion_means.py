@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.evidence import by_problem
 from evalharness.report.numbers import nats
-from evalharness.report.parts import Code, Paragraph, Table
+from evalharness.report.parts import Paragraph, Table
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
@@ -84,15 +84,10 @@ GROUPS: dict[str, tuple[dict[str, Measure], Callable[[float], str]]] = {
 
 
 _ABOUT = (
-    (
-        "The average completion, with 95 % confidence intervals over problems. Entropies of predictions are those of "
-        "the model's own distribution at temperature 1; those before and in a loop are over the completions that have "
-        "one. The ratios are those of the literature; the verdict uses none of them (definitions and sources: "
-    ),
-    Code("evalharness/degeneration/measures.py"),
-    " and ",
-    Code("evalharness/degeneration/ratios.py"),
-    ").",
+    "The average completion, with 95 % confidence intervals over problems. Entropies of predictions are those of "
+    "the model's own distribution at temperature 1; those before and in a loop are over the completions that have "
+    "one. An empty completion counts as 0 in lengths, in the entropy of its text and in ratios; it has no predictions, "
+    "and is left out of their means. The ratios are those of the literature; the verdict uses none of them."
 )
 
 

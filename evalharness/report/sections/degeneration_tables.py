@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.records import DECODINGS
 from evalharness.report.evidence import by_problem
 from evalharness.report.numbers import nats, nats_interval, percent, percent_interval
-from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table
+from evalharness.report.parts import Heading, Paragraph, Strong, Table
 from evalharness.report.sections.completion_means import means
 from evalharness.report.sections.figure_parts import figure
 from evalharness.report.shares import KINDS, degenerate_of_all, degeneration_interval
@@ -120,15 +120,9 @@ def dependence(card: Scorecard) -> Iterator[Part]:
         return
     yield from map(Paragraph, sentences)
     yield Paragraph(
-        (
-            (
-                "A model that writes the same for every prompt has 0 nats, however varied its text looks. A model "
-                "whose every completion shows which problem it answers has the maximum. The bound looks at words only, "
-                "so the true value may be higher (definition: "
-            ),
-            Code("evalharness/degeneration/dependence.py"),
-            ").",
-        )
+        "A model that writes the same for every prompt has 0 nats, however varied its text looks. A model whose every "
+        "completion shows which problem it answers has the maximum. The bound looks at words only, so the true value "
+        "may be higher."
     )
 
 
