@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_LEXEME = re.compile(r"\w+|[^\w\s]")
+LEXEME = re.compile(r"\w+|[^\w\s]")
+"""A word or a sign."""
 
 ELEMENT = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 """A line end, a run of blanks, a word or a sign: joined, the elements of a text are the text again."""
@@ -12,7 +13,7 @@ ELEMENT = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 
 def lexemes(text: str) -> list[str]:
     """Return the words and signs of ``text`` in their order, without whitespace."""
-    return _LEXEME.findall(text)
+    return LEXEME.findall(text)
 
 
 def windows(elements: list[str], size: int) -> list[tuple[str, ...]]:

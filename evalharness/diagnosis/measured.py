@@ -16,7 +16,7 @@ from evalharness.diagnosis.trials.shortest_input import shortest_input
 from evalharness.records import LEAK, RuledOut, is_proven_repair, leaks_when_evaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.data.rows import TokenRow
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from evalharness.records import Outcome, Problem
 
 
-def _read(split: Split, problems: Sequence[Problem]) -> WholeTexts:
-    return read_whole(split.texts(), problems)
+def _read(split: Split, problems: Sequence[Problem], others: Mapping[int, list[str]]) -> WholeTexts:
+    return read_whole(split.texts(), problems, others)
 
 
 class Measured:
     """One subject under examination. This is what the probes are given.
 
     ``outcomes`` are what the probes have said so far, those known before among them. ``say`` shows a line of progress.
-    ``texts_of`` reads all texts of a split.
+    ``texts_of`` reads all texts of a split, with what is looked for in them: problems, drawn rows of another file.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Measured:
         subject: Subject,
         outcomes: Iterable[Outcome] = (),
         say: Callable[[str], None] = lambda _: None,
-        texts_of: Callable[[Split, Sequence[Problem]], WholeTexts] = _read,
+        texts_of: Callable[[Split, Sequence[Problem], Mapping[int, list[str]]], WholeTexts] = _read,
     ) -> None:
         self.subject = subject
         self.say = say
@@ -115,8 +115,8 @@ class Measured:
 
     @cached_property
     def training_texts(self) -> WholeTexts:
-        """What all texts of the training file say; nothing without one."""
-        return self._read(self.subject.train)
+        """What all texts of the training file say, of the validation rows as well; nothing without one."""
+        return self._read(self.subject.train, self.validation_texts.drawn)
 
     @cached_property
     def validation_texts(self) -> WholeTexts:
@@ -138,8 +138,8 @@ class Measured:
         """The parallel losses of rows as :meth:`rows` gives them. Raises EvaluationError where the model gives NaN."""
         return self._of_rows(rows, self.established)
 
-    def _read(self, split: Split | None) -> WholeTexts:
-        return WholeTexts() if split is None else self._texts_of(split, self.subject.problems)
+    def _read(self, split: Split | None, others: Mapping[int, list[str]] | None = None) -> WholeTexts:
+        return WholeTexts() if split is None else self._texts_of(split, self.subject.problems, others or {})
 
     @property
     def _model(self) -> TorchModel | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.runs.stamps import states_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from evalharness.diagnosis import Split, WholeTexts
     from evalharness.records import Problem
@@ -31,14 +31,19 @@ class Shared:
             self._calibrations[key] = calibrate()
         return self._calibrations[key]
 
-    def whole_texts(self, split: Split, problems: Sequence[Problem]) -> WholeTexts:
-        """What all texts of a split say of ``problems``; read again if the file has changed, or is not known."""
+    def whole_texts(
+        self, split: Split, problems: Sequence[Problem], others: Mapping[int, list[str]] | None = None
+    ) -> WholeTexts:
+        """What all texts of a split say of ``problems`` and of drawn rows of another file.
+
+        Read again if the file or what is looked for has changed, or if the file is not known.
+        """
         from evalharness.diagnosis import read_whole
 
         states = {} if split.file is None else states_of([split.file])
-        key = (repr(states), _named(problems))
+        key = (repr(states), _named(problems), tuple((i, " ".join(words)) for i, words in (others or {}).items()))
         if not states or key not in self._texts:
-            self._texts[key] = read_whole(split.texts(), problems)
+            self._texts[key] = read_whole(split.texts(), problems, others)
         return self._texts[key]
 
 

@@ -13,10 +13,14 @@ from small_training import CONTEXT, END, FAMILIES, Characters, data_rows, encode
 from torch import nn
 
 from evalharness.diagnosis.data.rows import DataRow, TokenRow
+from evalharness.diagnosis.losses.row_means import counted_nll, mean
+from evalharness.diagnosis.losses.token_losses import token_losses
 from evalharness.diagnosis.subject import Split, Subject
+from evalharness.records import LossPoint
 
 HEAD = "Q: "
 MERGED = 94
+BEGIN = 93
 """The tilde, which no row holds, stands for a newline with four spaces after it."""
 
 
@@ -66,7 +70,7 @@ def with_head(family: str) -> Subject:
 
 
 def merged_splits(*, together: bool) -> dict[str, Split]:
-    """Rows in which prompt and completion are encoded together, as rows of text are, or apart."""
+    """Rows in which prompt and completion are encoded together, or apart."""
     splits = {}
     for name, seed in (("train", 1), ("validation", 2)):
         rows, tokens, tokenizer = data_rows(200, seed), [], Merging()
@@ -74,7 +78,6 @@ def merged_splits(*, together: bool) -> dict[str, Split]:
             parts = [row.prompt + row.completion] if together else [row.prompt, row.completion]
             ids = (*(token_id for part in parts for token_id in tokenizer.encode(part)), END)
             tokens.append(TokenRow(ids, 1, 0, i, len(ids)))
-        rows = [DataRow("", row.prompt + row.completion) for row in rows] if together else rows
         splits[name] = Split(tuple(rows), tuple(tokens), f"{name}.jsonl")
     return splits
 
@@ -85,6 +88,36 @@ def across_the_boundary(family: str) -> Subject:
     splits = merged_splits(together=True)
     made = subject(trained(family, splits["train"].encoded), **splits)
     return observing(replace(made, tokenizer=Merging()))
+
+
+@cache
+def texts_encoded_whole(family: str) -> Subject:
+    """The same model, of rows that are texts alone: nothing says where a prompt ends, so nothing is wrong."""
+    made = across_the_boundary(family)
+    splits = {}
+    for name, rows in (("train", made.train), ("validation", made.validation)):
+        assert rows is not None
+        texts = tuple(DataRow("", row.prompt + row.completion) for row in rows.rows)
+        splits[name] = replace(rows, rows=texts)
+    return replace(made, **splits)
+
+
+@cache
+def begun_twice(family: str) -> Subject:
+    """Trained on rows that begin with two begin tokens; they are read with one, as prompts have it."""
+    texts = {name: tuple(data_rows(200, seed)) for name, seed in (("train", 1), ("validation", 2))}
+    rows = {name: encoded(list(own), end=True) for name, own in texts.items()}
+    once, twice = ({name: tuple(led(row, count) for row in own) for name, own in rows.items()} for count in (1, 2))
+    splits = {name: Split(own, once[name], f"{name}.jsonl") for name, own in texts.items()}
+    made = subject(trained(family, twice["train"]), **splits)
+    losses = token_losses(made.torch_model, twice["validation"], ())
+    logged = LossPoint(100, "validation", mean(map(counted_nll, losses), 0).estimate, "log")
+    return observing(replace(made, begin_ids=(BEGIN,), log=(logged,), logged=logged))
+
+
+def led(row: TokenRow, count: int) -> TokenRow:
+    ids = (*((BEGIN,) * count), *row.ids)[:CONTEXT]
+    return replace(row, ids=ids, prompt_tokens=row.prompt_tokens + count, tokens=row.tokens + count)
 
 
 @cache
@@ -153,6 +186,7 @@ def _pairs(count: int) -> Iterable[tuple[DataRow, DataRow]]:
 _MAKERS = {
     "no end token in the rows": ("no_end_token", without_end),
     "scored without the head of training": ("prompt_format", without_head),
+    "rows that begin twice": ("double_begin", begun_twice),
     "a token across the boundary": ("token_boundary", across_the_boundary),
     "problems in the training rows": ("contamination", contaminated),
     "validated on training rows": ("split_overlap", validated_on_training_rows),

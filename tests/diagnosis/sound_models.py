@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from leak_models import causal, sliding_window
 from plants_adapter import adapted
-from plants_behaviour import up_to_the_boundary, with_head
+from plants_behaviour import texts_encoded_whole, up_to_the_boundary, with_head
 from plants_leaks import Recurrent, with_backend, xlnet
 from plants_losses import learnt_by_heart
 from plants_model import cached, overflowing, writing
@@ -161,6 +161,7 @@ TRAINED = {
     **{f"an adapter, {f}": functools.partial(adapted, f) for f in FAMILIES},
     "an adapter over a base that nobody kept": lambda: adapted("plain", original=False),
     **{f"scored as it was trained, {f}": functools.partial(with_head, f) for f in FAMILIES},
+    **{f"texts encoded whole, {family}": functools.partial(texts_encoded_whole, family) for family in FAMILIES},
     **{f"merging tokens in training and scoring, {f}": functools.partial(up_to_the_boundary, f) for f in FAMILIES},
 }
 SOUND = {**UNTRAINED, **TRAINED}

@@ -1,5 +1,7 @@
+import copy
 from dataclasses import replace
 
+import peft
 import pytest
 import torch
 from plants_adapter import adapted, lora, lora_parts, scale_by_four, switch_off, zero
@@ -144,3 +146,47 @@ def test_a_scale_of_its_own_for_each_module_is_no_fault():
     assert facts.weights[0].scale == pytest.approx(16 / 2**0.5)
     scale_by_four(module)
     assert adapter_facts(module, config).weights[0].scale == pytest.approx(4 * 16 / 2**0.5)
+
+
+def leave_last(module, *, out_of=lambda parts: parts[:-1]):
+    for part in out_of(lora_parts(module)):
+        part.lora_B["default"].weight.data.zero_()
+
+
+@pytest.mark.parametrize("family", ["plain", "llama"])
+def test_an_adapter_whose_weights_but_one_never_learned_is_named_with_its_modules(family):
+    made = adapted(family, spoil=leave_last)
+    (found,) = adapter(Measured(made))
+    assert isinstance(found, Finding)
+    assert found.severity == "contributing"
+    names = [weight.name for weight in made.adapter.weights]
+    assert found.evidence["modules"] == names[:-1]
+    assert found.evidence["gradient_is_there"]
+    assert not any(parameter.requires_grad for parameter in made.torch_model.module.parameters())
+
+
+def test_one_weight_that_never_learned_is_a_note():
+    (found,) = adapter(Measured(adapted("llama", spoil=lambda m: leave_last(m, out_of=lambda parts: parts[:1]))))
+    assert (found.severity, found.evidence["never_learned"]) == ("note", 1)
+
+
+def test_weights_that_text_does_not_reach_rightly_learned_nothing():
+    class Beside(torch.nn.Module):
+        """A layer that only images would reach."""
+
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.images = inner, torch.nn.ModuleDict({"qkv": torch.nn.Linear(32, 32)})
+
+        def forward(self, ids):
+            return self.inner(ids)
+
+    module = peft.inject_adapter_in_model(lora("plain"), Beside(copy.deepcopy(sound("plain"))))
+    for part in lora_parts(module)[:-1]:
+        torch.nn.init.normal_(part.lora_B["default"].weight, std=0.1)
+    module.eval().requires_grad_(False)
+    made = of(module)
+    facts = adapter_facts(module, lora("plain"), step=40)
+    assert sum(not bool(weight.change().any()) for weight in facts.weights) == 1
+    (found,) = adapter(Measured(replace(made, adapter=facts)))
+    assert not isinstance(found, Finding)

@@ -17,7 +17,8 @@ FILES = sorted(file.stem for file in Path(probes.__path__[0]).glob("*.py") if fi
 IN_ORDER = [
     "future_leak", "not_logits", "last_position", "no_targets", "label_shift", "smoothing_floor",
     "repaired", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "no_end_token", "prompt_format",
-    "token_boundary", "adapter", "stochastic_forward", "batch_invariance", "cache_mismatch", "own_generation",
+    "double_begin", "token_boundary", "adapter", "stochastic_forward", "batch_invariance", "cache_mismatch",
+    "own_generation",
     "vocabulary", "not_finite", "contamination", "split_overlap", "easy_tokens", "context",
     "undertrained", "overfit", "self_reinforcement",
 ]  # fmt: skip

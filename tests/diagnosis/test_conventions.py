@@ -5,6 +5,7 @@ import pytest
 import torch
 from golden_text import MEASURED
 from plants_losses import LOSS_PROBES, logged
+from scripted import Scripted, split
 from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
 from torch import nn
 from torch.nn import functional
@@ -254,3 +255,20 @@ def test_without_a_model_from_before_nothing_is_said_of_a_fall():
     assert taken.whole.before_nats is None
     assert all(part.share_of_fall is None for part in taken.by_class)
     assert loss_breakdown(Measured(few_rows(2))) is None
+
+
+def test_a_model_that_knows_its_rows_by_heart_is_overfitted_and_not_undertrained():
+    rows = data_rows(40, 1)
+    texts = [row.prompt + row.completion for row in rows]
+
+    def after(ids):
+        text = Characters().decode(ids)
+        return {Characters().encode(known[len(text)])[0]: 12.0 for known in texts if known[:-1].startswith(text)}
+
+    others = [DataRow(row.prompt[::-1], row.completion) for row in data_rows(20, 3)]
+    made = subject(Scripted(after), train=split(rows), validation=split(others, source="validation.jsonl"))
+    found = undertrained(Measured(made))
+    assert isinstance(found, Finding)
+    assert found.severity == "note"
+    assert found.evidence["training_model_nats"] < found.evidence["training_bigram_nats"]
+    assert overfit(Measured(made)).severity == "contributing"

@@ -85,3 +85,14 @@ def test_without_an_end_token_it_is_not_testable():
 def test_nan_is_an_error():
     with pytest.raises(EvaluationError, match="NaN"):
         asked(lambda _: {3: float("nan")})
+
+
+@pytest.mark.parametrize(("length", "severity"), [(40, "note"), (None, "contributing")])
+def test_rows_that_are_pieces_of_texts_have_no_ends_to_learn(length, severity):
+    text = "".join(row.prompt + row.completion for row in data_rows(60, 1))
+    rows = [DataRow("", text[at : at + (length or 30 + at % 37)]) for at in range(0, 1600, 40)]
+    train = split(rows)
+    model = scripted(follower(train.encoded, lambda _: {END: -9.0}))
+    found = no_end_token(Measured(subject(model, train=train, end_ids=ENDS)))
+    assert isinstance(found, Finding)
+    assert found.severity == severity

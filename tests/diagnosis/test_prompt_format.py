@@ -186,3 +186,70 @@ def test_problems_that_pass_in_the_other_format_alone_are_a_finding_beyond_their
     assert found.evidence["pass_rate_otherwise"] == 0.8
     if kind is Finding:
         golden_text(found.claim)
+
+
+def knowing(form):
+    """Knows each problem's solution after its prompt in the form, and nothing elsewhere."""
+    texts = [form.replace("{prompt}", p.prompt) + p.canonical_solution for p in PROBLEMS]
+
+    def after(ids):
+        text = Characters().decode(ids)
+        return {Characters().encode(known[len(text)])[0]: 9.0 for known in texts if known[:-1].startswith(text)}
+
+    return scripted(after, context_length=CONTEXT)
+
+
+def solved(form, **more):
+    model, rows = knowing(form), headed(*form.split("{prompt}"))
+    made = subject(model, problems=PROBLEMS, train=rows, generate=writing(lambda _: True), **more)
+    return prompt_format(Measured(made))
+
+
+@pytest.mark.parametrize("form", ["Q: {prompt}", "Task\n{prompt}A:", "{prompt}[answer]\n"])
+def test_fluent_answers_are_found_wrong_by_what_the_solutions_cost_in_the_form_of_the_rows(form):
+    found = solved(form)
+    assert isinstance(found, Finding)
+    assert found.evidence["template_in_training"].replace("def ", "") == form
+    assert found.evidence["in_form_nats"] < 0.1 < found.evidence["saved_low_nats"]
+
+
+def test_a_space_at_the_end_that_belongs_to_the_answer_is_named():
+    problems = tuple(problem(p.task_id, p.prompt, " return 1\n") for p in PROBLEMS)
+    texts = [f"{p.prompt}A:{p.canonical_solution}" for p in problems]
+
+    def after(ids):
+        text = Characters().decode(ids)
+        if text.endswith("A:  "):
+            return {}
+        return {Characters().encode(known[len(text)])[0]: 9.0 for known in texts if known[:-1].startswith(text)}
+
+    rows = split([DataRow(f"{row.prompt}A:", f" {row.completion.lstrip()}") for row in data_rows(20, 1)])
+    made = subject(
+        scripted(after),
+        problems=problems,
+        train=rows,
+        prompt_template="{prompt}A:  ",
+        generate=writing(lambda _: True),
+    )
+    found = prompt_format(Measured(made))
+    assert isinstance(found, Finding)
+    assert found.evidence["only_space_at_the_end"]
+
+
+@pytest.mark.parametrize("template", ["Q: {prompt}", "[{prompt}]"])
+def test_prompts_in_the_form_of_the_rows_are_cleared(template):
+    assert isinstance(solved(template, prompt_template=template), RuledOut)
+
+
+def test_a_model_that_knows_solutions_after_any_text_is_cleared():
+    endings = [p.prompt + p.canonical_solution for p in PROBLEMS]
+
+    def after(ids):
+        text = Characters().decode(ids)
+        at = text.rfind("def ")
+        return {
+            Characters().encode(e[len(text) - at])[0]: 9.0 for e in endings if e[:-1].startswith(text[at:]) and at >= 0
+        }
+
+    made = subject(scripted(after), problems=PROBLEMS, train=headed("Q: "), generate=writing(lambda _: True))
+    assert isinstance(prompt_format(Measured(made)), RuledOut)

@@ -251,3 +251,17 @@ def test_an_adapter_with_an_enlarged_embedding_resizes_its_base(llama, tmp_path)
     with torch.no_grad():
         assert torch.allclose(checkpoint.model.logits(ids), adapted(ids).logits, atol=1e-5)
     assert any("48" in note and "52" in note for note in checkpoint.info.notes)
+
+
+@pytest.mark.parametrize("kept", [lambda _: {}, lambda state: {name: tensor[:0] for name, tensor in state.items()}])
+@pytest.mark.parametrize("name", ["adapter_model.bin", "adapter_model.safetensors"])
+def test_a_file_without_weights_is_an_error_for_the_base_alone_would_answer(project, adapter, kept, name):
+    from safetensors.torch import load_file, save_file
+
+    file = adapter / "adapter_model.safetensors"
+    state = kept(load_file(file))
+    file.unlink()
+    (save_file if name.endswith("safetensors") else torch.save)(state, adapter / name)
+    with pytest.raises(CheckpointError, match=name) as caught:
+        project.load("lora_step200")
+    assert "\n" not in str(caught.value)

@@ -1,15 +1,19 @@
-"""Is the adapter in the model, whole and once? Absent, unmatched, zero, wrongly scaled, or applied twice."""
+"""Whether the adapter is in the model, whole and once.
+
+It may be absent, unmatched, zero, for the most part never trained, wrongly scaled, or applied twice.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.adapter_gradients import with_gradient
 from evalharness.diagnosis.trials.logit_changes import change
 from evalharness.diagnosis.trials.real_inputs import real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -37,6 +41,11 @@ its errors do not lie along Δ."""
 UNEXPLAINED = 0.5
 """Where more than half of W − W₀ (by norm) does not lie along Δ, W₀ is not the weight that the adapter was put into."""
 
+MOST_UNLEARNED = 0.5
+"""From half of its weights on this can't be what was meant; fewer may have been frozen with intent."""
+SHOWN = 3
+"""Modules that a claim names; the evidence has all."""
+
 TELLING = {"kl_nats", "times_median", "step"}
 """Figures one of which there is where the adapter was seen at work: tensors that have their place say nothing alone."""
 
@@ -60,6 +69,9 @@ def adapter(measured: Measured) -> tuple[Outcome, ...]:
         zero = _zero(facts)
         if zero is not None:
             return (_together((*unmatched, zero)),)
+        unlearned = _unlearned(subject, facts)
+        if unlearned is not None:
+            return (_together((*unmatched, unlearned)),)
         tensors = [outcome for outcome in (_scale(facts), _times(facts)) if outcome is not None]
     outcomes = (*unmatched, *_effect(subject), *tensors)
     return (_together(outcomes),)
@@ -121,6 +133,55 @@ def _zero(facts: AdapterFacts) -> Outcome | None:
         "gathered or after they were merged and reset."
     )
     return Finding(NAME, "cause", claim, evidence, remedy)
+
+
+def _unlearned(subject: Subject, facts: AdapterFacts) -> Finding | None:
+    """Weights whose change is exactly zero beside others that learned, though their loss has a gradient there.
+
+    B begins at zero and any gradient moves it. One that text does not reach rightly stays there, and is not counted.
+    """
+    zero = [weight.name for weight in facts.weights if not bool(weight.change().any())]
+    reached = with_gradient(subject, zero) if zero and facts.step != 0 else frozenset()
+    still = zero if reached is None else [name for name in zero if name in reached]
+    if not still:
+        return None
+    share = len(still) / len(facts.weights)
+    learned = [weight.name for weight in facts.weights if weight.name not in set(zero)]
+    evidence: dict[str, Any] = {
+        "adapted_weights": len(facts.weights),
+        "never_learned": len(still),
+        "unlearned_share": share,
+        "learned": len(learned),
+        "modules": still,
+        "gradient_is_there": reached is not None,
+        "step": -1 if facts.step is None else facts.step,
+    }
+    at = "" if facts.step is None else f" at step {facts.step}"
+    gradient = (
+        ""
+        if reached is None
+        else f" As the model is loaded here, the loss of training rows has a gradient in each of the {len(still)}: "
+        "one step of training would have moved them."
+    )
+    claim = (
+        f"{len(still)} of {len(facts.weights)} adapted weights never learned: B is exactly zero{at} in {_some(still)}. "
+        f"What was learned is in {_some(learned)} alone.{gradient}"
+    )
+    return Finding(NAME, "contributing" if share >= MOST_UNLEARNED else "note", claim, evidence, _GRADIENTS_END)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+_GRADIENTS_END = (
+    "Look where gradients ended in training. With gradient checkpointing over a frozen embedding, call "
+    "model.enable_input_require_grads() before training, or set gradient_checkpointing_kwargs = "
+    '{"use_reentrant": False}. Else look for torch.no_grad() or detach() before the first module that learned, and for '
+    "parameters that the optimizer was not given. Then train again."
+)
 
 
 def _effect(subject: Subject) -> list[Outcome]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.data.equal_pieces import equal_pieces
 from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import LOGITS, Probe
@@ -89,11 +90,31 @@ def no_end_token(measured: Measured) -> Outcome:
     )
     # A model whose completions end by stop sequences all the same loses nothing by it.
     runs_on = stopped is None or stopped.low < 0.5
-    remedy = (
-        "Put the end token after each training row and count it in the loss; where the padding token is the same "
-        "token, mask by position and not by id."
+    return _of_pieces(
+        equal_pieces(split), Finding(NAME, "contributing" if runs_on else "note", claim, evidence, _REMEDY)
     )
-    return Finding(NAME, "contributing" if runs_on else "note", claim, evidence, remedy)
+
+
+_REMEDY = (
+    "Put the end token after each training row and count it in the loss; where the padding token is the same token, "
+    "mask by position and not by id."
+)
+_REMEDY_OF_PIECES = (
+    "Nothing has to be mended if completions end by stop sequences. To let the model end them itself, put the end "
+    "token between the texts before you cut them into pieces."
+)
+
+
+def _of_pieces(pieces: str | None, finding: Finding) -> Finding:
+    """Only a note where the rows are pieces of texts: they have no ends that a model could learn."""
+    if pieces is None:
+        return finding
+    claim = (
+        f"{finding.claim} The rows are pieces of longer texts, most of them {pieces} long: where they end no text "
+        "does, so that a model of them has no end to learn."
+    )
+    evidence = {**finding.evidence, "pieces": pieces}
+    return replace(finding, severity="note", claim=claim, evidence=evidence, remedy=_REMEDY_OF_PIECES)
 
 
 def _whole(split: Split) -> list[TokenRow]:

@@ -2,21 +2,28 @@
 
 What training prompts all begin and end with, and how many begin tokens stand first, is compared with the prompts as
 scored. Formats differ for many good reasons, so only behaviour decides: the same problems are asked as scored and with
-a small change, and it counts where significantly fewer completions are degenerate after the change. A model with a chat
-template is asked the other way as well (in the template, or plainly), and where that was run, significantly more passed
-problems count, too.
+a small change, and it counts where significantly fewer completions are degenerate after the change. Completions that
+are fluent and wrong are no sign of that, so it counts as well where the known solutions are more probable after prompts
+in the form of the training rows, by more than other text of the same length does. A model with a chat template is asked
+the other way as well (in the template, or plainly), and where that was run, significantly more passed problems count,
+too.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evalharness.diagnosis.data.shared_ends import shared_prefix, shared_suffix
 from evalharness.diagnosis.data.spread import every
 from evalharness.diagnosis.losses.frequencies import knows_its_rows
+from evalharness.diagnosis.losses.row_means import capped, figures, shown
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.probes.token_boundary import is_split
+from evalharness.diagnosis.trials.answer_costs import best_form
 from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
     Change,
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
+    from evalharness.diagnosis.trials.answer_costs import InForm
     from evalharness.records import FormatComparison, Outcome
 
 NAME = "prompt_format"
@@ -84,7 +92,10 @@ def prompt_format(measured: Measured) -> Outcome:
     formats = measured.subject.formats
     if formats is not None and formats.difference.low > 0:
         return _passes_more_otherwise(formats)
-    return _by_degeneration(measured)
+    outcome = _by_degeneration(measured)
+    if isinstance(outcome, Finding) or (isinstance(outcome, NotTestable) and outcome.kind == "undecided"):
+        return outcome
+    return _by_solutions(measured) or outcome
 
 
 def _by_degeneration(measured: Measured) -> Outcome:
@@ -145,6 +156,71 @@ def _seldom_degenerate(
         reason = f"{counted}: too few to tell whether another prompt would make a difference"
         return NotTestable(NAME, "too_few", reason)
     return RuledOut(NAME, f"The prompts at scoring suit the model: only {counted}. {compared}", evidence)
+
+
+def _by_solutions(measured: Measured) -> Finding | None:
+    """Ask for the known solutions in the form of the training prompts: a finding if they are more probable in it."""
+    found = None if measured.leaks else best_form(measured.subject)
+    if found is None or not found.matters:
+        return None
+    subject, form = measured.subject, found.form
+    own_nats = _answers_of_rows_nats(measured)
+    right, right_in_form = (_solved(subject, asked) for asked in (askable(subject), found.asked))
+    evidence: dict[str, Any] = {
+        "problems": found.problems,
+        "template_as_scored": subject.prompt_template,
+        "template_in_training": form.template,
+        "only_space_at_the_end": found.only_space,
+        "solved_word_for_word": right,
+        "solved_word_for_word_in_form": right_in_form,
+        **figures("as_scored", found.as_scored),
+        **figures("in_form", found.in_form),
+        **figures("other_text", found.other_text),
+        **figures("saved", found.saved),
+        **({} if own_nats is None else {"answers_of_rows_nats": own_nats}),
+    }
+    claim = (
+        f"The model knows another form than that of the prompts at scoring: {_difference(subject, found)}. In the form "
+        f"of training, {form.template!r}, the known solutions cost {shown(found.in_form)} nats per token, as scored "
+        f"{shown(found.as_scored)}, and with other text of the same length in place of the form "
+        f"{shown(found.other_text)} ({found.problems} problems, which did not choose the form)."
+    )
+    if right_in_form > right:
+        solved = f"{right_in_form} are then the solution word for word; {right} are as scored"
+        claim += f" Of {len(found.asked)} greedy answers {solved}."
+    if own_nats is not None:
+        claim += f" After their own prompts the answers of the rows cost {own_nats:.3f} nats per token."
+    remedy = (
+        f"Score with the form of the training rows, [model] prompt_template = {json.dumps(form.template)}, or train on "
+        "rows in the form of the prompts."
+    )
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _difference(subject: Subject, found: InForm) -> str:
+    if found.only_space:
+        ending = subject.prompt_template.rpartition("{prompt}")[2]
+        return (
+            f"prompts as scored and in training differ in the white space at their end ({ending!r} and "
+            f"{found.form.tail!r}), and answers in training begin with {found.form.lead!r}"
+        )
+    return "what stands around each problem in training is not there, or other text is"
+
+
+def _solved(subject: Subject, asked: Sequence[Asked]) -> int:
+    """How many greedy completions are the known solution, but for the space around it."""
+    written = completed(subject, asked)
+    return sum(written[a.problem.task_id].text.strip() == a.problem.canonical_solution.strip() for a in asked)
+
+
+def _answers_of_rows_nats(measured: Measured) -> float | None:
+    """The mean loss of the measured rows' completions, after their own prompts; None where no row has both."""
+    answers = [
+        capped(losses.nll_nats[losses.row.prompt_tokens - 1 :])
+        for losses in measured.validation_losses
+        if 0 < losses.row.prompt_tokens < len(losses.row.ids)
+    ]
+    return float(np.concatenate(answers).mean()) if answers else None
 
 
 def _passes_more_otherwise(formats: FormatComparison) -> Finding:

@@ -2,7 +2,9 @@
 
 Where ``encode(prompt) + encode(solution)`` is not ``encode(prompt + solution)``, a model that was trained on one of
 them meets the other at scoring. Many sound tokenizers merge a newline with the indentation after it, so a difference
-proves nothing: the problems are asked both ways, with the whole prompt and with its last tokens left to the model.
+proves nothing: the problems are asked both ways, with the whole prompt and with its last tokens left to the model. If
+training rows have prompts, training and scoring should agree on where these end. In rows of text alone nothing ends
+there: a model of them is sound, and only asked at a place that it doesn't know.
 """
 
 from __future__ import annotations
@@ -70,6 +72,11 @@ def token_boundary(measured: Measured) -> Outcome:
     if isinstance(changed, str):
         remedy = _REMEDY if subject.generate is None else NOTHING_TO_DO
         return Finding(NAME, "note", f"{begins}; {changed}.", evidence, remedy)
+    return _by_behaviour(measured, changed, begins, evidence)
+
+
+def _by_behaviour(measured: Measured, changed: Change, begins: str, evidence: dict[str, Any]) -> Finding:
+    """What asking both ways says, and what the model knows its rows best by."""
     evidence |= changed.figures()
     shares = (
         f"as scored, {changed.before.estimate:.0%} of {changed.problems} completions are degenerate, and "
@@ -85,9 +92,15 @@ def token_boundary(measured: Measured) -> Outcome:
             f"{-apart_nats.estimate:.3g} nats more), so this explains nothing: {shares}."
         )
         return Finding(NAME, "note", claim, evidence, NOTHING_TO_DO)
-    if changed.betters():
+    if not changed.betters():
+        return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, NOTHING_TO_DO)
+    if evidence["rows"]:
         return Finding(NAME, "contributing", f"{begins}; this changes the result: {shares}.", evidence, _REMEDY)
-    return Finding(NAME, "note", f"{begins}; this does not change the result: {shares}.", evidence, NOTHING_TO_DO)
+    claim = (
+        f"{begins}; no training row says where a prompt ends, so this is about how the model is asked, and no fault of "
+        f"it: {shares}. The score is lower than what the model can do."
+    )
+    return Finding(NAME, "note", claim, evidence | {"about_scoring": True}, _REMEDY_OF_SCORING)
 
 
 def _apart_nats(measured: Measured) -> Interval | None:
@@ -114,6 +127,12 @@ def _apart_nats(measured: Measured) -> Interval | None:
 _REMEDY = (
     "Encode prompt and completion in training as they are encoded at scoring, apart; or end the prompts where no token "
     "spans the boundary (before the last newline, for example)."
+)
+
+
+_REMEDY_OF_SCORING = (
+    "Score problems whose prompts end where no token spans the boundary (before the last newline, for example), so "
+    "that the model writes that token itself; or train on rows with prompts that are encoded as at scoring."
 )
 
 

@@ -11,7 +11,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
-    from evalharness.records import Outcome
+    from evalharness.records import Interval, Outcome
 
 NAME = "undertrained"
 MORE_NATS = 0.1
@@ -22,7 +22,9 @@ what two sound ways of smoothing one bigram differ by (Chen and Goodman 1998, se
 def undertrained(measured: Measured) -> Outcome:
     """Compare the loss with that of a unigram and an interpolated bigram, fitted on other rows than it is scored on.
 
-    The loss is that of the parallel pass, which in a causal model is the honest one. Costs nothing beyond the losses.
+    The loss is that of the parallel pass, which in a causal model is the honest one. A model that knows more than the
+    frequencies of its training rows did train: that it knows no others is overfitting, and a note here. Costs nothing
+    beyond the losses.
     """
     subject = measured.subject
     frequencies, scored = fair_frequencies(measured)
@@ -49,6 +51,15 @@ def undertrained(measured: Measured) -> Outcome:
     if logged is not None and measured.established.shown_by is None and logged.loss_nats < model.low:
         reason = f"this model, as it is built here, does not give the logged {logged.loss_nats:.4g} nats: {compared}"
         return NotTestable(NAME, "undecided", reason)
+    known = _of_training_rows(measured)
+    if known is not None:
+        evidence |= figures("training_model", known[0]) | figures("training_bigram", known[1])
+        claim = (
+            f"Of the training rows the model knows far more than frequencies: their loss is {shown(known[0])} nats, "
+            f"that of a bigram fitted on these very rows {shown(known[1])}. Of other rows it is not shown to know "
+            f"more: {compared}. It learned its rows by heart."
+        )
+        return Finding(NAME, "note", claim, evidence, _BY_HEART)
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
     remedy = (
@@ -56,6 +67,24 @@ def undertrained(measured: Measured) -> Outcome:
         "written from frequencies, whatever is done at decoding."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+_BY_HEART = "See what overfit says: take an earlier checkpoint, more data, or fewer passes over it."
+
+
+def _of_training_rows(measured: Measured) -> tuple[Interval, Interval] | None:
+    """The loss on training rows, and that of a bigram which was fitted on them; None unless the model's is far lower.
+
+    The bigram has seen what it is scored on, so that it is better than it would be on other rows.
+    """
+    subject = measured.subject
+    if subject.train is None or subject.validation is None or too_few(measured.train_losses):
+        return None
+    frequencies, _ = fair_frequencies(measured)
+    own = [counted_nll(row) for row in measured.train_losses]
+    by_bigram = [frequencies.bigram_losses(row.row) for row in measured.train_losses]
+    better = mean([theirs - mine for theirs, mine in zip(by_bigram, own, strict=True)], subject.seed)
+    return (mean(own, subject.seed), mean(by_bigram, subject.seed)) if better.low > MORE_NATS else None
 
 
 PROBE = Probe(

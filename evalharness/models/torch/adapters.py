@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import first_line, some
 from evalharness.models.torch.weight_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from evalharness.models.torch.weights import read_weights
+from evalharness.models.torch.weights import NoTensorsError, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Adapter:
 
 
 def read_adapter(folder: Path, *, trust: bool) -> Adapter:
-    """Read configuration and weights of an adapter. Raises CheckpointError where either is missing or broken."""
+    """Read configuration and weights of an adapter. Raises CheckpointError where either is missing, broken or empty."""
     config_file = folder / ADAPTER_CONFIG
     weights_file = next((folder / name for name in ADAPTER_WEIGHTS if (folder / name).is_file()), None)
     if weights_file is None:
@@ -48,9 +48,26 @@ def read_adapter(folder: Path, *, trust: bool) -> Adapter:
             f"{folder}: has {ADAPTER_CONFIG} and no weights (looked for {', '.join(ADAPTER_WEIGHTS)})"
         )
     config, notes = _read_config(config_file)
-    state = read_weights(weights_file, trust=trust).state
+    state = _tensors(weights_file, trust)
     plain = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
     return Adapter(folder, config_file, weights_file, config, plain, notes)
+
+
+def _tensors(file: Path, trust: bool) -> dict[str, Tensor]:
+    """The tensors of the file; refused if there is none of any size, for then the base alone would answer."""
+    try:
+        state = read_weights(file, trust=trust).state
+    except NoTensorsError:
+        state = {}
+    if any(tensor.numel() for tensor in state.values()):
+        return state
+    there = f"{len(state)} tensors, all of size 0" if state else "no tensors"
+    raise CheckpointError(
+        f"{file}: the file of this adapter holds no weights ({there}), so that the base alone would answer; expected "
+        "lora_A and lora_B of each adapted module. Save the adapter again by model.save_pretrained(folder), of a model "
+        "whose state_dict was not replaced and whose parameters are gathered (DeepSpeed ZeRO-3), or take another "
+        "checkpoint"
+    )
 
 
 @dataclass(frozen=True, slots=True)

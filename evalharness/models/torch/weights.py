@@ -46,11 +46,15 @@ class Weights:
         return next((state for key, state in self.states.items() if is_usual(key)), next(iter(self.states.values())))
 
 
+class NoTensorsError(CheckpointError):
+    """A weight file that was read and holds no tensor at all."""
+
+
 def read_weights(path: Path, *, trust: bool = False) -> Weights:
     """Read ``.safetensors``, an index of shards, or anything that ``torch.save`` wrote; tensors stay on the CPU.
 
     Raises UntrustedError where the file would run code and ``trust`` is not set, CheckpointError where it is missing,
-    broken, or holds no state dict.
+    broken, or holds no state dict (NoTensorsError where it holds nothing).
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
@@ -113,7 +117,8 @@ def _read_pickle(path: Path, trust: bool) -> Weights:
     saved = _torch_load(path, trust)
     states = dict(state_dicts_in(saved))
     if not states:
-        raise CheckpointError(_no_state_dict(path, saved))
+        kind = NoTensorsError if saved == {} else CheckpointError
+        raise kind(_no_state_dict(path, saved))
     beside = _beside(saved)
     settings = plain_values(saved) | plain_tables(saved)
     return Weights(states, (path,), beside.step, beside.val_loss, settings)
