@@ -90,6 +90,8 @@ def _real(loss: Loss) -> str:
             "After the prompt the loss is real: recomputed without access to future tokens it agrees within error. "
             "The prompt's tokens see each other, as declared: a loss that counts them is lower for it."
         )
+    if loss.logged_nats is None:
+        return "The recomputed loss is real: it uses no future tokens. No logged loss was there to compare it with."
     return "The loss is real: recomputed without access to future tokens it agrees within error."
 
 

@@ -136,3 +136,13 @@ def test_both_formats_of_a_chat_model_stand_on_its_card(low, golden_text):
     )
     text = str(render_card(example.scorecard(formats=formats), "r.md"))
     golden_text(text[text.index("formats") : text.index("degenerate   ")])
+
+
+def test_a_loss_that_was_not_logged_is_not_called_the_same_as_one_that_was():
+    same = Interval(2.0, 1.9, 2.1)
+    logged = Loss(2.0, "a log", same, same, "as it is")
+    sentences = [
+        loss_conclusion(replace(example.scorecard(), findings=(), loss=loss))
+        for loss in (logged, replace(logged, logged_nats=None))
+    ]
+    assert len(set(sentences)) == 2
