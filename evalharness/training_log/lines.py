@@ -65,9 +65,14 @@ OTHER_LOSSES = frozenset(
     )
 )
 """Words before "loss" that make it another one."""
+OF_ONE_STEP = ("step", "batch")
+"""``step_loss`` is the loss of a step, as in progress bars of diffusers and accelerate."""
 ENDS_OF_HEADINGS = (":", "...", "…")
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
+FRAME = frozenset("*=-#_]")
+FRAMED = re.compile(r"\W+(?:running )?(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)(?: [a-z]+)?[\W_]+")
+"""The same in a frame: ``*** Evaluation ***``, ``[eval]``."""
 MOST_BELOW_A_STEP = 3
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
@@ -187,7 +192,7 @@ class _Place:
         epoch = epoch_in(line)
         if match is None:
             self.counted.begin(epoch)
-            if line.rstrip().endswith(ENDS_OF_HEADINGS) and EVALUATION.search(line):
+            if _is_heading(line.rstrip()):
                 self.heading = line.strip()
             return False
         if self.step is None:
@@ -212,6 +217,12 @@ class _Place:
         """Whether so many training losses stand below one line with a step that they can't be of that step."""
         self.below += not self.is_named and "train" in splits
         return self.below > MOST_BELOW_A_STEP
+
+
+def _is_heading(line: str) -> bool:
+    return (line.endswith(ENDS_OF_HEADINGS) and EVALUATION.search(line) is not None) or (
+        line[-1:] in FRAME and FRAMED.fullmatch(line) is not None
+    )
 
 
 def _keep_early(points: Sequence[LogPoint], log: OpenLog) -> None:
@@ -330,6 +341,7 @@ def _named_by(before: str) -> _Said | None:
     last = words[-1] if words else ""
     if "best" in words[-2:] or last in OTHER_LOSSES:
         return None
-    split = SPLITS.get(last) or (None if joint in JOINTS and joint else "train")
+    is_other = joint in JOINTS and joint and last not in OF_ONE_STEP
+    split = SPLITS.get(last) or (None if is_other else "train")
     beside = ADJACENT.findall(before)
     return split and _Said(split, not beside or beside[0] in SPLITS or beside[0] in OFTEN_BESIDE)

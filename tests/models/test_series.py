@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -175,3 +177,12 @@ def test_a_path_that_is_no_checkpoint_says_what_was_looked_for(project, state, p
     with pytest.raises(CheckpointError, match=message) as caught:
         project.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_hub_is_not_asked_for_a_name_whose_folder_is_on_this_machine(tmp_path, monkeypatch):
+    (tmp_path / "out" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    locating = importlib.import_module("evalharness.models.torch.locate")
+    monkeypatch.setattr(locating, "fetch", lambda *_, **__: pytest.fail("the hub was asked"))
+    with pytest.raises(CheckpointError, match="nearest: model"):
+        locating.find_on_hub(Path("out/modle"))

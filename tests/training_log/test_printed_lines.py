@@ -53,11 +53,22 @@ def test_a_loss_with_a_point_means_that_no_comma_is_decimal(losses):
         "step 100 loss tensor(4.5000, device='cuda:0')\nstep 200 loss np.float32(4.25)\n",
         "[epoch 1/2] [batch 0/150] lr=1\n[epoch 1/2] [batch 100/150] loss=4.5\n[epoch 2/2] [batch 50/150] loss=4.25\n",
         "Epoch 1/2\n  step 100/100 loss 4.5\nEpoch 2/2\n  step 100/100 loss 4.25\n",
+        "Steps:  50%|█ | 100/200 [00:01<00:01, step_loss=4.5]\nSteps: 100%|██| 200/200 [00:02<00:00, step_loss=4.25]\n",
         "step 0.1k loss 4.5\nstep 0.2k loss 4.25\n",
         "step 100 loss 4.5 margin loss 0.25\nstep 200 loss 4.25 margin loss 0.5\n",
         "Resumed from step 50\n100/200 [00:01<00:01, loss=4.5]\n200/200 [00:02<00:00, loss=4.25]\n",
     ],
-    ids=["colours", "progress bar", "tensors", "batches", "epoch above", "thousands", "another loss", "step far above"],
+    ids=[
+        "colours",
+        "progress bar",
+        "tensors",
+        "batches",
+        "epoch above",
+        "loss of a step",
+        "thousands",
+        "another loss",
+        "step far above",
+    ],
 )
 def test_training_losses_are_read_as_terminals_show_them(tmp_path, text):
     assert sorted(set(read(tmp_path, "out.txt", text))) == TRAIN
@@ -110,6 +121,13 @@ Testing: 50%|██| 5/10 [00:01<00:00, loss=9.5]\rTesting: 100%|██| 10/10 [
 def test_a_progress_bar_of_an_evaluation_counts_no_steps(tmp_path):
     (tmp_path / "out.txt").write_text(BARS, encoding="utf-8")
     assert [(p.step, p.split, p.loss_nats) for p in read_logs([tmp_path / "out.txt"]).points] == BOTH
+
+
+def test_a_loss_below_a_framed_heading_of_an_evaluation_is_none_of_training(tmp_path):
+    evaluated = "*** Evaluation ***\n  loss = 9.5\n  accuracy = 0.5\n"
+    text = f"step 100 loss 4.5\n{evaluated}step 200 loss 4.25\n{evaluated}"
+    assert read(tmp_path, "out.txt", text) == TRAIN
+    assert any("evaluation" in note for note in notes(tmp_path, "out.txt", text))
 
 
 def test_many_losses_below_one_step_are_not_of_that_step(tmp_path):

@@ -140,19 +140,27 @@ def find_on_hub(
 ) -> HubFolder | None:
     """Return the model of the hub that a path names, downloaded; None for a path of this machine.
 
-    Raises CheckpointError for a path that is neither, and for a ``revision`` of what lies on this machine.
+    A name whose folder is on this machine is no name of the hub, unless a ``revision`` is given. Raises CheckpointError
+    for a path that is neither, and for a ``revision`` of what lies on this machine.
     """
     if path.exists():
         if revision is not None:
             raise CheckpointError(f"{path}: lies on this machine, where nothing has a revision: leave out --revision")
         return None
+    absent = f"{path}: no such file or folder ({_nearest_to(path)})"
     if path.is_absolute() or not is_hub_name(path.as_posix()):
-        raise CheckpointError(f"{path}: no such file or folder ({_nearest_to(path)})")
+        raise CheckpointError(absent)
+    if revision is None and _is_below_a_folder(path):
+        raise CheckpointError(f"{absent}; if a model of the hub is meant, name its --revision, such as main")
     found = fetch(path.as_posix(), revision, series=series, watcher=watcher)
     if isinstance(found, HubFolder):
         return found
-    absent = "" if found.is_known else f"no such file or folder ({_nearest_to(path)}), and "
-    raise CheckpointError(f"{path}: {absent}{found}")
+    raise CheckpointError(f"{path}: {found}" if found.is_known else f"{absent}, and {found}")
+
+
+def _is_below_a_folder(path: Path) -> bool:
+    """Whether a path is of this machine, though nothing lies there: the hub is not asked for ``out/modle``."""
+    return len(path.parts) > 1 and path.parent.is_dir()
 
 
 def _nearest_to(path: Path) -> str:
