@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.records import Verdict
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 YARDSTICKS = ("HumanEval/75", "HumanEval/147", "HumanEval/36", "HumanEval/32")
 """The slowest canonical solutions of HumanEval: how long they take tells how slow this machine is."""
 
+NEEDS_IN_PROCESS = 'its tests need more than what crosses to the judge: give it "judged": "in_process"'
+"""Said of a problem whose canonical solution passes in no other way."""
+
 _ROOM_OVER_YARDSTICK = 10
 """The slowest yardstick takes 0.2 to 0.35 s where this was measured, idle or busy: well below the limit's first step of
 0.5 s, so that the noise of a busy machine does not move the limit that the scorecard records."""
@@ -28,13 +31,15 @@ class Calibration:
     """How long the canonical solutions took, and the limits of CPU time that follow.
 
     ``cpu_s`` is the limit for every problem but those in ``own_cpu_s``, whose own solutions need more time.
-    ``faults`` names each problem whose own solution does not pass here, with the verdict.
+    ``faults`` names each problem whose own solution does not pass here, with the verdict. ``in_process`` are those of
+    them whose own solution passes if it is judged in process: their tests need more than what crosses.
     """
 
     cpu_s: float
     own_cpu_s: Mapping[str, float]
     problems: int
     faults: tuple[str, ...]
+    in_process: frozenset[str] = frozenset()
 
     def limit_s(self, task_id: str) -> float:
         """The limit of CPU time, in seconds, of a program for this problem."""
@@ -60,11 +65,14 @@ def calibrate(
     # Tests on inputs have a time rule of their own.
     timed = [task_id for task_id, problem in own.items() if problem.inputs is None]
     own_cpu_s = {task_id: scaled(base_s, _ROOM_OVER_OWN * executions[task_id].cpu_s) for task_id in timed}
+    failed = [own[t] for t in own if executions[t].verdict is not Verdict.PASSED]
+    in_process = _passing_in_process(run, [problem for problem in failed if problem.judged == "apart"])
     return Calibration(
         cpu_s=cpu_s,
         own_cpu_s={task_id: limit_s for task_id, limit_s in own_cpu_s.items() if limit_s > cpu_s},
         problems=len(own),
-        faults=tuple(_fault(executions[t]) for t in own if executions[t].verdict is not Verdict.PASSED),
+        faults=tuple(_fault(executions[p.task_id], in_process) for p in failed),
+        in_process=in_process,
     )
 
 
@@ -73,5 +81,17 @@ def scaled(base_s: float, needed_s: float) -> float:
     return base_s * 2.0 ** max(0, math.ceil(math.log2(max(needed_s, base_s) / base_s)))
 
 
-def _fault(execution: Execution) -> str:
+def _passing_in_process(
+    run: Callable[[Iterable[Job]], Iterable[Execution]], problems: Sequence[Problem]
+) -> frozenset[str]:
+    """Those whose canonical solution passes if its tests run where it runs."""
+    tried = [replace(problem, judged="in_process") for problem in problems if problem.inputs is None]
+    jobs = [Job(problem.task_id, 0, problem, problem.canonical_solution) for problem in tried]
+    executions = run(jobs) if jobs else ()
+    return frozenset(execution.task_id for execution in executions if execution.verdict is Verdict.PASSED)
+
+
+def _fault(execution: Execution, in_process: frozenset[str]) -> str:
+    if execution.task_id in in_process:
+        return f"{execution.task_id} ({NEEDS_IN_PROCESS})"
     return f"{execution.task_id} ({': '.join(filter(None, (execution.verdict, execution.detail)))})"

@@ -70,6 +70,7 @@ LACKS: Mapping[Level, tuple[str, ...]] = {
 }
 """What each level does not hold off, a sentence each."""
 
+_TIMES_PROGRAM = 4
 _REPORT_ROOM_BYTES = 32 << 20
 _TASKS_UNKNOWN = 1 << 22  # the most that Linux has
 
@@ -78,7 +79,8 @@ _TASKS_UNKNOWN = 1 << 22  # the most that Linux has
 class Isolation:
     """What holds programs here: the level, what the probe's attempts came to, and what the level lacks.
 
-    ``refused`` says of each better level why it is not this one.
+    ``memory_bound_bytes`` is what a program and the judge of its worker may have together. ``refused`` says of each
+    better level why it is not this one.
     """
 
     level: Level
@@ -119,7 +121,7 @@ class Ground:
             settings = self._settings(level, number)
         except OSError as error:
             raise SandboxError(f"no folder for programs: {error}") from error
-        worker = Worker(self.interpreter, settings, 4 * self.limits.memory_bytes, self.packages)
+        worker = Worker(self.interpreter, settings, judge_memory_bytes(self.limits), self.packages)
         try:
             worker.wait_until_ready()
         except BaseException:  # a signal, too, leaves no process
@@ -171,6 +173,11 @@ class Ground:
         return blake2b(str(number).encode(), key=self.secret, digest_size=12).hexdigest()
 
 
+def judge_memory_bytes(limits: Limits) -> int:
+    """The address space of a worker's judge, which bounds what it reads of answers and what tests keep of them."""
+    return _TIMES_PROGRAM * limits.memory_bytes
+
+
 def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, Worker]:
     """The level to use, and the first worker of it. ``wanted`` tries that one alone.
 
@@ -190,7 +197,8 @@ def choose(ground: Ground, wanted: Level | Literal["auto"]) -> tuple[Isolation, 
             refused.append(f"level {level}: {error}")
             continue
         if level == "D" or all(blocked.values()):
-            bound = ground.limits.memory_bytes + (ground.limits.disk_bytes if level == "A" else 0)
+            bound = ground.limits.memory_bytes + judge_memory_bytes(ground.limits)
+            bound += ground.limits.disk_bytes if level == "A" else 0
             _check_packages(worker, ground.packages)
             return Isolation(level, blocked, _lacks(level, ground.folder), bound, tuple(refused)), worker
         worker.kill()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from evalharness.errors import SandboxError
 from evalharness.records import Execution, Verdict
-from evalharness.sandbox import levels
-from evalharness.sandbox.calibration import calibrate
+from evalharness.sandbox import levels, verdicts
+from evalharness.sandbox.calibration import NEEDS_IN_PROCESS, calibrate
 from evalharness.sandbox.clocks import usable_cores
 from evalharness.sandbox.crew import Crew, Task
 from evalharness.sandbox.levels import Ground, Isolation, Level
@@ -69,6 +69,7 @@ class Sandbox:
         self._references = references
         self._limits_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
+        self._in_process: frozenset[str] = frozenset()
         self._numbers = itertools.count()
         self._crew: Crew | None = None
         self._root: Path | None = None
@@ -116,7 +117,8 @@ class Sandbox:
         return calibration
 
     def allow(self, calibration: Calibration) -> None:
-        """Allow programs the time that a calibration says."""
+        """Allow programs the time that a calibration says, and run none that it could not judge apart."""
+        self._in_process = calibration.in_process
         self._limits_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)
 
     def limits_of(self, task_id: str) -> Limits:
@@ -150,6 +152,9 @@ class Sandbox:
                 job = next(jobs, None)
                 if job is None:
                     exhausted = True
+                    continue
+                if job.task_id in self._in_process and job.problem.judged == "apart":
+                    yield verdicts.not_run(job, Verdict.NOT_JUDGED, NEEDS_IN_PROCESS)
                     continue
                 key = job.fingerprint if self._deduplicate else str(next(self._numbers))
                 if key in self._known:

@@ -143,3 +143,14 @@ def test_what_was_run_to_calibrate_counts_as_no_program(add, tight):
         assert sandbox.distinct_programs == 0
         list(sandbox.run([Job("add", 0, add, add.canonical_solution)]))
         assert sandbox.distinct_programs == 1
+
+
+def test_a_problem_whose_tests_need_more_than_what_crosses_is_named_and_not_judged():
+    test = "def check(candidate):\n    assert candidate(1) == 1\n    assert CACHE == {1: 1}\n"
+    problem = Problem("state", "CACHE = {}\ndef f(x):\n", "f", "    CACHE[x] = 1\n    return 1\n", test)
+    with Sandbox(workers=1) as sandbox:
+        calibration = sandbox.calibrate([problem], [])
+        (apart,) = sandbox.run([Job("state", 0, problem, problem.canonical_solution)])
+        (inside,) = sandbox.run([Job("state", 0, replace(problem, judged="in_process"), problem.canonical_solution)])
+    assert calibration.in_process == {"state"}
+    assert [apart.verdict, inside.verdict] == [Verdict.NOT_JUDGED, Verdict.PASSED]

@@ -1,12 +1,14 @@
 import contextlib
+import datetime as dt
 import enum
 import itertools
 import math
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
-from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque, namedtuple
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType, NoneType
@@ -554,3 +556,31 @@ def test_the_module_works_in_a_bare_interpreter_and_brings_little_with_it():
     command = [sys.executable, "-P", "-s", "-S", "-B", "-c", program]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout.split() == ["__future__", "inside", "inside.codec"]
+
+
+UTC = dt.UTC
+MOMENTS = [
+    dt.date(2020, 1, 2),
+    dt.time(3, 4, 5, 6),
+    dt.datetime(2020, 1, 2, 3, 4, 5, 6),  # noqa: DTZ001 - a time without a zone
+    dt.datetime(2020, 1, 2, tzinfo=UTC),
+    dt.timedelta(days=-1, seconds=2, microseconds=3),
+    dt.timezone(dt.timedelta(hours=2)),
+    memoryview(b"abc"),
+    UserString("text"),
+]
+
+
+@pytest.mark.parametrize("value", MOMENTS, ids=repr)
+def test_a_date_a_view_and_a_user_string_arrive_equal_and_of_their_type(value):
+    arrived = decode(encode(value))
+    assert (arrived, type(arrived)) == (value, type(value))
+
+
+def test_a_match_arrives_with_its_groups():
+    match = re.search("(?P<a>b)(c)?", "abd")
+    arrived = decode(encode(match))
+    assert arrived
+    for ask in ("group()", "group(1)", "group('a', 2)", "groups()", "groups('')", "groupdict()", "span()", "start(2)"):
+        assert eval(f"arrived.{ask}") == eval(f"match.{ask}"), ask
+    assert (arrived["a"], arrived.string, arrived.lastindex) == (match["a"], match.string, match.lastindex)

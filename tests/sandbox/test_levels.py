@@ -162,7 +162,8 @@ def test_memory_is_bounded_with_the_folder_where_that_is_in_memory(tmp_path, as_
         levels.choose(FakeGround(tmp_path, **{level: FakeWorker({"answer": HELD})}), level)[0].memory_bound_bytes
         for level in "AC"
     ]
-    assert bounds == [limits.memory_bytes + limits.disk_bytes, limits.memory_bytes]
+    with_judge = limits.memory_bytes + levels.judge_memory_bytes(limits)
+    assert bounds == [with_judge + limits.disk_bytes, with_judge]
 
 
 @pytest.mark.parametrize("level", DESCRIPTIONS)

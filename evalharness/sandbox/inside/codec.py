@@ -20,7 +20,7 @@ To add a type: a line in ``WRITERS`` (``LATE_WRITERS`` where its module need not
 from __future__ import annotations
 
 import sys
-from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
 from itertools import chain
 
 TYPE_CHECKING = False  # typing is not imported here: every page of a forked child costs
@@ -85,7 +85,7 @@ def decode(data: bytes) -> Any:
     try:
         value = frame.value()
     # The end of the data, an unknown tag, bytes that are no text, a key without a hash, a number out of range, …
-    except (ArithmeticError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, ImportError, LookupError, RecursionError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"{type(error).__name__} near byte {frame.at}") from error
     if frame.at != len(data):
         raise Malformed(f"{len(data) - frame.at} bytes after the value")
@@ -166,6 +166,11 @@ def _write_float(value: float, out: bytearray, depth: int) -> None:  # noqa: ARG
 def _write_str(value: str, out: bytearray, depth: int) -> None:  # noqa: ARG001
     _check_size(str.__len__(value))
     _write_bytes(b"s", str.encode(value, "utf-8", "surrogatepass"), out)
+
+
+def _write_user_string(value: UserString, out: bytearray, depth: int) -> None:
+    out += b"U"
+    _write_str(value.data, out, depth)
 
 
 def _write_class(value: type, out: bytearray, depth: int) -> None:  # noqa: ARG001
@@ -249,6 +254,8 @@ WRITERS: dict[type, Writer] = {
     bytes: _binary(b"b", bytes.__getitem__),
     bytearray: _binary(b"a", bytearray.__getitem__),
     range: _items(b"r", lambda value: (value.start, value.stop, value.step)),
+    memoryview: lambda value, out, _depth: _write_bytes(b"V", memoryview.tobytes(value), out),
+    UserString: _write_user_string,
     type(...): _constant(b"e"),
     type: _write_class,
     ChainMap: _pairs(b"h", ChainMap.items),
@@ -275,11 +282,42 @@ def _write_array(value: Any, out: bytearray, depth: int) -> None:
     _write_items((value.dtype.str, tuple(value.shape), value.tobytes()), out, depth)
 
 
+def _write_match(value: Any, out: bytearray, depth: int) -> None:
+    out += b"M"
+    spans = tuple(value.span(group) for group in range(value.re.groups + 1))
+    _write_items((value.string, spans, dict(value.re.groupindex), value.lastindex), out, depth)
+
+
+def _moment(*names: str) -> Writer:
+    """Of a class of datetime: its name, and its parts."""
+
+    def write(value: Any, out: bytearray, depth: int) -> None:
+        kind = next(base for base in _bases_of(type(value)) if base.__module__ == "datetime")
+        if type(getattr(value, "tzinfo", None)).__name__ not in {"NoneType", "timezone"}:
+            raise Unsendable(f"a {kind.__name__} with a time zone by name can't be sent")
+        out.extend(b"t")
+        _write_items((kind.__name__, *(getattr(value, name) for name in names)), out, depth)
+
+    return write
+
+
+def _write_zone(value: Any, out: bytearray, depth: int) -> None:
+    out += b"t"
+    _write_items(("timezone", value.utcoffset(None)), out, depth)
+
+
+_DATE, _TIME = ("year", "month", "day"), ("hour", "minute", "second", "microsecond", "tzinfo")
 LATE_WRITERS: dict[str, tuple[str, Writer]] = {
     "ndarray": ("numpy", _write_array),
     "generic": ("numpy", _write_array),
     "Fraction": ("fractions", _items(b"/", lambda value: (value.numerator, value.denominator))),
     "Decimal": ("decimal", _write_decimal),
+    "Match": ("re", _write_match),
+    "datetime": ("datetime", _moment(*_DATE, *_TIME)),
+    "date": ("datetime", _moment(*_DATE)),
+    "time": ("datetime", _moment(*_TIME)),
+    "timedelta": ("datetime", _moment("days", "seconds", "microseconds")),
+    "timezone": ("datetime", _write_zone),
 }
 """By the name of the class: the module that defines it, and the writer."""
 
@@ -422,6 +460,22 @@ def _read_defaultdict(frame: _Frame) -> defaultdict[Any, Any]:
     return defaultdict(factory, _paired(items))
 
 
+def _read_match(frame: _Frame) -> object:
+    from .matches import Match  # noqa: PLC0415 - no cost before its use
+
+    string, spans, names, lastindex = frame.items(_DEQUE_BYTES)
+    return Match(string, spans, names, lastindex)
+
+
+def _read_moment(frame: _Frame) -> object:
+    import datetime as dt  # noqa: PLC0415 - no cost before its use
+
+    kind, *parts = frame.items(_HASHED_BYTES)
+    if kind not in {"datetime", "date", "time", "timedelta", "timezone"}:
+        raise Malformed("no class of datetime")
+    return getattr(dt, kind)(*parts)
+
+
 def _read_fraction(frame: _Frame) -> object:
     from fractions import Fraction  # noqa: PLC0415 - no cost before its use
 
@@ -457,6 +511,10 @@ def accept_arrays() -> None:
 
 
 READERS: dict[int, Reader] = {
+    ord("V"): lambda frame: memoryview(frame.sized()),
+    ord("U"): _wrapped(UserString, lambda frame: frame.value()),
+    ord("M"): _read_match,
+    ord("t"): _read_moment,
     ord("S"): _read_subclass,
     ord("h"): _wrapped(ChainMap, _Frame.pairs),
     ord("u"): _wrapped(UserDict, _Frame.pairs),
