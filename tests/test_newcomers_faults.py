@@ -61,26 +61,28 @@ def test_only_the_problem_sets_that_share_a_task_are_named(tmp_path):
     assert [path in str(error.value) for path in paths] == [True, False, True]
 
 
-def test_a_file_is_not_taken_for_a_folder_that_is_missing(tmp_path):
+def test_a_file_is_not_taken_for_a_folder_that_is_missing(tmp_path, golden_text):
     file = tmp_path / "ckpt_500.pt"
     file.write_bytes(b"")
-    with pytest.raises(CheckpointError, match="is a file"):
+    with pytest.raises(CheckpointError) as of_run:
         steps_of(file, Manifest(None, tmp_path))
-    with pytest.raises(StoreError, match="is a file"):
+    with pytest.raises(StoreError) as of_report:
         renew_report(file)
+    golden_text([str(of_run.value), str(of_report.value)])
 
 
-def test_a_folder_of_reports_is_compared_by_the_run_in_it(tmp_path):
+def test_a_folder_of_reports_is_compared_by_the_run_in_it(tmp_path, golden_text):
     for name in ("leaky", "causal"):
         step = tmp_path / name / "run" / "step_1000"
         step.mkdir(parents=True)
         (step / "scorecard.json").write_text((OLD / f"{name}_version_4.json").read_text())
     sides = [tmp_path / "leaky", tmp_path / "causal"]
-    with pytest.raises(StoreError, match="have no problems in common"):
-        compare(sides, {})  # both were found: of these scores no completions are kept
-    (tmp_path / "leaky" / "other").symlink_to(tmp_path / "causal" / "run")
-    with pytest.raises(StoreError, match="2 runs"):
+    with pytest.raises(StoreError) as nothing_shared:  # both were found: of these scores no completions are kept
         compare(sides, {})
+    (tmp_path / "leaky" / "other").symlink_to(tmp_path / "causal" / "run")
+    with pytest.raises(StoreError) as two_runs:
+        compare(sides, {})
+    golden_text([str(nothing_shared.value), str(two_runs.value)])
 
 
 def test_a_p_value_at_the_floor_of_its_test_is_a_bound():

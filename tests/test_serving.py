@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_a_server_alone_is_scored_and_what_needs_the_weights_is_not_testable(fol
     done = score(folder, running, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     card = card_in(tmp_path)
-    assert card.checkpoint.kind.startswith("served by llama.cpp")
+    assert "llama.cpp" in card.checkpoint.kind
     assert card.protocol.attention == "not_testable"
     lacking = {outcome.probe for outcome in card.not_testable if outcome.kind == "capability"}
     assert {"future_leak", "cache_mismatch", "adapter"} <= lacking | {o.probe for o in card.not_testable}
@@ -100,7 +101,7 @@ def test_killed_with_its_server_the_same_command_goes_on_and_makes_the_same(fold
     with llama_server(folder / "tiny.gguf", slots=1, port=port) as server:
         done = run_forked(arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "kept from the earlier run" in done.stderr
+    assert re.search(r"\b[1-9]\d* kept\b", done.stderr)
     assert completions_in(killed) == completions_in(whole)
 
 

@@ -47,4 +47,4 @@ def test_a_piece_that_takes_long_is_no_silence(capsys, monkeypatch):
             said_meanwhile += said(capsys)
             time.sleep(0.01)
     assert len(said_meanwhile) >= 3
-    assert all(line.startswith("probing the attention") for line in said_meanwhile)
+    assert all("attention" in line for line in said_meanwhile)

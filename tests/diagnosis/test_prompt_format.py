@@ -125,12 +125,13 @@ def test_prompts_that_do_not_fit_make_it_not_testable():
 
 
 def test_completions_end_at_end_tokens_and_stop_sequences_as_at_scoring():
-    ids = (*Characters().encode(ANSWERS[0]), END, *Characters().encode(LOOP))[:48]
-    made = subject(problems=PROBLEMS[:8], generate=lambda prompts, _: [ids] * len(prompts), end_ids=frozenset({END}))
+    characters = Characters()
+    ended = [(*characters.encode(answer), END, *characters.encode(LOOP))[:48] for answer in ANSWERS]
+    made = subject(problems=PROBLEMS, generate=lambda prompts, _: ended[: len(prompts)], end_ids=frozenset({END}))
     assert prompt_format(Measured(made)).evidence["degenerate"] == 0
-    stopping = (problem("p", "def f():\n", stop=("\nx",)),)
-    text = "    return 1\n" + "x = 1\n" * 20
-    made = subject(problems=stopping, generate=lambda prompts, n: [tuple(Characters().encode(text))[:n]] * len(prompts))
+    stopping = tuple(problem(f"p/{i}", f"def f{i}():\n", stop=("\nx",)) for i in range(20))
+    stopped = [tuple(characters.encode(answer + "x = 1\n" * 20)) for answer in ANSWERS]
+    made = subject(problems=stopping, generate=lambda prompts, n: [ids[:n] for ids in stopped[: len(prompts)]])
     assert prompt_format(Measured(made)).evidence["degenerate"] == 0
 
 

@@ -50,7 +50,7 @@ def test_each_is_another_program_with_one_changed_line_and_the_prompt_as_it_was(
         changed = [line for line in lines if line not in whole]
         assert len(changed) <= 1
         assert lines != whole
-        assert lines[0] == "LIMIT = 3"
+        assert lines[0].split() == ["LIMIT", "=", "3"]
 
 
 def test_the_line_is_that_of_the_change(every):
