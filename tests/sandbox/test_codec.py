@@ -571,7 +571,7 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("value", MOMENTS, ids=repr)
+@pytest.mark.parametrize("value", MOMENTS, ids=lambda value: type(value).__name__)
 def test_a_date_a_view_and_a_user_string_arrive_equal_and_of_their_type(value):
     arrived = decode(encode(value))
     assert (arrived, type(arrived)) == (value, type(value))
