@@ -194,14 +194,16 @@ def _is_called(stem: str, names: tuple[str, ...]) -> bool:
 
 def _log_lines(located: Located, folder: Path, files: tuple[Path, ...], result: Initialised) -> Iterator[Line]:
     """The log if it lies where it is not found without being named."""
-    from evalharness.training_log import find_logs
+    from evalharness.training_log import event_runs, find_logs
 
     start = located.source if located.source.is_dir() else located.source.parent
     if find_logs(start) or find_logs(start.parent):
         return
     folders = sorted({file.parent for file in files}, key=lambda place: len(place.parts))
     log_files = next((logs for place in folders if (logs := find_logs(place))), [])
-    if log_files:
+    if len(runs := event_runs(log_files)) > 1:
+        result.missing.append(f"[log] path: event files of {len(runs)} runs, {', '.join(runs)}: name those of one")
+    elif log_files:
         yield Line("log.path", [_seen_from(path, folder) for path in log_files], "the losses that training logged")
     else:
         result.missing.append("[log] path: the training log; without it no logged loss is compared")

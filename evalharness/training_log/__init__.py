@@ -15,12 +15,14 @@ from evalharness.training_log.reading import (
     read_named,
     readers,
 )
+from evalharness.training_log.several_runs import event_runs
 
 __all__ = [
     "LogFile",
     "LogKeys",
     "TrainingLog",
     "UnderstoodColumn",
+    "event_runs",
     "find_logs",
     "logged_validation",
     "merge",

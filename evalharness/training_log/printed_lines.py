@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalharness.training_log.open_log import DECIMAL_COMMAS
+from evalharness.training_log.ranks import lines_of_one_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ def printed_lines(log: OpenLog) -> Iterator[tuple[int, str]]:
     commas = have_decimal_commas(map(str.lower, log.head()))
     if commas:
         log.note(DECIMAL_COMMAS)
-    for at, line in enumerate(log.lines(), 1):
+    for at, line in enumerate(lines_of_one_process(log), 1):
         text = OTHERS_NUMBER.sub(_with_point, line) if commas else line
         if "\r" in text:
             yield from ((at, piece) for piece in _overwritten(text))

@@ -20,6 +20,7 @@ from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
+from evalharness.training_log.several_runs import files_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -146,11 +147,11 @@ def read_folder(folder: Path, keys: LogKeys = NO_KEYS) -> TrainingLog:
 def read_found(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
     """Read logs that nobody named; one that can't be read is among the notes.
 
-    Raises :class:`LogError` if none can be read.
+    Raises :class:`LogError` if none can be read, or if they are of several runs and ``keys`` names none.
     """
     files: list[LogFile] = []
     faults: list[str] = []
-    for path in paths:
+    for path in files_of_run(paths, keys):
         try:
             files.append(_read(path, keys))
         except LogError as error:

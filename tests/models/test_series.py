@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch import find_series
+from evalharness.models.torch.hub import Refused
 from evalharness.models.torch.step_names import is_best_name, step_in_name
 from evalharness.settings.manifest import find_manifest
 
@@ -184,5 +185,18 @@ def test_the_hub_is_not_asked_for_a_name_whose_folder_is_on_this_machine(tmp_pat
     monkeypatch.chdir(tmp_path)
     locating = importlib.import_module("evalharness.models.torch.locate")
     monkeypatch.setattr(locating, "fetch", lambda *_, **__: pytest.fail("the hub was asked"))
-    with pytest.raises(CheckpointError, match=r"\bmodel\b"):
-        locating.find_on_hub(Path("out/modle"))
+    for mistyped, alike in (("out/modle", "model"), ("otu", "out")):
+        with pytest.raises(CheckpointError, match=rf"\b{alike}\b"):
+            locating.find_on_hub(Path(mistyped))
+
+
+def test_the_hub_is_asked_for_a_name_alone_that_is_like_nothing_here_or_with_a_revision(tmp_path, monkeypatch):
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.chdir(tmp_path)
+    locating = importlib.import_module("evalharness.models.torch.locate")
+    asked = []
+    monkeypatch.setattr(locating, "fetch", lambda name, *_, **__: asked.append(name) or Refused("absent", "check"))
+    for name, revision in (("gpt2", None), ("checkpoint", None), ("checkpoint", "main")):
+        with pytest.raises(CheckpointError):
+            locating.find_on_hub(Path(name), revision)
+    assert asked == ["gpt2", "checkpoint"], "a name that is like one here is asked for by its revision alone"

@@ -5,7 +5,7 @@ import pytest
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log import find_logs, read_log, read_logs, tensorboard
+from evalharness.training_log import LogKeys, find_logs, read_folder, read_log, read_logs, tensorboard
 
 pytest.importorskip("tensorboard")
 
@@ -65,6 +65,19 @@ def test_files_are_found_where_trainers_write_them(tmp_path):
     assert find_logs(tmp_path) == [file]
     (tmp_path / "train.log").write_text("Step 1 | Loss: 2.5\n")
     assert find_logs(tmp_path) == [tmp_path / "train.log"], "the same run in another form is not read again"
+
+
+def test_event_files_of_several_folders_are_several_runs(tmp_path, golden_text):
+    events(tmp_path / "runs" / "a", {10: 2.5, 20: 2.25})
+    events(tmp_path / "runs" / "b", {10: 3.5, 20: 3.25}, start_s=1.7e9 + 1000)
+    events(tmp_path / "runs" / "b", {20: 3.0, 30: 2.0}, start_s=1.7e9 + 2000)
+    runs = {run: read_folder(tmp_path, LogKeys(run=run)).points for run in ("a", "b")}
+    assert [p.loss_nats for p in runs["a"] if p.split == "train"] == [2.5, 2.25]
+    assert [p.loss_nats for p in runs["b"] if p.split == "train"] == [3.5, 3.0, 2.0], "those of one folder are restarts"
+    for keys in (LogKeys(), LogKeys(run="c")):
+        with pytest.raises(LogError) as error:
+            read_folder(tmp_path, keys)
+        golden_text(error, NAMES)
 
 
 def test_without_tensorboard_none_is_found_and_one_that_is_named_says_what_it_needs(tmp_path, monkeypatch, golden_text):

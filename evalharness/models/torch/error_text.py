@@ -32,9 +32,17 @@ def some(names: Iterable[str], shown: int = 3) -> str:
 
 def nearest(name: str, known: Sequence[str], shown: int = 8) -> str:
     """Return ``nearest: x``, or the first few known names where none is near."""
-    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if match:
+    if match := _alike(name, known):
         return f"nearest: {match[0]}"
     if not known:
         return "there is none"
     return "there: " + ", ".join(known[:shown]) + (", …" if len(known) > shown else "")
+
+
+def is_like_one_of(name: str, known: Sequence[str]) -> bool:
+    """Return whether :func:`nearest` has a name that is near."""
+    return bool(_alike(name, known))
+
+
+def _alike(name: str, known: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch.error_text import nearest
+from evalharness.models.torch.error_text import is_like_one_of, nearest
 from evalharness.models.torch.hub import HubFolder, fetch, is_hub_name
 from evalharness.models.torch.sidecars import Sidecar, Sidecars
 from evalharness.models.torch.step_names import is_best_name, is_last_name, is_step_name, step_in_name
@@ -140,8 +140,9 @@ def find_on_hub(
 ) -> HubFolder | None:
     """Return the model of the hub that a path names, downloaded; None for a path of this machine.
 
-    A name whose folder is on this machine is no name of the hub, unless a ``revision`` is given. Raises CheckpointError
-    for a path that is neither, and for a ``revision`` of what lies on this machine.
+    A name whose folder is on this machine, or that is like one in the working folder, is no name of the hub, unless a
+    ``revision`` is given. Raises CheckpointError for a path that is neither, and for a ``revision`` of what lies on
+    this machine.
     """
     if path.exists():
         if revision is not None:
@@ -150,7 +151,7 @@ def find_on_hub(
     absent = f"{path}: no such file or folder ({_nearest_to(path)})"
     if path.is_absolute() or not is_hub_name(path.as_posix()):
         raise CheckpointError(absent)
-    if revision is None and _is_below_a_folder(path):
+    if revision is None and _is_of_this_machine(path):
         raise CheckpointError(f"{absent}; if a model of the hub is meant, name its --revision, such as main")
     found = fetch(path.as_posix(), revision, series=series, watcher=watcher)
     if isinstance(found, HubFolder):
@@ -158,14 +159,20 @@ def find_on_hub(
     raise CheckpointError(f"{path}: {found}" if found.is_known else f"{absent}, and {found}")
 
 
-def _is_below_a_folder(path: Path) -> bool:
-    """Whether a path is of this machine, though nothing lies there: the hub is not asked for ``out/modle``."""
-    return len(path.parts) > 1 and path.parent.is_dir()
+def _is_of_this_machine(path: Path) -> bool:
+    """Whether a path is of this machine, though nothing lies there: the hub is not asked for ``out/modle``.
+
+    A name alone, such as ``gpt2``, is if one like it lies here.
+    """
+    return path.parent.is_dir() if len(path.parts) > 1 else is_like_one_of(path.name, _siblings(path))
 
 
 def _nearest_to(path: Path) -> str:
-    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
-    return nearest(path.name, sorted(siblings))
+    return nearest(path.name, _siblings(path))
+
+
+def _siblings(path: Path) -> list[str]:
+    return sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
 
 
 def _located(path: Path, manifest: Manifest, step: int | None) -> Located:
