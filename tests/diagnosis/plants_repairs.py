@@ -59,6 +59,38 @@ def neighbours_paired(module: nn.Module) -> None:
             weight.data = heads.transpose(1, 2).reshape(weight.shape)
 
 
+def scores_scaled(module: nn.Module, times: float = 0.25) -> None:
+    """What a conversion leaves that loses the number by whose root the scores are divided."""
+    if isinstance(module, Plain):
+        for layer in module.layers:
+            for tensor in (layer.qkv.weight, layer.qkv.bias):
+                tensor.data[: len(tensor) // 3] *= times
+    else:
+        for layer in module.model.layers:
+            layer.self_attn.scaling *= times
+
+
+def other_heads(module: nn.Module, heads: int = 8) -> None:
+    """What code does that has a number of heads of its own: the weights have the same shapes."""
+    if isinstance(module, Plain):
+        for layer in module.layers:
+            layer.heads = heads
+        return
+    config = copy.deepcopy(module.config)
+    config.num_attention_heads = config.num_key_value_heads = heads
+    config.head_dim = config.hidden_size // heads
+    made = type(module)(config).eval().requires_grad_(requires_grad=False)
+    made.load_state_dict(module.state_dict())
+    module.config, module.model = config, made.model
+
+
+def rows_by_head(module: nn.Module) -> None:
+    """Fused projections as code has them that takes all of the first head first."""
+    for layer in module.layers:
+        for tensor in (layer.qkv.weight, layer.qkv.bias):
+            tensor.data = tensor.data.unflatten(0, (3, layer.heads, -1)).transpose(0, 1).flatten(0, 2)
+
+
 def text_losses(module: nn.Module) -> tuple[float, float]:
     """The mean loss (nats) of all targets of the validation rows, and that of their completions, ends among them."""
     subject = few(of(module))
@@ -206,5 +238,20 @@ PLANTS = {
     ),
     "plain: averaged weights logged": Plant("repaired", "plain", lambda: beside_its_average("plain")),
     "plain: prompts that saw themselves in training": Plant("repaired", "plain", prefix_in_training_alone),
+    "llama: another scale of scores": Plant(
+        "repaired", "llama", lambda: spoiled_after_logging(sound("llama"), scores_scaled)
+    ),
+    "plain: another scale of scores": Plant(
+        "repaired", "plain", lambda: spoiled_after_logging(sound("plain"), scores_scaled)
+    ),
+    "llama: twice as many heads": Plant(
+        "repaired", "llama", lambda: spoiled_after_logging(sound("llama"), other_heads)
+    ),
+    "plain: twice as many heads": Plant(
+        "repaired", "plain", lambda: spoiled_after_logging(sound("plain"), other_heads)
+    ),
+    "plain: fused rows head by head": Plant(
+        "repaired", "plain", lambda: spoiled_after_logging(sound("plain"), rows_by_head)
+    ),
     "llama: a rank-stabilised adapter": Plant("repaired", "llama", lambda: rank_stabilised("llama")),
 }  # fmt: skip

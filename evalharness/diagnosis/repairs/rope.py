@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.repair import Repair
+from evalharness.diagnosis.trials.kept_values import kept_values
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
 from evalharness.diagnosis.trials.swapping import swapped_attributes, swapped_tensors
 
@@ -38,8 +39,6 @@ SCALINGS: tuple[dict[str, Any], ...] = (
 )
 """Scalings of released models: linear by 2 to 16, and those of Llama 3.1 and 3.2."""
 NAMES = ("rope_theta", "theta", "base", "rope_base", "rotary_base", "rotary_emb_base", "rope_freq_base")
-CONFIGURATIONS = ("config", "cfg", "args", "params")
-"""What modules call the configuration that they keep."""
 LEAST_BASE = 100.0
 """A number by one of these names is no base of rotary positions below this."""
 
@@ -152,14 +151,5 @@ def _rebuilt(module: nn.Module, parts: tuple[str, ...], wanted: dict[str, Any]) 
 
 def _attributes(module: nn.Module) -> dict[str, float]:
     """Numbers by the names of a base, of modules and of their configurations, which a forward pass may read."""
-    owners: dict[int, tuple[str, Any]] = {}
-    for path, part in module.named_modules():
-        for holder in ("", *CONFIGURATIONS):
-            owner = vars(part).get(holder) if holder else part
-            owners.setdefault(id(owner), (".".join(filter(None, (path, holder))), owner))
-    return {
-        ".".join(filter(None, (path, name))): float(value)
-        for path, owner in owners.values()
-        for name in NAMES
-        if isinstance(value := getattr(owner, name, None), (int, float)) and value >= LEAST_BASE
-    }
+    kept = kept_values(module, NAMES, int, float)
+    return {path: float(value) for path, value in kept.items() if value >= LEAST_BASE}

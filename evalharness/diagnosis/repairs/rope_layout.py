@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.diagnosis.repair import Repair
+from evalharness.diagnosis.trials.head_shapes import HEAD_COUNTS, HEAD_WIDTHS
+from evalharness.diagnosis.trials.kept_values import CONFIGURATIONS
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables
 
 if TYPE_CHECKING:
@@ -22,10 +24,6 @@ PAIRS = (("q_proj", "k_proj"), ("wq", "wk"), ("query", "key"), ("to_q", "to_k"),
 """What modules call the projections to queries and to keys."""
 FUSED = ("qkv_proj", "qkv", "c_attn", "Wqkv", "wqkv")
 """What they call one projection to queries, keys and values, in this order."""
-HEAD_WIDTHS = ("head_dim", "head_size", "d_head", "dim_head")
-HEAD_COUNTS = ("num_heads", "n_head", "n_heads", "num_attention_heads", "heads")
-CONFIGURATIONS = ("config", "cfg", "args", "params")
-"""What modules call the configuration that they keep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,13 @@ def with_base(table: RotaryTable, base: float) -> Tensor:
     return _made(table.shape, table.tensor, table.pair, base)
 
 
+def with_columns(table: RotaryTable, columns: int) -> Tensor:
+    """The same table for heads of another width, float32 or complex64."""
+    kind = list(_pairs(len(table.pair))).index(table.pair)
+    pair = list(_pairs(columns))[kind]
+    return _made(table.shape, table.tensor.new_empty((*table.tensor.shape[:-1], columns)), pair, table.base)
+
+
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for path, part in module.named_modules():
         for table in (vars(part)["_buffers"], vars(part)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import FrozenInstanceError
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,14 @@ def swapped_attributes(module: nn.Module, values: Mapping[str, Any]) -> Iterator
     with ExitStack() as stack:
         for path, value in values.items():
             owner, name = owner_of(module, path)
-            stack.callback(setattr, owner, name, getattr(owner, name))
-            setattr(owner, name, value)
+            stack.callback(_set, owner, name, getattr(owner, name))
+            _set(owner, name, value)
         yield
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    """Also in a frozen dataclass: it is put back."""
+    try:
+        setattr(owner, name, value)
+    except FrozenInstanceError:
+        object.__setattr__(owner, name, value)
