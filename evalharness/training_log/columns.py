@@ -187,8 +187,9 @@ def points(row: Mapping[str, Any], plan: Columns, source: str) -> Iterator[LogPo
         return
     epoch = number(row.get(plan.epoch)) if plan.epoch else None
     time_s = seconds(row.get(plan.time)) if plan.time else None
+    at = int(step)
     if plan.entropy and (entropy := number(row.get(plan.entropy))) is not None:
-        yield entropy_point(int(step), entropy, source, epoch, time_s)
+        yield entropy_point(at, entropy, source, epoch, time_s)
     for named, keys in plan.losses:
         split = _split_of_row(named, row.get(plan.split)) if plan.split else named
         for key in keys:
@@ -196,7 +197,7 @@ def points(row: Mapping[str, Any], plan: Columns, source: str) -> Iterator[LogPo
             if key in plan.units and loss is not None:
                 loss = in_nats(loss, plan.units[key], plan.bytes_per_token)
             if split is not None and loss is not None:
-                yield loss_point(int(step), split, loss, source, epoch, time_s)
+                yield loss_point(at, split, loss, source, epoch, time_s)
                 break
 
 
@@ -229,15 +230,19 @@ def entropy_point(
 def number(value: object) -> float | None:
     """A cell's number: also ``"2,000"``, ``"**0.25**"``, ``"NaN"``; None for what is none, as true and false are."""
     # By type and the frequent ones first: it is asked of every cell.
-    kind = type(value)
-    if kind is float or (kind is not str and isinstance(value, float)):
-        return value  # type: ignore[return-value]
-    if kind is bool or not isinstance(value, (int, str)) or value == "":
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return _dressed(value) if value else None
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
     try:
         return float(value)
-    except (ValueError, OverflowError):
-        return _dressed(value) if isinstance(value, str) else None
+    except OverflowError:
+        return None
 
 
 def _dressed(value: str) -> float | None:
@@ -256,7 +261,7 @@ def have_decimal_commas(cells: Iterable[str]) -> bool:
 
     ``2,000`` may be two thousand: what stands beside it decides.
     """
-    return any(_DECIMAL_COMMA.fullmatch(cell.strip("*`\"' \t")) for cell in cells)
+    return any("," in cell and _DECIMAL_COMMA.fullmatch(cell.strip("*`\"' \t")) for cell in cells)
 
 
 def with_decimal_points(cells: Iterable[str]) -> list[str]:
@@ -269,7 +274,8 @@ def with_decimal_points(cells: Iterable[str]) -> list[str]:
 
 def seconds(value: object) -> float | None:
     """A moment in seconds since 1970: of seconds or milliseconds since then, or of a date; None for what is neither."""
-    since = value if type(value) is float else number(value)
+    is_date = type(value) is str and value[4:5] == "-"
+    since = value if type(value) is float else None if is_date else number(value)
     if since is not None:
         since = since / 1000 if since >= NEWEST_S else since
         return since if OLDEST_S <= since < NEWEST_S else None

@@ -47,16 +47,16 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     counter = StepCounter(log)
     apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
     step: int | None = None
-    source = log.name
+    source, all_of, sought = log.name, ALL_OF.format(known.step), (known.step,)
     for at, row in _rows(log):
         if not row:
             continue
         counted = number(row.get(known.step))
-        plan = plans.of(row, () if known.step in row else (known.step,))
+        plan = plans.of(row, () if known.step in row else sought)
         epoch = number(row.get(known.epoch)) if known.epoch else None
         counter.begin(epoch)
         if counted is not None:
-            total = number(row.get(ALL_OF.format(known.step)))
+            total = number(row.get(all_of))
             step = counter.on(int(counted), int(total) if total else None, epoch)
         if plan is not None and step is not None:
             of_line = points(row if counted == step else {**row, known.step: step}, plan, f"{source}:{at}")

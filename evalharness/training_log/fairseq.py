@@ -36,13 +36,14 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
     """Yield the losses, in nats per token."""
     means: list[LossPoint] = []
     inner = False
+    source = log.name
     for at, line in enumerate(log.lines(), 1):
         if UPDATES not in line or not line.endswith("\n"):
             continue
         row = _row(line)
         is_validation = "valid_loss" in row or "| valid" in line
-        names = ("valid_loss", "loss") if is_validation else ("train_loss", "loss")
-        name = next((name for name in names if name in row), None)
+        own = "valid_loss" if is_validation else "train_loss"
+        name = own if own in row else "loss" if "loss" in row else None
         step = number(row.get("valid_num_updates", row.get("train_num_updates", row.get(UPDATES))))
         loss = None if name is None else number(row[name])
         if step is None or loss is None or name is None:
@@ -50,7 +51,7 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         split: Split = "validation" if is_validation else "train"
         nats = in_nats(loss, "bits") or 0.0
         time = seconds(match[0]) if (match := TIME.match(line)) else None
-        point = loss_point(int(step), split, nats, f"{log.name}:{at}", number(row.get("epoch")), time)
+        point = loss_point(int(step), split, nats, f"{source}:{at}", number(row.get("epoch")), time)
         if (split, name) not in log.understood:
             log.note(BASE_2)
             log.understood["step", UPDATES] = log.understood[split, name] = "name"

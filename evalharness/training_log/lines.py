@@ -11,6 +11,7 @@ from evalharness.records import LogPoint, LossPoint, Split
 from evalharness.training_log import counted_lines
 from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, loss_point, seconds
 from evalharness.training_log.figure_names import OFTEN_BESIDE
+from evalharness.training_log.known_lines import Figures, KnownLines
 from evalharness.training_log.open_log import TORN, UnplacedError
 from evalharness.training_log.printed_lines import printed_lines
 from evalharness.training_log.step_counting import COUNT, Pace, StepCounter, count_of, epoch_in
@@ -19,6 +20,7 @@ from evalharness.training_log.unsaid_losses import UnsaidLosses
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from evalharness.training_log.known_lines import KnownLine
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines of a training loop"
@@ -127,11 +129,19 @@ class _Reading:
     named: set[Split] = field(default_factory=set)
     unplaced: list[LogPoint] = field(default_factory=list)
     evaluated: int | None = None
+    known: KnownLines = field(default_factory=KnownLines)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = self.log.name
 
     def points(self) -> Iterator[LogPoint | None]:
         """Every loss and entropy in the order of the lines; None for a line that tells of a loaded checkpoint."""
         for at, printed in printed_lines(self.log):
             line = printed.lower()
+            if known := self.known.of(line):
+                yield from self._of_known_line(line, at, *known)
+                continue
             if self.place.move(line):
                 yield None
             if self.place.step is None:
@@ -143,7 +153,7 @@ class _Reading:
         yield from self._at_end()
 
     def _of_line(self, line: str, at: int) -> Sequence[LogPoint]:
-        logged = _logged(line, self.place.step or 0, f"{self.log.name}:{at}", self.log, self.named)
+        logged = _logged(line, self.place.step or 0, f"{self.name}:{at}", self.log, self.named)
         step, splits = self.place.step, [point.split for point in logged if type(point) is LossPoint]
         if self.place.heading and splits == ["train"]:
             self.log.note(f"losses under {self.place.heading!r} are of no training step: left out")
@@ -153,13 +163,32 @@ class _Reading:
             return ()
         if self.place.is_crowded(splits):
             raise UnplacedError(f"{self.log.path}: line {at}: losses of several steps, and no line names these")
-        # An evaluation of both splits, as nanoGPT's, is over many batches; a line after it is of one of that step.
+        if splits and (figures := _figures(line)):
+            self.known.add(line, figures)
+        return logged if self._counts(step, splits, at) else ()
+
+    def _counts(self, step: int, splits: list[Split], at: int) -> bool:
+        """Whether the losses of a line count.
+
+        An evaluation of both splits, as nanoGPT's, is over many batches; a line after it is of one of that step.
+        """
         if step == self.evaluated and self.place.is_named and splits == ["train"]:
-            return ()
+            return False
         self.evaluated = step if len(splits) > 1 else self.evaluated
         if self.unsaid.first is None and "train" in splits:
             self.unsaid.first = (at, step)
-        return logged
+        return True
+
+    def _of_known_line(self, line: str, at: int, form: KnownLine, match: re.Match[str]) -> Iterator[LogPoint]:
+        """What :meth:`_of_line` finds in a line that differs from an earlier one in its numbers alone."""
+        epoch = epoch_in(line) if form.has_epoch else None
+        step = self.place.go_to(int(match[form.step]), int(match[form.total]) if form.total else None, epoch)
+        if "validation" not in self.named:
+            self.unsaid.see(line, step, at)
+        if self._counts(step, form.splits, at):
+            time, source = _time(line), f"{self.name}:{at}"
+            for split, group in form.losses:
+                yield loss_point(step, split, float(match[group]), source, epoch, time)
 
     def _at_end(self) -> Iterable[LogPoint]:
         """What can be told of losses only when the whole log is read."""
@@ -199,9 +228,14 @@ class _Place:
             self.log.understood["step", line[match.start() : match.start(1)].strip(" \t:=['\"") or "progress bar"] = (
                 "name"
             )
-        self.heading, self.below = "", 0
-        self.step = self.counted.on(count_of(match[1]), count_of(match[2]) if match[2] else None, epoch)
+        self.go_to(count_of(match[1]), count_of(match[2]) if match[2] else None, epoch)
         return "loss" not in line and LOADED.search(line) is not None
+
+    def go_to(self, step: int, total: int | None, epoch: float | None) -> int:
+        """Go on to a line that names a step, of as many as it says; return the step from the beginning of training."""
+        self.heading, self.below, self.is_named = "", 0, True
+        self.step = self.counted.on(step, total, epoch)
+        return self.step
 
     def _bar(self, line: str) -> re.Match[str] | None:
         """The progress bar of training that a loss stands in. That of an evaluation counts no steps."""
@@ -282,10 +316,7 @@ def _entropy(line: str) -> float | None:
 
 
 def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split, float]]:
-    said = [(loss, match) for match in LOSS.finditer(line) if (loss := _said(line, match)) is not None]
-    if MEAN_OF_RUN in line:
-        return
-    for loss, match in said if len(said) == 1 else _plain(said):
+    for loss, match in _loss_matches(line):
         if match.end() == len(line):
             log.note(TORN)
             continue
@@ -294,6 +325,23 @@ def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split,
             cell = line.rfind("|", 0, match.start()) + 1
             log.understood[loss.split, NAME.findall(line[cell : match.start() + len("loss")])[-1]] = "name"
         yield loss.split, float(match[1])
+
+
+def _loss_matches(line: str) -> Iterable[tuple[_Said, re.Match[str]]]:
+    """Every loss of a line, with its match."""
+    if MEAN_OF_RUN in line:
+        return ()
+    said = [(loss, match) for match in LOSS.finditer(line) if (loss := _said(line, match)) is not None]
+    return said if len(said) == 1 else _plain(said)
+
+
+def _figures(line: str) -> Figures | None:
+    """Where a line has its step and losses; None if it does not name its step, or has more than losses."""
+    step = STEP.search(line) if "step" in line or "iter" in line else None
+    if step is None or "entropy" in line or "reward" in line or "logps" in line or not line.endswith("\n"):
+        return None
+    losses = [(loss.split, match.span(1)) for loss, match in _loss_matches(line)]
+    return Figures(step.span(1), step.span(2) if step[2] else None, losses)
 
 
 def _plain(said: Iterable[tuple[_Said, re.Match[str]]]) -> Iterator[tuple[_Said, re.Match[str]]]:

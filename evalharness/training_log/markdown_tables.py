@@ -16,7 +16,7 @@ from evalharness.training_log.columns import (
     with_decimal_points,
 )
 from evalharness.training_log.open_log import DECIMAL_COMMAS, note_unread
-from evalharness.training_log.own_names import own_names
+from evalharness.training_log.own_names import ENOUGH_ROWS, own_names
 from evalharness.training_log.several_runs import chosen_run
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
         (at, dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))) for at, cells in rows
     ]
     try:
-        own = own_names(log, [row for _, row in named]) if _has_numbers(named) else NO_OWN_NAMES
+        own = own_names(log, [row for _, row in named[:ENOUGH_ROWS]]) if _has_numbers(named) else NO_OWN_NAMES
     except LogError as error:
         faults.append(error)
         return heading, []
@@ -75,7 +75,12 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
     log.understand(plan, own)
     if commas:
         log.note(DECIMAL_COMMAS)
-    return heading, [point for at, row in named for point in points(row, plan, f"{log.name}:{at}")]
+    source = log.name
+    return heading, [point for at, row in named for point in points(row, plan, f"{source}:{at}")]
+
+
+def _cells(line: str) -> list[str]:
+    return BAR.split(line) if "\\" in line else line.split("|")
 
 
 def _has_numbers(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
@@ -92,8 +97,10 @@ def _names(headings: Sequence[str]) -> list[str]:
 
 def _overlap(tables: Sequence[Sequence[LogPoint]]) -> bool:
     """Whether two tables have losses of the same split and step, as those of one run that goes on have not."""
+    if len(tables) < 2:
+        return False
     places = [place for table in tables for place in {(type(point), point.step, point.split) for point in table}]
-    return len(tables) > 1 and len(places) > len(set(places))
+    return len(places) > len(set(places))
 
 
 def _tables(log: OpenLog) -> Iterator[Table]:
@@ -103,8 +110,8 @@ def _tables(log: OpenLog) -> Iterator[Table]:
     rows: list[tuple[int, list[str]]] = []
     heading = "table"
     for at, line in enumerate(log.lines(), 1):
-        cells = [cell.strip() for cell in BAR.split(line.strip().strip("|"))] if "|" in line else []
-        begins = bool(cells) and RULE.fullmatch(line) is not None
+        cells = [cell.strip() for cell in _cells(line.strip().strip("|"))] if "|" in line else []
+        begins = bool(cells) and "-" in line and RULE.fullmatch(line) is not None
         if header is not None and (begins or not cells):
             yield heading, header, rows
             header, rows = None, []
