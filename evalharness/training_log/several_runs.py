@@ -58,9 +58,9 @@ def files_of_run(paths: Sequence[Path], keys: LogKeys) -> Sequence[Path]:
 def event_runs(paths: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
     """TensorBoard's event files by the run that they are of: what its folder is called below that of them all.
 
-    Empty if some of the logs are no event files.
+    Empty without logs, and if some of them are no event files.
     """
-    if not all(path.match(tensorboard.NAMES[0]) for path in paths):
+    if not paths or not all(path.match(tensorboard.NAMES[0]) for path in paths):
         return {}
     folders = dict.fromkeys(path.parent for path in paths)
     top = Path(os.path.commonpath(folders))
