@@ -129,6 +129,8 @@ def logged_point(work: Work) -> LossPoint | None:
 
     step, logged = work.checkpoint.info.step, work.checkpoint.logged_val_loss
     point = logged_validation(work.log, step)
+    if point is not None and step is not None and point.step != step:
+        work.watcher.say(f"the log counts its steps from 0: its step {point.step:,} is the checkpoint's {step:,}")
     if point is not None or logged is None:
         return point
     return LossPoint(step or 0, "validation", logged, "the checkpoint's own record")

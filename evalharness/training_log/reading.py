@@ -162,9 +162,21 @@ def read_found(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
 
 
 def logged_validation(points: Iterable[LossPoint], step: int | None) -> LossPoint | None:
-    """The last logged validation loss at ``step`` (anywhere, where the step isn't known); None where there is none."""
+    """The last logged validation loss at ``step`` (anywhere, where the step isn't known); None where there is none.
+
+    A log that counts its steps from 0, as Lightning's loggers do, has it one step earlier.
+    """
+    points = list(points)
+    if step is not None and _counts_from_zero(points, step):
+        step -= 1
     validation = [p for p in points if p.split == "validation" and step in {None, p.step}]
     return validation[-1] if validation else None
+
+
+def _counts_from_zero(points: Iterable[LossPoint], step: int) -> bool:
+    """Whether nothing is logged at ``step``, and all validations are one step before a multiple of their interval."""
+    validated = {p.step + 1 for p in points if p.split == "validation"}
+    return step in validated and all(p.step != step for p in points) and math.gcd(*validated) > 1
 
 
 def _read(path: Path, keys: LogKeys) -> LogFile:

@@ -37,6 +37,36 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
+ASKED = {"role": "user", "content": "one?"}
+ANSWERS = [[{"role": "assistant", "content": said}] for said in ("yes", "no")]
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        ({"prompt": "one?", "chosen": "yes", "rejected": "no"}, DataRow("one?", "yes")),
+        ({"chosen": "one? yes", "rejected": "one? no"}, DataRow("", "one? yes")),
+        (
+            {"prompt": [ASKED], "chosen": ANSWERS[0], "rejected": ANSWERS[1]},
+            DataRow("user:\none?\nassistant:\n", "yes\n"),
+        ),
+        (
+            {"chosen": [ASKED, *ANSWERS[0]], "rejected": [ASKED, *ANSWERS[1]]},
+            DataRow("user:\none?\nassistant:\n", "yes\n"),
+        ),
+        ({"prompt": "one?", "completion": "maybe", "chosen": "yes"}, DataRow("one?", "maybe")),
+    ],
+    ids=["texts", "whole texts", "turns", "whole conversations", "no pair"],
+)
+def test_of_a_pair_of_answers_the_preferred_one_is_read(tmp_path, record, row):
+    assert read_rows(write(tmp_path / "pairs.jsonl", json.dumps(record))) == [row]
+
+
+def test_a_key_that_is_named_says_which_answer_of_a_pair_is_read(tmp_path):
+    file = write(tmp_path / "pairs.jsonl", '{"prompt": "one?", "chosen": "yes", "rejected": "no"}')
+    assert read_rows(file, completion_key="rejected") == [DataRow("one?", "no")]
+
+
 @pytest.mark.parametrize("key", ["completion", "solution", "response", "output"])
 def test_the_usual_keys_are_known(tmp_path, key):
     file = write(tmp_path / "d.jsonl", json.dumps({"id": 1, "prompt": "p", key: "c"}), "", json.dumps({"text": "t"}))

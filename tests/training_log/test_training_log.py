@@ -271,6 +271,31 @@ def test_the_logged_validation_loss_is_that_of_the_step_or_the_last():
     assert logged_validation([], None) is None
 
 
+def logged(split, *steps):
+    return [LossPoint(step, split, 2.5, f"a:{step}") for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("points", "step", "found"),
+    [
+        (logged("train", 9, 19, 49, 99) + logged("validation", 49, 99), 100, 99),
+        (logged("train", 9, 19, 49, 99) + logged("validation", 49, 99), 50, 49),
+        (logged("train", 49, 99) + logged("validation", 112, 225), 113, 112),
+        (logged("train", 0, 49, 99) + logged("validation", 99), 100, 99),
+        (logged("validation", 50, 100), 100, 100),
+        (logged("validation", 49, 99, 100), 100, 100),
+        (logged("validation", 50, 99), 100, None),
+        (logged("train", 50, 100) + logged("validation", 49, 99), 100, None),
+        (logged("validation", 0, 1, 2), 3, None),
+        (logged("validation", 49, 98), 50, None),
+        (logged("validation", 0), 1, None),
+    ],
+)
+def test_a_log_that_counts_from_zero_has_the_loss_one_step_earlier(points, step, found):
+    point = logged_validation(points, step)
+    assert (None if point is None else point.step) == found
+
+
 def test_a_real_log_is_read_whole():
     seed_log = shared_or_skip("seed/v1_log.jsonl")
     points = read_log(seed_log)

@@ -28,6 +28,8 @@ MEASURED_IDS = 24_576
 COMPLETION_KEYS = ("completion", "solution", "response", "output")
 TEXT_KEYS = ("text", "content")
 CONVERSATION_KEYS = ("messages", "conversations", "conversation")
+PREFERRED_KEY, OTHER_KEY = "chosen", "rejected"
+"""Pairs of answers, as trainers of preferences take them: the model is to write the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ def read_rows(
     rows: list[DataRow] = []
     refused: list[str] = []
     conversations = 0
+    pairs = 0
     for place, record in read_records(path, say):
+        pairs += shape.preferred(record)
         turns = shape.turns(record)
         if turns is None:
             rows.append(shape.row(place, record))
@@ -103,6 +107,8 @@ def read_rows(
     if conversations:
         how = "rendered by the tokenizer's chat template" if render else "rendered role by line, for want of a template"
         say(f"{path.name}: {conversations} conversations with {len(rows)} answers of the assistant, {how}")
+    if pairs:
+        say(f"{path.name}: {pairs} pairs of answers: `{PREFERRED_KEY}` is read, `{OTHER_KEY}` is not")
     if not rows:
         raise EvalHarnessError(f"{path}: no data rows in it{': ' + refused[0] if refused else ''}")
     return rows
@@ -133,6 +139,10 @@ class _Shape:
     completion_key: str | None
     render: Render
 
+    def preferred(self, record: Any) -> bool:
+        """Whether a record is a pair of answers, and no key says what else to read of it."""
+        return not self.completion_key and isinstance(record, dict) and {PREFERRED_KEY, OTHER_KEY} <= record.keys()
+
     def turns(self, record: Any) -> list[Turn] | None:
         """The turns of a conversation, or of a prompt and a completion that are lists of turns."""
         if not isinstance(record, dict):
@@ -142,7 +152,10 @@ class _Shape:
             if len(named) < 2 and (turns := turns_of(record.get(key))):
                 return turns
         prompt = turns_of(record.get(self.prompt_key or "prompt"))
-        completion = turns_of(record.get(self.completion_key or "completion"))
+        preferred = self.preferred(record)
+        completion = turns_of(record.get(self.completion_key or (PREFERRED_KEY if preferred else "completion")))
+        if preferred and completion and "prompt" not in record:
+            return completion  # the prompt is in it
         return [*prompt, *completion] if prompt and completion else None
 
     def row(self, place: str, record: Any) -> DataRow:
@@ -151,13 +164,22 @@ class _Shape:
         if is_plain_text(self.path):
             return DataRow("", record["text"], running=True)
         prompt = record.get(self.prompt_key or "prompt")
-        completion = _first_text(record, (self.completion_key,) if self.completion_key else COMPLETION_KEYS)
+        completion = _first_text(record, self._completion_keys(record))
         if completion is not None and isinstance(prompt, str):
             return DataRow(prompt, completion)
-        text = None if self.prompt_key or self.completion_key else _first_text(record, TEXT_KEYS)
+        text = None if self.prompt_key or self.completion_key else _first_text(record, self._text_keys(record))
         if text is None:
             raise self._unknown(place, record)
         return DataRow("", text)
+
+    def _completion_keys(self, record: dict[str, Any]) -> tuple[str, ...]:
+        if self.completion_key:
+            return (self.completion_key,)
+        return (PREFERRED_KEY,) if self.preferred(record) else COMPLETION_KEYS
+
+    def _text_keys(self, record: dict[str, Any]) -> tuple[str, ...]:
+        """A pair of whole texts has its prompt in both."""
+        return (PREFERRED_KEY,) if self.preferred(record) and "prompt" not in record else TEXT_KEYS
 
     def _unknown(self, place: str, record: dict[str, Any]) -> EvalHarnessError:
         named = f"{self.prompt_key or 'prompt'} and {self.completion_key or 'completion'}"
