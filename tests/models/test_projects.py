@@ -13,6 +13,8 @@ import torch
 from evalharness.errors import CheckpointError, UntrustedError
 from evalharness.models.torch import load_checkpoint
 from evalharness.models.torch.factory import UserCode
+from evalharness.pipeline import initialise
+from evalharness.progress import Silent
 from evalharness.settings.manifest import find_manifest
 
 IDS = torch.tensor([[3, 4, 5, 6]])
@@ -299,6 +301,20 @@ def test_a_checkpoint_of_a_known_project_needs_no_manifest(bare, write):
     assert checkpoint.info.parameters == sum(weights.numel() for weights in checkpoint.module.parameters())
     assert any(checkpoint.module.__class__.__name__ in note for note in checkpoint.info.notes) or write is lightning
     assert set(checkpoint.module.state_dict()) <= {name.removeprefix("model.") for name in module.state_dict()}
+
+
+@pytest.mark.parametrize("write", PROJECTS)
+def test_init_writes_at_most_six_lines_that_load_a_known_project(bare, write):
+    path, _, logits = write(bare)
+    bare.write("data/train.jsonl", '{"text": "abc"}\n')
+    bare.write("data/val.jsonl", '{"text": "abd"}\n')
+    result = initialise(bare.folder, Silent(), trust=True)
+    keys = [line.key for line in result.lines]
+    assert len(keys) <= 6
+    assert {"model.factory", "model.args", "data.train", "data.validation"} <= set(keys)
+    forget()
+    with torch.no_grad():
+        assert torch.equal(bare.load(path).model.logits(IDS), logits(IDS)), "the manifest names the code"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log import LogKeys, find_logs, read_folder, read_log, read_logs, tensorboard
+from evalharness.training_log import LogKeys, event_runs, find_logs, read_folder, read_log, read_logs, tensorboard
 
 pytest.importorskip("tensorboard")
 
@@ -78,6 +78,12 @@ def test_event_files_of_several_folders_are_several_runs(tmp_path, golden_text):
         with pytest.raises(LogError) as error:
             read_folder(tmp_path, keys)
         golden_text(error, NAMES)
+
+
+def test_only_event_files_in_several_folders_are_told_apart(tmp_path):
+    a, b = tmp_path / "a" / "events.out.tfevents.1", tmp_path / "b" / "events.out.tfevents.2"
+    assert event_runs([a, b]) == {"a": [a], "b": [b]}
+    assert event_runs([a, tmp_path / "train.log"]) == event_runs([]) == {}
 
 
 def test_without_tensorboard_none_is_found_and_one_that_is_named_says_what_it_needs(tmp_path, monkeypatch, golden_text):
