@@ -8,7 +8,7 @@ A model declares what it can do (its ``capabilities``), and whoever needs one of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,6 +53,33 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ``ids``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """What a tokenizer does to a text before its vocabulary: the two keys of a ``tokenizer.json``, as it has them."""
+
+    normalizer: dict[str, Any] | None
+    pre_tokenizer: dict[str, Any] | None
+
+
+@runtime_checkable
+class RuledTokenizer(Tokenizer, Protocol):
+    """A tokenizer whose rule can be another one over the same vocabulary.
+
+    ``rule`` is the one that it has, ``rule_in_file`` that of its file, if the library that read it made another of it.
+    """
+
+    rule: SplitRule
+    rule_in_file: SplitRule | None
+
+    def names(self) -> list[str]:
+        """Return the names of all tokens, the special ones first."""
+        ...
+
+    def under(self, rule: SplitRule) -> Tokenizer:
+        """Return a tokenizer with the same vocabulary under another rule; ``ValueError`` if the library refuses it."""
         ...
 
 

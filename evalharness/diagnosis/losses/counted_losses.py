@@ -45,10 +45,15 @@ COUNTINGS = tuple(Counting(prompt, end) for prompt in (True, False) for end in (
 
 @dataclass(frozen=True, slots=True)
 class CountedRow:
-    """The losses (nats) of all targets of one row, ``(n - 1,)``, and what each of them is."""
+    """The losses (nats) of all targets of one row, ``(n - 1,)``, and what each of them is.
+
+    ``text_share``: how much of the text these are, of what the row has as loaded. It is only given, as a number, where
+    the same text stands in other tokens.
+    """
 
     nll_nats: Floats
     kinds: npt.NDArray[np.int8]
+    text_share: float | None = None
 
     def counted(self, how: Counting) -> Floats:
         """The losses that count."""
@@ -110,10 +115,20 @@ def figure(rows: Sequence[CountedRow], how: Counting, seed: int) -> Interval | N
 
 
 def lowered_by(before: Sequence[CountedRow], after: Sequence[CountedRow], how: Counting) -> list[float]:
-    """For each row: by how much (nats per token) the loss of the targets that count in both is lower ``after``."""
-    pairs = [(old.counted(how), new.counted(how)) for old, new in zip(before, after, strict=True)]
-    both = [(old[-n:], new[-n:]) for old, new in pairs if (n := min(len(old), len(new)))]
-    return [float(old.mean() - new.mean()) for old, new in both]
+    """For each row: by how much (nats per token) the loss of the targets that count in both is lower ``after``.
+
+    In other tokens it is the loss of the whole text that is compared, for each token that the text has ``before``: the
+    mean over tokens falls by itself if they are shorter.
+    """
+    pairs = [(old.counted(how), new.counted(how), new.text_share) for old, new in zip(before, after, strict=True)]
+    return [_lowered(old, new, share) for old, new, share in pairs if len(old) and len(new)]
+
+
+def _lowered(before: Floats, after: Floats, text_share: float | None) -> float:
+    if text_share is not None:
+        return float(before.mean() - after.sum() / (max(text_share, 1e-9) * len(before)))
+    both = min(len(before), len(after))
+    return float(before[-both:].mean() - after[-both:].mean())
 
 
 def _row(logits: torch.Tensor, row: TokenRow, end_ids: frozenset[int]) -> CountedRow:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.conventions import reproducing
-from evalharness.diagnosis.losses.counted_losses import counted_losses, figure, rows_with_end
+from evalharness.diagnosis.losses.counted_losses import figure, rows_with_end
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.base_gap import base_gap
-from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
+from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch, losses_under
 from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ def _training_figure(subject: Subject, best: Repaired) -> tuple[float, Interval]
     if not points or subject.train is None or best.repair.begin_ids is not None:
         return None
     rows = evenly(rows_with_end(subject, subject.train), len(best.measurement.rows))
-    with best.repair.change(subject.torch_model.module):
-        losses = counted_losses(subject.torch_model, rows, subject.end_ids, best.repair.around_row)
+    losses = losses_under(best.repair, subject, subject.train, rows)
     found = figure(losses, best.counting, subject.seed)
     return None if found is None else (points[-1], found)
 

@@ -24,6 +24,7 @@ from evalharness.diagnosis.losses.counted_losses import (
     rows_with_end,
     with_begin,
 )
+from evalharness.diagnosis.losses.encoded_anew import encoded_anew
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.repair import Repair, every_repair
 from evalharness.diagnosis.trials.random_change import random_change
@@ -56,6 +57,17 @@ ROUNDING_NATS = 1e-5
 """A repair that changes the loss by less changes nothing here."""
 FULLY = 3
 """Repairs that are measured on all rows, the best of the few rows first, besides those that are sure to be few."""
+
+
+def losses_under(repair: Repair, subject: Subject, split: Split, rows: Sequence[TokenRow]) -> tuple[CountedRow, ...]:
+    """The losses of rows of a split under a repair, as the same texts in other tokens if it encodes them anew."""
+    anew = [] if repair.encode is None else [encoded_anew(row, subject, split, repair.encode) for row in rows]
+    with torch.no_grad(), repair.change(subject.torch_model.module):
+        given = [item.row for item in anew] if anew else rows
+        losses = counted_losses(subject.torch_model, given, subject.end_ids, repair.around_row)
+    if not anew:
+        return losses
+    return tuple(replace(row, text_share=item.text_share) for row, item in zip(losses, anew, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +197,16 @@ class RepairSearch:
         """By how much the best of some random changes of the repair's size lowers the loss; None if it has no size."""
         rows, lowered = self.rows[1::2], []
         for seed in range(times):
-            module = self.subject.torch_model.module
-            change = repair.null(seed).change(module) if repair.null else random_change(module, repair, seed)
-            if change is None:
+            null = repair.null(seed) if repair.null else self._changed_at_random(repair, seed)
+            if null is None:
                 return None
-            with change:
-                gains = lowered_by(self.as_loaded.rows[1::2], self._measured(None, rows).rows, counting)
+            gains = lowered_by(self.as_loaded.rows[1::2], self._measured(null, rows).rows, counting)
             lowered.append(sum(gains) / len(gains))
         return max(lowered)
+
+    def _changed_at_random(self, repair: Repair, seed: int) -> Repair | None:
+        change = random_change(self.subject.torch_model.module, repair, seed)
+        return None if change is None else replace(repair, begin_ids=None, change=lambda _module: change)
 
     def _chosen(self, ranked: Sequence[tuple[float, Repair]]) -> Iterator[Repair]:
         """The best few that lower the loss, the best of each kind among them, and all that may do otherwise."""
@@ -246,8 +260,7 @@ class RepairSearch:
             if repair.begin_ids is not None:
                 limit = subject.model.context_length
                 rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
-            with torch.no_grad(), repair.change(subject.torch_model.module):
-                found = counted_losses(subject.torch_model, rows, subject.end_ids, repair.around_row)
+            found = losses_under(repair, subject, self.split, rows)
         return self._figured(found)
 
     def _figured(self, rows: tuple[CountedRow, ...]) -> Measurement:

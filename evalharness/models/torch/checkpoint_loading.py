@@ -22,6 +22,7 @@ from evalharness.models.torch.own_generate import own_generate
 from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
 from evalharness.models.torch.sidecars import loss_in_name
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
+from evalharness.models.torch.tokenizer_rules import rule_notes
 from evalharness.models.torch.without_manifest import completed
 from evalharness.records import CheckpointInfo
 from evalharness.settings.manifest import code_specs, notes_on_code
@@ -166,6 +167,7 @@ def load_checkpoint(
             *notes,
             *call_note,
             *special.notes,
+            *rule_notes(tokenizer),
             *asked.notes,
             *context.notes,
             *model_note,

@@ -20,6 +20,7 @@ from evalharness.models.torch.gguf_file import check_gguf
 from evalharness.models.torch.model import Forward, UncachedModel, is_out_of_memory, pick_logits, widened
 from evalharness.models.torch.quantised_folder import Quantisation, quantisation_of_folder
 from evalharness.models.torch.tokenizer_files import lacking_package, needs_package
+from evalharness.models.torch.tokenizer_rules import with_rule_in_file
 from evalharness.models.torch.tokenizers import KnownTokenizer, wrap
 from evalharness.models.torch.weight_names import GGUF_SUFFIX
 
@@ -170,7 +171,7 @@ def load_tokenizer(name: Path | str, *, trust: bool, local: bool) -> KnownTokeni
             if lacking is not None:
                 raise CheckpointError(needs_package(name, lacking)) from error
             raise CheckpointError(f"{name}: its tokenizer can't be loaded: {first_line(error)}") from error
-    return wrap(tokenizer, str(name))
+    return with_rule_in_file(wrap(tokenizer, str(name)), Path(folder))
 
 
 def _unpacked(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import tokenizers as hf_tokenizers
 
 from evalharness.errors import CheckpointError
+from evalharness.models.protocols import SplitRule
 from evalharness.models.torch.error_text import first_line
 from evalharness.models.torch.piece_tokenizers import SentencePieceTokenizer, TiktokenTokenizer
 
@@ -69,6 +70,8 @@ class FileTokenizer:
         unknown = settings["model"].get("unk_token") or settings["model"].get("unk_id")
         self._unknown_id = self._vocabulary.get(unknown) if isinstance(unknown, str) else unknown
         self._is_exact = settings.get("normalizer") is None and _is_byte_level(settings)
+        self.rule = rule_of(settings)
+        self.rule_in_file: SplitRule | None = None
         self.begin_ids = self._put_before()
         self.end_ids: frozenset[int] = frozenset()
         self.render_chat: RenderChat | None = None
@@ -103,6 +106,14 @@ class FileTokenizer:
     def digest(self) -> str:
         """See :class:`KnownTokenizer`."""
         return hashlib.sha256(self._content.encode()).hexdigest()
+
+    def under(self, rule: SplitRule) -> FileTokenizer:
+        """See :class:`evalharness.models.protocols.RuledTokenizer`."""
+        settings = json.loads(self._content) | {"normalizer": rule.normalizer, "pre_tokenizer": rule.pre_tokenizer}
+        try:
+            return FileTokenizer(hf_tokenizers.Tokenizer.from_str(json.dumps(settings)))
+        except Exception as error:  # the library raises a bare Exception
+            raise ValueError(first_line(error)) from error
 
     def _check_nothing_dropped(self, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> None:
         """Some models have no unknown token and drop without a word what they lack.
@@ -237,6 +248,11 @@ def read_tokenizer_file(path: Path) -> FileTokenizer:
         return FileTokenizer(hf_tokenizers.Tokenizer.from_file(str(path)))
     except Exception as error:  # the library raises a bare Exception
         raise CheckpointError(f"{path}: is not a tokenizer.json: {first_line(error)}") from error
+
+
+def rule_of(settings: dict[str, Any]) -> SplitRule:
+    """What the content of a ``tokenizer.json`` does to a text before its vocabulary."""
+    return SplitRule(settings.get("normalizer"), settings.get("pre_tokenizer"))
 
 
 def wrap(tokenizer: Any, spec: str) -> KnownTokenizer:
