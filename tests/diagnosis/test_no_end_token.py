@@ -1,6 +1,9 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from scripted import follower, problem, scripted, seen, split, subject
-from small_training import END, FAMILIES, data_rows, encoded, wrapped
+from small_training import END, FAMILIES, PAD, data_rows, encoded, wrapped
 
 from evalharness.diagnosis.data.rows import DataRow, TokenRow
 from evalharness.diagnosis.measured import Measured
@@ -96,3 +99,32 @@ def test_rows_that_are_pieces_of_texts_have_no_ends_to_learn(length, severity):
     found = no_end_token(Measured(subject(model, train=train, end_ids=ENDS)))
     assert isinstance(found, Finding)
     assert found.severity == severity
+
+
+def at_ends(ids):
+    return {END: 30.0 if ids[-1] == 95 and ids.count(95) == 2 else -9.0, PAD: -9.0}
+
+
+def stops_at(scripted_model, *ids):
+    """The model with generation settings that stop at these ids."""
+    scripted_model.module.generation_config = SimpleNamespace(eos_token_id=list(ids))
+    return scripted_model
+
+
+@pytest.mark.parametrize(("stops", "kind"), [((PAD,), Finding), ((PAD, END), RuledOut), ((), RuledOut)])
+def test_an_end_at_which_the_generation_settings_do_not_stop_is_named_with_its_id(stops, kind):
+    model = stops_at(scripted(follower(encoded(data_rows(20, 1)), at_ends)), *stops)
+    found = no_end_token(Measured(subject(model, train=split(), end_ids=ENDS)))
+    assert isinstance(found, kind)
+    assert found.evidence["written_id"] == END
+    assert found.evidence.get("generation_stops_at", [*stops]) == [*stops]
+
+
+def test_the_marker_that_rows_end_with_is_named_where_another_token_is_taken_for_the_end():
+    rows = encoded(data_rows(20, 1), end=True)
+    train = replace(split(end=True), encoded=rows)
+    model = scripted(follower(rows, at_ends))
+    found = no_end_token(Measured(subject(model, train=train, end_ids=frozenset({PAD}))))
+    assert isinstance(found, Finding)
+    assert found.evidence["written_id"] == END
+    assert found.evidence["written"] == "<end>"

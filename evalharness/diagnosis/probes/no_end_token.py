@@ -7,6 +7,7 @@ what an untrained model gives to each, while even a barely trained one has learn
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -38,6 +39,11 @@ NEVER_A_TARGET = 0.25
 vocabulary, where training starts from, and the share of ends among as many tokens, which frequency alone would give. A
 token that never is a target falls to a hundredth of either within the first hundreds of steps (small models, here), to
 a tenth where labels are smoothed by 0.1."""
+
+USUAL = 0.75
+"""The share of the rows in which a token stands, or is the most probable one, if it is the one that ends them."""
+LAST = 3
+"""How many tokens before the end are looked at: line breaks may stand after a marker."""
 
 
 def no_end_token(measured: Measured) -> Outcome:
@@ -76,8 +82,12 @@ def no_end_token(measured: Measured) -> Outcome:
         f"{median(rank for _, rank in ends):.0f}, at the true ends of {len(rows)} rows"
     )
     said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
+    written = _written_at_ends(subject, read)
+    if written is not None:
+        evidence |= {"written_id": written, "written": subject.tokenizer.decode([written])}
     if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
-        return RuledOut(NAME, f"The end token was learned: {figures}{said}.", evidence)
+        learned = f"The end token was learned: {figures}{said}."
+        return _not_where_generation_stops(subject, written, learned, evidence) or RuledOut(NAME, learned, evidence)
     ends_in_targets = evidence["end_ids_in_targets"]
     counted = (
         f"the rows hold it {ends_in_targets:,} times, and it was not counted"
@@ -88,10 +98,45 @@ def no_end_token(measured: Measured) -> Outcome:
         f"The end token was never learned: {figures}, where {expected:.2g} would need no knowledge at all; "
         f"{counted}{said}."
     )
+    remedy = _REMEDY
+    if written is not None:
+        claim += f" The rows end with {evidence['written']!r} (id {written}), and the model writes it there."
+        remedy = _remedy_of_another(evidence["written"], written)
     # A model whose completions end by stop sequences all the same loses nothing by it.
     runs_on = stopped is None or stopped.low < 0.5
     return _of_pieces(
-        equal_pieces(split), Finding(NAME, "contributing" if runs_on else "note", claim, evidence, _REMEDY)
+        equal_pieces(split), Finding(NAME, "contributing" if runs_on else "note", claim, evidence, remedy)
+    )
+
+
+def _not_where_generation_stops(
+    subject: Subject, written: int | None, learned: str, evidence: dict[str, Any]
+) -> Finding | None:
+    """Whether the library's own generation stops at other ids than the one that the model writes at ends."""
+    config = getattr(getattr(subject.torch_model, "module", None), "generation_config", None)
+    named = getattr(config, "eos_token_id", None)
+    stops = frozenset(named if isinstance(named, (list, tuple)) else () if named is None else (named,))
+    if written is None or not stops or written in stops:
+        return None
+    token = evidence["written"]
+    listed = ", ".join(f"{subject.tokenizer.decode([i])!r} (id {i})" for i in sorted(stops))
+    claim = (
+        f"{learned} But at true ends the model writes {token!r} (id {written}), and its generation settings stop at "
+        f"{listed} alone: transformers' generate() runs on past the end."
+    )
+    return Finding(
+        NAME,
+        "contributing",
+        claim,
+        evidence | {"generation_stops_at": sorted(stops)},
+        _remedy_of_another(token, written),
+    )
+
+
+def _remedy_of_another(token: str, token_id: int) -> str:
+    return (
+        f'Name it as an end token: "eos_token_id": {token_id} in generation_config.json (in a list, if there are '
+        f"others), and [model] end_tokens = [{json.dumps(token)}] in the manifest."
     )
 
 
@@ -117,6 +162,33 @@ def _of_pieces(pieces: str | None, finding: Finding) -> Finding:
     return replace(finding, severity="note", claim=claim, evidence=evidence, remedy=_REMEDY_OF_PIECES)
 
 
+def _written_at_ends(subject: Subject, read: Sequence[_Read]) -> int | None:
+    """The marker that the model writes where the texts end: after the row, or as the last that the row holds."""
+    after = _usual(row.best[-1] for row in read)
+    if after in subject.end_ids:
+        return after
+    for back in range(1, LAST + 1):
+        own = _usual(row.ids[-back] for row in read if len(row.ids) >= back)
+        text = "" if own is None else subject.tokenizer.decode([own])
+        if text.strip():
+            written = _usual(row.best[-back - 1] for row in read if len(row.ids) >= back)
+            return own if written == own and _is_marker(text) else None
+    return None
+
+
+def _usual(ids: Iterable[int]) -> int | None:
+    """The id that stands in most of the places, None if there is none."""
+    counts = Counter(ids)
+    token_id, count = counts.most_common(1)[0] if counts else (None, 0)
+    return token_id if count >= USUAL * counts.total() else None
+
+
+def _is_marker(text: str) -> bool:
+    """Whether a token's name is that of a special token, such as ``<|im_end|>`` or ``[EOS]``."""
+    text = text.strip()
+    return len(text) > 2 and (text[0], text[-1]) in {("<", ">"), ("[", "]")}
+
+
 def _whole(split: Split) -> list[TokenRow]:
     """Rows that end where their text does, evenly from those that losses are measured on."""
     running = {i for i, row in enumerate(split.rows) if row.running}
@@ -128,9 +200,13 @@ def _whole(split: Split) -> list[TokenRow]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One row without its end tokens: its targets, their losses, and what the end would get after it."""
+    """One row without its end tokens: its targets, their losses, and what the end would get after it.
+
+    ``best``: the most probable id at each target and at the end, ``len(ids) + 1``.
+    """
 
     ids: tuple[int, ...]
+    best: tuple[int, ...]
     nll_nats: tuple[float, ...]
     end_log_p: float
     rank: int
@@ -148,7 +224,10 @@ def _of(losses: RowLosses) -> _Read:
     # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
     held_out = math.log(1e-30)
     counted = losses.row.ids[losses.row.first_target : -1]
-    return _Read(counted, tuple(nll.tolist()), max(float(losses.end_log_p[-1]), held_out), int(losses.end_rank[-1]))
+    best = tuple(losses.best[losses.row.first_target - 1 :].tolist())
+    return _Read(
+        counted, best, tuple(nll.tolist()), max(float(losses.end_log_p[-1]), held_out), int(losses.end_rank[-1])
+    )
 
 
 def _frequency_nats(rows: Sequence[_Read]) -> float:
