@@ -19,7 +19,7 @@ from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
-from evalharness.diagnosis.losses.logged_training import logged_multiple
+from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.context import context
 from evalharness.diagnosis.probes.label_shift import label_shift
@@ -278,13 +278,45 @@ def test_a_training_loss_that_is_a_multiple_of_the_true_one_is_named(factor, tim
 
 @pytest.mark.parametrize(
     ("factor", "before"),
-    [(1.0, 1.0), (1.3, 1.0), (2.4, 1.0), (3.0, 9.0)],
-    ids=["as it is", "one batch of many", "no whole multiple", "a mean since a time when it was as high"],
+    [(1.0, 1.0), (1.3, 1.0), (3.0, 9.0)],
+    ids=["as it is", "one batch of many", "a mean since a time when it was as high"],
 )
 def test_a_training_loss_that_can_be_the_true_one_is_not(factor, before):
     measured = with_training_loss(factor, LossPoint(10, "validation", before, "log"))
     assert logged_multiple(measured) is None
     assert isinstance(loss_mismatch(measured), RuledOut)
+
+
+def smoothed_mean(module, rows, strength):
+    """The mean loss (nats) of all completions' tokens with label smoothing."""
+    losses = []
+    for row in rows:
+        ids = torch.tensor([row.ids])
+        with torch.no_grad():
+            logits = wrapped(module).logits(ids[:, :-1])[0]
+        each = functional.cross_entropy(logits, ids[0, 1:], reduction="none", label_smoothing=strength)
+        losses.append(each[row.prompt_tokens - 1 :])
+    return float(torch.cat(losses).mean())
+
+
+def test_a_training_loss_with_label_smoothing_is_a_note_and_no_multiple():
+    strength = 0.1
+    module = trained("plain", count_prompt=False, smoothing=strength)
+    loss = loss_of(module, count_prompt=False)
+    of_train = smoothed_mean(module, encoded(data_rows(60, 1), end=True), strength)
+    before = LossPoint(60, "validation", 1.05 * loss, "log")
+    log = (before, LossPoint(70, "train", of_train, "log"), LossPoint(70, "validation", loss, "log"))
+    measured = Measured(subject(module, end=True, count_prompt=False, log=log, logged=log[-1]))
+    assert of_train > 1.7 * loss
+    assert logged_multiple(measured) is None
+    assert smoothed_in_training(measured).strength == strength
+    found = loss_mismatch(measured)
+    assert (found.severity, found.evidence["train_label_smoothing"]) == ("note", strength)
+
+
+@pytest.mark.parametrize("factor", [1.75, 2.4, 3.5])
+def test_a_factor_that_is_no_whole_number_within_the_error_of_the_rows_is_no_multiple(factor):
+    assert logged_multiple(with_training_loss(factor, LossPoint(60, "validation", 0.1, "log"))) is None
 
 
 class RefusesOneId(nn.Module):

@@ -14,6 +14,7 @@ from evalharness.records import Finding, FormatComparison, Interval, NotTestable
 PROBLEMS = tuple(problem(f"p/{i}", f"def f{i}(a, b):\n") for i in range(20))
 ANSWERS = [f"    return {chr(97 + i)}{chr(97 + i)} - {i * 37}\n" for i in range(26)]
 LOOP = "\n" * 40
+SOLVED = [DataRow(f"def g{i}():\n", " 1\n") for i in range(8)]
 
 
 def writing(healthy, seen=None):
@@ -57,11 +58,20 @@ def test_a_newline_that_decides_is_found(healthy, way):
     assert way in found.claim
 
 
-def test_examples_that_decide_are_found(golden_text):
-    rows = [DataRow(f"def g{i}():\n", " 1\n") for i in range(8)]
-    found = asked(lambda text: text.startswith("def g0():\n 1\ndef g1():\n 1\ndef f"), train=split(rows))
-    assert isinstance(found, Finding)
+def helped_by_examples(text):
+    return text.startswith("def g0():\n 1\ndef g1():\n 1\ndef f")
+
+
+def test_examples_that_help_are_a_note_for_they_are_no_form_of_the_prompt(golden_text):
+    found = asked(helped_by_examples, train=split(SOLVED))
+    assert (type(found), found.severity) == (Finding, "note")
     golden_text(found.claim)
+
+
+def test_another_form_is_named_before_examples_that_help_as_well():
+    found = asked(lambda text: helped_by_examples(text) or text.endswith("\n\n"), train=split(SOLVED))
+    assert found.severity == "contributing"
+    assert "a newline more" in found.claim
 
 
 def test_a_begin_token_that_stands_twice_is_found(golden_text):

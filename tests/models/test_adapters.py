@@ -265,3 +265,31 @@ def test_a_file_without_weights_is_an_error_for_the_base_alone_would_answer(proj
     with pytest.raises(CheckpointError, match=name) as caught:
         project.load("lora_step200")
     assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_with_one_empty_tensor_was_not_gathered(project, adapter):
+    edit(adapter, lambda state: {**state, next(iter(state)): torch.empty(0)})
+    with pytest.raises(CheckpointError, match="empty tensors: 1 ") as caught:
+        project.load("lora_step200")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ("layers", "language_model.layers", "'language_model.' in the file, '' in"),
+        ("layers", "transformer.blocks", "'transformer.blocks.' in the file, 'layers.' in"),
+    ],
+)
+def test_an_adapter_of_another_class_is_told_by_the_part_of_its_names(project, adapter, old, new, part):
+    edit(adapter, lambda state: {name.replace(f".{old}.", f".{new}."): tensor for name, tensor in state.items()})
+    with pytest.raises(CheckpointError, match=part):
+        project.load("lora_step200")
+
+
+@pytest.mark.parametrize("old", ["layers.1", "qkv"])
+def test_other_layers_or_modules_are_no_other_class(project, adapter, old):
+    edit(adapter, lambda state: {name.replace(f".{old}.", ".2."): tensor for name, tensor in state.items()})
+    with pytest.raises(CheckpointError) as caught:
+        project.load("lora_step200")
+    assert "differ by a part" not in str(caught.value)

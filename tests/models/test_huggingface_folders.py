@@ -152,6 +152,52 @@ def test_tensors_that_do_not_match_are_an_error_where_transformers_warns(llama, 
     assert "\n" not in str(caught.value)
 
 
+CAUSAL = torch.ones(64, 64, dtype=torch.bool).tril()[None, None]
+ATTENTION = "model.layers.0.self_attn"
+
+
+@pytest.mark.parametrize(
+    ("name", "constant"),
+    [
+        (f"{ATTENTION}.bias", CAUSAL),
+        (f"{ATTENTION}.bias", CAUSAL.to(torch.uint8)),
+        (f"{ATTENTION}.masked_bias", torch.tensor(-1e4)),
+        (f"{ATTENTION}.masked_bias", torch.tensor([-1e9])),
+        (f"{ATTENTION}.rotary_emb.inv_freq", torch.ones(4)),
+        ("model.position_ids", torch.arange(64)[None]),
+    ],
+)
+def test_constants_that_older_versions_saved_are_left_out(llama, name, constant):
+    file, expected = llama / "model.safetensors", load(llama).model.logits(IDS)
+    save_file(load_file(file) | {name: constant}, file, metadata={"format": "pt"})
+    assert torch.equal(load(llama).model.logits(IDS), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [
+        (f"{ATTENTION}.bias", torch.ones(16)),
+        (f"{ATTENTION}.bias", CAUSAL.triu(-8)),
+        (f"{ATTENTION}.masked_bias", torch.tensor(0.5)),
+        (f"{ATTENTION}.masked_bias", torch.full((16,), -1e4)),
+        ("model.position_ids", torch.arange(64).flip(0)[None]),
+        ("lm_head.0.weight", torch.ones(48, 16)),
+    ],
+)
+def test_weights_and_masks_of_another_model_under_the_names_of_constants_are_an_error(llama, name, weight):
+    file = llama / "model.safetensors"
+    save_file(load_file(file) | {name: weight}, file, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=name):
+        load(llama)
+
+
+def test_tensors_that_were_not_gathered_are_said_to_be_empty(llama):
+    file = llama / "model.safetensors"
+    save_file(load_file(file) | {"model.norm.weight": torch.empty(0)}, file, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"empty tensors: 1 \(model.norm.weight\)"):
+        load(llama)
+
+
 def test_truncated_weights_are_one_line(llama, golden_text):
     file = llama / "model.safetensors"
     file.write_bytes(file.read_bytes()[:2000])

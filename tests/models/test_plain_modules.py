@@ -250,6 +250,14 @@ def test_a_mask_that_only_the_file_has_is_an_error(project, state, golden_text):
     golden_text(error)
 
 
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_tensors_that_were_not_gathered_are_said_to_be_empty(project, state, prefix):
+    saved = {prefix + name: tensor for name, tensor in {**state, "head.weight": torch.empty(0)}.items()}
+    torch.save(saved, project.folder / "m.pt")
+    with pytest.raises(CheckpointError, match=r"empty tensors: 1 \(.*head.weight\)"):
+        project.load("m.pt")
+
+
 def test_a_constant_that_is_no_longer_saved_is_accepted_where_it_is_the_same(project, state, golden_text):
     mask = 'self.register_buffer("mask", torch.tril(torch.ones(4, 4)), persistent=False)\n'
     source = (project.folder / "models.py").read_text()

@@ -1,4 +1,4 @@
-"""Whether the logged training loss is a multiple of the true one, as where a loop sums over the batches of one step."""
+"""Training losses in the log that the true loss does not give: multiples of it, or losses under label smoothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.losses.row_means import counted_nll, mean, too_few
+from evalharness.diagnosis.losses.conventions import STRENGTHS, UNEVEN_NATS
+from evalharness.diagnosis.losses.row_means import capped, counted_nll, mean, too_few
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 LEAST_TIMES = 1.7
 """Dropout and the noise of a single batch move a training loss by some tenths of itself, and never double it."""
 NEAR_WHOLE = 0.15
-"""How far from a whole number the factor may be, as a share of it: the sampling error of one batch."""
+"""How far from a whole number the factor may be, as a share of it, however few rows were measured."""
+ROWS_OF_A_BATCH = 8
+"""A small batch as it is used: a logged training loss has the sampling error of the rows of one batch or more."""
 TIMES_AT_FIRST = 4
 """The least multiple that is named at the first line of a log, which may be a mean since before anything was learnt."""
 LATEST = 0.9
@@ -26,16 +29,40 @@ RISEN = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Multiple:
-    """The logged training loss, the recomputed one, and how many times the one is in the other (below 1: a part)."""
+    """The logged training loss, the recomputed one, and how many times the one is in the other (below 1: a part).
+
+    ``rows`` is the number of training rows that were measured.
+    """
 
     point: LossPoint
     own: Interval
+    rows: int
     factor: float
 
     @property
     def times(self) -> int:
         """The whole number that the factor, or its inverse, is near."""
-        return round(max(self.factor, 1 / self.factor))
+        return round(self.apart)
+
+    @property
+    def apart(self) -> float:
+        """The factor or its inverse, whichever is above 1."""
+        return max(self.factor, 1 / self.factor)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the factor is a whole number within the sampling error; a sum has the rows of several batches."""
+        room = _room(self.own, self.rows, ROWS_OF_A_BATCH * self.times)
+        return abs(self.apart / self.times - 1) <= room
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothed:
+    """The logged training loss, and the recomputed one with the label smoothing that gives it."""
+
+    point: LossPoint
+    strength: float
+    loss: Interval
 
 
 def logged_multiple(measured: Measured) -> Multiple | None:
@@ -44,6 +71,52 @@ def logged_multiple(measured: Measured) -> Multiple | None:
     A logger may give the mean over all steps since its last line, so the loss that training came from is asked as well:
     the validation loss before, else what the model could not begin above. Costs the losses of the training rows.
     """
+    multiple = _far_from_own(measured)
+    if multiple is None or not multiple.is_whole or smoothed_in_training(measured) is not None:
+        return None
+    return multiple
+
+
+def smoothed_in_training(measured: Measured) -> Smoothed | None:
+    """The label smoothing under which this checkpoint gives the logged training loss; None if none does.
+
+    Asked only where the loss without smoothing is far below the logged one. A model that was trained with smoothing
+    leaves much to all other ids, so that one which does not was not trained so.
+    """
+    far = _far_from_own(measured)
+    if far is None or far.factor < 1:
+        return None
+    declared = measured.subject.declared.label_smoothing
+    strengths = filter(None, {*STRENGTHS, *([] if declared is None else [declared])})
+    tried = [Smoothed(far.point, strength, loss) for strength in strengths if (loss := _loss(measured, strength))]
+    giving = [one for one in tried if abs(_off(one)) <= _room(one.loss, far.rows, ROWS_OF_A_BATCH)]
+    return min(giving, key=lambda one: abs(_off(one)), default=None)
+
+
+def _off(smoothed: Smoothed) -> float:
+    return smoothed.point.loss_nats / smoothed.loss.estimate - 1
+
+
+def _loss(measured: Measured, strength: float) -> Interval | None:
+    """The training loss with label smoothing; None if the model can't have been trained with it."""
+    rows, vocabulary = measured.train_losses, measured.subject.torch_model.vocabulary_rows
+    seed = measured.subject.seed
+    others = mean([row.mean_nll_nats[row.counted] for row in rows], seed)
+    if not others.estimate <= math.log(vocabulary / strength) + UNEVEN_NATS:
+        return None
+    return mean(
+        [(1 - strength) * counted_nll(row) + strength * capped(row.mean_nll_nats[row.counted]) for row in rows], seed
+    )
+
+
+def _room(loss: Interval, rows: int, of_rows: int) -> float:
+    """How far apart, as shares, a loss of ``rows`` and one of ``of_rows`` others may be by the rows alone."""
+    share = max(loss.estimate - loss.low, loss.high - loss.estimate) / loss.estimate
+    return min(NEAR_WHOLE, share * math.sqrt(1 + rows / of_rows))
+
+
+def _far_from_own(measured: Measured) -> Multiple | None:
+    """The last training loss, if it is far from the recomputed one and no mean since a time when it was as high."""
     subject = measured.subject
     now = 0 if subject.logged is None else subject.logged.step
     points = [p for p in subject.log if p.split == "train" and LATEST * now <= p.step <= now and p.loss_nats > 0]
@@ -53,11 +126,9 @@ def logged_multiple(measured: Measured) -> Multiple | None:
     own = mean(map(counted_nll, measured.train_losses), subject.seed)
     if own.estimate <= 0:
         return None
-    multiple = Multiple(point, own, point.loss_nats / own.estimate)
-    apart = max(multiple.factor, 1 / multiple.factor)
-    if apart < LEAST_TIMES or abs(apart / multiple.times - 1) > NEAR_WHOLE:
-        return None
-    return multiple if multiple.factor < 1 or not _can_be_a_mean(measured, multiple) else None
+    multiple = Multiple(point, own, len(measured.train_losses), point.loss_nats / own.estimate)
+    is_far = multiple.apart >= LEAST_TIMES and (multiple.factor < 1 or not _can_be_a_mean(measured, multiple))
+    return multiple if is_far else None
 
 
 def _can_be_a_mean(measured: Measured, multiple: Multiple) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.losses.conventions import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.layouts import packed_anew
-from evalharness.diagnosis.losses.logged_training import logged_multiple
+from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
 from evalharness.diagnosis.losses.row_means import capped, counted_nll, figures, mean, shown, too_few
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -54,7 +54,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
     if fit:
         return (
             _needs_its_layout(measured, own, said, evidence)
-            or (_multiplied(measured, evidence) if any(item.convention.shift == 1 for item in fit) else None)
+            or (_training_loss(measured, evidence) if any(item.convention.shift == 1 for item in fit) else None)
             or _reproduced(subject, conventions, fit, said, ours, evidence)
         )
     # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
@@ -207,6 +207,28 @@ def _beside_neighbours(
         "row), or shuffle related rows apart before packing; validate on rows alone."
     )
     return Finding(NAME, "contributing" if gives_away else "note", claim, evidence, remedy)
+
+
+def _training_loss(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    return _smoothed(measured, evidence) or _multiplied(measured, evidence)
+
+
+def _smoothed(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether label smoothing in training alone would give the logged training loss; the validation loss is right."""
+    smoothed = smoothed_in_training(measured)
+    if smoothed is None:
+        return None
+    evidence |= figures("smoothed_train", smoothed.loss) | {
+        "logged_train_nats": smoothed.point.loss_nats,
+        "train_label_smoothing": smoothed.strength,
+    }
+    claim = (
+        f"Label smoothing in training explains the logged training loss: {smoothed.point.loss_nats:.4g} nats at step "
+        f"{smoothed.point.step}; with smoothing of {smoothed.strength:g} this checkpoint gives "
+        f"{shown(smoothed.loss)} on training rows. The logged validation loss is right, and so is the model."
+    )
+    remedy = "Log the training loss without smoothing beside it: only that can be compared with the validation loss."
+    return Finding(NAME, "note", claim, evidence, remedy)
 
 
 def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:

@@ -67,6 +67,7 @@ SELDOM = 1 / 3
 """Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
 eight completions not even none says so much."""
 
+_BY_EXAMPLES = f"with {EXAMPLES} solved training rows before it"
 _NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
 
 
@@ -93,7 +94,9 @@ def prompt_format(measured: Measured) -> Outcome:
     if formats is not None and formats.difference.low > 0:
         return _passes_more_otherwise(formats)
     outcome = _by_degeneration(measured)
-    if isinstance(outcome, Finding) or (isinstance(outcome, NotTestable) and outcome.kind == "undecided"):
+    if isinstance(outcome, Finding) and outcome.severity != "note":
+        return outcome
+    if isinstance(outcome, NotTestable) and outcome.kind == "undecided":
         return outcome
     return _by_solutions(measured) or outcome
 
@@ -132,12 +135,30 @@ def _by_degeneration(measured: Measured) -> Outcome:
             f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
         )
         return RuledOut(NAME, claim, evidence)
-    best = min(betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
-    claim = (
-        f"The model knows another form than that of the prompts at scoring: {best}, degenerate completions go "
-        f"{_shares(changes[best])} of {changes[best].problems} (p = {changes[best].p_value:.2g}, {len(ways)} changes "
-        f"tried). {compared}"
+    forms = betters if _several_to_a_text(measured) else [name for name in betters if name != _BY_EXAMPLES]
+    best = min(forms or betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
+    gain = (
+        f"{best}, degenerate completions go {_shares(changes[best])} of {changes[best].problems} "
+        f"(p = {changes[best].p_value:.2g}, {len(ways)} changes tried)"
     )
+    return _knows_another_form(gain, compared, evidence) if forms else _helped_by_examples(gain, compared, evidence)
+
+
+def _several_to_a_text(measured: Measured) -> bool:
+    """Whether rows stood one after another in training, so that a prompt alone is another form than theirs."""
+    return measured.subject.logged is not None and measured.established.packed
+
+
+def _helped_by_examples(gain: str, compared: str, evidence: dict[str, Any]) -> Finding:
+    """Examples show any model how to go on, whatever form it knows: they are no fault of the prompts."""
+    claim = (
+        f"Examples help this model: {gain}. They show what to write, and are no other form of the prompt. {compared}"
+    )
+    return Finding(NAME, "note", claim, evidence, "Score with examples before each prompt only if they are used so.")
+
+
+def _knows_another_form(gain: str, compared: str, evidence: dict[str, Any]) -> Finding:
+    claim = f"The model knows another form than that of the prompts at scoring: {gain}. {compared}"
     remedy = (
         "Score with prompts in the form of the training rows ([model] prompt_template, begin_token), or train on rows "
         "in the form of the prompts."
@@ -276,7 +297,7 @@ def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dic
     if frame is not None:
         ways["with what all training prompts begin and end with"] = lambda a: _framed(subject, a, frame)
         if (examples := _examples(subject)) is not None:
-            ways[f"with {EXAMPLES} solved training rows before it"] = lambda a: _led_by(subject, a, examples)
+            ways[_BY_EXAMPLES] = lambda a: _led_by(subject, a, examples)
     ways["with a newline more at the end"] = lambda a: _ending(subject, a, a.problem.prompt + "\n")
     ways["with a newline less at the end"] = lambda a: _ending(subject, a, a.problem.prompt.removesuffix("\n"))
     ways["with one begin token"] = lambda a: _begun_once(subject, a, frame)

@@ -16,7 +16,9 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
+from evalharness.models.torch.empty_tensors import not_gathered
 from evalharness.models.torch.error_text import first_line, some
+from evalharness.models.torch.renaming import DifferingPart, differing_part
 from evalharness.models.torch.weight_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from evalharness.models.torch.weights import NoTensorsError, read_weights
 
@@ -54,12 +56,15 @@ def read_adapter(folder: Path, *, trust: bool) -> Adapter:
 
 
 def _tensors(file: Path, trust: bool) -> dict[str, Tensor]:
-    """The tensors of the file; refused if there is none of any size, for then the base alone would answer."""
+    """The tensors of the file; refused if it has none, for then the base alone would answer, and if any is empty."""
     try:
         state = read_weights(file, trust=trust).state
     except NoTensorsError:
         state = {}
-    if any(tensor.numel() for tensor in state.values()):
+    empty = [name for name, tensor in state.items() if not tensor.numel()]
+    if len(empty) < len(state):
+        if empty:
+            raise CheckpointError(f"{file}: {not_gathered(empty)}")
         return state
     there = f"{len(state)} tensors, all of size 0" if state else "no tensors"
     raise CheckpointError(
@@ -176,7 +181,17 @@ def _do_not_match(missing: list[str], unexpected: list[str]) -> str:
         faults.append(f"the adapter's configuration asks for tensors that the file lacks: {some(missing)}")
     if unexpected:
         faults.append(f"the file has tensors that the adapted module lacks: {some(unexpected)}")
-    return "; ".join(faults)
+    told = "; ".join(faults)
+    part = differing_part(unexpected, missing)
+    return told if part is None else f"{told}. {_other_class(part)}"
+
+
+def _other_class(part: DifferingPart) -> str:
+    return (
+        f"The names differ by a part: {part.here!r} in the file, {part.there!r} in the adapted module. The adapter was "
+        "trained over another class of the model, or over a wrapped one: load it over the base of that class, or save "
+        "the adapter again with the names changed"
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
+from evalharness.models.torch.empty_tensors import not_gathered
 from evalharness.models.torch.error_text import first_line, nearest, some
 from evalharness.models.torch.renaming import plain_name, renamed
 from evalharness.models.torch.state_dicts import is_usual
@@ -34,6 +35,7 @@ def fit(
     own = module.state_dict(keep_vars=True)
     state, notes = _chosen(weights, module, own, path, key)
     state = _without_known_constants(state, module, own)
+    _check_gathered(state, own, path)
     missing, unexpected = _differing(state, own)
     refilled = _refilled(missing, module, rebuild)
     missing = [name for name in missing if name not in refilled]
@@ -157,6 +159,12 @@ def _names_do_not_match(missing: list[str], unexpected: list[str]) -> str:
     if unexpected:
         faults.append(f"the file has tensors that the module lacks: {some(unexpected)}")
     return "; ".join(faults) + "; does the factory make the model of this file?"
+
+
+def _check_gathered(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
+    empty = [name for name, tensor in state.items() if not tensor.numel() and (name not in own or own[name].numel())]
+    if empty:
+        raise CheckpointError(f"{path}: {not_gathered(empty)}")
 
 
 def _check_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:

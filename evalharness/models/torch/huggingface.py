@@ -15,17 +15,21 @@ from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
 from evalharness.errors import CheckpointError, EvaluationError, UntrustedError
+from evalharness.models.torch.attention_constants import is_attention_constant, may_be_attention_constant
+from evalharness.models.torch.empty_tensors import not_gathered
 from evalharness.models.torch.error_text import first_line, some
 from evalharness.models.torch.gguf_file import check_gguf
+from evalharness.models.torch.locate import main_file
 from evalharness.models.torch.model import Forward, UncachedModel, is_out_of_memory, pick_logits, widened
 from evalharness.models.torch.quantised_folder import Quantisation, quantisation_of_folder
 from evalharness.models.torch.tokenizer_files import lacking_package, needs_package
 from evalharness.models.torch.tokenizer_rules import with_rule_in_file
 from evalharness.models.torch.tokenizers import KnownTokenizer, wrap
 from evalharness.models.torch.weight_names import GGUF_SUFFIX
+from evalharness.models.torch.weights import read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalharness.models.protocols import Capability
 
@@ -151,7 +155,7 @@ def load_model(path: Path, dtype: torch.dtype | None, *, trust: bool) -> tuple[n
             )
         except Exception as error:
             raise CheckpointError(f"{path}: {told}can't be loaded: {first_line(error)}") from error
-    _check_loaded(f"{path}: {told}", info)
+    _check_loaded(f"{path}: {told}", info, _unexpected(path, info["unexpected_keys"], trust))
     loaded: nn.Module = module
     return loaded, quantisation
 
@@ -253,9 +257,27 @@ def _check_causal(folder: Path, config: Any) -> None:
         raise CheckpointError(f"{folder}: transformers has no causal language model of type {config.model_type!r}")
 
 
-def _check_loaded(told: str, info: Any) -> None:
+def _unexpected(path: Path, names: Iterable[str], trust: bool) -> list[str]:
+    """The names that the model lacks, without the constants that older versions saved and newer ones compute."""
+    names = sorted(names)
+    if path.suffix == GGUF_SUFFIX or not any(map(may_be_attention_constant, names)):
+        return names
+    state = read_weights(main_file(path), trust=trust).state
+    constants = [name for name, tensor in state.items() if is_attention_constant(name, tensor)]
+    return [name for name in names if not any(_is_same_name(name, constant) for constant in constants)]
+
+
+def _is_same_name(name: str, in_file: str) -> bool:
+    """Whether a name is that of the file, but for the prefix of a model without its head."""
+    return name == in_file or name.endswith(f".{in_file}") or in_file.endswith(f".{name}")
+
+
+def _check_loaded(told: str, info: Any, unexpected: Sequence[str]) -> None:
     """Transformers only warns of what doesn't match and fills it with random numbers."""
-    missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    empty = sorted(name for name, in_file, in_model in info["mismatched_keys"] if 0 in in_file and 0 not in in_model)
+    if empty:
+        raise CheckpointError(f"{told}{not_gathered(empty)}")
+    missing = sorted(info["missing_keys"])
     mismatched = [
         f"{name} is {tuple(in_file)} in the files, {tuple(in_model)} in the model"
         for name, in_file, in_model in sorted(info["mismatched_keys"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -14,6 +16,41 @@ if TYPE_CHECKING:
 
 # What torch.compile, DDP, FSDP and activation checkpointing put between the parts of a name.
 _WRAPPERS = frozenset({"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingPart:
+    """How names begin ``here``, where names that are otherwise the same begin with ``there``."""
+
+    here: str
+    there: str
+
+    def replaced(self, name: str) -> str:
+        """The name as it would be there."""
+        return self.there + name.removeprefix(self.here) if name.startswith(self.here) else name
+
+
+def differing_part(names: Sequence[str], others: Sequence[str]) -> DifferingPart | None:
+    """The one part by which all ``others`` differ from names of a file; None if no such part explains all of them.
+
+    >>> differing_part(["model.language_model.layers.0.weight"], ["model.layers.0.weight"])
+    DifferingPart(here='model.language_model.', there='model.')
+    """
+    for name in names if others else ():
+        part = _beginnings_of(name.split("."), others[0].split("."))
+        if part is not None and set(others) <= {part.replaced(name) for name in names if name.startswith(part.here)}:
+            return part
+    return None
+
+
+def _beginnings_of(parts: Sequence[str], others: Sequence[str]) -> DifferingPart | None:
+    """How two names begin that end alike; None if they are of different layers, or their ends name no layer."""
+    ends = zip(reversed(parts), reversed(others), strict=False)
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+    here, there = parts[: len(parts) - alike], others[: len(others) - alike]
+    if any(map(str.isdigit, (*here, *there))) or not any(map(str.isdigit, parts[len(here) :])):
+        return None
+    return DifferingPart(*("".join(f"{part}." for part in beginning) for beginning in (here, there)))
 
 
 def plain_name(name: str) -> str:
