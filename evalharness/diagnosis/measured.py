@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.data.rows import TokenRow
+    from evalharness.diagnosis.losses.arrangement import Arrangement
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome, Problem
@@ -97,6 +98,10 @@ class Measured:
     def train_losses(self) -> TokenLosses:
         """The same of the measured training rows."""
         return self._losses(self._model, self.subject.train, self.established)
+
+    def train_losses_in(self, arrangement: Arrangement, *, prompt: bool) -> TokenLosses:
+        """The same in a given arrangement, with the prompt counted or not."""
+        return self._losses(self._model, self.subject.train, Established(arrangement, prompt))
 
     @cached_property
     def losses_before(self) -> TokenLosses:

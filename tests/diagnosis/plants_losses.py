@@ -33,12 +33,22 @@ def trained(family: str, *, steps: int = STEPS, few: bool = False, count_prompt:
     return module
 
 
-def loss_of(module: nn.Module, *, count_prompt: bool = True, smoothing: float = 0.0, seed: int = 2, **how) -> float:
+def loss_of(
+    module: nn.Module, *, count_prompt: bool = True, smoothing: float = 0.0, seed: int = 2, rows: int = 200, **how
+) -> float:
     """The loss of all validation rows as a training loop computes it: padded, in one batch."""
-    ids, targets = batch(encoded(data_rows(200, seed), end=True, count_prompt=count_prompt), **how)
+    ids, targets = batch(encoded(data_rows(rows, seed), end=True, count_prompt=count_prompt), **how)
     with torch.no_grad():
         logits = logits_of(module, ids).flatten(0, 1)
     return float(functional.cross_entropy(logits, targets.flatten(), ignore_index=-100, label_smoothing=smoothing))
+
+
+def few_rows(rows: int) -> dict:
+    """Splits of so few rows that a test is quick."""
+    return {
+        name: Split(tuple(data_rows(rows, seed)), encoded(data_rows(rows, seed), end=True), f"{name}.jsonl")
+        for name, seed in (("train", 1), ("validation", 2))
+    }
 
 
 def logged(loss_nats: float, step: int = STEPS) -> dict:

@@ -1,9 +1,11 @@
 import math
+from functools import cache
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from plants_losses import STEPS, few_rows, loss_of, trained
 from small_training import plain, subject
 from torch.nn import functional
 
@@ -83,3 +85,45 @@ def test_a_plain_loss_that_happens_to_be_of_the_size_of_a_floor_is_cleared_by_th
 
 def test_without_a_log_there_is_nothing_to_compare():
     assert isinstance(smoothing_floor(Measured(of_log([]))), NotTestable)
+
+
+ROWS = 40
+
+
+@cache
+def smoothed_once():
+    """All conventions of a model trained with smoothing, for a log that none of them reproduces."""
+    point = LossPoint(STEPS, "validation", 40.0, "log")
+    measured = Measured(subject(trained("plain", smoothing=0.1), log=(point,), logged=point, **few_rows(ROWS)))
+    return {"conventions": measured.conventions, "passes": measured.passes}
+
+
+def of_smoothed(*, train=True, smoothing=0.1, **more):
+    """That model with the log of its last step; its losses are not measured again."""
+    module = trained("plain", smoothing=0.1)
+    log = [LossPoint(STEPS, "validation", loss_of(module, smoothing=smoothing, rows=ROWS), "log")]
+    log += [LossPoint(STEPS, "train", loss_of(module, smoothing=0.1, rows=ROWS, seed=1), "log")] * train
+    measured = Measured(subject(module, log=tuple(log), logged=log[0], **few_rows(ROWS), **more))
+    vars(measured).update(smoothed_once())
+    return measured
+
+
+def test_a_logged_loss_with_smoothing_in_it_is_named_with_the_true_loss():
+    found = smoothing_floor(of_smoothed())
+    assert isinstance(found, Finding)
+    assert (found.severity, found.evidence["label_smoothing"]) == ("contributing", 0.1)
+    assert found.evidence["unsmoothed_nats"] == pytest.approx(
+        loss_of(trained("plain", smoothing=0.1), rows=ROWS), rel=0.02
+    )
+    assert found.evidence["floor_nats"] == pytest.approx(floor_nats(0.1, 98))
+
+
+@pytest.mark.parametrize(("declared", "severity"), [(None, "note"), (0.1, "contributing")])
+def test_without_a_training_loss_only_the_manifest_makes_smoothing_in_the_log_more_than_a_note(declared, severity):
+    found = smoothing_floor(of_smoothed(train=False, declared=Declared(label_smoothing=declared)))
+    assert isinstance(found, Finding)
+    assert found.severity == severity
+
+
+def test_a_model_trained_with_smoothing_and_evaluated_without_is_cleared():
+    assert isinstance(smoothing_floor(of_smoothed(smoothing=0.0)), RuledOut)

@@ -8,6 +8,7 @@ from evalharness.diagnosis.losses.conventions import chance_of_a_fit, plain, rep
 from evalharness.diagnosis.losses.layouts import packed_anew
 from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
 from evalharness.diagnosis.losses.row_means import capped, counted_nll, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.units import logged_unit
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -60,7 +61,11 @@ def loss_mismatch(measured: Measured) -> Outcome:
     # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
     near = [c for c in conventions if c.plausible and (own.exact is None or (c.exact and c.convention.is_plain))]
     if all(item.is_far_from(logged.loss_nats) for item in near):
-        return _of_a_part(near, said, evidence) or _another(measured, own, said, ours, evidence)
+        return (
+            _in_unit(measured, said, evidence)
+            or _of_a_part(near, said, evidence)
+            or _another(measured, own, said, ours, evidence)
+        )
     if own.is_wide:
         reason = f"an interval over {own.rows} rows is too wide to tell {said} from any other figure: {ours}"
         return NotTestable(NAME, "too_few", reason)
@@ -70,6 +75,38 @@ def loss_mismatch(measured: Measured) -> Outcome:
         f"same kind would be; {ours}.",
         evidence,
     )
+
+
+def _in_unit(measured: Measured, said: str, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the log is this model's, in another unit than nats per token."""
+    found = logged_unit(measured)
+    if found is None:
+        return None
+    unit, shown_by, training = found.best.unit, found.best.shown_by, found.best.training
+    logged, own = evidence["logged_nats"], shown_by.loss_nats
+    nats = unit.nats(logged)
+    evidence |= figures("recomputed", own) | figures("recomputed_train", training.own)
+    evidence |= {
+        "unit": unit.name,
+        "factor": logged / own.estimate,
+        "logged_in_nats": nats,
+        "units_tried": found.tried,
+        "units_with_training": found.agreeing,
+        "chance_of_a_unit": found.chance,
+        "logged_train": training.logged,
+        "train_in_unit": training.as_validation,
+    }
+    of = "The log" if training.as_validation else "The validation loss of the log"
+    same = "in the same unit" if training.as_validation else "in nats per token"
+    claim = (
+        f"{of} is {unit.words}: {said} then mean {nats:.4g} nats per token, and this checkpoint gives "
+        f"{shown(own)} ({shown_by.convention.words}). The training loss of {training.logged:.4g} at step "
+        f"{training.step} agrees {same}: recomputed it is {shown(training.own)} nats. "
+        f"Of {found.tried} pairs of unit and convention the training loss agrees with {found.agreeing}, and "
+        f"these would reproduce {found.chance:.0%} of all validation losses of this size by chance."
+    )
+    remedy = "Log the mean loss in nats per token, and compare this log with no other before you have converted it."
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _of_a_part(near: Sequence[Recomputed], said: str, evidence: dict[str, Any]) -> Finding | None:

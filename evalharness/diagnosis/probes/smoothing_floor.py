@@ -1,18 +1,24 @@
-"""Whether the logged loss sits on the floor that label smoothing puts under every model."""
+"""Whether the logged loss has label smoothing in it, and whether it sits on the floor that this puts under it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.row_means import figures, mean, shown, too_few
+from evalharness.diagnosis.losses.training_agreement import logged_training
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import floor_nats
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.training_agreement import TrainingAgreement
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Interval, LossPoint, Outcome, Severity
 
@@ -41,7 +47,8 @@ def smoothing_floor(measured: Measured) -> Outcome:
 
     A log near a floor proves nothing alone: many sound models have a loss of that size. A model that was trained to
     its floor has a smoothed loss there too, and one that was not is far above, for it spreads what it gives to other
-    ids by no means evenly. Costs nothing beyond the losses.
+    ids by no means evenly. Above the floor, smoothing is named if no loss without it reproduces the log. Costs nothing
+    beyond the losses under all conventions.
     """
     subject = measured.subject
     last = _last(subject.log)
@@ -56,6 +63,9 @@ def smoothing_floor(measured: Measured) -> Outcome:
     on = [f for f in near if f.measured is not None and f.measured.low <= f.floor_nats + NEAR_NATS]
     if on:
         return _finding(min(on, key=lambda f: abs(f.strength - (declared or 0.1))), vocabulary, logged, "contributing")
+    smoothed = _smoothed_log(measured, vocabulary)
+    if smoothed is not None:
+        return smoothed
     unmeasured = [floor for floor in near if floor.measured is None]
     if unmeasured:
         said = next((floor for floor in unmeasured if floor.strength == declared), None)
@@ -73,6 +83,64 @@ def smoothing_floor(measured: Measured) -> Outcome:
     else:
         claim += f"and the closest floor ({closest.strength:g} over {vocabulary} ids) is {closest.floor_nats:.4f}."
     return RuledOut(NAME, claim, _evidence(closest, last.loss_nats, vocabulary))
+
+
+def _smoothed_log(measured: Measured, vocabulary: int) -> Finding | None:
+    """The log if it is reproduced with smoothing only: contributing if a second figure has the same smoothing."""
+    subject = measured.subject
+    fit = [] if subject.logged is None else reproducing(measured.conventions, subject.logged.loss_nats)
+    if subject.logged is None or not fit or not all(item.convention.smoothing for item in fit):
+        return None
+    best = fit[0]
+    unsmoothed = _without_smoothing(measured.conventions, best)
+    if best.convention.shift != 1 or unsmoothed is None or not unsmoothed.is_far_from(subject.logged.loss_nats):
+        return None
+    logged_train = logged_training(measured, best)
+    training = None if logged_train is None else logged_train.agreement(lambda nats: nats)
+    is_confirmed = training is not None or subject.declared.label_smoothing == best.convention.smoothing
+    strength = best.convention.smoothing
+    lowest = floor_nats(strength, vocabulary)
+    floor = _Floor(strength, lowest, subject.logged.loss_nats - lowest, best.loss_nats)
+    return _of_smoothed_log(subject.logged, floor, vocabulary, unsmoothed, training, is_confirmed=is_confirmed)
+
+
+def _without_smoothing(conventions: Iterable[Recomputed], smoothed: Recomputed) -> Recomputed | None:
+    """The same convention with plain labels."""
+    how = replace(smoothed.convention, smoothing=0.0)
+    return next((item for item in conventions if item.convention == how), None)
+
+
+def _of_smoothed_log(
+    logged: LossPoint,
+    floor: _Floor,
+    vocabulary: int,
+    unsmoothed: Recomputed,
+    training: TrainingAgreement | None,
+    *,
+    is_confirmed: bool,
+) -> Finding:
+    claim = (
+        f"The logged validation loss has label smoothing of {floor.strength:g} in it: {logged.loss_nats:.4g} nats "
+        f"(step {logged.step}) is reproduced with it only ({_shown(floor.measured)}). The true loss, without it, is "
+        f"{shown(unsmoothed.loss_nats)} nats. No model brings the logged loss below {floor.floor_nats:.4g}, the "
+        f"entropy of targets smoothed over {vocabulary} ids (Szegedy et al. 2016, section 7), so a falling log "
+        "understates how much the true loss falls."
+    )
+    evidence = _evidence(floor, logged.loss_nats, vocabulary) | figures("unsmoothed", unsmoothed.loss_nats)
+    if training is not None:
+        computed = "with the same smoothing" if training.as_validation else "without smoothing"
+        evidence |= figures("recomputed_train", training.own) | {"logged_train_nats": training.logged}
+        claim += (
+            f" The training loss of {training.logged:.4g} at step {training.step} agrees {computed}: recomputed it is "
+            f"{shown(training.own)}."
+        )
+    elif not is_confirmed:
+        claim += " One figure alone says so: no training loss confirms it."
+    remedy = (
+        "Evaluate without smoothing: label_smoothing=0.0 in cross_entropy. Trainer's label_smoothing_factor smooths "
+        "evaluation as well: compute the plain loss in compute_metrics. Compare this log with no plain loss."
+    )
+    return Finding(NAME, "contributing" if is_confirmed else "note", claim, evidence, remedy)
 
 
 def _last(log: tuple[LossPoint, ...]) -> LossPoint | None:
@@ -125,7 +193,7 @@ def _shown(interval: Interval | None) -> str:
 
 PROBE = Probe(
     name=NAME,
-    question="Does the logged loss sit on the floor that label smoothing sets?",
+    question="Does the logged loss have label smoothing in it, or sit on its floor?",
     run=smoothing_floor,
     order=40,
     at_most="contributing",
