@@ -135,7 +135,7 @@ def _model_lines(proposal: Proposal | None, folder: Path) -> Iterator[Line]:
     if proposal is None:
         return
     factory = proposal.factory
-    if proposal.folder != folder:
+    if proposal.folder != folder and proposal.needs_trust:  # an installed package is found from everywhere
         module, _, name = factory.partition(":")
         file = module if module.endswith(".py") else f"{module.replace('.', '/')}.py"
         factory = f"{_seen_from(proposal.folder, folder)}/{file}:{name}"
