@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
-from evalharness.records import LEAK, REPAIRED, Finding, Incomplete, NotTestable, RuledOut
+from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -160,7 +160,7 @@ def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | 
     if measured.leaks and probe.skipped_if_leak:
         return "leak", f"{LEAK} already explains the loss"
     if measured.is_repaired and probe.skipped_if_repaired:
-        return "does_not_apply", f"{REPAIRED} already explains the logged loss"
+        return "does_not_apply", "a setting that differs from training explains the logged loss"
     return None
 
 

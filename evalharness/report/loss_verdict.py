@@ -105,8 +105,8 @@ def _what_is_missing(loss: Loss) -> str:
 def _not_logged(findings: tuple[Finding, ...]) -> str:
     if any(map(is_proven_repair, findings)):
         return (
-            "The loss is that of a checkpoint that is not run as it was trained: with one thing undone it is the "
-            "logged loss."
+            "The checkpoint is not run as it was trained: with one setting corrected, its loss is the logged one (see "
+            "the cause)."
         )
     if any(finding.severity == "cause" for finding in findings):
         return "The recomputed loss uses no future tokens, but it is not the logged loss: see the cause."

@@ -230,7 +230,7 @@ def test_one_text_of_many_that_does_not_come_back_is_a_note():
     rows = (DataRow("", "naïve\n"), *made.validation.rows[:99])
     (found,) = findings(vocabulary(Measured(replace(made, train=None, validation=replace(made.validation, rows=rows)))))
     assert found.severity == "note"
-    assert found.evidence["was"].startswith("ï")
+    assert "ï" in found.evidence["was"]
 
 
 def test_a_space_before_the_text_and_composed_characters_are_no_loss():

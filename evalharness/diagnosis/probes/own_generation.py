@@ -108,8 +108,7 @@ def _outcome(texts: Sequence[_Written], length: int) -> Outcome:
     evidence |= {"first_difference_at": first, "largest_shortfall_nats": worst}
     claim = (
         f"Your own generate() does not write what the model gives: after {len(wrong)} of {len(texts)} prompts it takes "
-        f"another token than the most probable one, from new token {first} on, by up to {worst:.3g} nats. The model "
-        "that reads each token after all before it is not the one that writes."
+        f"another token than the most probable one, from new token {first} on, up to {worst:.3g} nats less likely."
     )
     remedy = (
         "In generate(), run the model on the whole text for each token and compare; then look at what the cache "

@@ -101,12 +101,13 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
     claim = (
         f"As loaded the loss is {own.estimate:.4g} nats; with {repair.words} it is {best.loss_nats.estimate:.4g}; "
         f"{search.logged_nats:.4g} was logged ({best.counting.words}, {_rows(search)}). "
-        f"On the other half of the rows it changes the loss by {-best.lowered_nats.estimate:.3g} nats per token "
+        "It was chosen on one half of the rows; on the other half it changes the loss by "
+        f"{-best.lowered_nats.estimate:.3g} nats per token "
         f"[{-best.lowered_nats.high:.3g}, {-best.lowered_nats.low:.3g}]{_training_words(train)}. "
         f"{search.tried.total()} repairs were tried"
     )
     if others:
-        claim += f"; {', '.join(item.repair.words for item in others[:3])} can't be told from it"
+        claim += f"; as good, but with more changed: {', '.join(item.repair.words for item in others[:3])}"
     if by_chance := evidence.get("fits_as_loaded_by"):
         claim += f". As loaded the log fits by chance, and only as the data don't say: {by_chance}"
     return Finding(

@@ -100,7 +100,7 @@ def _round_trip(subject: Subject) -> Outcome:
     )
     remedy = (
         "Use a tokenizer that keeps every character (byte-level, no normalizer, clean_up_tokenization_spaces=False): "
-        "what it loses the model can't be shown, nor write."
+        "the model never sees what is lost, and can't write it."
     )
     return Finding(
         NAME, "cause" if share.low > MANY else "note", claim, evidence | {"was": was, "became": became}, remedy
@@ -121,7 +121,8 @@ def _same(text: str, back: str) -> bool:
 
 def _first_difference(text: str, back: str) -> tuple[str, str]:
     place = next((i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), min(len(text), len(back)))
-    return text[place : place + 16], back[place : place + 16]
+    shown = slice(max(0, place - 8), place + 16)
+    return text[shown], back[shown]
 
 
 def _small_rows(subject: Subject) -> Outcome | None:

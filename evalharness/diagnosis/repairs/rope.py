@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
         kind="rope_scaling",
         words=with_base_too + scaling,
         place="config.json, `rope_parameters`",
-        remedy=f"Set {with_base_too}{scaling} of the rotary positions in config.json, as in training.",
+        remedy=f"In config.json set `rope_parameters` to {json.dumps(wanted)}, as in training.",
         change=change,
         settings=settings,
         sharp=True,

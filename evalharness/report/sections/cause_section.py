@@ -110,7 +110,7 @@ def diagnosis_lines(
     findings: Sequence[Finding], ruled_out: Sequence[RuledOut], not_testable: Sequence[NotTestable]
 ) -> Iterator[tuple[str, str]]:
     """Yield ``(label, sentence)`` for a terminal: findings with what to do, then what was ruled out or not testable."""
-    if not any(finding.severity == "cause" for finding in findings):
+    if all(finding.severity == "note" for finding in findings):
         yield "cause", "none found"
     for finding in findings:
         yield finding.severity, f"{finding.probe}: {finding.claim}"
