@@ -54,7 +54,7 @@ def test_a_score_writes_every_file_of_the_design(run: Run, model_folder: Path) -
 
 
 def test_the_users_code_is_named_before_anything_of_it_is_loaded(run: Run, golden_text) -> None:
-    done = run("score", "mine/model.pt", *QUICK, "--limit", "1")
+    done = run("score", "mine/model.pt", *QUICK, "--limit", "1", "--k", "1")
     golden_text(done.stderr.splitlines()[:2])
 
 

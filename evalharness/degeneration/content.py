@@ -18,6 +18,10 @@ MAX_PARSED_CHARACTERS = 100_000
 """Longer completions are not parsed: no file of the standard library's functions comes near, and parsing takes
 about a second for each MB."""
 
+MOST_NESTED_FINALLY = 5
+"""Deeper ones are not compiled: Python writes the code of each ``finally`` once for each way out of its ``try``. 700
+characters, nested twelve deep, take a gigabyte."""
+
 MAX_LINE_CHARACTERS = 120
 """The longest line that can be a rule, an underline or an alignment: the widest line length in common use."""
 
@@ -227,12 +231,27 @@ def program_of(text: str) -> tuple[ast.AST | None, str, int]:
 def compiles(program: str) -> bool:
     """Whether ``program`` is Python to the end: a ``return`` outside a function parses and is none. Nothing is run."""
     tree = parsed(program)
+    if not isinstance(tree, ast.Module):
+        return False
+    if _nested_finally(tree) > MOST_NESTED_FINALLY:
+        return True  # as far as it can be told
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return isinstance(tree, ast.Module) and bool(compile(tree, "<completion>", "exec", dont_inherit=True))
+            return bool(compile(tree, "<completion>", "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+
+
+def _nested_finally(tree: ast.AST) -> int:
+    """How deep ``try … finally`` is nested."""
+    deepest, left = 0, [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        depth += isinstance(node, ast.Try | ast.TryStar) and bool(node.finalbody)
+        deepest = max(deepest, depth)
+        left += [(child, depth) for child in ast.iter_child_nodes(node)]
+    return deepest
 
 
 def parsed(program: str) -> ast.AST | None:

@@ -2,6 +2,7 @@ import pytest
 
 from evalharness.degeneration import analyse
 from evalharness.degeneration.answers import is_finished_answer
+from evalharness.degeneration.content import compiles
 from evalharness.degeneration.validity import validity
 
 PROMPT = 'def f(x):\n    """Return x."""\n'
@@ -105,3 +106,11 @@ def test_a_loop_after_a_function_that_returned_follows_the_answer(text):
 )
 def test_a_loop_after_a_function_that_has_not_returned_stands_for_the_answer(text):
     assert analyse(text, prompt=PROMPT).after_answer is False
+
+
+def test_code_that_would_fill_the_memory_when_compiled_is_only_parsed():
+    lines = ["def f(a):"]
+    for depth in range(1, 19):
+        lines += [f"{' ' * depth}try:", f"{' ' * depth} return a", f"{' ' * depth}finally:"]
+    assert compiles("\n".join([*lines, " " * 19 + "a"]))
+    assert not compiles("return 1")

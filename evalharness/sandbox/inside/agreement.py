@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .many_answers import Answer
 
 _RELATIVE = 1e-7
+_INFINITE = float("inf")
 _LEAST_OF_FLOATS = 1e-6
 _MAY_BE_NAN = re.compile(rb"[\xf0-\xff][\x7f\xff]")
 """The last bytes of every NaN as marshal writes it; other values may have them, too."""
@@ -102,7 +103,9 @@ def _close(value: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, (list, tuple)):
         pairs = zip(value, wanted, strict=True)
         return all(_close(mine, theirs, tolerance) for mine, theirs in pairs)
-    return bool(value == wanted or abs(value - wanted) <= tolerance + _RELATIVE * abs(wanted))
+    # No number is near infinity: a share of it is infinite, and would allow every one.
+    near = tolerance + _RELATIVE * abs(wanted)
+    return bool(value == wanted or (near != _INFINITE and abs(value - wanted) <= near))
 
 
 def _equal(_arguments: Any, answer: Any, expected: Any, _tolerance: float) -> bool:
