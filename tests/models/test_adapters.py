@@ -269,7 +269,7 @@ def test_a_file_without_weights_is_an_error_for_the_base_alone_would_answer(proj
 
 def test_an_adapter_with_one_empty_tensor_was_not_gathered(project, adapter):
     edit(adapter, lambda state: {**state, next(iter(state)): torch.empty(0)})
-    with pytest.raises(CheckpointError, match="empty tensors: 1 ") as caught:
+    with pytest.raises(CheckpointError, match=r"\b1 \(") as caught:
         project.load("lora_step200")
     assert "\n" not in str(caught.value)
 

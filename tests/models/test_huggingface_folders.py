@@ -194,7 +194,7 @@ def test_weights_and_masks_of_another_model_under_the_names_of_constants_are_an_
 def test_tensors_that_were_not_gathered_are_said_to_be_empty(llama):
     file = llama / "model.safetensors"
     save_file(load_file(file) | {"model.norm.weight": torch.empty(0)}, file, metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match=r"empty tensors: 1 \(model.norm.weight\)"):
+    with pytest.raises(CheckpointError, match=r"\(model.norm.weight\)"):
         load(llama)
 
 

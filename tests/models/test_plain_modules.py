@@ -254,7 +254,7 @@ def test_a_mask_that_only_the_file_has_is_an_error(project, state, golden_text):
 def test_tensors_that_were_not_gathered_are_said_to_be_empty(project, state, prefix):
     saved = {prefix + name: tensor for name, tensor in {**state, "head.weight": torch.empty(0)}.items()}
     torch.save(saved, project.folder / "m.pt")
-    with pytest.raises(CheckpointError, match=r"empty tensors: 1 \(.*head.weight\)"):
+    with pytest.raises(CheckpointError, match=r"\(.*head.weight\)"):
         project.load("m.pt")
 
 
