@@ -334,6 +334,20 @@ def test_an_array_is_malformed_where_the_package_was_not_asked_for(value):
         decode(encode(value))
 
 
+@pytest.mark.usefixtures("arrays")
+@pytest.mark.parametrize("kind", [",f8", "=f8", "<f8,", "<f\u00b2", "<O8", b"<f8", ["<f8"], None])
+def test_an_array_of_a_type_that_numpy_does_not_name_so_is_malformed(kind):
+    with pytest.raises(Malformed):
+        decode(b"n" + encode([kind, (1,), bytes(8)])[1:])
+
+
+def test_a_tuple_is_made_of_the_frames_of_its_items():
+    found = re.match("a(b)", "ab")
+    assert decode(codec.tuple_of(encode([1]), encode(found), encode({})))[1].group(1) == "b"
+    with pytest.raises(Unsendable):
+        codec.tuple_of(encode(bytes(MAX_BYTES - 9)), encode([]))
+
+
 def lies(*_arguments, **_named):
     raise AssertionError("a method of the value's own class was asked")
 

@@ -189,6 +189,36 @@ def test_no_descriptor_is_left_open(add, tight):
     assert descriptors() == before
 
 
+DESCRIPTORS_SEEN = """    import os
+    for fd in range(4, 1000):
+        try:
+            os.fstat(fd)
+        except OSError:
+            continue
+        raise ValueError(fd)
+    return a + b
+"""
+
+
+def test_a_program_inherits_no_descriptor_however_many_files_its_caller_has_open(add, tight, nothing_left):
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(200)]
+    try:
+        with Sandbox(limits=tight, workers=1) as sandbox:
+            (execution,) = sandbox.run([Job("add", 0, add, DESCRIPTORS_SEEN)])
+    finally:
+        for fd in opened:
+            os.close(fd)
+    assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
+def test_a_match_arrives_beside_arguments_that_were_changed(add, tight):
+    test = "def check(candidate):\n    assert candidate(['abc', 'x'], 0).group(1) == 'b'\n"
+    body = "    import re\n    a.reverse()\n    return re.match('a(b)', a[-1])\n"
+    with Sandbox(limits=tight, workers=1) as sandbox:
+        (execution,) = sandbox.run([Job("add", 0, replace(add, test=test, canonical_solution=body), body)])
+    assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
 def test_limits_must_be_above_zero(golden_text):
     with pytest.raises(ValueError) as error:
         Limits(cpu_s=0, disk_files=-1)
@@ -461,3 +491,18 @@ def test_no_process_outlives_an_interrupted_or_killed_harness(tmp_path, number, 
     wait_for(lambda: still_living(members) == set(), timeout_s=5)
     if number == signal.SIGINT:  # nothing can be removed by who was killed
         assert list(tmp_path.iterdir()) == []
+
+
+def test_tests_that_are_run_in_a_fork_end_with_their_judge(add, tight, descendants, still_living, wait_for):
+    test = "import json\ndef check(candidate):\n    for _ in candidate(2, 3): pass\n"
+    job = Job("add", 0, replace(add, test=test), "    return range(10 ** 18)\n")
+    with Sandbox(limits=replace(tight, wall_s=1.2), workers=1) as sandbox:
+        executions = sandbox.run([job])
+        runner = threading.Thread(target=lambda: list(executions))
+        before = descendants(os.getpid())
+        runner.start()
+        wait_for(lambda: descendants(os.getpid()) - before)
+        time.sleep(0.3)
+        members = descendants(os.getpid())
+        runner.join()
+    wait_for(lambda: still_living(members) == set(), timeout_s=5)

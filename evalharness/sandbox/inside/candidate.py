@@ -142,7 +142,7 @@ def _answer(request: bytes, namespace: dict[str, object]) -> bytes:
         answer = codec.encode(value)
         if _can_not_change(arguments, named) or codec.encode((name, arguments, named)) == request:
             return protocol.VALUE + answer
-        return protocol.CHANGED + codec.encode((codec.decode(answer), arguments, named))
+        return protocol.CHANGED + codec.tuple_of(answer, codec.encode(arguments), codec.encode(named))
     except codec.Unsendable as error:
         return protocol.UNSENDABLE + str(error).encode("utf-8", "backslashreplace")[: protocol.LONGEST_MESSAGE]
 

@@ -73,6 +73,13 @@ def encode(value: object) -> bytes:
     return bytes(out)
 
 
+def tuple_of(*frames: bytes) -> bytes:
+    """The frame of the tuple of what ``frames`` hold, which nobody need read for it. Raises ``Unsendable``."""
+    out = b"".join((b"(", *frames, bytes([END])))
+    _check_size(len(out))
+    return out
+
+
 def decode(data: bytes) -> Any:
     """The value of a frame; an iterator comes as one over a list.
 
@@ -272,6 +279,10 @@ WRITERS: dict[type, Writer] = {
 }
 # The kinds of numpy.dtype.kind whose values are nothing but their bytes: never of objects.
 _PLAIN_KINDS = frozenset("biufc")
+# Such types as numpy.dtype.str names them; what else stands there, numpy would parse as an expression.
+_PLAIN_TYPES = frozenset(
+    f"{order}{kind}{size}" for order in "<>|" for kind in _PLAIN_KINDS for size in (1, 2, 4, 8, 12, 16, 24, 32)
+)
 
 
 def _write_array(value: Any, out: bytearray, depth: int) -> None:
@@ -494,7 +505,7 @@ def _read_array(frame: _Frame) -> object:
     import numpy as np  # noqa: PLC0415 - no cost before its use
 
     kind, shape, content = frame.items()
-    if kind[1:2] not in _PLAIN_KINDS or not kind[2:].isdigit():
+    if kind not in _PLAIN_TYPES:
         raise Malformed("an array of what is not plain numbers")
     array = np.frombuffer(content, kind).reshape(shape)
     if kind[1] in "fc":

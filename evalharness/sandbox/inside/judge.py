@@ -80,12 +80,15 @@ def _reply(harness: socket.socket, reply: dict[str, Any]) -> None:
 
 def _in_a_fork(work: Any) -> None:
     """Run tests that would leave something of themselves in this interpreter; die as the fork did, if it did."""
+    judge = os.getpid()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            work()
-            status = 0
+            kernel.die_with_parent()
+            if os.getppid() == judge:  # it may have been killed before the kernel knew
+                work()
+                status = 0
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)

@@ -184,9 +184,12 @@ def _preload() -> None:
 
 
 def _above_a_program_s(*fds: int) -> list[int]:
-    """Move ``fds`` above a program's descriptors, fill those with what reads nothing, and close the rest."""
+    """Move ``fds`` right above a program's descriptors, fill those with what reads nothing, and close the rest.
+
+    A caller with many open files gives numbers above those that each program closes.
+    """
     null = os.open(os.devnull, os.O_RDWR)
-    kept = list(fds)
+    kept = [os.dup(fd) for fd in fds]
     while min(kept) <= candidate.CHANNEL_FD:
         kept = [os.dup(fd) if fd <= candidate.CHANNEL_FD else fd for fd in kept]
     for fd in range(OPEN_FILES):
@@ -195,6 +198,7 @@ def _above_a_program_s(*fds: int) -> list[int]:
         elif fd not in kept:
             with contextlib.suppress(OSError):
                 os.close(fd)
+    os.closerange(OPEN_FILES, max(fds) + 1)
     return kept
 
 
