@@ -11,7 +11,8 @@ from evalharness.records import Verdict
 from evalharness.sandbox import DESCRIPTIONS, Isolation, Job, Limits, Sandbox, levels
 from evalharness.sandbox.copied_root import reading_shows
 from evalharness.sandbox.hostile_program import ATTEMPTS
-from evalharness.sandbox.inside.settings import View
+from evalharness.sandbox.inside.isolation import Place
+from evalharness.sandbox.inside.settings import Settings, View
 from evalharness.sandbox.levels import LACKS
 from evalharness.sandbox.worker import WorkerDied
 
@@ -261,3 +262,33 @@ def test_a_programs_folder_covers_nothing_that_it_needs(tmp_path, shown, work):
     view = View(folders=(shown,), files=(), hidden=(), search_path=(shown,))
     settings = levels.Ground(tmp_path, "python3", view, Limits())._settings("A", 0)
     assert settings.work == work
+
+
+NOTHING_SEEN = View((), (), (), ())
+
+
+def place(work, *, disk_bytes=1 << 30, disk_files=10_000):
+    limits = {"output_bytes": 1, "disk_bytes": disk_bytes, "disk_files": disk_files, "kernel_limits": ()}
+    return Place(Settings("D", "", str(work), -1, NOTHING_SEEN, **limits, tasks=1, core=-1))
+
+
+def test_the_look_at_the_disk_follows_folders_deeper_than_calls_may_nest(tmp_path, monkeypatch):
+    few, many = place(tmp_path), place(tmp_path, disk_files=1499)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        Path("a").mkdir()
+        os.chdir("a")
+    try:
+        assert (few.over_limit(), many.over_limit()) == (False, True)
+    finally:
+        few.renew()  # pytest's own clean-up nests calls
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_look_at_the_disk_counts_what_files_take_and_follows_no_link(tmp_path):
+    small, large = place(tmp_path, disk_bytes=20_000), place(tmp_path, disk_bytes=200_000)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(bytes(100_000))
+    (tmp_path / "to usr").symlink_to("/usr")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    assert (small.over_limit(), large.over_limit()) == (True, False)

@@ -10,6 +10,8 @@ from .emptying import empty_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .settings import Settings
 
 _ALL_NAMESPACES = (
@@ -57,13 +59,16 @@ class Place:
 
     def _holds_too_much(self) -> bool:
         files = size_bytes = 0
-        for folder, folders, names in os.walk(self.work, onerror=_unless_gone):
-            files += len(folders) + len(names)
-            for name in names:
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    size_bytes += os.lstat(f"{folder}/{name}").st_blocks * 512
-            if files > self.settings.disk_files or size_bytes > self.settings.disk_bytes:
-                return True
+        folders = [self.work]  # not os.walk, where each folder in another is a call in another
+        while folders:
+            for entry in _entries(folders.pop()):
+                files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    size_bytes += _size_bytes(entry)
+                if files > self.settings.disk_files or size_bytes > self.settings.disk_bytes:
+                    return True
         return False
 
 
@@ -160,10 +165,17 @@ def become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _unless_gone(error: OSError) -> None:
-    """A program removes what it made: that is no reason to stop looking."""
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        raise error
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder; nothing if it is gone: a program removes what it made."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        yield from entries
+
+
+def _size_bytes(entry: os.DirEntry[str]) -> int:
+    """What a file takes of the disk; nothing if it is gone."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    return 0
 
 
 def _enter_namespaces(settings: Settings) -> None:
