@@ -155,6 +155,17 @@ def test_base_tests_and_all_tests_are_told_apart_in_the_results_and_in_pass_at_k
     assert judge_file(result.results, str(tmp_path / "plus.jsonl"), (1,), workers=1).outcomes == result.outcomes
 
 
+def test_an_earlier_verdict_on_base_tests_is_not_one_of_a_set_without_them(tmp_path):
+    file, problems = tmp_path / "c.jsonl", tmp_path / "p.jsonl"
+    problem = {key: HALF[key] for key in ("task_id", "prompt", "entry_point", "canonical_solution")}
+    problems.write_text(json.dumps({**problem, "test": "def check(half):\n    assert half(2) == 1\n"}) + "\n")
+    earlier = {"base_passed": True, "base_verdict": "passed", "passed": True, "n": 7}
+    row = {"task_id": "HumanEval/7", "completion": "    return 0\n"}
+    file.write_text(json.dumps({**row, **earlier}) + "\n")
+    (found,) = map(json.loads, judge_file(file, str(problems), (1,), workers=1).results.read_text().splitlines())
+    assert (set(found), found["n"], found["passed"]) == ({*row, "n", "result", "passed", "verdict"}, 7, False)
+
+
 class Stages(Silent):
     """Keeps how many pieces each stage has."""
 

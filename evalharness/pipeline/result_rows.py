@@ -36,7 +36,7 @@ class PartialResults(Journal):
         """The row of the results, and beside it what the next run reads."""
         execution = execution_from(record)
         row = self._rows[execution.task_id, execution.completion_id]
-        return json_line({**row, **_judged(execution), "key": key, "record": record}, allow_nan=True)
+        return json_line({**_judged(row, execution), "key": key, "record": record}, allow_nan=True)
 
 
 def write_results(folder: Path, stem: str, asked: Sequence[Mapping[str, Any]], executions: Sequence[Execution]) -> Path:
@@ -44,15 +44,17 @@ def write_results(folder: Path, stem: str, asked: Sequence[Mapping[str, Any]], e
 
     The name gets a number if there are such. Raises :class:`StoreError`.
     """
-    rows = [{**row, **_judged(execution)} for row, execution in zip(asked, executions, strict=True)]
+    rows = [_judged(row, execution) for row, execution in zip(asked, executions, strict=True)]
     return RunFolder(folder).write_rows(_free_name(folder, stem, asked), rows, allow_nan=True)
 
 
-def _judged(execution: Execution) -> dict[str, Any]:
-    """What is added to the row of a program; the base tests' verdict only where there are such."""
+def _judged(row: Mapping[str, Any], execution: Execution) -> dict[str, Any]:
+    """The row of a program, and beside it its verdict in place of an earlier one; the base tests' only if there are."""
+    asked = {key: value for key, value in row.items() if key not in _JUDGED}
     base = execution.base
     apart = {} if base is None else {"base_passed": base is Verdict.PASSED, "base_verdict": base.value}
     return {
+        **asked,
         "result": human_eval_result(execution),
         "passed": execution.verdict is Verdict.PASSED,
         "verdict": execution.verdict.value,
