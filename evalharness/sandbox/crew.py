@@ -11,7 +11,7 @@ from evalharness.errors import SandboxError
 from evalharness.records import Execution, Verdict
 from evalharness.sandbox import verdicts
 from evalharness.sandbox.program import Job, message
-from evalharness.sandbox.worker import Worker, WorkerDied, readable
+from evalharness.sandbox.worker import Worker, WorkerDied, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 # How often the clocks of long programs are looked at.
 _TICK_S = 0.1
-# A second job is sent ahead, so that a worker never waits for the caller, as long as the socket's buffer holds it.
+# A second job is sent ahead, so that a worker never waits for the caller.
 _AHEAD = 2
-_SMALL_BYTES = 1 << 16
 _MOST_MEMORY_OF_JUDGE_KIB = 512 << 10
 _GIVE_UP_AFTER = 2
 _TWICE = "ended the judge's process, twice"
@@ -62,7 +61,6 @@ class Seat:
     number: int
     worker: Worker | None = None
     tasks: deque[Task] = field(default_factory=deque)
-    full: bool = False
     age_s: float = 0.0
     excused_s: float = 0.0
     looked_s: float = 0.0
@@ -115,19 +113,14 @@ class Crew:
 
     def give(self, task: Task) -> Iterator[tuple[Task, Execution]]:
         """Hand a task to the emptiest seat; yields its execution where that is known without a worker."""
-        size = task.job.size_bytes
-        seat = self._seat_with_room()
+        size, seat = task.job.size_bytes, self._seat_with_room()
         if size > task.limits.program_bytes:
             detail = f"the program has {size} bytes, {task.limits.program_bytes} are allowed"
             yield task, verdicts.not_run(task.job, Verdict.FAILED, detail)
-        elif seat is None or (size > _SMALL_BYTES and seat.tasks):
-            # It could fill the socket's buffer and have this process wait while nobody looks at the clocks.
+        elif seat is None:
             self.again.appendleft(task)
-            if seat is not None:
-                seat.full = True
         else:
             yield from self._hand_over(seat, task)
-            seat.full = size > _SMALL_BYTES and bool(seat.tasks)
 
     def collect(self) -> list[tuple[Task, Execution]]:
         """Wait a little for replies; what ended, by itself or by the clock.
@@ -138,10 +131,10 @@ class Crew:
         if self.alone and not self.again and not any(seat.tasks for seat in self.seats):
             ended.extend(self._hand_over(self.seats[0], self.alone.popleft()))
         at_work = {worker.fileno(): (seat, worker) for seat, worker in self._at_work()}
-        ready = readable(list(at_work), _TICK_S) if at_work else set()
-        ended.extend(each for fd in ready for each in self._hear(*at_work[fd]))
+        heard = ready([worker for _, worker in at_work.values()], _TICK_S) if at_work else set()
+        ended.extend(each for fd in heard for each in self._hear(*at_work[fd]))
         for fd, (seat, worker) in at_work.items():
-            if fd not in ready and seat.is_overdue(worker):
+            if fd not in heard and seat.is_overdue(worker):
                 task = seat.tasks.popleft()
                 reply = {"verdict": "wall", "detail": "", "wall_s": seat.age_s, "part": task.part}
                 self._vacate(seat)
@@ -164,7 +157,7 @@ class Crew:
             self._vacate(seat)
 
     def _seat_with_room(self) -> Seat | None:
-        free = [seat for seat in self.seats if len(seat.tasks) < _AHEAD and not seat.full]
+        free = [seat for seat in self.seats if len(seat.tasks) < _AHEAD]
         return min(free, key=lambda seat: len(seat.tasks), default=None)
 
     def _at_work(self) -> Iterator[tuple[Seat, Worker]]:
@@ -206,7 +199,6 @@ class Crew:
                 continue
             task = seat.tasks.popleft()
             seat.begin()
-            seat.full = False
             if "lost" in reply:
                 self._vacate(seat)
                 yield from self._lose(task, reply)
@@ -238,6 +230,6 @@ class Crew:
         """End a seat's worker; what it had not begun is to be done by another."""
         if seat.worker is not None:
             seat.worker.kill()
-        seat.worker, seat.full = None, False
+        seat.worker = None
         self.again.extend(seat.tasks)
         seat.tasks.clear()

@@ -16,7 +16,7 @@ from evalharness.errors import SandboxError
 from evalharness.sandbox.clocks import busy_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from evalharness.sandbox.inside.settings import Settings
 
@@ -44,7 +44,7 @@ class Worker:
     def __init__(
         self, interpreter: str, settings: Settings, judge_memory_bytes: int, packages: tuple[str, ...] = ()
     ) -> None:
-        self._received = bytearray()
+        self._received, self._unsent = bytearray(), bytearray()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lifelines: list[int] = []
         with _standard_descriptors_taken(), contextlib.ExitStack() as ends:
@@ -76,20 +76,22 @@ class Worker:
             raise SandboxError(hello["detail"].removeprefix("failed ") or "the zygote ended")
 
     def send(self, job: dict[str, Any]) -> None:
-        """Hand over a job.
+        """Hand over a job, without waiting: what there is no room for goes when ``replies`` are asked for.
 
         Raises:
             WorkerDied: nobody reads it.
         """
         payload = json.dumps(job).encode()
-        frame = memoryview(len(payload).to_bytes(_LENGTH_BYTES, "little") + payload)
-        while frame:
-            try:
-                frame = frame[self._channel.send(frame) :]
-            except BlockingIOError:
-                _wait_for([self.fileno()], select.POLLOUT, None)
-            except OSError as error:
-                raise WorkerDied(f"the judge is gone ({error.strerror})") from error
+        self._unsent += len(payload).to_bytes(_LENGTH_BYTES, "little") + payload
+        try:
+            self._send_on()
+        except OSError as error:
+            raise WorkerDied(f"the judge is gone ({error.strerror})") from error
+
+    def _send_on(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:
+                del self._unsent[: self._channel.send(self._unsent)]
 
     def replies(self) -> list[dict[str, Any]]:
         """Every reply that is here by now, without waiting.
@@ -97,6 +99,8 @@ class Worker:
         Raises:
             WorkerDied: the judge has ended, and nothing of it is left to read.
         """
+        with contextlib.suppress(OSError):  # a judge that is gone is found below, after what it has said
+            self._send_on()
         ended = False
         while not ended:
             try:
@@ -119,13 +123,18 @@ class Worker:
             WorkerDied: none came in time.
         """
         while not (replies := self.replies()):
-            if not readable([self.fileno()], limit_s):
+            if not ready([self], limit_s):
                 raise WorkerDied(f"no answer for {limit_s:g} s")
         return replies[0]
 
     def fileno(self) -> int:
-        """For ``select``: readable when a reply is."""
+        """For ``poll``: ready for one of ``events`` when ``replies`` are to be asked for."""
         return self._channel.fileno()
+
+    @property
+    def events(self) -> int:
+        """A reply has come, or there is room for what is still to be sent."""
+        return select.POLLIN | (select.POLLOUT if self._unsent else 0)
 
     def excused_s(self) -> float:
         """Seconds that are not held against a program's time: its own CPU time, and all waits for a core."""
@@ -215,16 +224,12 @@ def _standard_descriptors_taken() -> Iterator[None]:
             os.close(fd)
 
 
-def readable(fds: list[int], limit_s: float) -> set[int]:
-    """Which of ``fds`` can be read, after waiting for the first of them for so long at most."""
-    return _wait_for(fds, select.POLLIN, limit_s)
-
-
-def _wait_for(fds: list[int], event: int, limit_s: float | None) -> set[int]:
+def ready(workers: Iterable[Worker], limit_s: float) -> set[int]:
+    """By their descriptors: whose ``replies`` are to be asked for, after so long at most."""
     poll = select.poll()  # not select.select, which knows no descriptor above 1,023
-    for fd in fds:
-        poll.register(fd, event)
-    return {fd for fd, _ in poll.poll(None if limit_s is None else limit_s * 1000)}
+    for worker in workers:
+        poll.register(worker.fileno(), worker.events)
+    return {fd for fd, _ in poll.poll(limit_s * 1000)}
 
 
 def _diagnostics() -> int | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -241,6 +242,16 @@ def test_big_programs_among_small_ones_have_their_verdicts(add, tight):
     assert executions == {n: (Verdict.PASSED, Verdict.FAILED)[n % 2] for n in range(12)}
 
 
+def test_a_large_job_that_is_sent_ahead_does_not_stop_the_clocks(add, tight):
+    # Far above what a socket holds; a control character takes six bytes on the way.
+    bodies = [SLEEP.format(60), f"{RIGHT}#" + "\1" * 60_000 + "\n", f"{WRONG}#" + "x" * 2_000_000 + "\n"]
+    started_s = time.monotonic()
+    with Sandbox(limits=replace(tight, wall_s=1.05, program_bytes=3 << 20), workers=1) as sandbox:
+        executions = list(sandbox.run(Job("add", n, add, body) for n, body in enumerate(bodies)))
+    assert [e.verdict for e in executions] == [Verdict.TIMED_OUT, Verdict.PASSED, Verdict.FAILED]
+    assert time.monotonic() - started_s < 20
+
+
 # Clocks.
 
 
@@ -382,6 +393,7 @@ class FakeWorker:
     """A worker whose every answer is a loss: a reply, or that the judge has ended."""
 
     sent: list[dict]
+    events = select.POLLIN
 
     def __init__(self, loss):
         self._loss = loss
