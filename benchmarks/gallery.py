@@ -181,8 +181,8 @@ The **development** half has the kinds of fault that the probes were corrected o
 right on a report that nobody tuned on. A case that a probe was corrected on moves to the development half. These are
 cases that were missed, so the share of those that remain rises by that alone. The honest figures are those of the first
 diagnosis, before anything was corrected on a case. Of a first search the cause of 13 of 23 faults was named (56.5 %
-[34.5, 76.8]) and 5 of 5 sound models were cleared. Of a second, written without a look at what the probes test, it was 5
-of 14 (35.7 % [12.8, 64.9]) and 3 of 5. Together that is **18 of 37 faults (48.6 % [31.9, 65.6]) and 8 of 10 sound
+[34.5, 76.8]) and 5 of 5 sound models were cleared. Of a second, written without a look at what the probes test, it was
+5 of 14 (35.7 % [12.8, 64.9]) and 3 of 5. Together that is **18 of 37 faults (48.6 % [31.9, 65.6]) and 8 of 10 sound
 models**. Two more of the second search were refused over the right tensors, without a word on why."""
 
 
