@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.token_losses import RowLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
-    from evalharness.records import Interval, Outcome
+    from evalharness.records import Interval, Outcome, Severity
 
 NAME = "no_end_token"
 ROWS = 32
@@ -88,6 +88,14 @@ def no_end_token(measured: Measured) -> Outcome:
     if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
         learned = f"The end token was learned: {figures}{said}."
         return _not_where_generation_stops(subject, written, learned, evidence) or RuledOut(NAME, learned, evidence)
+    # A model whose completions end by stop sequences all the same loses nothing by it.
+    runs_on = stopped is None or stopped.low < 0.5
+    never = _never_learned(figures, said, "contributing" if runs_on else "note", evidence)
+    return _of_pieces(equal_pieces(split), never)
+
+
+def _never_learned(figures: str, said: str, severity: Severity, evidence: dict[str, Any]) -> Finding:
+    """What the model gives at true ends, as a finding; ``evidence`` names the token that it writes there, if one."""
     ends_in_targets = evidence["end_ids_in_targets"]
     counted = (
         f"the rows hold it {ends_in_targets:,} times, and it was not counted"
@@ -95,18 +103,14 @@ def no_end_token(measured: Measured) -> Outcome:
         else "no row holds it and none was added"
     )
     claim = (
-        f"The end token was never learned: {figures}, where {expected:.2g} would need no knowledge at all; "
-        f"{counted}{said}."
+        f"The end token was never learned: {figures}, where "
+        f"{evidence['p_by_frequency_or_even_share']:.2g} would need no knowledge at all; {counted}{said}."
     )
     remedy = _REMEDY
-    if written is not None:
+    if (written := evidence.get("written_id")) is not None:
         claim += f" The rows end with {evidence['written']!r} (id {written}), and the model writes it there."
         remedy = _remedy_of_another(evidence["written"], written)
-    # A model whose completions end by stop sequences all the same loses nothing by it.
-    runs_on = stopped is None or stopped.low < 0.5
-    return _of_pieces(
-        equal_pieces(split), Finding(NAME, "contributing" if runs_on else "note", claim, evidence, remedy)
-    )
+    return Finding(NAME, severity, claim, evidence, remedy)
 
 
 def _not_where_generation_stops(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.head_shapes import head_shapes
-from evalharness.diagnosis.trials.swapping import swapped_tensors
+from evalharness.diagnosis.trials.random_change import random_order
+from evalharness.diagnosis.trials.swapping import changed_outputs, swapped_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
 
 def _reordered(paths: tuple[str, ...], order: Order) -> Repair:
     def null(seed: int) -> Repair:
-        drawn = torch.randperm(len(order.rows), generator=torch.Generator().manual_seed(seed))
+        drawn = random_order(len(order.rows), seed)
         return _reordered(paths, Order(drawn, order.here, "at random"))
 
     return Repair(
@@ -118,7 +119,7 @@ def _exchanged(outputs: int) -> Iterator[Order]:
 def _taken(module: nn.Module, paths: tuple[str, ...], rows: Tensor) -> Iterator[None]:
     """As if the rows of weights, biases and adapters were permuted."""
 
-    def reorder(_part: nn.Module, _given: Any, output: Tensor) -> Tensor:
+    def reorder(output: Tensor) -> Tensor:
         return output[..., rows.to(output.device)]
 
     parts: dict[str, Any] = {path: module.get_submodule(path) for path in paths}
@@ -129,10 +130,8 @@ def _taken(module: nn.Module, paths: tuple[str, ...], rows: Tensor) -> Iterator[
         for name, tensor in (("in_proj_weight", part.in_proj_weight), ("in_proj_bias", part.in_proj_bias))
         if tensor is not None
     }
-    with ExitStack() as stack, swapped_tensors(module, tensors):
-        for part in parts.values():
-            if not isinstance(part, nn.MultiheadAttention):
-                stack.callback(part.register_forward_hook(reorder).remove)
+    linear = [path for path, part in parts.items() if not isinstance(part, nn.MultiheadAttention)]
+    with swapped_tensors(module, tensors), changed_outputs(module, dict.fromkeys(linear, reorder)):
         yield
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.fitted_rows import affordable, fitted_rows
+from evalharness.diagnosis.trials.random_change import random_order
 from evalharness.diagnosis.trials.swapping import swapped_tensors
 
 if TYPE_CHECKING:
@@ -105,5 +106,5 @@ def _often(subject: Subject) -> list[int]:
 
 def _as_many_others(subject: Subject, ids: tuple[int, ...], seed: int) -> tuple[int, ...]:
     others = [i for i in _often(subject) if i not in ids]
-    drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))
+    drawn = random_order(len(others), seed)
     return tuple(others[int(i)] for i in drawn[: len(ids)])

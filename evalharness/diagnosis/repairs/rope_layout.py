@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,13 @@ from torch import Tensor, nn
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.head_shapes import HEAD_COUNTS, HEAD_WIDTHS
 from evalharness.diagnosis.trials.kept_values import CONFIGURATIONS
+from evalharness.diagnosis.trials.random_change import random_order
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables
+from evalharness.diagnosis.trials.swapping import changed_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from evalharness.diagnosis.subject import Subject
 
@@ -55,7 +57,7 @@ def _reordered(projections: tuple[Projection, ...], order: Tensor, *, here: str,
     """``order`` ``(width,)``: which channel of a head stands in each place."""
 
     def null(seed: int) -> Repair:
-        drawn = torch.randperm(len(order), generator=torch.Generator().manual_seed(seed))
+        drawn = random_order(len(order), seed)
         return _reordered(projections, drawn, here=here, there="at random")
 
     return Repair(
@@ -72,20 +74,17 @@ def _reordered(projections: tuple[Projection, ...], order: Tensor, *, here: str,
     )
 
 
-@contextmanager
-def _outputs_reordered(module: nn.Module, projections: tuple[Projection, ...], order: Tensor) -> Iterator[None]:
+def _outputs_reordered(
+    module: nn.Module, projections: tuple[Projection, ...], order: Tensor
+) -> AbstractContextManager[None]:
     """As if the rows of weights, biases and adapters were permuted."""
 
-    def reorder(channels: int, _part: nn.Module, _given: Any, output: Tensor) -> Tensor:
+    def reorder(channels: int, output: Tensor) -> Tensor:
         heads = output[..., :channels].reshape(*output.shape[:-1], -1, len(order))
         moved = heads[..., order.to(output.device)].flatten(-2)
         return torch.cat([moved, output[..., channels:]], dim=-1)
 
-    with ExitStack() as stack:
-        for each in projections:
-            hook = partial(reorder, each.channels)
-            stack.callback(module.get_submodule(each.path).register_forward_hook(hook).remove)
-        yield
+    return changed_outputs(module, {each.path: partial(reorder, each.channels) for each in projections})
 
 
 def _projections(module: nn.Module, rotary: int | None) -> Iterator[Projection]:

@@ -34,6 +34,11 @@ def random_change(module: nn.Module, repair: Repair, seed: int) -> AbstractConte
     return swapped_tensors(module, changed) if changed else None
 
 
+def random_order(size: int, seed: int) -> Tensor:
+    """The numbers from 0 to ``size`` - 1 in an order drawn at random: ``(size,)``, int64."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+
+
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
     """Floating tensors by every path that leads to them."""
     named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import FrozenInstanceError
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -55,6 +55,19 @@ def swapped_attributes(module: nn.Module, values: Mapping[str, Any]) -> Iterator
             stack.callback(_set, owner, name, getattr(owner, name))
             _set(owner, name, value)
         yield
+
+
+@contextmanager
+def changed_outputs(module: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
+    """Change what submodules return, by their dotted paths: as if rows, biases and adapters were changed alike."""
+    with ExitStack() as stack:
+        for path, change in changes.items():
+            stack.callback(module.get_submodule(path).register_forward_hook(partial(_changed, change)).remove)
+        yield
+
+
+def _changed(change: Callable[[Tensor], Tensor], _part: nn.Module, _given: Any, output: Tensor) -> Tensor:
+    return change(output)
 
 
 def _set(owner: Any, name: str, value: Any) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
+    from evalharness.models.endpoint.wire import Payload
+
 RETRIES = 6
 """How often a request is sent again after a lost connection, a 429 or a fault of the server, waiting longer each time;
 a server that says how long to wait is obeyed."""
@@ -26,7 +28,6 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 NO_KEY = "none"
 """Sent where no key is set: a local server asks for none, and the client library insists on one."""
 
-Payload = dict[str, Any]
 _VERSIONS = {"/version": "version", "/props": "build_info"}
 
 
