@@ -39,8 +39,10 @@ TIGHT = Limits(
     output_bytes=200_000,
     program_bytes=3 << 20,
 )
-# For the programs that are to run out of time.
+# For the programs that are to run out of time. Those that compute get all the wall time: where other machines take turns
+# on the cores, nobody is told how long they were away.
 HASTY = replace(TIGHT, wall_s=1.6, cpu_s=0.4)
+COMPUTING = replace(TIGHT, cpu_s=0.4)
 WORKERS = 3
 MARK = f"gauntlet-mark-{os.getpid()}"
 
@@ -98,6 +100,12 @@ class Case:
         if "def add(" in code or "add =" in code:
             return code
         return "def add(a, b):\n" + textwrap.indent(code, "    ")
+
+    @property
+    def limits(self) -> Limits:
+        if "timed_out" not in self.verdicts:
+            return TIGHT
+        return COMPUTING if self.says == "CPU time" else HASTY
 
     @property
     def problem(self) -> Problem:
@@ -2451,7 +2459,7 @@ def run_gauntlet(level: str, problems: list[Problem], folder: Path, cases: dict[
     before = traces(temporary)
     try:
         with Outside(outside) as there, Sandbox(limits=TIGHT, workers=WORKERS, level=level) as sandbox:  # type: ignore[arg-type]
-            sandbox._limits_of = lambda name: HASTY if "timed_out" in cases[name].verdicts else TIGHT
+            sandbox._limits_of = lambda name: cases[name].limits
             jobs = [Job(name, 0, case.problem, there.fill(case.text), whole=True) for name, case in cases.items()]
             for execution in sandbox.run(jobs):
                 report.verdicts[execution.task_id] = (str(execution.verdict), execution.detail)

@@ -515,6 +515,6 @@ def test_tests_that_are_run_in_a_fork_end_with_their_judge(add, tight, descendan
         runner.start()
         wait_for(lambda: descendants(os.getpid()) - before)
         time.sleep(0.3)
-        members = descendants(os.getpid())
+        members = descendants(os.getpid()) - before
         runner.join()
     wait_for(lambda: still_living(members) == set(), timeout_s=5)
