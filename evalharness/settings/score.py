@@ -87,9 +87,10 @@ class ScoreOptions:
         "auto", affects="completions", metavar="NAME", help="Where the model runs: auto, cpu, cuda, cuda:1, mps."
     )
     dtype: DtypeName = setting(
-        "float32",
+        "auto",
         affects="completions",
-        help="Number format of the weights; auto keeps the checkpoint's own.",
+        help="Number format of the weights; auto: the checkpoint's own, but float32 for half precision on a CPU if "
+        "memory allows.",
     )
     backend: Backend = setting(
         "torch",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from evalharness.models.torch.placement import NumberFormat
     from evalharness.models.torch.weights import Weights
     from evalharness.progress import Watcher
     from evalharness.settings.manifest import Manifest, ModelSettings
@@ -60,7 +61,7 @@ class Base:
         return replace(self, kind=kind, files=(*self.files, *files), logged_val_loss=None)
 
 
-def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtype | None, *, trust: bool) -> Base:
+def load_plain(path: Path, manifest: Manifest, code: UserCode, numbers: NumberFormat, *, trust: bool) -> Base:
     """Build the user's module by the manifest's factory and load one weight file into it."""
     if manifest.model.factory is None:
         where = "" if manifest.path is None else f"; {manifest.path} has none"
@@ -71,7 +72,9 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         weights = read_weights(path, trust=trust)
     settings, args_note = _with_saved_args(manifest.model, code, factory, weights)
     module = _with_forward(build(code, factory, settings))
-    place(module, torch.device("cpu"), dtype or floating_dtype(weights.state))
+    own = floating_dtype(weights.state)
+    used = numbers.of(own, sum(tensor.nbytes for tensor in weights.state.values())) or own
+    place(module, torch.device("cpu"), used)
     with torch.no_grad():
         notes = fit(
             module,
@@ -88,7 +91,7 @@ def load_plain(path: Path, manifest: Manifest, code: UserCode, dtype: torch.dtyp
         factory=factory,
         step=weights.step,
         logged_val_loss=weights.logged_val_loss,
-        notes=(*args_note, *notes),
+        notes=(*args_note, *notes, *numbers.notes(own, used)),
     )
 
 
@@ -115,20 +118,25 @@ def _with_forward(module: nn.Module) -> nn.Module:
     return parts[0] if len(parts) == 1 else module
 
 
-def load_huggingface(folder: Path, dtype: torch.dtype | None, *, trust: bool) -> Base:
+def load_huggingface(folder: Path, numbers: NumberFormat, *, trust: bool) -> Base:
     """Load a model of transformers from a folder."""
     from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
 
+    files = weight_files_of(folder)
+    own = huggingface.own_dtype(folder)
+    dtype = numbers.of(own, sum(file.stat().st_size for file in files))
     module, quantisation = huggingface.load_model(folder, dtype, trust=trust)
+    widened = () if quantisation is not None or own is None else numbers.notes(own, dtype or own)
+    own_code = (f"runs code of its own from {folder}",) if getattr(module.config, "auto_map", None) and trust else ()
     return Base(
         module=module,
         kind="Hugging Face model",
         is_plain=False,
-        files=(*weight_files_of(folder), *huggingface.configuration_files(folder)),
+        files=(*files, *huggingface.configuration_files(folder)),
         forward=huggingface.call_without_cache,
         end_ids=huggingface.end_ids_of(module),
         folders=(folder,),
-        notes=(f"runs code of its own from {folder}",) if getattr(module.config, "auto_map", None) and trust else (),
+        notes=(*own_code, *widened),
         quantisation=None if quantisation is None else str(quantisation),
     )
 
@@ -153,7 +161,7 @@ def find_base(
     adapter: Path,
     manifest: Manifest,
     code: UserCode,
-    dtype: torch.dtype | None,
+    numbers: NumberFormat,
     working_folder: Path,
     *,
     trust: bool,
@@ -166,7 +174,7 @@ def find_base(
     """
     if manifest.model.factory is not None:
         path, note = _plain_weights(adapter, manifest)
-        base = load_plain(path, manifest, code, dtype, trust=trust)
+        base = load_plain(path, manifest, code, numbers, trust=trust)
         return replace(base, notes=(note, *base.notes))
     named = named_weights(manifest, watcher)
     folder, called = named or _named_by_adapter(adapter, manifest, working_folder, watcher)
@@ -174,7 +182,7 @@ def find_base(
         raise CheckpointError(
             f"{folder}: the base of {adapter.name} has no config.json and needs a factory: {_EXAMPLE}"
         )
-    base = load_huggingface(folder, dtype, trust=trust)
+    base = load_huggingface(folder, numbers, trust=trust)
     return replace(base, notes=(f"base: {called}", *base.notes))
 
 

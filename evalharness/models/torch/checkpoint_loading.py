@@ -19,7 +19,7 @@ from evalharness.models.torch.locate import Located, locate
 from evalharness.models.torch.model import Forward, Shape, UncachedModel, call_module, way_to_call
 from evalharness.models.torch.other_weights import other_weights
 from evalharness.models.torch.own_generate import own_generate
-from evalharness.models.torch.placement import dtype_name, parse_device, parse_dtype, place
+from evalharness.models.torch.placement import OWN, dtype_name, parse_device, parse_dtype, place
 from evalharness.models.torch.sidecars import loss_in_name
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
 from evalharness.models.torch.tokenizer_rules import rule_notes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalharness.models.protocols import AdapterFacts, Tokenizer, TorchModel, WeightSet
+    from evalharness.models.torch.placement import NumberFormat
     from evalharness.models.torch.tokenizers import KnownTokenizer
     from evalharness.progress import Watcher
     from evalharness.settings.manifest import DataSettings, Manifest
@@ -99,7 +100,7 @@ def load_checkpoint(
     step: int | None = None,
     located: Located | None = None,
     device: str = "cpu",
-    dtype: str = "float32",
+    dtype: str = "auto",
     trust: bool = False,
     chat: Chat = "auto",
     working_folder: Path | None = None,
@@ -117,16 +118,17 @@ def load_checkpoint(
     Raises CheckpointError or ManifestError, one line, where anything is missing or does not fit, and UntrustedError
     where something would run code that nobody asked for.
     """
-    target, number_type = parse_device(device), parse_dtype(dtype)
+    target = parse_device(device)
+    numbers = parse_dtype(dtype, target)
     located = located or locate(path, manifest, step, revision=revision, watcher=watcher)
     check_trusted(manifest, working_folder or Path.cwd(), trust)
     done = completed(manifest, located, working_folder or Path.cwd(), trust=trust)
     manifest, completion = done.manifest, done.notes
     code = UserCode(manifest.folder)
-    base = _load_base(located, manifest, code, number_type, working_folder or Path.cwd(), trust=trust, watcher=watcher)
+    base = _load_base(located, manifest, code, numbers, working_folder or Path.cwd(), trust=trust, watcher=watcher)
     base, own_step, notes, adapter_config = _adapt(located, base, trust)
     merged, merged_files = _merged(located, base, own_step, manifest, code, working_folder or Path.cwd(), trust=trust)
-    place(base.module, target, number_type if base.is_plain else None)
+    place(base.module, target, numbers.dtype if base.is_plain else None)
 
     forward, forward_object = forward_of(manifest, code, call_module if base.is_plain else base.forward)
     with code.running(), code.explained(f"{located.path.name}: forward on ids (2, 3)"):
@@ -215,19 +217,19 @@ def _load_base(
     located: Located,
     manifest: Manifest,
     code: UserCode,
-    dtype: torch.dtype | None,
+    numbers: NumberFormat,
     working_folder: Path,
     *,
     trust: bool,
     watcher: Watcher | None,
 ) -> Base:
     if located.kind == "weights":
-        return load_plain(located.path, manifest, code, dtype, trust=trust)
+        return load_plain(located.path, manifest, code, numbers, trust=trust)
     if located.kind == "huggingface":
-        return load_huggingface(located.path, dtype, trust=trust)
+        return load_huggingface(located.path, numbers, trust=trust)
     if located.kind == "gguf":
-        return load_gguf(located.path, dtype)
-    return find_base(located.path, manifest, code, dtype, working_folder, trust=trust, watcher=watcher)
+        return load_gguf(located.path, numbers.dtype)
+    return find_base(located.path, manifest, code, numbers, working_folder, trust=trust, watcher=watcher)
 
 
 def _adapt(located: Located, base: Base, trust: bool) -> tuple[Base, int | None, tuple[str, ...], Any]:
@@ -274,7 +276,7 @@ def _merged(
     from evalharness.models.torch import adapted, adapters  # noqa: PLC0415 - peft takes seconds to import
 
     adapter = adapters.read_adapter(folder, trust=trust)
-    before = find_base(folder, manifest, code, None, working_folder, trust=trust)
+    before = find_base(folder, manifest, code, OWN, working_folder, trust=trust)
     facts = adapted.merged_facts(
         base.module.state_dict(), before.module.state_dict(), adapter.state, adapter.config, step=step
     )

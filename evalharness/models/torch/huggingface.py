@@ -160,6 +160,17 @@ def load_model(path: Path, dtype: torch.dtype | None, *, trust: bool) -> tuple[n
     return loaded, quantisation
 
 
+def own_dtype(folder: Path) -> torch.dtype | None:
+    """The dtype that a folder's configuration gives its weights, None where it gives none."""
+    try:
+        config, _ = transformers.PretrainedConfig.get_config_dict(folder, local_files_only=True)
+    except OSError:
+        return None
+    named = str(config.get("dtype") or config.get("torch_dtype") or "")
+    dtype = getattr(torch, named.removeprefix("torch."), None)
+    return dtype if isinstance(dtype, torch.dtype) else None
+
+
 def load_tokenizer(name: Path | str, *, trust: bool, local: bool) -> KnownTokenizer:
     """Load a tokenizer from a folder or a GGUF file, or by its hub name (from the hub where ``local`` is not set)."""
     folder, more = _as_transformers_names(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import first_line
+from evalharness.models.torch.free_memory import free_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +21,56 @@ DTYPES = {
     "float16": torch.float16,
     "float64": torch.float64,
 }
+HALF = frozenset({torch.bfloat16, torch.float16})
+ROOM = 1.25
+"""How much more than the weights has to be free for them to be widened: passes take memory, too."""
 
 
-def parse_dtype(name: str) -> torch.dtype | None:
-    """Return the dtype of a name; None for ``auto``, which means that of the weights."""
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """In which numbers weights run: in ``dtype``, or in their own where it is None.
+
+    ``widens_half``: weights in half precision run in float32 all the same, if there is memory for that.
+    """
+
+    dtype: torch.dtype | None = None
+    widens_half: bool = False
+
+    def of(self, own: torch.dtype | None, weight_bytes: int) -> torch.dtype | None:
+        """The dtype to load weights in that take ``weight_bytes`` as they are; None leaves them as they are.
+
+        ``own`` is None if it is not known; such weights are widened as well.
+        """
+        if self.dtype is not None or not self.widens_half or (own is not None and own not in HALF):
+            return self.dtype
+        free = free_bytes()
+        return torch.float32 if free is None or 2 * weight_bytes * ROOM <= free else None
+
+    def notes(self, own: torch.dtype | None, used: torch.dtype) -> tuple[str, ...]:
+        """What to say of weights in half precision on a CPU that nobody asked a dtype for."""
+        if self.dtype is not None or not self.widens_half or own not in HALF:
+            return ()
+        name = dtype_name(own)
+        if used in HALF:
+            return (f"float32 would take more memory than is free: the weights run in {name}, as they are",)
+        return (f"the {name} weights run in float32, which a CPU computes more exactly (--dtype {name} keeps them)",)
+
+
+OWN = NumberFormat()
+"""Weights as they are."""
+
+
+def parse_dtype(name: str, device: torch.device) -> NumberFormat:
+    """Return the format that a name means on ``device``.
+
+    ``auto`` is that of the weights, but on a CPU half precision becomes float32. Raises CheckpointError for a name that
+    is unknown.
+    """
     if name == "auto":
-        return None
+        return NumberFormat(widens_half=device.type == "cpu")
     if name not in DTYPES:
         raise CheckpointError(f"dtype {name!r} is unknown, expected one of {', '.join(DTYPES)}, auto")
-    return DTYPES[name]
+    return NumberFormat(DTYPES[name])
 
 
 def parse_device(name: str) -> torch.device:

@@ -12,6 +12,7 @@ from evalharness.models.torch.checkpoint_loading import check_trusted, forward_o
 from evalharness.models.torch.context_length import find_context
 from evalharness.models.torch.factory import UserCode, build
 from evalharness.models.torch.model import UncachedModel, call_module, way_to_call
+from evalharness.models.torch.placement import OWN
 from evalharness.models.torch.tokenizer_lookup import find_special_tokens, find_tokenizer
 
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ def _module(
     folder, _ = named_weights(manifest, watcher) or (manifest.folder, "")
     if not (folder / "config.json").is_file():
         raise ManifestError(f"{manifest.path}: [model] factory is not named, and {folder} holds no config.json")
-    base = load_huggingface(folder, None, trust=trust)
+    base = load_huggingface(folder, OWN, trust=trust)
     return base.module.eval(), base.forward, folder
