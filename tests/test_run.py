@@ -63,7 +63,7 @@ def test_a_run_scores_every_step_and_its_report_holds_all_that_the_write_up_hold
     assert [line.split()[1] for line in printed.splitlines()[:-1]] == [str(step) for step in STEPS]
     report = (folder / "report.md").read_text()
     wanted = ["How it was trained", "The losses", "Actual behaviour", "Does the behaviour follow the loss?", "Cause"]
-    wanted += ["What worked, and what failed", "Next steps", "Files"]
+    wanted += ["What worked, and what failed", "Don't try again", "Next steps", "Files"]
     assert [line[3:] for line in report.splitlines() if line.startswith("## ")] == wanted
     assert "**3.000** |" in report, "the lowest validation loss is marked"
     assert report.count("not recorded") >= 3

@@ -33,6 +33,7 @@ class Probe:
     computed, and a proven repair has answered that. ``ends_if_cause``: if it finds a cause, no other probe can be run.
     ``explains_all``: if it finds a cause, loss and completions are explained, and what runs the model is not asked.
     ``asked_last``: it asks what the others left over. All other probes are asked from the cheapest to the dearest.
+    ``not_worth_trying``: what the report of a run advises against once the hypothesis is ruled out; may be empty.
     ``package``: the package that it comes from, filled in by evalharness; None for its own probes.
     """
 
@@ -50,6 +51,7 @@ class Probe:
     explains_all: bool = False
     asked_last: bool = False
     asked_of: frozenset[AskedOf] = frozenset({"checkpoint"})
+    not_worth_trying: str = ""
     package: str | None = None
 
     @property

@@ -89,6 +89,7 @@ def _run(folder: Path) -> Run:
         examples=read_examples(frames.folders[frames.last_step]),
         questions=dict(record.questions),
         files=tuple(_files(frames)),
+        not_worth_trying=_not_worth_trying(),
     )
 
 
@@ -128,6 +129,12 @@ def _others(folder: Path) -> tuple[OtherRun, ...]:
             step, card = last_scorecard(other)
             runs.append(OtherRun(other.name, step, card))
     return tuple(runs)
+
+
+def _not_worth_trying() -> dict[str, str]:
+    from evalharness.diagnosis.catalogue import catalogue
+
+    return {probe.name: probe.not_worth_trying for probe in catalogue() if probe.not_worth_trying}
 
 
 def _questions() -> tuple[tuple[str, str], ...]:

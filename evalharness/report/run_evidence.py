@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
@@ -30,7 +30,8 @@ class Run:
     """Everything that the report of a run is made from.
 
     ``facts`` are ``(section, name, value)``, ``failures`` ``(step, reason)``, ``examples`` completions of the last
-    step, ``questions`` what each probe asks, ``files`` the run's other files as ``(path, what it is)``.
+    step, ``questions`` what each probe asks, ``not_worth_trying`` what is in vain once a probe has ruled out what it
+    asks, ``files`` the run's other files as ``(path, what it is)``.
     """
 
     frames: RunFrames
@@ -42,6 +43,7 @@ class Run:
     examples: tuple[Example, ...]
     questions: Mapping[str, str]
     files: tuple[tuple[str, str], ...] = ()
+    not_worth_trying: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def last(self) -> Scorecard:
@@ -57,6 +59,10 @@ class Run:
     def steps(self) -> list[int]:
         """The scored steps in their order."""
         return in_order(self.frames.scorecards)
+
+    def fact(self, section: str, name: str) -> str | None:
+        """One of the facts; None if there is none of that name."""
+        return next((value for of, called, value in self.facts if (of, called) == (section, name)), None)
 
     @property
     def seen(self) -> bool:

@@ -151,9 +151,12 @@ def generated_excerpt(scored: Scored) -> Excerpt:
 
 
 def token_lines(scored: Scored, token_text: Callable[[int], str]) -> str:
-    """Return the ids and the texts of the first looping tokens on two lines, or nothing if no tokens loop."""
+    """Return the ids and the texts of the first looping tokens on two lines.
+
+    Of a degenerate completion without a loop, such as a few newlines, they are its first tokens. Nothing of others.
+    """
     ids = scored.completion.token_ids or ()
-    begin, end = scored.analysis.loop_tokens or (0, 0)
+    begin, end = scored.analysis.loop_tokens or (0, len(ids) if scored.analysis.degenerate else 0)
     first = ids[begin : min(end, begin + TOKENS_SHOWN)]
     if not first:
         return ""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
+from evalharness.records import NO_STEP
 from evalharness.report.card import checkpoint_kind
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.entropy_against_solutions import entropy_against_solutions
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion
 from evalharness.report.numbers import nats, number, relative_change
-from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table
+from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, spans_of
 from evalharness.report.run_evidence import at_step
 from evalharness.report.sections.agreement_tables import agreement_section
 from evalharness.report.sections.cause_section import cause_section
 from evalharness.report.sections.run_behaviour import other_runs_section, run_behaviour_section
 from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
-from evalharness.report.sections.run_outcome import run_outcome_sections
+from evalharness.report.sections.run_outcome import next_steps, run_outcome_sections
 from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text
 from evalharness.report.shares import verdict_words
 
@@ -55,18 +57,28 @@ def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
 
 
 def _headline(run: Run) -> Iterator[Text]:
-    """The verdict in three lines: what the model does, whether its loss is real, and why."""
-    card, verdicts = run.last, [c.verdict for c in run.frames.scorecards.values()]
-    same = sum(verdict == card.verdict for verdict in verdicts)
-    beside = f", as at {same} of {len(verdicts)} scored steps" if len(verdicts) > 1 else ""
-    yield verdict_text(
-        card, verdict_words(card.verdict).upper(), f" at {at_step(run.last_step)}{beside}{on_sets(card)}", "."
-    )
+    """The verdict in a few lines: what the model does and since when, whether its loss is real, why, what to do."""
+    card = run.last
+    where = f" at {at_step(run.last_step)}{_since(run)}{on_sets(card)}"
+    yield verdict_text(card, verdict_words(card.verdict).upper(), where, ".")
     yield (Strong("Loss"), f": {_fall(run)}{loss_conclusion(card)}")
     for comparison in entropy_against_solutions(run.frames):
         if comparison.narrows:
             yield (Strong("Entropy"), f": {narrowing(comparison)}")
     yield (Strong("Cause"), f": {card.cause.claim if card.cause else no_cause(card)}")
+    for step in islice(next_steps(run), 1):
+        yield (Strong("What to do"), ": ", *spans_of(step))
+
+
+def _since(run: Run) -> str:
+    """From which scored step on the verdict has been the last one."""
+    verdicts = {step: run.frames.scorecards[step].verdict for step in run.steps if step != NO_STEP}
+    if len(verdicts) < 2 or NO_STEP in run.steps[:1]:
+        return ""
+    same = list(takewhile(lambda step: verdicts[step] == run.last.verdict, reversed(verdicts)))
+    if len(same) == len(verdicts):
+        return f", as at all {len(verdicts)} scored steps since {same[-1]:,}"
+    return f", since step {same[-1]:,} ({len(same)} of {len(verdicts)} scored steps)" if same else ""
 
 
 def _fall(run: Run) -> str:

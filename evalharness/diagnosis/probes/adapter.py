@@ -325,6 +325,7 @@ PROBE = Probe(
     question="Is the adapter in the model, complete and only once?",
     run=adapter,
     order=110,
+    not_worth_trying="Loading or scaling the adapter in another way",
     at_most="cause",
     forward_passes=3 * ROWS,
     needs=("adapter",),

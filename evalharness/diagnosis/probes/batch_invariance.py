@@ -148,6 +148,7 @@ PROBE = Probe(
     question="Does a row keep its logits next to other rows and before padding?",
     run=batch_invariance,
     order=130,
+    not_worth_trying="Generating one row at a time, or with other padding",
     at_most="cause",
     forward_passes=6 * ROWS,
     capabilities=MODULE,

@@ -132,6 +132,7 @@ PROBE = Probe(
     question="Does the model compute the same with a cache as without?",
     run=cache_mismatch,
     order=140,
+    not_worth_trying="Generating without a cache",
     at_most="cause",
     forward_passes=ROWS * (STEPS + 2),
     capabilities=MODULE,

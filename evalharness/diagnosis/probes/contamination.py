@@ -211,6 +211,7 @@ PROBE = Probe(
     question="Were the problems in the training data?",
     run=contamination,
     order=170,
+    not_worth_trying="Removing the problems from the training data",
     at_most="contributing",
     forward_passes=4 * MEASURED,
     needs=("problems", "train"),

@@ -191,6 +191,7 @@ PROBE = Probe(
     question="Do rows, prompts and completions fit the lengths that were trained?",
     run=context,
     order=190,
+    not_worth_trying="A longer context",
     at_most="contributing",
     forward_passes=0,
     asked_of=frozenset({"checkpoint", "rows"}),

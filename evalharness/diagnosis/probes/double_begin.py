@@ -207,6 +207,7 @@ PROBE = Probe(
     question="Was the model trained on rows with two begin tokens?",
     run=begun_twice,
     order=95,
+    not_worth_trying="Removing a begin token",
     at_most="contributing",
     forward_passes=(2 + NULLS) * ROWS,
     capabilities=LOGITS,

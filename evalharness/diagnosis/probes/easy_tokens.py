@@ -94,6 +94,7 @@ PROBE = Probe(
     question="Did the loss fall on formatting or on content?",
     run=easy_tokens,
     order=180,
+    not_worth_trying="Lower weights for formatting tokens in the loss",
     at_most="contributing",
     forward_passes=128,
     capabilities=LOGITS,

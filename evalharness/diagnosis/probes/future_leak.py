@@ -299,6 +299,7 @@ PROBE = Probe(
     question="Does a position see the tokens after it?",
     run=future_leak_of,
     order=10,
+    not_worth_trying="Another attention mask",
     at_most="cause",
     explains_all=True,
     forward_passes=100,

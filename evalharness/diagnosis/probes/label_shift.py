@@ -241,6 +241,7 @@ PROBE = Probe(
     question="Is each position compared with the next token?",
     run=label_shift,
     order=30,
+    not_worth_trying="Shifting the labels",
     at_most="cause",
     forward_passes=64 + REDRAWN_ROWS,
     capabilities=MODULE,

@@ -105,6 +105,7 @@ PROBE = Probe(
     question="Does a model with a leak write what its training rows end in?",
     run=last_position,
     order=20,
+    not_worth_trying="Other ends of the training rows",
     at_most="contributing",
     forward_passes=PROMPTS * NEW_TOKENS,
     needs=("train",),

@@ -357,6 +357,7 @@ PROBE = Probe(
     question="Does this checkpoint give the logged loss?",
     run=loss_mismatch,
     order=70,
+    not_worth_trying="Looking for another log or another checkpoint",
     at_most="contributing",
     forward_passes=1_200,
     needs=("logged",),

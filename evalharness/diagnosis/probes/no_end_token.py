@@ -311,6 +311,7 @@ PROBE = Probe(
     question="Was the end of a row ever a target?",
     run=no_end_token,
     order=80,
+    not_worth_trying="Adding end tokens to the rows",
     at_most="contributing",
     forward_passes=ROWS,
     capabilities=LOGITS,

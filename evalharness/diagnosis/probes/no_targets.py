@@ -106,6 +106,7 @@ PROBE = Probe(
     question="Does anything count in the loss?",
     run=no_targets,
     order=25,
+    not_worth_trying="Looking for rows without a target",
     at_most="cause",
     explains_all=True,
     forward_passes=64,

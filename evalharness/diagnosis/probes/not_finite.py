@@ -78,6 +78,7 @@ PROBE = Probe(
     question="Are all logits finite?",
     run=not_finite,
     order=160,
+    not_worth_trying="Higher precision against NaN or infinity",
     at_most="cause",
     explains_all=True,
     forward_passes=ROWS,

@@ -95,6 +95,7 @@ PROBE = Probe(
     question="Does the model return logits?",
     run=not_logits,
     order=15,
+    not_worth_trying="Another way to read the model's outputs",
     at_most="cause",
     explains_all=True,
     forward_passes=3 * ROWS,

@@ -117,6 +117,7 @@ PROBE = Probe(
     question="Do training and validation loss diverge?",
     run=overfit,
     order=210,
+    not_worth_trying="Fewer epochs, or more regularisation, against overfitting",
     at_most="contributing",
     forward_passes=128,
     skipped_if_leak=True,

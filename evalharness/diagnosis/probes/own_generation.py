@@ -123,6 +123,7 @@ PROBE = Probe(
     question="Does your own generate() write what the model gives?",
     run=own_generation,
     order=145,
+    not_worth_trying="Rewriting your own generate()",
     at_most="cause",
     forward_passes=PROMPTS * (NEW_TOKENS + 1),
     needs=("own_generate",),

@@ -148,6 +148,7 @@ PROBE = Probe(
     question="Is most of what the loss counts padding?",
     run=padding_in_loss,
     order=50,
+    not_worth_trying="Masking the padding in the loss",
     at_most="cause",
     forward_passes=350,
     skipped_if_repaired=True,

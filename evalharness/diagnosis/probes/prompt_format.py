@@ -414,6 +414,7 @@ PROBE = Probe(
     question="Are the prompts at scoring like those of training?",
     run=prompt_format,
     order=90,
+    not_worth_trying="Another prompt format",
     at_most="contributing",
     forward_passes=6 * 20 * 64,
     needs=("problems", "generate"),

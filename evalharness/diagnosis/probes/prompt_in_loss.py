@@ -121,6 +121,7 @@ PROBE = Probe(
     question="Does the logged loss count the prompt?",
     run=prompt_in_loss,
     order=60,
+    not_worth_trying="Masking the prompt in the loss",
     at_most="note",
     forward_passes=350,
     needs=("logged",),

@@ -221,6 +221,7 @@ PROBE = Probe(
     question="Does one change to the checkpoint bring the logged loss back?",
     run=repaired,
     order=45,
+    not_worth_trying="Another configuration of this checkpoint",
     at_most="cause",
     forward_passes=ALL_ROWS,
     needs=("logged", "validation"),

@@ -222,6 +222,7 @@ PROBE = Probe(
     question="Does each copy make the next more likely, with nothing else to explain the loops?",
     run=self_reinforcement,
     order=220,
+    not_worth_trying="Training against loops that reinforce themselves",
     at_most="contributing",
     forward_passes=LINES + PREDICTED,
     needs=("observed",),

@@ -196,6 +196,7 @@ PROBE = Probe(
     question="Does the logged loss have label smoothing in it, or sit on its floor?",
     run=smoothing_floor,
     order=40,
+    not_worth_trying="Less label smoothing",
     at_most="contributing",
     forward_passes=64,
     needs=("log",),

@@ -188,6 +188,7 @@ PROBE = Probe(
     question="Are validation rows among the training rows?",
     run=split_overlap,
     order=175,
+    not_worth_trying="Removing validation rows from the training data",
     at_most="cause",
     forward_passes=64,
     needs=("train", "validation"),

@@ -127,6 +127,7 @@ PROBE = Probe(
     question="Does the model give the same logits twice?",
     run=stochastic_forward,
     order=120,
+    not_worth_trying="Looking for dropout or other randomness in the forward pass",
     at_most="cause",
     forward_passes=ROWS * (REPEATS + 5),
     capabilities=MODULE,

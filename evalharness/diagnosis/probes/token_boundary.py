@@ -208,6 +208,7 @@ PROBE = Probe(
     question="Does a token span the boundary between prompt and completion?",
     run=token_boundary,
     order=100,
+    not_worth_trying="Encoding prompt and completion in another way",
     at_most="contributing",
     forward_passes=2 * 20 * 64,
     asked_of=frozenset({"checkpoint", "rows"}),

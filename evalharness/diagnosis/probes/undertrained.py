@@ -92,6 +92,7 @@ PROBE = Probe(
     question="Does the model know more than how frequent tokens are?",
     run=undertrained,
     order=200,
+    not_worth_trying="More steps to learn more than the frequencies of tokens",
     at_most="contributing",
     forward_passes=64,
     capabilities=LOGITS,

@@ -213,6 +213,7 @@ PROBE = Probe(
     question="Do tokenizer and model use the same ids?",
     run=vocabulary,
     order=150,
+    not_worth_trying="Another tokenizer, or more rows of the embedding",
     at_most="cause",
     forward_passes=ROWS + 2,
     capabilities=MODULE,

@@ -23,7 +23,7 @@ MAX_VALUE = 400
 
 
 def cause_section(card: Scorecard, questions: Mapping[str, str], *, remedies: bool) -> Iterator[Part]:
-    """Yield the findings, each with what to do if ``remedies``, and the table of all hypotheses."""
+    """Yield the findings, each with what to do if ``remedies`` or if it is a note, and the table of all hypotheses."""
     yield Heading("Cause")
     if card.cause is None:
         yield Paragraph(_none_found(card))
@@ -51,7 +51,7 @@ def _finding(finding: Finding, remedies: bool) -> Iterator[Part]:
     if finding.evidence:
         rows = tuple((Code(key), _value(value)) for key, value in finding.evidence.items())
         yield Table(("Measured", "Value"), rows, frozenset({1}))
-    if remedies and finding.remedy:
+    if (remedies or finding.severity == "note") and finding.remedy:
         yield Paragraph(f"What to do: {finding.remedy}")
 
 

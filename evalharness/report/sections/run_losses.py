@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
 from evalharness.report.loss_against_behaviour import logged_points, losses_by_step, no_losses
-from evalharness.report.numbers import nats, relative_change
+from evalharness.report.numbers import counted, nats, relative_change
 from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import in_order, step_name
 from evalharness.report.sections.figure_parts import figure
@@ -30,8 +30,8 @@ SPIKE = 1.5
 it moves by a few percent."""
 _ABOUT = (
     "In nats per token. Train and validation: as logged (train: the last value up to the step). Recomputed and honest: "
-    "measured at the scored steps on the same validation tokens at every step, all of them if there are few. Bold: the "
-    "lowest validation loss."
+    "measured at the scored steps on the same validation tokens at every step, all of them if there are few. Bold: "
+    "each new best validation loss."
 )
 
 
@@ -53,13 +53,13 @@ def few(steps: Sequence[int]) -> list[int]:
 
 
 def loss_table(run: Run) -> Table:
-    """Return the losses by step, with the lowest validation loss marked."""
+    """Return the losses by step, with each new best validation loss marked."""
     frames = run.frames
     validation = {int(p.step): float(p.loss_nats) for p in logged_points(frames, "validation").itertuples()}
     train = frames.losses[frames.losses["split"] == "train"].dropna(subset=["loss_nats"])
     measured = losses_by_step(frames)
     steps = in_order({*validation, *frames.scorecards})
-    best = min(validation, key=lambda step: (validation[step], step), default=None)
+    bests = new_bests(validation)
     rows = []
     for step in few(steps):
         before = train[train["step"] <= step]["loss_nats"]
@@ -67,13 +67,22 @@ def loss_table(run: Run) -> Table:
             (
                 step_name(step),
                 nats(before.iloc[-1]) if len(before) else "–",
-                _validation(validation.get(step), step == best),
+                _validation(validation.get(step), step in {*bests[1:], *bests[-1:]}),
                 *(_cell(measured, step, name) for name in ("recomputed", "honest")),
-                _status(step, steps, best),
+                _status(step, steps, bests),
             )
         )
     header = ("Step", "Train", "Validation", "Recomputed", "Honest (no future tokens)", "Status")
     return Table(header, tuple(rows), frozenset({0, 1, 2, 3, 4}))
+
+
+def new_bests(validation: Mapping[int, float]) -> list[int]:
+    """Return the first step, and each whose loss is lower than those of all steps before it; the last is the best."""
+    bests: list[int] = []
+    for step in in_order(validation):
+        if not bests or validation[step] < validation[bests[-1]]:
+            bests.append(step)
+    return bests
 
 
 def _validation(value: float | None, is_best: bool) -> Text:
@@ -82,10 +91,11 @@ def _validation(value: float | None, is_best: bool) -> Text:
     return Strong(nats(value)) if is_best else nats(value)
 
 
-def _status(step: int, steps: Sequence[int], best: int | None) -> str:
+def _status(step: int, steps: Sequence[int], bests: Sequence[int]) -> str:
     numbered = [number for number in steps if number != NO_STEP]
     first, last = (numbered[0], numbered[-1]) if numbered else (None, None)
-    return ", ".join(["initial"] * (step == first) + ["best"] * (step == best) + ["final"] * (step == last)) or "–"
+    record = ["best"] * (step in bests[-1:]) + ["new best"] * (step in bests[1:-1])
+    return ", ".join(["initial"] * (step == first) + record + ["final"] * (step == last)) or "–"
 
 
 def _cell(measured: pd.DataFrame, step: int, name: str) -> str:
@@ -111,14 +121,19 @@ def _summary(run: Run) -> Iterator[str]:
 def _curve(points: pd.DataFrame, split: str, odd: int) -> str:
     values = points["loss_nats"].to_list()
     best = points.loc[points["loss_nats"].idxmin()]
-    spikes = sum(later > SPIKE * before for before, later in pairwise(values))
+    spikes = spikes_in(values)
     parts = [
         f"{nats(values[0])} → {nats(values[-1])} nats per token ({relative_change(values[0], values[-1])})",
         f"lowest {nats(float(best['loss_nats']))} at step {int(best['step']):,}",
-        *([f"{spikes} spikes"] if split == "validation" else []),
+        *([counted(spikes, "spike")] if split == "validation" else []),
         f"{odd or 'none'} NaN or infinite",
     ]
     return ", ".join(parts)
+
+
+def spikes_in(values: Sequence[float]) -> int:
+    """Return how many values are spikes after the one before."""
+    return sum(later > SPIKE * before for before, later in pairwise(values))
 
 
 def _short_curve(points: pd.DataFrame, odd: int) -> str:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation
-from evalharness.report.numbers import counted, nats, percent_interval
-from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Paragraph, Strong, joined, spans_of
+from evalharness.report.numbers import counted, nats, percent_interval, relative_change
+from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Paragraph, Strong, spans_of
+from evalharness.report.printable import first_sentence
+from evalharness.report.sections.dead_ends import dead_ends
+from evalharness.report.sections.run_losses import spikes_in
 from evalharness.report.shares import pass_rates
 
 if TYPE_CHECKING:
@@ -19,37 +22,76 @@ if TYPE_CHECKING:
 
 
 def run_outcome_sections(run: Run) -> Iterator[Part]:
-    """Yield what worked, what failed, and the remedies of the findings, the cause first."""
+    """Yield what worked, what failed, what not to try again, and the remedies of the findings, the cause first."""
     yield Heading("What worked, and what failed")
     worked = [("worked: ", *spans_of(text)) for text in _worked(run)]
     failed = [(Strong("failed"), ": ", *spans_of(text)) for text in _failed(run)]
     yield BulletList((*worked, *failed))
+    in_vain = tuple(dead_ends(run))
+    if in_vain:
+        yield Heading("Don't try again")
+        yield Paragraph("Each was tested on this run and is not what is wrong with it.")
+        yield BulletList(in_vain)
     yield Heading("Next steps")
-    steps = tuple((f"{finding.remedy} (", Code(finding.probe), ")") for finding in run.last.findings if finding.remedy)
+    steps = tuple(next_steps(run))
     yield NumberedList(steps) if steps else Paragraph("No finding asks for any.")
 
 
+def next_steps(run: Run) -> Iterator[Text]:
+    """Yield the remedies of what is wrong, the cause first. A note explains nothing, so none is built on it."""
+    for finding in run.last.findings:
+        if finding.severity != "note" and finding.remedy:
+            yield (f"{finding.remedy} (", Code(finding.probe), ")")
+
+
 def _worked(run: Run) -> Iterator[Text]:
-    card, frames = run.last, run.frames
-    scored, requested = len(frames.scorecards), len(frames.scorecards) + len(run.failures)
+    scored, requested = len(run.frames.scorecards), len(run.frames.scorecards) + len(run.failures)
     if run.seen:
         yield f"{scored} of {requested} checkpoints load and were scored."
     else:
         yield f"Completions of {counted(scored, 'step')} were judged."
-    validation = logged_points(frames, "validation")["loss_nats"].to_list()
-    if len(validation) > 1 and validation[-1] < validation[0] and loss_relation(card.loss) != "misleads":
-        yield f"The validation loss fell from {nats(validation[0])} to {nats(validation[-1])} nats per token."
-    if loss_relation(card.loss) == "agree":
+    yield from _adapter(run)
+    yield from _training(run)
+    yield from _behaviour(run)
+
+
+def _adapter(run: Run) -> Iterator[Text]:
+    """The adapter, if its probe cleared it, or if nothing is known of it but that it loads."""
+    cleared = [item for item in run.last.ruled_out if item.probe == "adapter"]
+    kind = run.fact("Method", "Adapter")
+    if any(finding.probe == "adapter" for finding in run.last.findings):
+        return
+    if cleared:
+        yield f"Adapter: {first_sentence(cleared[0].claim)}"
+    elif kind is not None:
+        yield f"Adapter: {kind} loads over its base at every scored step."
+
+
+def _training(run: Run) -> Iterator[Text]:
+    """Whether training was stable, and how far the validation loss fell, real or not."""
+    losses = run.frames.losses
+    finite = int(losses["loss_nats"].notna().sum())
+    validation = logged_points(run.frames, "validation")["loss_nats"].to_list()
+    if finite > 1 and finite == len(losses) and not spikes_in(validation):
+        yield f"Stability: none of {finite:,} logged losses is NaN or infinite, and the validation loss has no spike."
+    if len(validation) > 1 and validation[-1] < validation[0]:
+        fall = f"{nats(validation[0])} to {nats(validation[-1])} nats per token"
+        not_real = ", but this is not the model's real loss (see below)" * (loss_relation(run.last.loss) == "misleads")
+        yield (
+            f"Fall of the loss: the logged validation loss fell from {fall} "
+            f"({relative_change(validation[0], validation[-1])}){not_real}."
+        )
+    if loss_relation(run.last.loss) == "agree":
         yield "The loss is real: it is the same without access to future tokens."
+
+
+def _behaviour(run: Run) -> Iterator[Text]:
+    card = run.last
     if card.verdict == "healthy" and not is_too_early_to_tell(card):
         yield "No collapse: no more completions are degenerate than those of small sound models."
     for rate in pass_rates(card):
         if rate.k == "1" and rate.share.low > 0:
             yield f"Problems are solved: {rate.problems}, {rate.decoding}, pass@1 {percent_interval(rate.share)}."
-    with_finding = {finding.probe for finding in card.findings}
-    cleared = [Code(name) for name in dict.fromkeys(item.probe for item in card.ruled_out) if name not in with_finding]
-    if cleared:
-        yield ("Tested and ruled out (see the table above): ", *joined(cleared, ", "), ".")
 
 
 def _failed(run: Run) -> Iterator[Text]:

@@ -1,4 +1,4 @@
-"""The first lines of a report: the verdict, what the model does, whether its loss is real, and the cause."""
+"""The first lines of a report: the verdict, what the model does, whether its loss is real, the cause, what to do."""
 
 from __future__ import annotations
 
@@ -30,15 +30,23 @@ BRACKETS = Paragraph("Brackets [low, high] are 95 % confidence intervals: of sha
 
 
 def verdict_lines(card: Scorecard) -> BulletList:
-    """Return the four lines."""
+    """Return the lines."""
     return BulletList(
         (
             verdict_text(card, verdict_words(card.verdict).upper(), on_sets(card), end="."),
             (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
             (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
             _cause(card),
+            *_what_to_do(card),
         )
     )
+
+
+def _what_to_do(card: Scorecard) -> Iterator[Text]:
+    """What the first finding asks for; nothing if it is a note, for a note explains nothing."""
+    first = next(iter(card.findings), None)
+    if first is not None and first.severity != "note" and first.remedy:
+        yield (Strong("What to do"), f": {first.remedy}")
 
 
 def on_sets(card: Scorecard) -> str:
