@@ -14,6 +14,7 @@ Importing this imports no torch: each name brings its stage along when it is fir
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from evalharness.errors import EvalHarnessError, PreflightError
     from evalharness.records import Completion, Execution, Finding, LossPoint, Problem, Scorecard, Verdict
     from evalharness.runs.frames import load_run
+
+    __version__: str
 
 _HOMES = {
     "score": "evalharness.api",
@@ -51,6 +54,7 @@ __all__ = [
     "Problem",
     "Scorecard",
     "Verdict",
+    "__version__",
     "analyse",
     "execute",
     "load_run",
@@ -62,6 +66,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "__version__":
+        return importlib.metadata.version("evalharness")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,8 +12,12 @@ class Watcher(Protocol):
         """One line about what was found or chosen."""
         ...
 
+    def item(self, name: str, number: int, total: int) -> None:
+        """The ``number``-th of ``total`` things of one kind begins, such as steps of a run; its stages follow."""
+        ...
+
     def stage(self, name: str, total: int) -> None:
-        """A stage of ``total`` pieces begins; the one before it is over."""
+        """A stage of ``total`` pieces begins; the one before it is over. One piece: nobody knows how far it is."""
         ...
 
     def advance(self) -> None:
@@ -27,8 +31,33 @@ class Silent:
     def say(self, line: str) -> None:
         """Ignore it."""
 
+    def item(self, name: str, number: int, total: int) -> None:
+        """Ignore it."""
+
     def stage(self, name: str, total: int) -> None:
         """Ignore it."""
 
     def advance(self) -> None:
         """Ignore it."""
+
+
+class SayingOnce:
+    """Hands everything on to another `Watcher`, but a line that was said before only once: for many like things."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._said: set[str] = set()
+        self._watcher = watcher
+        self.item, self.stage, self.advance = watcher.item, watcher.stage, watcher.advance
+
+    def say(self, line: str) -> None:
+        """Hand it on unless it was said."""
+        if line not in self._said:
+            self._said.add(line)
+            self._watcher.say(line)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits: ``"45 s"``, ``"12 min"``, ``"3.5 h"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

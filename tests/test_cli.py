@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from documentation import commands
 from golden_text import lines_with
 from small_folder import QUICK, Run
 
+import evalharness
 from evalharness.commands.group import COMMANDS, cli
 
 
@@ -61,6 +63,12 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
         "sys.exit(done.exit_code or any(name.startswith('evalharness.settings') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_version_is_told_by_the_command_and_by_the_package(run: Run) -> None:
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.split()[-1] == evalharness.__version__ == importlib.metadata.version("evalharness")
 
 
 def test_importing_evalharness_and_its_help_import_no_torch() -> None:

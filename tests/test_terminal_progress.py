@@ -1,10 +1,21 @@
-"""What a command says off a terminal of how far it is."""
+"""What a command says of how far it is: on a terminal, and off it."""
 
+import contextlib
+import fcntl
+import os
+import pty
 import re
+import struct
+import sys
+import termios
+import threading
 import time
 
+import pytest
+
 from evalharness.commands import terminal_progress
-from evalharness.commands.terminal_progress import EVERY_S, Lines
+from evalharness.commands.terminal_progress import EVERY_S, Bar, Lines
+from evalharness.commands.time_left import TimeLeft
 
 
 def said(capsys):
@@ -48,3 +59,90 @@ def test_a_piece_that_takes_long_is_no_silence(capsys, monkeypatch):
             time.sleep(0.01)
     assert len(said_meanwhile) >= 3
     assert all("attention" in line for line in said_meanwhile)
+
+
+def test_items_that_are_left_take_as_long_as_those_that_are_done_did():
+    now = [0.0]
+    items = TimeLeft(lambda: now[0])
+    items.begin(5)
+    assert items.left_s is None
+    now[0] = 40.0
+    items.finish(2)
+    assert items.left_s == pytest.approx(60)
+    now[0] = 50.0
+    assert items.left_s == pytest.approx(50)
+    now[0] = 500.0
+    assert items.left_s == pytest.approx(40), "the one that takes longer than the others may end any moment"
+
+
+def test_a_stage_with_more_pieces_than_expected_is_never_more_than_whole():
+    pieces = TimeLeft()
+    pieces.begin(2)
+    pieces.finish(3)
+    assert pieces.total == 3
+
+
+@contextlib.contextmanager
+def terminal(monkeypatch):
+    """Stdout and stderr are a terminal of 80 columns; calling it gives the lines that were drawn on it by then.
+
+    No fixture: pytest would put its own streams back before the test.
+    """
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    drawn = bytearray()
+
+    def collect():
+        with contextlib.suppress(OSError):  # nobody writes to it any more
+            while chunk := os.read(leader, 1 << 16):
+                drawn.extend(chunk)
+
+    def lines(wanted):
+        """Waits until ``wanted`` is drawn."""
+        deadline = time.monotonic() + 30
+        while wanted.encode() not in drawn and time.monotonic() < deadline:
+            time.sleep(0.02)
+        text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn.decode())
+        return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+    threading.Thread(target=collect, daemon=True).start()
+    with monkeypatch.context() as patched, os.fdopen(follower, "w") as file:
+        patched.setattr(sys, "stderr", file)
+        patched.setattr(sys, "stdout", file)
+        yield lines
+
+
+def test_on_a_terminal_one_bar_names_what_is_going_on_and_rows_stand_above_it(monkeypatch):
+    with terminal(monkeypatch) as lines, Bar() as bar:
+        bar.item("step 10", 1, 2)
+        bar.stage("calibrating", 1)
+        assert any("calibrating" in line for line in lines("calibrating"))
+        bar.stage("running", 2)
+        lines("running")
+        bar.advance()
+        lines("1/2")
+        bar.show("row of step 10")
+        lines("row of step 10")
+        time.sleep(1.5)
+        bar.item("step 20", 2, 2)
+        bar.stage("completing", 9)
+        drawn = lines("run: ")
+    assert "row of step 10" in drawn, "it is a line of its own"
+    assert not any("0/1" in line for line in drawn), "what has one piece has no count"
+    bars = [line for line in drawn if "━" in line]
+    assert all(len(line) <= 80 for line in bars)
+    assert {line.split(" (")[0] for line in bars} == {"step 10", "step 20"}
+
+
+def test_results_go_to_stdout_where_it_is_a_file(monkeypatch, tmp_path):
+    with terminal(monkeypatch) as lines, (tmp_path / "rows.txt").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        with Bar() as bar:
+            bar.stage("completing", 9)
+            bar.show("row of step 10")
+        drawn = lines("completing")
+    assert (tmp_path / "rows.txt").read_text().splitlines() == ["row of step 10"]
+    assert "row of step 10" not in drawn

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
+from evalharness.commands.step_lines import StepLines, kept_line
 from evalharness.commands.terminal_progress import watcher
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from evalharness.pipeline import RunResult
 
 
 @click.command(epilog=exit_codes(done="scored, whatever the verdicts"))
@@ -42,28 +38,11 @@ def run(
     from evalharness import pipeline
 
     with watcher() as watching:
-        result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching)
-    for line in run_lines(result):
-        click.echo(line)
+        rows = StepLines(watching)
+        result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching, ended=rows.show)
+    if (kept := kept_line(result)) is not None:
+        click.echo(kept)
+    if result.report is not None:
+        click.echo(f"report   {result.report}")
     faulty = result.failures or any(card.incomplete for card in result.scorecards.values())
     click.get_current_context().exit(INCOMPLETE if faulty else 0)
-
-
-def run_lines(result: RunResult) -> Iterator[str]:
-    """Yield a line for each step, those that failed among them, and the path of the report."""
-    yield from step_lines(result)
-    if result.report is not None:
-        yield f"report   {result.report}"
-
-
-def step_lines(result: RunResult) -> Iterator[str]:
-    """Yield a line for each step, those that failed among them."""
-    from evalharness.report import step_line
-
-    failed = {failure.step: failure.reason for failure in result.failures}
-    for step in sorted({*result.scorecards, *failed}):
-        if step in failed:
-            yield f"step {step:<8,} FAILED  {failed[step]}"
-        else:
-            kept = "  (kept)" if step in result.kept else ""
-            yield f"step {step:<8,} {step_line(result.scorecards[step])}{kept}"

@@ -1,4 +1,4 @@
-"""How far the work is, on stderr: bars on a terminal, plain lines elsewhere, nothing with ``--quiet``."""
+"""How far the work is, on stderr: one live bar on a terminal, plain lines elsewhere. Results go to stdout."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalharness.commands.time_left import TimeLeft, rate
+from evalharness.progress import duration
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress, Task, TaskID
+    from rich.console import RenderableType
+    from rich.progress import Progress, Task
     from rich.text import Text
-
 
 EVERY_S = 10.0
 """How often a long stage shows its progress, in seconds."""
+WIDE = 100
+"""Columns from which on a bar has room for its rate."""
+LONGEST_NAME = 50
+"""Characters of a stage's name beside its bar."""
+
+
+def show_result(result: RenderableType) -> None:
+    """Print a result on stdout, each line whole: whoever makes it knows how wide the terminal is."""
+    from rich.console import Console
+
+    Console(highlight=False).print(result, soft_wrap=True)
 
 
 class Lines:
@@ -28,8 +42,9 @@ class Lines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._name, self._total, self._done = "", 0, 0
-        self._begun = self._last_shown = clock()
+        self._name = ""
+        self._items, self._pieces = TimeLeft(clock), TimeLeft(clock)
+        self._last_shown = clock()
         self._over = threading.Event()
 
     def __enter__(self) -> Lines:
@@ -43,64 +58,80 @@ class Lines:
         """Print it."""
         click.echo(line, err=True)
 
+    def show(self, result: RenderableType) -> None:
+        """Print a result on stdout."""
+        show_result(result)
+
+    def item(self, name: str, number: int, total: int) -> None:
+        """Print its name, and about how long all of them take."""
+        _next_item(self._items, number, total)
+        left_s = self._items.left_s
+        left = "" if left_s is None else f", about {duration(left_s)} left"
+        click.echo(f"{name} ({number} of {total}){left}", err=True)
+
     def stage(self, name: str, total: int) -> None:
         """Print its name, and how many pieces it has where there are several."""
         click.echo(f"{name} …" if total == 1 else f"{name}: {total} …", err=True)
-        self._name, self._total, self._done = name, total, 0
-        self._begun = self._last_shown = self._clock()
+        self._name = name
+        self._pieces.begin(total)
+        self._last_shown = self._clock()
 
     def advance(self) -> None:
         """One piece more is done."""
-        self._done += 1
+        self._pieces.finish(self._pieces.done + 1)
         self.remind()
 
     def remind(self) -> None:
         """Say how far the stage is, if nothing was said of it for ten seconds: no animation off a terminal."""
-        now = self._clock()
-        if now - self._last_shown < EVERY_S or self._done >= self._total:
+        now, pieces = self._clock(), self._pieces
+        if now - self._last_shown < EVERY_S or pieces.done >= pieces.total:
             return
         self._last_shown = now
-        taken_s = now - self._begun
-        if self._done:
-            per_s = self._done / taken_s
-            left_s = (self._total - self._done) / per_s
-            click.echo(
-                f"{self._name}: {self._done} of {self._total}, {rate(per_s)}, about {left_s:.0f} s left", err=True
-            )
+        if pieces.left_s is None:
+            click.echo(f"{self._name}: {pieces.taken_s:.0f} s up to now", err=True)
         else:
-            click.echo(f"{self._name}: {taken_s:.0f} s up to now", err=True)
+            speed = rate(pieces.per_s)
+            left = duration(pieces.left_s)
+            click.echo(f"{self._name}: {pieces.done} of {pieces.total}, {speed}, about {left} left", err=True)
 
     def _keep_saying(self) -> None:
         while not self._over.wait(EVERY_S / 10):
             self.remind()
 
 
-class Bars:
-    """A bar for each stage, with its rate, the time that it has taken and that is left."""
+class Bar:
+    """One bar for the stage that is going on, with its name, how far it is, and the time that is left.
+
+    Of several items (steps of a run) the time is that of all that are left, once one was done. A stage of one piece has
+    a bar that only moves, and the time that it has taken.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            ProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+        from rich.table import Column
         from rich.text import Text
 
-        class RateColumn(ProgressColumn):
+        figures = self.figures
+
+        class Figures(ProgressColumn):
             def render(self, task: Task) -> Text:
-                return Text(rate(task.speed) if task.speed else "")
+                return Text("  ".join(figures()))
 
-        shown = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        columns = (TextColumn("{task.description}"), *shown)
-        self._progress: Progress = Progress(*columns, console=Console(stderr=True))
-        self._stage: TaskID | None = None
+        console = Console(stderr=True)
+        name = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+        columns = (name, BarColumn(bar_width=None), Figures(table_column=Column(no_wrap=True)))
+        # What others print meanwhile comes above the bar, and what goes to a file reaches it.
+        on_terminal = sys.stdout.isatty()
+        self._progress: Progress = Progress(
+            *columns, console=console, transient=True, expand=True, redirect_stdout=on_terminal
+        )
+        self._task = self._progress.add_task("", total=None, visible=False)
+        self._is_wide = console.width >= WIDE
+        self._items, self._pieces = TimeLeft(), TimeLeft()
+        self._item = ""
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Bar:
         self._progress.start()
         return self
 
@@ -108,24 +139,55 @@ class Bars:
         self._progress.stop()
 
     def say(self, line: str) -> None:
-        """Print above the bars."""
+        """Print above the bar."""
         self._progress.console.print(line, style="dim", highlight=False, markup=False)
 
+    def show(self, result: RenderableType) -> None:
+        """Print a result on stdout, above the bar if that is the same terminal."""
+        self._progress.stop()  # it takes the bar away
+        show_result(result)
+        self._progress.start()
+
+    def item(self, name: str, number: int, total: int) -> None:
+        """The bar is about this item now."""
+        _next_item(self._items, number, total)
+        self._item = f"{name} ({number} of {total})"
+        self.stage("", 1)
+
     def stage(self, name: str, total: int) -> None:
-        """Begin a bar."""
-        self._stage = self._progress.add_task(name, total=total)
+        """Begin the bar anew."""
+        self._pieces.begin(total)
+        description = ": ".join(filter(None, (self._item, name)))[:LONGEST_NAME]
+        self._progress.reset(self._task, total=total if total > 1 else None, visible=True, description=description)
 
     def advance(self) -> None:
         """Move the bar on by one."""
-        if self._stage is not None:
-            self._progress.advance(self._stage)
+        pieces = self._pieces
+        pieces.finish(pieces.done + 1)
+        if pieces.total > 1:
+            self._progress.update(self._task, completed=pieces.done, total=pieces.total)
+
+    def figures(self) -> list[str]:
+        """What stands behind the bar: the count, on a wide terminal the rate, and the time that is left or taken."""
+        pieces, run_left_s, of_run = self._pieces, self._items.left_s, self._items.total > 1
+        is_counted = pieces.total > 1
+        shown = [f"{pieces.done}/{pieces.total}"] if is_counted else []
+        if is_counted and pieces.per_s and self._is_wide:
+            shown.append(rate(pieces.per_s))
+        if run_left_s is not None and run_left_s >= 1:
+            return [*shown, f"run: {duration(run_left_s)} left"]
+        if not is_counted or pieces.left_s is None:
+            return [*shown, duration(pieces.taken_s)]
+        return [*shown, f"{'stage: ' if of_run else ''}{duration(pieces.left_s)} left"]
 
 
-def rate(per_s: float) -> str:
-    """How many pieces are done in a second, or in a minute if they are slow."""
-    return f"{per_s:.0f} per s" if per_s >= 2 else f"{60 * per_s:.0f} per min"
+def _next_item(items: TimeLeft, number: int, total: int) -> None:
+    if number == 1:
+        items.begin(total)
+    else:
+        items.finish(number - 1)
 
 
-def watcher() -> Lines | Bars:
-    """Bars where stderr is a terminal, else lines."""
-    return Bars() if sys.stderr.isatty() else Lines()
+def watcher() -> Lines | Bar:
+    """A bar where stderr is a terminal, else lines."""
+    return Bar() if sys.stderr.isatty() else Lines()

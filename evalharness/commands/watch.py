@@ -9,6 +9,7 @@ import click
 
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import settings_options
+from evalharness.commands.step_lines import StepLines, kept_line
 from evalharness.commands.terminal_progress import watcher
 
 
@@ -42,9 +43,9 @@ def watch(folder: Path, settle_s: float, idle_s: float | None, asked: dict[str, 
     evalharness watch runs/tuned --idle 3600
     """
     from evalharness import pipeline
-    from evalharness.commands.run import step_lines
 
     with watcher() as watching:
-        for result in pipeline.watch(folder, asked, watching, settle_s=settle_s, idle_s=idle_s):
-            for line in step_lines(result):
-                click.echo(line)
+        rows = StepLines(watching)
+        for result in pipeline.watch(folder, asked, watching, settle_s=settle_s, idle_s=idle_s, ended=rows.show):
+            if (kept := kept_line(result)) is not None:
+                watching.show(kept)

@@ -29,7 +29,7 @@ from evalharness.pipeline.mending import write_repair
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
 from evalharness.pipeline.run_report import read_report, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
-from evalharness.pipeline.series import Choice, RunResult, run_series
+from evalharness.pipeline.series import Choice, RunResult, StepEnd, StepFailure, run_series
 from evalharness.pipeline.trainer_data import keep_data
 from evalharness.pipeline.triaging import Triage, triage
 from evalharness.pipeline.watching import watch
@@ -41,6 +41,8 @@ __all__ = [
     "Initialised",
     "RunResult",
     "ScoreResult",
+    "StepEnd",
+    "StepFailure",
     "Triage",
     "checkpoint_at",
     "compare",

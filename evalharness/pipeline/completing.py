@@ -7,6 +7,7 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from evalharness.progress import duration
 from evalharness.runs.json_values import plain
 from evalharness.runs.record_rows import completion_from
 from evalharness.settings.declaration import names
@@ -142,14 +143,8 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     work.watcher.say(f"{len(missing)} completions to make{again}: {new_tokens}, {how}, seed {settings.seed}")
     usual_s = generator.usual_s(missing) if missing else None
     if usual_s is not None and usual_s >= WORTH_SAYING_S:
-        work.watcher.say(f"completing takes about {_duration(usual_s)}, less if completions agree or end early")
+        work.watcher.say(f"completing takes about {duration(usual_s)}, less if completions agree or end early")
 
 
 WORTH_SAYING_S = 5
 """Whoever waits a few seconds needs no estimate."""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -106,7 +106,9 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"
         return Loss(nats, source, None, None, few), ()
     is_causal, has_prefix = work.attention == "causal", work.attention == "prefix"
-    work.watcher.stage("measuring the honest loss", CERTIFYING if is_causal else TARGETS)
+    rows = len(validation.encoded)
+    certifying = min(rows, CERTIFYING) * -(-CERTIFYING // rows)
+    work.watcher.stage("measuring the honest loss", certifying if is_causal else TARGETS)
     try:
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
         both = paired_loss(

@@ -86,6 +86,7 @@ def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> S
         diagnosis = diagnose_subject(work, measured)
         loss, by_row = measure_loss(work, measured)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
+        watcher.stage("writing the report", 1)
         write(work, folder, card, behaviour, by_row, passage(measured))
         if not card.incomplete:
             write_stamp(folder, stamp)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import CheckpointError, EvalHarnessError
 from evalharness.pipeline.freshness import is_fresh, kept_scorecard
 from evalharness.pipeline.shared import Shared
-from evalharness.progress import Silent, Watcher
+from evalharness.progress import SayingOnce, Silent, Watcher
 from evalharness.runs import paths
 from evalharness.runs.naming import run_name
 from evalharness.runs.owner import run_folder
 from evalharness.settings.score import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalharness.models.torch import SeriesStep
     from evalharness.records import Scorecard
@@ -61,6 +61,15 @@ class StepFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How one step of a series ended: its scorecard, or why there is none; ``is_kept`` if it was there from before."""
+
+    step: int
+    outcome: Scorecard | StepFailure
+    is_kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """The folder of a run, its scorecards by step, and what failed; ``kept`` were there from before and still hold.
 
@@ -86,51 +95,85 @@ def run_series(
     *,
     shared: Shared | None = None,
     pace: Callable[[Callable[[], Path]], Path | None] = _at_once,
+    ended: Callable[[StepEnd], object] = lambda _: None,
 ) -> RunResult:
     """Score the steps of a series, each as :func:`evalharness.pipeline.score` does, and write the run's report.
 
     ``path`` is a folder, or the name of a model of the hub that has one of checkpoints.
     Problems, decoding and seeds are equal for all, so every comparison is paired. A step whose score still holds is not
-    scored again, one that fails is reported and the others go on. ``pace`` is given what writes the report, and calls
-    it now or later; ``shared`` is what steps scored before have made. Raises :class:`EvalHarnessError` where there is
-    no series or nothing can be asked for at all.
+    scored again, one that fails is reported and the others go on. ``ended`` is called with each step as it ends, those
+    that still hold first. ``pace`` is given what writes the report, and calls it now or later; ``shared`` is what steps
+    scored before have made. Raises :class:`EvalHarnessError` where there is no series or nothing can be asked for at
+    all.
     """
     from evalharness.models.torch import find_on_hub
-    from evalharness.pipeline.run_report import keep_records, write_run_report
-    from evalharness.pipeline.scoring import score
+    from evalharness.pipeline.run_report import keep_records
     from evalharness.settings.manifest import find_manifest
 
-    watcher, shared = watcher or Silent(), shared or Shared()
+    watcher, shared = SayingOnce(watcher or Silent()), shared or Shared()
     manifest = find_manifest(path)
     options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
     hub = find_on_hub(path, options.revision, series=True, watcher=watcher)
     place, source = (path, path.resolve()) if hub is None else (hub.folder, hub.repository)
     steps = choice.of(steps_of(place, manifest))
     folder = run_folder(options.out, run_name(source if hub is None else Path(hub.name)), str(source))
-    found: dict[int, Scorecard] = {}
-    failures: list[StepFailure] = []
-    kept: set[int] = set()
-    for number, step in enumerate(steps, 1):
-        assert step.step is not None  # noqa: S101 - steps_of gives no other
-        own = folder / paths.step_folder(step.step)
-        if is_fresh(own, place, manifest, options) and (held := kept_scorecard(own)) is not None:
-            found[step.step] = held
-            kept.add(step.step)
-            continue
-        watcher.say(f"step {step.step} ({number} of {len(steps)}): {step.path.name}")
-        try:
-            found[step.step] = score(path, {**asked, "step": step.step}, watcher, shared).scorecard
-        except EvalHarnessError as error:
-            watcher.say(f"step {step.step} could not be scored: {error}")
-            failures.append(StepFailure(step.step, step.path, str(error)))
-    if not found:
-        return RunResult(folder, found, tuple(failures), frozenset(kept), None)
-    told = [(failure.step, failure.reason) for failure in failures]
+    kept = {
+        _number(step): held
+        for step in steps
+        if is_fresh(own := folder / paths.step_folder(_number(step)), place, manifest, options)
+        and (held := kept_scorecard(own)) is not None
+    }
+    for number, held in kept.items():
+        ended(StepEnd(number, held, is_kept=True))
+    to_score = [step for step in steps if step.step not in kept]
+    ends = list(_scored_each(to_score, path, asked, watcher, shared, ended))
+    scored = {end.step: end.outcome for end in ends if not isinstance(end.outcome, StepFailure)}
+    failures = tuple(end.outcome for end in ends if isinstance(end.outcome, StepFailure))
+    cards = dict(sorted({**kept, **scored}.items()))
+    if not cards:
+        return RunResult(folder, cards, failures, frozenset(kept), None)
+    reasons = [(failure.step, failure.reason) for failure in failures]
     report: Path | None = folder / paths.REPORT
     last = steps[-1].path
-    if keep_records(folder, str(path), place, manifest, last, told, watcher, options.log) or len(kept) < len(found):
-        report = pace(partial(write_run_report, folder))
-    return RunResult(folder, found, tuple(failures), frozenset(kept), report)
+    if keep_records(folder, str(path), place, manifest, last, reasons, watcher, options.log) or scored:
+        report = pace(partial(_write_report, folder, watcher))
+    return RunResult(folder, cards, failures, frozenset(kept), report)
+
+
+def _scored_each(
+    steps: Sequence[SeriesStep],
+    path: Path,
+    asked: Mapping[str, Any],
+    watcher: Watcher,
+    shared: Shared,
+    ended: Callable[[StepEnd], object],
+) -> Iterator[StepEnd]:
+    """Score the steps one after the other, and tell of each as it ends."""
+    from evalharness.pipeline.scoring import score
+
+    for i, step in enumerate(steps, 1):
+        number = _number(step)
+        watcher.item(f"step {number:,}", i, len(steps))
+        outcome: Scorecard | StepFailure
+        try:
+            outcome = score(path, {**asked, "step": number}, watcher, shared).scorecard
+        except EvalHarnessError as error:
+            outcome = StepFailure(number, step.path, str(error))
+        end = StepEnd(number, outcome)
+        ended(end)
+        yield end
+
+
+def _write_report(folder: Path, watcher: Watcher) -> Path:
+    from evalharness.pipeline.run_report import write_run_report
+
+    watcher.stage("writing the run's report", 1)
+    return write_run_report(folder)
+
+
+def _number(step: SeriesStep) -> int:
+    assert step.step is not None  # noqa: S101 - steps_of gives no other
+    return step.step
 
 
 def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:

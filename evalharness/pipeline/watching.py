@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
-from evalharness.pipeline.series import Choice, RunResult, run_series, steps_of
+from evalharness.pipeline.series import Choice, RunResult, StepEnd, run_series, steps_of
 from evalharness.pipeline.shared import Shared
-from evalharness.progress import Silent, Watcher
+from evalharness.progress import SayingOnce, Silent, Watcher
 from evalharness.runs.stamps import states_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def watch(
     *,
     settle_s: float = SETTLE_S,
     idle_s: float | None = None,
+    ended: Callable[[StepEnd], object] = lambda _: None,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[RunResult]:
@@ -65,13 +66,15 @@ def watch(
 
     What was scored in an earlier watch or run and still holds is not scored again. Ends when nothing was written for
     ``idle_s`` seconds, never where that is None. One that can't be loaded is tried again once its files change.
-    Raises :class:`EvalHarnessError` where the folder is none.
+    ``ended`` is called with each step as it ends. Raises :class:`EvalHarnessError` where the folder is none.
     """
     from evalharness.settings.manifest import find_manifest
 
+    if folder.is_file():
+        raise CheckpointError(f"{folder}: is a file; watch takes the folder that training writes checkpoints to")
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; watch takes the one that training writes checkpoints to")
-    watcher = watcher or Silent()
+    watcher = SayingOnce(watcher or Silent())
     until = "until Ctrl-C" if idle_s is None else f"until nothing new comes for {idle_s:g} s"
     watcher.say(f"watching {folder} {until}; what does not change for {settle_s:g} s is taken as written")
     manifest, done = find_manifest(folder), dict[int, object]()
@@ -82,7 +85,9 @@ def watch(
             new = [step for step, state in states.items() if done.get(step) != state]
             if new:
                 done |= {step: states[step] for step in new}
-                yield run_series(folder, asked, Choice(steps=tuple(new)), watcher, shared=shared, pace=reports.pace)
+                yield run_series(
+                    folder, asked, Choice(steps=tuple(new)), watcher, shared=shared, pace=reports.pace, ended=ended
+                )
                 last_news = clock()
             else:
                 reports.catch_up()

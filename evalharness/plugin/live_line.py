@@ -46,6 +46,10 @@ class LiveLine:
         """Show that it has begun."""
         self._draw(at_once=False)
 
+    def item(self, name: str, number: int, total: int) -> None:  # noqa: ARG002 - a checkpoint is scored alone
+        """Show that it has begun."""
+        self._draw(at_once=False)
+
     def stage(self, name: str, total: int) -> None:
         """Show its name at once, and how many pieces it has where there are several."""
         self._stage, self._total, self._done = name, total, 0

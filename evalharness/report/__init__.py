@@ -1,6 +1,6 @@
 """From scorecards to what people read: the card, the reports as typed parts, their figures, and who writes them."""
 
-from evalharness.report.card import Card, card_lines, checkpoint_name, render_card, step_line
+from evalharness.report.card import Card, card_lines, checkpoint_name, render_card
 from evalharness.report.checkpoint_report import checkpoint_document
 from evalharness.report.comparison_report import comparison_document, comparison_record
 from evalharness.report.evidence import Evidence, Read, Scored
@@ -25,6 +25,7 @@ from evalharness.report.figures.run_figures import (
 from evalharness.report.run_evidence import OtherRun, Run
 from evalharness.report.sections.cause_section import diagnosis_lines, loss_lines
 from evalharness.report.shown_completions import Example, examples
+from evalharness.report.step_table import failed_row, step_heading, step_row
 from evalharness.report.stored_examples import read_examples
 from evalharness.report.training_run_report import run_document
 from evalharness.report.writers.markdown import to_markdown
@@ -48,6 +49,7 @@ __all__ = [
     "entropy_by_step_figure",
     "entropy_figure",
     "examples",
+    "failed_row",
     "figures_of",
     "figures_of_run",
     "kinds_by_step_figure",
@@ -63,7 +65,8 @@ __all__ = [
     "render_card",
     "run_document",
     "run_figures",
-    "step_line",
+    "step_heading",
+    "step_row",
     "to_markdown",
     "to_terminal",
 ]

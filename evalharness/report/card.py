@@ -13,10 +13,9 @@ from evalharness.report.cause_summary import was_diagnosed
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.nearest_measure import nearest_measure
-from evalharness.report.numbers import nats, percent, percent_interval
+from evalharness.report.numbers import percent_interval
 from evalharness.report.printable import first_sentence, one_line, shortened
 from evalharness.report.shares import (
-    best_pass_at_1,
     caveat,
     degenerate_of_all,
     degeneration_interval,
@@ -108,21 +107,6 @@ def _with_step(name: str, step: int | None) -> str:
 def checkpoint_kind(checkpoint: CheckpointInfo) -> str:
     """Return what a checkpoint is, such as ``"Hugging Face model with a PEFT adapter"``."""
     return KIND_NAMES.get(checkpoint.kind, checkpoint.kind)
-
-
-def step_line(card: Scorecard) -> str:
-    """Return one checkpoint in one line: verdict, losses, the best pass@1, what is degenerate, and the cause."""
-    loss, best = card.loss, best_pass_at_1(card)
-    rate = card.degeneration.get("sampled") or card.degeneration.get("greedy")
-    parts = [
-        f"{verdict_words(card.verdict):<12}",
-        "" if loss.logged_nats is None else f"logged {nats(loss.logged_nats)}",
-        "" if loss.honest_nats is None else f"honest {nats(loss.honest_nats.estimate)}",
-        "" if best is None else f"pass@1 {percent(best.estimate)}",
-        "" if rate is None else f"degenerate {percent(rate.rate)}",
-        f"cause {card.cause.probe}" if card.cause else "no cause" if was_diagnosed(card) else "no diagnosis",
-    ]
-    return "  ".join(part for part in parts if part)
 
 
 def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple[Line, ...]:

@@ -81,14 +81,14 @@ def test_two_runs_of_one_name_are_reported_apart(run: Run, model_folder: Path):
     assert fingerprints(reports).keys() == {"tuned/step_10", "tuned-2/step_11"}
     assert (reports / "tuned/report.md").is_file()
     assert (reports / "tuned-2/report.md").is_file()
-    assert run("run", "y/tuned", *FEW).stdout.count("(kept)") == 1
+    assert run("run", "y/tuned", *FEW).stdout.count("\nkept ") == 1
 
 
 def test_a_step_is_in_one_folder_whether_it_is_named_itself_or_by_its_series(run: Run, model_folder: Path):
     (model_folder / "model.pt").rename(model_folder / "step_10.pt")
     for path in ("mine", "mine/step_10.pt"):
         assert run("score", path, *FEW).returncode == 0
-    assert run("run", "mine", *FEW).stdout.count("(kept)") == 1
+    assert run("run", "mine", *FEW).stdout.count("\nkept ") == 1
     assert fingerprints(model_folder.parent / "reports").keys() == {"mine/step_10"}
 
 

@@ -52,7 +52,7 @@ def repaired(measured: Measured) -> Outcome:
             f"{logged.loss_nats:.4g} was logged (step {logged.step})."
         )
         return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
-    measured.say(f"the log says {logged.loss_nats:.4g} nats, the checkpoint gives {own.estimate:.4g}: trying repairs")
+    measured.say("the checkpoint's loss is not the logged one: trying repairs")
     found = search.search()
     fitting = [item for item in found if item.fits]
     null = _null(search, fitting[0]) if fitting else None
