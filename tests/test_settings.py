@@ -101,9 +101,17 @@ def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path, golden_te
 
 
 def test_settings_that_affect_nothing_change_no_stamp() -> None:
-    unaffected = {"batch_size": 8, "concurrency": 2, "workers": 2, "out": "there", "step": 7, "trust": True}
+    unaffected = {
+        "batch_size": 8,
+        "replicas": 2,
+        "concurrency": 2,
+        "workers": 2,
+        "out": "there",
+        "step": 7,
+        "trust": True,
+    }
     assert freshness.key_of(resolve(unaffected, {}, {})) == freshness.key_of(resolve({}, {}, {}))
-    assert {*settings_of(ScoreOptions)} - {*names(ScoreOptions, "completions", "score")} == {*unaffected}
+    assert {*settings_of(ScoreOptions)} - {*names(ScoreOptions, "completions", "score", "back_end")} == {*unaffected}
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,15 @@ from evalharness.settings.declaration import names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.generation import Decoding, Prompting, Request, Settings
+    from evalharness.generation import Decoding, Prompting, Request, Settings, TorchGenerator
     from evalharness.models.protocols import Generator
+    from evalharness.pipeline.spreading.replica import Identity
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
 
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
-
-OF_SERVER = frozenset({"backend", "base_url", "model", "tokenizer"})
-Identity = tuple[str, str, int]
-"""Task, decoding and number of a completion."""
 
 
 def complete(
@@ -73,7 +70,18 @@ def _own_generator(work: Work, settings: Settings, prompting: Prompting) -> Gene
             work.served, settings.max_new_tokens, settings.seed, tokenizer, prompting.end_token_ids
         )
     checkpoint = work.checkpoint
-    return TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
+    alone = TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
+    return alone if work.options.replicas == 1 else _replicated(work, alone)
+
+
+def _replicated(work: Work, alone: TorchGenerator) -> Generator:
+    """Replicas of the checkpoint as processes of this machine."""
+    from evalharness.pipeline.spreading.replica import ReplicaOrder
+    from evalharness.pipeline.spreading.replicas import ReplicatedGenerator, local_host
+
+    order = ReplicaOrder(work.target, alone.prompting, alone.settings, work.checkpoint.info.fingerprint)
+    count = work.options.replicas
+    return ReplicatedGenerator(alone, local_host(order, work.checkpoint.device, count), count)
 
 
 def _wanted(work: Work, prompting: Prompting, generator: Generator) -> dict[Group, list[Request]]:
@@ -116,15 +124,11 @@ def _key(work: Work, settings: Settings, prompting: Prompting, request: Request)
 
 
 def _in_force(work: Work, settings: Settings, request: Request) -> dict[str, Any]:
-    """Every setting that affects completions, as it is for one request: a greedy one has no temperature.
-
-    Those of a server are left out: what is known of its model stands in the key itself.
-    """
+    """Every setting that affects completions, as it is for one request: a greedy one has no temperature."""
     sources = (request.decoding, settings, work.checkpoint, work.options)
     return {
         name: next(getattr(source, name) for source in sources if hasattr(source, name))
         for name in names(type(work.options), "completions")
-        if name not in OF_SERVER
     }
 
 
@@ -137,6 +141,8 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     """Say what is about to be generated, how, and about how long it takes."""
     again = f", {kept} kept from the earlier run" if kept else ""
     how = f"batches of {settings.batch_size}, {work.checkpoint.dtype} on {work.checkpoint.device}"
+    if work.options.replicas > 1:
+        how += f", {work.options.replicas} replicas"
     if work.served is not None:
         how = f"{work.served.at_once} requests at a time to {work.served.server.base_url}"
     new_tokens = f"up to {settings.max_new_tokens} new tokens"

@@ -60,7 +60,7 @@ def _in_other_format(
     few = replace(
         work,
         checkpoint=checkpoint,
-        options=replace(work.options, samples=0),
+        options=replace(work.options, samples=0, replicas=1),
         sets=[replace(s, problems=tuple(p for p in s.problems if p.task_id in chosen)) for s in work.sets],
         incomplete=[],
     )

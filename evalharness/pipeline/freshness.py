@@ -108,7 +108,7 @@ def kept_scorecard(folder: Path) -> Scorecard | None:
 
 def key_of(options: ScoreOptions) -> str:
     """A digest of the options that could change a score, and of the versions that make it."""
-    asked = {name: getattr(options, name) for name in names(type(options), "completions", "score")}
+    asked = {name: getattr(options, name) for name in names(type(options), "completions", "score", "back_end")}
     # A file of problems is the same from wherever it is named.
     asked["problems"] = [str(Path(name).resolve()) if Path(name).is_file() else name for name in options.problems]
     versions = {name: version(name) for name in ("evalharness", "torch")}

@@ -132,7 +132,7 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     from evalharness.generation import fastest_threads
 
     watcher = watcher or Silent()
-    work = load(find_target(Path(path), {**asked, "samples": 0}, watcher), watcher)
+    work = load(find_target(Path(path), {**asked, "samples": 0, "replicas": 1}, watcher), watcher)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
         behaviour = measure_behaviour(work, completions, {})

@@ -25,6 +25,10 @@ def served_model(target: Target, tokenizer: Tokenizer | None, begin_ids: tuple[i
     options = target.options
     if options.base_url is None:
         raise CheckpointError("--backend openai needs the address of a server: --base-url http://localhost:8000/v1")
+    if options.replicas > 1:
+        raise CheckpointError(
+            f"--replicas {options.replicas}: a server writes the completions, and --concurrency says how many at a time"
+        )
     server = Server(options.base_url)
     handshake = shake_hands(server, options.model, tokenizer, begin_ids)
     return ServedModel(server, handshake, options.concurrency)

@@ -250,7 +250,7 @@ def _place(path: Path, asked: Mapping[str, Any], root: Path, watcher: Watcher) -
 
 def folder_key(path: Path, options: ScoreOptions) -> str:
     """Eight digits for a checkpoint and all settings that affect its score: another measurement has another folder."""
-    measured = {name: str(getattr(options, name)) for name in names(type(options), "completions", "score")}
+    measured = {name: str(getattr(options, name)) for name in names(type(options), "completions", "score", "back_end")}
     return hashlib.sha256(repr([str(path.resolve()), measured]).encode()).hexdigest()[:8]
 
 

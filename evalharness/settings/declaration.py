@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 Place = Literal["command", "pytest", "environment", "manifest", "python"]
 EVERYWHERE: tuple[Place, ...] = ("command", "pytest", "environment", "manifest", "python")
-Affects = Literal["completions", "score"]
-"""``completions``: another value makes other completions. ``score``: it chooses, counts or judges them differently."""
+Affects = Literal["completions", "score", "back_end"]
+"""``completions``: another value makes other completions. ``score``: it chooses, counts or judges them differently.
+``back_end``: it names what writes the completions, which then tells more of itself than the name."""
 
 _DECLARED = "setting"
 
@@ -180,7 +181,7 @@ def settings_in(owner: type, place: Place) -> Mapping[str, Setting]:
 
 
 def names(owner: type, *affects: Affects) -> tuple[str, ...]:
-    """The settings that affect completions, or the score, or either."""
+    """The settings that affect what is named: completions, the score, the choice of the back end."""
     return tuple(name for name, setting in settings_of(owner).items() if setting.declared.affects in affects)
 
 

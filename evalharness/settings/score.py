@@ -77,6 +77,12 @@ class ScoreOptions:
     batch_size: int = setting(
         32, at_least=1, help="Rows per forward pass; changes no completion in float32 or float64."
     )
+    replicas: int = setting(
+        1,
+        at_least=1,
+        help="Processes that write completions, each with the model loaded: one per GPU, or a share of the cores each; "
+        "changes no completion in float32 or float64.",
+    )
     chat: ChatUse = setting(
         "auto",
         affects="completions",
@@ -94,22 +100,22 @@ class ScoreOptions:
     )
     backend: Backend = setting(
         "torch",
-        affects="completions",
+        affects="back_end",
         held_equal=True,
         help="Who writes the completions: torch, here; or openai, a server that speaks OpenAI's completions protocol "
         "(vLLM, SGLang, llama.cpp).",
     )
     base_url: str | None = setting(
-        affects="completions",
+        affects="back_end",
         metavar="URL",
         without="none",
         help="Address of the server, such as http://localhost:8000/v1.",
     )
     model: str | None = setting(
-        affects="completions", metavar="NAME", without="the server's only one", help="Which of the server's models."
+        affects="back_end", metavar="NAME", without="the server's only one", help="Which of the server's models."
     )
     tokenizer: Path | None = setting(
-        affects="completions",
+        affects="back_end",
         without="the checkpoint's, or none",
         help="Tokenizer of the server's model: a Hugging Face folder or a tokenizer.json. Without one, loops are found "
         "in the text alone.",
@@ -193,6 +199,7 @@ class ScoreSettings(TypedDict, total=False):
     limit: int | None
     max_new_tokens: int | None
     batch_size: int
+    replicas: int
     chat: ChatUse
     device: str
     dtype: DtypeName
