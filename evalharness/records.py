@@ -60,6 +60,7 @@ NotTestableKind = Literal[
     "undecided",
     "model_failed",
     "failed",
+    "no_time",
     "not_recorded",
 ]
 """Why something could not be tested.
@@ -74,7 +75,8 @@ The question does not arise: ``declared`` (the manifest says so), ``leak`` (``fu
 ``does_not_apply`` (such as padding where nothing is padded).
 
 It was tested without a result: ``undecided`` (the figures fit both answers), ``model_failed`` (the model returned NaN,
-or its forward pass failed), ``failed`` (the probe itself failed). ``not_recorded``: an older scorecard does not say.
+or its forward pass failed), ``failed`` (the probe itself failed). ``no_time``: the time of ``--within`` was over
+before it. ``not_recorded``: an older scorecard does not say.
 """
 Stage = Literal["generation", "calibration", "execution", "loss", "diagnosis", "not_recorded"]
 """Where a score can be incomplete. ``not_recorded``: an older scorecard has only the sentence."""

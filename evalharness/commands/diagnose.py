@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     "problem_paths",
     "device",
     "dtype",
+    "within",
     "batch_size",
     "max_new_tokens",
     "seed",

@@ -9,6 +9,7 @@ from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
 from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
+from evalharness.time_limit import OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -129,6 +130,8 @@ def _ask(
     lacking = _lacking(probe, measured)
     if lacking is None and explained_by is not None and probe.runs_model:
         lacking = "explained", f"not asked: {explained_by} explains everything (--all-probes asks it)"
+    if lacking is None and measured.limit is not None and measured.limit.is_over:
+        lacking = "no_time", measured.limit.reason
     if lacking is not None:
         return (NotTestable(probe.name, *lacking),)
     try:
@@ -136,6 +139,8 @@ def _ask(
     except EvaluationError as error:
         # The model's fault and not the probe's: it returns NaN, or its forward pass fails. `not_finite` tells of that.
         return (NotTestable(probe.name, "model_failed", str(error)),)
+    except OutOfTime as over:
+        return (NotTestable(probe.name, "no_time", str(over)),)
     except Exception as error:  # noqa: BLE001 - whatever one probe trips over, the others go on
         line = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         incomplete.append(Incomplete("diagnosis", probe.name, line))

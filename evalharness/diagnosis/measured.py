@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
 from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
 from evalharness.diagnosis.losses.established import Established, established
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome, Problem
+    from evalharness.time_limit import TimeLimit
 
 
 def _read(split: Split, problems: Sequence[Problem], others: Mapping[int, list[str]]) -> WholeTexts:
@@ -35,6 +35,7 @@ class Measured:
 
     ``outcomes`` are what the probes have said so far, those known before among them. ``say`` shows a line of progress.
     ``texts_of`` reads all texts of a split, with what is looked for in them: problems, drawn rows of another file.
+    ``limit`` is the time that probes have, None without a limit.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class Measured:
         outcomes: Iterable[Outcome] = (),
         say: Callable[[str], None] = lambda _: None,
         texts_of: Callable[[Split, Sequence[Problem], Mapping[int, list[str]]], WholeTexts] = _read,
+        limit: TimeLimit | None = None,
     ) -> None:
         self.subject = subject
         self.say = say
+        self.limit = limit
         self._texts_of = texts_of
         self.outcomes: list[Outcome] = list(outcomes)
 
@@ -154,7 +157,7 @@ class Measured:
     def _losses(self, model: TorchModel | None, split: Split | None, how: Established) -> TokenLosses:
         if model is None or split is None:
             return ()
-        laid = how.rows(self.subject, split, measured_rows(split.encoded))
+        laid = how.rows(self.subject, split, split.measured)
         rows = [row for row in laid if len(row.ids) > self.shortest_input]
         if model is self._model:
             return self._of_rows(rows, how)

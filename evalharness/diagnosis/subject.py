@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from evalharness.diagnosis.data.no_tokenizer import NoTokenizer
+from evalharness.diagnosis.data.rows import measured_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +48,7 @@ class Split:
     ``encoded`` leaves out rows without a target; ``encoded[i].row`` is the index of its text in ``rows``. ``source`` is
     the file's name. Of a large file ``rows`` are drawn; ``every_text`` then reads the texts of all of them, as often as
     it is called. ``not_kept`` rows of the data are in no file, so that what is not found may be in these. ``file`` is
-    where the texts are from, if they are the same whatever the tokenizer.
+    where the texts are from, if they are the same whatever the tokenizer. ``most_measured`` bounds :attr:`measured`.
     """
 
     rows: tuple[DataRow, ...]
@@ -56,6 +57,12 @@ class Split:
     every_text: Callable[[], Iterable[str]] | None = None
     not_kept: int = 0
     file: Path | None = None
+    most_measured: int | None = None
+
+    @property
+    def measured(self) -> tuple[TokenRow, ...]:
+        """The rows that losses are measured on: all, or a number spread evenly over them."""
+        return measured_rows(self.encoded, self.most_measured)
 
     def texts(self) -> Iterable[str]:
         """The text of every row, prompt and completion together: of all of the file, however large it is."""

@@ -6,8 +6,9 @@ from evalharness.generation.measure import (
     TOLERABLE_NATS,
     choose_threads,
     fastest_threads,
+    generation_s,
     logit_noise,
-    usual_generation_s,
+    pass_s,
 )
 from evalharness.generation.noise import Noise
 from evalharness.generation.prompting import Prompting, Settings, requests_for
@@ -26,7 +27,8 @@ __all__ = [
     "choose_threads",
     "fastest_threads",
     "generate",
+    "generation_s",
     "logit_noise",
+    "pass_s",
     "requests_for",
-    "usual_generation_s",
 ]

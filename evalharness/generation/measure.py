@@ -117,14 +117,16 @@ def choose_threads(model: TorchModel, rows: int, length: int) -> int:
     timings = {}
     for threads in candidates:
         torch.set_num_threads(threads)
-        timings[threads] = _forward_s(model, rows, length)
+        timings[threads] = pass_s(model, rows, length)
     best = min(timings, key=lambda threads: timings[threads])
     torch.set_num_threads(best)
     return best
 
 
-def usual_generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings) -> float:
+def generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings, *, longest: bool = False) -> float:
     """Seconds that ``requests`` take with completions of ``USUAL_TOKENS``: what can be said before any is written.
+
+    ``longest``: with completions that all go on to their limit, whose drafts never hold.
 
     From the time of one forward pass of a batch, and with a cache of one prompt. Of the completions of one problem half
     are taken to go ways of their own; the others share their passes.
@@ -132,22 +134,26 @@ def usual_generation_s(model: TorchModel, requests: Sequence[Request], settings:
     prompts = Counter(r.prompt_ids for r in requests if r.prompt_ids is not None)
     if not prompts:
         return 0.0
-    tokens = min(USUAL_TOKENS, settings.max_new_tokens)
-    rows = sum((1 + completions) / 2 for completions in prompts.values())
+    tokens = settings.max_new_tokens if longest else min(USUAL_TOKENS, settings.max_new_tokens)
+    rows = sum(n if longest else (1 + n) / 2 for n in prompts.values())
     cached = model.supports_cache and settings.cache and not settings.exact_lengths
     mean_length = round(sum(map(len, prompts)) / len(prompts) + tokens / 2)
     length = 1 if cached else min(mean_length, model.context_length or mean_length)
     batch = min(settings.batch_size, math.ceil(rows))
-    tokens_a_pass = TOKENS_A_PASS if settings.drafts and not settings.exact_lengths and not cached else 1
-    writing_s = tokens * rows / batch / tokens_a_pass * _forward_s(model, batch, length)
+    is_drafted = settings.drafts and not settings.exact_lengths and not cached and not longest
+    tokens_a_pass = TOKENS_A_PASS if is_drafted else 1
+    writing_s = tokens * rows / batch / tokens_a_pass * pass_s(model, batch, length)
     if not cached:
         return writing_s
     few = min(TIMED_TOKENS, mean_length)
-    return writing_s + sum(map(len, prompts)) / few * _forward_s(model, 1, few)
+    return writing_s + sum(map(len, prompts)) / few * pass_s(model, 1, few)
 
 
-def _forward_s(model: TorchModel, rows: int, length: int) -> float:
-    """The time of the fastest of three passes; a slow first one is not repeated, for starting up is little of it."""
+def pass_s(model: TorchModel, rows: int, length: int) -> float:
+    """Seconds of a pass over ``rows`` of ``length`` ids: of the fastest of three.
+
+    A slow first one is not repeated, for starting up is little of it.
+    """
     ids = torch.zeros((rows, length), dtype=torch.long, device=model.device)
     taken: list[float] = []
     while len(taken) < TIMED_PASSES and sum(taken) < SLOW_S:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from evalharness.generation.cached import CachedEngine
-from evalharness.generation.measure import usual_generation_s
+from evalharness.generation.measure import generation_s
 from evalharness.generation.parallel import ParallelEngine
 from evalharness.generation.row import Row
 
@@ -46,7 +46,7 @@ class TorchGenerator:
 
     def usual_s(self, requests: Sequence[Request]) -> float | None:
         """How many seconds ``requests`` take if completions have the usual length, None if that is not known."""
-        return usual_generation_s(self.model, requests, self.settings)
+        return generation_s(self.model, requests, self.settings)
 
 
 def generate(

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
+from evalharness.pipeline.fitting_time import longest_leak_row
 from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def _asked(work: Work, rows: list[list[int]]) -> Outcome:
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
         return NotTestable("future_leak", "declared", reason)
     try:
-        return future_leak_in_both_modes(work.checkpoint.model, rows, work.options.seed)
+        longest = longest_leak_row(work, PROBE_LENGTH)
+        return future_leak_in_both_modes(work.checkpoint.model, rows, work.options.seed, longest)
     except EvaluationError as error:
         return NotTestable("future_leak", "model_failed", str(error))
 

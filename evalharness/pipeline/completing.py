@@ -50,6 +50,15 @@ def complete(
     return {group: tuple(made[_identity(r)] for r in requests) for group, requests in wanted.items()}
 
 
+def requests_of(work: Work) -> list[Request]:
+    """Every completion that the checkpoint's own model is asked for."""
+    from evalharness.generation import Settings
+
+    prompting = _prompting(work)
+    generator = _own_generator(work, Settings(1), prompting)
+    return [r for requests in _wanted(work, prompting, generator).values() for r in requests]
+
+
 def _prompting(work: Work) -> Prompting:
     from evalharness.generation import Prompting
 

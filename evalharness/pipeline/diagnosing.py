@@ -9,6 +9,7 @@ from evalharness.errors import EvalHarnessError, EvaluationError
 from evalharness.extensions import extensions
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
+from evalharness.pipeline.fitting_time import fit_into_time
 from evalharness.records import Incomplete, LossPoint, Verdict
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def what_it_writes(work: Work, folder: RunFolder) -> tuple[Settings, dict[Group,
 
     try:
         settings = probe_attention(work)
+        fit_into_time(work, settings)
         return settings, _few_completions(work, folder, settings)
     except EvaluationError as error:
         work.incomplete.append(Incomplete("generation", None, f"nothing could be generated: {error}"))
@@ -88,7 +90,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         built_by_library=work.manifest.model.factory is None and work.target.located.kind in LIBRARY_KINDS,
     )
     known = () if work.leak is None else (work.leak,)
-    return Measured(subject, known, work.watcher.say, work.shared.whole_texts)
+    return Measured(subject, known, work.watcher.say, work.shared.whole_texts, work.limit)
 
 
 def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:

@@ -9,6 +9,7 @@ from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
 from evalharness.records import ConventionLoss, Incomplete, Loss, NotTestable
+from evalharness.time_limit import OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion, DegenerationRate, Execution
+
+
+FEW_TARGETS = 100
+"""Targets that are predicted from their prefix at most if time is limited."""
 
 
 def measure_behaviour(
@@ -115,12 +120,15 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
             work.checkpoint.model,
             _after_prompt(_comparable(measured)) if has_prefix else _comparable(measured),
             is_causal=is_causal,
+            targets=TARGETS if work.limit is None else FEW_TARGETS,
             seed=work.options.seed,
             shortest=measured.shortest_input,
             after_prompt=has_prefix,
             advance=work.watcher.advance,
         )
-        taken = loss_breakdown(measured, both, by_convention=not _is_explained(measured))
+        taken = loss_breakdown(measured, both, by_convention=work.limit is None and not _is_explained(measured))
+    except OutOfTime as over:
+        return Loss(nats, source, None, None, f"not recomputed: {over}"), ()
     except EvaluationError as error:
         work.incomplete.append(Incomplete("loss", None, f"the loss could not be recomputed: {error}"))
         return Loss(nats, source, None, None, f"not recomputed: {error}"), ()
@@ -129,9 +137,13 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
 
 
 def _comparable(measured: Measured) -> TokenLosses:
-    """The losses of the rows as they are established, or as they are read: behind padding a prefix is another input."""
-    is_behind_padding = measured.established.arrangement.left is not None
-    return measured.losses_as_read if is_behind_padding else measured.validation_losses
+    """The losses of the rows as they are established, or as they are read: behind padding a prefix is another input.
+
+    To establish them takes many passes, for which there may be no time.
+    """
+    if measured.limit is not None or measured.established.arrangement.left is not None:
+        return measured.losses_as_read
+    return measured.validation_losses
 
 
 def _after_prompt(losses: TokenLosses) -> TokenLosses:

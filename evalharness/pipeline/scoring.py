@@ -10,6 +10,7 @@ from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_it_writes
+from evalharness.pipeline.fitting_time import fit_into_time, time_limit
 from evalharness.pipeline.formats import compare_formats
 from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from evalharness.degeneration import Judgement
-    from evalharness.diagnosis import Diagnosis
+    from evalharness.diagnosis import Diagnosis, Measured, PassageToken, RowLoss
     from evalharness.pipeline.shared import Shared
     from evalharness.pipeline.target import Target
     from evalharness.pipeline.work import Work
@@ -70,27 +71,45 @@ def score(
 
 
 def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> ScoreResult:
-    from evalharness.diagnosis import passage
     from evalharness.generation import fastest_threads
 
     check_k(target.options, watcher)
-    work = load(target, watcher, shared)
+    limit = time_limit(target.options)
+    work = replace(load(target, watcher, shared), limit=limit)
     stamp = stamp_of(work)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
+        fit_into_time(work, settings)
         completions = complete(work, folder, settings)
         executions = judge_completions(work, folder, completions)
-        formats = compare_formats(work, folder, settings, executions)
+        formats = compare_formats(work, folder, settings, executions) if limit is None else None
         behaviour = replace(measure_behaviour(work, completions, executions), formats=formats)
         measured = measured_of(work, settings, behaviour)
-        diagnosis = diagnose_subject(work, measured)
-        loss, by_row = measure_loss(work, measured)
+        diagnosis, loss, by_row = _examined(work, measured)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
         watcher.stage("writing the report", 1)
-        write(work, folder, card, behaviour, by_row, passage(measured))
+        write(work, folder, card, behaviour, by_row, _passage(measured))
         if not card.incomplete:
             write_stamp(folder, stamp)
         return ScoreResult(card, folder.path)
+
+
+def _examined(work: Work, measured: Measured) -> tuple[Diagnosis, Loss, tuple[RowLoss, ...]]:
+    """The diagnosis, the loss, and the loss by row. In a limited time the loss comes first: probes may be left out."""
+    from evalharness.models.torch.stopping import stopped_by
+
+    with stopped_by(work.limit, work.checkpoint.model, measured.subject.base):
+        known = None if work.limit is None else measure_loss(work, measured)
+        diagnosis = diagnose_subject(work, measured)
+        loss, by_row = known or measure_loss(work, measured)
+        return diagnosis, loss, by_row
+
+
+def _passage(measured: Measured) -> tuple[PassageToken, ...]:
+    """A passage with both losses of each token; in a limited time only where one pass gives both."""
+    from evalharness.diagnosis import passage
+
+    return passage(measured) if measured.limit is None or measured.is_causal else ()
 
 
 def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None = None) -> ScoreResult:
@@ -132,13 +151,14 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     from evalharness.generation import fastest_threads
 
     watcher = watcher or Silent()
-    work = load(find_target(Path(path), {**asked, "samples": 0, "replicas": 1}, watcher), watcher)
+    target = find_target(Path(path), {**asked, "samples": 0, "replicas": 1}, watcher)
+    limit = time_limit(target.options)
+    work = replace(load(target, watcher), limit=limit)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
         behaviour = measure_behaviour(work, completions, {})
         measured = measured_of(work, settings, behaviour)
-        diagnosis = diagnose_subject(work, measured)
-        loss, _ = measure_loss(work, measured)
+        diagnosis, loss, _ = _examined(work, measured)
         return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
 
 

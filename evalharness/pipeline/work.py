@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score import ScoreOptions
+    from evalharness.time_limit import TimeLimit
 
 Attention = Literal["causal", "leaks", "prefix", "not_testable"]
 Group = tuple[str, DecodingName]
@@ -44,7 +45,7 @@ class Work:
 
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
     ``served`` is the model of a server that writes the completions; None where the checkpoint's own does. ``shared`` is
-    what the steps of one run have in common.
+    what the steps of one run have in common. ``limit`` is the time that the score may take, None without a limit.
     """
 
     target: Target
@@ -64,6 +65,7 @@ class Work:
     programs: Programs = field(default_factory=lambda: Programs(0, 0, 0.0))
     leak: Outcome | None = None
     incomplete: list[Incomplete] = field(default_factory=list)
+    limit: TimeLimit | None = None
 
     @property
     def problems(self) -> dict[str, Problem]:

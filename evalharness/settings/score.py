@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from evalharness.settings.declaration import setting
+from evalharness.settings.duration import Duration  # noqa: TC001 - the settings' types are read at run time
 from evalharness.settings.environment import from_environment
 from evalharness.settings.values import PYTHON, laid_over, read
 
@@ -66,6 +67,13 @@ class ScoreOptions:
     k: tuple[int, ...] = setting((1, 4), at_least=1, affects="score", needs_one=True, help="Which pass@k to report.")
     limit: int | None = setting(
         at_least=1, affects="score", without="all", help="Use the first N problems of each set."
+    )
+    within: Duration | None = setting(
+        affects="score",
+        without="no limit",
+        hint="such as 90s, 5m or 1h",
+        help="Most time for a checkpoint: as many problems, samples, rows and probes as fit, by timed passes of the "
+        "model. What is left out is said, and probes that are not reached are not tested.",
     )
     max_new_tokens: int | None = setting(
         at_least=1,
@@ -197,6 +205,7 @@ class ScoreSettings(TypedDict, total=False):
     top_k: int
     k: int | Sequence[int]
     limit: int | None
+    within: str | None
     max_new_tokens: int | None
     batch_size: int
     replicas: int

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from evalharness.errors import Fault, SettingError
 from evalharness.settings.declaration import EVERYWHERE, Place, Setting, expected, settings_of
+from evalharness.settings.duration import PATTERN, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -107,6 +108,8 @@ def _adapter(setting: Setting) -> TypeAdapter[Any]:
     ranges = {"ge": limits.at_least, "gt": limits.above, "le": limits.at_most, "lt": limits.below}
     finite: dict[str, Any] = {"allow_inf_nan": False} if setting.item is float else {}
     constraints: dict[str, Any] = {name: value for name, value in ranges.items() if value is not None}
+    if setting.item is Duration:
+        constraints["pattern"] = PATTERN
     item: Any = Annotated[setting.item, Field(**constraints, **finite)]
     if not setting.is_list:
         return TypeAdapter(item)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_sound import of, sound
 
@@ -11,6 +13,7 @@ from evalharness.diagnosis.explaining import share_explained
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.time_limit import TimeLimit
 
 
 def finding(name, severity="cause", **evidence):
@@ -108,3 +111,19 @@ def test_what_a_finding_explains_is_read_off_its_figures(evidence, share):
 def test_a_leak_explains_everything_unless_it_is_in_training_alone():
     assert share_explained(finding("future_leak")) == 1.0
     assert share_explained(finding("future_leak", mode="training")) == 0.0
+
+
+def test_a_probe_that_is_not_reached_in_time_is_not_ruled_out():
+    now = [0.0]
+
+    def late(_):
+        now[0] = 10.0
+        measured.limit.check()
+        return RuledOut("late", "it is not", {})
+
+    measured = Measured(of(sound("plain")), limit=TimeLimit("1s", 1.0, 0.0, lambda: now[0]))
+    first, over = probe("in time", forward_passes=0), probe("after", forward_passes=3)
+    found = examine(measured, (first, replace(probe("late", forward_passes=2), run=late), over))
+    assert [o.probe for o in found.ruled_out] == ["in time"]
+    assert [(o.probe, o.kind) for o in found.not_testable] == [("late", "no_time"), ("after", "no_time")]
+    assert found.incomplete == ()

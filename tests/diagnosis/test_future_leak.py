@@ -192,3 +192,12 @@ def test_a_redrawn_copy_is_always_the_same_and_changes_only_what_was_zero():
     for name, value in tested.module.state_dict().items():
         assert torch.equal(one[name], two[name])
         assert torch.equal(one[name], value) != ("head" in name)
+
+
+def test_a_search_in_short_rows_alone_says_so():
+    short = future_leak(model(lambda: Decoder(causal)), rows(), longest=40)
+    assert isinstance(short, RuledOut)
+    assert short.evidence["longest_row"] == 40
+    whole = future_leak(model(lambda: Decoder(causal)), rows())
+    assert isinstance(whole, RuledOut)
+    assert "longest_row" not in whole.evidence

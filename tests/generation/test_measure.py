@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_models import decoder, llama
 
-from evalharness.generation import TOLERABLE_NATS, Settings, choose_threads, logit_noise, usual_generation_s
+from evalharness.generation import TOLERABLE_NATS, Settings, choose_threads, generation_s, logit_noise
 from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
 from evalharness.models.requests import GREEDY, Request
@@ -107,5 +107,7 @@ def test_the_estimate_of_the_time_grows_with_what_is_asked_for(make):
     model = make()
     one = [Request("t", 0, GREEDY, (1, 2, 3), ())]
     settings = Settings(max_new_tokens=10, batch_size=1, exact_lengths=False)
-    assert 0 < usual_generation_s(model, one, settings) < usual_generation_s(model, one * 500, settings)
-    assert usual_generation_s(model, [Request("t", 0, GREEDY, None, ())], settings) == 0.0
+    assert 0 < generation_s(model, one, settings) < generation_s(model, one * 500, settings)
+    long = Settings(max_new_tokens=100_000, batch_size=1, exact_lengths=False)
+    assert generation_s(model, one, long) < generation_s(model, one, long, longest=True)
+    assert generation_s(model, [Request("t", 0, GREEDY, None, ())], settings) == 0.0

@@ -231,9 +231,14 @@ def tokenize(
     return encoded
 
 
-def measured_rows(rows: Sequence[TokenRow]) -> tuple[TokenRow, ...]:
-    """The rows that losses are measured on: all where they are few, else :data:`MEASURED_ROWS` spread evenly."""
-    return tuple(rows) if sum(len(row.ids) for row in rows) <= MEASURED_IDS else evenly(rows, MEASURED_ROWS)
+def measured_rows(rows: Sequence[TokenRow], most: int | None = None) -> tuple[TokenRow, ...]:
+    """The rows that losses are measured on: all where they are few, else :data:`MEASURED_ROWS` spread evenly.
+
+    ``most`` is another number of them, whatever their lengths are.
+    """
+    if most is None and sum(len(row.ids) for row in rows) <= MEASURED_IDS:
+        return tuple(rows)
+    return evenly(rows, MEASURED_ROWS if most is None else most)
 
 
 def _pieces(prompt: list[int], completion: list[int], length: int | None) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evalharness.diagnosis.data.rows import TokenRow, measured_rows
+from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
 from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
@@ -245,7 +245,7 @@ def _packed_shorter(subject: Subject, split: Split, how: Arrangement) -> Iterato
 
 def _work(subject: Subject, split: Split) -> float:
     """Floating-point operations of a pass over the measured rows, two for each parameter and token."""
-    tokens = sum(len(row.ids) for row in measured_rows(split.encoded))
+    tokens = sum(len(row.ids) for row in split.measured)
     return 2.0 * tokens * sum(parameter.numel() for parameter in subject.torch_model.module.parameters())
 
 
@@ -267,7 +267,7 @@ def _packed(subject: Subject, split: Split, how: Arrangement, block: int | None 
     ids = [token_id for row in laid for token_id in row.ids]
     kinds = np.concatenate(_kinds(laid, subject))
     blocks = [slice(begin, begin + length) for begin in range(0, len(ids) - length + 1, length)]
-    chosen = evenly(blocks, sum(len(row.ids) for row in measured_rows(split.encoded)) // length + 1)
+    chosen = evenly(blocks, sum(len(row.ids) for row in split.measured) // length + 1)
     if len(chosen) < FEWEST_ROWS:
         return
     losses = _measured(subject, [TokenRow(tuple(ids[block]), 1) for block in chosen])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.models.protocols import last_logits
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def passage(measured: Measured) -> tuple[PassageToken, ...]:
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return ()
-    rows = sorted(measured_rows(split.encoded), key=lambda row: len(row.ids))
+    rows = sorted(split.measured, key=lambda row: len(row.ids))
     row = rows[len(rows) // 2]
     # The whole row stands in the input, as in training; what is shown of it is cut afterwards.
     parallel = measured.passes.losses([row])[0].nll_nats[: LONGEST - 1].tolist()

@@ -97,8 +97,9 @@ def future_leak(
     *,
     redrawn: Callable[[], TorchModel] | None = None,
     seed: int = 0,
+    longest: int = LONGEST,
 ) -> Outcome:
-    """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried).
+    """Test ``model`` on ``rows`` of real ids (repeated or cut to the lengths that are tried, at most ``longest``).
 
     ``redrawn`` gives a copy whose all-zero parameters are drawn anew: an untrained model with a zero head moves
     nothing, and proves nothing, until then. Costs about 42 forward passes of one row, six of them long. Raises
@@ -107,10 +108,10 @@ def future_leak(
     rows = [row for row in rows if row]
     if len({token_id for row in rows for token_id in row}) < 2:
         return NotTestable(NAME, "no_data", "the rows hold fewer than two different tokens, so none can be exchanged")
-    tested = _test(model, rows, seed)
+    tested = _test(model, rows, seed, longest)
     if tested is None and redrawn is not None:
         model = redrawn()
-        tested = _test(model, rows, seed)
+        tested = _test(model, rows, seed, longest)
     if tested is None:
         reason = "no token moves the logits of another position by more than noise, not even of later ones"
         return NotTestable(NAME, "undecided", reason)
@@ -120,12 +121,19 @@ def future_leak(
         "largest_change_nats": tested.leak.change_nats,
     }
     if not tested.leaks:
+        in_part = _tested_in_part(model, longest)
         claim = (
-            f"The model is causal: in {tested.trials} trials, changing later tokens moved no earlier logit "
+            f"The model is causal{in_part}: in {tested.trials} trials, changing later tokens moved no earlier logit "
             f"by more than {tested.threshold:.1g} nats, while changing earlier tokens moved later ones."
         )
-        return RuledOut(NAME, claim, evidence)
+        return RuledOut(NAME, claim, {**evidence, "longest_row": longest} if in_part else evidence)
     return _finding(tested.leak, evidence, _place(model, tested.worst))
+
+
+def _tested_in_part(model: TorchModel, longest: int) -> str:
+    """What to add to a claim where longer rows are tried if there is time."""
+    is_all = longest >= min(model.context_length or LONGEST, LONGEST)
+    return "" if is_all else f" in rows of up to {longest} tokens (there was no time for longer ones)"
 
 
 def _place(model: TorchModel, trial: _Trial | None) -> LeakPlace | None:
@@ -162,17 +170,20 @@ def future_leak_of(measured: Measured) -> Outcome:
     return future_leak_in_both_modes(subject.torch_model, inputs, subject.seed)
 
 
-def future_leak_in_both_modes(model: TorchModel, rows: Sequence[Sequence[int]], seed: int = 0) -> Outcome:
+def future_leak_in_both_modes(
+    model: TorchModel, rows: Sequence[Sequence[int]], seed: int = 0, longest: int = LONGEST
+) -> Outcome:
     """Ask :func:`future_leak` in evaluation mode, then in training mode without dropout.
 
     A module may mix positions in training alone, as statistics of a batch do. What was found there has the evidence
-    ``mode = "training"``: the loss in training misleads, but the model generates as it should.
+    ``mode = "training"``: the loss in training misleads, but the model generates as it should. Rows have at most
+    ``longest`` ids.
     """
-    evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed)
+    evaluated = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed, longest=longest)
     if isinstance(evaluated, Finding) or not _differs_in_training(model, rows):
         return evaluated
     with training_without_dropout(model.module):
-        trained = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed)
+        trained = future_leak(model, rows, redrawn=lambda: redrawn_copy(model), seed=seed, longest=longest)
     if isinstance(trained, Finding):
         claim = f"In training mode alone, with dropout at zero: {trained.claim}"
         return Finding(NAME, trained.severity, claim, {**trained.evidence, "mode": "training"}, trained.remedy)
@@ -194,7 +205,7 @@ def _differs_in_training(model: TorchModel, rows: Sequence[Sequence[int]]) -> bo
     return not torch.allclose(evaluated, trained, rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
-def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> _Tested | None:
+def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int, longest: int) -> _Tested | None:
     """Try rows of growing length until one shows a leak; None where nothing moved anything.
 
     A positive control, at growing lengths until it holds: changing the first token has to move later logits.
@@ -202,7 +213,7 @@ def _test(model: TorchModel, rows: Sequence[Sequence[int]], seed: int) -> _Teste
     rng = Random(seed)  # noqa: S311 - picks trials, keeps no secret
     vocabulary = sorted({token_id for row in rows for token_id in row})
     leak, worst, trials, control, noise, largest = Leak(0.0, 0, 0, 0), None, 0, 0.0, 0.0, 0.0
-    for length in _lengths(model.context_length):
+    for length in _lengths(model.context_length, longest):
         ids = _ids(rows, length, rng).to(model.device)
         reference = _logits(model, ids)
         largest = max(largest, _largest(reference))
@@ -246,9 +257,9 @@ def _moved(logits: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     return torch.where(logits == reference, 0.0, (logits - reference).abs()).amax(dim=-1)
 
 
-def _lengths(context_length: int | None) -> list[int]:
+def _lengths(context_length: int | None, longest: int = LONGEST) -> list[int]:
     """Odd ones among them, so that a leak inside blocks of 16 or 64 is not missed."""
-    longest = min(context_length or LONGEST, LONGEST)
+    longest = min(context_length or longest, longest)
     return sorted({length for length in (SHORT, 33, longest // 2 + 1, longest) if 2 <= length <= longest})
 
 

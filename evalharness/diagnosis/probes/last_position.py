@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import share_interval, wilson
@@ -96,7 +95,7 @@ def _written(subject: Subject) -> dict[str, list[int]]:
 def _prompts(subject: Subject) -> Sequence[tuple[int, ...]]:
     """Prompts of the rows; of a row without one its first half, which leaves room to write."""
     split = subject.validation or subject.train
-    rows = () if split is None else measured_rows(split.encoded)[:PROMPTS]
+    rows = () if split is None else split.measured[:PROMPTS]
     return [row.ids[: row.prompt_tokens if 0 < row.prompt_tokens < len(row.ids) else len(row.ids) // 2] for row in rows]
 
 

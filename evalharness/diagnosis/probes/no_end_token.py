@@ -15,7 +15,6 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.equal_pieces import equal_pieces
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
@@ -196,9 +195,7 @@ def _is_marker(text: str) -> bool:
 def _whole(split: Split) -> list[TokenRow]:
     """Rows that end where their text does, evenly from those that losses are measured on."""
     running = {i for i, row in enumerate(split.rows) if row.running}
-    whole = [
-        row for row in measured_rows(split.encoded) if not row.was_cut and row.row not in running and len(row.ids) > 2
-    ]
+    whole = [row for row in split.measured if not row.was_cut and row.row not in running and len(row.ids) > 2]
     return whole if len(whole) <= ROWS else [whole[i * len(whole) // ROWS] for i in range(ROWS)]
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.degeneration.batches import seq_reps
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.greedy_trials import encoded
 from evalharness.errors import EvaluationError
@@ -201,7 +200,7 @@ def _free_running(subject: Subject) -> dict[str, Any]:
 def _teacher_forced(measured: Measured) -> float | None:
     """seq-rep-4 of the model's guesses along real rows; None without rows."""
     split = measured.subject.validation or measured.subject.train
-    rows = measured_rows(split.encoded)[:PREDICTED] if split else ()
+    rows = split.measured[:PREDICTED] if split else ()
     guesses = [losses.best.tolist() for losses in measured.passes.losses(rows)]
     return fmean(rates[3] for rates in seq_reps(guesses)) if guesses else None
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.shared_ends import shared_prefix
 from evalharness.diagnosis.losses.arrangement import encoded_whole
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped, figures
@@ -112,7 +111,7 @@ def _apart_nats(measured: Measured) -> Interval | None:
     split = subject.validation or subject.train
     if split is None or "full_logits" not in subject.model.capabilities:
         return None
-    rows = measured_rows(split.encoded)
+    rows = split.measured
     pairs = [(row, encoded_whole(subject, split, row)) for row in rows if not row.was_cut]
     pairs = [(apart, whole) for apart, whole in pairs if apart.ids != whole.ids and not whole.was_cut][:COMPARED_LOSSES]
     if len(pairs) < FEWEST_ROWS:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evalharness.diagnosis.data.rows import measured_rows
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.conventions import LEAST_NATS
 from evalharness.diagnosis.losses.counted_losses import (
@@ -120,7 +119,7 @@ class RepairSearch:
     def rows(self) -> tuple[TokenRow, ...]:
         """The rows that a full measurement takes: all of a small file; few, if they are dear, of those known."""
         rows = self._within(self.split.encoded, ALL_ROWS, ALL_WORK)
-        known = measured_rows(self.split.encoded)
+        known = self.split.measured
         if len(rows) <= len(known) < len(self.split.encoded):
             rows = evenly(known, len(rows))
         return rows_with_end(self.subject, self.split, rows)

@@ -70,13 +70,18 @@ def hypotheses(
         return Paragraph(f"Nothing was tested{''.join(f': {reason}' for reason in reasons)}.")
     rows: list[tuple[str, Text, str]] = [(f.probe, Strong(f.severity), f.claim) for f in findings]
     rows += [(r.probe, "ruled out", r.claim) for r in ruled_out]
-    rows += [(n.probe, "not testable", n.reason) for n in not_testable]
+    rows += [(n.probe, _untested(n), n.reason) for n in not_testable]
     order = {name: i for i, name in enumerate(questions)}
     rows.sort(key=lambda row: order.get(row[0], len(order)))
     return Table(
         ("Hypothesis", "Probe", "Result", "What was measured"),
         tuple((questions.get(name, ""), Code(name), result, claim) for name, result, claim in rows),
     )
+
+
+def _untested(outcome: NotTestable) -> str:
+    """What to call it: a probe that there was no time for could have been tested."""
+    return "not tested" if outcome.kind == "no_time" else "not testable"
 
 
 def _value(value: Any) -> Text:
@@ -119,4 +124,4 @@ def diagnosis_lines(
     for cleared in ruled_out:
         yield "ruled out", f"{cleared.probe}: {cleared.claim}"
     for untested in not_testable:
-        yield "not testable", f"{untested.probe}: {untested.reason}"
+        yield _untested(untested), f"{untested.probe}: {untested.reason}"

@@ -1,0 +1,112 @@
+"""``--within``: how many problems, samples and rows fit into the time, by passes of this model on this machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evalharness.errors import EvalHarnessError
+from evalharness.pipeline.completing import requests_of
+from evalharness.pipeline.loading import load_problem_sets
+from evalharness.settings.duration import seconds_of
+from evalharness.time_limit import TimeLimit
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis import Split
+    from evalharness.generation import Settings
+    from evalharness.pipeline.work import Work
+    from evalharness.settings.score import ScoreOptions
+
+LEAK_CHECK, COMPLETING, LOSSES = 0.1, 0.4, 0.15
+"""Shares of the time: of the search for a leak, of the completions at their longest, of the passes over rows of data.
+Loading, judging and the other probes take the rest."""
+FEW = 10
+"""Problems of a set below which samples are given up first."""
+FEWEST_ROWS = 16
+LONG_PASSES = 8
+"""What the search for a leak costs beside its short rows, in passes over its longest one."""
+SHORTEST_LONG = 128
+TIMED_TOKENS = 64
+
+
+def time_limit(options: ScoreOptions) -> TimeLimit | None:
+    """The limit that the settings name, from now on. Raises :class:`EvalHarnessError` for a server's completions."""
+    if options.within is None:
+        return None
+    if options.backend != "torch":
+        raise EvalHarnessError("--within: how fast a server writes is not known; give --limit and --samples instead")
+    return TimeLimit(options.within, seconds_of(options.within), time.monotonic())
+
+
+def longest_leak_row(work: Work, longest: int) -> int:
+    """How many tokens the longest row has in which a leak is sought: up to ``longest``, as far as there is time."""
+    if work.limit is None:
+        return longest
+    affordable = work.limit.share_s(LEAK_CHECK) / (LONG_PASSES * _token_s(work))
+    return max(min(SHORTEST_LONG, longest), min(longest, int(affordable)))
+
+
+def fit_into_time(work: Work, settings: Settings) -> None:
+    """Leave out of ``work`` what there is no time for, and say so; without a limit nothing is left out."""
+    if work.limit is None:
+        return
+    _fit_completions(work, settings, work.limit.share_s(COMPLETING))
+    rows = max(FEWEST_ROWS, int(work.limit.share_s(LOSSES) / _token_s(work)) // _mean_length(work))
+    work.train, work.validation = (_fewer_rows(split, rows) for split in (work.train, work.validation))
+    if work.validation is not None:
+        measured, every = len(work.validation.measured), len(work.validation.encoded)
+        work.watcher.say(f"within {work.limit.words}: losses are measured on {measured} of {every} validation rows")
+
+
+def _fit_completions(work: Work, settings: Settings, allowed_s: float) -> None:
+    every = problems, samples = max(len(s.problems) for s in work.sets), work.options.samples
+    while (problems, samples) != (1, 0):
+        needed_s = _longest_s(work, settings, problems, samples)
+        if needed_s <= allowed_s:
+            break
+        problems, samples = _fewer(problems, samples, allowed_s / needed_s)
+    if (problems, samples) == every or work.limit is None:
+        return
+    work.options = replace(work.options, limit=problems, samples=samples)
+    work.sets = load_problem_sets(work.options)
+    left_out = f"{every[0] - problems} problems of the largest set, {every[1] - samples} samples of each problem"
+    work.watcher.say(f"within {work.limit.words}: --limit {problems} --samples {samples}; left out: {left_out}")
+
+
+def _fewer(problems: int, samples: int, share: float) -> tuple[int, int]:
+    """Fewer completions, ``share`` of them or more: fewer problems, but samples first where problems are few."""
+    scaled = min(problems - 1, int(problems * share))
+    if problems > FEW:
+        return max(FEW, scaled), samples
+    return (problems, samples // 2) if samples else (max(1, scaled), 0)
+
+
+def _longest_s(work: Work, settings: Settings, problems: int, samples: int) -> float:
+    """Seconds that completions take if none ends before its limit."""
+    from evalharness.generation import generation_s
+
+    few = replace(
+        work,
+        options=replace(work.options, samples=samples, replicas=1),
+        sets=[replace(s, problems=s.problems[:problems]) for s in work.sets],
+    )
+    return generation_s(work.checkpoint.model, requests_of(few), settings, longest=True)
+
+
+def _token_s(work: Work) -> float:
+    """Seconds that a pass takes for each token of a row."""
+    from evalharness.generation import pass_s
+
+    length = min(TIMED_TOKENS, work.checkpoint.context_length or TIMED_TOKENS)
+    return pass_s(work.checkpoint.model, 1, length) / length
+
+
+def _mean_length(work: Work) -> int:
+    """Tokens of a row of data, of either split."""
+    lengths = [len(row.ids) for split in (work.validation, work.train) if split for row in split.encoded]
+    return max(1, round(sum(lengths) / max(1, len(lengths))))
+
+
+def _fewer_rows(split: Split | None, rows: int) -> Split | None:
+    return None if split is None else replace(split, most_measured=min(rows, len(split.measured)))
