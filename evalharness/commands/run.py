@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
+from evalharness.commands.log_to import log_scores, log_to_option
 from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.step_lines import StepLines, kept_line
 from evalharness.commands.terminal_progress import watcher
+from evalharness.runs.paths import step_folder
 
 
 @click.command(epilog=exit_codes(done="scored, whatever the verdicts"))
@@ -21,8 +23,14 @@ from evalharness.commands.terminal_progress import watcher
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Score only the last N checkpoints.")
 @click.option("--steps", type=Numbers(), help="Score only these steps.")
 @settings_options(without=("step",))
+@log_to_option
 def run(
-    folder: Path, every: int | None, last: int | None, steps: tuple[int, ...] | None, asked: dict[str, Any]
+    folder: Path,
+    every: int | None,
+    last: int | None,
+    steps: tuple[int, ...] | None,
+    log_to: tuple[str, ...],
+    asked: dict[str, Any],
 ) -> None:
     """Score every checkpoint of a training run, and write one report about all of them.
 
@@ -40,6 +48,7 @@ def run(
     with watcher() as watching:
         rows = StepLines(watching)
         result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching, ended=rows.show)
+    log_scores(log_to, result.folder, {result.folder / step_folder(s): c for s, c in result.scorecards.items()})
     if (kept := kept_line(result)) is not None:
         click.echo(kept)
     if result.report is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
+from evalharness.commands.log_to import log_scores, log_to_option
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 @click.command(epilog=exit_codes(done="scored, whatever the verdict"))
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @settings_options()
+@log_to_option
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON instead of the card.")
-def score(checkpoint: Path | None, as_json: bool, asked: dict[str, Any]) -> None:
+def score(checkpoint: Path | None, log_to: tuple[str, ...], as_json: bool, asked: dict[str, Any]) -> None:
     """Score a checkpoint: pass@k, degenerate completions, and whether its loss can be trusted.
 
     CHECKPOINT is a weight file or an adapter with an evalharness.toml in its folder or one above, a Hugging Face
@@ -41,6 +43,7 @@ def score(checkpoint: Path | None, as_json: bool, asked: dict[str, Any]) -> None
 
     with watcher() as watching:
         result = pipeline.score(checkpoint, asked, watching)
+    log_scores(log_to, result.folder.parent, {result.folder: result.scorecard})
     if as_json:
         click.echo(scorecard_json.to_json(result.scorecard), nl=False)
     else:

@@ -14,6 +14,7 @@ from evalharness.api import preflight
 from evalharness.errors import EvalHarnessError
 from evalharness.integrations.beside import Beside
 from evalharness.pipeline import keep_data
+from evalharness.trackers import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,18 +113,3 @@ def only_set(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     return next(iter(data.values())) if len(data) == 1 else None
-
-
-def figures(card: Scorecard) -> dict[str, float]:
-    """The figures of a scorecard as a flat mapping: shares of 1, nats, and the step that they are of."""
-    values: dict[str, float] = {}
-    if card.checkpoint.step is not None:
-        values["evalharness/step"] = card.checkpoint.step
-    for name, by_decoding in card.pass_at_k.items():
-        for decoding, by_k in by_decoding.items():
-            values |= {f"evalharness/{name}_{decoding}_pass@{k}": share.estimate for k, share in by_k.items()}
-    values |= {f"evalharness/degenerate_{decoding}": rate.rate for decoding, rate in card.degeneration.items()}
-    if card.loss.honest_nats is not None:
-        values["evalharness/honest_loss"] = card.loss.honest_nats.estimate
-    values["evalharness/causes"] = len(card.causes)
-    return values

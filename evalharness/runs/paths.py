@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SCORECARD = "scorecard.json"
 REPORT = "report.md"
+REPORT_PAGE = "report.html"
 EXAMPLES = "examples.jsonl"
 ROW_LOSSES = "losses/validation.jsonl"
 RUN_RECORD = "run.json"
