@@ -33,7 +33,7 @@ SCORED_STEP = "step_1000"
 """The step that ``evalharness score`` takes; of the others only the records are kept."""
 STEP_REPORT = (f"{SCORED_STEP}/report.md", f"{SCORED_STEP}/figures/*.svg")
 SHOWN = ("report.md", "figures/*.svg", "run.json", "log.jsonl", f"{SCORED_STEP}/scorecard.json", *STEP_REPORT)
-NOT_RECORDS = ("report.md", "figures/*.svg", ".lock", ".turn.lock")
+NOT_RECORDS = ("report.md", "*.html", "figures/*.svg", ".lock", ".turn.lock")
 
 
 def main() -> None:

@@ -84,6 +84,7 @@ PARALLEL = {
     "preflight.py": "the command, and what it runs",
     "reading.py": "readers of training logs, and of completion files",
     "score.py": "the command, and its settings",
+    "view.py": "the command, and what programs see of the machine",
 }
 """File names that may stand in several folders, because they are the same thing there."""
 

@@ -18,6 +18,8 @@
     triaging        what a training log alone says
     trainer_data    while a trainer trains: its rows, kept for the scores of its checkpoints
 
+    browsing    completions read back from the folders, and viewing several checkpoints on one page
+
     judging_files, analysing, importing     stages alone, on completions that another tool wrote
 
 The stages are imported inside the functions, so that ``evalharness --help`` and the pytest plugin stay light.
@@ -32,6 +34,7 @@ from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoin
 from evalharness.pipeline.series import Choice, RunResult, StepEnd, StepFailure, run_series
 from evalharness.pipeline.trainer_data import keep_data
 from evalharness.pipeline.triaging import Triage, triage
+from evalharness.pipeline.viewing import view
 from evalharness.pipeline.watching import watch
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "score",
     "score_once",
     "triage",
+    "view",
     "watch",
     "write_repair",
 ]

@@ -49,9 +49,10 @@ def keep_records(
 
 
 def write_run_report(folder: Path) -> Path:
-    """Write ``report.md`` and its figures from the records in ``folder`` alone; the same records, the same bytes.
+    """Write ``report.md``, ``report.html`` and the figures from the records in ``folder`` alone.
 
-    Raises :class:`StoreError` where there are none.
+    The same records give the same bytes. Returns the path of ``report.md``. Raises :class:`StoreError` where there are
+    no records.
     """
     from evalharness import report
 
@@ -60,7 +61,15 @@ def write_run_report(folder: Path) -> Path:
     with RunFolder(folder) as run_files:
         for name, svg in figures.items():
             run_files.write(name, svg)
-        return run_files.write(paths.REPORT, report.to_markdown(report.run_document(run, figures)))
+        document = report.run_document(run, figures)
+        run_files.write(paths.REPORT_PAGE, report.to_html(document, links=_pages_of_steps(run)))
+        return run_files.write(paths.REPORT, report.to_markdown(document))
+
+
+def _pages_of_steps(run: Run) -> dict[str, str]:
+    """The page of each step that has one, by the path of its other report; older versions wrote no page."""
+    pages = (path / paths.REPORT_PAGE for path in run.frames.folders.values())
+    return {f"{page.parent.name}/{paths.REPORT}": f"{page.parent.name}/{page.name}" for page in pages if page.is_file()}
 
 
 def read_report(folder: Path) -> tuple[Part, ...]:

@@ -28,6 +28,8 @@ from evalharness.report.shown_completions import Example, examples
 from evalharness.report.step_table import failed_row, step_heading, step_row
 from evalharness.report.stored_examples import read_examples
 from evalharness.report.training_run_report import run_document
+from evalharness.report.view_report import view_document
+from evalharness.report.writers.html import to_html, to_pages
 from evalharness.report.writers.markdown import to_markdown
 from evalharness.report.writers.terminal import to_terminal
 
@@ -67,6 +69,9 @@ __all__ = [
     "run_figures",
     "step_heading",
     "step_row",
+    "to_html",
     "to_markdown",
+    "to_pages",
     "to_terminal",
+    "view_document",
 ]

@@ -46,6 +46,14 @@ class RunFolder:
         """Write a whole file in one step; a reader sees the old one or the new one. Raises :class:`StoreError`."""
         return write_file(self.path / name, content)
 
+    def write_pages(self, pages: Mapping[str, str]) -> None:
+        """Write the pages of a report by their names; parts of an earlier one that had more of them go."""
+        for name, page in pages.items():
+            self.write(name, page)
+        for part in self.path.glob(paths.PAGE_PARTS_PATTERN):
+            if part.name not in pages:
+                part.unlink(missing_ok=True)
+
     def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]], *, allow_nan: bool = False) -> Path:
         """Write rows as JSONL; ``allow_nan`` for rows of others (see :func:`json_line`)."""
         return self.write(name, "".join(json_line(row, allow_nan=allow_nan) for row in rows))

@@ -3,12 +3,15 @@
 ::
 
     reports/<run>/                  one training run, or one checkpoint that stands alone
-        report.md  figures/         over all of its steps
+        report.md  report.html  figures/    over all of its steps
+        view/                       the page on which several checkpoints stand side by side
         run.json                    what is known of the run beside its scores
         log.jsonl                   the losses that training logged
         entropy.jsonl               the entropies that training logged, if it did
         step_<N>/  <name>/          one scored checkpoint; of one whose step is not known its name, or final
-            scorecard.json  report.md  figures/  examples.jsonl
+            scorecard.json  report.md  report.html  figures/  examples.jsonl
+            completions_<N>.html    the completions, where they are too many for one page
+            problems.jsonl  tokens.json    what was asked for, and what each token id is as text
             completions/<problems>.<decoding>.jsonl    executions/…    analyses/…
             losses/validation.jsonl                    the measured losses, row by row
             .journal/               what a killed command goes on from, whose folder this is, and whether it still holds
@@ -29,6 +32,8 @@ SCORECARD = "scorecard.json"
 REPORT = "report.md"
 REPORT_PAGE = "report.html"
 EXAMPLES = "examples.jsonl"
+PROBLEMS = "problems.jsonl"
+IDS_AS_TEXT = "tokens.json"
 ROW_LOSSES = "losses/validation.jsonl"
 RUN_RECORD = "run.json"
 LOGGED_LOSSES = "log.jsonl"
@@ -37,6 +42,9 @@ STAMP = ".journal/stamp.json"
 OWNER = ".journal/owner.json"
 LOCK = ".lock"
 TURN_LOCK = ".turn.lock"
+VIEW = "view"
+"""The folder of the page on which several checkpoints stand side by side."""
+PAGE_PARTS_PATTERN = "completions_*.html"
 COMPLETIONS_PATTERN = "completions/*.jsonl"
 _STEP, _NO_STEP = "step_", "final"
 
@@ -65,6 +73,11 @@ class Group:
 
     def __str__(self) -> str:
         return f"{self.problems}.{self.decoding}"
+
+
+def page_part(number: int) -> str:
+    """The page with one part of the completions, beside the page of the report."""
+    return f"completions_{number}.html"
 
 
 def journal(kind: str) -> str:

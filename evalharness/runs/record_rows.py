@@ -30,7 +30,8 @@ _NAN = float("nan")
 class Analysis:
     """What is degenerate in one completion, as far as a reader of the folder needs it.
 
-    ``loop_tokens`` are the loop's first token and the one after its last. ``parses`` is about the completion alone.
+    ``loop_tokens`` are the loop's first token and the one after its last, ``loop_characters`` the same in characters.
+    ``parses`` is about the completion alone. ``evidence`` is one sentence for people.
     """
 
     task_id: str
@@ -39,6 +40,8 @@ class Analysis:
     kind: str | None
     loop_tokens: tuple[int, int] | None
     parses: bool | None
+    loop_characters: tuple[int, int] | None = None
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +171,16 @@ def _analysis_row(completion: Completion, analysis: Any) -> dict[str, Any]:
 
 
 def _analysis(row: Mapping[str, Any]) -> Analysis:
-    loop = row.get("loop_tokens")
+    tokens, loop = row.get("loop_tokens"), row.get("loop")
     return Analysis(
         task_id=row["task_id"],
         completion_id=row["completion_id"],
         degenerate=row["degenerate"],
         kind=row["kind"],
-        loop_tokens=None if loop is None else (loop[0], loop[1]),
+        loop_tokens=None if tokens is None else (tokens[0], tokens[1]),
         parses=(row.get("validity") or {}).get("alone"),
+        loop_characters=None if loop is None else (loop["start_character"], loop["end_character"]),
+        evidence=row.get("evidence") or "",
     )
 
 

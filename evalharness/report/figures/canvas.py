@@ -10,6 +10,8 @@ import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from evalharness.report.figures.hover import with_hover
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,7 +69,10 @@ class Canvas:
 
 @contextmanager
 def canvas(height_in: float) -> Iterator[Canvas]:
-    """Yield a canvas under the project's own settings, whatever the user's are, and save it at the end as SVG."""
+    """Yield a canvas under the project's own settings, whatever the user's are, and save it at the end as SVG.
+
+    Points and bars have their values as titles, which a browser shows where one points at them.
+    """
     # matplotlib takes longer to import than all else that a report needs, and a card needs none of it.
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib import style  # noqa: PLC0415
@@ -80,7 +85,7 @@ def canvas(height_in: float) -> Iterator[Canvas]:
         yield drawn
         file = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
-        drawn.svg = file.getvalue()
+        drawn.svg = with_hover(file.getvalue(), figure)
 
 
 def drawable(text: str) -> str:

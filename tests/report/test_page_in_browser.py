@@ -1,0 +1,174 @@
+"""The pages in a real browser: filters, links, colours, nothing that runs or loads, and how they look on a phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import browser_example
+import pytest
+import report_example as example
+from browser_example import HOSTILE
+from chromium import Chromium, started
+
+from evalharness.report import checkpoint_document, figures_of, to_pages
+from evalharness.report.completion_browser import CompletionBrowser
+from evalharness.report.parts import Heading, Paragraph
+from evalharness.report.writers import html as html_writer
+
+chromium = pytest.fixture(scope="module")(started)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole report with figures, and six completions."""
+    card, evidence = example.scorecard(), example.evidence()
+    document = checkpoint_document(card, evidence, figures_of(card, evidence))
+    return written(tmp_path_factory.mktemp("report"), document, browser_example.browser())
+
+
+def written(folder: Path, document, browser: CompletionBrowser) -> Path:
+    pages = to_pages(document, browser)
+    for name, page in pages.items():
+        (folder / name).write_bytes(page.encode("utf-8", "surrogatepass"))
+    return folder / next(iter(pages))
+
+
+def completions(chromium: Chromium) -> list[str]:
+    """The completions that the filters leave, by their anchors."""
+    return chromium.run(
+        "return [...document.querySelectorAll('.completion')].filter(e => e.checkVisibility())"
+        ".map(e => e.lastElementChild.id)"
+    )
+
+
+def test_filters_leave_what_they_say(chromium: Chromium, report: Path) -> None:
+    chromium.screen()
+    chromium.open(report)
+    assert len(completions(chromium)) == 6
+    chromium.choose("verdict", "passed")
+    assert completions(chromium) == ["warmup/warmup/0/sampled/0", "warmup/warmup/1/greedy/0"]
+    chromium.choose("decoding", "greedy")
+    assert completions(chromium) == ["warmup/warmup/1/greedy/0"]
+    assert chromium.run("return document.querySelector('output').textContent") == "1 of 6 completions"
+    chromium.click("button[type=reset]")
+    chromium.wait("document.querySelector('output').textContent.startsWith('6 ')")
+    chromium.choose("kind", "newline")
+    assert completions(chromium) == ["warmup/warmup/0/greedy/0", "warmup/warmup/1/sampled/0"]
+
+
+def test_a_chosen_problem_is_opened(chromium: Chromium, report: Path) -> None:
+    chromium.open(report)
+    assert not chromium.run("return document.querySelectorAll('.completion[open]').length")
+    chromium.choose("problem", "warmup/warmup/1")
+    assert chromium.run("return document.querySelectorAll('.completion[open]').length") == 3
+
+
+def test_a_link_leads_to_one_completion(chromium: Chromium, report: Path) -> None:
+    anchor = "warmup/warmup/1/sampled/0"
+    chromium.open(report, f"?verdict=passed#{anchor}")
+    assert anchor in chromium.shown(".completion[open] > div")
+    assert len(completions(chromium)) == 3, "the filter of the address holds for the others"
+    top = chromium.run("return document.getElementById(arguments[0]).getBoundingClientRect().top", anchor)
+    assert 0 <= top < 900, "it is on the screen"
+    own = chromium.run("return document.getElementById(arguments[0]).querySelector('a.own').href", anchor)
+    assert own.endswith(f"#{anchor}")
+
+
+def test_tokens_have_their_ids_and_colours_and_the_text_stays(chromium: Chromium, report: Path) -> None:
+    written_text = "return document.querySelector('.written[data-tokens]:not([data-tokens=\"\"])').textContent"
+    chromium.open(report, scripts=False)
+    before = chromium.run(written_text)
+    chromium.open(report, "#warmup/warmup/0/greedy/0")
+    chromium.wait("document.querySelector('.coloured')")
+    assert chromium.run(written_text) == before == "    return a" + 20 * "\n"
+    tokens = chromium.run(
+        "return [...document.querySelectorAll('.coloured span')].map(s => [s.textContent, s.title, s.className])"
+    )
+    assert len(tokens) == 23
+    assert tokens[2] == [" a", "token 3\nentropy 3.20 nats", "e6"]
+    assert tokens[3] == ["\n", "token 6\nentropy 0.00 nats", "loop e0"]
+
+
+def test_a_page_loads_nothing_and_complains_of_nothing(chromium: Chromium, report: Path) -> None:
+    chromium.open(report)
+    chromium.choose("problem", "warmup/warmup/0")
+    asked = [address for address in chromium.requests() if not address.startswith("about:")]
+    assert asked == [report.as_uri()]
+    assert chromium.console() == []
+
+
+def test_no_script_of_a_completion_runs(chromium: Chromium, tmp_path: Path) -> None:
+    page = written(tmp_path, [Heading(HOSTILE[1], 1), *map(Paragraph, HOSTILE)], browser_example.hostile_browser())
+    chromium.open(page)
+    chromium.run("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert chromium.run("return window.ran ?? null") is None
+    active = "return [...document.querySelectorAll('script, style, base, iframe, img')].map(e => e.localName)"
+    assert chromium.run(active) == ["style", "script"]
+    assert [address for address in chromium.requests() if address.startswith("http")] == []
+    assert chromium.console() == []
+    shown = chromium.run("return [...document.querySelectorAll('.written')].map(e => e.textContent)")
+    assert set(HOSTILE[:-1]) <= set(shown), "it is shown as it was written"
+
+
+def test_the_policy_alone_stops_scripts_and_requests(chromium: Chromium, tmp_path: Path) -> None:
+    page = written(tmp_path, [Heading("t", 1), Paragraph("MARK")], browser_example.browser())
+    page.write_text(page.read_text().replace("MARK", "".join(HOSTILE[:4])))
+    chromium.open(page)
+    assert chromium.run("return window.ran ?? null") is None
+    assert chromium.console(), "the browser says that it was refused"
+    assert chromium.run("return document.querySelectorAll('.completion').length") == 6, "our own script and page work"
+
+
+def test_it_is_light_or_dark_as_the_system_is(chromium: Chromium, report: Path) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        chromium.screen(scheme=scheme)
+        chromium.open(report)
+        colours = chromium.run(
+            "const style = getComputedStyle(document.body);"
+            "return [style.backgroundColor, style.color].map(colour => colour.match(/\\d+/g)[0])"
+        )
+        brightness[scheme] = [int(colour) for colour in colours]
+    assert brightness["light"][0] > 200 > 60 > brightness["light"][1]
+    assert brightness["dark"][0] < 60 < 200 < brightness["dark"][1]
+
+
+@pytest.mark.parametrize("width", [400, 800, 1400])
+def test_only_tables_and_figures_are_wider_than_the_screen(chromium: Chromium, report: Path, width: int) -> None:
+    chromium.screen(width=width)
+    chromium.open(report)
+    assert chromium.run("return document.documentElement.scrollWidth") == width
+    chromium.screen()
+
+
+def test_without_scripts_all_is_there_but_the_filters(chromium: Chromium, report: Path) -> None:
+    chromium.open(report, scripts=False)
+    assert chromium.shown("form.filters") == []
+    assert len(completions(chromium)) == 6
+    chromium.click(".completion summary")
+    assert chromium.shown(".completion[open] > div") == ["warmup/warmup/0/greedy/0"]
+    assert chromium.run("return document.querySelector('mark').textContent") == 20 * "\n"
+
+
+def test_many_completions_are_on_pages_that_load_when_they_are_opened(
+    chromium: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_writer, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(html_writer, "PART_BYTES", 1000)
+    page = written(tmp_path, [Heading("t", 1)], browser_example.browser())
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "completions_1.html",
+        "completions_2.html",
+        "report.html",
+    ]
+    chromium.open(page)
+    chromium.choose("kind", "newline")
+    assert chromium.run("return document.querySelector('output').textContent") == "2 of 6 completions"
+    assert chromium.requests()[-1] == page.as_uri()
+    chromium.click(".problem:last-of-type a.part")
+    chromium.wait("location.pathname.endsWith('completions_2.html') && document.querySelector('.completion')")
+    assert completions(chromium) == ["warmup/warmup/1/sampled/0"], "the filter goes along"
+    chromium.open(page, "#warmup/warmup/0/sampled/1")
+    chromium.wait("location.pathname.endsWith('completions_1.html') && document.querySelector('.completion[open]')")
+    assert chromium.address.endswith("#warmup/warmup/0/sampled/1")
+    assert chromium.console() == []
