@@ -45,9 +45,10 @@ def main() -> None:
         folder = Path(temporary)
         if arguments.renew:
             unpack(folder)
+            keep_records(folder)
         else:
             score(folder)
-            pack(folder)
+        pack(folder)
         for name in NAMES:
             copy(STEP_REPORT, folder / name, EXAMPLES / name)
         write_run_reports(folder)
@@ -88,6 +89,19 @@ def score(folder: Path) -> None:
     """Score every step of both runs, as a user would."""
     for name in NAMES:
         evalharness("run", f"checkpoints/{name}", "--out", str(folder), "--trust")
+
+
+def keep_records(folder: Path) -> None:
+    """Read anew what the files of both runs say beside their scores."""
+    from evalharness.pipeline.run_report import keep_records
+    from evalharness.pipeline.series import steps_of
+    from evalharness.progress import Silent
+    from evalharness.settings.manifest import find_manifest
+
+    for name in NAMES:
+        place = Path("checkpoints", name)
+        manifest = find_manifest(place)
+        keep_records(folder / name, str(place), place, manifest, steps_of(place, manifest), (), Silent())
 
 
 def evalharness(*arguments: str) -> None:

@@ -107,7 +107,7 @@ class _Neighbours:
         if self.place == self.folder:
             return _choice(logs, "inside")
         others = list(self._others())
-        named = [path for path in (self.place, *others) if any(_is_called_like(path, log) for log in logs)]
+        named = [path for path in (self.place, *others) if any(is_called_like(path, log) for log in logs)]
         if named:
             return _choice(logs, "called_alike") if self.place in named else _choice(logs, "of_another", named)
         series = find_series(self.place.parent, self.manifest)
@@ -169,7 +169,7 @@ def _is_step(checkpoint: Path) -> bool:
     return is_step_name(checkpoint.name) or (len(files) == 1 and is_step_name(files[0].name))
 
 
-def _is_called_like(checkpoint: Path, log: Path) -> bool:
+def is_called_like(checkpoint: Path, log: Path) -> bool:
     """``v1.pt`` and ``v1_step200`` are called like ``v1_log.jsonl``."""
     name = _WORDS_OF_LOGS.sub("", log.stem)
     stem = checkpoint.name if checkpoint.is_dir() else checkpoint.stem

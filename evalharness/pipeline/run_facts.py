@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from evalharness.errors import EvalHarnessError
 from evalharness.pipeline.logged_facts import logged_facts
 
 if TYPE_CHECKING:
@@ -14,40 +16,62 @@ if TYPE_CHECKING:
 
     from evalharness.pipeline.logged_facts import LoggedFacts
     from evalharness.records import LossPoint
-    from evalharness.runs.run_record import Fact
+    from evalharness.runs.run_record import DataFile, Fact
     from evalharness.settings.manifest import Manifest
     from evalharness.training_log import TrainingLog
 
+LOG_SUFFIXES = frozenset({".log", ".txt", ".jsonl", ".json", ".csv"})
 NOT_RECORDED = "not recorded"
 SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
 """Kinds of adapters as their papers spell them."""
 
 
-def facts_of(manifest: Manifest, checkpoint: Path, log: TrainingLog | None) -> list[Fact]:
-    """Read from the manifest, a checkpoint's files and the log what a report says under "How it was trained"."""
+def facts_of(
+    manifest: Manifest,
+    checkpoint: Path,
+    log: TrainingLog | None,
+    data: Sequence[DataFile] = (),
+    parameters: int | None = None,
+) -> list[Fact]:
+    """Read from the manifest, a checkpoint's files and the log what a report says under "How it was trained".
+
+    ``parameters`` is how many the whole model has, its adapter among them; None if that is not known.
+    """
     losses, files = (log.points, [file.path for file in log.files]) if log else ((), [])
-    base = _base(log.base_losses[-1]) if log and log.base_losses else ()
+    base = (
+        *(("Model", "Starts from", _loss_words(loss)) for loss in (log.base_losses[-1:] if log else ())),
+        *(("Model", "Base", text) for text in _base_words(manifest)),
+    )
     logged = logged_facts(files)
-    method = _method(checkpoint, manifest, logged)
-    return [*_data(manifest), *_model(manifest, checkpoint), *base, *method, *_training(checkpoint, losses, logged)]
+    method = _method(checkpoint, manifest, logged, parameters)
+    return [
+        *_data(manifest, data),
+        *_model(manifest, checkpoint),
+        *base,
+        *method,
+        *_training(checkpoint, losses, logged),
+    ]
 
 
-def _data(manifest: Manifest) -> Iterator[Fact]:
+def _data(manifest: Manifest, files: Sequence[DataFile]) -> Iterator[Fact]:
     data = manifest.data
-    for name, path in (("Train", data.train), ("Validation", data.validation)):
-        yield "Data", name, NOT_RECORDED if path is None else _rows(path)
+    by_split = {file.split: file for file in files}
+    for title, path, read in (
+        ("Train", data.train, by_split.get("train")),
+        ("Validation", data.validation, by_split.get("validation")),
+    ):
+        known = NOT_RECORDED if path is None else path.name
+        yield "Data", title, known if read is None else f"{read.rows:,} rows ({known})"
+    for file in files[:1]:
+        origins = ", ".join(f"{origin} ({count:,})" for origin, count in file.origins)
+        yield "Data", "Source, by the rows' ids or fields", origins or NOT_RECORDED
+        form = ", ".join(f"{name}: {kind}" for name, kind in file.fields)
+        yield "Data", "Form of a row", form or "plain text"
     keys = [key for key in (data.prompt_key, data.completion_key) if key]
     yield "Data", "Fields used", ", ".join(keys) if keys else "as found in the rows"
     said = dataclasses.asdict(manifest.loss)
-    known = [f"{name} = {str(value).lower()}" for name, value in said.items() if value is not None]
-    yield "Data", "Loss, by the manifest", ", ".join(known) or NOT_RECORDED
-
-
-def _rows(path: Path) -> str:
-    if path.suffix not in {".jsonl", ".ndjson"}:
-        return path.name
-    with path.open("rb") as file:
-        return f"{sum(bool(line.strip()) for line in file):,} rows ({path.name})"
+    declared = [f"{name} = {str(value).lower()}" for name, value in said.items() if value is not None]
+    yield "Data", "Loss, by the manifest", ", ".join(declared) or NOT_RECORDED
 
 
 def _model(manifest: Manifest, checkpoint: Path) -> Iterator[Fact]:
@@ -59,12 +83,40 @@ def _model(manifest: Manifest, checkpoint: Path) -> Iterator[Fact]:
     yield "Model", "Tokenizer", model.tokenizer or "beside the weights"
 
 
-def _base(loss: LossPoint) -> Iterator[Fact]:
-    """What the log says of the model that training starts from."""
-    yield "Model", "Starts from", f"step {loss.step:,}, validation loss {loss.loss_nats:g} nats ({loss.source})"
+def _base_words(manifest: Manifest) -> Iterator[str]:
+    """The last step and validation loss of the base weights, by a log or a small file of their own beside them."""
+    from evalharness.models.torch.sidecars import Sidecars
+
+    weights = manifest.model.weights
+    if weights is None:
+        return
+    validation = [point for point in _losses_beside(weights) if point.split == "validation"]
+    if validation:
+        yield _loss_words(max(validation, key=lambda point: point.step))
+        return
+    beside = Sidecars().of(weights)
+    if beside.step is not None:
+        known = "" if beside.val_loss is None else f", validation loss {beside.val_loss:g} nats"
+        yield f"step {beside.step:,}{known} (recorded beside the weights)"
 
 
-def _method(checkpoint: Path, manifest: Manifest, logged: LoggedFacts) -> Iterator[Fact]:
+def _losses_beside(weights: Path) -> tuple[LossPoint, ...]:
+    """The losses of the log that lies beside ``weights`` and is called like them; none without one that can be read."""
+    from evalharness.pipeline.log_choice import is_called_like
+    from evalharness.training_log import read_logs
+
+    for log in sorted(path for path in weights.parent.glob("*") if path.suffix in LOG_SUFFIXES):
+        if is_called_like(weights, log):
+            with contextlib.suppress(EvalHarnessError):
+                return read_logs([log]).points
+    return ()
+
+
+def _loss_words(loss: LossPoint) -> str:
+    return f"step {loss.step:,}, validation loss {loss.loss_nats:g} nats ({loss.source})"
+
+
+def _method(checkpoint: Path, manifest: Manifest, logged: LoggedFacts, parameters: int | None) -> Iterator[Fact]:
     config = _json(checkpoint / "adapter_config.json") if checkpoint.is_dir() else {}
     if not config:
         share = logged.trained_share
@@ -79,8 +131,10 @@ def _method(checkpoint: Path, manifest: Manifest, logged: LoggedFacts) -> Iterat
         listed = ", ".join(sorted(map(str, value))) if isinstance(value, list) else str(value)
         yield "Method", name, NOT_RECORDED if value is None else listed
     trained = _parameters(checkpoint / "adapter_model.safetensors")
-    base = None if manifest.model.weights is None else _parameters(manifest.model.weights)
-    share = logged.trained_share if trained is None or base is None else trained / (trained + base)
+    if parameters is None and trained is not None and manifest.model.weights is not None:
+        base = _parameters(manifest.model.weights)
+        parameters = None if base is None else trained + base
+    share = logged.trained_share if trained is None or not parameters else trained / parameters
     of_all = "" if share is None else f" ({share:.2%} of all)"
     yield "Method", "Trained parameters", NOT_RECORDED if trained is None else f"{trained:,}{of_all}"
 

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import StoreError
 from evalharness.pipeline.run_facts import facts_of
+from evalharness.pipeline.run_inputs import run_inputs
 from evalharness.runs import paths
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.frames import last_scorecard, load_run
 from evalharness.runs.run_record import RunRecord, read_run_record, write_run_record
+from evalharness.settings.manifest import as_seen_from_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from evalharness.models.torch import SeriesStep
     from evalharness.progress import Watcher
     from evalharness.report import OtherRun, Run
     from evalharness.report.parts import Part
@@ -28,24 +31,41 @@ def keep_records(
     called: str,
     place: Path,
     manifest: Manifest,
-    last: Path,
+    steps: Sequence[SeriesStep],
     failures: Sequence[tuple[int, str]],
     watcher: Watcher,
     given: tuple[Path, ...] = (),
 ) -> bool:
     """Write what is known of a run beside its scores; False if that was there and is the same.
 
-    ``called`` is how the run was named, ``place`` the folder of its checkpoints, ``last`` that of the last step,
-    ``given`` the training logs that were given.
+    ``called`` is how the run was named, ``place`` the folder of its checkpoints, ``steps`` those that were scored, the
+    last one last; ``given`` the training logs that were given.
     """
+    from evalharness.pipeline.data_facts import data_files
     from evalharness.pipeline.loading import read_choice
     from evalharness.pipeline.log_choice import choose_log
 
     log = read_choice(choose_log(place, manifest, given), manifest.log, watcher)
     losses, entropies = (log.points, log.entropies) if log else ((), ())
-    facts = tuple(facts_of(manifest, last, log))
-    record = RunRecord(folder.name, called, tuple(failures), facts, _questions())
+    data = data_files(manifest, as_seen_from_here)
+    record = RunRecord(
+        name=folder.name,
+        path=called,
+        failures=tuple(failures),
+        facts=tuple(facts_of(manifest, steps[-1].path, log, data, _parameters(folder))),
+        questions=_questions(),
+        data=data,
+        inputs=tuple(run_inputs(manifest, place, log)),
+        checkpoints=tuple((step.step, as_seen_from_here(step.path)) for step in steps if step.step is not None),
+    )
     return write_run_record(folder, record, losses, entropies)
+
+
+def _parameters(folder: Path) -> int | None:
+    """How many parameters the model of the last scored step has."""
+    with contextlib.suppress(StoreError):
+        return last_scorecard(folder)[1].checkpoint.parameters
+    return None
 
 
 def write_run_report(folder: Path) -> Path:
@@ -99,6 +119,9 @@ def _run(folder: Path) -> Run:
         questions=dict(record.questions),
         files=tuple(_files(frames)),
         not_worth_trying=_not_worth_trying(),
+        data=record.data,
+        inputs=record.inputs,
+        checkpoints=dict(record.checkpoints),
     )
 
 

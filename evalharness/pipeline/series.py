@@ -134,8 +134,7 @@ def run_series(
         return RunResult(folder, cards, failures, frozenset(kept), None)
     reasons = [(failure.step, failure.reason) for failure in failures]
     report: Path | None = folder / paths.REPORT
-    last = steps[-1].path
-    if keep_records(folder, str(path), place, manifest, last, reasons, watcher, options.log) or scored:
+    if keep_records(folder, str(path), place, manifest, steps, reasons, watcher, options.log) or scored:
         report = pace(partial(_write_report, folder, watcher))
     return RunResult(folder, cards, failures, frozenset(kept), report)
 

@@ -71,6 +71,11 @@ def in_row(line: str, *, keep_end: bool = False) -> str:
     return cut + (LINE_END if line.endswith("\n") else "")
 
 
+def marked(text: str) -> str:
+    """Return ``text`` on one line with its whitespace as signs."""
+    return text.replace("\n", LINE_END).replace("\t", "\\t").replace(" ", BLANK)
+
+
 def _rows(text: str, loop: Loop, analysis: Degeneration) -> Iterator[PassageRow]:
     # What follows a loop that ran to the end can only be blank, and belongs to its last copy.
     end = len(text) if loop.ran_to_end else loop.end_character

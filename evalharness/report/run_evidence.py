@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
     from evalharness.report.shown_completions import Example
     from evalharness.runs.frames import RunFrames
+    from evalharness.runs.run_record import DataFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Run:
 
     ``facts`` are ``(section, name, value)``, ``failures`` ``(step, reason)``, ``examples`` completions of the last
     step, ``questions`` what each probe asks, ``not_worth_trying`` what is in vain once a probe has ruled out what it
-    asks, ``files`` the run's other files as ``(path, what it is)``.
+    asks, ``files`` the run's other files as ``(path, what it is)``. ``data``, ``inputs`` and ``checkpoints`` are as in
+    :class:`~evalharness.runs.run_record.RunRecord`.
     """
 
     frames: RunFrames
@@ -44,6 +46,9 @@ class Run:
     questions: Mapping[str, str]
     files: tuple[tuple[str, str], ...] = ()
     not_worth_trying: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[DataFile, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    checkpoints: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def last(self) -> Scorecard:

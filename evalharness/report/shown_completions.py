@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.report.chosen_completions import choose, worst
-from evalharness.report.loop_rows import BLANK, LINE_END, marked_loop
+from evalharness.report.loop_rows import BLANK, LINE_END, marked, marked_loop
 from evalharness.report.numbers import counted, nats
 from evalharness.report.parts import Code, PassageRow
 from evalharness.report.printable import shortened
@@ -130,10 +130,10 @@ def example_of(why: str, scored: Scored, token_text: Callable[[int], str]) -> Ex
 def excerpt(text: str, language: str = "python") -> Excerpt:
     """Return ``text`` as it is shown: line ends as signs if there is nothing else to see, and not too much of it."""
     blank = bool(text) and not text.strip()
-    marked = _marked(text) if blank else _LINE_ENDS.sub(_marked_run, text)
+    signed = marked(text) if blank else _LINE_ENDS.sub(_marked_run, text)
     notes = [] if text else ["empty"]
-    notes += [f"{LINE_END} is a line end"] if LINE_END in marked and marked != text else []
-    cut, left_out = _cut(marked, MAX_SIGNS if blank else MAX_LINE)
+    notes += [f"{LINE_END} is a line end"] if LINE_END in signed and signed != text else []
+    cut, left_out = _cut(signed, MAX_SIGNS if blank else MAX_LINE)
     if left_out:
         notes.append(f"{left_out:,} characters are left out")
     return Excerpt(cut, "text" if blank or not text else language, "; ".join(notes))
@@ -203,10 +203,6 @@ def _cut(text: str, line_length: int) -> tuple[str, int]:
     lines = whole[:MAX_CHARACTERS].split("\n")[:MAX_LINES]
     left_out = len(whole) - len("\n".join(line[:line_length] for line in lines))
     return "\n".join(shortened(line, line_length + 1) if len(line) > line_length else line for line in lines), left_out
-
-
-def _marked(text: str) -> str:
-    return text.replace("\n", LINE_END).replace("\t", "\\t").replace(" ", BLANK)
 
 
 def _marked_run(match: re.Match[str]) -> str:

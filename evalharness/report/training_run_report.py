@@ -6,20 +6,21 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
-from evalharness.report.card import checkpoint_kind
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.entropy_against_solutions import entropy_against_solutions
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion
-from evalharness.report.numbers import nats, number, relative_change
-from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, spans_of
+from evalharness.report.numbers import nats, relative_change
+from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, spans_of
 from evalharness.report.run_evidence import at_step
 from evalharness.report.sections.agreement_tables import agreement_section
 from evalharness.report.sections.cause_section import cause_section
+from evalharness.report.sections.files_section import files_section
 from evalharness.report.sections.run_behaviour import other_runs_section, run_behaviour_section
 from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import next_steps, run_outcome_sections
+from evalharness.report.sections.training_section import training_section
 from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text
 from evalharness.report.shares import verdict_words
 
@@ -42,18 +43,14 @@ def _parts(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
     if run.failures:
         yield Paragraph(Strong("This run is incomplete:"))
         yield BulletList(tuple(f"step {step} could not be scored: {reason}" for step, reason in run.failures))
-    yield Heading("How it was trained")
-    yield Paragraph('Read from the checkpoints, the manifest and the log. "Not recorded" is what none of them says.')
-    yield from _facts(run)
+    yield from training_section(run)
     yield from run_losses_section(run, figures)
     yield from run_behaviour_section(run, figures)
     yield from agreement_section(run, figures)
     yield from cause_section(run.last, run.questions, remedies=False)
     yield from other_runs_section(run)
     yield from run_outcome_sections(run)
-    yield Heading("Files")
-    files = [*run.files, *((path, "figure") for path in sorted(figures))]
-    yield BulletList(tuple((Code(path), f": {content}") for path, content in files))
+    yield from files_section(run, figures)
 
 
 def _headline(run: Run) -> Iterator[Text]:
@@ -88,15 +85,3 @@ def _fall(run: Run) -> str:
         return ""
     first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
     return f"validation {nats(first)} → {nats(last)} nats per token ({relative_change(first, last)}). "
-
-
-def _facts(run: Run) -> Iterator[Part]:
-    """The approach by section, each a table."""
-    rows: dict[str, list[tuple[Text, ...]]] = {}
-    for section, name, value in run.facts:
-        rows.setdefault(section, []).append((name, value))
-    card = run.last.checkpoint
-    rows.setdefault("Model", []).extend([("Kind", checkpoint_kind(card)), ("Parameters", number(card.parameters))])
-    for section, of_section in rows.items():
-        yield Heading(section, 3)
-        yield Table(("Fact", "Value"), tuple(of_section))

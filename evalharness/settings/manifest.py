@@ -127,10 +127,10 @@ def code_specs(manifest: Manifest) -> list[str]:
 def notes_on_code(manifest: Manifest) -> tuple[str, ...]:
     """The line that names the code that will be run; none where none will."""
     specs = code_specs(manifest)
-    return (f"runs code: {', '.join(specs)}, named in {_as_seen_from_here(manifest.path)}",) if specs else ()
+    return (f"runs code: {', '.join(specs)}, named in {as_seen_from_here(manifest.path)}",) if specs else ()
 
 
-def _as_seen_from_here(path: Path | None) -> str:
+def as_seen_from_here(path: Path | None) -> str:
     """A path below the working folder without that folder: a report that is handed on tells nothing of the machine."""
     here = Path.cwd()
     return str(path.relative_to(here) if path is not None and path.is_relative_to(here) else path)

@@ -48,13 +48,14 @@ def example_parts(example: Example) -> Iterator[Part]:
     yield Heading(example.heading, 4)
     for label, text in (("Prompt", example.prompt), ("Expected", example.expected), ("Generated", example.generated)):
         yield Paragraph(f"{label}:")
-        yield from _excerpt(text)
+        yield from excerpt_parts(text)
     if example.tokens:
         yield Listing(example.tokens)
     yield Paragraph((*example.facts, "."))
 
 
-def _excerpt(text: Excerpt) -> Iterator[Part]:
+def excerpt_parts(text: Excerpt) -> Iterator[Part]:
+    """Yield an excerpt, and the note on what was changed in it."""
     yield Passage(text.rows) if text.rows else Listing(text.text, text.language)
     if text.note:
         yield Paragraph(Emphasis(text.note))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import cause_cell
 from evalharness.report.entropy_against_solutions import entropy_by_step
+from evalharness.report.loop_rows import BLANK, LINE_END
 from evalharness.report.loss_against_behaviour import decoding_of_kinds
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import BulletList, Heading, Link, Paragraph, Strong, Table
 from evalharness.report.run_evidence import OtherRun, at_step, step_name
+from evalharness.report.sections.beginnings import beginnings_table
 from evalharness.report.sections.completions_section import example_parts
 from evalharness.report.sections.figure_parts import figure
 from evalharness.report.sections.run_entropy import run_entropy_section
@@ -29,6 +31,12 @@ BESIDE_THE_DATA = ("prompt_format", "last_position", "token_boundary")
 """The probes that compare what the model is given, and what it writes, with its training rows."""
 
 
+_BEGINNINGS = (
+    "What the solutions in the training data begin with, and what the model writes first at the last scored step. "
+    f"{BLANK} is a space, {LINE_END} a line end."
+)
+
+
 def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Part]:
     """Yield the table by step, the figures, completions, and what the training data looks like beside them."""
     yield Heading("Actual behaviour")
@@ -45,9 +53,13 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
         )
     for example in run.examples:
         yield from example_parts(example)
-    beside = tuple(beside_the_data(run))
-    if beside:
+    beside, beginnings = tuple(beside_the_data(run)), beginnings_table(run)
+    if beside or beginnings is not None:
         yield Heading("Beside the training data", 3)
+    if beginnings is not None:
+        yield Paragraph(_BEGINNINGS)
+        yield beginnings
+    if beside:
         yield BulletList(beside)
 
 

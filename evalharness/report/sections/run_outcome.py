@@ -50,9 +50,19 @@ def _worked(run: Run) -> Iterator[Text]:
         yield f"{scored} of {requested} checkpoints load and were scored."
     else:
         yield f"Completions of {counted(scored, 'step')} were judged."
+    yield from _data(run)
     yield from _adapter(run)
     yield from _training(run)
     yield from _behaviour(run)
+
+
+def _data(run: Run) -> Iterator[Text]:
+    """How many rows could be read, and whether validation rows are apart from training rows."""
+    rows = [f"{counted(file.rows, 'row')} of {file.split} data" for file in run.data]
+    is_apart = any(item.probe == "split_overlap" for item in run.last.ruled_out)
+    apart = ", and no validation row is among the training rows" if is_apart else ""
+    if rows:
+        yield f"Data: {' and '.join(rows)} are in the expected form{apart}."
 
 
 def _adapter(run: Run) -> Iterator[Text]:
