@@ -1,6 +1,9 @@
 """``execute`` on files of several tools: judged where it is certain which problem a completion is of, else refused."""
 
+import gzip
 import json
+import os
+import threading
 import time
 
 import pytest
@@ -238,3 +241,24 @@ def test_of_a_chat_answer_the_code_in_its_fence_is_judged(tmp_path, extract, pas
     assert [row["passed"] for row in rows] == passed
     assert [row["completion"] for row in rows] == list(ANSWERS)
     assert (result.extracted, len(result.notes)) == ((3, 1) if extract == "auto" else (0, 0))
+
+
+def test_completions_come_from_a_pipe_and_their_results_are_in_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    pipe = tmp_path / "c.jsonl"
+    os.mkfifo(pipe)
+    rows = "".join(json.dumps({**ROW, "completion": text}) + "\n" for text in (RIGHT, WRONG))
+    writer = threading.Thread(target=pipe.write_bytes, args=[gzip.compress(rows.encode())])
+    writer.start()
+    result = judge_file(pipe, str(tmp_path / "own.jsonl"), (1,), workers=1)
+    writer.join()
+    found = [json.loads(line)["passed"] for line in result.results.read_text().splitlines()]
+    assert (result.results.parent, found) == (tmp_path / "here", [True, False])
+
+
+def test_a_program_that_needs_what_the_sandbox_refuses_is_reported_apart_and_has_not_passed(tmp_path):
+    starts = "    import subprocess\n    return int(subprocess.check_output(['echo', str(a + b)]))\n"
+    (row,) = execute(tmp_path, [{**ROW, "completion": starts}])
+    assert (row["passed"], row["verdict"]) == (False, "not_supported")

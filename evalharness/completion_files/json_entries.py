@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import tarfile
+import tempfile
 import zlib
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,21 +38,38 @@ class Entries:
         try:
             if self._path.is_dir():
                 yield self._of_programs(programs_in(self._path))
-            elif tarfile.is_tarfile(self._path):
-                with tarfile.open(self._path) as archive:
-                    yield from self._of_archive(archive)
             else:
                 with self._opened() as file:
-                    yield from self._entries(file)
+                    yield from self._of_file(file)
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CompletionFileError(f"{self._path}: can't be read: {reason}") from error
 
-    def _opened(self) -> IO[bytes] | gzip.GzipFile:
-        with self._path.open("rb") as file:
-            is_compressed = file.read(len(GZIP)) == GZIP
+    def _opened(self) -> IO[bytes]:
+        """The file, or a copy of what a pipe holds: a file is looked at before it is read, which a pipe allows once."""
+        file = self._path.open("rb")
+        if file.seekable():
+            return file
+        with file:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        return copy
+
+    def _of_file(self, file: IO[bytes]) -> Iterator[Entry]:
+        if tarfile.is_tarfile(file):
+            with tarfile.open(fileobj=file) as archive:
+                yield from self._of_archive(archive)
+            return
+        file.seek(0)
+        is_compressed = file.read(len(GZIP)) == GZIP
+        file.seek(0)
         # A name that ends in .gz promises it; then what is none is damaged.
-        return gzip.open(self._path) if is_compressed or self._path.suffix == ".gz" else self._path.open("rb")
+        if is_compressed or self._path.suffix == ".gz":
+            with gzip.open(file) as content:
+                yield from self._entries(content)
+        else:
+            yield from self._entries(file)
 
     def _of_archive(self, archive: tarfile.TarFile) -> Iterator[Entry]:
         """The entries of the JSONL and JSON files in an archive, and its programs as those of a folder."""

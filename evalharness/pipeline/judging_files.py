@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.completion_files import FileCompletion, read_completions
@@ -16,12 +17,11 @@ from evalharness.pipeline.extracting import Extract, extracted
 from evalharness.pipeline.judging import judge
 from evalharness.pipeline.result_rows import PartialResults, write_results
 from evalharness.progress import Silent, Watcher
-from evalharness.records import Interval, IsolationInfo, Release, Verdict
+from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
@@ -71,6 +71,7 @@ def judge_file(
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
 
+    If it is a pipe or ``/dev/stdin``, they are in the working folder: it is read once, and whole, before all else.
     Results of other completions that lie there under that name are kept: the name gets a number. Until all are judged,
     the results so far are in ``<file>_results.partial.jsonl``, from which a killed call goes on.
 
@@ -86,11 +87,12 @@ def judge_file(
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
     jobs = jobs_of(file, written, Tasks(problem_set))
     _check_enough(file, jobs, ks)
-    check_writable(file.parent)
+    folder = file.parent if file.is_file() or file.is_dir() else Path.cwd()
+    check_writable(folder)
     answers = extracted(jobs, extract)
     rows = [_row_of(completion, job) for completion, job in zip(written, jobs, strict=True)]
     stem = f"{file.name}_results"
-    with PartialResults(file.parent, stem, jobs, rows) as journal:
+    with PartialResults(folder, stem, jobs, rows) as journal:
         judged = judge(
             answers.jobs,
             watcher or Silent(),
@@ -99,7 +101,7 @@ def judge_file(
             packages=packages,
             journal=journal,
         )
-        results = write_results(file.parent, stem, rows, judged.executions)
+        results = write_results(folder, stem, rows, judged.executions)
         journal.remove()
     return ExecutedFile(
         results=results,
@@ -113,7 +115,7 @@ def judge_file(
         base_pass_at_k=counting.base_pass_at_k(judged.executions, ks),
         release=problem_set.release,
         extracted=answers.answers,
-        notes=tuple(filter(None, [answers.words, _left_out(jobs, ks)])),
+        notes=tuple(filter(None, [answers.words, _left_out(jobs, ks), _not_supported(judged.executions)])),
     )
 
 
@@ -129,6 +131,14 @@ def _left_out(jobs: Sequence[Job], ks: tuple[int, ...]) -> str:
         return ""
     listed = ", ".join(f"pass@{k}" for k in lacking)
     return f"left out: {listed}; a problem has only {fewest} completions"
+
+
+def _not_supported(executions: Iterable[Execution]) -> str:
+    """How many programs need what the sandbox does not offer; an empty text if none does."""
+    details = [each.detail for each in executions if each.verdict is Verdict.NOT_SUPPORTED]
+    if not details:
+        return ""
+    return f"not supported: the sandbox refused {len(details)} programs something; they count as not passed"
 
 
 def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list[Job]:
