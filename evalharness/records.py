@@ -83,7 +83,11 @@ Stage = Literal["generation", "calibration", "execution", "loss", "diagnosis", "
 
 
 class Verdict(StrEnum):
-    """How one completion ended. ``not_judged`` is the harness's own trouble and never the model's failure."""
+    """How one completion ended. ``not_judged`` is the harness's own trouble and never the model's failure.
+
+    ``not_supported``: the program did not pass because the sandbox refused it something, such as a process of its own.
+    It counts as not passed.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
@@ -91,6 +95,7 @@ class Verdict(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
     OUTPUT_LIMIT = "output_limit"
+    NOT_SUPPORTED = "not_supported"
     PROMPT_TOO_LONG = "prompt_too_long"
     PROMPT_NOT_ENCODABLE = "prompt_not_encodable"
     NOT_JUDGED = "not_judged"

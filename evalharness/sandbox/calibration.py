@@ -10,7 +10,7 @@ from evalharness.records import Verdict
 from evalharness.sandbox.program import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from evalharness.records import Execution, Problem
 
@@ -31,6 +31,7 @@ class Calibration:
     """How long the canonical solutions took, and the limits of CPU time that follow.
 
     ``cpu_s`` is the limit for every problem but those in ``own_cpu_s``, whose own solutions need more time.
+    ``sharing`` are the problems whose own solution passes if the tests share objects with it, and not otherwise.
     ``faults`` names each problem whose own solution does not pass here, with the verdict. ``in_process`` are those of
     them whose own solution passes if it is judged in process: their tests need more than what crosses.
     """
@@ -40,6 +41,7 @@ class Calibration:
     problems: int
     faults: tuple[str, ...]
     in_process: frozenset[str] = frozenset()
+    sharing: frozenset[str] = frozenset()
 
     def limit_s(self, task_id: str) -> float:
         """The limit of CPU time, in seconds, of a program for this problem."""
@@ -63,16 +65,20 @@ def calibrate(
     slowest_s = max((executions[problem.task_id].cpu_s for problem in yardsticks), default=0.0)
     cpu_s = scaled(base_s, _ROOM_OVER_YARDSTICK * slowest_s)
     # Tests on inputs have a time rule of their own.
+    sharing = _passing(run, [Job(p.task_id, 0, p, p.canonical_solution, shares=True) for p in _apart(own, executions)])
+    executions |= sharing
+    left = [replace(problem, judged="in_process") for problem in _apart(own, executions)]
+    in_process = _passing(run, [Job(p.task_id, 0, p, p.canonical_solution) for p in left])
+    failed = [own[t] for t in own if executions[t].verdict is not Verdict.PASSED]
     timed = [task_id for task_id, problem in own.items() if problem.inputs is None]
     own_cpu_s = {task_id: scaled(base_s, _ROOM_OVER_OWN * executions[task_id].cpu_s) for task_id in timed}
-    failed = [own[t] for t in own if executions[t].verdict is not Verdict.PASSED]
-    in_process = _passing_in_process(run, [problem for problem in failed if problem.judged == "apart"])
     return Calibration(
         cpu_s=cpu_s,
         own_cpu_s={task_id: limit_s for task_id, limit_s in own_cpu_s.items() if limit_s > cpu_s},
         problems=len(own),
         faults=tuple(_fault(executions[p.task_id], in_process) for p in failed),
-        in_process=in_process,
+        in_process=frozenset(in_process),
+        sharing=frozenset(sharing),
     )
 
 
@@ -81,17 +87,19 @@ def scaled(base_s: float, needed_s: float) -> float:
     return base_s * 2.0 ** max(0, math.ceil(math.log2(max(needed_s, base_s) / base_s)))
 
 
-def _passing_in_process(
-    run: Callable[[Iterable[Job]], Iterable[Execution]], problems: Sequence[Problem]
-) -> frozenset[str]:
-    """Those whose canonical solution passes if its tests run where it runs."""
-    tried = [replace(problem, judged="in_process") for problem in problems if problem.inputs is None]
-    jobs = [Job(problem.task_id, 0, problem, problem.canonical_solution) for problem in tried]
+def _apart(own: Mapping[str, Problem], executions: Mapping[str, Execution]) -> list[Problem]:
+    """The problems that have not passed and whose tests might pass in another way."""
+    failed = (own[task_id] for task_id in own if executions[task_id].verdict is not Verdict.PASSED)
+    return [problem for problem in failed if problem.judged == "apart" and problem.inputs is None]
+
+
+def _passing(run: Callable[[Iterable[Job]], Iterable[Execution]], jobs: Sequence[Job]) -> dict[str, Execution]:
+    """The executions that passed, by their tasks."""
     executions = run(jobs) if jobs else ()
-    return frozenset(execution.task_id for execution in executions if execution.verdict is Verdict.PASSED)
+    return {each.task_id: each for each in executions if each.verdict is Verdict.PASSED}
 
 
-def _fault(execution: Execution, in_process: frozenset[str]) -> str:
+def _fault(execution: Execution, in_process: Collection[str]) -> str:
     if execution.task_id in in_process:
         return f"{execution.task_id} ({NEEDS_IN_PROCESS})"
     return f"{execution.task_id} ({': '.join(filter(None, (execution.verdict, execution.detail)))})"

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One completion to run: ``text`` is what the model wrote after ``problem.prompt``, or, ``whole``, all of it."""
+    """One completion to run: ``text`` is what the model wrote after ``problem.prompt``, or, ``whole``, all of it.
+
+    ``shares``: the tests share objects with the program, because plain values are not enough for them.
+    """
 
     task_id: str
     completion_id: int
     problem: Problem
     text: str
     whole: bool = False
+    shares: bool = False
 
     @property
     def _language(self) -> Language:
@@ -49,6 +53,8 @@ class Job:
         """A digest (64 hex digits) of everything that decides the verdict: equal digests are run once."""
         problem = self.problem
         everything = [self.program, self.solution, problem.prompt, problem.canonical_solution, problem.judged]
+        if self.shares:
+            everything.append("shares")
         if problem.inputs is not None:
             everything.append(repr(problem.inputs))
         return hashlib.sha256("\0".join(everything).encode("utf-8", "surrogatepass")).hexdigest()
@@ -71,6 +77,7 @@ def message(job: Job, limits: Limits, *, careful: bool, inputs: Mapping[str, str
         "entry_point": problem.entry_point,
         "solution": replace(job, text=problem.canonical_solution, whole=False).solution,
         "judged": problem.judged,
+        "shares": job.shares,
         "program": job.solution if problem.judged == "apart" else job.program,
         "careful": careful,
         "cpu_s": limits.cpu_s,

@@ -70,6 +70,7 @@ class Sandbox:
         self._limits_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
         self._in_process: frozenset[str] = frozenset()
+        self._sharing: frozenset[str] = frozenset()
         self._numbers = itertools.count()
         self._crew: Crew | None = None
         self._root: Path | None = None
@@ -117,8 +118,9 @@ class Sandbox:
         return calibration
 
     def allow(self, calibration: Calibration) -> None:
-        """Allow programs the time that a calibration says, and run none that it could not judge apart."""
+        """Allow programs the time that a calibration says, and judge each problem in the way that it found."""
         self._in_process = calibration.in_process
+        self._sharing = calibration.sharing
         self._limits_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)
 
     def limits_of(self, task_id: str) -> Limits:
@@ -156,6 +158,8 @@ class Sandbox:
                 if job.task_id in self._in_process and job.problem.judged == "apart":
                     yield verdicts.not_run(job, Verdict.NOT_JUDGED, NEEDS_IN_PROCESS)
                     continue
+                if job.task_id in self._sharing and job.problem.judged == "apart":
+                    job = replace(job, shares=True)
                 key = job.fingerprint if self._deduplicate else str(next(self._numbers))
                 if key in self._known:
                     yield _for_job(self._known[key], job)

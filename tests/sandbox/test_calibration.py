@@ -146,7 +146,7 @@ def test_what_was_run_to_calibrate_counts_as_no_program(add, tight):
 
 
 def test_a_problem_whose_tests_need_more_than_what_crosses_is_named_and_not_judged():
-    test = "def check(candidate):\n    assert candidate(1) == 1\n    assert CACHE == {1: 1}\n"
+    test = "import os\ndef check(candidate):\n    assert candidate(1) == 1\n    assert CACHE == {1: 1}\n"
     problem = Problem("state", "CACHE = {}\ndef f(x):\n", "f", "    CACHE[x] = 1\n    return 1\n", test)
     with Sandbox(workers=1) as sandbox:
         calibration = sandbox.calibrate([problem], [])

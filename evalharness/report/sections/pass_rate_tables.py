@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _NOTES = {
     Verdict.PROMPT_TOO_LONG: "A prompt that is too long for the context is never cut: it counts as not passed.",
     Verdict.PROMPT_NOT_ENCODABLE: "A prompt with characters that the vocabulary lacks counts as not passed.",
+    Verdict.NOT_SUPPORTED: (
+        "A program that the sandbox refused something it needs, such as another process, counts as not passed."
+    ),
     Verdict.NOT_JUDGED: (
         "What the harness could not judge counts neither as passed nor as failed, and the score is incomplete."
     ),

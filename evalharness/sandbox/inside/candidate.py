@@ -14,8 +14,9 @@ import signal
 import sys
 from posix import _exit
 
-from . import channel, codec, many_answers, protocol
+from . import channel, codec, errors_told, many_answers, protocol
 from .settings import OPEN_FILES
+from .sharing_program import ProgramPeer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,11 +92,19 @@ def _fresh_namespace(settings: Settings) -> dict[str, object]:
 
 
 def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
+    peer: ProgramPeer | None = None
     reserve: bytes | None = bytes(_RESERVE_BYTES)  # untouched, so it costs address space and no memory
     while (message := receiver.receive()) is not None:
         try:
             if message[:1] == protocol.ASK:
                 many_answers.answer_all(message[1:], namespace, _send)
+                continue
+            if message[:1] == protocol.KNOW:
+                peer = ProgramPeer(namespace, _send, lambda: receiver.receive() or _exit(0))
+                peer.know(*codec.decode(message[1:]))
+                continue
+            if message[:1] == protocol.SHARED and peer is not None:
+                peer.serve(message)
                 continue
             reply = (
                 _run(message, namespace)
@@ -104,9 +113,9 @@ def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
             )
         except MemoryError as error:
             reserve = None  # noqa: F841 - there is room now to say that there was none
-            reply = protocol.RAISED + _describe(error)
+            reply = _raised(error)
         except BaseException as error:  # noqa: BLE001 - whatever ends a call is the program's own failure
-            reply = protocol.RAISED + _describe(error)
+            reply = _raised(error)
         _send(reply)
 
 
@@ -144,7 +153,8 @@ def _answer(request: bytes, namespace: dict[str, object]) -> bytes:
             return protocol.VALUE + answer
         return protocol.CHANGED + codec.tuple_of(answer, codec.encode(arguments), codec.encode(named))
     except codec.Unsendable as error:
-        return protocol.UNSENDABLE + str(error).encode("utf-8", "backslashreplace")[: protocol.LONGEST_MESSAGE]
+        truth = protocol.TRUE if value else protocol.FALSE
+        return protocol.UNSENDABLE + truth + str(error).encode("utf-8", "backslashreplace")[: protocol.LONGEST_MESSAGE]
 
 
 def _can_not_change(arguments: tuple[object, ...], named: dict[str, object]) -> bool:
@@ -164,30 +174,6 @@ def warm_up() -> None:
     posix.close(theirs)
 
 
-def _describe(error: BaseException) -> bytes:
-    """The exception's type with its bases, its message, and the line. The program's own ``__str__`` may run here."""
-    names = [kind.__name__ for kind in type(error).__mro__ if isinstance(kind.__name__, str)]
-    try:
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
-        message = str.__getitem__(text, slice(protocol.LONGEST_MESSAGE))
-    except BaseException:  # noqa: BLE001 - an exception that can't be printed is still that exception
-        message = ""
-    return codec.encode((names[:1] + names[1:][1 - protocol.MOST_NAMES :], message, _line_of(error)))
-
-
-def _line_of(error: BaseException) -> int:
-    """The line of the program that was running last, 0 if none was."""
-    line = last_line(error, protocol.PROGRAM_NAME)
-    if not line and isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
-        return error.lineno or 0
-    return line
-
-
-def last_line(error: BaseException, file_name: str) -> int:
-    """The line of ``file_name`` that was running last when ``error`` was raised, 0 if none was."""
-    line, entry = 0, error.__traceback__
-    while entry is not None:
-        if entry.tb_frame.f_code.co_filename == file_name:
-            line = entry.tb_lineno
-        entry = entry.tb_next
-    return line
+def _raised(error: BaseException) -> bytes:
+    tag = protocol.REFUSED if errors_told.is_refusal(error) else protocol.RAISED
+    return tag + codec.encode(errors_told.told(error))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Reader = Callable[["_Frame"], object]
     """Reads a value whose tag has been read."""
 
-MAX_BYTES = 8 << 20
+MAX_BYTES = 32 << 20
 MAX_DEPTH = 100
 """How many containers may lie in one another."""
 
@@ -60,6 +60,18 @@ class Unsendable(Exception):  # noqa: N818 - said of a value, as Malformed is of
 
 class Malformed(Exception):  # noqa: N818
     """The bytes are not a frame, or not one that may be read."""
+
+
+class Unsent:
+    """What arrives of a value that does not cross: it is true or false, as it was, and equals nothing but itself."""
+
+    __slots__ = ("_truth",)
+
+    def __init__(self, *, truth: bool) -> None:
+        self._truth = truth
+
+    def __bool__(self) -> bool:
+        return self._truth
 
 
 def encode(value: object) -> bytes:

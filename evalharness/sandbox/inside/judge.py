@@ -19,9 +19,10 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import candidate, channel, codec, drawn_numbers, input_tests, kernel, many_answers, processes, protocol
+from . import channel, codec, drawn_numbers, errors_told, input_tests, kernel, many_answers, processes, protocol
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
+from .sharing_session import SharingSession
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ _SEEDS = 3
 
 
 class Outcome(NamedTuple):
-    """How the tests of one attempt ended: ``kind`` is passed, failed, memory, fault, gone or not_begun."""
+    """How the tests of one attempt ended.
+
+    ``kind`` is passed, failed, memory, not_supported, fault, gone or not_begun.
+    """
 
     kind: str
     detail: str
@@ -142,6 +146,8 @@ class Judge:
 
     def _judge_apart(self, job: dict[str, Any]) -> dict[str, Any]:
         check = self.check_of(job)
+        if job.get("shares") and not check.may_share:
+            return {"verdict": "not_judged", "detail": "its tests could run what a program gives them"}
         outcome, ending, seeds = self._attempt_under_seeds(check, job)
         result = {**as_verdict(outcome, ending), "random_seeds": seeds}
         if result["verdict"] == "passed" and outcome.changed_arguments:
@@ -177,7 +183,8 @@ class Judge:
         return self._needs_changes[key]
 
     def _attempt(self, check: Check, job: dict[str, Any], *, write_back: bool) -> tuple[Outcome, Ending]:
-        session = Session(self._control, job["cpu_s"], write_back=write_back)
+        kind = SharingSession if job.get("shares") else Session
+        session = kind(self._control, job["cpu_s"], write_back=write_back)
         with session:
             outcome = _run_check(check, session, job["program"], compile_here=not job["careful"])
         return outcome, session.ending
@@ -265,7 +272,7 @@ def _run_check(check: Check, session: Session, program: str, *, compile_here: bo
     def work() -> None:
         session.load(program, compile_here=compile_here)
         numbers.seed()
-        check.run(session.call)
+        check.run(session.call, session.know)
 
     outcome = _outcome_of(session, work)
     if outcome.kind == "passed" and session.answers == 0:
@@ -293,12 +300,17 @@ def _outcome_of(session: Session, work: Any) -> Outcome:
 def _failure(session: Session, error: BaseException) -> Outcome:
     raised = session.raised
     if raised is not None and raised.error is error:
-        kind = "memory" if isinstance(error, MemoryError) else "failed"
+        kind = "memory" if isinstance(error, MemoryError) else "not_supported" if raised.refused else "failed"
         return Outcome(kind, _in_words(raised.name, raised.message, raised.line, ""), session.changed)
     if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
         return Outcome("failed", _in_words(type(error).__name__, error.msg, error.lineno or 0, ""), session.changed)
+    if session.unsent:
+        return Outcome("failed", session.unsent, session.changed)
+    if isinstance(error, MemoryError):
+        limit = f"{resource.getrlimit(resource.RLIMIT_AS)[0] >> 20} MiB"
+        return Outcome("failed", f"its answers need more memory than the judge has ({limit})", session.changed)
     detail = _in_words(
-        type(error).__name__, _text_of(error), candidate.last_line(error, Check.FILE_NAME), " of the tests"
+        type(error).__name__, _text_of(error), errors_told.last_line(error, Check.FILE_NAME), " of the tests"
     )
     return Outcome("failed", detail, session.changed)
 

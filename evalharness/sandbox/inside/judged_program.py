@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
 _LONGEST_COMPILED_HERE = 1 << 16
 _MOST_LINES = 1 << 31
+_RAISINGS = (protocol.RAISED, protocol.REFUSED)
 _ANSWER_LIMIT_BYTES = codec.MAX_BYTES + 64
+_ENDING = (StopIteration, StopAsyncIteration)
 # StopIteration would end a loop of the tests as if it had gone well; what is no Exception is not to be caught by them.
 _REBUILT = {
     name: kind
     for name, kind in vars(builtins).items()
     if isinstance(kind, type)
     and issubclass(kind, Exception)
-    and not issubclass(kind, (StopIteration, StopAsyncIteration, Warning, BaseExceptionGroup))
+    and not issubclass(kind, (*_ENDING, Warning, BaseExceptionGroup))
     and kind.__name__ == name
 }
 
@@ -62,12 +64,16 @@ class Ending(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """What a program raised last: as it was rebuilt here, what it is called and says there, and the program's line."""
+    """What a program raised last: as it was rebuilt here, what it is called and says there, and the program's line.
 
-    error: Exception
+    ``refused``: it says that the machine refused it something.
+    """
+
+    error: BaseException
     name: str
     message: str
     line: int
+    refused: bool
 
 
 class Session:
@@ -97,6 +103,7 @@ class Session:
         self.changed = False
         self.fault: Fault | None = None
         self.raised: Raised | None = None
+        self.unsent = ""
 
     def __enter__(self) -> Session:
         mine, theirs = socket.socketpair()
@@ -139,10 +146,13 @@ class Session:
         if not self.begun:
             raise self._failed(Fault("wrote into the harness's own channel"))
         answer = self._receive()
-        if answer[:1] == protocol.RAISED:
+        if answer[:1] in _RAISINGS:
             raise self._rebuilt(answer)
         if answer != protocol.DONE + token:
             raise self._failed(Fault("wrote into the harness's own channel"))
+
+    def know(self, classes: dict[str, type], shared: dict[str, object]) -> None:
+        """Hear of the problem's own classes and objects, of which none crosses here."""
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What the program's function returns; where it changes its arguments in place, so are they here."""
@@ -151,12 +161,14 @@ class Session:
         self._send(protocol.CALL + codec.encode((name, arguments, named)))
         answer = self._receive()
         kind, content = answer[:1], answer[1:]
-        if kind == protocol.RAISED:
+        if kind in _RAISINGS:
             error = self._rebuilt(answer)
             self.answers += 1
             raise error
         if kind == protocol.UNSENDABLE:
-            raise self._failed(Fault(content.decode(errors="replace")))
+            self.answers += 1
+            self.unsent = self.unsent or content[1:].decode(errors="replace")
+            return codec.Unsent(truth=content[:1] == protocol.TRUE)
         try:
             if kind == protocol.VALUE:
                 value = codec.decode(content)
@@ -184,7 +196,7 @@ class Session:
         while True:
             frame = self._receive()
             self._allow(limit_s)
-            if frame[:1] == protocol.RAISED:
+            if frame[:1] in _RAISINGS:
                 raise self._rebuilt(frame)
             try:
                 if frame[:1] != protocol.ANSWERS:
@@ -248,20 +260,35 @@ class Session:
     def _rebuilt(self, answer: bytes) -> BaseException:
         """The exception that the program raised, as the nearest kind that is known to be harmless."""
         try:
-            names, message, line = codec.decode(answer[1:])
-        except (codec.Malformed, TypeError, ValueError) as broken:
+            facts = codec.decode(answer[1:])
+        except codec.Malformed as broken:
+            return self._unreadable(broken)
+        return self._error_of(facts, refused=answer[:1] == protocol.REFUSED)
+
+    def _error_of(self, facts: Any, *, refused: bool, own: Any = None) -> BaseException:
+        """The exception of ``facts``, or itself, ``own``, if it is of one of the problem's classes."""
+        try:
+            names, message, line = facts
+        except (TypeError, ValueError) as broken:
             return self._unreadable(broken)
         if not (_is_names(names) and type(message) is str and type(line) is int and 0 <= line < _MOST_LINES):
             return self._unreadable("it describes no exception")
+        error: BaseException
         if "Exception" not in names:
-            return self._failed(Fault(f"raised {names[0]}"))
-        if {"StopIteration", "StopAsyncIteration"} & set(names):
-            known: type[Exception] = RuntimeError
+            error = self._beyond(names, message)
+        elif isinstance(own, Exception) and not isinstance(own, _ENDING):
+            error = own
         else:
-            known = next((_REBUILT[name] for name in names if name in _REBUILT), Exception)
-        error = _new(known, message)
-        self.raised = Raised(error, names[0], message, line)
+            ends = {"StopIteration", "StopAsyncIteration"} & set(names)
+            known = (_REBUILT[name] for name in names if name in _REBUILT and not ends)
+            error = _new(next(known, RuntimeError if ends else Exception), message)
+        if error is not self.fault:
+            self.raised = Raised(error, names[0], message, line, refused)
         return error
+
+    def _beyond(self, names: list[str], message: str) -> BaseException:  # noqa: ARG002 - other sessions need it
+        """What becomes of an exception that ends more than a call."""
+        return self._failed(Fault(f"raised {names[0]}"))
 
 
 def _is_names(names: object) -> bool:

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from types import CodeType
 
 _PROMPT_NAME = "<prompt>"
+_MODULE = "tests"
+_CONTAINERS = (list, dict, set, bytearray)
 # Their functions keep no state but random's, which is set anew for each check.
 _TRACELESS_MODULES = frozenset(
     {"bisect", "cmath", "collections", "copy", "fractions", "functools", "heapq", "itertools", "math", "operator"}
     | {"random", "re", "statistics", "string", "typing"}
+)
+_OTHER_HARMLESS_MODULES = frozenset(
+    {"abc", "asyncio", "contextlib", "dataclasses", "datetime", "decimal", "enum", "io", "numbers", "__future__"}
 )
 _LEAVING_TRACES = frozenset(
     {"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "globals", "input", "locals", "open", "setattr"}
@@ -29,7 +34,8 @@ class Check:
 
     ``fault`` says why they can't judge anything, and is empty where they can; it does not depend on any program.
     ``leaves_traces`` is whether running them could leave something behind in the interpreter for the next check, so
-    that they are run in a fork of it.
+    that they are run in a fork of it. ``may_share``: nothing in them runs what it is given, so that a program may call
+    their functions.
     """
 
     FILE_NAME = "<tests>"
@@ -37,6 +43,7 @@ class Check:
     def __init__(self, prompt: str, test: str, entry_point: str, solution: str) -> None:
         self.fault = ""
         self.leaves_traces = False
+        self.may_share = False
         self._entry_point = entry_point
         prompt = _program_of(prompt, solution)
         self._prompt = _compile(ast.parse(prompt), _PROMPT_NAME) if prompt else None
@@ -52,6 +59,8 @@ class Check:
         names = _Names(tree)
         own = _Names(ast.parse(prompt)) if self._prompt else _Names(ast.Module([], []))
         self.leaves_traces = names.leaves_traces or own.leaves_traces
+        self.may_share = not (names.runs_code or own.runs_code)
+        self._of_prompt = sorted(names.loaded & own.bound)
         loaded = names.loaded - names.bound
         unknown = loaded - own.bound - vars(builtins).keys()
         self._modules = sorted(unknown & sys.stdlib_module_names)
@@ -60,11 +69,21 @@ class Check:
         redefined = (loaded & _defined(solution)) - own.bound
         self._asked = sorted((unknown - sys.stdlib_module_names) | redefined | {entry_point} - {""})
 
-    def run(self, call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        """Run the tests; a program that they pass lets them return. ``call`` reaches the program's functions."""
-        namespace: dict[str, Any] = {"__name__": "tests"}
+    def run(
+        self,
+        call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any],
+        know: Callable[[dict[str, type], dict[str, object]], None] = lambda *_: None,
+    ) -> None:
+        """Run the tests; a program that they pass lets them return. ``call`` reaches the program's functions.
+
+        ``know`` is told of the classes of the prompt, and of its objects that the tests look at.
+        """
+        namespace: dict[str, Any] = {"__name__": _MODULE}
         if self._prompt is not None:
             exec(self._prompt, namespace)  # noqa: S102 - the problem's own helpers
+            classes = {name: each for name, each in namespace.items() if _is_own_class(each)}
+            objects = {name: namespace[name] for name in self._of_prompt if name in namespace}
+            know(classes, {n: each for n, each in objects.items() if type(each) in (*_CONTAINERS, *classes.values())})
         for name in self._modules:
             namespace[name] = __import__(name)
         for name in self._asked:
@@ -72,6 +91,10 @@ class Check:
         exec(self._test, namespace)  # noqa: S102 - the problem's own tests
         if self._entry_point:
             namespace["check"](namespace[self._entry_point])
+
+
+def _is_own_class(value: object) -> bool:
+    return isinstance(value, type) and value.__module__ == _MODULE
 
 
 def _stand_in(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,13 +133,15 @@ def _defined(solution: str) -> set[str]:
 class _Names:
     """What code loads, and what it binds itself, at any depth.
 
-    ``leaves_traces`` is whether it could change anything but its own names. Errs on the side of yes.
+    ``leaves_traces`` is whether it could change anything but its own names, ``runs_code`` whether it could run code
+    that it is given. Both err on the side of yes.
     """
 
     def __init__(self, tree: ast.Module) -> None:
         self.loaded: set[str] = set()
         self.bound: set[str] = set()
         self.leaves_traces = False
+        self.runs_code = False
         for node in ast.walk(tree):
             reader = _READERS.get(type(node))
             if reader is not None:
@@ -125,6 +150,7 @@ class _Names:
     def name(self, node: ast.Name) -> None:
         (self.loaded if isinstance(node.ctx, ast.Load) else self.bound).add(node.id)
         self.leaves_traces |= node.id in _LEAVING_TRACES
+        self.runs_code |= node.id in _LEAVING_TRACES
 
     def attribute(self, node: ast.Attribute) -> None:
         self.leaves_traces |= not isinstance(node.ctx, ast.Load) or node.attr.startswith("__")
@@ -141,7 +167,9 @@ class _Names:
     def imported(self, node: ast.Import | ast.ImportFrom) -> None:
         self.bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
         modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-        self.leaves_traces |= any(module.partition(".")[0] not in _TRACELESS_MODULES for module in modules)
+        roots = {module.partition(".")[0] for module in modules}
+        self.leaves_traces |= not roots <= _TRACELESS_MODULES
+        self.runs_code |= not roots <= _TRACELESS_MODULES | _OTHER_HARMLESS_MODULES
 
 
 _READERS: dict[type[ast.AST], Callable[[_Names, Any], None]] = {

@@ -14,11 +14,15 @@ ENTERED, FAILED = b"entered", b"failed "
 
 # From the judge to a program, the first byte of a frame: the code to run, or its source where the code is not worth a
 # crash of the judge, each after a token; a call; and many calls of one function.
-CODE, SOURCE, CALL, ASK = b"c", b"s", b"?", b"a"
+# KNOW has the names of the problem's own classes, and those of its objects with their numbers; it comes before SHARED,
+# which both sides send, see peer.
+CODE, SOURCE, CALL, ASK, KNOW, SHARED = b"c", b"s", b"?", b"a", b"k", b"h"
 # From a program: set up and nothing read yet; run, with the token (what has not read its orders can't say that they
-# are done); what a call returned, with the arguments where it changed them; what it raised; what can't be sent; some of
-# what many calls returned.
-READY, DONE, VALUE, CHANGED, RAISED, UNSENDABLE, ANSWERS = b"R", b"D", b"V", b"W", b"X", b"U", b"A"
+# are done); what a call returned, with the arguments where it changed them; what it raised, and the same where it is
+# that the machine refused something; what can't be sent; some of what many calls returned.
+READY, DONE, VALUE, CHANGED, RAISED, REFUSED, UNSENDABLE, ANSWERS = b"R", b"D", b"V", b"W", b"X", b"N", b"U", b"A"
+TRUE, FALSE = b"1", b"0"
+"""After UNSENDABLE: whether the value is true."""
 TOKEN_BYTES = 16
 
 PROGRAM_NAME = "<program>"

@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 
-from . import candidate, codec, isolation, kernel, processes, protocol, semaphores
+from . import candidate, codec, isolation, kernel, processes, protocol, semaphores, stand_ins
 from .settings import DEVICES, OPEN_FILES, Settings
 
 if sys.platform == "linux":
@@ -63,6 +63,8 @@ class Zygote:
         processes.stay_on(settings.core)
         processes.volunteer_for_the_oom_killer()
         _preload()
+        if settings.level != "D":
+            stand_ins.install(settings.work, settings.disk_bytes, settings.disk_files)
         warnings.simplefilter("ignore")
         self._rules = _seccomp(settings)
         self._place = isolation.enter(settings)

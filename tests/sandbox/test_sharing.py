@@ -1,0 +1,173 @@
+"""Problems whose tests share objects with the program: what plain values can't say is judged apart all the same."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from evalharness.records import Problem, Verdict
+from evalharness.sandbox import Job
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs can't be isolated on this system")
+
+STACK = """class Stack:
+    def __init__(self):
+        self.items = []
+    def push(self, x):
+        self.items.append(x)
+"""
+ERROR = "class Refused(ValueError):\n    pass\n"
+CATCHES = """import io, contextlib
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        f(1, 2)
+    assert out.getvalue() == "1 2\\n"
+"""
+PASSING = {
+    "a callback": ("", "    return [a(x) for x in b]\n", "assert f(lambda x: x + 1, [1, 2]) == [2, 3]"),
+    "a callback that keeps": (
+        "",
+        "    for x in b:\n        a(x)\n",
+        "seen = []\n    f(seen.append, [1, 2])\n    assert seen == [1, 2]",
+    ),
+    "a builtin as a callback": ("", "    return list(map(a, b))\n", "assert f(len, ['a', 'bc']) == [1, 2]"),
+    "an exception of a callback": (
+        "",
+        "    try:\n        return a(b)\n    except ZeroDivisionError:\n        return None\n",
+        "assert f(lambda x: 1 / x, 0) is None and f(lambda x: 1 / x, 1) == 1",
+    ),
+    "a function that calls back": (
+        "",
+        "    return lambda x: a(x) + b\n",
+        "assert f(lambda x: 2 * x, 1)(3) == 7",
+    ),
+    "two generators at once": (
+        "",
+        "    while True:\n        yield a\n        a += b\n",
+        "one, two = f(0, 1), f(0, 2)\n    assert [next(one), next(two), next(one), next(two)] == [0, 0, 1, 2]",
+    ),
+    "an iterator of the tests": (
+        "",
+        "    return [next(a), next(a)]\n",
+        "g = iter([1, 2, 3])\n    f(g, 0)\n    assert next(g) == 3",
+    ),
+    "one object at two places": ("", "    a.append(b)\n    return a\n", "x = []\n    assert f(x, 1) is x and x == [1]"),
+    "an object that holds itself": ("", "    a.append(a)\n    return a\n", "x = f([], 0)\n    assert x[0] is x"),
+    "an instance that is changed": (STACK, "    a.push(b)\n", "s = Stack()\n    f(s, 4)\n    assert s.items == [4]"),
+    "an instance that is made": (
+        STACK,
+        "    s = Stack()\n    s.push(a)\n    return s\n",
+        "assert f(4, 0).items == [4]",
+    ),
+    "an exception of the prompt": (
+        ERROR,
+        "    raise Refused(a)\n",
+        "e = None\n    try:\n        f(1, 2)\n    except Refused as x:\n        e = x\n    assert e.args == (1,)",
+    ),
+    "a coroutine": (
+        "",
+        "    async def g():\n        return a + b\n    return g()\n",
+        "import asyncio\n    assert asyncio.run(f(1, 2)) == 3",
+    ),
+    "what is printed": (
+        "",
+        "    print(a, b)\n",
+        CATCHES,
+    ),
+    "an object of the prompt": ("SEEN = {}\n", "    SEEN[a] = b\n", "f(1, 2)\n    assert SEEN == {1: 2}"),
+    "a set that is changed": ("", "    a.add(b)\n", "s = {1}\n    t = [s]\n    f(s, 2)\n    assert t[0] == {1, 2}"),
+}
+WIRE = """
+import sys, marshal
+codec, protocol = sys.modules["inside.codec"], sys.modules["inside.protocol"]
+channel = sys.modules["inside.channel"]
+def say(*message):
+    channel.send(3, protocol.SHARED + codec.encode(message))
+"""
+HOSTILE = {
+    "an attribute in the place of a method": (
+        STACK,
+        "    s = Stack()\n    s.push = lambda x: None\n    return s\n",
+        "s = f(1, 2)\n    s.push(1)\n    assert s",
+    ),
+    "an object of the judge that it never gave": ("", WIRE, 'say("value", ("h", 40), [], ("", ""))'),
+    "a number that the judge would give": (
+        "",
+        WIRE,
+        'say("value", ("r", 40), [(40, codec.encode(("list", [])))], ("", ""))',
+    ),
+    "a function of the judge's interpreter": ("", WIRE, 'say("value", ("b", "builtins", "len"), [], ("", ""))'),
+    "another content for a list of the tests": (
+        "",
+        WIRE,
+        'say("value", 3, [(0, codec.encode(("set", [])))], ("", ""))',
+    ),
+    "a message without an end": ("", WIRE, 'say("value")'),
+    "a message of no kind": ("", WIRE, 'say("done", 3, [], ("", ""))'),
+    "an answer to nothing": ("", WIRE, 'say("stop", [], ("", ""))'),
+    "printed what is no text": ("", WIRE, 'say("value", 3, [], (1, 2))'),
+    "an exception that ends loops": ("", WIRE, "raise StopIteration"),
+    "an exception that is none": ("", WIRE, 'say("raised", 5, None, [], ("", ""))'),
+}
+
+
+def problem_of(prompt, solution, test):
+    return Problem(
+        "p", f"{prompt}def f(a, b):\n", "f", solution, f"def check(candidate):\n    f = candidate\n    {test}\n"
+    )
+
+
+@pytest.fixture
+def verdict(sandboxes, tight):
+    """The execution of a program that shares objects with its tests."""
+
+    def judge(problem, text):
+        job = Job("p", 0, problem, text, shares=True)
+        return next(sandboxes(tight).run([job]))
+
+    return judge
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_solution_passes_and_a_wrong_one_does_not(verdict, name):
+    problem = problem_of(*PASSING[name])
+    execution = verdict(problem, problem.canonical_solution)
+    assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+    assert verdict(problem, "    return None\n").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_program_that_breaks_the_rules_fails(verdict, name):
+    prompt, code, last = HOSTILE[name]
+    if code is not WIRE:
+        execution = verdict(problem_of(prompt, code, last), code)
+    else:
+        test = "x = [1]\n    try:\n        assert f(x, 2) is x\n    except Exception:\n        assert f(x, 2) == [1, 2]"
+        execution = verdict(problem_of(prompt, "", test), f"    {last}\n{code}")
+    assert execution.verdict is Verdict.FAILED
+
+
+def test_a_program_that_passes_only_by_emptying_what_the_tests_compare_with_fails(verdict):
+    test = "x = [3, 1]\n    assert f(x, 0) == sorted(x)"
+    problem = problem_of("", "    return sorted(a)\n", test)
+    assert verdict(problem, "    a.clear()\n    return []\n").verdict is Verdict.FAILED
+    assert verdict(problem, problem.canonical_solution).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    "test", ["assert f(lambda x: eval(x), '1') == 1", "import os\n    assert f(lambda x: x, 1) == 1"]
+)
+def test_tests_that_could_run_what_they_are_given_share_nothing(verdict, test):
+    problem = problem_of("", "    return a(b)\n", test)
+    assert verdict(problem, problem.canonical_solution).verdict is Verdict.NOT_JUDGED
+
+
+def test_calibration_finds_out_which_problems_share(sandbox):
+    plain = replace(problem_of("", "    return a + b\n", "assert f(1, 2) == 3"), task_id="plain")
+    shares = replace(problem_of(*PASSING["one object at two places"]), task_id="shares")
+    calibration = sandbox.calibrate([plain, shares], [])
+    assert (calibration.sharing, calibration.faults) == ({"shares"}, ())
+    jobs = [Job(p.task_id, 0, p, p.canonical_solution) for p in (plain, shares)]
+    assert [e.verdict for e in sandbox.run(jobs)] == [Verdict.PASSED, Verdict.PASSED]
