@@ -56,10 +56,16 @@ def preflight(model: torch.nn.Module, batch: Any, tokenizer: Any = None, *, chec
     unless ``check`` is False, and :class:`evalharness.EvalHarnessError` for a batch of another form.
     """
     diagnosis = pipeline.preflight(model, batch, tokenizer)
-    if check and diagnosis.causes:
-        first = diagnosis.causes[0]
-        raise PreflightError(f"{first.probe}: {first.claim} {first.remedy} (check=False lets training begin anyway)")
+    if check:
+        stop_at_a_cause(diagnosis, "check=False")
     return diagnosis
+
+
+def stop_at_a_cause(diagnosis: Diagnosis, otherwise: str) -> None:
+    """Raise :class:`evalharness.PreflightError` if there is a cause; ``otherwise`` is what lets training begin."""
+    if diagnosis.causes:
+        first = diagnosis.causes[0]
+        raise PreflightError(f"{first.probe}: {first.claim} {first.remedy} ({otherwise} lets training begin anyway)")
 
 
 def execute(problem: Problem, text: str) -> Execution:

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from evalharness.commands import terminal_progress
-from evalharness.commands.terminal_progress import EVERY_S, Bar, Lines
-from evalharness.commands.time_left import TimeLeft
+from evalharness.commands.terminal_progress import Bar
+from evalharness.progress import Lines, TimeLeft, lines
+from evalharness.progress.lines import EVERY_S
 
 
 def said(capsys):
@@ -24,34 +24,34 @@ def said(capsys):
 
 def test_a_stage_that_takes_long_says_what_is_left_of_it_and_a_short_one_does_not(capsys):
     now = [0.0]
-    lines = Lines(clock=lambda: now[0])
-    lines.stage("diagnosing", 4)
+    watcher = Lines(clock=lambda: now[0])
+    watcher.stage("diagnosing", 4)
     assert len(said(capsys)) == 1
     now[0] = EVERY_S / 2
-    lines.advance()
+    watcher.advance()
     assert said(capsys) == []
     now[0] = 3 * EVERY_S
-    lines.advance()
+    watcher.advance()
     (line,) = said(capsys)
     assert [int(number) for number in re.findall(r"\d+", line)] == [2, 4, 4, 30]
     now[0] += EVERY_S - 1
-    lines.advance()
+    watcher.advance()
     assert said(capsys) == []
 
 
 def test_nothing_is_left_of_a_stage_that_is_over(capsys):
     now = [0.0]
-    lines = Lines(clock=lambda: now[0])
-    lines.stage("loading", 1)
+    watcher = Lines(clock=lambda: now[0])
+    watcher.stage("loading", 1)
     now[0] = 10 * EVERY_S
-    lines.advance()
+    watcher.advance()
     assert len(said(capsys)) == 1
 
 
 def test_a_piece_that_takes_long_is_no_silence(capsys, monkeypatch):
-    monkeypatch.setattr(terminal_progress, "EVERY_S", 0.05)
-    with Lines() as lines:
-        lines.stage("probing the attention", 2)
+    monkeypatch.setattr(lines, "EVERY_S", 0.05)
+    with Lines() as watcher:
+        watcher.stage("probing the attention", 2)
         deadline = time.monotonic() + 10
         said_meanwhile = []
         while len(said_meanwhile) < 3 and time.monotonic() < deadline:
@@ -100,7 +100,7 @@ def terminal(monkeypatch):
             while chunk := os.read(leader, 1 << 16):
                 drawn.extend(chunk)
 
-    def lines(wanted):
+    def drawn_lines(wanted):
         """Waits until ``wanted`` is drawn."""
         deadline = time.monotonic() + 30
         while wanted.encode() not in drawn and time.monotonic() < deadline:
@@ -112,24 +112,24 @@ def terminal(monkeypatch):
     with monkeypatch.context() as patched, os.fdopen(follower, "w") as file:
         patched.setattr(sys, "stderr", file)
         patched.setattr(sys, "stdout", file)
-        yield lines
+        yield drawn_lines
 
 
 def test_on_a_terminal_one_bar_names_what_is_going_on_and_rows_stand_above_it(monkeypatch):
-    with terminal(monkeypatch) as lines, Bar() as bar:
+    with terminal(monkeypatch) as drawn_lines, Bar() as bar:
         bar.item("step 10", 1, 2)
         bar.stage("calibrating", 1)
-        assert any("calibrating" in line for line in lines("calibrating"))
+        assert any("calibrating" in line for line in drawn_lines("calibrating"))
         bar.stage("running", 2)
-        lines("running")
+        drawn_lines("running")
         bar.advance()
-        lines("1/2")
+        drawn_lines("1/2")
         bar.show("row of step 10")
-        lines("row of step 10")
+        drawn_lines("row of step 10")
         time.sleep(1.5)
         bar.item("step 20", 2, 2)
         bar.stage("completing", 9)
-        drawn = lines("run: ")
+        drawn = drawn_lines("run: ")
     assert "row of step 10" in drawn, "it is a line of its own"
     assert not any("0/1" in line for line in drawn), "what has one piece has no count"
     bars = [line for line in drawn if "━" in line]
@@ -138,11 +138,11 @@ def test_on_a_terminal_one_bar_names_what_is_going_on_and_rows_stand_above_it(mo
 
 
 def test_results_go_to_stdout_where_it_is_a_file(monkeypatch, tmp_path):
-    with terminal(monkeypatch) as lines, (tmp_path / "rows.txt").open("w") as file:
+    with terminal(monkeypatch) as drawn_lines, (tmp_path / "rows.txt").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
         with Bar() as bar:
             bar.stage("completing", 9)
             bar.show("row of step 10")
-        drawn = lines("completing")
+        drawn = drawn_lines("completing")
     assert (tmp_path / "rows.txt").read_text().splitlines() == ["row of step 10"]
     assert "row of step 10" not in drawn

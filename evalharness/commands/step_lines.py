@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.commands.terminal_progress import Bar, Lines
+    from evalharness.commands.terminal_progress import Bar, TerminalLines
     from evalharness.pipeline import RunResult, StepEnd
     from evalharness.report.card import Line
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class StepLines:
     """Shows a row for each step, with the names of the columns above the first."""
 
-    def __init__(self, watching: Lines | Bar) -> None:
+    def __init__(self, watching: TerminalLines | Bar) -> None:
         self._watching = watching
         self._has_heading = False
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING
 
-import click
-
-from evalharness.commands.time_left import TimeLeft, rate
-from evalharness.progress import duration
+from evalharness.progress import Lines, TimeLeft, duration, rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import RenderableType
     from rich.progress import Progress, Task
     from rich.text import Text
 
-EVERY_S = 10.0
-"""How often a long stage shows its progress, in seconds."""
 WIDE = 100
 """Columns from which on a bar has room for its rate."""
 LONGEST_NAME = 50
@@ -34,69 +25,12 @@ def show_result(result: RenderableType) -> None:
     Console(highlight=False).print(result, soft_wrap=True)
 
 
-class Lines:
-    """One line for each message and each stage, and every ten seconds how far a long stage is.
-
-    Within the context a thread of its own says so while nothing else does, for one piece of a stage may take minutes.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._name = ""
-        self._items, self._pieces = TimeLeft(clock), TimeLeft(clock)
-        self._last_shown = clock()
-        self._over = threading.Event()
-
-    def __enter__(self) -> Lines:
-        threading.Thread(target=self._keep_saying, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-
-    def say(self, line: str) -> None:
-        """Print it."""
-        click.echo(line, err=True)
+class TerminalLines(Lines):
+    """Lines on stderr, and results on stdout."""
 
     def show(self, result: RenderableType) -> None:
         """Print a result on stdout."""
         show_result(result)
-
-    def item(self, name: str, number: int, total: int) -> None:
-        """Print its name, and about how long all of them take."""
-        _next_item(self._items, number, total)
-        left_s = self._items.left_s
-        left = "" if left_s is None else f", about {duration(left_s)} left"
-        click.echo(f"{name} ({number} of {total}){left}", err=True)
-
-    def stage(self, name: str, total: int) -> None:
-        """Print its name, and how many pieces it has where there are several."""
-        click.echo(f"{name} …" if total == 1 else f"{name}: {total} …", err=True)
-        self._name = name
-        self._pieces.begin(total)
-        self._last_shown = self._clock()
-
-    def advance(self) -> None:
-        """One piece more is done."""
-        self._pieces.finish(self._pieces.done + 1)
-        self.remind()
-
-    def remind(self) -> None:
-        """Say how far the stage is, if nothing was said of it for ten seconds: no animation off a terminal."""
-        now, pieces = self._clock(), self._pieces
-        if now - self._last_shown < EVERY_S or pieces.done >= pieces.total:
-            return
-        self._last_shown = now
-        if pieces.left_s is None:
-            click.echo(f"{self._name}: {pieces.taken_s:.0f} s up to now", err=True)
-        else:
-            speed = rate(pieces.per_s)
-            left = duration(pieces.left_s)
-            click.echo(f"{self._name}: {pieces.done} of {pieces.total}, {speed}, about {left} left", err=True)
-
-    def _keep_saying(self) -> None:
-        while not self._over.wait(EVERY_S / 10):
-            self.remind()
 
 
 class Bar:
@@ -150,7 +84,7 @@ class Bar:
 
     def item(self, name: str, number: int, total: int) -> None:
         """The bar is about this item now."""
-        _next_item(self._items, number, total)
+        self._items.reach(number, total)
         self._item = f"{name} ({number} of {total})"
         self.stage("", 1)
 
@@ -181,13 +115,6 @@ class Bar:
         return [*shown, f"{'stage: ' if of_run else ''}{duration(pieces.left_s)} left"]
 
 
-def _next_item(items: TimeLeft, number: int, total: int) -> None:
-    if number == 1:
-        items.begin(total)
-    else:
-        items.finish(number - 1)
-
-
-def watcher() -> Lines | Bar:
+def watcher() -> TerminalLines | Bar:
     """A bar where stderr is a terminal, else lines."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar() if sys.stderr.isatty() else TerminalLines()

@@ -32,6 +32,7 @@ def preflight_batch(
     tokens: TrainerTokens | None = None,
     *,
     seed: int = 0,
+    watcher: Watcher | None = None,
 ) -> Diagnosis:
     """Ask everything that one batch and the model as it is can answer. ``tokens``: what is known of the ids.
 
@@ -47,7 +48,7 @@ def preflight_batch(
         batch=replace(batch, tokens=tokens),
         seed=seed,
     )
-    return _examined(subject, "batch", Silent())
+    return _examined(subject, "batch", watcher or Silent())
 
 
 def preflight_rows(subject: Subject, watcher: Watcher) -> Diagnosis:

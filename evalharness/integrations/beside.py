@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 import weakref
 from dataclasses import dataclass
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
     from evalharness.records import Scorecard
 
-LEAST_PRIORITY = 19
-"""Of the scoring process: it takes what training leaves over."""
+NICENESS = 10
+"""Of the scoring process. Of a core that training keeps busy it gets a tenth; with 19 it would get a seventieth, and
+seldom end before the training does."""
+SCORING_CHILD = "evalharness.integrations.scoring_child"
+END_S = 30.0
+"""Within this a score that is no longer waited for has to end by itself."""
 
 
 @dataclass(slots=True)
@@ -38,13 +43,13 @@ class _Running:
 
 
 class Beside:
-    """Scores every ``every``-th checkpoint that is handed to it, one at a time, in a process of the lowest priority.
+    """Scores every ``every``-th checkpoint that is handed to it, one at a time, in a process of low priority.
 
     ``settings`` are those of :func:`evalharness.score` (``problems``, ``samples``, ``limit``, ``out``, …); ``device``
     is the CPU by default, because training uses the accelerator. A score that is running is not interrupted by another
     checkpoint. Of the checkpoints that wait, only the newest is scored; ``evalharness run`` on their folder scores
     the others and makes the run's report. Warns of a checkpoint that can't be scored, and at the end of the script of
-    those that were not scored yet: call :meth:`wait` to score them.
+    those that were not scored yet: call :meth:`wait` to score them. The process ends with the script.
     """
 
     def __init__(self, *, every: int = 1, **settings: Unpack[ScoreSettings]) -> None:
@@ -77,19 +82,33 @@ class Beside:
             self._waiting = None
         return scorecards
 
-    def wait(self) -> list[Scorecard]:
-        """Wait for all that is running or waits, and return its scorecards."""
+    def wait(self, timeout_s: float | None = None) -> list[Scorecard]:
+        """Wait for all that is running or waits, for ``timeout_s`` at most, and return its scorecards.
+
+        What is not scored by then is in :meth:`left`, and goes on until the script ends or :meth:`stop` is called.
+        """
+        until = None if timeout_s is None else time.monotonic() + timeout_s
         scorecards = self.finished()
-        while self._running is not None:
-            self._running.process.wait()
-            scorecards += self.finished()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            while self._running is not None:
+                self._running.process.wait(None if until is None else max(0.0, until - time.monotonic()))
+                scorecards += self.finished()
         return scorecards
+
+    def stop(self) -> list[str]:
+        """End the score that is running, and return the paths of what is not scored. A later score goes on from it."""
+        left = self.left()
+        running, self._running, self._waiting = self._running, None, None
+        if running is not None:
+            _end(running.process)
+            running.output.close()
+            running.errors.close()
+        return left
 
     def _start(self, path: str) -> None:
         output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed when it is read
-        command = [sys.executable, "-m", "evalharness", "score", path, "--json", *self._arguments]
-        if lower := shutil.which("nice"):
-            command = [lower, "-n", str(LEAST_PRIORITY), *command]
+        child = [sys.executable, "-m", SCORING_CHILD, str(os.getpid()), str(NICENESS)]
+        command = [*child, "score", path, "--json", *self._arguments]
         process = subprocess.Popen(command, stdout=output, stderr=errors)  # noqa: S603 - our own command
         self._running = _Running(path, process, output, errors)
 
@@ -119,12 +138,22 @@ class Beside:
 def _say_what_is_left(beside: weakref.ref[Beside]) -> None:
     """A training script may end before the scores do: nobody would ever see them."""
     alive = beside()
-    if alive is not None and (left := alive.left()):
+    if alive is not None and (left := alive.stop()):
         print(  # noqa: T201 - the interpreter ends: there is nobody else to tell
             f"evalharness: {', '.join(left)} had not been scored when the script ended: call wait() at its end, or "
             "run evalharness run on the folder",
             file=sys.stderr,
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it, and give it the time to tidy up."""
+    process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _arguments(settings: ScoreSettings) -> list[str]:

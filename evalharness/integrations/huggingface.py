@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -10,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 from transformers import TrainerCallback
 
-from evalharness.api import preflight
+from evalharness.api import stop_at_a_cause
 from evalharness.errors import EvalHarnessError
 from evalharness.integrations.beside import Beside
-from evalharness.pipeline import keep_data
+from evalharness.pipeline import keep_data, preflight
+from evalharness.progress import Lines, duration
 from evalharness.trackers import figures
 
 if TYPE_CHECKING:
@@ -21,11 +24,17 @@ if TYPE_CHECKING:
 
     from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
 
-    from evalharness.records import Scorecard
+    from evalharness.diagnosis import Diagnosis
+    from evalharness.progress import Watcher
+    from evalharness.records import Scorecard, Severity
     from evalharness.settings.score import ScoreSettings
 
 ROWS = 8
 """Rows of the training data that preflight is asked with."""
+WAIT_S = 600.0
+"""How long the end of a training waits for its scores."""
+SEVERITIES: dict[Severity, str] = {"cause": "causes", "contributing": "contributing", "note": "notes"}
+"""By the severity of findings, the end of the name under which they are counted."""
 
 
 class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
@@ -34,9 +43,16 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
     The trainer's rows are kept in its output folder, as its collator puts them together, with an ``evalharness.toml``
     that names them: so the loss is recomputed on them, without a manifest of the user's. One that names ``[data]``
     comes first, and ``keep_data=False`` keeps none. The logged losses are those of the trainer's state, which lies in
-    each checkpoint. The figures go to whatever the trainer logs to, under ``evalharness/``. With ``stop``, training
-    does not begin if preflight finds a cause (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed
-    or its diagnosis names a cause. ``settings`` are those of :func:`evalharness.score`.
+    each checkpoint. With ``stop``, training does not begin if preflight finds a cause
+    (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed or its diagnosis names a cause.
+
+    The figures go to whatever the trainer logs to, under ``evalharness/``. What preflight finds, what is waited for and
+    what came of each score are sentences of the logger ``evalharness.trainer``: causes and what contributes are
+    warnings, the rest is information. Its lines go to stderr if logging is not configured. Findings are also in the
+    trainer's ``state.log_history``.
+
+    After training the last scores are waited for ``wait_s`` seconds, without end if None. What is not scored by then is
+    named, and ended. ``settings`` are those of :func:`evalharness.score`.
     """
 
     def __init__(
@@ -47,29 +63,46 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         stop: bool = True,
         keep_data: bool = True,
         every: int = 1,
+        wait_s: float | None = WAIT_S,
         **settings: Unpack[ScoreSettings],
     ) -> None:
         self._trainer = trainer
         self._check = check
         self._stop = stop
         self._keeps_data = keep_data
+        self._wait_s = wait_s
         self._beside = Beside(every=every, **settings)
         self.scorecards: list[Scorecard] = []
         """All that were made, in the order in which they were finished."""
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep rows for the scores, and ask with the first of them, put together as training puts them together."""
-        if self._keeps_data and state.is_world_process_zero:
-            self._keep_data(Path(args.output_dir))
-        if not self._check:
-            return
+        logger = trainer_logger()
+        with Lines(logger.info) as watcher:
+            if self._keeps_data and state.is_world_process_zero:
+                watcher.stage("keeping rows of the data for the scores", 1)
+                self._keep_data(Path(args.output_dir))
+            if not self._check:
+                return
+            diagnosis = self._preflight(watcher)
+        for finding in diagnosis.findings:
+            told = f"{finding.severity}, {finding.probe}: {finding.claim} {finding.remedy}".rstrip()
+            logger.log(logging.INFO if finding.severity == "note" else logging.WARNING, told)
+            state.log_history.append({"step": state.global_step, "evalharness/preflight": told})
+        if not diagnosis.findings:
+            logger.info(f"preflight found nothing wrong; {len(diagnosis.ruled_out)} hypotheses are ruled out")
+        counts = Counter(finding.severity for finding in diagnosis.findings)
+        self._trainer.log({f"evalharness/preflight_{name}": counts[of] for of, name in SEVERITIES.items()})
+        if self._stop:
+            stop_at_a_cause(diagnosis, "stop=False")
+
+    def _preflight(self, watcher: Watcher) -> Diagnosis:
         trainer = self._trainer
         with torch.random.fork_rng():
             batch = self._collate(list(islice(iter(trainer.train_dataset), ROWS)))
         device = next(trainer.model.parameters()).device
         batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
-        diagnosis = preflight(trainer.model, batch, trainer.processing_class, check=self._stop)
-        trainer.log({"evalharness/preflight_findings": len(diagnosis.findings)})
+        return preflight(trainer.model, batch, trainer.processing_class, watcher=watcher)
 
     def _collate(self, rows: list[Any]) -> Any:
         """As the trainer's own loader does it: columns that the model does not take are left out before collating."""
@@ -95,17 +128,46 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         self._tell(self._beside.finished(), control)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Wait for the last scores."""
-        self._tell(self._beside.wait(), control)
+        """Wait for the last scores, no longer than asked for."""
+        logger, left = trainer_logger(), self._beside.left()
+        if left:
+            most = "" if self._wait_s is None else f", {duration(self._wait_s)} at most (wait_s)"
+            with Lines(logger.info) as watcher:
+                watcher.stage(f"waiting for the score of {' and '.join(left)}{most}", 1)
+                self._tell(self._beside.wait(self._wait_s), control)
+        for path in self._beside.stop():
+            logger.warning(f"{path} was not scored: evalharness score {path} goes on with it")
 
     def _tell(self, cards: Iterable[Scorecard], control: TrainerControl) -> None:
+        logger = trainer_logger()
         for card in cards:
             self.scorecards.append(card)
             self._trainer.log(figures(card))
-            if self._stop and (card.verdict == "collapsed" or card.causes):
+            is_bad = card.verdict == "collapsed" or bool(card.causes)
+            logger.log(logging.WARNING if is_bad else logging.INFO, score_sentence(card))
+            if self._stop and is_bad and not control.should_training_stop:
+                logger.warning("training is stopped (stop=False lets it go on)")
                 control.should_training_stop = True
         while self._beside.faults:
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
+
+
+def trainer_logger() -> logging.Logger:
+    """The logger of the callback. Where logging is not configured, its lines go to stderr, as those of the trainer."""
+    logger = logging.getLogger("evalharness.trainer")
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("evalharness: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    return logger
+
+
+def score_sentence(card: Scorecard) -> str:
+    """What came of a score: the verdict with its reason, and the cause if there is one."""
+    name = Path(card.checkpoint.path).name if card.checkpoint.step is None else f"step {card.checkpoint.step:,}"
+    cause = "" if card.cause is None else f" {card.cause.probe}: {card.cause.claim}"
+    return f"{name} is scored: {card.verdict.replace('_', ' ')}, {card.verdict_reason}.{cause}"
 
 
 def only_set(data: Any) -> Any:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from evalharness.diagnosis import Diagnosis
 
 
-def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) -> Diagnosis:
+def preflight(
+    module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0, watcher: Watcher | None = None
+) -> Diagnosis:
     """Ask what a module and a batch, as the training loop has them, tell. See :func:`evalharness.preflight`."""
     from evalharness.diagnosis import evaluating, preflight_batch, read_batch, trainer_tokens
     from evalharness.generation import fastest_threads
@@ -27,7 +29,7 @@ def preflight(module: Any, batch: Any, tokenizer: Any = None, *, seed: int = 0) 
     known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
     tokens = trainer_tokens(tokenizer, module, None if known is None else known.render_chat)
     with evaluating(module), fastest_threads(model):
-        return preflight_batch(model, read, known, tokens, seed=seed)
+        return preflight_batch(model, read, known, tokens, seed=seed, watcher=watcher)
 
 
 def preflight_manifest(path: Path, *, trust: bool, watcher: Watcher | None = None) -> Diagnosis:

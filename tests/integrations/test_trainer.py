@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import TrainerState
 
 from evalharness import PreflightError
 from evalharness.integrations import Beside, EvalHarnessCallback, beside
@@ -39,23 +43,28 @@ def tokenizer():
 
 @pytest.fixture
 def trainer(tmp_path: Path, tokenizer, monkeypatch):
-    """Makes a trainer of a tiny model; ``shift`` is what its collator does to the labels, whose first 4 don't count."""
+    """Makes a trainer of a tiny model.
+
+    ``shift`` is what its collator does to the labels, whose first 4 don't count; ``ends``: their end is learned.
+    """
     from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.jsonl").write_text(json.dumps(PROBLEM) + "\n")
 
-    def make(shift: int = 0) -> Trainer:
+    def make(shift: int = 0, *, ends: bool = True) -> Trainer:
         config = GPT2Config(
             vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
         )
-        ids = tokenizer(CODE)["input_ids"]
+        ids = [*tokenizer(CODE)["input_ids"], tokenizer.eos_token_id]
 
         def collate(rows):
             batch = torch.tensor([row["input_ids"] for row in rows])
             labels = torch.full_like(batch, -100)
             labels[:, : batch.shape[1] - shift] = batch[:, shift:]
             labels[:, :MASKED] = -100
+            if not ends:  # as a collator does it that masks what is padding by its id
+                labels[batch == tokenizer.pad_token_id] = -100
             return {"input_ids": batch, "labels": labels}
 
         arguments = TrainingArguments(
@@ -88,7 +97,7 @@ MASKED = 4
 @pytest.fixture(autouse=True)
 def usual_priority(monkeypatch):
     """Scores do not wait for the other tests, which run beside this one as training does."""
-    monkeypatch.setattr(beside, "LEAST_PRIORITY", 0)
+    monkeypatch.setattr(beside, "NICENESS", 0)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -99,7 +108,7 @@ def test_a_trainer_logs_preflight_and_the_figures_of_its_checkpoints(trainer):
     made.train()
     logged = {key for row in made.state.log_history for key in row}
     assert {
-        "evalharness/preflight_findings",
+        "evalharness/preflight_causes",
         "evalharness/own_greedy_pass@1",
         "evalharness/degenerate_greedy",
     } <= logged
@@ -120,6 +129,77 @@ def test_a_trainer_whose_labels_are_shifted_twice_is_stopped_before_its_first_st
     with pytest.raises(PreflightError, match="label_shift"):
         made.train()
     assert made.state.global_step == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_preflight_finds_is_said_in_sentences_and_what_contributes_is_a_warning(trainer, caplog, ends):
+    caplog.set_level(logging.INFO, logger="evalharness.trainer")
+    made = trainer(ends=ends)
+    callback = EvalHarnessCallback(made, keep_data=False, every=100, **FEW)
+    callback.on_train_begin(made.args, made.state, made.control)
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert any("no_end_token" in line for line in warned) is not ends
+    counts = {key: value for row in made.state.log_history for key, value in row.items()}
+    assert counts["evalharness/preflight_contributing"] == len(warned)
+    told = {row["evalharness/preflight"] for row in made.state.log_history if "evalharness/preflight" in row}
+    assert told >= set(warned)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("preflight"), "it says what it is doing before it has done it"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_waits_for_its_scores_no_longer_than_it_was_told(trainer, caplog):
+    caplog.set_level(logging.INFO, logger="evalharness.trainer")
+    made = trainer()
+    callback = EvalHarnessCallback(made, check=False, keep_data=False, wait_s=0.2, problems="warmup", samples=50)
+    callback.on_save(made.args, TrainerState(global_step=3), made.control)
+    (process,) = [callback._beside._running.process]
+    callback.on_train_end(made.args, made.state, made.control)
+    assert process.poll() is not None, "it was ended"
+    assert callback.scorecards == []
+    last = caplog.records[-1]
+    assert last.levelno == logging.WARNING
+    assert "checkpoint-3" in last.getMessage()
+    assert any("waiting" in record.getMessage() for record in caplog.records[:-1])
+
+
+KILLED = {
+    "as it begins": (
+        "from evalharness.integrations import Beside\n"
+        "beside = Beside(problems='warmup', samples=200, max_new_tokens=1000, stop_loops=False)\n"
+        "beside.saved('mine/step_10.pt')\n"
+        "child = beside._running.process\n"
+    ),
+    "while it works": (
+        "import subprocess, sys\n"
+        "command = [sys.executable, '-m', 'evalharness.integrations.scoring_child', str(os.getpid()), '0']\n"
+        "child = subprocess.Popen([*command, 'watch', 'mine', '--settle', '999', '--idle', '999'], stderr=-1)\n"
+        "child.stderr.readline()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("when", KILLED)
+def test_the_process_beside_training_ends_with_a_script_that_was_killed(model_folder: Path, when: str):
+    (model_folder / "model.pt").rename(model_folder / "step_10.pt")
+    script = f"import os, signal\n{KILLED[when]}print(child.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=model_folder.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    until = time.monotonic() + 120
+    while is_alive(int(done.stdout)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not is_alive(int(done.stdout))
+    assert not list(model_folder.parent.glob("reports/*/*/scorecard.json")), "it had not come to its end"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_plain_loop_gets_its_scorecards_while_it_goes_on(model_folder: Path, monkeypatch, golden_text):

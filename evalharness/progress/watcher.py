@@ -54,10 +54,3 @@ class SayingOnce:
         if line not in self._said:
             self._said.add(line)
             self._watcher.say(line)
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the unit that fits: ``"45 s"``, ``"12 min"``, ``"3.5 h"``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

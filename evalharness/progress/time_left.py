@@ -33,6 +33,13 @@ class TimeLeft:
         self.done, self.total = done, max(self.total, done)
         self._last_done = self.clock()
 
+    def reach(self, number: int, total: int) -> None:
+        """The ``number``-th of so many pieces begins; with the first one the work does."""
+        if number == 1:
+            self.begin(total)
+        else:
+            self.finish(number - 1)
+
     @property
     def taken_s(self) -> float:
         """Seconds since the work began."""
@@ -56,3 +63,10 @@ class TimeLeft:
 def rate(per_s: float) -> str:
     """How many pieces are done in a second, or in a minute if they are slow."""
     return f"{per_s:.0f} per s" if per_s >= 2 else f"{60 * per_s:.0f} per min"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits: ``"45 s"``, ``"12 min"``, ``"3.5 h"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
