@@ -38,7 +38,7 @@ validation = "val.jsonl"
 prompt_key = "prompt"
 completion_key = "completion"
 """
-SCORE = ("--limit", "10", "--samples", "2", "--problems", "warmup")
+SCORE = ("--limit", "10", "--samples", "2", "--problems", "warmup", "--k", "1")
 
 
 @dataclass(frozen=True, slots=True)

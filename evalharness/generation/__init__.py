@@ -8,6 +8,7 @@ from evalharness.generation.measure import (
     fastest_threads,
     generation_s,
     logit_noise,
+    measured_noise,
     pass_s,
 )
 from evalharness.generation.noise import Noise
@@ -29,6 +30,7 @@ __all__ = [
     "generate",
     "generation_s",
     "logit_noise",
+    "measured_noise",
     "pass_s",
     "requests_for",
 ]

@@ -13,6 +13,7 @@ import torch
 
 from evalharness.generation.padding import padded_right
 from evalharness.generation.settling import Guess, Settler
+from evalharness.models.protocols import cached_logits_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ class CachedEngine:
         # What serves which row has to be known before the rows grow.
         index = torch.tensor([prompts.index(tuple(row.ids)) for row in rows], device=device)
         places = sorted({len(prompt) - 1 for prompt in prompts})
-        output, cache = self._logits_at(ids, mask, positions, torch.tensor(places, device=device))
+        output, cache = cached_logits_at(self._model, ids, mask, positions, None, torch.tensor(places, device=device))
         at = [places.index(len(prompt) - 1) for prompt in prompts]
         needed = [output[i, place : place + 1] for i, place in enumerate(at)]
         self._settler.settle(needed, [Guess(tuple(served), ()) for served in by_prompt.values()])
@@ -74,24 +75,12 @@ class CachedEngine:
             cache.batch_select_indices(index)
         return cache, mask[index]
 
-    def _logits_at(
-        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, places: torch.Tensor
-    ) -> tuple[torch.Tensor, Any]:
-        """The logits at ``places`` of the prompts, and the cache; a model that gives only all of them is asked so."""
-        if hasattr(self._model, "cached_logits_at"):
-            logits_and_cache: tuple[torch.Tensor, Any] = self._model.cached_logits_at(
-                ids, mask, positions, None, places
-            )
-            return logits_and_cache
-        output, cache = self._model.cached_logits(ids, mask, positions, None)
-        return output[:, places], cache
-
     def _step(self, rows: list[Row], cache: Any, mask: torch.Tensor) -> tuple[Any, torch.Tensor]:
         """One forward pass over the last token of each row and what is drafted behind it."""
         drafts = [self._settler.guess(row) for row in rows]
-        # One row that loops must not make all others as wide as its draft.
-        widest = -(-sum(map(len, drafts)) // len(drafts))
-        drafts = [draft[:widest] for draft in drafts]
+        # A pass is as wide as its widest row, and the slowest row says how many there are: drafts pay if all have one.
+        narrowest = min(map(len, drafts))
+        drafts = [draft[:narrowest] for draft in drafts]
         before = [len(row.ids) for row in rows]
         ids, new = padded_right([(row.ids[-1], *draft) for row, draft in zip(rows, drafts, strict=True)])
         width = ids.shape[1]

@@ -19,6 +19,7 @@ from evalharness.generation.inverse_cdf import Cut, cumulative, invert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.generation.inverse_cdf import MovedMass
     from evalharness.models.requests import Decoding
 
 ENTROPY_DECIMALS = 2
@@ -42,12 +43,18 @@ class Distributions:
     """The distributions at a number of positions, from which any decoding draws.
 
     ``logits`` is ``(positions, vocabulary)`` in nats; ``allowed`` is ``(vocabulary,)``, False for ids that have no
-    token; ``noise_nats`` bounds how far a logit may be off (0: everything counts as certain). ``task_ids`` names each
+    token; ``noise_nats`` bounds how far a logit may be off (0: everything counts as certain), and ``moved``, if it is
+    known, how far a cumulative probability is. ``task_ids`` names each
     position for errors.
     """
 
     def __init__(
-        self, logits: torch.Tensor, allowed: torch.Tensor | None, noise_nats: float, task_ids: Sequence[str]
+        self,
+        logits: torch.Tensor,
+        allowed: torch.Tensor | None,
+        noise_nats: float,
+        task_ids: Sequence[str],
+        moved: MovedMass | None = None,
     ) -> None:
         if allowed is not None:
             logits = logits.masked_fill(~allowed, -torch.inf)
@@ -57,6 +64,7 @@ class Distributions:
         self._logits = logits if all(self._finite) else torch.where(finite.unsqueeze(1), logits, 0.0)
         self._task_ids = task_ids
         self._noise_nats = noise_nats
+        self._moved = moved
 
     def draw(self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]) -> list[tuple[int, bool]]:
         """A token for each of ``positions`` (rows of ``logits``) by its number in [0, 1), and if it is certain."""
@@ -71,7 +79,8 @@ class Distributions:
             noise = self._noise_nats / decoding.temperature
             cut = Cut(decoding.temperature, decoding.top_p, decoding.top_k)
             distribution, cut_certain = cumulative(logits.double(), cut, noise)
-            tokens, certain = invert(distribution[index], uniforms, noise)
+            most = self._moved.mass if self._moved and self._moved.bounds(cut, logits.shape[-1]) else 1.0
+            tokens, certain = invert(distribution[index], uniforms, noise, most)
             certain &= cut_certain[index]
         sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
         return list(zip(tokens.tolist(), sure, strict=True))

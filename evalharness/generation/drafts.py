@@ -18,14 +18,16 @@ CONTEXTS = (12, 7, 4, 3, 2, 1)
 class Drafts:
     """What followed each short context when it was last seen, in any text of this run."""
 
-    __slots__ = ("_after",)
+    __slots__ = ("_after", "_contexts")
 
-    def __init__(self) -> None:
-        self._after: tuple[dict[tuple[int, ...], int], ...] = tuple({} for _ in CONTEXTS)
+    def __init__(self, shortest: int = 1) -> None:
+        """``shortest``: how many tokens have to match; what followed fewer is guessed wrong more often."""
+        self._contexts = tuple(size for size in CONTEXTS if size >= shortest)
+        self._after: tuple[dict[tuple[int, ...], int], ...] = tuple({} for _ in self._contexts)
 
     def learn(self, ids: Sequence[int], start: int = 0) -> None:
         """Remember what followed what in ``ids``, for the tokens from ``start`` on."""
-        for size, after in zip(CONTEXTS, self._after, strict=True):
+        for size, after in zip(self._contexts, self._after, strict=True):
             for i in range(max(start, size), len(ids)):
                 after[tuple(ids[i - size : i])] = ids[i]
 
@@ -41,7 +43,7 @@ class Drafts:
         return text[known:]
 
     def _next(self, text: list[int]) -> int | None:
-        for size, after in zip(CONTEXTS, self._after, strict=True):
+        for size, after in zip(self._contexts, self._after, strict=True):
             if len(text) >= size and (token := after.get(tuple(text[-size:]))) is not None:
                 return token
         return None

@@ -4,6 +4,9 @@ Where each logit moves by at most ``noise``, the odds of any set of tokens chang
 ``exp(2 noise)``: the weights inside grow by at most ``exp(noise)``, those outside shrink by at most as much. So a mass
 ``F`` moves by at most ``F (1 - F) (exp(2 noise) - 1)``, which is little at either end. The same holds among the tokens
 that a cut has left, as long as the cut leaves the same ones.
+
+That is the worst case: all logits up to one move up and all others down. Rounding is nothing of the kind, so where
+nothing is cut the bound is also what was measured of this very model, with a margin (:class:`MovedMass`).
 """
 
 from __future__ import annotations
@@ -30,6 +33,28 @@ class Cut:
     top_k: int
 
 
+@dataclass(frozen=True, slots=True)
+class MovedMass:
+    """How far a cumulative probability moves at most (``mass``), as measured at one temperature with nothing cut."""
+
+    temperature: float
+    mass: float
+
+    def bounds(self, cut: Cut, vocabulary: int) -> bool:
+        """Whether it was measured of distributions that are cut so."""
+        whole = cut.top_p >= 1 and not 0 < cut.top_k < vocabulary
+        return whole and cut.temperature == self.temperature
+
+
+def moved_mass(logits: torch.Tensor, reference: torch.Tensor, temperature: float) -> float:
+    """The largest difference of two cumulative distributions, over all positions and tokens.
+
+    Both logits are ``(positions, vocabulary)``.
+    """
+    one, other = (torch.softmax(part.double() / temperature, dim=-1).cumsum(dim=-1) for part in (logits, reference))
+    return float((one - other).abs().max())
+
+
 def cumulative(logits: torch.Tensor, cut: Cut, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Cumulative probabilities after the cuts, in the order of ids, and whether noise leaves the cuts as they are.
 
@@ -50,16 +75,20 @@ def cumulative(logits: torch.Tensor, cut: Cut, noise: float) -> tuple[torch.Tens
     return total / total[:, -1:], certain
 
 
-def invert(distribution: torch.Tensor, uniforms: Sequence[float], noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+def invert(
+    distribution: torch.Tensor, uniforms: Sequence[float], noise: float, most: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The first token whose cumulative probability passes its number in [0, 1), and whether noise leaves it the same.
 
+    ``most`` is how far a cumulative probability moves at most, beside what follows from ``noise``.
     ``distribution`` is ``(numbers, vocabulary)`` and ends in exactly 1, so a token without probability is never drawn.
     """
     u = torch.tensor(uniforms, dtype=torch.float64).to(distribution.device).unsqueeze(1)
     tokens = torch.searchsorted(distribution, u, right=True)
     above = distribution.gather(1, tokens)
     below = torch.where(tokens > 0, distribution.gather(1, (tokens - 1).clamp_min(0)), 0.0)
-    certain = (above - u > mass_shift(above, noise)) & (u - below > mass_shift(below, noise))
+    shift_above, shift_below = (mass_shift(mass, noise).clamp_max(most + ROUNDING) for mass in (above, below))
+    certain = (above - u > shift_above) & (u - below > shift_below)
     return tokens.squeeze(1), certain.squeeze(1)
 
 

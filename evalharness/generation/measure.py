@@ -6,11 +6,13 @@ import contextlib
 import math
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from evalharness.errors import EvaluationError
+from evalharness.generation.inverse_cdf import MovedMass, moved_mass
 from evalharness.generation.padding import padded_right
 from evalharness.generation.reference import Reference
 
@@ -35,8 +37,23 @@ TOLERABLE_NATS = 1e-2
 """Above this a row does not keep its logits in company: the model runs at exact lengths."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredNoise:
+    """How far rounding may move a logit (nats), and a cumulative probability."""
+
+    nats: float
+    mass: MovedMass
+
+
 def logit_noise(model: TorchModel, rows: list[list[int]], *, padded: bool) -> float:
-    """How far rounding may move a logit (nats), with company, padding and cache.
+    """How far rounding may move a logit (nats): that of :func:`measured_noise`."""
+    return measured_noise(model, rows, padded=padded).nats
+
+
+def measured_noise(
+    model: TorchModel, rows: list[list[int]], *, padded: bool, temperature: float = 1.0
+) -> MeasuredNoise:
+    """How far rounding may move a logit, and a cumulative probability, with company, padding and cache.
 
     Computes ``rows`` together as they are run and each alone in double precision, and returns the largest difference
     times ``MARGIN``, at least 8 units in the last place of the largest logit. ``padded`` puts all rows into one batch
@@ -51,17 +68,20 @@ def logit_noise(model: TorchModel, rows: list[list[int]], *, padded: bool) -> fl
     ways: list[list[torch.Tensor] | None] = [_together(model, rows)]
     if padded and model.supports_cache:
         ways.append(_with_cache(model, rows))
-    moved = largest = 0.0
+    moved = moved_most = largest = 0.0
     for way in ways:
         if way is None:
-            return math.inf
+            return MeasuredNoise(math.inf, MovedMass(temperature, 1.0))
         for seen, known in zip(way, exact, strict=True):
             # An id that the model itself holds out has -infinity both times.
             moved = max(moved, float(torch.where(seen == known, 0.0, (seen - known).abs()).max()))
             if not bool(seen.isfinite().any()):
                 raise EvaluationError("the model returns NaN or infinity for every token")
             largest = max(largest, float(seen[seen.isfinite()].abs().max()))
-    return max(MARGIN * moved, 8 * torch.finfo(torch.float32).eps * largest)
+            moved_most = max(moved_most, moved_mass(seen, known, temperature))
+    eps = torch.finfo(torch.float32).eps
+    mass = MovedMass(temperature, max(MARGIN * moved_most, 8 * eps))
+    return MeasuredNoise(max(MARGIN * moved, 8 * eps * largest), mass)
 
 
 def _together(model: TorchModel, rows: list[list[int]]) -> list[torch.Tensor]:

@@ -10,6 +10,7 @@ from evalharness.models.requests import Request, stop_sequences
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evalharness.generation.inverse_cdf import MovedMass
     from evalharness.models.protocols import Tokenizer
     from evalharness.models.requests import Decoding
     from evalharness.records import Problem
@@ -21,7 +22,7 @@ class Settings:
 
     ``exact_lengths`` is for models that are not causal, or not known to be: rows of one length together, nothing
     padded, nothing drafted, no cache. ``noise_nats`` is how far a logit may move between batch shapes
-    (:func:`evalharness.generation.measure.logit_noise`).
+    (:func:`evalharness.generation.measure.measured_noise`), and ``moved_mass`` how far a cumulative probability may.
     """
 
     max_new_tokens: int
@@ -32,6 +33,7 @@ class Settings:
     cache: bool = True
     stop_loops: bool = True
     noise_nats: float = 0.0
+    moved_mass: MovedMass | None = None
 
 
 @dataclass(frozen=True, slots=True)

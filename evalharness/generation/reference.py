@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.generation.decoding import Choice, Distributions
-from evalharness.models.protocols import last_logits
+from evalharness.generation.kept_caches import KeptCaches
+from evalharness.models.protocols import cached_logits_at, last_logits
 
 if TYPE_CHECKING:
     from evalharness.generation.row import Row
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
-KEPT_ROWS = 4
-"""Rows whose keys and values are kept in double precision: 100 KB for each token in a model of 0.1 B parameters."""
+KEPT_BYTES = 2**29
+"""Keys and values that are kept in double precision: 100 KB for each token in a model of 0.1 B parameters."""
 TIE_DECIMALS = 9
 """Logits that agree to this number of decimals are ties; the lowest id wins."""
 
@@ -35,7 +36,7 @@ class Reference:
         self._allowed = allowed
         self._cached = cached
         self._double: TorchModel | None = None
-        self._kept: dict[Row, tuple[int, Any]] = {}
+        self._kept = KeptCaches(KEPT_BYTES)
 
     def choose(self, row: Row) -> Choice:
         """The next token of ``row``. Raises :class:`EvaluationError` where the logits are NaN."""
@@ -51,14 +52,25 @@ class Reference:
         return self._copy(ids).logits(ids)
 
     def _with_cache(self, row: Row, ids: torch.Tensor) -> torch.Tensor:
-        """The logits ``(1, vocabulary)`` after a row: only what was written since it was last asked is read."""
-        held, cache = self._kept.pop(row, (0, None))
-        mask, positions = torch.ones_like(ids), torch.arange(ids.shape[1], device=ids.device)[None]
-        logits, cache = self._copy(ids).cached_logits(ids[:, held:], mask, positions[:, held:], cache)
-        while len(self._kept) >= KEPT_ROWS:
-            del self._kept[next(iter(self._kept))]  # the one that was not asked for the longest time
-        self._kept[row] = ids.shape[1], cache
+        """The logits ``(1, vocabulary)`` after a row: only what was written since it was last asked is read.
+
+        The completions of one problem share the reading of its prompt.
+        """
+        prompt = tuple(row.ids[: row.prompt_length - 1])
+        held, cache = self._kept.taken(row) or self._kept.copied(prompt) or (0, None)
+        if not held and row.prompt_length > 1:
+            held = row.prompt_length - 1
+            _, cache = self._read(ids[:, :held], 0, None)
+            self._kept.keep(prompt, held, copy.deepcopy(cache))
+        logits, cache = self._read(ids, held, cache)
+        self._kept.keep(row, ids.shape[1], cache)
         return logits[:, -1]
+
+    def _read(self, ids: torch.Tensor, held: int, cache: Any) -> tuple[torch.Tensor, Any]:
+        """The logits ``(1, 1, vocabulary)`` after ``ids``, the first ``held`` of which ``cache`` has; and the cache."""
+        mask, positions = torch.ones_like(ids), torch.arange(ids.shape[1], device=ids.device)[None]
+        last = torch.tensor([ids.shape[1] - held - 1], device=ids.device)
+        return cached_logits_at(self._copy(ids), ids[:, held:], mask, positions[:, held:], cache, last)
 
     def _copy(self, ids: torch.Tensor) -> TorchModel:
         if self._double is None:
@@ -71,7 +83,7 @@ class Reference:
         try:
             twin = copy.deepcopy(self._model)
             twin.module.double()
-            twin.logits(ids)
+            last_logits(twin, ids[:, :1])
         except Exception:  # noqa: BLE001 - user code may refuse in any way, and then its own precision is what there is
             return self._model
         return twin

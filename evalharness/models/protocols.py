@@ -148,6 +148,25 @@ class TorchModel(Scorer, Protocol):
         ...
 
 
+def cached_logits_at(
+    model: TorchModel,
+    ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    position_ids: torch.Tensor,
+    cache: Any,
+    places: torch.Tensor,
+) -> tuple[torch.Tensor, Any]:
+    """What :meth:`TorchModel.cached_logits` gives at ``places`` among the new ids alone, without the others if it can.
+
+    The logits are ``(rows, places, vocabulary)``.
+    """
+    own: Callable[..., tuple[torch.Tensor, Any]] | None = getattr(model, "cached_logits_at", None)
+    if own is not None:
+        return own(ids, attention_mask, position_ids, cache, places)
+    logits, longer = model.cached_logits(ids, attention_mask, position_ids, cache)
+    return logits[:, places], longer
+
+
 def last_logits(model: TorchModel, ids: torch.Tensor) -> torch.Tensor:
     """Logits ``(rows, vocabulary)`` at the last position, without those of all others if the model can do so."""
     own: Callable[[torch.Tensor], torch.Tensor] | None = getattr(model, "last_logits", None)

@@ -52,26 +52,28 @@ def _of_server(work: Work) -> Settings:
 
 def _settings(work: Work, rows: list[list[int]]) -> Settings:
     """What may be done to rows: padded and drafted, or only put beside others of one length, or not even that."""
-    from evalharness.generation import TOLERABLE_NATS, Settings, logit_noise
+    from evalharness.generation import TOLERABLE_NATS, Settings, measured_noise
 
     model, causal = work.checkpoint.model, work.attention == "causal"
     room = max(2, NOISE_LOGITS // (NOISE_ROWS * model.vocabulary_rows))
     few = [row[:room] for row in rows[:NOISE_ROWS]]
-    noise_nats = logit_noise(model, few, padded=causal)
-    steady, alone = noise_nats <= _tolerable(work, TOLERABLE_NATS), False
+    temperature = work.options.temperature
+    noise = measured_noise(model, few, padded=causal, temperature=temperature)
+    steady, alone = noise.nats <= _tolerable(work, TOLERABLE_NATS), False
     if causal and not steady:
-        work.watcher.say(f"padding or the cache moves logits by up to {noise_nats:.2g} nats: running at exact lengths")
-        noise_nats = logit_noise(model, few, padded=False)
-    if noise_nats > _tolerable(work, TOLERABLE_NATS):
-        work.watcher.say(f"rows move each other's logits by up to {noise_nats:.2g} nats: running each row alone")
-        noise_nats, alone = logit_noise(model, few[:1], padded=False), True
+        work.watcher.say(f"padding or the cache moves logits by up to {noise.nats:.2g} nats: running at exact lengths")
+        noise = measured_noise(model, few, padded=False, temperature=temperature)
+    if noise.nats > _tolerable(work, TOLERABLE_NATS):
+        work.watcher.say(f"rows move each other's logits by up to {noise.nats:.2g} nats: running each row alone")
+        noise, alone = measured_noise(model, few[:1], padded=False, temperature=temperature), True
     return Settings(
         max_new_tokens=work.options.max_new_tokens or _new_tokens(work),
         batch_size=1 if alone else work.options.batch_size,
         seed=work.options.seed,
         exact_lengths=not (causal and steady),
         stop_loops=work.options.stop_loops,
-        noise_nats=noise_nats if _is_precise(work) else 0.0,
+        noise_nats=noise.nats if _is_precise(work) else 0.0,
+        moved_mass=noise.mass,
     )
 
 

@@ -3,14 +3,17 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import llama
 
+from evalharness.generation import measured_noise, reference
 from evalharness.generation.decoding import Distributions
-from evalharness.generation.inverse_cdf import mass_shift
-from evalharness.generation.reference import KEPT_ROWS, Reference
+from evalharness.generation.inverse_cdf import Cut, MovedMass, mass_shift, moved_mass
+from evalharness.generation.kept_caches import KeptCaches
+from evalharness.generation.reference import Reference
 from evalharness.models.requests import GREEDY, Decoding, Request
 
 NOISES = st.sampled_from([1e-6, 1e-4, 1e-2, 0.3])
@@ -128,14 +131,19 @@ class Text:
 
     def __init__(self, ids: list[int]) -> None:
         self.ids = ids
+        self.prompt_length = len(ids)
 
     def uniform(self, _ahead: int) -> float:
         return 0.5
 
 
-def test_what_is_decided_again_with_a_cache_is_what_is_decided_without():
+@pytest.mark.parametrize("kept_bytes", [0, 20_000, 2**29])
+def test_what_is_decided_again_with_a_cache_is_what_is_decided_without(monkeypatch, kept_bytes):
+    monkeypatch.setattr(reference, "KEPT_BYTES", kept_bytes)
     model = llama()
-    texts = [Text([1 + i, 2, 3]) for i in range(KEPT_ROWS + 2)]
+    texts = [Text([1 + i // 2, 2, 3]) for i in range(6)]
+    for text in texts[::2]:  # two texts of each prompt, which go different ways
+        text.ids = [*text.ids, 5]
     cached, plain = Reference(model, None, cached=True), Reference(model, None)
     for round_number in range(6):
         for text in texts[round_number % 2 :: 1 + round_number % 3]:  # more than are kept, and not always the same
@@ -143,3 +151,69 @@ def test_what_is_decided_again_with_a_cache_is_what_is_decided_without():
             assert found == plain.choose(text)
             text.ids = [*text.ids, found.token_id, 7]
     assert len({tuple(text.ids) for text in texts}) == len(texts)
+
+
+MOVES = torch.Generator().manual_seed(1)
+
+
+def rounded(logits):
+    """Logits as rounding leaves them: each moved a little by itself."""
+    return logits + 1e-5 * torch.randn(logits.shape, generator=MOVES, dtype=torch.float64)
+
+
+def test_rounding_changes_no_choice_that_is_certain_by_the_measured_bound_and_fewer_are_uncertain():
+    logits = torch.randn(4000, 1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
+    noise, decoding = 8 * 5e-5, Decoding("sampled", 0.8)
+    seen = rounded(logits)
+    moved = MovedMass(0.8, 8 * moved_mass(seen[:300], logits[:300], 0.8))
+    uniforms = np.random.default_rng(0).random(4000).tolist()
+    exact = Distributions(logits, None, 0.0, ["t"] * 4000).draw(decoding, range(4000), uniforms)
+    by_worst_case = Distributions(seen, None, noise, ["t"] * 4000).draw(decoding, range(4000), uniforms)
+    by_measure = Distributions(seen, None, noise, ["t"] * 4000, moved).draw(decoding, range(4000), uniforms)
+    certain = [(own, true) for (own, sure), (true, _) in zip(by_measure, exact, strict=True) if sure]
+    assert all(own == true for own, true in certain)
+    assert len(certain) > sum(sure for _, sure in by_worst_case)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "counts"),
+    [
+        (Decoding("sampled", 0.8), True),
+        (Decoding("sampled", 0.8, 1.0, 1000), True),
+        (Decoding("sampled", 0.7), False),
+        (Decoding("sampled", 0.8, 0.95), False),
+        (Decoding("sampled", 0.8, 1.0, 50), False),
+    ],
+)
+def test_the_measured_bound_holds_at_its_own_temperature_with_nothing_cut(decoding, counts):
+    cut = Cut(decoding.temperature, decoding.top_p, decoding.top_k)
+    assert MovedMass(0.8, 1e-6).bounds(cut, 1000) is counts
+
+
+def test_the_mass_that_was_measured_covers_what_another_batch_shape_does():
+    model = llama()
+    rows = [[(7 * i + j) % 40 for j in range(n)] for i, n in enumerate((5, 9, 30, 60))]
+    noise = measured_noise(model, rows, padded=True, temperature=0.5)
+    for row in rows:
+        alone, beside = (model.logits(torch.tensor(ids))[0] for ids in ([row], [row] * 7))
+        assert 0 < moved_mass(alone, beside.double(), 0.5) + 1e-12 <= noise.mass.mass < 1e-3
+
+
+def cache_of(ids):
+    return ((torch.zeros(1, 1, ids, 2), torch.zeros(1, 1, ids, 2)),)
+
+
+def test_caches_that_were_not_asked_for_the_longest_time_go_first_and_a_copy_stays():
+    kept = KeptCaches(most_bytes=16 * 25)
+    kept.keep("first", 10, cache_of(10))
+    kept.keep("second", 10, cache_of(10))
+    held, copied = kept.copied("first")
+    copied[0][0].fill_(1.0)
+    kept.keep("third", 5, cache_of(5))
+    assert held == 10
+    assert kept.taken("second") is not None
+    kept.keep("fourth", 15, cache_of(15))
+    assert kept.taken("first") is None
+    assert [kept.taken(name)[0] for name in ("third", "fourth")] == [5, 15]
+    kept.keep("too long", 26, cache_of(26))
+    assert kept.taken("too long") is None
