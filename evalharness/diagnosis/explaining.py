@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 CORRECTED = (
     ("repaired_nats", "as_loaded_nats"),
     ("with_padding_nats", "without_padding_nats"),
-    ("with_prompt_nats", "without_prompt_nats"),
+    ("packed_nats", "recomputed_nats"),
 )
 """In the evidence of a finding: the loss as the finding says that it was computed, and the loss without it (nats)."""
+CLEAR = 0.05
+"""Fewer degenerate completions than before may be so by chance: with a p-value from here on nothing is explained."""
 LEAST_NATS = 0.005
 """A gap within rounding needs no explanation, so none of it is explained."""
 
@@ -45,5 +47,5 @@ def _of_the_completions(evidence: Mapping[str, Any]) -> Iterator[float]:
     """Of each way to ask that was tried: which share of the completions that were degenerate is so no more."""
     for figures in (evidence, *(value for value in evidence.values() if isinstance(value, Mapping))):
         before, after = figures.get("degenerate_before"), figures.get("degenerate_after")
-        if before and after is not None:
+        if before and after is not None and figures.get("p_value", 0.0) < CLEAR:
             yield (before - after) / before

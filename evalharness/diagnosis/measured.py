@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
-from evalharness.diagnosis.losses.conventions import Recomputed, recomputed
+from evalharness.diagnosis.losses.conventions import recomputed
 from evalharness.diagnosis.losses.established import Established, established
 from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.losses.arrangement import Arrangement
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
     from evalharness.records import Outcome, Problem

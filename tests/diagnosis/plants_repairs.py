@@ -91,6 +91,19 @@ def rows_by_head(module: nn.Module) -> None:
             tensor.data = tensor.data.unflatten(0, (3, layer.heads, -1)).transpose(0, 1).flatten(0, 2)
 
 
+def gates_exchanged(module: nn.Module) -> None:
+    """What a conversion leaves that takes the two projections of gated layers for each other."""
+    for layer in module.model.layers:
+        layer.mlp.gate_proj.weight, layer.mlp.up_proj.weight = layer.mlp.up_proj.weight, layer.mlp.gate_proj.weight
+
+
+def norms_without_their_one(module: nn.Module) -> None:
+    """What code has that multiplies by weights which are deviations from one."""
+    for part in module.modules():
+        if type(part).__name__.endswith("RMSNorm"):
+            part.weight.data -= 1.0
+
+
 def text_losses(module: nn.Module) -> tuple[float, float]:
     """The mean loss (nats) of all targets of the validation rows, and that of their completions, ends among them."""
     subject = few(of(module))

@@ -13,9 +13,10 @@ from torch.nn import functional
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
-from evalharness.diagnosis.losses.conventions import reproducing, text_bytes
 from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.losses.layouts import PADDED_ROWS
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
+from evalharness.diagnosis.losses.token_bytes import text_bytes
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import batch_offsets
 from evalharness.diagnosis.probes.overfit import overfit

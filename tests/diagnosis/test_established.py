@@ -16,10 +16,10 @@ from torch import nn
 from torch.nn import functional
 
 from evalharness.diagnosis.data.rows import DataRow
-from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.context import context
 from evalharness.diagnosis.probes.label_shift import label_shift

@@ -97,11 +97,14 @@ def test_the_finding_that_explains_most_comes_first_and_a_note_never_before_an_e
     [
         ({}, 0.0),
         ({"proven": True}, 1.0),
-        ({"logged_nats": 1.0, "with_prompt_nats": 1.0, "without_prompt_nats": 1.001}, 0.0),
-        ({"logged_nats": 1.0, "with_prompt_nats": 3.0, "without_prompt_nats": 2.0}, 0.0),
-        ({"logged_nats": 1.0, "with_prompt_nats": 1.25, "without_prompt_nats": 2.0}, 0.75),
+        ({"logged_nats": 1.0, "with_padding_nats": 1.0, "without_padding_nats": 1.001}, 0.0),
+        ({"logged_nats": 1.0, "with_padding_nats": 3.0, "without_padding_nats": 2.0}, 0.0),
+        ({"logged_nats": 1.0, "with_padding_nats": 1.25, "without_padding_nats": 2.0}, 0.75),
         ({"degenerate_before": 0.5, "degenerate_after": 0.1}, 0.8),
+        ({"degenerate_before": 0.5, "degenerate_after": 0.1, "p_value": 0.2}, 0.0),
         ({"degenerate_before": 0.0, "degenerate_after": 0.0}, 0.0),
+        ({"logged_nats": 1.0, "with_prompt_nats": 1.0, "without_prompt_nats": 2.0}, 0.0),
+        ({"logged_nats": 1.0, "packed_nats": 1.0, "recomputed_nats": 1.1}, 1.0),
     ],
 )
 def test_what_a_finding_explains_is_read_off_its_figures(evidence, share):

@@ -8,7 +8,7 @@ from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
 from evalharness.diagnosis.examination import examine
-from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch

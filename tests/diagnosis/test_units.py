@@ -83,3 +83,12 @@ def test_no_unit_is_named_if_another_step_has_this_loss_in_nats():
     found = loss_mismatch(measured_of(replace(measured.subject, log=(*measured.subject.log, later))))
     assert isinstance(found, Finding)
     assert "unit" not in found.evidence
+
+
+def test_a_unit_is_named_if_another_step_has_this_loss_by_chance_and_was_trained_otherwise():
+    validation, train = true_losses()
+    measured = of_log(validation / 4, train)
+    points = (LossPoint(1, "validation", validation, "log"), LossPoint(1, "train", 5 * train, "log"))
+    found = loss_mismatch(measured_of(replace(measured.subject, log=(*points, *measured.subject.log[1:]))))
+    assert isinstance(found, Finding)
+    assert (found.evidence["unit"], found.evidence["train_in_unit"]) == ("divided", False)

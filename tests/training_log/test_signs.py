@@ -157,3 +157,26 @@ def test_nothing_of_torch_is_loaded():
     log = ROOT / "checkpoints" / "causal" / "base.log"
     done = subprocess.run([sys.executable, "-c", code, "triage", str(log)], cwd=ROOT, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_loss_that_rises_and_stays_there_is_no_spike_and_is_found():
+    train = [loss + (3.0 if i > 70 else 0.0) for i, loss in enumerate(learning())]
+    outcome = outcomes(run(train), **EVERYTHING)["ends_above_its_lowest"]
+    assert isinstance(outcome, Finding)
+    assert outcome.evidence["train_last_nats"] - outcome.evidence["train_lowest_nats"] == pytest.approx(3.0, abs=0.2)
+    turned = [4.0 - 0.1 * i for i in range(10)] + [3.1 + 0.06 * i for i in range(10)]
+    outcome = outcomes(run(learning(), turned), **EVERYTHING)["ends_above_its_lowest"]
+    assert isinstance(outcome, Finding)
+    assert outcome.evidence["validation_lowest_step"] == 500
+
+
+def test_a_loss_that_falls_to_a_rounded_0_is_a_note_and_one_that_jumps_to_0_is_not():
+    fallen = log_of([LossPoint(i, "train", round(8 * math.exp(-i / 10), 4), "a") for i in range(1, 160)])
+    assert outcomes(fallen)["zero_loss"].severity == "note"
+    assert outcomes(replaced(sound(), train_500=0.0))["zero_loss"].severity == "contributing"
+
+
+def test_a_loss_that_passes_a_floor_of_label_smoothing_is_not_on_it():
+    floor = floor_nats(0.1, 50_257)
+    passing = run([floor + 0.02 + 0.02 * (100 - i) for i in range(1, 101)])
+    assert isinstance(outcomes(passing, vocabulary=50_257)["smoothing_floor"], RuledOut)

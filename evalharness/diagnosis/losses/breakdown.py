@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.conventions import bits_per_byte, plain, reproducing, text_bytes
+from evalharness.diagnosis.losses.recomputed_loss import plain, reproducing
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, counted_nll, mean
+from evalharness.diagnosis.losses.token_bytes import bits_per_byte, text_bytes
 from evalharness.diagnosis.losses.token_classes import TokenClass, token_classes
 from evalharness.records import PartLoss
 from evalharness.statistics import ratio_over_rows
@@ -16,8 +17,8 @@ from evalharness.statistics import ratio_over_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from evalharness.diagnosis.losses.conventions import Recomputed
     from evalharness.diagnosis.losses.honest import PairedLoss
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.arrangement import Arrangement
-from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalharness.diagnosis.data.rows import TokenRow
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.subject import Split, Subject
 
 

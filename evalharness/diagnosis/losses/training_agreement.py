@@ -12,7 +12,7 @@ from evalharness.diagnosis.losses.row_means import capped, counted_nll, mean, to
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.losses.row_means import Floats
     from evalharness.diagnosis.losses.token_losses import RowLosses
     from evalharness.diagnosis.measured import Measured
@@ -72,6 +72,25 @@ def logged_training(measured: Measured, shown_by: Recomputed) -> LoggedTraining 
     plain = mean(map(counted_nll, losses), subject.seed)
     alike = mean([_smoothed(row, how.smoothing) for row in losses], subject.seed) if how.smoothing else plain
     return LoggedTraining(max(points, key=lambda p: p.step), plain, alike)
+
+
+def latest_training(measured: Measured) -> float | None:
+    """The training loss logged last for this checkpoint, within the last tenth of its steps; None without one."""
+    now = 0 if measured.subject.logged is None else measured.subject.logged.step
+    points = [p for p in measured.subject.log if p.split == "train" and LATEST * now <= p.step <= now]
+    return max(points, key=lambda point: point.step).loss_nats if points else None
+
+
+def was_trained_so(measured: Measured, shown_by: Recomputed, step: int) -> bool:
+    """Whether the training loss logged nearest to a step can be this checkpoint's; also where none is near it."""
+    train = [point for point in measured.subject.log if point.split == "train" and point.loss_nats > 0]
+    points = [point for point in train if LATEST * step <= point.step <= step / LATEST]
+    losses = measured.train_losses_in(shown_by.layout.arrangement, prompt=shown_by.convention.prompt) if points else ()
+    if not points or too_few(losses):
+        return True
+    nearest = min(points, key=lambda point: abs(point.step - step))
+    own = mean(map(counted_nll, losses), measured.subject.seed).estimate
+    return own > 0 and BELOW <= nearest.loss_nats / own <= ABOVE
 
 
 def _smoothed(row: RowLosses, strength: float) -> Floats:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.conventions import BATCHES, FIGURES, Recomputed
+from evalharness.diagnosis.losses.conventions import BATCHES
+from evalharness.diagnosis.losses.recomputed_loss import FIGURES, Recomputed
 from evalharness.diagnosis.losses.row_means import bits
-from evalharness.diagnosis.losses.training_agreement import TrainingAgreement, logged_training
+from evalharness.diagnosis.losses.training_agreement import TrainingAgreement, logged_training, was_trained_so
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,7 +93,7 @@ def logged_unit(measured: Measured) -> InUnit | None:
     has this checkpoint's loss in nats: the log is of another step then. Costs the losses of the training rows.
     """
     logged = measured.subject.logged
-    items = _plain_conventions(measured)
+    items = plain_conventions(measured)
     if logged is None or _is_of_another_step(measured, items):
         return None
     units = [list(_units(item, measured.subject.tokenizer)) for item in items]
@@ -105,8 +106,8 @@ def logged_unit(measured: Measured) -> InUnit | None:
     return InUnit(best, sum(map(len, units)), len(agreeing), chance)
 
 
-def _plain_conventions(measured: Measured) -> list[Recomputed]:
-    """Those of rows alone that the manifest leaves open."""
+def plain_conventions(measured: Measured) -> list[Recomputed]:
+    """The plain losses of rows alone that the manifest leaves open."""
     declared = measured.subject.declared.count_prompt
     return [
         item
@@ -117,8 +118,13 @@ def _plain_conventions(measured: Measured) -> list[Recomputed]:
 
 
 def _is_of_another_step(measured: Measured, items: Iterable[Recomputed]) -> bool:
+    """Of some conventions and many steps one fits by chance; the training loss of that step has to fit as well."""
     points = [point for point in measured.subject.log if point.split == "validation"]
-    return any(item.reproduces(point.loss_nats) for item in items for point in points)
+    return any(
+        item.reproduces(point.loss_nats) and was_trained_so(measured, item, point.step)
+        for item in items
+        for point in points
+    )
 
 
 def _agreeing(measured: Measured, item: Recomputed, units: Iterable[Unit]) -> Iterator[Candidate]:

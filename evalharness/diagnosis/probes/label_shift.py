@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from evalharness.diagnosis.data.training_batch import IGNORED
-from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, capped, figures, mean, shown, too_few
 from evalharness.diagnosis.losses.token_losses import OFFSETS, token_losses
 from evalharness.diagnosis.probe import MODULE, Probe
@@ -20,7 +20,7 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel

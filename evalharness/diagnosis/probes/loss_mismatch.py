@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalharness.diagnosis.losses.conventions import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.layouts import packed_anew
+from evalharness.diagnosis.losses.logged_part import logged_part
 from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
+from evalharness.diagnosis.losses.recomputed_loss import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.row_means import capped, counted_nll, figures, mean, shown, too_few
 from evalharness.diagnosis.losses.units import logged_unit
 from evalharness.diagnosis.probe import LOGITS, Probe
@@ -15,7 +16,8 @@ from evalharness.records import Finding, NotTestable, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.logged_part import Part
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.records import Outcome
@@ -63,6 +65,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
     if all(item.is_far_from(logged.loss_nats) for item in near):
         return (
             _in_unit(measured, said, evidence)
+            or _of_some_targets(measured, said, evidence)
             or _of_a_part(near, said, evidence)
             or _another(measured, own, said, ours, evidence)
         )
@@ -106,6 +109,50 @@ def _in_unit(measured: Measured, said: str, evidence: dict[str, Any]) -> Finding
         f"these would reproduce {found.chance:.0%} of all validation losses of this size by chance."
     )
     remedy = "Log the mean loss in nats per token, and compare this log with no other before you have converted it."
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _of_some_targets(measured: Measured, said: str, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the log is the loss of one batch of the file, or of answers without their first token."""
+    found = logged_part(measured)
+    if found is None:
+        return None
+    part = found.best
+    evidence |= figures("recomputed", part.whole.loss_nats) | {
+        "part": part.kind,
+        "part_nats": part.nats,
+        "parts_tried": found.tried,
+        "chance_of_a_part": found.chance,
+        "logged_train": found.logged_train,
+    }
+    proof = (
+        f"The training loss of {found.logged_train:.4g} agrees. Of {found.tried} parts of the targets it agrees "
+        f"with {found.agreeing}; these would give {found.chance:.0%} of all validation losses of this size by chance."
+    )
+    if part.left_out_nats is not None:
+        return _without_first_token(part, said, proof, evidence)
+    which = "last" if part.kind == "last_batch" else "first"
+    evidence[f"{which}_rows"] = part.rows
+    claim = (
+        f"The validation loss of the log is that of the {which} {part.rows} rows of the file, as if one batch were "
+        f"logged and not the mean of all: they give {part.nats:.4g} nats, and {said} is that. All {part.whole.rows} "
+        f"rows give {shown(part.whole.loss_nats)} ({part.whole.convention.words}). {proof}"
+    )
+    remedy = "Log the mean over the targets of all batches, each batch's loss times its targets summed."
+    return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _without_first_token(part: Part, said: str, proof: str, evidence: dict[str, Any]) -> Finding:
+    evidence["first_token_nats"] = part.left_out_nats
+    claim = (
+        f"The first token of each answer is left out of the loss: without it the rows give {part.nats:.4g} nats, and "
+        f"{said} is that; with it they give {shown(part.whole.loss_nats)} ({part.whole.convention.words}). First "
+        f"tokens cost {part.left_out_nats:.3g} nats each: the model never learned to begin an answer. {proof}"
+    )
+    remedy = (
+        "Count each answer's first token: it is the target of the prompt's last position. Shift the mask of the loss "
+        "with the labels, and train again."
+    )
     return Finding(NAME, "contributing", claim, evidence, remedy)
 
 

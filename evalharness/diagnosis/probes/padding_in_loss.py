@@ -6,7 +6,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.training_batch import IGNORED
-from evalharness.diagnosis.losses.conventions import is_settled_by_rows_alone, plain, reproducing
+from evalharness.diagnosis.losses.conventions import is_settled_by_rows_alone
+from evalharness.diagnosis.losses.recomputed_loss import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.diagnosis.data.training_batch import TrainingBatch
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome, Severity
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.trainer_tokens import place_after
 from evalharness.diagnosis.data.training_batch import IGNORED
-from evalharness.diagnosis.losses.conventions import plain, reproducing
+from evalharness.diagnosis.losses.recomputed_loss import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 

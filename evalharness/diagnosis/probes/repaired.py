@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.spread import evenly
-from evalharness.diagnosis.losses.conventions import reproducing
 from evalharness.diagnosis.losses.counted_losses import figure, rows_with_end
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.base_gap import base_gap

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.conventions import reproducing
+from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import figures, mean, shown, too_few
 from evalharness.diagnosis.losses.training_agreement import logged_training
 from evalharness.diagnosis.probe import LOGITS, Probe
@@ -17,7 +17,7 @@ from evalharness.statistics import floor_nats
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalharness.diagnosis.losses.conventions import Recomputed
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.losses.training_agreement import TrainingAgreement
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Interval, LossPoint, Outcome, Severity

@@ -39,6 +39,11 @@ SCALINGS: tuple[dict[str, Any], ...] = (
     ),
 )
 """Scalings of released models: linear by 2 to 16, and those of Llama 3.1 and 3.2."""
+SHARES = (0.25, 0.4, 0.5, 0.75, 1.0)
+"""Shares of a head that released models turn: GPT-NeoX and StableLM 0.25, Phi-2 0.4, GLM and MiniMax-M2 0.5, Phi-4-mini
+0.75, Llama all of it."""
+WIDTHS = ("rotary_ndims", "rotary_dim", "rope_dim")
+"""What attentions call how many channels they turn."""
 NAMES = ("rope_theta", "theta", "base", "rope_base", "rotary_base", "rotary_emb_base", "rope_freq_base")
 LEAST_BASE = 100.0
 """A number by one of these names is no base of rotary positions below this."""
@@ -103,6 +108,7 @@ def _of_configuration(parts: dict[str, nn.Module]) -> Iterator[Repair]:
         if base != own["rope_theta"]:
             yield _configured(parts, {**own, "rope_theta": base})
     yield from _scaled(parts, own)
+    yield from _of_another_share(parts, own)
 
 
 def _scaled(parts: dict[str, nn.Module], own: dict[str, Any]) -> Iterator[Repair]:
@@ -110,6 +116,38 @@ def _scaled(parts: dict[str, nn.Module], own: dict[str, Any]) -> Iterator[Repair
         wanted = {**scaling, "rope_theta": own["rope_theta"]}
         if any(own.get(key) != value for key, value in wanted.items()):
             yield _configured(parts, wanted)
+
+
+def _of_another_share(parts: dict[str, nn.Module], own: dict[str, Any]) -> Iterator[Repair]:
+    """Another share of each head turned."""
+    for share in SHARES:
+        if share != own.get("partial_rotary_factor", 1.0):
+            yield Repair(
+                kind="rope_share",
+                words=f"`partial_rotary_factor` = {share:g}",
+                place="config.json, `partial_rotary_factor`",
+                remedy=(
+                    f"Set `partial_rotary_factor` to {share:g} in config.json, as in training: positions turn "
+                    f"{own.get('partial_rotary_factor', 1.0):.0%} of each head here."
+                ),
+                change=partial(_turned, parts=tuple(parts), wanted={**own, "partial_rotary_factor": share}),
+                settings={"rope_parameters.partial_rotary_factor": share},
+                sharp=True,
+            )
+
+
+def _turned(module: nn.Module, parts: tuple[str, ...], wanted: dict[str, Any]) -> Any:
+    """Attentions turn as many channels as the rotary modules have angles for.
+
+    Raises :class:`LookupError` if the model's code reads no share from its configuration.
+    """
+    made: dict[str, Any] = {path: _made(module.get_submodule(path), wanted) for path in parts}
+    present: Any = module.get_submodule(parts[0])
+    width, own = (2 * len(part.inv_freq) for part in (made[parts[0]], present))
+    if width == own:
+        raise LookupError(parts[0])
+    kept = kept_values(module, WIDTHS, int)
+    return swapped_attributes(module, made | {path: width for path, value in kept.items() if value == own})
 
 
 def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
@@ -136,18 +174,19 @@ def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
 
 
 def _rebuilt(module: nn.Module, parts: tuple[str, ...], wanted: dict[str, Any]) -> Any:
-    """The rotary modules made anew from a copy of their configuration."""
-    made = {}
-    for path in parts:
-        part: Any = module.get_submodule(path)
-        config = copy.deepcopy(part.config)
-        if isinstance(getattr(config, "rope_parameters", None), dict):
-            config.rope_parameters = dict(wanted)
-        else:
-            config.rope_theta = wanted["rope_theta"]
-            config.rope_scaling = None if wanted["rope_type"] == "default" else dict(wanted)
-        made[path] = type(part)(config=config).to(part.inv_freq.device).eval()
-    return swapped_attributes(module, made)
+    """The rotary modules made anew."""
+    return swapped_attributes(module, {path: _made(module.get_submodule(path), wanted) for path in parts})
+
+
+def _made(part: Any, wanted: dict[str, Any]) -> Any:
+    """A rotary module from a copy of its configuration with other parameters."""
+    config = copy.deepcopy(part.config)
+    if isinstance(getattr(config, "rope_parameters", None), dict):
+        config.rope_parameters = dict(wanted)
+    else:
+        config.rope_theta = wanted["rope_theta"]
+        config.rope_scaling = None if wanted["rope_type"] == "default" else dict(wanted)
+    return type(part)(config=config).to(part.inv_freq.device).eval()
 
 
 def _attributes(module: nn.Module) -> dict[str, float]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.data.spread import evenly
-from evalharness.diagnosis.losses.conventions import LEAST_NATS
 from evalharness.diagnosis.losses.counted_losses import (
     COUNTINGS,
     TEXT_ONLY,
@@ -25,6 +24,7 @@ from evalharness.diagnosis.losses.counted_losses import (
 )
 from evalharness.diagnosis.losses.encoded_anew import encoded_anew
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
+from evalharness.diagnosis.losses.recomputed_loss import LEAST_NATS
 from evalharness.diagnosis.repair import Repair, every_repair
 from evalharness.diagnosis.trials.random_change import random_change
 from evalharness.statistics import mean_over_rows

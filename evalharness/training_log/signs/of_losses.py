@@ -5,6 +5,7 @@ A sign is no proof: many are also what a sound run shows. What they leave open, 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from evalharness.records import Finding, LossPoint, NotTestable, Outcome, RuledOut
 from evalharness.statistics import floor_nats
 from evalharness.training_log.signs.of_restarts import repeats_after_restart
+from evalharness.training_log.signs.of_rises import ends_above_its_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,10 @@ STRENGTHS = (0.05, 0.1, 0.15, 0.2)
 """Label smoothing as it is used."""
 NEAR_FLOOR_NATS, BELOW_FLOOR_NATS = 0.05, 0.01
 """The run that this was made for ended 0.02 and 0.03 nats above its floor. No model is below, but for rounding."""
+STILL_FALLING = 0.75
+"""On a floor a loss stays: it is there since three quarters of the run, or it only passes by."""
+ROUNDED_NATS = 0.01
+"""A log with two to four digits gives what is below as 0.00 soon after."""
 NEAR_LEVEL = 0.02
 """A plateau is at a level within 2 % of it: for 50,000 ids 0.2 nats, and the entropy of tokens is 3 nats below."""
 SPIKE_NATS, SPIKE_DEVIATIONS, AROUND = 0.5, 6.0, 5
@@ -99,8 +105,22 @@ def zero_loss(log: TrainingLog, _known: Known) -> Outcome:
     if not odd:
         return RuledOut("zero_loss", f"All {len(log.points):,} losses are above 0.", evidence)
     claim = f"{len(odd):,} of {len(log.points):,} losses are 0 or less, the first at step {odd[0].step:,}."
+    if _fell_to_zero(log, odd):
+        claim += " The losses before it are as small as a log's last digits: it is rounded."
+        remedy = "Look at the validation loss: a training loss this low means that the rows are known by heart."
+        return Finding("zero_loss", "note", claim, evidence, remedy)
     remedy = "Count the targets of a batch: where all labels are masked the loss is 0. Below 0 it is no cross entropy."
     return Finding("zero_loss", "contributing", claim, evidence, remedy)
+
+
+def _fell_to_zero(log: TrainingLog, odd: Sequence[LossPoint]) -> bool:
+    """Whether every loss of 0 follows one of its split that was next to nothing: a log rounds those to 0."""
+    last: dict[Split, float] = {}
+    for point in log.points:
+        if point in odd and (point.loss_nats < 0 or last.get(point.split, math.inf) > ROUNDED_NATS):
+            return False
+        last[point.split] = point.loss_nats
+    return True
 
 
 def smoothing_floor(log: TrainingLog, known: Known) -> Outcome:
@@ -115,8 +135,9 @@ def smoothing_floor(log: TrainingLog, known: Known) -> Outcome:
     strength, floor = min(floors.items(), key=lambda item: abs(last - item[1]))
     evidence = {"last_nats": last, "strength": strength, "floor_nats": floor, "vocabulary": known.vocabulary}
     said = f"the log ends at {last:.4f} nats, and smoothing of {strength:g} over {known.vocabulary:,} ids"
-    if not -BELOW_FLOOR_NATS <= last - floor <= NEAR_FLOOR_NATS:
-        return RuledOut(name, f"The loss is on no floor of label smoothing: {said} allows {floor:.4f}.", evidence)
+    passes_by = not declared and _before_the_end(log) - floor > 2 * NEAR_FLOOR_NATS
+    if passes_by or not -BELOW_FLOOR_NATS <= last - floor <= NEAR_FLOOR_NATS:
+        return RuledOut(name, f"The loss stays on no floor of label smoothing: {said} allows {floor:.4f}.", evidence)
     claim = f"The loss may sit on the floor of label smoothing: {said} allows {floor:.4f} at best."
     remedy = "If the loss is smoothed, log it without smoothing as well: on its floor a smoothed loss shows nothing."
     return Finding(name, "contributing" if declared else "note", claim, evidence, remedy)
@@ -244,6 +265,13 @@ def _end(log: TrainingLog) -> float | None:
     return float(np.median(train[-AROUND:])) if len(train) else None
 
 
+def _before_the_end(log: TrainingLog) -> float:
+    """The loss that :func:`_end` gives, at three quarters of the run."""
+    last_step = max(point.step for point in log.points)
+    earlier = [point for point in log.points if point.step <= STILL_FALLING * last_step]
+    return _end(dataclasses.replace(log, points=tuple(earlier))) or math.inf
+
+
 def _first(points: Sequence[LossPoint]) -> dict[str, int]:
     return {"first_step": points[0].step} if points else {}
 
@@ -272,6 +300,7 @@ SIGNS: tuple[Callable[[TrainingLog, Known], Outcome], ...] = (
     smoothing_floor,
     plateau,
     validation_below_training,
+    lambda log, _known: ends_above_its_lowest(series(log, "train"), series(log, "validation")),
     lambda log, _known: repeats_after_restart([file.points for file in log.files]),
     spikes,
 )
