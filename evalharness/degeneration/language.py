@@ -1,12 +1,13 @@
 """What evalharness has to know of a programming language. To add one, write a class like ``Python`` and list it here.
 
-The sandbox needs a judge for it as well: today it runs Python alone (``sandbox/inside``).
+The sandbox needs a judge for it as well, see ``sandbox/inside/javascript_session.py``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from evalharness.degeneration.javascript_language import JAVASCRIPT
 from evalharness.degeneration.python_language import PYTHON
 
 if TYPE_CHECKING:
@@ -69,5 +70,5 @@ class Language(Protocol):
         ...
 
 
-LANGUAGES: Mapping[str, Language] = {language.name: language for language in (PYTHON,)}
+LANGUAGES: Mapping[str, Language] = {language.name: language for language in (PYTHON, JAVASCRIPT)}
 """Every language that problems can have, by its name."""

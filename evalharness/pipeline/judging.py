@@ -11,7 +11,16 @@ from evalharness.degeneration.fences import answer_code
 from evalharness.models.requests import continues_prompt
 from evalharness.pipeline.completing import RECORD_FORMAT, digest
 from evalharness.pipeline.shared import Shared
-from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
+from evalharness.records import (
+    DEFAULT_LANGUAGE,
+    NOT_BEGUN,
+    Completion,
+    Execution,
+    Incomplete,
+    IsolationInfo,
+    Programs,
+    Verdict,
+)
 from evalharness.runs.cache import cache_folder, usable
 from evalharness.runs.json_values import plain
 from evalharness.runs.record_rows import execution_from
@@ -81,7 +90,8 @@ def judge(
         problems = {job.task_id: job.problem for job in jobs}.values()
     problems = tuple(problems)
     references = usable(cache_folder(os.environ) / "answers") if any(job.problem.inputs for job in jobs) else None
-    with Sandbox(workers=workers, packages=packages, level=sandbox, references=references) as box:
+    languages = {problem.language for problem in problems} - {DEFAULT_LANGUAGE}
+    with Sandbox(workers=workers, packages=packages, level=sandbox, references=references, languages=languages) as box:
         watcher.stage("calibrating", 1)
         calibration = (shared or Shared()).calibration(
             problems,

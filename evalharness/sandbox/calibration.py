@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from evalharness.records import Verdict
+from evalharness.records import DEFAULT_LANGUAGE, Verdict
 from evalharness.sandbox.program import Job
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def scaled(base_s: float, needed_s: float) -> float:
 def _apart(own: Mapping[str, Problem], executions: Mapping[str, Execution]) -> list[Problem]:
     """The problems that have not passed and whose tests might pass in another way."""
     failed = (own[task_id] for task_id in own if executions[task_id].verdict is not Verdict.PASSED)
-    return [problem for problem in failed if problem.judged == "apart" and problem.inputs is None]
+    in_python = (problem for problem in failed if problem.language == DEFAULT_LANGUAGE)
+    return [problem for problem in in_python if problem.judged == "apart" and problem.inputs is None]
 
 
 def _passing(run: Callable[[Iterable[Job]], Iterable[Execution]], jobs: Sequence[Job]) -> dict[str, Execution]:

@@ -95,7 +95,7 @@ def _copy_file(source: Path | str, target: Path | str) -> None:
     if Path(target).exists():
         return
     shutil.copyfile(real, target)
-    Path(target).chmod(0o644)
+    Path(target).chmod(0o755 if real.stat().st_mode & stat.S_IXUSR else 0o644)
     # Compiled code counts only beside a source of the time that it is of.
     os.utime(target, ns=(_NEVER_READ_NS, real.stat().st_mtime_ns))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import SandboxError
-from evalharness.records import Execution, Verdict
+from evalharness.records import DEFAULT_LANGUAGE, Execution, Verdict
 from evalharness.sandbox import verdicts
 from evalharness.sandbox.program import Job, message
 from evalharness.sandbox.worker import Worker, WorkerDied, ready
@@ -186,7 +186,10 @@ class Crew:
 
     def _message(self, task: Task) -> dict[str, Any]:
         inputs = self._ground.references.of(task.job.problem)
-        return message(task.job, task.limits, careful=task.losses > 0, inputs=inputs)
+        other = self._ground.other
+        is_other = other is not None and task.job.problem.language != DEFAULT_LANGUAGE
+        interpreter = other.path if other is not None and is_other else ""
+        return message(task.job, task.limits, careful=task.losses > 0, inputs=inputs, interpreter=interpreter)
 
     def _hear(self, seat: Seat, worker: Worker) -> Iterator[tuple[Task, Execution]]:
         try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.sandbox.inside.settings import View
+    from evalharness.sandbox.javascript import Interpreter
     from evalharness.sandbox.limits import Limits
 
 Level = IsolationLevel
@@ -100,7 +101,10 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where workers are put up: the sandbox's own folder, who runs programs, what they see and may use."""
+    """Where workers are put up: the sandbox's own folder, who runs programs, what they see and may use.
+
+    ``other`` runs programs of another language than Python.
+    """
 
     folder: Path
     interpreter: str
@@ -108,6 +112,7 @@ class Ground:
     limits: Limits
     packages: tuple[str, ...] = ()
     pinned: bool = True
+    other: Interpreter | None = None
     references: References = field(default_factory=References)
     secret: bytes = field(default_factory=partial(secrets.token_bytes, 16))
 
@@ -141,9 +146,11 @@ class Ground:
             output_bytes=self.limits.output_bytes,
             disk_bytes=self.limits.disk_bytes,
             disk_files=self.limits.disk_files,
-            kernel_limits=_kernel_limits(self.limits),
+            kernel_limits=_kernel_limits(self.limits, reserves=self.other is not None),
             tasks=self.limits.threads + (_tasks_of_user() if uid == OF_WHO_RUNS_THE_HARNESS else 0),
             core=_core(number) if self.pinned else -1,
+            command=() if self.other is None else self.other.command(self.limits.memory_bytes),
+            executable=() if self.other is None else self.other.executable,
         )
 
     def _root(self, level: Level, number: int) -> Path:
@@ -312,12 +319,19 @@ def _core(number: int) -> int:
     return cores[number % len(cores)] if cores else -1
 
 
-def _kernel_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
-    """The limits that the kernel keeps, as (RLIMIT number, soft, hard)."""
+def _kernel_limits(limits: Limits, *, reserves: bool) -> tuple[tuple[int, int, int], ...]:
+    """The limits that the kernel keeps, as (RLIMIT number, soft, hard).
+
+    An interpreter that ``reserves`` far more addresses than it uses is bounded by the memory that it can write.
+    """
     import resource  # noqa: PLC0415 - Windows has none, and is to be told so in a sentence
 
     return (
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes + _REPORT_ROOM_BYTES),
+        (
+            resource.RLIMIT_DATA if reserves else resource.RLIMIT_AS,
+            limits.memory_bytes,
+            limits.memory_bytes + _REPORT_ROOM_BYTES,
+        ),
         (resource.RLIMIT_FSIZE, limits.disk_bytes, limits.disk_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
         (resource.RLIMIT_CORE, 0, 0),

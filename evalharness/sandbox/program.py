@@ -65,10 +65,12 @@ class Job:
         return len(self.program.encode("utf-8", "surrogatepass"))
 
 
-def message(job: Job, limits: Limits, *, careful: bool, inputs: Mapping[str, str] | None = None) -> dict[str, Any]:
+def message(
+    job: Job, limits: Limits, *, careful: bool, inputs: Mapping[str, str] | None = None, interpreter: str = ""
+) -> dict[str, Any]:
     """What a worker is told of a job. ``careful``: the source is not to be compiled where it could crash the judge.
 
-    ``inputs`` says where tests on inputs are.
+    ``inputs`` says where tests on inputs are, ``interpreter`` which one runs a program that is not Python.
     """
     problem = job.problem
     return {
@@ -78,6 +80,7 @@ def message(job: Job, limits: Limits, *, careful: bool, inputs: Mapping[str, str
         "solution": replace(job, text=problem.canonical_solution, whole=False).solution,
         "judged": problem.judged,
         "shares": job.shares,
+        "interpreter": interpreter,
         "program": job.solution if problem.judged == "apart" else job.program,
         "careful": careful,
         "cpu_s": limits.cpu_s,

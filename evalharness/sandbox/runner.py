@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from evalharness.errors import SandboxError
-from evalharness.records import Execution, Verdict
-from evalharness.sandbox import levels, verdicts
+from evalharness.records import DEFAULT_LANGUAGE, Execution, Verdict
+from evalharness.sandbox import javascript, levels, verdicts
 from evalharness.sandbox.calibration import NEEDS_IN_PROCESS, calibrate
 from evalharness.sandbox.clocks import usable_cores
 from evalharness.sandbox.crew import Crew, Task
@@ -40,7 +40,8 @@ class Sandbox:
     run them with, ``packages`` what they may import beside its library. ``level`` is the isolation: ``auto`` for the
     best that holds here, a letter for that one alone, ``none`` for running programs with this user's rights.
     ``isolation`` tells what it came to, once entered. ``references`` is a folder that keeps what canonical solutions
-    answered to tests on inputs; without it they answer anew in each sandbox.
+    answered to tests on inputs; without it they answer anew in each sandbox. ``languages`` are those of the programs,
+    beside Python.
 
     Raises:
         SandboxError: on entering, where no temporary folder can be made or programs can't be isolated.
@@ -58,6 +59,7 @@ class Sandbox:
         level: Level | Literal["auto", "none"] = "auto",
         deduplicate: bool = True,
         references: Path | None = None,
+        languages: Iterable[str] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.workers = workers or usable_cores()
@@ -67,6 +69,7 @@ class Sandbox:
         self._level: Level | Literal["auto"] = "D" if level == "none" else level
         self._deduplicate = deduplicate
         self._references = references
+        self._languages = frozenset(languages)
         self._limits_of: Callable[[str], Limits] = lambda _: self.limits
         self._known: dict[str, Execution] = {}
         self._in_process: frozenset[str] = frozenset()
@@ -77,10 +80,15 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         view = view_of(self._interpreter, self._packages)
+        other = javascript.interpreter() if javascript.NAME in self._languages else None
+        if other is not None:
+            view = view._replace(files=(*view.files, *other.files))
         try:
             root = self._make_root()
             references = References(self._references or root, root, (self._interpreter, *self._packages))
-            ground = Ground(root, self._interpreter, view, self.limits, self._packages, references=references)
+            ground = Ground(
+                root, self._interpreter, view, self.limits, self._packages, references=references, other=other
+            )
             self._has_reference = references.has
             self.isolation, first = levels.choose(ground, self._level)
             self._crew = Crew(ground, self.isolation.level, first, self.workers)
@@ -160,6 +168,9 @@ class Sandbox:
                     continue
                 if job.task_id in self._sharing and job.problem.judged == "apart":
                     job = replace(job, shares=True)
+                if job.problem.language not in {DEFAULT_LANGUAGE, *self._languages}:
+                    yield verdicts.not_run(job, Verdict.NOT_JUDGED, f"no interpreter for {job.problem.language}")
+                    continue
                 key = job.fingerprint if self._deduplicate else str(next(self._numbers))
                 if key in self._known:
                     yield _for_job(self._known[key], job)

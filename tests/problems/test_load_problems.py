@@ -18,8 +18,8 @@ ROW = {
 }
 
 
-def test_the_sets_by_name_are_humaneval_and_mbpp_with_their_plus_versions_and_warmup():
-    assert problem_set_names()[:5] == ("humaneval", "humaneval+", "mbpp", "mbpp+", "warmup")
+def test_the_sets_by_name_are_in_their_order():
+    assert problem_set_names()[:6] == ("humaneval", "humaneval+", "mbpp", "mbpp+", "multipl-e", "warmup")
 
 
 @pytest.mark.parametrize(("name", "problems"), [("humaneval", 164), ("warmup", 60)])

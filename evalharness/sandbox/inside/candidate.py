@@ -43,12 +43,15 @@ def live(
     place: Place,
     ruleset: Ruleset | None,
     rules: Filter | None,
+    command: tuple[str, ...] = (),
 ) -> None:
-    """Be the program whose channel and output are ``fds``. Never returns."""
+    """Be the program whose channel and output are ``fds``; ``command`` runs it if it is not Python. Never returns."""
     status = _SET_UP_FAILED_STATUS
     try:
         _settle_in(fds, cpu_s, settings.tasks, place, ruleset, rules)
         channel.send(CHANNEL_FD, protocol.READY)
+        if command:
+            posix.execve(command[0], command, posix.environ)
         status = 0
         _serve(channel.Receiver(CHANNEL_FD, 1 << 30), _fresh_namespace(settings))
     except MemoryError:

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import channel, codec, drawn_numbers, errors_told, input_tests, kernel, many_answers, processes, protocol
+from .javascript_session import Failed, JavaScriptSession, run_tests
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 from .sharing_session import SharingSession
@@ -68,7 +69,7 @@ def main() -> None:
     judge = Judge(control, partial(_reply, harness))
     while (message := receiver.receive()) is not None:
         job = json.loads(message)
-        if not job.get("inputs") and judge.check_of(job).leaves_traces:
+        if not job.get("inputs") and not job.get("interpreter") and judge.check_of(job).leaves_traces:
             _in_a_fork(partial(_judge_and_reply, judge, job, harness))
         else:
             _judge_and_reply(judge, job, harness)
@@ -127,7 +128,9 @@ class Judge:
         try:
             if "ask" in job:
                 return self._ask(job)
-            if job.get("inputs"):
+            if job.get("interpreter"):
+                result = self._judge_javascript(job)
+            elif job.get("inputs"):
                 result = self._judge_on_inputs(job)
             elif fault := self.check_of(job).fault:
                 result = {"verdict": "not_judged", "detail": fault}
@@ -245,6 +248,20 @@ class Judge:
             outcome = _outcome_of(session, lambda: session.load(job["program"], compile_here=not job["careful"]))
         return as_verdict(outcome, session.ending)
 
+    def _judge_javascript(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Both in an interpreter of JavaScript, apart from each other."""
+        session = JavaScriptSession(self._control, job["cpu_s"])
+
+        def work() -> None:
+            session.define(job["program"])
+            run_tests(session, job["interpreter"], job["test"], [job["entry_point"]])
+
+        with session:
+            outcome = _outcome_of(session, work)
+            if outcome.kind == "passed" and session.answers == 0:
+                outcome = Outcome("fault", "its functions were never called")
+        return as_verdict(outcome, session.ending)
+
 
 class _NoReference(Exception):  # noqa: N818 - no error of the judge's
     """The canonical solution does not answer, so that nothing can be compared with it."""
@@ -292,6 +309,8 @@ def _outcome_of(session: Session, work: Any) -> Outcome:
             return Outcome("not_begun", "")
         kind = "gone" if isinstance(session.fault, Gone) else "fault"
         return Outcome(kind, str(session.fault), session.changed)
+    if isinstance(error, Failed):
+        return Outcome("failed", str(error), session.changed)
     if error is not None:
         return _failure(session, error)
     return Outcome("passed", "", session.changed)

@@ -20,11 +20,11 @@ _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _RESTRICT_SELF_LOG_SAME_EXEC_OFF = 1
 
-_WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
 _MAKE_DIR, _MAKE_REG, _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 7, 1 << 8, 1 << 13, 1 << 14, 1 << 15
-_OF_A_FILE = _WRITE_FILE | _READ_FILE | _TRUNCATE
+_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
-# No right to execute is ever given: the mapping of an extension module needs none.
+# Only an interpreter of another language gets a right to execute: the mapping of an extension module needs none.
 _READABLE = _READ_FILE | _READ_DIR
 _WRITABLE = _READABLE | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
 _DEVICE = _READ_FILE | _WRITE_FILE
@@ -62,10 +62,10 @@ class Ruleset:
     """The rules for programs, made ready so that ``restrict`` is one system call.
 
     ``readable`` are files, and folders with all beneath them; of ``listable`` folders, and all beneath them, only the
-    names; ``writable`` folders can be filled and emptied with files and folders, and with nothing else; ``devices`` are
-    read and written. Everything that the kernel's version of Landlock knows is refused elsewhere: also TCP from 4 on,
-    device ioctls from 5 on, other programs' abstract unix sockets and signals from 6 on. Before 2, a file can't be
-    moved from one folder to another.
+    names; ``executable`` are files; ``writable`` folders can be filled and emptied with files and folders, and with
+    nothing else; ``devices`` are read and written. Everything that the kernel's version of Landlock knows is refused
+    elsewhere: also TCP from 4 on, device ioctls from 5 on, other programs' abstract unix sockets and signals from 6 on.
+    Before 2, a file can't be moved from one folder to another.
 
     A rule holds for the file or folder that is there now, not for its path: what is mounted on it later has none.
 
@@ -79,6 +79,7 @@ class Ruleset:
         writable: Iterable[str],
         devices: Iterable[str] = (),
         listable: Iterable[str] = (),
+        executable: Iterable[str] = (),
     ) -> None:
         version = abi()
         self._handled = _file_rights(version)
@@ -91,6 +92,7 @@ class Ruleset:
                 (listable, _READ_DIR),
                 (writable, _WRITABLE),
                 (devices, _DEVICE),
+                (executable, _READABLE | _EXECUTE),
             ):
                 for path in paths:
                     self._allow(path, rights)

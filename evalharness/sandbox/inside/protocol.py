@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 # From the judge to the zygote, in orders of one size: RUN is followed by the limit of CPU time in seconds, and comes
-# with a descriptor, the program's end of its channel; KILL ends it, and after GONE it is let die of what ended it, for
+# with a descriptor, the program's end of its channel; EXECUTE is RUN for a program of another language, whose process
+# becomes the interpreter of that; KILL ends it, and after GONE it is let die of what ended it, for
 # it has closed its channel; ALLOW is followed by the seconds of CPU time that it may use from now on, within its limit.
 # Back come reports of one size, filled up with spaces.
-RUN, KILL, GONE, ALLOW = b"run ", b"kill", b"gone", b"allow"
+RUN, EXECUTE, KILL, GONE, ALLOW = b"run ", b"execute ", b"kill", b"gone", b"allow"
 ORDER_BYTES, REPORT_BYTES = 32, 256
 # The zygote's first report, to say that the level was entered; otherwise it is FAILED and why. FAILED, too, is what it
 # says of a program that could not be started.

@@ -306,10 +306,18 @@ class _Step(NamedTuple):
     no: str = ""
 
 
-def program(machine: str, *, deny_path_metadata: bool) -> bytes:
+EXECUTING = """
+execve                 59      221
+arch_prctl            158        -
+"""
+"""What a process needs beside the table to become an interpreter of another language."""
+
+
+def program(machine: str, *, deny_path_metadata: bool, executes: bool = False) -> bytes:
     """The filter's instructions (an array of struct sock_filter) for ``machine``, as os.uname calls it.
 
     ``deny_path_metadata`` refuses what Landlock can't keep to the program's own folder, see PATH_METADATA.
+    ``executes``: files may be executed, which Landlock keeps to an interpreter.
 
     Raises:
         UnsupportedMachine: neither x86_64 nor aarch64.
@@ -317,7 +325,8 @@ def program(machine: str, *, deny_path_metadata: bool) -> bytes:
     if machine not in _MACHINES:
         raise UnsupportedMachine(f"machine {machine!r}: expected one of {', '.join(_MACHINES)}")
     kind = _MACHINES[machine]
-    verdicts = dict(_verdicts(kind.column, PATH_METADATA if deny_path_metadata else {}))
+    table = TABLE + EXECUTING if executes else TABLE
+    verdicts = dict(_verdicts(table, kind.column, PATH_METADATA if deny_path_metadata else {}))
     rules = sorted(set(verdicts.values()) & set(RULES))
     rules += [_OTHERWISE[rule] for rule in rules if rule in _OTHERWISE]
     return _assemble(
@@ -362,9 +371,9 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 _prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong)
 
 
-def _verdicts(column: int, instead: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+def _verdicts(table: str, column: int, instead: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     """Each call's number with what becomes of it: "allowed", the name of an error, or a rule's."""
-    for line in TABLE.splitlines():
+    for line in table.splitlines():
         name, *cells = line.partition("#")[0].split() or [""]
         if name and cells[column - 1] != "-":
             yield int(cells[column - 1]), instead.get(name, cells[2] if len(cells) > 2 else _ALLOWED)

@@ -31,7 +31,8 @@ class Settings(NamedTuple):
     ``level`` is A, B, C or D; ``root`` the folder that becomes the root (A: empty, to mount on; B: a copy), ``work``
     the program's own folder as it is called inside. ``uid`` is the program's user, -1 for the one that it is started
     as. ``kernel_limits`` are (RLIMIT number, soft, hard), ``tasks`` is RLIMIT_NPROC of a program, which counts all that
-    its user runs. ``core`` is the CPU to stay on, -1 for any.
+    its user runs. ``core`` is the CPU to stay on, -1 for any. ``command`` runs programs that are not Python, and
+    ``executable`` are the files that doing so executes.
     """
 
     level: str
@@ -45,6 +46,8 @@ class Settings(NamedTuple):
     kernel_limits: tuple[tuple[int, int, int], ...]
     tasks: int
     core: int
+    command: tuple[str, ...] = ()
+    executable: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, plain: tuple[object, ...]) -> Settings:

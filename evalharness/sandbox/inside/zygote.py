@@ -66,7 +66,8 @@ class Zygote:
         if settings.level != "D":
             stand_ins.install(settings.work, settings.disk_bytes, settings.disk_files)
         warnings.simplefilter("ignore")
-        self._rules = _seccomp(settings)
+        self._rules = _seccomp(settings, executes=False)
+        self._other_rules = _seccomp(settings, executes=True) if settings.command else None
         self._place = isolation.enter(settings)
         self._ruleset = _landlock(settings)
         _forget_the_start(settings)
@@ -88,11 +89,13 @@ class Zygote:
             order, ancillary, *_ = self._control.recvmsg(protocol.ORDER_BYTES, _socket.CMSG_LEN(4))
             if not order:
                 return
-            if order.startswith(protocol.RUN):  # a KILL that comes now is for a program that has ended by itself
+            word, _, number = order.partition(b" ")
+            if ancillary:  # a KILL that comes now is for a program that has ended by itself
                 fd = int.from_bytes(ancillary[0][2], sys.byteorder)
-                self._control.send(protocol.report(self._run(fd, float(order.removeprefix(protocol.RUN)))))
+                command = self._settings.command if word == protocol.EXECUTE.strip() else ()
+                self._control.send(protocol.report(self._run(fd, float(number), command)))
 
-    def _run(self, channel_fd: int, cpu_s: float) -> bytes:
+    def _run(self, channel_fd: int, cpu_s: float, command: tuple[str, ...]) -> bytes:
         output, output_end = os.pipe()
         self._place.before_program()
         try:
@@ -102,7 +105,10 @@ class Zygote:
             return protocol.FAILED + processes.why_not_started(error).encode()
         else:
             if pid == 0:
-                candidate.live((channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, self._rules)
+                rules = self._other_rules if command else self._rules
+                candidate.live(
+                    (channel_fd, output_end), cpu_s, self._settings, self._place, self._ruleset, rules, command
+                )
         finally:
             os.close(channel_fd)
             os.close(output_end)
@@ -214,11 +220,12 @@ def _bell_for_children() -> int:
     return bell
 
 
-def _seccomp(settings: Settings) -> seccomp.Filter | None:
+def _seccomp(settings: Settings, *, executes: bool) -> seccomp.Filter | None:
     """The system calls that are allowed; None at the level that has no walls."""
     if settings.level == "D":
         return None
-    return seccomp.Filter(seccomp.program(os.uname().machine, deny_path_metadata=settings.level in "BC"))
+    denies = settings.level in "BC"
+    return seccomp.Filter(seccomp.program(os.uname().machine, deny_path_metadata=denies, executes=executes))
 
 
 def _landlock(settings: Settings) -> landlock.Ruleset | None:
@@ -228,7 +235,9 @@ def _landlock(settings: Settings) -> landlock.Ruleset | None:
     if landlock.abi() == 0:
         return None
     if settings.level in "AB":
-        return landlock.Ruleset(readable=["/"], writable=[settings.work], devices=_present(DEVICES))
+        return landlock.Ruleset(
+            readable=["/"], writable=[settings.work], devices=_present(DEVICES), executable=settings.executable
+        )
     readable, listable = landlock.library_rules(settings.view.folders, settings.view.hidden)
     return landlock.Ruleset(
         readable=[*readable, *settings.view.files],
@@ -236,6 +245,7 @@ def _landlock(settings: Settings) -> landlock.Ruleset | None:
         listable=[*listable, *filter(os.path.isdir, settings.view.search_path)],
         writable=[settings.work],
         devices=_present(DEVICES),
+        executable=settings.executable,
     )
 
 

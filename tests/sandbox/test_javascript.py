@@ -1,0 +1,129 @@
+"""Problems of MultiPL-E in JavaScript, judged behind the same walls."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from evalharness.errors import ProblemError
+from evalharness.problems import load_problems
+from evalharness.records import Verdict
+from evalharness.sandbox import Job, Limits, Sandbox
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="programs can't be isolated on this system"),
+    pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed here"),
+]
+ADD = {
+    "name": "HumanEval_53_add",
+    "language": "js",
+    "prompt": "//Add two numbers x and y\nfunction add(x, y){\n",
+    "tests": (
+        "const assert = require('node:assert');\n\n\nfunction test() {\n  let candidate = add;\n"
+        "  assert.deepEqual(candidate(0, 1),1);\n  assert.deepEqual(candidate(2, 3),5);\n}\n\ntest();"
+    ),
+    "stop_tokens": ["\nfunction ", "\n/*", "\n//", "\nconsole.log"],
+}
+ECHO = {
+    "name": "echo",
+    "language": "js",
+    "prompt": "function echo(x){\n",
+    "tests": (
+        "const assert = require('node:assert');\nfunction test() {\n  let candidate = echo;\n"
+        "  for (const x of [null, undefined, NaN, -0, 1e300, 'a\\u0000b', [1, [2]], {a: {b: [true]}}, 12n,\n"
+        "    new Map([[1, {a: 2}]]), new Set([1, 'x']), {['__proto__']: 1}])\n"
+        "    assert.deepStrictEqual(candidate(x), x);\n}\ntest();"
+    ),
+}
+PASSING = [
+    "    return x + y;\n}\n",
+    "    const sum = [x, y].reduce((a, b) => a + b, 0);\n    console.log(sum);\n    return sum;\n}\n",
+]
+WIRE = """
+    const text = Buffer.from('V' + JSON.stringify(['o', [['__proto__', 5]]]));
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(text.length);
+    require('fs').writeSync(3, Buffer.concat([size, text]));
+"""
+FAILING = {
+    "a wrong answer": "    return x - y;\n}\n",
+    "no answer": "}\n",
+    "no program": "    return x +\n",
+    "an exit": "    process.exit(0);\n}\n",
+    "an exit at the first level": "    return 0;\n}\nprocess.exit(0);\n",
+    "another assert": ("    return 0;\n}\nrequire('node:assert').deepEqual = () => {};\n"),
+    "a value that pretends": "    return {valueOf: () => x + y, toString: () => String(x + y)};\n}\n",
+    "the tests' own words": "    require('fs').writeSync(1, JSON.stringify({passed: true}));\n    return 0;\n}\n",
+    "the wire": f"    {WIRE}\n    return 0;\n}}\n",
+    "a process": "    return Number(require('child_process').execSync(`echo ${x + y}`));\n}\n",
+    "a file outside": "    require('fs').readFileSync('/etc/passwd');\n    return x + y;\n}\n",
+}
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory):
+    file = tmp_path_factory.mktemp("multipl_e") / "humaneval-js.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in (ADD, ECHO)))
+    return load_problems(file, environment={}).problems
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """The execution of a program in JavaScript."""
+    with Sandbox(workers=1, languages=["javascript"], limits=Limits(wall_s=8, memory_bytes=512 << 20)) as sandbox:
+        yield lambda problem, text: next(sandbox.run([Job(problem.task_id, 0, problem, text)]))
+
+
+def test_a_file_of_multipl_e_is_recognised(problems):
+    add, _ = problems
+    assert (add.task_id, add.language, add.entry_point) == ("HumanEval_53_add", "javascript", "add")
+    assert add.stop == tuple(ADD["stop_tokens"])
+
+
+def test_another_language_of_multipl_e_is_refused(tmp_path):
+    file = tmp_path / "humaneval-rs.jsonl"
+    file.write_text(json.dumps({**ADD, "language": "rs"}) + "\n")
+    with pytest.raises(ProblemError):
+        load_problems(file, environment={})
+
+
+@pytest.mark.parametrize("text", PASSING)
+def test_a_right_program_passes(judge, problems, text):
+    execution = judge(problems[0], text)
+    assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_program_that_does_not_answer_rightly_fails(judge, problems, name):
+    assert judge(problems[0], FAILING[name]).verdict is Verdict.FAILED
+
+
+def test_an_own_problem_in_javascript_is_judged(judge, tmp_path):
+    check = "function check(candidate) { if (candidate(1, 2) !== 3) throw new Error('wrong'); }"
+    row = {
+        "task_id": "own",
+        "prompt": ADD["prompt"],
+        "entry_point": "add",
+        "canonical_solution": PASSING[0],
+        "test": check,
+    }
+    file = tmp_path / "own.jsonl"
+    file.write_text(json.dumps({**row, "language": "javascript"}) + "\n")
+    (problem,) = load_problems(file, environment={}).problems
+    verdicts = [judge(problem, text).verdict for text in (PASSING[0], FAILING["a wrong answer"])]
+    assert verdicts == [Verdict.PASSED, Verdict.FAILED]
+
+
+def test_values_cross_as_they_are(judge, problems):
+    execution = judge(problems[1], "    return x;\n}\n")
+    assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
+def test_limits_hold(judge, problems):
+    endless = judge(problems[0], "    for (;;);\n}\n")
+    assert endless.verdict is Verdict.TIMED_OUT
+    large = judge(problems[0], "    const all = [];\n    for (;;) all.push(new ArrayBuffer(1 << 26).slice(0));\n}\n")
+    assert large.verdict in {Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.CRASHED}
