@@ -24,6 +24,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "audit": "Measure how many wrong programs the tests of a problem set let pass.",
         "log": "Show the losses in a training log.",
         "triage": "Look for signs of trouble in a training log alone; takes about a second.",
+        "card": "Write a score into a Hugging Face model card: its model-index, and a table with the intervals.",
+        "export": "Write the completions and verdicts of a score as logs of inspect_ai.",
         "convert": "Import another tool's completions: judge them, and write a report as for a scored model.",
     },
     "Set-up": {
