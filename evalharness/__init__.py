@@ -5,6 +5,7 @@ r"""Tells whether a falling loss is real.
     card = evalharness.score("checkpoints/leaky")          # a Scorecard; its files are in reports/
     execution = evalharness.execute(problem, "    return a + b\\n")
     evalharness.preflight(model, (inputs, targets))        # raises where the loss would mean nothing
+    evalharness.compare("reports/leaky", "reports/causal") # what changed, problem by problem
     frames = evalharness.load_run("reports/leaky")         # a whole run as pandas frames
     loop = evalharness.analyse("\\n" * 200)
 
@@ -18,7 +19,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalharness.api import execute, preflight, score
+    from evalharness.api import compare, execute, preflight, score
     from evalharness.degeneration import Degeneration, analyse
     from evalharness.diagnosis import Diagnosis
     from evalharness.errors import EvalHarnessError, PreflightError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "score": "evalharness.api",
+    "compare": "evalharness.api",
     "execute": "evalharness.api",
     "analyse": "evalharness.degeneration",
     "Degeneration": "evalharness.degeneration",
@@ -56,6 +58,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "analyse",
+    "compare",
     "execute",
     "load_run",
     "preflight",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from evalharness.diagnosis import Diagnosis
+    from evalharness.pipeline import Compared
     from evalharness.records import Execution, Problem, Scorecard
 
 
@@ -66,6 +67,19 @@ def stop_at_a_cause(diagnosis: Diagnosis, otherwise: str) -> None:
     if diagnosis.causes:
         first = diagnosis.causes[0]
         raise PreflightError(f"{first.probe}: {first.claim} {first.remedy} ({otherwise} lets training begin anyway)")
+
+
+def compare(
+    first: str | os.PathLike[str], second: str | os.PathLike[str], **settings: Unpack[ScoreSettings]
+) -> Compared:
+    """Compare two checkpoints problem by problem: what changed, and whether it could be chance.
+
+    Each is a scorecard, the folder of a score or of a run (its last step), or a checkpoint, which is scored first with
+    ``settings``. Raises :class:`evalharness.EvalHarnessError` where they have no problems in common.
+    """
+    asked = read(ScoreOptions, renamed(settings), PYTHON)
+    (compared,) = pipeline.compare([Path(first), Path(second)], asked)
+    return compared
 
 
 def execute(problem: Problem, text: str) -> Execution:

@@ -7,6 +7,7 @@ ran, a *verdict* is how that ended. A completion that fails is data, never an ex
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -616,3 +617,8 @@ class Scorecard:
     def cause(self) -> Finding | None:
         """The first of them, None where no cause was found."""
         return next(iter(self.causes), None)
+
+    def _repr_html_(self) -> str:
+        """For notebooks. What is shown is the report's to say, and it is loaded only for this."""
+        shown: str = importlib.import_module("evalharness.report.notebook").scorecard_html(self)
+        return shown

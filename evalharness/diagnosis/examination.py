@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.explaining import share_explained
@@ -65,6 +66,25 @@ class Diagnosis:
             *(f"not testable, {unknown.probe}: {unknown.reason}" for unknown in self.not_testable),
             *(f"incomplete: {lack}" for lack in self.incomplete),
         ])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """For notebooks: findings with what to do, then what was ruled out and what could not be tested, folded."""
+        findings = "".join(
+            f"<li><b>{escape(finding.severity)}, {escape(finding.probe)}</b>: {escape(finding.claim)}"
+            f"<br><i>{escape(finding.remedy)}</i></li>"
+            for finding in self.findings
+        )
+        folded = [
+            ("ruled out", [(cleared.probe, cleared.claim) for cleared in self.ruled_out]),
+            ("not testable", [(unknown.probe, unknown.reason) for unknown in self.not_testable]),
+        ]
+        return f"<ul>{findings or '<li>nothing was found</li>'}</ul>" + "".join(
+            f"<details><summary>{title}: {len(entries)}</summary><ul>"
+            + "".join(f"<li><b>{escape(probe)}</b>: {escape(text)}</li>" for probe, text in entries)
+            + "</ul></details>"
+            for title, entries in folded
+            if entries
+        )
 
 
 def examine(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalharness.records import Protocol, Scorecard
+    from evalharness.report.parts import Part
     from evalharness.statistics import Comparison
 
 
@@ -46,6 +47,20 @@ class Compared:
     second: Side
     measures: Mapping[Measure, Comparison]
     notes: tuple[str, ...]
+
+    @property
+    def document(self) -> tuple[Part, ...]:
+        """The comparison as typed parts of a report."""
+        from evalharness.report import comparison_document
+
+        names, cards = (self.first.name, self.second.name), (self.first.card, self.second.card)
+        return comparison_document(names, cards, self.measures, self.notes)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from evalharness.report.writers.html_parts import parts_html
+
+        return str(parts_html(self.document, {})[0])
 
 
 def compare(

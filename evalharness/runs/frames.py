@@ -25,6 +25,7 @@ figures of all this are functions of :mod:`evalharness.report.figures.run_figure
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,10 @@ class RunFrames:
     losses: pd.DataFrame
     entropies: pd.DataFrame
     row_losses: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what the run is, and its checkpoints."""
+        return f"<p>{escape(repr(self))}</p>{self.checkpoints.to_html(index=False, border=0, float_format='%.4g')}"
 
     def __repr__(self) -> str:
         """The run's name, its steps, and the rows of each frame: the scorecards alone would fill many screens."""
