@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from page_reader import Page
 from shipped_records import shipped_records
 from small_folder import QUICK, Run
 
 from evalharness.commands.group import cli
 from evalharness.errors import StoreError
-from evalharness.pipeline import view
+from evalharness.pipeline import renew_report, view
 from evalharness.pipeline.browsing import browser_of
 from evalharness.runs import paths, shown_beside
 from evalharness.runs.folder import RunFolder
@@ -117,6 +118,14 @@ def test_the_command_opens_a_page_only_where_there_is_a_display(runs: Path, monk
     assert opened == []
     CliRunner().invoke(cli, asked)
     assert opened == [page.as_uri()]
+
+
+def test_the_page_of_a_run_leads_to_those_of_its_steps(runs: Path) -> None:
+    (runs / "leaky" / "step_1000" / paths.REPORT_PAGE).write_text("its own")
+    renew_report(runs / "leaky")
+    page = Page((runs / "leaky" / paths.REPORT_PAGE).read_text())
+    links = {link.attributes["href"] for link in page.of("a") if not link.attributes["href"].startswith("#")}
+    assert links == {"step_1000/report.html"}, "an older version wrote none for step 200"
 
 
 def test_a_folder_without_a_score_is_named(tmp_path: Path) -> None:

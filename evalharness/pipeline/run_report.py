@@ -82,14 +82,21 @@ def write_run_report(folder: Path) -> Path:
         for name, svg in figures.items():
             run_files.write(name, svg)
         document = report.run_document(run, figures)
-        run_files.write(paths.REPORT_PAGE, report.to_html(document, links=_pages_of_steps(run)))
+        run_files.write(paths.REPORT_PAGE, _page(run, document))
         return run_files.write(paths.REPORT, report.to_markdown(document))
 
 
-def _pages_of_steps(run: Run) -> dict[str, str]:
-    """The page of each step that has one, by the path of its other report; older versions wrote no page."""
-    pages = (path / paths.REPORT_PAGE for path in run.frames.folders.values())
-    return {f"{page.parent.name}/{paths.REPORT}": f"{page.parent.name}/{page.name}" for page in pages if page.is_file()}
+def _page(run: Run, document: tuple[Part, ...]) -> str:
+    """The report as a page, which leads to the pages of its steps; older versions wrote none for them."""
+    from evalharness import report
+    from evalharness.report.run_evidence import step_name
+
+    folders = run.frames.folders
+    pages = {step: f"{folders[step].name}/{paths.REPORT_PAGE}" for step in run.steps}
+    there = {step: page for step, page in pages.items() if (run.frames.folder / page).is_file()}
+    links = {f"{folders[step].name}/{paths.REPORT}": page for step, page in there.items()}
+    of_steps = report.pages_of_steps({step_name(step): page for step, page in there.items()})
+    return report.to_html((*document, *of_steps), links=links)
 
 
 def read_report(folder: Path) -> tuple[Part, ...]:

@@ -28,7 +28,7 @@ from evalharness.report.shown_completions import Example, examples
 from evalharness.report.step_table import failed_row, step_heading, step_row
 from evalharness.report.stored_examples import read_examples
 from evalharness.report.training_run_report import run_document
-from evalharness.report.view_report import view_document
+from evalharness.report.view_report import pages_of_steps, view_document
 from evalharness.report.writers.html import to_html, to_pages
 from evalharness.report.writers.markdown import to_markdown
 from evalharness.report.writers.terminal import to_terminal
@@ -61,6 +61,7 @@ __all__ = [
     "loss_lines",
     "losses_figure",
     "onsets_figure",
+    "pages_of_steps",
     "pass_at_1_figure",
     "passage_figure",
     "read_examples",

@@ -84,8 +84,9 @@ def losses_by_step(frames: RunFrames) -> pd.DataFrame:
     frames = frames.numbered() if len(frames.checkpoints) > 1 else frames
     steps = frames.checkpoints["step"].to_list()
     checkpoints = frames.checkpoints.set_index("step")
+    training = frames.losses[frames.losses["split"] == "train"].dropna(subset=["loss_nats"])
     columns = {
-        "logged, training": [_last(frames.losses, "train", step) for step in steps],
+        "logged, training": [_last(training, step) for step in steps],
         "logged, validation": checkpoints["logged_nats"].to_list(),
         "recomputed": checkpoints["recomputed_nats"].to_list(),
         "honest": checkpoints["honest_nats"].to_list(),
@@ -125,9 +126,9 @@ def decoding_of_kinds(frames: RunFrames) -> str:
     return "sampled" if (frames.completions["decoding"] == "sampled").any() else "greedy"
 
 
-def _last(losses: pd.DataFrame, split: str, step: int) -> float:
-    of_split = losses[(losses["split"] == split) & (losses["step"] <= step)].dropna(subset=["loss_nats"])
-    return float(of_split["loss_nats"].iloc[-1]) if len(of_split) else np.nan
+def _last(losses: pd.DataFrame, step: int) -> float:
+    logged = losses["loss_nats"][losses["step"] <= step]
+    return float(logged.iloc[-1]) if len(logged) else np.nan
 
 
 def _by_problem(rows: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,13 @@ class Token:
 
 
 def placed_tokens(
-    text: str, ids: Sequence[int], token_texts: Mapping[int, str], entropies_nats: Sequence[float]
+    text: str, ids: Sequence[int], token_texts: Mapping[int, str], entropies_nats: Sequence[float | None]
 ) -> tuple[Token, ...]:
     """Return the tokens from the start of ``text`` on, as far as their texts alone tell where they stand in it.
 
-    ``token_texts`` is each id decoded alone, ``entropies_nats`` has one value per token or is empty. The texts of the
-    tokens are the beginning of ``text``, or all of it. A token whose text can't be found goes with the next.
+    ``token_texts`` is each id decoded alone. ``entropies_nats`` has one value per token, None if it is not known, or is
+    empty. The texts of the tokens are the beginning of ``text``, or all of it. A token whose text can't be found goes
+    with the next.
     """
     tokens: list[Token] = []
     at, waiting = 0, 0
@@ -60,5 +62,7 @@ def _find(text: str, piece: str, at: int) -> int | None:
     return None if found < 0 else found
 
 
-def _token(text: str, ids: Sequence[int], entropies_nats: Sequence[float], first: int, end: int) -> Token:
-    return Token(tuple(ids[first:end]), text, max(entropies_nats[first:end], default=None))
+def _token(text: str, ids: Sequence[int], entropies_nats: Sequence[float | None], first: int, end: int) -> Token:
+    # A model that gave NaN has no entropy there: it is written as null.
+    known = [nats for nats in entropies_nats[first:end] if nats is not None and math.isfinite(nats)]
+    return Token(tuple(ids[first:end]), text, max(known, default=None))

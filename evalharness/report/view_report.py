@@ -1,4 +1,4 @@
-"""Scored checkpoints side by side: what is said of each above their completions."""
+"""Scored checkpoints side by side: what is said of each above their completions, and where these are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.cause_summary import cause_cell
 from evalharness.report.numbers import nats, nats_interval, percent_interval
-from evalharness.report.parts import Heading, Table
+from evalharness.report.parts import Code, Heading, Link, Paragraph, Table, joined
 from evalharness.report.sections.verdict_lines import BRACKETS
 from evalharness.report.shares import best_pass_at_1, degeneration_interval, verdict_words
 
@@ -23,6 +23,22 @@ def view_document(title: str, cards: Mapping[str, Scorecard]) -> tuple[Part, ...
     """Return a table with a row for each checkpoint, by what each is called."""
     rows = tuple(_row(name, card) for name, card in cards.items())
     return (Heading(title, 1), BRACKETS, Table(_HEADER, rows, frozenset({2, 3, 4, 5})))
+
+
+def pages_of_steps(pages: Mapping[str, str]) -> tuple[Part, ...]:
+    """Return the section of a run's page that leads to the completions of its steps; nothing if no step has a page.
+
+    ``pages`` has the page of each step relative to the run's, by what the step is called.
+    """
+    if not pages:
+        return ()
+    links = joined([Link(name, page) for name, page in pages.items()], ", ")
+    side_by_side = (
+        ". ",
+        Code("evalharness view"),
+        " with this run's folder shows each prompt with what every step wrote.",
+    )
+    return (Heading("All completions"), Paragraph(("On the pages of the steps: ", *links, *side_by_side)))
 
 
 def _row(name: str, card: Scorecard) -> tuple[Text, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from evalharness.runs.old_scorecards import upgraded
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic import TypeAdapter
 
 UNKNOWN = {"estimate": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in an interval."""
@@ -30,7 +33,7 @@ def from_json(text: str) -> Scorecard:
     A scorecard of an older version is brought up to date. Raises :class:`StoreError` if the text is broken, or of a
     version that is not known.
     """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
+    from pydantic import ValidationError  # noqa: PLC0415 - takes longer to import than the rest together
 
     try:
         content = upgraded(json.loads(text))
@@ -38,7 +41,7 @@ def from_json(text: str) -> Scorecard:
             raise StoreError(
                 f"the scorecard has schema_version {version}, this evalharness reads 4 and {SCHEMA_VERSION}"
             )
-        return TypeAdapter(Scorecard).validate_python(_with_infinities(content))
+        return _adapter().validate_python(_with_infinities(content))
     except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"not a scorecard: {str(error).splitlines()[0]}") from error
 
@@ -59,12 +62,18 @@ def read(folder: Path) -> Scorecard:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of ``scorecard.json``; a copy lies beside this module."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer to import than the rest together
-
-    content = TypeAdapter(Scorecard).json_schema()
+    content = _adapter().json_schema()
     for limit in content["$defs"]["Interval"]["properties"].values():
         limit["type"] = ["number", "null"]
     return content
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Scorecard]:
+    """Made once: it takes ten times as long as reading a scorecard with it."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+    return TypeAdapter(Scorecard)
 
 
 def _with_infinities(value: Any) -> Any:

@@ -68,8 +68,12 @@ def test_a_link_leads_to_one_completion(chromium: Chromium, report: Path) -> Non
     chromium.open(report, f"?verdict=passed#{anchor}")
     assert anchor in chromium.shown(".completion[open] > div")
     assert len(completions(chromium)) == 3, "the filter of the address holds for the others"
-    top = chromium.run("return document.getElementById(arguments[0]).getBoundingClientRect().top", anchor)
-    assert 0 <= top < 900, "it is on the screen"
+    below = (
+        "const summary = document.getElementById(arguments[0]).closest('.completion').firstElementChild;"
+        "const top = summary.getBoundingClientRect().top;"
+        "return document.querySelector('.filters').getBoundingClientRect().bottom <= top && top < innerHeight"
+    )
+    assert chromium.run(below, anchor), "it is on the screen, and not below the filters"
     own = chromium.run("return document.getElementById(arguments[0]).querySelector('a.own').href", anchor)
     assert own.endswith(f"#{anchor}")
 

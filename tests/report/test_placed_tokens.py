@@ -47,6 +47,12 @@ def test_of_several_tokens_the_highest_entropy_counts():
     assert placed_tokens("def", [1], TEXTS, ())[0].entropy_nats is None
 
 
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+def test_an_entropy_that_is_not_finite_is_not_shown(unknown):
+    tokens = placed_tokens("def\U0001f600", [1, 7, 8], TEXTS, [unknown, unknown, 0.5])
+    assert [token.entropy_nats for token in tokens] == [None, 0.5]
+
+
 @pytest.mark.parametrize("ids", [[], [1, 6, 6, 2, 7, 4, 9, 5], [5, 5, 5], [7, 8, 7]])
 @pytest.mark.parametrize("text", ["", "def\n\n f\U0001f600()", "nothing of it", ")))"])
 def test_the_pieces_are_the_beginning_of_the_text(text, ids):

@@ -210,13 +210,15 @@ def kinds_by_step_figure(frames: RunFrames) -> bytes:
     frames = frames.numbered()
     completions = _completions_in_table(frames)
     steps = sorted(completions["step"].unique())
+    counts = completions.groupby(["step", "kind"]).size()
+    written = completions.groupby("step").size()
     with canvas(3.9) as drawn:
         axes = drawn.axes(
             "Kinds of degeneration by step", "training step", f"{decoding_of_kinds(frames)} completions (%)"
         )
         bottom = np.zeros(len(steps))
         for kind, (colour, hatch) in KIND_STYLES.items():
-            of_kind = [100 * float((completions[completions["step"] == step]["kind"] == kind).mean()) for step in steps]
+            of_kind = [100 * float(counts.get((step, kind), 0) / written[step]) for step in steps]
             if any(of_kind):
                 axes.bar(
                     range(len(steps)), of_kind, bottom=bottom, color=colour, hatch=hatch, edgecolor="white",

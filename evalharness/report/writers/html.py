@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from evalharness.report.completion_browser import BrowsedProblem, CompletionBrowser
     from evalharness.report.parts import Part
 
-WHOLE_BYTES = 4_000_000
-"""The completions that a report's own page holds at most: with its figures it stays below 5 MB."""
+WHOLE_BYTES = 4_900_000
+"""What a report's own page may be with all completions in it: a file of less than 5 MB."""
 PART_BYTES = 1_500_000
 """The completions on another page: few enough to be there at once, many enough for few files."""
 
@@ -46,8 +46,9 @@ def to_pages(
     if not pieces:
         return {paths.REPORT_PAGE: _report_page(parts, links)}
     filters = html_browser.filters_html(browser.problems, browser)
-    if sum(len(piece.encode()) for _, piece in pieces) <= WHOLE_BYTES:
-        return {paths.REPORT_PAGE: _report_page(parts, links, _completions(filters, [piece for _, piece in pieces]))}
+    whole = _report_page(parts, links, _completions(filters, [piece for _, piece in pieces]))
+    if len(whole.encode("utf-8", "surrogatepass")) <= WHOLE_BYTES:
+        return {paths.REPORT_PAGE: whole}
     chunks = list(_chunks(pieces))
     rows = [
         html_browser.indexed(problem, paths.page_part(number), browser)

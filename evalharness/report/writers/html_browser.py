@@ -61,6 +61,7 @@ class IndexedProblem:
     """A problem whose completions are on another page, ``part``. ``cells`` has of each what the filters compare."""
 
     name: str
+    task_id: str
     anchor: str
     words: str
     part: str
@@ -94,6 +95,7 @@ def indexed(problem: BrowsedProblem, part: str, browser: CompletionBrowser) -> I
     several = len(browser.columns) > 1
     return IndexedProblem(
         name=name_of(problem),
+        task_id=one_line(problem.task_id),
         anchor=anchor_of(problem),
         words=f"{len(problem.completions):,} completions, {passed:,} passed, {degenerate:,} degenerate",
         part=part,

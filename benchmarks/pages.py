@@ -1,8 +1,8 @@
 """What the pages of a report cost: their size, the time to write them, and when a browser first shows them.
 
-python benchmarks/html.py                # 164 problems with 5 and with 200 completions each, some 2 minutes
-python benchmarks/html.py --samples 5    # the first alone
-python benchmarks/html.py --steps        # how long the report of 50 checkpoints takes
+python benchmarks/pages.py                # 164 problems with 5 and with 200 completions each, some 2 minutes
+python benchmarks/pages.py --samples 5    # the first alone
+python benchmarks/pages.py --steps        # how long the report of 50 checkpoints takes
 
 The completions are as long as a score lets them be (800 characters), every token has its id and its entropy, and every
 other completion loops. The report around them is that of a shipped checkpoint, with its figures.
