@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from evalharness.progress import duration
-from evalharness.runs.json_values import plain
+from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import completion_from
 from evalharness.settings.declaration import names
 
@@ -139,11 +137,6 @@ def _in_force(work: Work, settings: Settings, request: Request) -> dict[str, Any
         name: next(getattr(source, name) for source in sources if hasattr(source, name))
         for name in names(type(work.options), "completions")
     }
-
-
-def digest(value: Any) -> str:
-    """The sha256, in hex, of a value as JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _say_estimate(work: Work, settings: Settings, generator: Generator, missing: Sequence[Request], kept: int) -> None:

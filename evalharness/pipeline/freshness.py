@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError, StoreError
-from evalharness.pipeline.completing import digest
 from evalharness.pipeline.loading import losses_of, up_to
 from evalharness.pipeline.log_choice import choose_log
 from evalharness.progress import Silent
 from evalharness.runs import paths, scorecard_json
+from evalharness.runs.json_values import digest
 from evalharness.runs.owner import folders_called
 from evalharness.runs.stamps import Stamp, contents_of, read_stamp, states_of
 from evalharness.settings.declaration import names

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.degeneration.fences import answer_code
 from evalharness.models.requests import continues_prompt
-from evalharness.pipeline.completing import RECORD_FORMAT, digest
+from evalharness.pipeline.completing import RECORD_FORMAT
 from evalharness.pipeline.shared import Shared
 from evalharness.records import (
     DEFAULT_LANGUAGE,
@@ -22,7 +22,7 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.runs.cache import cache_folder, usable
-from evalharness.runs.json_values import plain
+from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import execution_from
 
 if TYPE_CHECKING:

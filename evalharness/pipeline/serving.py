@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.errors import CheckpointError
-from evalharness.pipeline.completing import digest
+from evalharness.runs.json_values import digest
 
 if TYPE_CHECKING:
     from evalharness.models.endpoint import ServedModel
