@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.whole_texts import WholeTexts, read_whole
 from evalharness.diagnosis.losses.conventions import recomputed
-from evalharness.diagnosis.losses.established import Established, established
+from evalharness.diagnosis.losses.established import Established, established, established_by_text
 from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
+from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
 from evalharness.diagnosis.trials.greedy_trials import askable, completed
 from evalharness.diagnosis.trials.shortest_input import shortest_input
 from evalharness.records import LEAK, RuledOut, is_proven_repair, leaks_when_evaluated
@@ -77,10 +78,13 @@ class Measured:
     def established(self) -> Established:
         """What the logged loss counts: established once, so that every probe measures under it.
 
-        Rows are as they are read without a logged loss, and in a model that leaks: its loss is of another kind.
+        Rows are as they are read in a model that leaks: its loss is of another kind. Without a logged loss they are
+        encoded as the model knows them better.
         """
-        if self.subject.logged is None or self._model is None or self.leaks:
+        if self._model is None or self.leaks:
             return Established()
+        if self.subject.logged is None:
+            return established_by_text(apart_more_nats(self.subject, self.passes))
         return established(self.subject, self.conventions)
 
     @cached_property

@@ -55,8 +55,21 @@ def _no_loss(card: Scorecard) -> Nearest | None:
     untested = counted(len({item.probe for item in card.not_testable}), "hypothesis", "hypotheses")
     return Nearest(
         f"the loss could not be recomputed ({card.loss.convention}), and {untested} could not be tested",
-        "Name your data under [data] train and validation in evalharness.toml, and score again.",
+        _to_recompute(card),
     )
+
+
+def _to_recompute(card: Scorecard) -> str:
+    """What would let the loss be recomputed: what failed is mended, what is missing is named."""
+    failed = next((lack for lack in card.incomplete if lack.stage == "loss"), None)
+    kinds = {item.kind for item in card.not_testable}
+    if failed is not None:
+        return f"Mend what failed ({failed.reason}), and score again."
+    if "no_data" in kinds or not kinds:
+        return "Name your data under [data] train and validation in evalharness.toml, and score again."
+    if "capability" in kinds:
+        return "Score the weights themselves: a server does not give what the loss is computed from."
+    return "Score again with more rows under [data] validation, or with more time."
 
 
 def _few_rows(card: Scorecard) -> Nearest | None:

@@ -29,7 +29,7 @@ from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
 from evalharness.diagnosis.probes.prompt_in_loss import prompt_in_loss
 from evalharness.diagnosis.probes.undertrained import undertrained
 from evalharness.diagnosis.subject import Split
-from evalharness.records import Finding, Interval, LossPoint, RuledOut
+from evalharness.records import Finding, Interval, LossPoint, NotTestable, RuledOut
 
 OTHERS = (undertrained, label_shift, no_end_token)
 """Probes that measure a loss of their own."""
@@ -78,6 +78,27 @@ def test_rows_encoded_whole_are_a_layout():
     measured = of_whole_texts()
     assert measured.established.arrangement.whole
     assert [type(probe(measured)) for probe in (loss_mismatch, *OTHERS)] == [RuledOut] * 4
+
+
+def test_without_a_log_rows_are_encoded_as_the_model_knows_them_better():
+    of_whole = of_whole_texts().subject
+    measured = Measured(replace(of_whole, log=(), logged=None))
+    assert measured.established.arrangement.whole
+    assert isinstance(undertrained(measured), RuledOut)
+    sound = Measured(subject(trained("plain"), end=True))
+    assert sound.established.is_as_read
+
+
+def test_a_convention_that_is_not_that_of_the_rows_clears_nothing_if_some_one_fits_nearly_any_loss():
+    measured = of_completions()
+    (item, *_) = reproducing(measured.conventions, measured.subject.logged.loss_nats)
+    nats = item.loss_nats.estimate
+    spread = [nats * times for times in (0.5, 0.7, 1.0, 1.4, 2.0)]
+    wide = [replace(item, exact=None, loss_nats=Interval(at, 0.8 * at, 1.2 * at)) for at in spread]
+    for as_given, outcome in ((False, NotTestable), (True, RuledOut)):
+        vars(measured)["conventions"] = tuple(replace(one, as_given=as_given) for one in wide)
+        vars(measured).pop("established", None)
+        assert isinstance(loss_mismatch(measured), outcome)
 
 
 def padded_left(rows):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import report_example as example
 
-from evalharness.records import Finding, Interval, Loss, NotTestable, PartLoss
+from evalharness.records import Finding, Incomplete, Interval, Loss, NotTestable, PartLoss
 from evalharness.report import render_card
 from evalharness.report.nearest_measure import nearest_measure
 
@@ -62,3 +62,15 @@ def test_what_does_well_or_is_explained_or_was_not_seen_has_none(card):
 
 def test_a_note_explains_nothing():
     assert nearest_measure(bad(findings=(Finding("token_boundary", "note", "claim", {}, ""),))) is not None
+
+
+def test_data_are_asked_for_only_if_they_are_what_is_missing():
+    without = CASES["no loss"]
+    by_kind = {
+        kind: nearest_measure(replace(without, not_testable=(NotTestable("overfit", kind, "why"),))).next_step
+        for kind in ("no_data", "capability", "too_few")
+    }
+    assert by_kind["no_data"] == nearest_measure(without).next_step
+    assert len(set(by_kind.values())) == 3
+    failed = replace(without, incomplete=(Incomplete("loss", None, "the model returned NaN"),))
+    assert "the model returned NaN" in nearest_measure(failed).next_step

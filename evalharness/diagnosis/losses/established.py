@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.records import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ def established(subject: Subject, conventions: Sequence[Recomputed]) -> Establis
     best = plain[0] if plain[0].exact else min(plain, key=_unusual)
     arrangement = Arrangement() if best.as_given else best.layout.arrangement
     return Established(arrangement, _prompt(subject, plain, best), best.layout.block, best)
+
+
+def established_by_text(apart_more_nats: Interval | None) -> Established:
+    """Without a log: rows encoded whole if their text is less probable encoded apart, else as they are read."""
+    is_whole = apart_more_nats is not None and apart_more_nats.low > 0
+    return Established(Arrangement(whole=is_whole))
 
 
 def _nearly(conventions: Sequence[Recomputed], logged_nats: float) -> list[Recomputed]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.shared_ends import shared_prefix
-from evalharness.diagnosis.losses.arrangement import encoded_whole
-from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped, figures
+from evalharness.diagnosis.losses.row_means import figures
+from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
 from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
@@ -26,7 +26,6 @@ from evalharness.diagnosis.trials.greedy_trials import (
     judged,
 )
 from evalharness.records import NOTHING_TO_DO, Finding, NotTestable, RuledOut
-from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,13 +33,11 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.training_batch import TrainingBatch
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Interval, Outcome
+    from evalharness.records import Outcome
 
 NAME = "token_boundary"
 COMPARED = 1_000
 """Rows that are encoded both ways: the share is then known to within 3 % (Wilson), for some seconds of encoding."""
-COMPARED_LOSSES = 32
-"""Rows whose text is scored both ways."""
 
 
 def token_boundary(measured: Measured) -> Outcome:
@@ -81,7 +78,7 @@ def _by_behaviour(measured: Measured, changed: Change, begins: str, evidence: di
         f"as scored, {changed.before.estimate:.0%} of {changed.problems} completions are degenerate, and "
         f"{changed.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {changed.p_value:.2g})"
     )
-    apart_nats = _apart_nats(measured)
+    apart_nats = apart_more_nats(measured.subject, measured.passes)
     if apart_nats is not None:
         evidence |= figures("apart_more", apart_nats)
     if apart_nats is not None and apart_nats.high <= 0:
@@ -100,27 +97,6 @@ def _by_behaviour(measured: Measured, changed: Change, begins: str, evidence: di
         f"it: {shares}. The score is lower than what the model can do."
     )
     return Finding(NAME, "note", claim, evidence | {"about_scoring": True}, _REMEDY_OF_SCORING)
-
-
-def _apart_nats(measured: Measured) -> Interval | None:
-    """How much less probable the text of a row is encoded apart than whole; None where it can't be told.
-
-    Over rows in which the two differ; of all ids of a row, for the text is the same. Below 0: trained apart.
-    """
-    subject = measured.subject
-    split = subject.validation or subject.train
-    if split is None or "full_logits" not in subject.model.capabilities:
-        return None
-    rows = split.measured
-    pairs = [(row, encoded_whole(subject, split, row)) for row in rows if not row.was_cut]
-    pairs = [(apart, whole) for apart, whole in pairs if apart.ids != whole.ids and not whole.was_cut][:COMPARED_LOSSES]
-    if len(pairs) < FEWEST_ROWS:
-        return None
-    sums = [
-        [capped(losses.nll_nats).sum() for losses in measured.passes.losses(rows_of_one)]
-        for rows_of_one in zip(*pairs, strict=True)
-    ]
-    return mean_over_rows({i: [float(a - w)] for i, (a, w) in enumerate(zip(*sums, strict=True))}, seed=subject.seed)
 
 
 _REMEDY = (

@@ -1,0 +1,59 @@
+"""A log whose training loss is another than that of the checkpoint, while the validation loss is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalharness.diagnosis.log_readings import NAME
+from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
+from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.records import Finding
+
+if TYPE_CHECKING:
+    from evalharness.diagnosis.measured import Measured
+
+
+def another_training_loss(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the logged training loss is smoothed, or a multiple of the true one."""
+    return _smoothed(measured, evidence) or _multiplied(measured, evidence)
+
+
+def _smoothed(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether label smoothing in training alone would give the logged training loss; the validation loss is right."""
+    smoothed = smoothed_in_training(measured)
+    if smoothed is None:
+        return None
+    evidence |= figures("smoothed_train", smoothed.loss) | {
+        "logged_train_nats": smoothed.point.loss_nats,
+        "train_label_smoothing": smoothed.strength,
+    }
+    claim = (
+        f"Label smoothing in training explains the logged training loss: {smoothed.point.loss_nats:.4g} nats at step "
+        f"{smoothed.point.step}; with smoothing of {smoothed.strength:g} this checkpoint gives "
+        f"{shown(smoothed.loss)} on training rows. The logged validation loss is right, and so is the model."
+    )
+    remedy = "Log the training loss without smoothing beside it: only that can be compared with the validation loss."
+    return Finding(NAME, "note", claim, evidence, remedy)
+
+
+def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the validation loss is right and the training loss in the log is a multiple of the true one."""
+    multiple = logged_multiple(measured)
+    if multiple is None:
+        return None
+    evidence |= figures("recomputed_train", multiple.own) | {
+        "logged_train_nats": multiple.point.loss_nats,
+        "train_factor": multiple.factor,
+    }
+    many = f"{multiple.times} times" if multiple.factor > 1 else f"1/{multiple.times} of"
+    claim = (
+        f"The logged training loss is {many} the true one: {multiple.point.loss_nats:.4g} nats were logged at step "
+        f"{multiple.point.step}, and on training rows this checkpoint gives {shown(multiple.own)} (a factor of "
+        f"{multiple.factor:.2f}). The logged validation loss is right, and so is the model."
+    )
+    remedy = (
+        f"Look for gradient accumulation over {multiple.times} batches: the logger adds up their losses, or divides "
+        "them once too often. The gradients may be right all the same; compare their norm with that of one large "
+        "batch."
+    )
+    return Finding(NAME, "contributing" if multiple.factor > 1 else "note", claim, evidence, remedy)
