@@ -17,7 +17,8 @@ from evalharness.errors import EvalHarnessError
 from evalharness.integrations.beside import Beside
 from evalharness.pipeline import keep_data, preflight
 from evalharness.progress import Lines, duration
-from evalharness.trackers import figures
+from evalharness.runs.paths import step_folder
+from evalharness.trackers import figures, log_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,8 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
     each checkpoint. With ``stop``, training does not begin if preflight finds a cause
     (:class:`evalharness.PreflightError`), and ends if a checkpoint collapsed or its diagnosis names a cause.
 
-    The figures go to whatever the trainer logs to, under ``evalharness/``. What preflight finds, what is waited for and
+    The figures go to whatever the trainer logs to, under ``evalharness/``, and each score's page to W&B, MLflow and
+    Trackio where one of them has a run under way. What preflight finds, what is waited for and
     what came of each score are sentences of the logger ``evalharness.trainer``: causes and what contributes are
     warnings, the rest is information. Its lines go to stderr if logging is not configured. Findings are also in the
     trainer's ``state.log_history``.
@@ -72,6 +74,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         self._keeps_data = keep_data
         self._wait_s = wait_s
         self._beside = Beside(every=every, **settings)
+        self._out = Path(settings.get("out", "reports"))
         self.scorecards: list[Scorecard] = []
         """All that were made, in the order in which they were finished."""
 
@@ -143,6 +146,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         for card in cards:
             self.scorecards.append(card)
             self._trainer.log(figures(card))
+            log_page(card, self._out / card.checkpoint.model / step_folder(card.checkpoint.step))
             is_bad = card.verdict == "collapsed" or bool(card.causes)
             logger.log(logging.WARNING if is_bad else logging.INFO, score_sentence(card))
             if self._stop and is_bad and not control.should_training_stop:

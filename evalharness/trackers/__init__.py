@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
 from evalharness.trackers import mlflow, tensorboard, trackio, wandb
-from evalharness.trackers.shown import Shown, figures, shown
+from evalharness.trackers.shown import STEP, Shown, figures, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from evalharness.records import Scorecard
 
-__all__ = ["TRACKERS", "Shown", "active_trackers", "check", "figures", "log_to", "shown"]
+__all__ = ["TRACKERS", "Shown", "active_trackers", "check", "figures", "log_page", "log_to", "shown"]
 
 TRACKERS: dict[str, ModuleType] = {tracker.NAME: tracker for tracker in (mlflow, tensorboard, trackio, wandb)}
 
@@ -42,6 +43,17 @@ def check(names: tuple[str, ...]) -> None:
 def active_trackers() -> tuple[str, ...]:
     """The trackers in whose libraries this process has a run under way."""
     return tuple(name for name, tracker in TRACKERS.items() if tracker.is_active())
+
+
+def log_page(card: Scorecard, score: Path) -> None:
+    """Log the page of a score to the runs that are under way; whoever trains has logged the figures by himself."""
+    whole = shown(card, score)
+    if whole.page is None:
+        return
+    page = replace(whole, figures={STEP: whole.figures[STEP]} if STEP in whole.figures else {})
+    for name in active_trackers():
+        with TRACKERS[name].session(score.parent.name, score.parent) as log:
+            log(page)
 
 
 @contextmanager

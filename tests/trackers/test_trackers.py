@@ -111,6 +111,19 @@ def test_trackio_has_the_figures_of_each_step(scored, tmp_path, monkeypatch):
     assert {row["evalharness/report"]["_type"] for row in rows} == {"trackio.html"}
 
 
+def test_the_page_alone_goes_to_the_run_that_is_under_way(scored, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "tracked"))
+    trackio = pytest.importorskip("trackio")
+    folder, card = next(iter(scored.items()))
+    trackers.log_page(card, folder)
+    trackio.init(project="training", name="mine", embed=False)
+    trackers.log_page(card, folder)
+    trackio.finish()
+    (row,) = trackio.SQLiteStorage.get_logs("training", "mine")
+    assert row["evalharness/report"]["_type"] == "trackio.html"
+    assert [name for name in row if name.startswith("evalharness/")] == ["evalharness/step", "evalharness/report"]
+
+
 def test_a_library_that_is_missing_is_said_before_the_work(monkeypatch):
     monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(EvalHarnessError, match=r"evalharness\[mlflow\]"):
