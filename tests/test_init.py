@@ -239,3 +239,25 @@ def test_a_class_in_a_package_below_is_named_by_its_file(folder):
     ids = torch.tensor([[1, 2, 3]])
     with torch.no_grad():
         assert torch.equal(loaded.model.logits(ids), module(ids))
+
+
+PAIR = {"prompt": "def add(a, b):\n", "chosen": "    return a + b\n", "rejected": "    return a\n"}
+
+
+@pytest.mark.parametrize("row", [PAIR, {"text": "x = 1\n"}], ids=["a pair of answers", "a text"])
+def test_the_only_file_of_rows_is_the_training_data_whatever_its_name(folder, row):
+    save(folder)
+    (folder / "data" / "train.jsonl").unlink()
+    (folder / "pairs.jsonl").write_text(json.dumps(row) + "\n")
+    (folder / "metrics_log.jsonl").write_text(json.dumps({"step": 1, "loss": 2.0}) + "\n")
+    made = pipeline.initialise(folder, Silent(), trust=True)
+    assert {line.key: line.value for line in made.lines}["data.train"] == "pairs.jsonl"
+
+
+def test_of_two_files_of_rows_without_a_telling_name_none_is_taken(folder):
+    save(folder)
+    (folder / "data" / "train.jsonl").unlink()
+    for name in ("pairs.jsonl", "more.jsonl"):
+        (folder / name).write_text(json.dumps(PAIR) + "\n")
+    made = pipeline.initialise(folder, Silent(), trust=True)
+    assert any(missing.startswith("[data] train") for missing in made.missing)

@@ -25,6 +25,7 @@ MOST_LINES = 6
 _TRAINING = ("train", "training")
 _VALIDATION = ("val", "valid", "validation", "dev", "eval", "test")
 _DATA_SUFFIXES = (".jsonl", ".parquet", ".bin", ".npy", ".json", ".txt")
+_ROW_SUFFIXES = (".jsonl", ".parquet")
 _NOT_DATA = {"log", "logs", "loss", "losses", "metrics", "history", "results", "state", "config", "args"}
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer.pkl", "meta.pkl")
 _NOT_LOOKED_INTO = ("node_modules", "venv", "site-packages", "__pycache__", "wandb", "reports")
@@ -166,7 +167,7 @@ def _tokenizer_lines(
 def _data_lines(
     proposal: Proposal | None, folder: Path, files: tuple[Path, ...], result: Initialised
 ) -> Iterator[Line]:
-    train = _data_file(files, _TRAINING) if proposal is None or proposal.train is None else proposal.train
+    train = proposal.train if proposal is not None and proposal.train is not None else _training_file(files)
     validation = (
         _data_file(files, _VALIDATION) if proposal is None or proposal.validation is None else proposal.validation
     )
@@ -175,6 +176,25 @@ def _data_lines(
             result.missing.append(f"[data] {name}: without it the loss can't be judged")
         else:
             yield Line(f"data.{name}", _seen_from(path, folder), "whose loss training logged")
+
+
+def _training_file(files: tuple[Path, ...]) -> Path | None:
+    """The file that is called so; else the only one that holds rows of data, whatever its name is."""
+    named = _data_file(files, _TRAINING)
+    if named is not None:
+        return named
+    others = [file for file in files if file.suffix in _ROW_SUFFIXES and not _is_called(file.stem.lower(), _VALIDATION)]
+    holding = [file for file in others if _holds_rows(file)]
+    return holding[0] if len(holding) == 1 else None
+
+
+def _holds_rows(path: Path) -> bool:
+    from evalharness.diagnosis import each_text
+
+    try:
+        return bool(next(each_text(path), ""))
+    except EvalHarnessError:
+        return False
 
 
 def _data_file(files: tuple[Path, ...], names: tuple[str, ...]) -> Path | None:

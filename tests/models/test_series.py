@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from evalharness.errors import CheckpointError
-from evalharness.models.torch import find_series
+from evalharness.models.torch import find_series, weight_files_in
 from evalharness.models.torch.hub import Refused
 from evalharness.models.torch.step_names import is_best_name, step_in_name
 from evalharness.settings.manifest import find_manifest
@@ -200,3 +201,11 @@ def test_the_hub_is_asked_for_a_name_alone_that_is_like_nothing_here_or_with_a_r
         with pytest.raises(CheckpointError):
             locating.find_on_hub(Path(name), revision)
     assert asked == ["gpt2", "checkpoint"], "a name that is like one here is asked for by its revision alone"
+
+
+def test_a_bin_of_another_tool_is_no_checkpoint_beside_torchs_own(tmp_path):
+    torch.save({"w": torch.zeros(2)}, tmp_path / "ckpt.pt")
+    (tmp_path / "model.bin").write_bytes(struct.pack("<7i", 64, 172, 5, 8, 4, 512, 512) + b"\0" * 64)
+    assert weight_files_in(tmp_path) == [tmp_path / "ckpt.pt"]
+    torch.save({"w": torch.zeros(2)}, tmp_path / "model.bin")
+    assert len(weight_files_in(tmp_path)) == 2

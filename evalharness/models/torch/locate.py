@@ -229,10 +229,22 @@ def weight_files_in(folder: Path) -> list[Path]:
     """Return the weight files of a folder; a sharded one counts once, as its index."""
     if not folder.is_dir():
         return []
-    files = sorted(child for child in folder.iterdir() if child.is_file() and is_weights_name(child.name))
+    named = sorted(child for child in folder.iterdir() if child.is_file() and is_weights_name(child.name))
+    files = [file for file in named if _may_be_of_torch(file)] or named
     indices = [file for file in files if file.name.endswith(INDEX_SUFFIX)]
     stems = tuple(file.name.split(".")[0] + "-" for file in indices)
     return indices + [file for file in files if file not in indices and not (stems and file.name.startswith(stems))]
+
+
+def _may_be_of_torch(file: Path) -> bool:
+    """Whether it is no ``.bin``, or begins as torch's do, which are zips or pickles.
+
+    Other tools call theirs so, too: llama2.c puts its own ``model.bin`` beside the ``ckpt.pt`` that it is made of.
+    """
+    if file.suffix != ".bin":
+        return True
+    with file.open("rb") as opened:
+        return opened.read(1) in (b"P", b"\x80")
 
 
 def gguf_files_in(folder: Path) -> list[Path]:
