@@ -113,6 +113,17 @@ HOSTILE = {
 }
 
 
+EQUAL = "def __eq__(self, other):\n        return self.items == other.items\n"
+STACKS = "s = f(1, 2)\n    t = Stack()\n    t.push(1)\n    assert s == t and s.items == [1]"
+LYING = {
+    "a list that equals everything": "class L(list):\n        __eq__ = lambda *_: True\n    s.items = L([5])",
+    "a method of another class": "s.__dict__['__eq__'] = lambda o: True",
+    "another class": "s.__dict__['__class__'] = list",
+    "a function in the place of a list": "s.items = lambda: [1]",
+    "no attributes at all": "s = Stack.__new__(Stack)",
+}
+
+
 def problem_of(prompt, solution, test):
     return Problem(
         "p", f"{prompt}def f(a, b):\n", "f", solution, f"def check(candidate):\n    f = candidate\n    {test}\n"
@@ -149,6 +160,22 @@ def test_a_program_that_breaks_the_rules_fails(verdict, name):
     assert execution.verdict is Verdict.FAILED
 
 
+@pytest.mark.parametrize("name", LYING)
+def test_an_instance_that_lies_is_asked_nothing(verdict, name):
+    problem = problem_of(f"{STACK}    {EQUAL}", "", STACKS)
+    assert verdict(problem, "    s = Stack()\n    s.push(a)\n    return s\n").verdict is Verdict.PASSED
+    assert verdict(problem, f"    s = Stack()\n    {LYING[name]}\n    return s\n").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("target", ["'exec'", "0", "True", "10**30", "None"])
+def test_a_program_can_ask_for_nothing_but_the_functions_that_it_was_given(verdict, target):
+    problem = problem_of("", "    return a(b)\n", "assert f(lambda x: x + 1, 1) == 2")
+    program = (
+        f"    say('ask', 'call', {target}, ('t', [('t', ['1 + 1']), ('t', [])]), [], ('', ''))\n    return 0\n{WIRE}"
+    )
+    assert verdict(problem, program).verdict is Verdict.FAILED
+
+
 def test_a_program_that_passes_only_by_emptying_what_the_tests_compare_with_fails(verdict):
     test = "x = [3, 1]\n    assert f(x, 0) == sorted(x)"
     problem = problem_of("", "    return sorted(a)\n", test)
@@ -171,3 +198,20 @@ def test_calibration_finds_out_which_problems_share(sandbox):
     assert (calibration.sharing, calibration.faults) == ({"shares"}, ())
     jobs = [Job(p.task_id, 0, p, p.canonical_solution) for p in (plain, shares)]
     assert [e.verdict for e in sandbox.run(jobs)] == [Verdict.PASSED, Verdict.PASSED]
+
+
+def test_only_objects_that_the_solution_changes_can_be_changed(verdict):
+    prompt = "SEEN, TABLE = [], {1: 10}\n"
+    problem = problem_of(
+        prompt, "    SEEN.append(a)\n    return 10 * a\n", "assert f(1, 2) == TABLE[1] and SEEN == [1]"
+    )
+    assert verdict(problem, problem.canonical_solution).verdict is Verdict.PASSED
+    assert verdict(problem, "    SEEN.append(a)\n    TABLE[1] = 0\n    return 0\n").verdict is Verdict.FAILED
+
+
+def test_a_call_can_not_end_a_loop_of_the_tests(verdict):
+    test = "for x in map(f, [1], [2]):\n        assert x == 3\n    assert f(4, 5) == 9"
+    problem = problem_of("", "    return a + b\n", test)
+    program = "    if a != 1: return a + b\n    say('stop', [], ('', ''))\n    import time; time.sleep(60)\n" + WIRE
+    assert verdict(problem, problem.canonical_solution).verdict is Verdict.PASSED
+    assert verdict(problem, program).verdict is Verdict.FAILED

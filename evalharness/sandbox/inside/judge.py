@@ -109,6 +109,7 @@ class Judge:
         self._tell = tell
         self._checks: dict[tuple[str, ...], Check] = {}
         self._needs_changes: dict[tuple[str, ...], bool] = {}
+        self._changed: dict[tuple[str, ...], frozenset[str]] = {}
         self._input_tests: dict[str, input_tests.InputTests] = {}
 
     def check_of(self, job: dict[str, Any]) -> Check:
@@ -186,11 +187,25 @@ class Judge:
         return self._needs_changes[key]
 
     def _attempt(self, check: Check, job: dict[str, Any], *, write_back: bool) -> tuple[Outcome, Ending]:
-        kind = SharingSession if job.get("shares") else Session
-        session = kind(self._control, job["cpu_s"], write_back=write_back)
+        session: Session
+        if job.get("shares"):
+            may_change = self._changed_by_solution(check, job)
+            session = SharingSession(self._control, job["cpu_s"], write_back=write_back, may_change=may_change)
+        else:
+            session = Session(self._control, job["cpu_s"], write_back=write_back)
         with session:
             outcome = _run_check(check, session, job["program"], compile_here=not job["careful"])
         return outcome, session.ending
+
+    def _changed_by_solution(self, check: Check, job: dict[str, Any]) -> frozenset[str]:
+        """The objects of the prompt that the canonical solution changes, as the tests may then expect."""
+        key = _problem_key(job)
+        if key not in self._changed:
+            session = SharingSession(self._control, job["cpu_s"], write_back=True)
+            with session:
+                _run_check(check, session, job["solution"], compile_here=True)
+            self._changed[key] = session.changed_names
+        return self._changed[key]
 
     def _judge_on_inputs(self, job: dict[str, Any]) -> dict[str, Any]:
         """Both parts of the tests, each in a fork of its own; the second only if the first is passed."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ASK, VALUE, STOP, RAISED = "ask", "value", "stop", "raised"
 _LENGTHS = {ASK: 4, VALUE: 2, STOP: 1, RAISED: 3}
 _SILENT = ("", "")
+_NO_ITERATOR = (["RuntimeError", "Exception"], "only an iterator can end", 0, False)
 
 
 class Peer:
@@ -38,6 +39,8 @@ class Peer:
         while True:
             kind, *content = self.heard(self._receive())
             if kind != ASK:
+                if kind == STOP and operation != "next":  # it would end a loop of the tests
+                    kind, content = RAISED, [_NO_ITERATOR, None]
                 return self.answered(kind, content)
             self.answer(content)
 

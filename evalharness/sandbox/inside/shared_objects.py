@@ -72,12 +72,14 @@ class SharedObjects:
     """The objects of one side. ``first``, 0 or 1, is the first number that this side gives; it takes each other one.
 
     ``ask`` asks the other side to ``call``, ``next`` or ``run`` what has a number. ``classes`` are those whose
-    instances are shared, by their names. ``discards``: what the other side changes of this side's objects is undone.
+    instances are shared, by their names. ``discards``: what the other side changes of this side's objects is undone; of
+    those with numbers in ``fixed`` it is always. ``changed`` has the numbers of this side's objects that were changed.
     """
 
     def __init__(self, first: int, ask: Callable[..., Any], *, discards: bool = False) -> None:
         self.classes: dict[str, type] = {}
-        self.changed = False
+        self.fixed: frozenset[int] = frozenset()
+        self.changed: set[int] = set()
         self._first = first
         self._ask = ask
         self._discards = discards
@@ -177,11 +179,12 @@ class SharedObjects:
                 self._adopt(number, state)
         # An instance may be the key of a dictionary, which needs its attributes.
         for number, frame, state in sorted(states, key=lambda change: change[2][0] != "instance"):
-            is_own = number % 2 == self._first
-            self.changed |= is_own
             self._sent[number] = frame
-            if not (is_own and self._discards):
-                self._fill(self._objects[number], state)
+            if number % 2 == self._first:
+                self.changed.add(number)
+                if self._discards or number in self.fixed:
+                    continue
+            self._fill(self._objects[number], state)
 
     def _adopt(self, number: Any, state: tuple[Any, ...]) -> None:
         """An empty object in the place of one that the other side has made."""

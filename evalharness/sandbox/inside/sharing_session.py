@@ -16,22 +16,40 @@ from .peer import Peer
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Collection
 
 _BROKEN = (codec.Malformed, TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
 
 class SharingSession(Session):
-    """See :class:`Session`."""
+    """See :class:`Session`. Of the prompt's objects only those in ``may_change`` can be changed; None: all of them."""
 
-    def __init__(self, control: socket.socket, cpu_s: float, *, write_back: bool = False) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        cpu_s: float,
+        *,
+        write_back: bool = False,
+        may_change: Collection[str] | None = None,
+    ) -> None:
         super().__init__(control, cpu_s, write_back=write_back)
         self._peer = _JudgePeer(self)
+        self._may_change = may_change
+        self._numbers: dict[str, int] = {}
 
     def know(self, classes: dict[str, type], shared: dict[str, object]) -> None:
         """Share instances of the problem's own classes, and what these names of its prompt mean."""
         self._peer.objects.classes = classes
-        numbered = [(name, self._peer.objects.number_of(value)) for name, value in shared.items()]
-        self._send(protocol.KNOW + codec.encode((list(classes), numbered)))
+        objects = self._peer.objects
+        self._numbers = {name: objects.number_of(value) for name, value in shared.items()}
+        if self._may_change is not None:
+            objects.fixed = frozenset(n for name, n in self._numbers.items() if name not in self._may_change)
+        self._send(protocol.KNOW + codec.encode((list(classes), list(self._numbers.items()))))
+
+    @property
+    def changed_names(self) -> frozenset[str]:
+        """The objects of the prompt that the program has changed."""
+        return frozenset(name for name, number in self._numbers.items() if number in self._peer.objects.changed)
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """See :class:`Session`."""
@@ -98,7 +116,7 @@ class _JudgePeer(Peer):
 
     def answered(self, kind: str, content: list[Any]) -> Any:
         """See :class:`Peer`. Each answer counts."""
-        self._session.note(changed=self.objects.changed)
+        self._session.note(changed=bool(self.objects.changed))
         return super().answered(kind, content)
 
     def value(self, flat: Any) -> Any:
