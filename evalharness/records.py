@@ -184,6 +184,14 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningRate:
+    """The learning rate that was logged at a step."""
+
+    step: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class LossPoint:
     """One logged loss, NaN and infinity included. ``source`` is the file and line that it was read from.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.rows import DataRow, TokenRow
     from evalharness.diagnosis.data.training_batch import TrainingBatch
     from evalharness.models.protocols import AdapterFacts, Model, Scorer, Tokenizer, TorchModel, WeightSet
-    from evalharness.records import CheckpointVerdict, Completion, FormatComparison, LossPoint, Problem
+    from evalharness.records import CheckpointVerdict, Completion, FormatComparison, LearningRate, LossPoint, Problem
 
 Need = Literal[
     "train",
@@ -108,7 +108,8 @@ class Subject:
     is known of the adapter's tensors, ``other_weights`` what else could be loaded in place of the weights. ``batch`` is
     one batch of the training loop, before training. ``other_way`` is how a model with a chat template could be asked as
     well, and ``formats`` how many problems it passed in both ways, where they were run. ``built_by_library``: the code
-    of the model is that of a library, such as transformers, and not the user's own.
+    of the model is that of a library, such as transformers, and not the user's own. ``learning_rates`` are those that
+    were logged, in the order of their steps.
     """
 
     model: Model
@@ -136,6 +137,7 @@ class Subject:
     other_way: PromptWay | None = None
     formats: FormatComparison | None = None
     built_by_library: bool = False
+    learning_rates: tuple[LearningRate, ...] = ()
 
     def asked_otherwise(self, way: PromptWay) -> Subject:
         """The same subject, asked in another way."""

@@ -10,6 +10,7 @@ from evalharness.extensions import extensions
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
 from evalharness.pipeline.fitting_time import fit_into_time
+from evalharness.pipeline.learning_rates import learning_rates
 from evalharness.records import Incomplete, LossPoint, Verdict
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         seed=work.options.seed,
         other_way=None if other is None else PromptWay(other.template, other.special.begin, other.special.end),
         formats=behaviour.formats,
+        learning_rates=learning_rates(work.target.located.path),
         built_by_library=work.manifest.model.factory is None and work.target.located.kind in LIBRARY_KINDS,
     )
     known = () if work.leak is None else (work.leak,)

@@ -12,80 +12,50 @@ too.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness.diagnosis.data.shared_ends import shared_prefix, shared_suffix
-from evalharness.diagnosis.data.spread import every
+from evalharness.diagnosis.data.shared_ends import shared_prefix
 from evalharness.diagnosis.losses.frequencies import knows_its_rows
 from evalharness.diagnosis.losses.row_means import capped, figures, shown
 from evalharness.diagnosis.probe import Probe
-from evalharness.diagnosis.probes.token_boundary import is_split
 from evalharness.diagnosis.trials.answer_costs import best_form
+from evalharness.diagnosis.trials.asked_otherwise import (
+    BY_EXAMPLES,
+    Frame,
+    begin_tokens,
+    changed_ways,
+    training_frame,
+    tried,
+)
 from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
     Change,
-    as_scored,
     askable,
     can_change,
-    change,
     completed,
-    encoded,
-    fits,
     judged,
     new_tokens,
 )
-from evalharness.models.requests import continues_prompt
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from evalharness.degeneration import CompletionText
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.diagnosis.trials.answer_costs import InForm
     from evalharness.records import FormatComparison, Outcome
 
 NAME = "prompt_format"
-ROWS = 500
-"""Training prompts that are compared: what as many share they share by rule."""
-FEWEST_ROWS = 8
-"""What fewer prompts have in common says nothing of a format."""
-EXAMPLES = 2
-"""Solved rows that are put before a prompt, where the context has room for them."""
-FIRST = 6
-"""Problems that a change is tried on first; it is given up where none of them becomes better. One that betters half of
-all problems is given up so once in 64 times (0.5^6), and one that betters none costs a third."""
-COMMONLY = 0.5
-"""A change is tried where it changes the prompts of more than half of the problems."""
 
 SELDOM = 1 / 3
 """Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
 eight completions not even none says so much."""
 
-_BY_EXAMPLES = f"with {EXAMPLES} solved training rows before it"
 _NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """The problems asked otherwise, of the subject that they are asked of."""
-
-    subject: Subject
-    variants: list[Asked]
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What all training prompts begin and end with, as ids without begin tokens, and how many of these there are."""
-
-    head: tuple[int, ...]
-    tail: tuple[int, ...]
-    begin_tokens: float
 
 
 def prompt_format(measured: Measured) -> Outcome:
@@ -107,8 +77,8 @@ def _by_degeneration(measured: Measured) -> Outcome:
     asked = askable(subject)
     if not asked:
         return NotTestable(NAME, "too_few", "no problem's prompt fits the context with room for a completion")
-    frame = _frame(subject)
-    ways = _ways(subject, asked, frame)
+    frame = training_frame(subject)
+    ways = changed_ways(subject, asked, frame)
     written = measured.as_scored
     before = judged(subject, written)
     evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
@@ -121,7 +91,7 @@ def _by_degeneration(measured: Measured) -> Outcome:
         # Whatever changes an untrained model's loops would be taken for a format that it knows.
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
         return NotTestable(NAME, "undecided", reason)
-    changes = {name: _tried(way, before, written) for name, way in ways.items()}
+    changes = {name: tried(way, before, written) for name, way in ways.items()}
     evidence |= {name: changed.figures() for name, changed in changes.items()}
     betters = [name for name, changed in changes.items() if changed.betters(len(ways))]
     if not changes:
@@ -129,13 +99,13 @@ def _by_degeneration(measured: Measured) -> Outcome:
             NAME, "does_not_apply", f"{_NONE_TRIED}; as scored {sum(before.values())} of {len(before)} are degenerate"
         )
     if not betters:
-        tried = "; ".join(f"{name}: {_shares(changed)}" for name, changed in changes.items())
+        compared_shares = "; ".join(f"{name}: {_shares(changed)}" for name, changed in changes.items())
         claim = (
             f"No small change of the prompt makes significantly fewer of {len(before)} greedy completions of "
-            f"{new_tokens(subject)} tokens degenerate ({tried}). {compared}"
+            f"{new_tokens(subject)} tokens degenerate ({compared_shares}). {compared}"
         )
         return RuledOut(NAME, claim, evidence)
-    forms = betters if _several_to_a_text(measured) else [name for name in betters if name != _BY_EXAMPLES]
+    forms = betters if _several_to_a_text(measured) else [name for name in betters if name != BY_EXAMPLES]
     best = min(forms or betters, key=lambda name: (changes[name].p_value, list(changes).index(name)))
     gain = (
         f"{best}, degenerate completions go {_shares(changes[best])} of {changes[best].problems} "
@@ -269,118 +239,12 @@ def _format_rates(formats: FormatComparison) -> dict[str, Any]:
     }
 
 
-def _frame(subject: Subject) -> _Frame | None:
-    """What the training prompts share; None where too few have one."""
-    if subject.train is None:
-        return None
-    apart = [row for row in subject.train.rows if row.prompt]
-    prompts = [ids for row in apart[:: max(1, len(apart) // ROWS)] if (ids := encoded(subject, row.prompt))]
-    if len(prompts) < FEWEST_ROWS:
-        return None
-    head, tail = shared_prefix(prompts), shared_suffix(prompts)
-    first = prompts[0]
-    begins = [_begin_tokens(subject, row.ids) for row in subject.train.encoded[:ROWS]]
-    counted = sum(begins) / len(begins) if begins else 0.0
-    return _Frame(first[:head], first[len(first) - tail :], counted)
-
-
-def _begin_tokens(subject: Subject, ids: Sequence[int]) -> int:
-    """How often the begin token stands at the start; 0 where none is known."""
-    if not subject.begin_ids:
-        return 0
-    return next((i for i, token_id in enumerate(ids) if token_id != subject.begin_ids[0]), len(ids))
-
-
-def _ways(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, _Way]:
-    """The same problems asked otherwise, by what was changed; only changes that change most and still fit."""
-    ways: dict[str, Callable[[Asked], tuple[int, ...] | None]] = {}
-    if frame is not None:
-        ways["with what all training prompts begin and end with"] = lambda a: _framed(subject, a, frame)
-        if (examples := _examples(subject)) is not None:
-            ways[_BY_EXAMPLES] = lambda a: _led_by(subject, a, examples)
-    ways["with a newline more at the end"] = lambda a: _ending(subject, a, a.problem.prompt + "\n")
-    ways["with a newline less at the end"] = lambda a: _ending(subject, a, a.problem.prompt.removesuffix("\n"))
-    ways["with one begin token"] = lambda a: _begun_once(subject, a, frame)
-    made = {name: [(a, way(a)) for a in asked] for name, way in ways.items()}
-    fitting = {
-        name: [Asked(a.problem, ids) for a, ids in variants if ids is not None and ids != a.ids and fits(subject, ids)]
-        for name, variants in made.items()
-    }
-    made_of = {name: _Way(subject, variants) for name, variants in fitting.items()} | _other_format(subject, asked)
-    return {name: way for name, way in made_of.items() if len(way.variants) > COMMONLY * len(asked)}
-
-
-def _other_format(subject: Subject, asked: Sequence[Asked]) -> dict[str, _Way]:
-    """The problems in the chat template if they are asked plainly, and the other way round; nothing without one."""
-    if subject.other_way is None:
-        return {}
-    name = (
-        "in the tokenizer's chat template" if continues_prompt(subject.prompt_template) else "without a chat template"
-    )
-    other = subject.asked_otherwise(subject.other_way)
-    variants = [(a.problem, as_scored(other, a.problem.prompt)) for a in asked]
-    return {name: _Way(other, [Asked(p, ids) for p, ids in variants if ids is not None and fits(other, ids)])}
-
-
-def _framed(subject: Subject, asked: Asked, frame: _Frame) -> tuple[int, ...]:
-    """The prompt between the head and the tail of the training prompts, as far as it has not these already."""
-    own = asked.ids[len(subject.begin_ids) :]
-    head = frame.head[: len(frame.head) - _overlap(frame.head, own)]
-    tail = frame.tail[_overlap(own, frame.tail) :]
-    return (*subject.begin_ids, *head, *own, *tail)
-
-
-def _overlap(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """How many ids at the end of ``one`` are those that ``other`` begins with, at most."""
-    return next(n for n in range(min(len(one), len(other)), -1, -1) if one[len(one) - n :] == other[:n])
-
-
 def _ends_with(ids: tuple[int, ...], tail: tuple[int, ...]) -> bool:
     return ids[max(0, len(ids) - len(tail)) :] == tail
 
 
-def _examples(subject: Subject) -> tuple[int, ...] | None:
-    """Ids of the shortest training rows that have a prompt, one after the other."""
-    rows = [row for row in (subject.train.rows if subject.train else ()) if row.prompt and row.completion]
-    rows.sort(key=lambda row: len(row.prompt + row.completion))
-    parts = [encoded(subject, text) for row in rows[:EXAMPLES] for text in (row.prompt, row.completion)]
-    return None if len(parts) < 2 * EXAMPLES or None in parts else tuple(i for ids in parts for i in ids or ())
-
-
-def _led_by(subject: Subject, asked: Asked, examples: tuple[int, ...]) -> tuple[int, ...]:
-    begin = len(subject.begin_ids)
-    return (*asked.ids[:begin], *examples, *asked.ids[begin:])
-
-
-def _ending(subject: Subject, asked: Asked, prompt: str) -> tuple[int, ...] | None:
-    """The prompt with another end; None if a token spans its boundary: that is `token_boundary`."""
-    crossed = is_split(subject, asked.problem.prompt, asked.problem.canonical_solution)
-    return None if crossed else as_scored(subject, prompt)
-
-
-def _begun_once(subject: Subject, asked: Asked, frame: _Frame | None) -> tuple[int, ...] | None:
-    """One begin token, where there are two, or where training rows have one and the prompt none."""
-    count = _begin_tokens(subject, asked.ids)
-    if not subject.begin_ids or count == 1 or (count == 0 and (frame is None or frame.begin_tokens < 1)):
-        return None
-    return (subject.begin_ids[0], *asked.ids[count:])
-
-
-def _tried(way: _Way, before: Mapping[str, bool], written: Mapping[str, CompletionText]) -> Change:
-    """Ask the first few, and the others where any of these became better."""
-    subject, variants = way.subject, way.variants
-    first = every(len(variants), FIRST)
-    after = completed(subject, [variants[i] for i in first])
-    first_change = change(before, judged(subject, after))
-    if not first_change.better:
-        return first_change
-    after |= completed(subject, [variant for i, variant in enumerate(variants) if i not in first])
-    # The same problems on both sides: that answers are all the same depends on which are looked at together.
-    return change(judged(subject, {task: written[task] for task in after}), judged(subject, after))
-
-
-def _evidence(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) -> dict[str, Any]:
-    begins = [_begin_tokens(subject, a.ids) for a in asked]
+def _evidence(subject: Subject, asked: Sequence[Asked], frame: Frame | None) -> dict[str, Any]:
+    begins = [begin_tokens(subject, a.ids) for a in asked]
     evidence: dict[str, Any] = {"begin_tokens_scoring": sum(begins) / len(begins)}
     if frame is not None:
         own = [a.ids[len(subject.begin_ids) :] for a in asked]
@@ -395,7 +259,7 @@ def _evidence(subject: Subject, asked: Sequence[Asked], frame: _Frame | None) ->
     return evidence
 
 
-def _compared(frame: _Frame | None, evidence: dict[str, Any]) -> str:
+def _compared(frame: Frame | None, evidence: dict[str, Any]) -> str:
     if frame is None:
         return "Too few training rows have a prompt of their own to compare with."
     begins, ends = evidence["training_prompts_begin_with"], evidence["training_prompts_end_with"]

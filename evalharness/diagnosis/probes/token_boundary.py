@@ -23,6 +23,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
     change,
     degenerate,
     encoded,
+    is_split,
     judged,
 )
 from evalharness.records import NOTHING_TO_DO, Finding, NotTestable, RuledOut
@@ -109,13 +110,6 @@ _REMEDY_OF_SCORING = (
     "Score problems whose prompts end where no token spans the boundary (before the last newline, for example), so "
     "that the model writes that token itself; or train on rows with prompts that are encoded as at scoring."
 )
-
-
-def is_split(subject: Subject, prompt: str, completion: str) -> bool | None:
-    """Whether a token spans the boundary; None if the vocabulary can't spell the texts."""
-    apart, whole = (encoded(subject, text) for text in (prompt, prompt + completion))
-    rest = encoded(subject, completion)
-    return None if apart is None or whole is None or rest is None else (*apart, *rest) != whole
 
 
 def _split(subject: Subject, pairs: Sequence[tuple[str, str]]) -> list[bool]:

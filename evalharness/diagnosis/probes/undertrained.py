@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.frequencies import fair_frequencies
 from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.schedule import schedule
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
@@ -62,6 +63,13 @@ def undertrained(measured: Measured) -> Outcome:
         return Finding(NAME, "note", claim, evidence, _BY_HEART)
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
+    rates = schedule(subject.learning_rates)
+    if rates is not None:
+        evidence |= {"rate_first": rates.first.rate, "rate_peak": rates.peak.rate, "rate_last": rates.last.rate}
+        claim = f"{claim} {rates.words}"
+    if rates is not None and rates.zero_from is not None:
+        evidence["rate_zero_from_step"] = rates.zero_from
+        return Finding(NAME, "contributing", claim, evidence, _END_OF_SCHEDULE)
     remedy = (
         "Train on, or look for what keeps it from learning (learning rate, data order, frozen weights): code can't be "
         "written from frequencies, whatever is done at decoding."
@@ -69,6 +77,10 @@ def undertrained(measured: Measured) -> Outcome:
     return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
+_END_OF_SCHEDULE = (
+    "Train on with a scheduler that ends when training does: step it once for each step of the optimiser, not once for "
+    "each process or batch, and give it the number of steps that are planned."
+)
 _BY_HEART = "See what overfit says: take an earlier checkpoint, more data, or fewer passes over it."
 
 

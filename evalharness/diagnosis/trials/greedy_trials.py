@@ -103,6 +103,13 @@ def encoded(subject: Subject, text: str) -> tuple[int, ...] | None:
     return None if ids is None else tuple(ids)
 
 
+def is_split(subject: Subject, prompt: str, completion: str) -> bool | None:
+    """Whether a token spans the boundary of prompt and completion; None if the vocabulary can't spell the texts."""
+    apart, whole = (encoded(subject, text) for text in (prompt, prompt + completion))
+    rest = encoded(subject, completion)
+    return None if apart is None or whole is None or rest is None else (*apart, *rest) != whole
+
+
 def as_scored(subject: Subject, prompt: str) -> tuple[int, ...] | None:
     """The ids that scoring asks with for a problem's ``prompt``; None where the vocabulary can't spell it."""
     ids = encoded(subject, subject.prompt_template.replace("{prompt}", prompt))
