@@ -94,7 +94,7 @@ def draw() -> bytes:
             draw_panel(axes, panel, runs)
         for axes in parts[2:]:
             axes.set_xlabel("training step")
-    return drawn.svg
+    return drawn.file
 
 
 def draw_panel(axes: Axes, panel: Panel, runs: dict[str, RunFrames]) -> None:

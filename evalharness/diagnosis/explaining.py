@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CORRECTED = (
     ("repaired_nats", "as_loaded_nats"),
     ("with_padding_nats", "without_padding_nats"),
-    ("packed_nats", "recomputed_nats"),
+    ("packed_nats", "plain_nats"),
 )
 """In the evidence of a finding: the loss as the finding says that it was computed, and the loss without it (nats)."""
 CLEAR = 0.05

@@ -115,10 +115,11 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
     certifying = min(rows, CERTIFYING) * -(-CERTIFYING // rows)
     work.watcher.stage("measuring the honest loss", certifying if is_causal else TARGETS)
     try:
+        losses = _after_prompt(_comparable(measured)) if has_prefix else _comparable(measured)
         # Not in batches of the size that was asked for: rounding would then show in the last digits of the losses.
         both = paired_loss(
             work.checkpoint.model,
-            _after_prompt(_comparable(measured)) if has_prefix else _comparable(measured),
+            losses,
             is_causal=is_causal,
             targets=TARGETS if work.limit is None else FEW_TARGETS,
             seed=work.options.seed,
@@ -126,7 +127,9 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
             after_prompt=has_prefix,
             advance=work.watcher.advance,
         )
-        taken = loss_breakdown(measured, both, by_convention=work.limit is None and not _is_explained(measured))
+        taken = loss_breakdown(
+            measured, both, losses=losses, by_convention=work.limit is None and not _is_explained(measured)
+        )
     except OutOfTime as over:
         return Loss(nats, source, None, None, f"not recomputed: {over}"), ()
     except EvaluationError as error:

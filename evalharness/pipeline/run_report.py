@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evalharness.models.torch import SeriesStep
     from evalharness.progress import Watcher
     from evalharness.report import OtherRun, Run
+    from evalharness.report.figures.canvas import FigureFormat
     from evalharness.report.parts import Part
     from evalharness.runs.frames import RunFrames
     from evalharness.settings.manifest import Manifest
@@ -109,6 +110,13 @@ def read_report(folder: Path) -> tuple[Part, ...]:
     return report.run_document(_run(folder), {})
 
 
+def read_versions(folders: Sequence[Path]) -> tuple[Part, ...]:
+    """Several runs beside each other, from the records in their folders. Raises :class:`StoreError` if one has none."""
+    from evalharness import report
+
+    return report.versions_document([_run(folder) for folder in folders])
+
+
 def _run(folder: Path) -> Run:
     """Everything that the report of a run is made from."""
     from evalharness.report import Run, read_examples
@@ -132,19 +140,33 @@ def _run(folder: Path) -> Run:
     )
 
 
-def renew_report(folder: Path) -> Path:
+def renew_report(folder: Path, formats: Sequence[FigureFormat] = ()) -> Path:
     """Write a run's report anew and return its path; of a single step the path of the report that is there.
 
-    Raises :class:`StoreError` where there is neither.
+    ``formats``: every figure of the run is written as such a file, too. Raises :class:`StoreError` where there are no
+    records, and for ``formats`` of a single step: its figures are drawn when it is scored.
     """
     if folder.is_file():
         raise StoreError(f"{folder}: is a file; expected the folder of a run (below reports/), or of one step of it")
     if not paths.holds_score(folder):
+        _write_figures(folder, formats)
         return write_run_report(folder)
+    if formats:
+        raise StoreError(f"{folder}: is the folder of one step; expected that of a run to draw figures as files")
     path = folder / paths.REPORT
     if not path.is_file():
         raise StoreError(f"{path}: no such file; evalharness score writes it")
     return path
+
+
+def _write_figures(folder: Path, formats: Sequence[FigureFormat]) -> None:
+    from evalharness import report
+
+    for file_format in formats:
+        figures = report.figures_of_run(load_run(folder), file_format)
+        with RunFolder(folder) as run_files:
+            for name, content in figures.items():
+                run_files.write(name, content)
 
 
 def _files(frames: RunFrames) -> Iterator[tuple[str, str]]:

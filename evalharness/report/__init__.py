@@ -28,6 +28,7 @@ from evalharness.report.shown_completions import Example, examples
 from evalharness.report.step_table import failed_row, step_heading, step_row
 from evalharness.report.stored_examples import read_examples
 from evalharness.report.training_run_report import run_document
+from evalharness.report.versions_report import versions_document
 from evalharness.report.view_report import pages_of_steps, view_document
 from evalharness.report.writers.html import to_html, to_pages
 from evalharness.report.writers.markdown import to_markdown
@@ -74,5 +75,6 @@ __all__ = [
     "to_markdown",
     "to_pages",
     "to_terminal",
+    "versions_document",
     "view_document",
 ]

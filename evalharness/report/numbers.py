@@ -44,6 +44,11 @@ def nats(value: float) -> str:
     return f"{value:.4f}" if magnitude < 1 else f"{value:.3f}"
 
 
+def bits(per_byte: float | None) -> str:
+    """Return a loss in bits per byte of text, or a dash if it is not known."""
+    return "–" if per_byte is None else nats(per_byte)
+
+
 def nats_interval(interval: Interval) -> str:
     """Return a loss with its confidence interval as ``"4.213 [4.101, 4.312]"``; one row alone gives none."""
     bounds = nats_bounds(interval)

@@ -84,4 +84,5 @@ def _fall(run: Run) -> str:
     if len(validation) < 2:
         return ""
     first, last = validation["loss_nats"].iloc[0], validation["loss_nats"].iloc[-1]
-    return f"validation {nats(first)} → {nats(last)} nats per token ({relative_change(first, last)}). "
+    change = f"{nats(first)} → {nats(last)} nats per token ({relative_change(first, last)})"
+    return f"the logged validation loss went {change}. "

@@ -243,6 +243,26 @@ def test_the_breakdown_adds_up_to_the_whole():
     assert taken.parallel_bits_per_byte == pytest.approx(taken.honest_bits_per_byte, abs=1e-4)
 
 
+def test_all_figures_of_the_loss_are_over_the_targets_that_the_honest_loss_is_measured_on():
+    measured = Measured(few_rows(20, base=wrapped(module(1))))
+    some = measured.validation_losses[5:]
+    paired = paired_loss(measured.subject.model, some)
+    taken = loss_breakdown(measured, paired, losses=some)
+    assert taken.whole.targets == paired.targets
+    assert taken.whole.after_nats == paired.parallel_nats
+    assert taken.whole.before_nats is not None
+    assert sum(part.targets for part in taken.by_class) == paired.targets
+    of_all = loss_breakdown(measured)
+    assert of_all.whole.after_nats != taken.whole.after_nats
+
+
+def test_the_fall_is_not_known_of_targets_that_were_not_measured_before():
+    measured = Measured(few_rows(10, base=wrapped(module(1))))
+    other = tuple(replace(row, row=replace(row.row, first_target=2)) for row in measured.validation_losses)
+    taken = loss_breakdown(measured, losses=other)
+    assert taken.whole.before_nats is None
+
+
 def test_shares_of_the_fall_add_up_to_one_where_the_loss_fell():
     worse = module(1)
     worse.head.weight *= 30.0

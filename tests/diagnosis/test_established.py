@@ -134,7 +134,7 @@ def test_padding_on_the_left_that_shifts_positions_is_named_and_measured_under()
     found = loss_mismatch(measured)
     assert isinstance(found, Finding)
     assert (measured.established.arrangement.left, measured.established.arrangement.pad_id) == (CONTEXT, PAD)
-    assert found.evidence["recomputed_nats"] > 2 * found.evidence["logged_nats"]
+    assert found.evidence["plain_nats"] > 2 * found.evidence["logged_nats"]
     assert [type(probe(measured)) for probe in OTHERS] == [RuledOut] * 3
 
 

@@ -104,7 +104,7 @@ def test_the_finding_that_explains_most_comes_first_and_a_note_never_before_an_e
         ({"degenerate_before": 0.5, "degenerate_after": 0.1, "p_value": 0.2}, 0.0),
         ({"degenerate_before": 0.0, "degenerate_after": 0.0}, 0.0),
         ({"logged_nats": 1.0, "with_prompt_nats": 1.0, "without_prompt_nats": 2.0}, 0.0),
-        ({"logged_nats": 1.0, "packed_nats": 1.0, "recomputed_nats": 1.1}, 1.0),
+        ({"logged_nats": 1.0, "packed_nats": 1.0, "plain_nats": 1.1}, 1.0),
     ],
 )
 def test_what_a_finding_explains_is_read_off_its_figures(evidence, share):

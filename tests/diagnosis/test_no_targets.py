@@ -27,7 +27,7 @@ def test_a_log_of_zeros_over_a_model_that_has_a_loss_is_a_cause():
     found = asked(0.0, 0.0, 0.0)
     assert isinstance(found, Finding)
     assert (found.severity, found.evidence["splits_of_zero"]) == ("cause", "train")
-    assert found.evidence["recomputed_nats"] > 1
+    assert found.evidence["own_nats"] > 1
 
 
 @pytest.mark.parametrize("losses", [(2.0, 1.0, 0.5), (2.0, 0.1, 0.0, 0.0), (0.0,), (0.0, 1e-7)])

@@ -80,7 +80,7 @@ def test_a_plain_loss_that_happens_to_be_of_the_size_of_a_floor_is_cleared_by_th
     module = plain().eval().requires_grad_(requires_grad=False)
     found = smoothing_floor(Measured(subject(module, log=log, declared=said)))
     assert isinstance(found, RuledOut)
-    assert math.isfinite(found.evidence["recomputed_nats"])
+    assert math.isfinite(found.evidence["smoothed_nats"])
 
 
 def test_without_a_log_there_is_nothing_to_compare():

@@ -7,13 +7,10 @@ import report_example as example
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.report import Read, diagnosis_lines, loss_by_class_figure, passage_figure
 from evalharness.report.figures.passage_plot import COLUMNS, colour
+from evalharness.report.numbers import nats
 from evalharness.report.parts import Code, Strong
 from evalharness.report.sections.cause_section import hypotheses
-from evalharness.report.sections.loss_tables import (
-    bits_per_byte,
-    conventions,
-    loss_parts,
-)
+from evalharness.report.sections.loss_tables import conventions, loss_parts, losses_table
 
 LEAK = Finding("future_leak", "cause", "It leaks.", {}, "Mask it.")
 NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")
@@ -55,10 +52,11 @@ def test_a_logged_loss_that_no_convention_gives_is_said_to_be_given_by_none(gold
     assert conventions(replace(loss, logged_nats=None)) == ""
 
 
-def test_bits_per_byte_are_shown_only_where_both_were_measured(golden_text):
+def test_bits_per_byte_stand_beside_nats_per_token_if_they_are_known():
     loss = example.scorecard().loss
-    golden_text(bits_per_byte(loss))
-    assert bits_per_byte(replace(loss, honest_bits_per_byte=None)) == ""
+    assert [row[3] for row in losses_table(loss).rows] == ["–", nats(0.0052), nats(1.8411)]
+    unknown = replace(loss, honest_bits_per_byte=None, recomputed_bits_per_byte=None)
+    assert [row[3] for row in losses_table(unknown).rows] == ["–"] * 3
 
 
 def test_a_passage_shows_every_character_of_its_text_twice_and_within_its_columns():

@@ -21,7 +21,7 @@ def in_another_unit(measured: Measured, said: str, evidence: dict[str, Any]) -> 
     unit, shown_by, training = found.best.unit, found.best.shown_by, found.best.training
     logged, own = evidence["logged_nats"], shown_by.loss_nats
     nats = unit.nats(logged)
-    evidence |= figures("recomputed", own) | figures("recomputed_train", training.own)
+    evidence |= figures("plain", own) | figures("recomputed_train", training.own)
     evidence |= {
         "unit": unit.name,
         "factor": logged / own.estimate,

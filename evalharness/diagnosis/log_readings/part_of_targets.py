@@ -26,7 +26,7 @@ def of_some_targets(measured: Measured, said: str, evidence: dict[str, Any]) -> 
     if found is None:
         return None
     part = found.best
-    evidence |= figures("recomputed", part.whole.loss_nats) | {
+    evidence |= figures("whole", part.whole.loss_nats) | {
         "part": part.kind,
         "part_nats": part.nats,
         "parts_tried": found.tried,

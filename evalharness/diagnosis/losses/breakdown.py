@@ -102,11 +102,24 @@ class Fall:
         return ratio_over_rows(parts, wholes, seed=self.seed)
 
 
-def fall(measured: Measured) -> Fall:
-    """The targets of the measured validation rows (of the training rows without any), each with its class."""
-    subject, losses = measured.subject, measured.validation_losses
-    before = tuple(map(counted_nll, measured.losses_before)) if subject.before is not None else None
-    return Fall(tuple(map(counted_nll, losses)), before, tuple(_classes(subject, losses)), subject.seed)
+def fall(measured: Measured, losses: TokenLosses | None = None) -> Fall:
+    """The targets of the measured validation rows (of the training rows without any), each with its class.
+
+    ``losses`` are those of other rows or targets; nothing is then known of before, unless it was measured on them too.
+    """
+    subject = measured.subject
+    losses = measured.validation_losses if losses is None else losses
+    return Fall(
+        tuple(map(counted_nll, losses)), _before(measured, losses), tuple(_classes(subject, losses)), subject.seed
+    )
+
+
+def _before(measured: Measured, losses: TokenLosses) -> tuple[Floats, ...] | None:
+    """The losses before training of the rows of ``losses``, if there are such of each, with the same targets."""
+    if measured.subject.before is None:
+        return None
+    known = {row.row: counted_nll(row) for row in measured.losses_before}
+    return tuple(known[row.row] for row in losses) if all(row.row in known for row in losses) else None
 
 
 def _classes(subject: Subject, losses: TokenLosses) -> list[tuple[TokenClass, ...]]:
@@ -115,19 +128,25 @@ def _classes(subject: Subject, losses: TokenLosses) -> list[tuple[TokenClass, ..
 
 
 def loss_breakdown(
-    measured: Measured, paired: PairedLoss | None = None, *, by_convention: bool = True
+    measured: Measured,
+    paired: PairedLoss | None = None,
+    *,
+    losses: TokenLosses | None = None,
+    by_convention: bool = True,
 ) -> LossBreakdown | None:
     """Divide the loss by class of token, by position and by convention; None with too few rows.
 
-    ``paired`` is the honest loss, if it was measured. Without ``by_convention`` no other convention is tried: where a
-    leak explains the loss none matters.
+    ``paired`` is the honest loss, if it was measured, and ``losses`` the parallel losses that it was measured on: every
+    figure is then over the same targets. They are those of ``measured`` if they are not given. Without
+    ``by_convention`` no other convention is tried: where a leak explains the loss none matters.
 
     Costs the losses of the model and of the one before, and the conventions, where no probe has measured them yet.
     """
-    subject, losses = measured.subject, measured.validation_losses
+    subject = measured.subject
+    losses = measured.validation_losses if losses is None else losses
     if len(losses) < FEWEST_ROWS:
         return None
-    taken = fall(measured)
+    taken = fall(measured, losses)
     whole = taken.part("all", lambda i: np.ones(len(taken.after[i]), dtype=bool))
     conventions = measured.conventions if by_convention else ()
     if whole is None or (

@@ -98,7 +98,11 @@ def label_shift(measured: Measured) -> Outcome:
     evidence: dict[str, Any] = {"rows": len(losses), "best_offset": best}
     for offset, interval in means.items():
         evidence |= figures(f"offset_{offset}", interval)
-    compared = f"{shown(means[1])} nats against the next token"
+    targets = sum(row.shape[1] for row in _paired(losses))
+    compared = (
+        f"over the {targets:,} targets of {len(losses)} rows that have a token at each offset, {shown(means[1])} nats "
+        "against the next token"
+    )
     others = ", ".join(f"{means[o].estimate:.3g} at offset {o}" for o in OFFSETS if o != 1)
     frequencies, scored = fair_frequencies(measured)
     gain = mean(
@@ -117,7 +121,7 @@ def label_shift(measured: Measured) -> Outcome:
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
         return RuledOut(NAME, f"The targets are the next tokens: {compared}, {others}.", evidence)
-    shift = f"{compared}, but {shown(means[best])} at offset {best} ({len(losses)} rows)"
+    shift = f"{compared}, but {shown(means[best])} at offset {best}"
     if _is_so_untrained(measured, best) and (doubt := _doubt_of_log(measured, best)):
         reason = f"{shift}; the same model with weights drawn anew prefers that too, and {doubt}"
         return NotTestable(NAME, "undecided", reason)

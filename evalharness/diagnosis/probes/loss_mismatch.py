@@ -45,7 +45,8 @@ def loss_mismatch(measured: Measured) -> Outcome:
     fit = reproducing(conventions, logged.loss_nats)
     evidence = _evidence(conventions, fit, logged.loss_nats, own)
     said = f"the logged {logged.loss_nats:.4g} nats (step {logged.step})"
-    ours = f"the plain loss of the same rows is {shown(own.loss_nats)} nats ({own.convention.words})"
+    targets = f"{own.convention.words}, {own.targets:,} targets"
+    ours = f"the plain loss of the same rows is {shown(own.loss_nats)} nats ({targets})"
     if fit:
         return _fitting(measured, own, fit, said, ours, evidence)
     # Where the plain loss is known exactly, that another kind of loss is merely not far tells nothing.
@@ -149,7 +150,7 @@ def _evidence(
         "rows": own.rows,
         "targets": own.targets,
         "bits_per_byte": own.bits_per_byte,
-    } | figures("recomputed", own.loss_nats)
+    } | figures("plain", own.loss_nats)
 
 
 PROBE = Probe(

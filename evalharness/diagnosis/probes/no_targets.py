@@ -52,7 +52,7 @@ def no_targets(measured: Measured) -> Outcome:
     )
     recomputed = _recomputed(measured)
     if recomputed is not None:
-        evidence["recomputed_nats"] = recomputed
+        evidence["own_nats"] = recomputed
     if not zero or (recomputed is not None and recomputed < ROUNDED_NATS):
         claim = f"Targets were counted: the logged loss is not 0 from its first value on.{cut}"
         if not rows or without < MOST * rows:

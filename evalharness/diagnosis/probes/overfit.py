@@ -51,7 +51,8 @@ def overfit(measured: Measured) -> Outcome:
         train, validation, apart = gap
         evidence |= figures("train", train) | figures("validation", validation) | figures("gap", apart)
         compared.append(
-            f"recomputed, the training rows have {shown(train)} nats and the validation rows {shown(validation)}, "
+            f"recomputed, {len(measured.train_losses)} training rows have {shown(train)} nats and "
+            f"{len(measured.validation_losses)} validation rows {shown(validation)}, "
             f"{shown(apart)} apart"
         )
     risen = _risen(points, subject.log)

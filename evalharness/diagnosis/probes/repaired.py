@@ -48,7 +48,7 @@ def repaired(measured: Measured) -> Outcome:
             as_read, item, others, of_it = hidden
             return _proven(as_read, item, others, evidence | of_it)
         claim = (
-            f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}), and "
+            f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {_rows(search)}), and "
             f"{logged.loss_nats:.4g} was logged (step {logged.step})."
         )
         return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
@@ -148,7 +148,7 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
         return _another_base(search, elsewhere, evidence)
     claim = (
         f"None of {search.tried.total()} repairs brings the logged {search.logged_nats:.4g} nats back: as loaded the "
-        f"loss is {shown(own)} nats ({', '.join(search.tried)} were tried)."
+        f"loss is {shown(own)} nats ({_rows(search)}; {', '.join(search.tried)} were tried)."
     )
     return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
 

@@ -184,7 +184,7 @@ def _evidence(floor: _Floor, logged_nats: float, vocabulary: int) -> dict[str, f
         "floor_nats": floor.floor_nats,
         "above_floor_nats": floor.above_nats,
     }
-    return evidence if floor.measured is None else evidence | figures("recomputed", floor.measured)
+    return evidence if floor.measured is None else evidence | figures("smoothed", floor.measured)
 
 
 def _shown(interval: Interval | None) -> str:

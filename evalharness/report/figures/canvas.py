@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes the same bytes everywhere.
+"""How every figure looks, and how it becomes the same bytes everywhere, or is drawn into axes of the user's own.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; the background is opaque, for a page may be
 dark; text is drawn as paths of the font that comes with matplotlib, so no machine's fonts matter.
@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalharness.report.figures.hover import with_hover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY, INK = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8f98", "#24292f"
 WIDTH_IN = 7.6
+PNG_DPI = 200
+FigureFormat = Literal["svg", "png", "pdf"]
+NO_METADATA: dict[FigureFormat, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""What would make two files of one figure differ."""
 _FAINT = "#d8dee4"
 _SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "evalharness",
@@ -52,40 +60,82 @@ _SETTINGS: dict[str, Any] = {
 
 
 class Canvas:
-    """One figure in the making; :func:`canvas` gives it, and ``svg`` holds its bytes once the block has ended."""
+    """One figure in the making; :func:`canvas` gives it, and ``file`` holds its bytes once the block has ended.
 
-    def __init__(self, figure: Figure) -> None:
+    ``given`` are axes of the user's own that it is drawn into; then there are no bytes.
+    """
+
+    def __init__(self, figure: Figure, given: Sequence[Axes] = ()) -> None:
         self.figure = figure
-        self.svg = b""
+        self.given = given
+        self.file = b""
 
     def axes(self, title: str, x_label: str, y_label: str) -> Axes:
         """The figure's only axes, with what they show and in what units."""
-        axes = self.figure.add_subplot()
+        (axes,) = self.panels(1)
         axes.set_title(title)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         return axes
 
+    def panels(self, count: int) -> list[Axes]:
+        """Axes above each other over the same values. Raises ValueError if another number of axes was given."""
+        if not self.given:
+            return list(self.figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+        if len(self.given) != count:
+            raise ValueError(f"ax: {len(self.given)} axes; expected {count}: this figure has so many panels")
+        return list(self.given)
+
+    def legend_below(self, axes: Axes) -> None:
+        """The legend of ``axes``, below the figure, or within the user's own axes; none if nothing has a label."""
+        if not axes.get_legend_handles_labels()[0]:
+            return
+        if self.given:
+            axes.legend()
+        else:
+            self.figure.legend(loc="outside lower center", ncols=2)
+
+    def legend_beside(self, axes: Axes) -> None:
+        """The legend of ``axes`` on their right, or within the user's own axes; none if nothing has a label."""
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(**({} if self.given else {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}))
+
 
 @contextmanager
-def canvas(height_in: float) -> Iterator[Canvas]:
-    """Yield a canvas under the project's own settings, whatever the user's are, and save it at the end as SVG.
+def canvas(
+    height_in: float, file_format: FigureFormat = "svg", ax: Axes | Sequence[Axes] | None = None
+) -> Iterator[Canvas]:
+    """Yield a canvas under the project's own settings, whatever the user's are, and save it at the end.
+
+    ``ax``: the user's own axes, one for each panel. They are drawn into under the user's settings, and not saved.
 
     Points and bars have their values as titles, which a browser shows where one points at them.
     """
     # matplotlib takes longer to import than all else that a report needs, and a card needs none of it.
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib import style  # noqa: PLC0415
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+    from matplotlib.axes import Axes  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    if ax is not None:
+        given = (ax,) if isinstance(ax, Axes) else tuple(ax)
+        own = given[0].get_figure(root=True)
+        if own is None:
+            raise ValueError("ax: was removed from its figure; expected axes of a figure")
+        yield Canvas(own, given)
+        return
     with style.context("default"), mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained", facecolor="white")
         drawn = Canvas(figure)
         yield drawn
         file = io.BytesIO()
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
-        drawn.svg = with_hover(file.getvalue(), figure)
+        figure.savefig(file, format=file_format, dpi=_dpi(file_format), metadata=NO_METADATA[file_format])
+        drawn.file = with_hover(file.getvalue(), figure) if file_format == "svg" else file.getvalue()
+
+
+def _dpi(file_format: FigureFormat) -> float | Literal["figure"]:
+    """Points become dots in a PNG alone; the others are drawings."""
+    return PNG_DPI if file_format == "png" else "figure"
 
 
 def drawable(text: str) -> str:

@@ -1,4 +1,7 @@
-"""The figures: plain data in, SVG out. The same data gives the same bytes."""
+"""The figures: plain data in, a file out: SVG, PNG or PDF by ``file_format``. The same data gives the same bytes.
+
+With ``ax``, axes of your own, a figure is drawn there, under your own settings of matplotlib, and no file is made.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evalharness.records import Interval, LossPoint, PartLoss
-    from evalharness.report.figures.canvas import Canvas
+    from evalharness.report.figures.canvas import Canvas, FigureFormat
 
 MIN_COMPLETIONS = 5
 """A band over fewer completions than these says nothing, so it ends where fewer go on (all, where there are fewer)."""
-LOG_SCALE_FROM = 30.0
-"""Losses whose largest is this many times their smallest are drawn on a logarithmic axis."""
+DECADE = 10.0
+"""Losses whose largest is more than this many times their smallest are drawn on a logarithmic axis."""
+FLAT_FROM = 0.5
+"""Of losses whose smallest is more than this share of the largest, half of an axis from 0 would be empty."""
 MIN_ENTROPY_SHOWN = 0.1
 """The least that an axis of entropies reaches to, in nats: a model that is always sure is at its foot."""
 ONSET_BINS = 48
@@ -43,13 +48,19 @@ _HONEST = _Marker("honest (no future tokens)", RED, RED, 5.5)
 
 
 def losses_figure(
-    points: Sequence[LossPoint], *, step: int | None, recomputed: Interval | None, honest: Interval | None
+    points: Sequence[LossPoint],
+    *,
+    step: int | None,
+    recomputed: Interval | None,
+    honest: Interval | None,
+    file_format: FigureFormat = "svg",
+    ax: Axes | None = None,
 ) -> bytes:
     """Draw the logged losses (nats) over steps, with the losses that were measured at ``step``.
 
     Where the step is not known a measured loss is a line across the figure. Losses that are not finite are left out.
     """
-    with canvas(3.9) as drawn:
+    with canvas(3.9, file_format, ax) as drawn:
         axes = drawn.axes("Logged and measured loss", "training step", "loss (nats per token)")
         values = [point.loss_nats for point in points]
         for split, colour, label in (("train", GREY, "logged, training"), ("validation", BLUE, "logged, validation")):
@@ -61,15 +72,17 @@ def losses_figure(
                 values += [interval.estimate, interval.low, interval.high]
         if step is not None and recomputed is not None and honest is not None:
             axes.vlines(step, *sorted((recomputed.estimate, honest.estimate)), color=RED, linestyle=":", linewidth=1.4)
-        _loss_axis(axes, values)
-        if axes.get_legend_handles_labels()[0]:
-            drawn.figure.legend(loc="outside lower center", ncols=2)
-    return drawn.svg
+        _whole_numbers(axes)
+        loss_axis(axes, values)
+        drawn.legend_below(axes)
+    return drawn.file
 
 
-def loss_by_class_figure(parts: Sequence[PartLoss]) -> bytes:
+def loss_by_class_figure(
+    parts: Sequence[PartLoss], *, file_format: FigureFormat = "svg", ax: Axes | None = None
+) -> bytes:
     """Draw the loss (nats per token) of each part of the targets with its interval, after training and before it."""
-    with canvas(1.7 + 0.5 * len(parts)) as drawn:
+    with canvas(1.7 + 0.5 * len(parts), file_format, ax) as drawn:
         axes = drawn.axes("Loss by kind of token", "loss (nats per token), with 95 % confidence interval", "")
         before = [(y, part.before_nats) for y, part in enumerate(parts) if part.before_nats is not None]
         after = [(y, part.after_nats) for y, part in enumerate(parts)]
@@ -93,14 +106,16 @@ def loss_by_class_figure(parts: Sequence[PartLoss]) -> bytes:
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0, pad=9)
         if before:
-            drawn.figure.legend(loc="outside lower center", ncols=2)
-    return drawn.svg
+            drawn.legend_below(axes)
+    return drawn.file
 
 
-def pass_at_1_figure(rows: Sequence[tuple[str, str, Interval]]) -> bytes:
+def pass_at_1_figure(
+    rows: Sequence[tuple[str, str, Interval]], *, file_format: FigureFormat = "svg", ax: Axes | None = None
+) -> bytes:
     """Draw pass@1 with its interval for each ``(problem set, decoding, share)``, from top to bottom."""
     styles = {"greedy": (BLUE, "o"), "sampled": (ORANGE, "D")}
-    with canvas(1.5 + 0.42 * len(rows)) as drawn:
+    with canvas(1.5 + 0.42 * len(rows), file_format, ax) as drawn:
         axes = drawn.axes("Problems solved at the first attempt", "pass@1 (%), with 95 % confidence interval", "")
         for y, (_, decoding, share) in enumerate(rows):
             colour, marker = styles.get(decoding, (INK, "s"))
@@ -113,15 +128,21 @@ def pass_at_1_figure(rows: Sequence[tuple[str, str, Interval]]) -> bytes:
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0, pad=9)
-    return drawn.svg
+    return drawn.file
 
 
-def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequence[float]]) -> bytes:
+def entropy_figure(
+    degenerate: Sequence[Sequence[float]],
+    sound: Sequence[Sequence[float]],
+    *,
+    file_format: FigureFormat = "svg",
+    ax: Axes | None = None,
+) -> bytes:
     """Draw the entropy (nats) of the model's predictions along completions, those that are degenerate apart.
 
     Each sequence is one completion, one value a token. A position counts the completions that reach it.
     """
-    with canvas(3.7) as drawn:
+    with canvas(3.7, file_format, ax) as drawn:
         axes = drawn.axes(
             "Entropy of the next-token prediction",
             "position in the completion (tokens)",
@@ -139,10 +160,12 @@ def entropy_figure(degenerate: Sequence[Sequence[float]], sound: Sequence[Sequen
                 )
         axes.set_xlim(left=0)
         _entropy_axes(drawn, axes)
-    return drawn.svg
+    return drawn.file
 
 
-def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) -> bytes:
+def entropy_at_onset_figure(
+    completions: Sequence[tuple[Sequence[float], int]], *, file_format: FigureFormat = "svg", ax: Axes | None = None
+) -> bytes:
     """Draw the entropy (nats) of the model's predictions around the onset of loops, all onsets laid over each other.
 
     Each item is the entropies of one completion up to the end of its loop, one value a token, and the index of the
@@ -151,7 +174,7 @@ def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) 
     """
     before = [values[max(0, onset - ONSET_WINDOW) : onset][::-1] for values, onset in completions]
     inside = [values[onset : onset + ONSET_WINDOW] for values, onset in completions]
-    with canvas(3.7) as drawn:
+    with canvas(3.7, file_format, ax) as drawn:
         axes = drawn.axes(
             "Entropy of the next-token prediction around the start of a loop",
             "position relative to the first token of the loop",
@@ -169,14 +192,16 @@ def entropy_at_onset_figure(completions: Sequence[tuple[Sequence[float], int]]) 
                 x = first + step * np.arange(quartiles.shape[1])
                 _band(axes, x, quartiles, colour, dash, f"{label}: median of {len(reached):,}")
         _entropy_axes(drawn, axes)
-    return drawn.svg
+    return drawn.file
 
 
-def onsets_figure(onsets: Mapping[str, Sequence[int]], longest: int) -> bytes:
+def onsets_figure(
+    onsets: Mapping[str, Sequence[int]], longest: int, *, file_format: FigureFormat = "svg", ax: Axes | None = None
+) -> bytes:
     """Draw for each kind at which token its loops begin; ``longest`` is the length of the longest completion."""
     kinds = [kind for kind in (*KINDS, *sorted(set(onsets) - set(KINDS))) if onsets.get(kind)]
     edges = np.linspace(0, max(1, longest), min(ONSET_BINS, max(1, longest)) + 1)
-    with canvas(1.4 + 0.55 * len(kinds)) as drawn:
+    with canvas(1.4 + 0.55 * len(kinds), file_format, ax) as drawn:
         axes = drawn.axes("Where loops begin", "position of the first token of the loop", "")
         for y, kind in enumerate(kinds):
             counts, _ = np.histogram(onsets[kind], bins=edges)
@@ -191,7 +216,7 @@ def onsets_figure(onsets: Mapping[str, Sequence[int]], longest: int) -> bytes:
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0, pad=9)
-    return drawn.svg
+    return drawn.file
 
 
 def quartiles_by_position(completions: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
@@ -221,8 +246,7 @@ def _band(
 def _entropy_axes(drawn: Canvas, axes: Axes) -> None:
     axes.set_ylim(0, max(MIN_ENTROPY_SHOWN, axes.get_ylim()[1]))
     _whole_numbers(axes)
-    if axes.get_legend_handles_labels()[0]:
-        drawn.figure.legend(loc="outside lower center", ncols=2)
+    drawn.legend_below(axes)
 
 
 def _logged(axes: Axes, points: Sequence[LossPoint], colour: str, label: str) -> None:
@@ -255,18 +279,31 @@ def _measured(axes: Axes, interval: Interval, step: int | None, marker: _Marker)
     )
 
 
-def _loss_axis(axes: Axes, values: Sequence[float]) -> None:
+def loss_axis(axes: Axes, values: Sequence[float]) -> None:
+    """Scale the axis of losses (nats) to the finite ones of ``values``.
+
+    Logarithmic if they span more than a decade. Else it starts at 0, but where that would flatten the curve.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return
+    lowest, highest = min(finite), max(finite)
+    if lowest > 0 and highest > DECADE * lowest:
+        _logarithmic(axes)
+    elif lowest > FLAT_FROM * highest:
+        room = 0.08 * (highest - lowest) or 0.05 * highest
+        axes.set_ylim(lowest - room, highest + room)
+    else:
+        axes.set_ylim(bottom=0)
+
+
+def _logarithmic(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415 - as in the canvas
 
-    finite = [value for value in values if math.isfinite(value)]
-    _whole_numbers(axes)
-    if not finite or min(finite) <= 0 or max(finite) < LOG_SCALE_FROM * min(finite):
-        axes.set_ylim(bottom=0)
-        return
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel("loss (nats per token), logarithmic")
+    axes.set_ylabel(f"{axes.get_ylabel()}, logarithmic")
 
 
 def _whole_numbers(axes: Axes) -> None:

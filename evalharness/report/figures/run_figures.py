@@ -1,4 +1,7 @@
-"""The figures of a run, each a function of its frames (:func:`evalharness.load_run`) that returns an SVG.
+"""The figures of a run, each a function of its frames (:func:`evalharness.load_run`) that returns a file.
+
+The file is an SVG, or a PNG or PDF by ``file_format``. With ``ax``, axes of your own, it is drawn there, under your own
+settings of matplotlib, and nothing is returned; :func:`loss_and_behaviour_figure` takes two, the losses first.
 
 All of them: :func:`loss_and_behaviour_figure`, :func:`loss_against_behaviour_figure`, :func:`kinds_by_step_figure`,
 :func:`entropy_by_step_figure`; :func:`figures_of_run` returns those that there is data for. A score whose step is not
@@ -13,15 +16,16 @@ import numpy as np
 
 from evalharness.records import NOT_BEGUN
 from evalharness.report.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.figures.plots import quartiles_by_position
+from evalharness.report.figures.plots import loss_axis, quartiles_by_position
 from evalharness.report.loss_against_behaviour import decoding_of_kinds, logged_points, losses_by_step, no_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from evalharness.report.figures.canvas import FigureFormat
     from evalharness.runs.frames import RunFrames
 
 __all__ = [
@@ -62,25 +66,27 @@ STEPS_DRAWN = 5
 """Lines that one figure can hold: of more steps the first, the last and some between are drawn."""
 
 
-def figures_of_run(frames: RunFrames) -> dict[str, bytes]:
-    """Return the figures that there is data for, as SVG by their path relative to the report."""
-    return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(frames)}
+def figures_of_run(frames: RunFrames, file_format: FigureFormat = "svg") -> dict[str, bytes]:
+    """Return the figures that there is data for, by their path relative to the report."""
+    return {f"{FOLDER}/{name}.{file_format}": draw(frames, file_format=file_format) for name, draw in _figures(frames)}
 
 
-def _figures(frames: RunFrames) -> Iterator[tuple[str, bytes]]:
+def _figures(frames: RunFrames) -> Iterator[tuple[str, Callable[..., bytes]]]:
     numbered = frames.numbered()
     if len(numbered.checkpoints) >= FEWEST_STEPS:
-        yield "loss_and_behaviour", loss_and_behaviour_figure(frames)
+        yield "loss_and_behaviour", loss_and_behaviour_figure
         if _path_columns(numbered) is not None:
-            yield "loss_against_behaviour", loss_against_behaviour_figure(frames)
+            yield "loss_against_behaviour", loss_against_behaviour_figure
     of_kinds = _completions_in_table(numbered)
     if of_kinds["kind"].notna().any():
-        yield "kinds_by_step", kinds_by_step_figure(frames)
+        yield "kinds_by_step", kinds_by_step_figure
     if any(map(len, numbered.completions["token_entropy_nats"])):
-        yield "entropy_by_step", entropy_by_step_figure(frames)
+        yield "entropy_by_step", entropy_by_step_figure
 
 
-def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
+def loss_and_behaviour_figure(
+    frames: RunFrames, *, file_format: FigureFormat = "svg", ax: Axes | Sequence[Axes] | None = None
+) -> bytes:
     """Draw the losses (nats) above and the behaviour (%) below over the same steps, measured ones with intervals.
 
     The entropy is drawn beside the losses if training logged it. Without either there is the lower part alone.
@@ -88,15 +94,15 @@ def loss_and_behaviour_figure(frames: RunFrames) -> bytes:
     frames = frames.numbered()
     losses = not no_losses(frames)
     entropy = len(frames.entropies) > 0
-    with canvas(6.2 if losses or entropy else 3.6) as drawn:
-        *above, below = drawn.figure.subplots(1 + (losses or entropy), 1, sharex=True, squeeze=False)[:, 0]
+    with canvas(6.2 if losses or entropy else 3.6, file_format, ax) as drawn:
+        *above, below = drawn.panels(1 + (losses or entropy))
         for axes in above:
             _draw_losses(axes, frames)
         (above or [below])[0].set_title("Loss and behaviour by step" if losses else "Behaviour by step")
         _draw_behaviour(below, frames)
         for axes in (*above, below):
-            _legend(axes)
-    return drawn.svg
+            drawn.legend_beside(axes)
+    return drawn.file
 
 
 def _draw_losses(axes: Axes, frames: RunFrames) -> None:
@@ -113,7 +119,7 @@ def _draw_losses(axes: Axes, frames: RunFrames) -> None:
     if len(entropies):
         axes.plot(entropies["step"], entropies["entropy_nats"], ":", color=GREEN, label="entropy, logged", lw=1.5)
     axes.set_ylabel("loss, entropy (nats per token)" if len(entropies) else "loss (nats per token)")
-    axes.set_ylim(bottom=0)
+    loss_axis(axes, [float(value) for line in axes.get_lines() for value in np.asarray(line.get_ydata(), dtype=float)])
 
 
 def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
@@ -130,7 +136,7 @@ def _draw_behaviour(axes: Axes, frames: RunFrames) -> None:
         _with_bounds(axes, checkpoints, column, colour, label, **style | sizes)
     for decoding, style in DECODING_STYLES.items():
         _with_bounds(axes, checkpoints, f"degenerate_{decoding}", PINK, f"degenerate, {decoding}", **style)
-    axes.set_ylabel("completions (%), 95 % confidence interval")
+    axes.set_ylabel("completions (%)")
     axes.set_ylim(-6, 106)
     axes.set_xlabel("training step")
 
@@ -149,21 +155,18 @@ def _with_bounds(
     axes.fill_between(steps[bounded], low[bounded], high[bounded], color=colour, alpha=0.14, linewidth=0)
 
 
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-
-
-def loss_against_behaviour_figure(frames: RunFrames) -> bytes:
+def loss_against_behaviour_figure(
+    frames: RunFrames, *, file_format: FigureFormat = "svg", ax: Axes | None = None
+) -> bytes:
     """Draw the validation loss (nats per token) against the pass rate (%), or what is not degenerate, by step."""
-    with canvas(4.2) as drawn:
+    with canvas(4.2, file_format, ax) as drawn:
         axes = drawn.axes("Loss against pass rate, by step", "", "")
         path = _path_columns(frames.numbered())
         if path is not None:
             _draw_path(axes, *path)
         axes.set_ylim(-2, 102)
         axes.margins(x=0.12)
-    return drawn.svg
+    return drawn.file
 
 
 def _draw_path(axes: Axes, loss: str, behaviour: str, x: pd.Series, y: pd.Series) -> None:
@@ -202,7 +205,7 @@ def _completions_in_table(frames: RunFrames) -> pd.DataFrame:
     ]
 
 
-def kinds_by_step_figure(frames: RunFrames) -> bytes:
+def kinds_by_step_figure(frames: RunFrames, *, file_format: FigureFormat = "svg", ax: Axes | None = None) -> bytes:
     """Draw how many completions (%) are degenerate in which way at each step.
 
     Of the sampled ones where there are any, else of the greedy ones; prompts that could not be asked are left out.
@@ -212,7 +215,7 @@ def kinds_by_step_figure(frames: RunFrames) -> bytes:
     steps = sorted(completions["step"].unique())
     counts = completions.groupby(["step", "kind"]).size()
     written = completions.groupby("step").size()
-    with canvas(3.9) as drawn:
+    with canvas(3.9, file_format, ax) as drawn:
         axes = drawn.axes(
             "Kinds of degeneration by step", "training step", f"{decoding_of_kinds(frames)} completions (%)"
         )
@@ -229,16 +232,16 @@ def kinds_by_step_figure(frames: RunFrames) -> bytes:
         axes.set_xticks(list(shown), [f"{steps[i]:,}" for i in shown])
         axes.set_ylim(0, 102)
         axes.grid(visible=False, axis="x")
-        _legend(axes)
-    return drawn.svg
+        drawn.legend_beside(axes)
+    return drawn.file
 
 
-def entropy_by_step_figure(frames: RunFrames) -> bytes:
+def entropy_by_step_figure(frames: RunFrames, *, file_format: FigureFormat = "svg", ax: Axes | None = None) -> bytes:
     """Draw the median entropy (nats) of the predictions along the completions, a line a step."""
     completions = frames.numbered().completions
     steps = sorted(completions["step"].unique())
     chosen = [steps[round(i * (len(steps) - 1) / (STEPS_DRAWN - 1))] for i in range(STEPS_DRAWN)] if steps else []
-    with canvas(3.9) as drawn:
+    with canvas(3.9, file_format, ax) as drawn:
         axes = drawn.axes(
             "Entropy of the next-token prediction, by step",
             "position in the completion (tokens)",
@@ -251,5 +254,5 @@ def entropy_by_step_figure(frames: RunFrames) -> bytes:
                 axes.plot(np.arange(len(median)), median, color=colour, label=f"step {step:,}", linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        _legend(axes)
-    return drawn.svg
+        drawn.legend_beside(axes)
+    return drawn.file

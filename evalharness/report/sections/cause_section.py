@@ -108,7 +108,7 @@ def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
     if loss.log is not None:
         yield f"Log: {log_words(loss.log)}."
     if loss.recomputed_nats is not None:
-        yield f"Recomputed: {loss.convention}. Probes use fewer rows, and all target tokens of each."
+        yield f"Recomputed: {loss.convention}. A probe that measures a loss on other rows or targets says so."
 
 
 def diagnosis_lines(

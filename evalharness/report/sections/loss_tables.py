@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
-from evalharness.report.numbers import counted, nats, nats_bounds, percent_interval
+from evalharness.report.numbers import bits, counted, nats, nats_bounds, percent_interval
 from evalharness.report.parts import Heading, Paragraph, Table
 from evalharness.report.sections.figure_parts import figure
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHARE_OF_FALL = "Share of the decrease"
 CONVENTIONS_SHOWN = 6
 """How many of the conventions that reproduce a logged loss are named, the nearest first."""
+HONEST = "honest (no future tokens)"
 _MEANING = {
     "agree": "The recomputed and the honest loss agree within their confidence intervals.",
     "misleads": (
@@ -55,12 +56,14 @@ def loss_section(card: Scorecard, figures: Mapping[str, bytes]) -> Iterator[Part
 def losses_table(loss: Loss) -> Table:
     """Return the table of the three losses."""
     source = "no loss was found" if loss.logged_source is None else f"from {loss.logged_source}"
+    of_recomputed, of_honest = map(bits, (loss.recomputed_bits_per_byte, loss.honest_bits_per_byte))
     rows = (
-        ("logged", "–" if loss.logged_nats is None else nats(loss.logged_nats), "", source),
-        ("recomputed", *_cells(loss.recomputed_nats), "one pass over each row, as in training"),
-        ("honest (no future tokens)", *_cells(loss.honest_nats), "each token predicted from the tokens before it only"),
+        ("logged", "–" if loss.logged_nats is None else nats(loss.logged_nats), "", "–", source),
+        ("recomputed", *_cells(loss.recomputed_nats), of_recomputed, "one pass over each row, as in training"),
+        (HONEST, *_cells(loss.honest_nats), of_honest, "each token predicted from the tokens before it only"),
     )
-    return Table(("Loss", "Nats per token", "95 % confidence interval", "What it is"), rows, frozenset({1}))
+    header = ("Loss", "Nats per token", "95 % confidence interval", "Bits per byte", "What it is")
+    return Table(header, rows, frozenset({1, 3}))
 
 
 def _cells(interval: Interval | None) -> tuple[str, str]:
@@ -77,17 +80,9 @@ def _sentences(card: Scorecard) -> Iterator[str]:
         yield loss_conclusion(card)
     if card.loss.log is not None:
         yield f"Training log: {log_words(card.loss.log)}."
-    yield from filter(None, (bits_per_byte(card.loss), conventions(card.loss)))
-
-
-def bits_per_byte(loss: Loss) -> str:
-    """Return both losses in bits per byte of text, which compares across tokenizers; nothing unless both are known."""
-    if loss.recomputed_bits_per_byte is None or loss.honest_bits_per_byte is None:
-        return ""
-    return (
-        f"In bits per byte of text: {loss.recomputed_bits_per_byte:.3f} recomputed, "
-        f"{loss.honest_bits_per_byte:.3f} honest."
-    )
+    if card.loss.honest_bits_per_byte is not None:
+        yield "Bits per byte of the targets' text compare across tokenizers; nats per token don't."
+    yield from filter(None, (conventions(card.loss),))
 
 
 def conventions(loss: Loss) -> str:

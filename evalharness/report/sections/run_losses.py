@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
 from evalharness.report.loss_against_behaviour import logged_points, losses_by_step, no_losses
-from evalharness.report.numbers import counted, nats, relative_change
+from evalharness.report.numbers import bits, counted, nats, relative_change
 from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import in_order, step_name
 from evalharness.report.sections.figure_parts import figure
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from evalharness.records import Scorecard
     from evalharness.report.parts import Part, Text
     from evalharness.report.run_evidence import Run
 
@@ -60,6 +61,7 @@ def loss_table(run: Run) -> Table:
     measured = losses_by_step(frames)
     steps = in_order({*validation, *frames.scorecards})
     bests = new_bests(validation)
+    has_bits = any(card.loss.honest_bits_per_byte is not None for card in frames.scorecards.values())
     rows = []
     for step in few(steps):
         before = train[train["step"] <= step]["loss_nats"]
@@ -69,11 +71,17 @@ def loss_table(run: Run) -> Table:
                 nats(before.iloc[-1]) if len(before) else "–",
                 _validation(validation.get(step), step in {*bests[1:], *bests[-1:]}),
                 *(_cell(measured, step, name) for name in ("recomputed", "honest")),
+                *([_bits(frames.scorecards.get(step))] if has_bits else []),
                 _status(step, steps, bests),
             )
         )
-    header = ("Step", "Train", "Validation", "Recomputed", "Honest (no future tokens)", "Status")
-    return Table(header, tuple(rows), frozenset({0, 1, 2, 3, 4}))
+    in_bits = ["Honest, bits per byte"] if has_bits else []
+    header = ("Step", "Train", "Validation", "Recomputed", "Honest (no future tokens)", *in_bits, "Status")
+    return Table(header, tuple(rows), frozenset(range(len(header) - 1)))
+
+
+def _bits(card: Scorecard | None) -> str:
+    return bits(None if card is None else card.loss.honest_bits_per_byte)
 
 
 def new_bests(validation: Mapping[int, float]) -> list[int]:
