@@ -12,11 +12,15 @@ def visible(text: str) -> str:
 
     Control characters, marks of direction, other spaces and lone surrogates are escaped.
     """
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
 
 
 def one_line(text: str) -> str:
     """Return ``text`` with every invisible character escaped, line ends and tabs too."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 

@@ -68,14 +68,26 @@ def test_a_link_leads_to_one_completion(chromium: Chromium, report: Path) -> Non
     chromium.open(report, f"?verdict=passed#{anchor}")
     assert anchor in chromium.shown(".completion[open] > div")
     assert len(completions(chromium)) == 3, "the filter of the address holds for the others"
-    below = (
-        "const summary = document.getElementById(arguments[0]).closest('.completion').firstElementChild;"
-        "const top = summary.getBoundingClientRect().top;"
-        "return document.querySelector('.filters').getBoundingClientRect().bottom <= top && top < innerHeight"
-    )
-    assert chromium.run(below, anchor), "it is on the screen, and not below the filters"
+    chromium.wait(below_the_filters(anchor))
     own = chromium.run("return document.getElementById(arguments[0]).querySelector('a.own').href", anchor)
     assert own.endswith(f"#{anchor}")
+
+
+def below_the_filters(anchor: str) -> str:
+    """Whether the summary of a completion is on the screen, and the filters don't cover it."""
+    return (
+        "[document.querySelector('.filters').getBoundingClientRect().bottom, "
+        f"document.getElementById('{anchor}').closest('.completion').getBoundingClientRect().top, innerHeight]"
+        ".every((edge, i, edges) => !i || edges[i - 1] <= edge)"
+    )
+
+
+def test_a_link_into_a_long_page_leads_to_its_completion(chromium: Chromium, tmp_path: Path) -> None:
+    problems = (browser_example.problem(n, *map(browser_example.sampled, range(n % 9 + 1))) for n in range(150))
+    page = written(tmp_path, [Heading("t", 1)], CompletionBrowser(("small",), tuple(problems)))
+    anchor = "warmup/warmup/120/sampled/1"
+    chromium.open(page, f"#{anchor}")
+    chromium.wait(below_the_filters(anchor))
 
 
 def test_tokens_have_their_ids_and_colours_and_the_text_stays(chromium: Chromium, report: Path) -> None:

@@ -46,9 +46,10 @@ def to_pages(
     if not pieces:
         return {paths.REPORT_PAGE: _report_page(parts, links)}
     filters = html_browser.filters_html(browser.problems, browser)
-    whole = _report_page(parts, links, _completions(filters, [piece for _, piece in pieces]))
-    if len(whole.encode("utf-8", "surrogatepass")) <= WHOLE_BYTES:
-        return {paths.REPORT_PAGE: whole}
+    if sum(len(piece) for _, piece in pieces) <= WHOLE_BYTES:
+        whole = _report_page(parts, links, _completions(filters, [piece for _, piece in pieces]))
+        if len(whole.encode()) <= WHOLE_BYTES:
+            return {paths.REPORT_PAGE: whole}
     chunks = list(_chunks(pieces))
     rows = [
         html_browser.indexed(problem, paths.page_part(number), browser)

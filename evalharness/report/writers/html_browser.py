@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from evalharness.report.placed_tokens import Token
 
 LEGEND = Markup(
-    '<p class="quiet">The loop of a completion is underlined; ⏎ is the end of a blank line. The darker a token, the '
-    "higher the entropy of the model's prediction there, from 0 to 4.2 nats and more; point at it for its id.</p>\n"
+    '<p class="quiet">The loop of a completion is underlined; ⏎ is the end of a blank line. The stronger the colour of '
+    "a token, the higher the entropy of the model's prediction there, from 0 to 4.2 nats and more; point at it for its "
+    "id.</p>\n"
 )
 SOUND = "none"
 """The value of the filter for completions that are not degenerate."""
@@ -194,7 +195,8 @@ def _token_entry(token: Token) -> str:
 
 
 def _units(text: str) -> int:
-    return len(visible(text).encode("utf-16-le")) // 2
+    shown = visible(text)
+    return len(shown) if shown.isascii() else len(shown.encode("utf-16-le")) // 2
 
 
 @functools.cache

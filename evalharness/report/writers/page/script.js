@@ -3,7 +3,7 @@
 (() => {
   const form = document.querySelector(".filters");
   if (!form) return;
-  const STEP_NATS = 0.6, SHADES = 7, OPENED = 12;
+  const STEP_NATS = 0.6, SHADES = 7, OPENED = 12, FRAMES = 8;
   const selects = [...form.querySelectorAll("select")];
   const problems = [...document.querySelectorAll(".problem")];
 
@@ -64,7 +64,13 @@
     if (!completion) return;
     completion.hidden = completion.closest(".problem").hidden = false;
     completion.open = true;
+    hold(completion, FRAMES);
+  }
+
+  // Problems above it get their true height only when they come near the screen, which moves it.
+  function hold(completion, frames) {
     completion.scrollIntoView();
+    if (frames) requestAnimationFrame(() => hold(completion, frames - 1));
   }
 
   // As the page without this script shows it: an empty element before the end of a blank line.
@@ -118,11 +124,11 @@
   form.addEventListener("change", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   addEventListener("hashchange", reveal);
+  addEventListener("load", reveal);
 
   const asked = new URLSearchParams(location.search);
   for (const select of selects)
     if ([...select.options].some((option) => option.value === asked.get(select.name))) select.value = asked.get(select.name);
   form.hidden = false;
   filter();
-  reveal();
 })();
