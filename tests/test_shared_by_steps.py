@@ -8,7 +8,7 @@ import pytest
 
 from evalharness import sandbox
 from evalharness.diagnosis import DataRow, Split
-from evalharness.pipeline import Choice, run_series
+from evalharness.pipeline import Choice, loading, run_series
 from evalharness.pipeline.shared import Shared
 from evalharness.records import Problem
 
@@ -63,3 +63,36 @@ def test_a_run_calibrates_once(model_folder: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(result.scorecards) == [10, 20, 30]
     assert len(calibrated) == 1
     assert len({card.programs.cpu_limit_s for card in result.scorecards.values()}) == 1
+
+
+def test_rows_are_encoded_once_and_again_when_the_file_or_the_way_to_read_it_changes(tmp_path: Path):
+    file, encoded = tmp_path / "rows.jsonl", []
+    file.write_text("{}\n")
+
+    def read() -> Split:
+        encoded.append(1)
+        return Split((), (), "rows")
+
+    shared = Shared()
+    assert shared.split(file, "one way", read) is shared.split(file, "one way", read)
+    assert len(encoded) == 1
+    shared.split(file, "another way", read)
+    shared.split(file, "one way", read)
+    assert len(encoded) == 2
+    file.write_text("{}\n{}\n")
+    shared.split(file, "one way", read)
+    assert len(encoded) == 3
+
+
+def test_a_run_encodes_its_data_once(model_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(model_folder.parent)
+    weights = (model_folder / "model.pt").read_bytes()
+    for step in (10, 20):
+        (model_folder / f"step_{step}.pt").write_bytes(weights)
+    (model_folder / "model.pt").unlink()
+    read, load_rows = [], loading.load_rows
+    monkeypatch.setattr(loading, "load_rows", lambda path, *given: read.append(path.name) or load_rows(path, *given))
+    options = {"problems": ("mine/own.jsonl",), "limit": 1, "samples": 0, "k": (1,), "max_new_tokens": 8}
+    result = run_series(Path("mine"), options, Choice())
+    assert sorted(result.scorecards) == [10, 20]
+    assert read == ["val.jsonl"]

@@ -15,6 +15,8 @@ from evalharness.pipeline.target import model_loader
 from evalharness.pipeline.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from evalharness.diagnosis import DataRow, Split, TokenRow
     from evalharness.extensions import Extension
     from evalharness.models.endpoint import ServedModel
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from evalharness.settings.manifest import LogSettings, Manifest
     from evalharness.settings.score import ScoreOptions
     from evalharness.training_log import LogKeys, TrainingLog
+
+
+SPELLED = "def area(r):\n\treturn 3.14159 * r**2  # Fläche, 面積 \n\n"
+"""A text on which tokenizers differ: indentation, numbers, signs, letters beyond ASCII, blanks at ends of lines."""
 
 
 def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work:
@@ -45,13 +51,14 @@ def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work
     check_data(manifest)
     served, checkpoint = load_served(target, watcher)
     manifest = replace(manifest, data=checkpoint.data or manifest.data)
+    shared = shared or Shared()
     train, validation = (
-        load_split(file, checkpoint, manifest, watcher) for file in (manifest.data.train, manifest.data.validation)
+        load_split(file, checkpoint, manifest, watcher, shared)
+        for file in (manifest.data.train, manifest.data.validation)
     )
     if logged is not None and logged.in_bits_per_byte:
         logged = in_nats(logged, choice, manifest.log, checkpoint, validation or train, watcher)
     log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
-    shared = shared or Shared()
     return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served, shared)
 
 
@@ -221,9 +228,40 @@ def check_data(manifest: Manifest) -> None:
             raise EvalHarnessError(f"{manifest.path}: [data] {name}: there is no {path}")
 
 
-def load_split(path: Path | None, checkpoint: Checkpoint, manifest: Manifest, watcher: Watcher) -> Split | None:
-    """The rows of a file as they are trained on; None where the manifest names none."""
-    return None if path is None else load_rows(path, checkpoint, manifest, watcher)
+def load_split(
+    path: Path | None, checkpoint: Checkpoint, manifest: Manifest, watcher: Watcher, shared: Shared
+) -> Split | None:
+    """The rows of a file as they are trained on; None where the manifest names none.
+
+    Encoding a large file takes minutes: steps of a run whose tokenizers are the same share it.
+    """
+    if path is None:
+        return None
+    read = partial(load_rows, path, checkpoint, manifest, watcher)
+    return shared.split(path, _way_to_read(checkpoint, manifest), read) if path.is_file() else read()
+
+
+def _way_to_read(checkpoint: Checkpoint, manifest: Manifest) -> Hashable:
+    """Everything that says what ids a row becomes: a tokenizer by its digest, and by what it makes of a text and turns.
+
+    The digest of some tokenizers is of their vocabulary alone.
+    """
+    tokenizer = checkpoint.tokenizer
+    digest, render = getattr(tokenizer, "digest", None), getattr(tokenizer, "render_chat", None)
+    return (
+        id(tokenizer) if digest is None else digest(),
+        _ids_or_none(checkpoint, SPELLED),
+        None if render is None else render([{"role": "user", "content": SPELLED}], False),
+        (checkpoint.begin_token_ids, tuple(sorted(checkpoint.end_token_ids)), checkpoint.context_length),
+        (repr(manifest.data), manifest.loss.count_prompt),
+    )
+
+
+def _ids_or_none(checkpoint: Checkpoint, text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(checkpoint.tokenizer.encode(text))
+    except ValueError:
+        return None
 
 
 def load_rows(path: Path, checkpoint: Checkpoint | Untrained, manifest: Manifest, watcher: Watcher) -> Split:

@@ -9,6 +9,7 @@ from evalharness.runs.stamps import states_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from evalharness.diagnosis import Split, WholeTexts
     from evalharness.records import Problem
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Shared:
-    """Calibrations by what was calibrated, and what whole files of data say, by file and problems."""
+    """Calibrations by what was calibrated, rows of data by how they are read, and what whole files of data say."""
 
     _calibrations: dict[Hashable, Calibration] = field(default_factory=dict)
     _texts: dict[Hashable, WholeTexts] = field(default_factory=dict)
+    _splits: dict[tuple[Path, Hashable, str], Split] = field(default_factory=dict)
 
     def calibration(
         self, problems: Iterable[Problem], sandbox: Hashable, calibrate: Callable[[], Calibration]
@@ -30,6 +32,14 @@ class Shared:
         if key not in self._calibrations:
             self._calibrations[key] = calibrate()
         return self._calibrations[key]
+
+    def split(self, file: Path, reading: Hashable, read: Callable[[], Split]) -> Split:
+        """The rows of a file, read and encoded now unless ``reading`` has done so and the file has not changed."""
+        key = (file, reading, repr(states_of([file])))
+        if key not in self._splits:
+            self._splits = {kept: split for kept, split in self._splits.items() if kept[:2] != key[:2]}
+            self._splits[key] = read()
+        return self._splits[key]
 
     def whole_texts(
         self, split: Split, problems: Sequence[Problem], others: Mapping[int, list[str]] | None = None
