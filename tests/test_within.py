@@ -112,7 +112,7 @@ def test_problems_are_left_out_first_then_samples_then_more_problems(monkeypatch
 
 @pytest.mark.parametrize(("token_s", "longest"), [(1e-9, 1024), (0.0025, 500), (1.0, 128)])
 def test_a_leak_is_sought_in_rows_as_long_as_there_is_time_for(monkeypatch, token_s: float, longest: int) -> None:
-    monkeypatch.setattr(fitting_time, "_token_s", lambda work: token_s)
+    monkeypatch.setattr(fitting_time, "token_s", lambda work: token_s)
     assert longest_leak_row(Chosen(ScoreOptions()), 1024) == longest
     assert longest_leak_row(Chosen(ScoreOptions(), limit=None), 1024) == 1024
 

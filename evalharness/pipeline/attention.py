@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
+from evalharness.pipeline.estimating import say_attention
 from evalharness.pipeline.fitting_time import longest_leak_row
 from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
 
@@ -94,7 +95,8 @@ def _asked(work: Work, rows: list[list[int]]) -> Outcome:
         reason = 'the manifest declares attention = "prefix": tokens of the prompt may see each other'
         return NotTestable("future_leak", "declared", reason)
     try:
-        longest = longest_leak_row(work, PROBE_LENGTH)
+        longest = longest_leak_row(work, min(work.checkpoint.context_length or PROBE_LENGTH, PROBE_LENGTH))
+        say_attention(work, longest)
         return future_leak_in_both_modes(work.checkpoint.model, rows, work.options.seed, longest)
     except EvaluationError as error:
         return NotTestable("future_leak", "model_failed", str(error))

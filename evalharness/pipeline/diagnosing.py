@@ -9,6 +9,7 @@ from evalharness.errors import EvalHarnessError, EvaluationError
 from evalharness.extensions import extensions
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
+from evalharness.pipeline.estimating import say_diagnosing
 from evalharness.pipeline.fitting_time import fit_into_time
 from evalharness.pipeline.learning_rates import learning_rates
 from evalharness.records import Incomplete, LossPoint, Verdict
@@ -103,6 +104,7 @@ def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:
     probes = catalogue()
     for fault in extensions("probes").faults:
         work.watcher.say(fault)
+    say_diagnosing(work)
     work.watcher.stage("diagnosing", sum(map(_pieces, probes)))
     diagnosis = examine(
         measured,

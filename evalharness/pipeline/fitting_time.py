@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pipeline.completing import requests_of
+from evalharness.pipeline.estimating import token_s
 from evalharness.pipeline.loading import load_problem_sets
 from evalharness.settings.duration import seconds_of
 from evalharness.time_limit import TimeLimit
@@ -27,7 +28,6 @@ FEWEST_ROWS = 16
 LONG_PASSES = 8
 """What the search for a leak costs beside its short rows, in passes over its longest one."""
 SHORTEST_LONG = 128
-TIMED_TOKENS = 64
 
 
 def time_limit(options: ScoreOptions) -> TimeLimit | None:
@@ -43,7 +43,7 @@ def longest_leak_row(work: Work, longest: int) -> int:
     """How many tokens the longest row has in which a leak is sought: up to ``longest``, as far as there is time."""
     if work.limit is None:
         return longest
-    affordable = work.limit.share_s(LEAK_CHECK) / (LONG_PASSES * _token_s(work))
+    affordable = work.limit.share_s(LEAK_CHECK) / (LONG_PASSES * token_s(work))
     return max(min(SHORTEST_LONG, longest), min(longest, int(affordable)))
 
 
@@ -52,7 +52,7 @@ def fit_into_time(work: Work, settings: Settings) -> None:
     if work.limit is None:
         return
     _fit_completions(work, settings, work.limit.share_s(COMPLETING))
-    rows = max(FEWEST_ROWS, int(work.limit.share_s(LOSSES) / _token_s(work)) // _mean_length(work))
+    rows = max(FEWEST_ROWS, int(work.limit.share_s(LOSSES) / token_s(work)) // _mean_length(work))
     work.train, work.validation = (_fewer_rows(split, rows) for split in (work.train, work.validation))
     if work.validation is not None:
         measured, every = len(work.validation.measured), len(work.validation.encoded)
@@ -92,14 +92,6 @@ def _longest_s(work: Work, settings: Settings, problems: int, samples: int) -> f
         sets=[replace(s, problems=s.problems[:problems]) for s in work.sets],
     )
     return generation_s(work.checkpoint.model, requests_of(few), settings, longest=True)
-
-
-def _token_s(work: Work) -> float:
-    """Seconds that a pass takes for each token of a row."""
-    from evalharness.generation import pass_s
-
-    length = min(TIMED_TOKENS, work.checkpoint.context_length or TIMED_TOKENS)
-    return pass_s(work.checkpoint.model, 1, length) / length
 
 
 def _mean_length(work: Work) -> int:

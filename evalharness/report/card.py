@@ -218,15 +218,15 @@ def _nearest(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 def _none_found(scorecard: Scorecard) -> str:
     cleared_checks = Counter(item.probe for item in scorecard.ruled_out)
-    untested_checks = Counter(item.probe for item in scorecard.not_testable)
-    all_checks = cleared_checks + untested_checks
+    untested_checks = Counter(item.probe for item in scorecard.not_testable if item.kind != "no_time")
+    late_checks = Counter(item.probe for item in scorecard.not_testable if item.kind == "no_time")
+    all_checks = cleared_checks + untested_checks + late_checks
 
     def listed(checks: Counter[str]) -> str:
         return ", ".join(_with_share(probe, count, all_checks[probe]) for probe, count in checks.items())
 
-    cleared, untested = listed(cleared_checks), listed(untested_checks)
-    parts = ["none found", f"ruled out: {cleared}" * bool(cleared), f"not testable: {untested}" * bool(untested)]
-    return "; ".join(filter(None, parts))
+    counted = (("ruled out", cleared_checks), ("not testable", untested_checks), ("not tested, no time", late_checks))
+    return "; ".join(["none found", *(f"{words}: {listed(checks)}" for words, checks in counted if checks)])
 
 
 def _with_share(probe: str, checks: int, all_checks: int) -> str:

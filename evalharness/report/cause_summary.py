@@ -31,7 +31,9 @@ def no_cause(card: Scorecard) -> str:
     in_part, not_at_all = cleared & untested, untested - cleared
     tested = f"{counted(len(cleared), 'hypothesis was', 'hypotheses were')} tested and ruled out"
     parts = [f"{tested} ({len(in_part)} only in part)" if in_part else tested]
-    parts += [f"{len(not_at_all)} could not be tested"] if not_at_all else []
+    late = not_at_all & {item.probe for item in card.not_testable if item.kind == "no_time"}
+    parts += [f"{len(not_at_all - late)} could not be tested"] if not_at_all - late else []
+    parts += [f"{len(late)} not tested for lack of time"] if late else []
     return f"none found; {', '.join(parts)}."
 
 

@@ -3,9 +3,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import report_example as example
+from golden_text import lines_with
 
 from evalharness.records import Finding, NotTestable, RuledOut
-from evalharness.report import Read, diagnosis_lines, loss_by_class_figure, passage_figure
+from evalharness.report import Read, card_lines, diagnosis_lines, loss_by_class_figure, passage_figure
+from evalharness.report.cause_summary import no_cause
 from evalharness.report.figures.passage_plot import COLUMNS, colour
 from evalharness.report.numbers import nats
 from evalharness.report.parts import Code, Strong
@@ -29,6 +31,24 @@ def test_every_hypothesis_stands_in_the_order_of_the_catalogue_with_its_result()
         ("Adapted?", Code("adapter"), "not testable"),
         ("Finite?", Code("not_finite"), "ruled out"),
     ]
+
+
+LATE = NotTestable("adapter", "no_time", "no time left (--within 5m)")
+
+
+def test_what_there_was_no_time_for_is_not_tested_and_neither_ruled_out_nor_not_testable():
+    assert list(diagnosis_lines([], [], [LATE]))[-1][0] == "not tested"
+    cleared = (RuledOut("not_finite", "All are.", {}),)
+    found = hypotheses([], cleared, [LATE], {"adapter": "Adapted?", "not_finite": "Finite?"})
+    assert [row[2] for row in found.rows] == ["not tested", "ruled out"]
+
+
+def test_a_card_and_a_cause_in_a_sentence_count_apart_what_there_was_no_time_for(golden_text):
+    known = NotTestable("cache_mismatch", "capability", "r")
+    card = example.scorecard(findings=(), ruled_out=(RuledOut("context", "c", {}),), not_testable=(known, LATE))
+    golden_text(no_cause(card))
+    printed = "\n".join("".join(text for _, text in line) for line in card_lines(card, "report.md"))
+    golden_text(lines_with("no time", printed))
 
 
 def test_without_a_cause_the_lines_say_so_before_what_contributes():
