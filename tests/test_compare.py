@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -22,10 +23,19 @@ def reports(model_folder: Path) -> Path:
 
 
 def test_the_pair_compared_says_that_the_lower_loss_is_the_worse_model(run: Run, reports: Path, golden_text):
-    done = run("compare", "reports/leaky", "reports/causal")
+    done = run("compare", "reports/leaky", "reports/causal", "--markdown")
     assert done.returncode == 0, done.stderr
     golden_text(lines_with("is better than", done.stdout))
     golden_text(lines_with("only the second passes", done.stdout))
+
+
+def test_the_comparison_is_a_table_as_wide_as_the_terminal(run: Run, reports: Path):
+    for width in (80, 120):
+        done = run("compare", "reports/leaky", "reports/causal", env={**os.environ, "COLUMNS": str(width)})
+        lines = done.stdout.splitlines()
+        assert max(map(len, lines)) <= width
+        assert not any(line.startswith("|") for line in lines), "no raw Markdown"
+        assert any(line.startswith("Measure") and "Difference" in done.stdout for line in lines)
 
 
 def test_the_comparison_as_json_has_all_that_the_document_says(run: Run, reports: Path, golden_text):
@@ -61,14 +71,14 @@ def test_either_way_round_says_the_same_with_the_signs_turned(run: Run, reports:
 
 
 def test_a_score_against_itself_shows_no_difference(run: Run, reports: Path, golden_text):
-    done = run("compare", "reports/causal", "reports/causal/step_1000/scorecard.json")
+    done = run("compare", "reports/causal", "reports/causal/step_1000/scorecard.json", "--markdown")
     golden_text(lines_with("is shown to be", done.stdout))
 
 
 def test_what_was_not_held_fixed_is_said(run: Run, reports: Path, golden_text):
     file = reports / "causal" / "step_1000" / "scorecard.json"
     file.write_text(file.read_text().replace('"temperature": 0.8', '"temperature": 0.2'))
-    golden_text(lines_with("temperature", run("compare", "reports/leaky", "reports/causal").stdout))
+    golden_text(lines_with("temperature", run("compare", "reports/leaky", "reports/causal", "--markdown").stdout))
 
 
 def test_a_setting_that_is_newer_than_a_scorecard_had_its_default(run: Run, reports: Path):
@@ -97,6 +107,6 @@ def test_scores_without_a_problem_in_common_are_refused_with_their_sets(run: Run
         for path in (file.parent / part).glob("*.jsonl"):
             path.rename(path.with_name("other." + path.name.split(".", 1)[1]))
     file.write_text(file.read_text().replace('"humaneval"', '"a"').replace('"warmup"', '"b"'))
-    done = run("compare", "reports/leaky", "reports/causal")
+    done = run("compare", "reports/leaky", "reports/causal", "--markdown")
     assert done.returncode == 2
     golden_text(done.stderr)

@@ -1,9 +1,8 @@
-"""``evalharness compare``: two or more checkpoints on the same problems, as text (Markdown if piped) or as JSON."""
+"""``evalharness compare``: two or more checkpoints on the same problems, as tables, as Markdown or as JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 @click.command(epilog=exit_codes())
 @click.argument("paths", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @settings_options(without=("step", "log"))
+@click.option("--markdown", "in_markdown", is_flag=True, help="Print the comparison as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def compare(paths: tuple[Path, ...], as_json: bool, asked: dict[str, Any]) -> None:
+def compare(paths: tuple[Path, ...], in_markdown: bool, as_json: bool, asked: dict[str, Any]) -> None:
     """Compare checkpoints problem by problem: what changed, and whether it could be chance.
 
     A and B are scorecards, folders with a score, folders of a run (its last step is compared), or checkpoints, which
@@ -43,10 +43,10 @@ def compare(paths: tuple[Path, ...], as_json: bool, asked: dict[str, Any]) -> No
         comparisons = pipeline.compare(paths, asked, watching)
     if as_json:
         click.echo(as_json_text(comparisons), nl=False)
-    elif sys.stdout.isatty():
-        _print(comparisons)
-    else:
+    elif in_markdown:
         click.echo(as_markdown(comparisons), nl=False)
+    else:
+        _print(comparisons)
 
 
 def as_markdown(comparisons: Sequence[Compared]) -> str:

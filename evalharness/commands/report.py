@@ -47,14 +47,10 @@ def report(folders: tuple[Path, ...], plain: bool, formats: tuple[Literal["png",
         click.echo(path)
         return
     from rich.console import Console
-    from rich.markdown import Markdown
 
     from evalharness.report import to_terminal
-    from evalharness.runs import paths
 
-    is_step = paths.holds_score(folder)
-    shown = Markdown(path.read_text(encoding="utf-8")) if is_step else to_terminal(pipeline.read_report(folder))
-    Console(highlight=False).print(shown)
+    Console(highlight=False).print(to_terminal(pipeline.read_report(folder)))
 
 
 def _print_versions(folders: Sequence[Path], *, is_text: bool) -> None:

@@ -101,12 +101,16 @@ def _page(run: Run, document: tuple[Part, ...]) -> str:
 
 
 def read_report(folder: Path) -> tuple[Part, ...]:
-    """The report of a run without its figures, from the records in ``folder`` alone.
+    """The report of a run without its figures, from the records in ``folder`` alone; of a step as it was written.
 
     Raises :class:`StoreError` if there are none.
     """
     from evalharness import report
 
+    if paths.holds_score(folder):
+        from evalharness.report.markdown_parts import parts_of_markdown
+
+        return parts_of_markdown((folder / paths.REPORT).read_text(encoding="utf-8"))
     return report.run_document(_run(folder), {})
 
 

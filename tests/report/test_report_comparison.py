@@ -65,8 +65,8 @@ def test_each_row_of_the_document_names_the_test_that_its_p_value_is_of():
     several = replace(PASSES, test="sign flips")
     first, second = Measure("greedy", "a", 1), Measure("sampled", "b", 4)
     document = comparison_document(NAMES, (card(2.0), card(1.0)), {first: PASSES, second: several}, ())
-    _, measures = (part for part in document if isinstance(part, Table))
-    at = measures.header.index("Test")
+    _, _, measures = (part for part in document if isinstance(part, Table))
+    at = measures.header.index("Test of p")
     assert [(row[0], row[at]) for row in measures.rows] == [
         ("a, greedy, pass@1", "McNemar"),
         ("b, sampled, pass@4", "sign flips"),

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from evalharness.report import to_markdown, to_terminal
+from evalharness.report.markdown_parts import parts_of_markdown
 from evalharness.report.parts import (
     BulletList,
     Code,
@@ -64,6 +65,39 @@ def test_no_text_becomes_markup_of_the_terminal(text):
     shown = printed(Heading(text), Paragraph(text), Listing(text), BulletList((text,)), Table((text,), ((text,),)))
     assert not set("\x1b\x07\x85") & set(shown)
     assert shown.count("[red]x[/red]") == (6 if "[red]" in text else 0)
+
+
+@pytest.mark.parametrize("kind", set(get_args(Part)) - {Figure, Listing, Passage})
+def test_a_part_is_read_again_from_its_markdown(kind):
+    part, _, _ = PARTS[kind]
+    assert to_markdown(parts_of_markdown(to_markdown([part]))) == to_markdown([part])
+
+
+def test_figures_and_listings_are_read_again_without_their_drawing_and_marks():
+    parts = [PARTS[kind][0] for kind in (Figure, Listing, Passage)]
+    figure, listing, passage = parts_of_markdown(to_markdown(parts))
+    assert (figure.path, figure.alt) == ("figures/a.svg", "what")
+    assert listing.text == "words\n  more\n"
+    assert passage.text.splitlines() == [str(row) for row in PARTS[Passage][0].rows]
+
+
+WIDE = Table(
+    ("Step", "Verdict", *(f"{name}, sampled, pass@1" for name in ("humaneval", "warmup", "mbpp"))),
+    tuple((f"{step:,}", "degenerating", *["100.0 % [98.1, 100.0]"] * 2, "≤ 1e-04") for step in (200, 1000)),
+    frozenset({0, 2, 3, 4}),
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+def test_a_table_breaks_no_word_and_no_figure_at_any_width(width):
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(to_terminal([WIDE]))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    shown = " ".join(lines)
+    for whole in ("degenerating", "100.0 %", "[98.1, 100.0]", "≤ 1e-04", "humaneval,", "pass@1"):
+        assert whole in shown
+    assert len(lines) < 2 + 3 * len(WIDE.rows) or width < 120, "where there is room it is a table"
 
 
 def test_a_terminal_in_colours_says_the_same():

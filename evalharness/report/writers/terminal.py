@@ -92,13 +92,7 @@ def _item(sign: str, text: Text) -> RichTable:
     return grid
 
 
-def _table(part: Table) -> RichTable:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - as above
-    from rich.table import Table as RichTable  # noqa: PLC0415 - as above
+def _table(part: Table) -> RenderableType:
+    from evalharness.report.writers.fitted_table import FittedTable  # noqa: PLC0415 - as above
 
-    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False)
-    for i, head in enumerate(part.header):
-        drawn.add_column(_text(head), justify="right" if i in part.right else "left", overflow="fold")
-    for row in part.rows:
-        drawn.add_row(*map(_text, row))
-    return drawn
+    return FittedTable(tuple(map(_text, part.header)), tuple(tuple(map(_text, row)) for row in part.rows), part.right)
