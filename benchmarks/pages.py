@@ -179,9 +179,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         shipped = unpacked(Path(name))
         if arguments.steps:
-            print(
-                f"report of {STEPS} checkpoints, s: {report_seconds(many_steps(Path(name), shipped / 'step_1000')):.2f}"
-            )
+            run = many_steps(Path(name), shipped / "step_1000")
+            print(f"report of {STEPS} checkpoints, CPU s: {report_seconds(run):.2f}")
             return
         parts = document(shipped)
         for samples in arguments.samples:
