@@ -78,12 +78,15 @@ def test_the_package_has_at_most_24_entries() -> None:
 
 
 PARALLEL = {
+    "card.py": "the command, and the card that a score prints",
     "gate.py": "the command, and its settings",
     "huggingface.py": "models of transformers, and its trainer",
+    "mlflow.py": "a reader of its logs, and where scores are logged",
     "options.py": "the settings as options of the command line, and of pytest",
     "preflight.py": "the command, and what it runs",
     "reading.py": "readers of training logs, and of completion files",
     "score.py": "the command, and its settings",
+    "tensorboard.py": "a reader of its logs, and where scores are logged",
     "view.py": "the command, and what programs see of the machine",
 }
 """File names that may stand in several folders, because they are the same thing there."""

@@ -15,7 +15,7 @@ import pytest
 
 from evalharness.commands.terminal_progress import Bar
 from evalharness.progress import Lines, TimeLeft, lines
-from evalharness.progress.lines import EVERY_S
+from evalharness.progress.plain_lines import EVERY_S
 
 
 def said(capsys):

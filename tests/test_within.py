@@ -14,11 +14,11 @@ from evalharness.errors import EvalHarnessError, SettingError
 from evalharness.pipeline import fitting_time
 from evalharness.pipeline.fitting_time import longest_leak_row, time_limit
 from evalharness.progress import Silent
+from evalharness.progress.time_limit import FOR_MODELS, OutOfTime, TimeLimit
 from evalharness.runs import scorecard_json
 from evalharness.settings.duration import seconds_of
 from evalharness.settings.score import ScoreOptions
 from evalharness.settings.values import COMMAND_LINE, read
-from evalharness.time_limit import FOR_MODELS, OutOfTime, TimeLimit
 
 
 @dataclass

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalharness import trackers
 from evalharness.errors import EvalHarnessError
+from evalharness.integrations import trackers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

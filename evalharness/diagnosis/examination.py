@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
+from evalharness.progress.time_limit import OutOfTime
 from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
-from evalharness.time_limit import OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

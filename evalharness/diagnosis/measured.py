@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.subject import Split, Subject
     from evalharness.models.protocols import TorchModel
+    from evalharness.progress.time_limit import TimeLimit
     from evalharness.records import Outcome, Problem
-    from evalharness.time_limit import TimeLimit
 
 
 def _read(split: Split, problems: Sequence[Problem], others: Mapping[int, list[str]]) -> WholeTexts:

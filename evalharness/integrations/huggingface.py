@@ -15,10 +15,10 @@ from transformers import TrainerCallback
 from evalharness.api import stop_at_a_cause
 from evalharness.errors import EvalHarnessError
 from evalharness.integrations.beside import Beside
+from evalharness.integrations.trackers import figures, log_page
 from evalharness.pipeline import keep_data, preflight
 from evalharness.progress import Lines, duration
 from evalharness.runs.paths import step_folder
-from evalharness.trackers import figures, log_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

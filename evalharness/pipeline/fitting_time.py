@@ -10,8 +10,8 @@ from evalharness.errors import EvalHarnessError
 from evalharness.pipeline.completing import requests_of
 from evalharness.pipeline.estimating import token_s
 from evalharness.pipeline.loading import load_problem_sets
+from evalharness.progress.time_limit import TimeLimit
 from evalharness.settings.duration import seconds_of
-from evalharness.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from evalharness.diagnosis import Split

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
 from evalharness.pipeline.work import Behaviour
+from evalharness.progress.time_limit import OutOfTime
 from evalharness.records import ConventionLoss, Incomplete, Loss, NotTestable
-from evalharness.time_limit import OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

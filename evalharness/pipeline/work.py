@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.target import Target
     from evalharness.problems import ProblemSet
     from evalharness.progress import Watcher
+    from evalharness.progress.time_limit import TimeLimit
     from evalharness.records import (
         Completion,
         DegenerationRate,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     )
     from evalharness.settings.manifest import Manifest
     from evalharness.settings.score import ScoreOptions
-    from evalharness.time_limit import TimeLimit
 
 Attention = Literal["causal", "leaks", "prefix", "not_testable"]
 Group = tuple[str, DecodingName]

@@ -12,8 +12,8 @@ from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.explaining import share_explained
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probe import LOGITS, Probe
+from evalharness.progress.time_limit import TimeLimit
 from evalharness.records import Finding, NotTestable, RuledOut
-from evalharness.time_limit import TimeLimit
 
 
 def finding(name, severity="cause", **evidence):

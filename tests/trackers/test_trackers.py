@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from shipped_records import example_card
 
-from evalharness import trackers
 from evalharness.errors import EvalHarnessError
+from evalharness.integrations import trackers
 from evalharness.records import Interval
 from evalharness.runs import paths
 
@@ -47,7 +48,7 @@ def test_wandb_has_the_figures_of_each_step_and_the_page(scored, tmp_path, monke
     monkeypatch.setenv("WANDB_MODE", "offline")
     log("wandb", scored, tmp_path)
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    history = _wandb_history(file)
+    history = _wandb_history(file, rows=2)
     assert [row["evalharness/step"] for row in history] == [500, 1000]
     assert [row["evalharness/warmup_greedy_pass@1"] for row in history] == [PASS_AT_1] * 2
     assert {row["evalharness/report/_type"] for row in history} == {"html-file"}
@@ -55,11 +56,17 @@ def test_wandb_has_the_figures_of_each_step_and_the_page(scored, tmp_path, monke
     assert "leaky" in page.read_text(encoding="utf-8")
 
 
-def _wandb_history(file: Path) -> list[dict]:
-    """The rows of an offline run, by the reader of training logs: wandb itself has none any more."""
+def _wandb_history(file: Path, rows: int) -> list[dict]:
+    """The rows of an offline run, by the reader of training logs: wandb itself has none any more.
+
+    Its own process writes them, and may do so a moment after the run has ended.
+    """
     from evalharness.training_log.wandb_file import _rows
 
-    return [*_rows(SimpleNamespace(path=file))]
+    until_s = time.monotonic() + 60
+    while len(history := [*_rows(SimpleNamespace(path=file))]) < rows and time.monotonic() < until_s:
+        time.sleep(0.1)
+    return history
 
 
 def test_wandb_takes_the_run_that_is_under_way_and_leaves_it_open(scored, tmp_path, monkeypatch):

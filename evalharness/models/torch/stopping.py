@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.models.protocols import TorchModel
-    from evalharness.time_limit import TimeLimit
+    from evalharness.progress.time_limit import TimeLimit
 
 
 @contextlib.contextmanager

@@ -6,13 +6,13 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evalharness.trackers.shown import STEP
+from evalharness.integrations.trackers.shown import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from evalharness.trackers.shown import Shown
+    from evalharness.integrations.trackers.shown import Shown
 
 NAME = LIBRARY = "wandb"
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError
-from evalharness.trackers import mlflow, tensorboard, trackio, wandb
-from evalharness.trackers.shown import STEP, Shown, figures, shown
+from evalharness.integrations.trackers import mlflow, tensorboard, trackio, wandb
+from evalharness.integrations.trackers.shown import STEP, Shown, figures, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from evalharness.trackers.shown import Shown
+    from evalharness.integrations.trackers.shown import Shown
 
 NAME = LIBRARY = "tensorboard"
 FOLDER = "tensorboard"
