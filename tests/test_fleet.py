@@ -42,9 +42,8 @@ class Doubler:
 
 @pytest.fixture
 def fleet(tmp_path) -> Iterator[Fleet[int, int]]:
-    made: Fleet[int, int] = Fleet(LocalHost(lambda _: Doubler(tmp_path), {}), 2)
-    yield made
-    made.end()
+    with Fleet[int, int](LocalHost(lambda _: Doubler(tmp_path), {}), 2) as made:
+        yield made
 
 
 def test_what_a_lost_process_had_not_done_is_done_again(fleet) -> None:
@@ -98,9 +97,8 @@ class RoomForOne:
 
 
 def test_without_room_for_all_the_others_do_the_work(tmp_path) -> None:
-    fleet: Fleet[int, int] = Fleet(RoomForOne(LocalHost(lambda _: Doubler(tmp_path), {})), 3)
-    assert dict(fleet.run([{str(n): n} for n in (1, 2, 3, 4)])) == {"1": 2, "2": 4, "3": 6, "4": 8}
-    fleet.end()
+    with Fleet[int, int](RoomForOne(LocalHost(lambda _: Doubler(tmp_path), {})), 3) as fleet:
+        assert dict(fleet.run([{str(n): n} for n in (1, 2, 3, 4)])) == {"1": 2, "2": 4, "3": 6, "4": 8}
 
 
 def test_without_any_room_all_is_given_up() -> None:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -41,7 +42,7 @@ class Small:
     requests: list[Request]
 
     def replicated(self, count: int) -> ReplicatedGenerator:
-        return ReplicatedGenerator(self.alone, local_host(self.order, "cpu", count), count)
+        return ReplicatedGenerator(self.alone, partial(local_host, self.order, "cpu"), count)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def small(folder) -> Small:
     problems = load_problem_sets(target.options)[0].problems
     requests = requests_for(problems, checkpoint.tokenizer, prompting, GREEDY, 1)
     requests += requests_for(problems, checkpoint.tokenizer, prompting, SAMPLED, 4)
-    return Small(alone, ReplicaOrder(target, prompting, settings, checkpoint.info.fingerprint), requests)
+    return Small(alone, ReplicaOrder(target, prompting, settings, checkpoint.info.fingerprint, "float32"), requests)
 
 
 def replicas_of(process: int) -> list[psutil.Process]:

@@ -106,6 +106,7 @@ def test_settings_that_affect_nothing_change_no_stamp() -> None:
         "replicas": 2,
         "concurrency": 2,
         "workers": 2,
+        "ray": "auto",
         "out": "there",
         "step": 7,
         "trust": True,

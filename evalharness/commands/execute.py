@@ -13,6 +13,7 @@ from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, settings_options
 from evalharness.commands.terminal_progress import watcher
 from evalharness.settings.old_names import renamed
+from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Judge the code in the fence of a chat answer (auto), or the whole text.",
 )
-@settings_options("workers", "sandbox", "packages", "problem_paths")
+@settings_options("workers", "sandbox", "packages", "problem_paths", "ray")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
 def execute(
@@ -61,6 +62,7 @@ def execute(
     evalharness execute samples.jsonl
     evalharness execute samples.jsonl --problems mbpp --k 1
     evalharness execute generations_humaneval.json --k 1
+    evalharness execute samples.jsonl --ray head-node:6379
     """
     from evalharness.pipeline.judging_files import judge_file
 
@@ -74,6 +76,7 @@ def execute(
             sandbox=asked.get("sandbox", "auto"),
             packages=asked.get("packages", ()),
             extract=extract,
+            ray=asked.get("ray", NO_CLUSTER),
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )

@@ -67,14 +67,27 @@ def settings_options(
 
         made: Command = with_values
         for name in reversed(chosen):
-            made = _option(offered[name])(made)
+            made = _option(owner, offered[name])(made)
         return made
 
     return decorate
 
 
-def _option(setting: Setting) -> Callable[[Command], Command]:
+def _option(owner: type, setting: Setting) -> Callable[[Command], Command]:
     """An option that is None unless it is given. Its text is read with those of all other places, not by click."""
     if setting.is_flag:
         return click.option(f"{setting.option}/{setting.off_option}", setting.name, default=None, help=setting.help)
-    return click.option(setting.option, setting.name, metavar=setting.metavar, help=setting.help)
+    optional: dict[str, Any] = {}
+    if setting.declared.alone is not None:
+        optional = {"is_flag": False, "flag_value": setting.declared.alone, "callback": _checked_at_once(owner)}
+    return click.option(setting.option, setting.name, metavar=setting.metavar, help=setting.help, **optional)
+
+
+def _checked_at_once(owner: type) -> Callable[..., str | None]:
+    """Where an option may stand without a value it may have taken an argument, which click would then miss."""
+
+    def check(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+        read(owner, {option.name or "": value}, COMMAND_LINE)
+        return value
+
+    return check

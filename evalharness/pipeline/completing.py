@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.progress import duration
 from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import completion_from
 from evalharness.settings.declaration import names
+from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from evalharness.pipeline.work import Group, Work
     from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
+    from evalharness.settings.score import DtypeName
 
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
@@ -82,13 +85,16 @@ def _own_generator(work: Work, settings: Settings, prompting: Prompting) -> Gene
 
 
 def _replicated(work: Work, alone: TorchGenerator) -> Generator:
-    """Replicas of the checkpoint as processes of this machine."""
+    """Replicas of the checkpoint: processes of this machine, or actors of a cluster."""
     from evalharness.pipeline.spreading.replica import ReplicaOrder
-    from evalharness.pipeline.spreading.replicas import ReplicatedGenerator, local_host
+    from evalharness.pipeline.spreading.replicas import ReplicatedGenerator, local_host, ray_host
 
-    order = ReplicaOrder(work.target, alone.prompting, alone.settings, work.checkpoint.info.fingerprint)
-    count = work.options.replicas
-    return ReplicatedGenerator(alone, local_host(order, work.checkpoint.device, count), count)
+    checkpoint, options = work.checkpoint, work.options
+    dtype = cast("DtypeName", checkpoint.dtype)
+    order = ReplicaOrder(work.target, alone.prompting, alone.settings, checkpoint.info.fingerprint, dtype)
+    if options.ray == NO_CLUSTER:
+        return ReplicatedGenerator(alone, partial(local_host, order, checkpoint.device), options.replicas)
+    return ReplicatedGenerator(alone, partial(ray_host, order, options.ray), options.replicas)
 
 
 def _wanted(work: Work, prompting: Prompting, generator: Generator) -> dict[Group, list[Request]]:

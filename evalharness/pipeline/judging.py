@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration.fences import answer_code
 from evalharness.models.requests import continues_prompt
-from evalharness.pipeline.completing import RECORD_FORMAT
-from evalharness.pipeline.shared import Shared
-from evalharness.records import (
-    DEFAULT_LANGUAGE,
-    NOT_BEGUN,
-    Completion,
-    Execution,
-    Incomplete,
-    IsolationInfo,
-    Programs,
-    Verdict,
-)
-from evalharness.runs.cache import cache_folder, usable
-from evalharness.runs.json_values import digest, plain
+from evalharness.pipeline.judges import SandboxChoice, of_job, own_judges
+from evalharness.records import NOT_BEGUN, Completion, Execution, Incomplete, IsolationInfo, Programs, Verdict
+from evalharness.runs.json_values import plain
 from evalharness.runs.record_rows import execution_from
+from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from evalharness.pipeline.judges import Conditions, Judges
+    from evalharness.pipeline.shared import Shared
     from evalharness.pipeline.work import Group, Work
     from evalharness.progress import Watcher
     from evalharness.records import Problem
     from evalharness.runs.folder import RunFolder
     from evalharness.runs.journal import Journal
-    from evalharness.sandbox import Job, Sandbox
+    from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
 
 _FAULTS_SHOWN = 5
@@ -75,47 +66,56 @@ def judge(
     packages: tuple[str, ...],
     journal: Journal | None = None,
     shared: Shared | None = None,
+    ray: str = NO_CLUSTER,
 ) -> Judged:
     """Run all jobs in one sandbox, calibrated by the canonical solutions of ``problems`` (those of the jobs if None).
 
-    What ``shared`` knows of them is not measured again.
+    What ``shared`` knows of them is not measured again. With ``ray``, the address of a cluster, its nodes run them.
 
     A program that ``journal`` knows is not run again, and new executions are kept there. Raises SandboxError if
     programs can't be isolated here, StoreError if the journal can't be written.
     """
-    from evalharness.problems import yardsticks
-    from evalharness.sandbox import YARDSTICKS, Sandbox
-
     if problems is None:
         problems = {job.task_id: job.problem for job in jobs}.values()
     problems = tuple(problems)
-    references = usable(cache_folder(os.environ) / "answers") if any(job.problem.inputs for job in jobs) else None
-    languages = {problem.language for problem in problems} - {DEFAULT_LANGUAGE}
-    with Sandbox(workers=workers, packages=packages, level=sandbox, references=references, languages=languages) as box:
-        watcher.stage("calibrating", 1)
-        calibration = (shared or Shared()).calibration(
-            problems,
-            (box.isolation.level, packages, workers),
-            lambda: box.calibrate(problems, yardsticks(YARDSTICKS)),
-        )
-        box.allow(calibration)
-        keys = [_key(box, job, packages) for job in jobs]
-        executions = _kept(jobs, keys, journal)
+    choice = SandboxChoice(workers, sandbox, packages)
+    with _judges(ray, choice, problems, watcher, shared, len(jobs)) as judges:
+        executions = _kept(jobs, judges, journal)
         if executions:
             watcher.say(f"{len(executions)} of {len(jobs)} programs were judged by the earlier run")
         watcher.stage("running", len(jobs) - len(executions))
-        for index, execution in _made(box, {i: job for i, job in enumerate(jobs) if i not in executions}):
-            executions[index] = execution
-            if journal is not None and execution.verdict is not Verdict.NOT_JUDGED:
-                journal.append(keys[index], plain(execution))
+        for ruling in judges.run((i, job) for i, job in enumerate(jobs) if i not in executions):
+            executions[ruling.number] = ruling.execution
+            if journal is not None and ruling.execution.verdict is not Verdict.NOT_JUDGED:
+                journal.append(ruling.key, plain(ruling.execution))
             watcher.advance()
     distinct = len({job.fingerprint for job in jobs})
     return Judged(
         executions=tuple(executions[index] for index in range(len(jobs))),
-        isolation=box.isolation.info,
-        programs=Programs(len(jobs), distinct, calibration.cpu_s),
-        unsolved=calibration.faults,
+        isolation=weakest(judges.places),
+        programs=Programs(len(jobs), distinct, max(place.calibration.cpu_s for place in judges.places)),
+        unsolved=tuple(dict.fromkeys(fault for place in judges.places for fault in place.calibration.faults)),
     )
+
+
+def _judges(
+    ray: str,
+    choice: SandboxChoice,
+    problems: tuple[Problem, ...],
+    watcher: Watcher,
+    shared: Shared | None,
+    programs: int,
+) -> AbstractContextManager[Judges]:
+    if ray == NO_CLUSTER:
+        return own_judges(choice, problems, watcher, shared)
+    from evalharness.pipeline.spreading.ray_judges import ray_judges
+
+    return ray_judges(ray, choice, problems, watcher, programs)
+
+
+def weakest(places: Sequence[Conditions]) -> IsolationInfo:
+    """The isolation that held everywhere: that of the place with the weakest."""
+    return max((place.isolation for place in places), key=lambda isolation: isolation.level)
 
 
 def judge_completions(
@@ -136,6 +136,7 @@ def judge_completions(
             packages=options.packages,
             journal=journal,
             shared=work.shared,
+            ray=options.ray,
         )
     work.isolation, work.programs = judged.isolation, judged.programs
     work.incomplete += judged.incomplete
@@ -152,19 +153,12 @@ def listed(faults: Sequence[str]) -> str:
     return "; ".join(faults[:_FAULTS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _kept(jobs: Sequence[Job], keys: Sequence[str], journal: Journal | None) -> dict[int, Execution]:
-    """By the index of its job, each execution that the journal knows from an earlier run."""
-    known = {} if journal is None else journal.known
-    pairs = enumerate(zip(jobs, keys, strict=True))
-    return {index: _of_job(execution_from(known[key]), job) for index, (job, key) in pairs if key in known}
-
-
-def _made(box: Sandbox, jobs: Mapping[int, Job]) -> Iterator[tuple[int, Execution]]:
-    """Yield the index of each job with its execution, in no particular order."""
-    # Numbered by their places: two jobs may be of one task and have one number, as a greedy and a sampled one do.
-    for numbered in box.run(dataclasses.replace(job, completion_id=index) for index, job in jobs.items()):
-        index = numbered.completion_id
-        yield index, _of_job(numbered, jobs[index])
+def _kept(jobs: Sequence[Job], judges: Judges, journal: Journal | None) -> dict[int, Execution]:
+    """By the index of its job, each execution that the journal knows from an earlier run under the same conditions."""
+    if journal is None or not journal.known:
+        return {}
+    keys = ((index, job, place.key(job)) for index, job in enumerate(jobs) for place in judges.places)
+    return {i: of_job(execution_from(journal.known[key]), job) for i, job, key in keys if key in journal.known}
 
 
 def job_of(problem: Problem, completion: Completion, template: str) -> Job:
@@ -179,16 +173,6 @@ def after_prompt(problem: Problem, answer: str) -> str:
     """The code of a chat answer, to be put after the prompt, whose function it may define anew."""
     code = answer_code(answer, problem.entry_point)
     return code if code[:1].isspace() else f"\n{code}"
-
-
-def _key(box: Sandbox, job: Job, packages: tuple[str, ...]) -> str:
-    """A digest of everything that could change the execution."""
-    limits = dataclasses.asdict(box.limits_of(job.task_id))
-    return digest([RECORD_FORMAT, job.fingerprint, limits, box.isolation.level, packages])
-
-
-def _of_job(execution: Execution, job: Job) -> Execution:
-    return dataclasses.replace(execution, task_id=job.task_id, completion_id=job.completion_id)
 
 
 def _not_run(completion: Completion) -> Execution:

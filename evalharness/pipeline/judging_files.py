@@ -19,6 +19,7 @@ from evalharness.pipeline.result_rows import PartialResults, write_results
 from evalharness.progress import Silent, Watcher
 from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
+from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,6 +68,7 @@ def judge_file(
     packages: tuple[str, ...] = (),
     problem_paths: Mapping[str, Path] | None = None,
     extract: Extract = "auto",
+    ray: str = NO_CLUSTER,
     watcher: Watcher | None = None,
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
@@ -75,7 +77,7 @@ def judge_file(
     Results of other completions that lie there under that name are kept: the name gets a number. Until all are judged,
     the results so far are in ``<file>_results.partial.jsonl``, from which a killed call goes on.
 
-    ``extract`` says whether of a chat answer the code in its fence is judged.
+    ``extract`` says whether of a chat answer the code in its fence is judged, ``ray`` on which cluster all of it is.
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, a folder that can't be written, or another
     process that judges the file, and if no problem set has as many completions of each problem as the smallest of
@@ -100,6 +102,7 @@ def judge_file(
             sandbox=sandbox,
             packages=packages,
             journal=journal,
+            ray=ray,
         )
         results = write_results(folder, stem, rows, judged.executions)
         journal.remove()

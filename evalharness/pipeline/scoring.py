@@ -16,6 +16,7 @@ from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
 from evalharness.pipeline.loading import check_k, load
 from evalharness.pipeline.measuring import measure_behaviour, measure_loss
+from evalharness.pipeline.spreading.ray_cluster import joined
 from evalharness.pipeline.target import find_target
 from evalharness.pipeline.writing import write
 from evalharness.progress import Silent, Watcher
@@ -71,9 +72,14 @@ def score(
 
 
 def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> ScoreResult:
+    check_k(target.options, watcher)
+    with joined(target.options.ray):
+        return _scored_whole(target, watcher, shared)
+
+
+def _scored_whole(target: Target, watcher: Watcher, shared: Shared | None) -> ScoreResult:
     from evalharness.generation import fastest_threads
 
-    check_k(target.options, watcher)
     limit = time_limit(target.options)
     work = replace(load(target, watcher, shared), limit=limit)
     stamp = stamp_of(work)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import CheckpointError, EvalHarnessError
 from evalharness.pipeline.freshness import is_fresh, kept_scorecard
 from evalharness.pipeline.shared import Shared
+from evalharness.pipeline.spreading.fleet import Abandoned
+from evalharness.pipeline.spreading.ray_cluster import joined, on_a_node
 from evalharness.progress import SayingOnce, Silent, Watcher
 from evalharness.runs import paths
 from evalharness.runs.naming import run_name
 from evalharness.runs.owner import run_folder
-from evalharness.settings.score import resolve
+from evalharness.settings.score import NO_CLUSTER, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from evalharness.models.torch import SeriesStep
     from evalharness.records import Scorecard
     from evalharness.settings.manifest import Manifest
+    from evalharness.settings.score import ScoreOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +129,26 @@ def run_series(
     for number, held in kept.items():
         ended(StepEnd(number, held, is_kept=True))
     to_score = [step for step in steps if step.step not in kept]
-    ends = list(_scored_each(to_score, path, asked, watcher, shared, ended))
-    scored = {end.step: end.outcome for end in ends if not isinstance(end.outcome, StepFailure)}
-    failures = tuple(end.outcome for end in ends if isinstance(end.outcome, StepFailure))
-    cards = dict(sorted({**kept, **scored}.items()))
-    if not cards:
-        return RunResult(folder, cards, failures, frozenset(kept), None)
-    reasons = [(failure.step, failure.reason) for failure in failures]
-    report: Path | None = folder / paths.REPORT
-    if keep_records(folder, str(path), place, manifest, steps, reasons, watcher, options.log) or scored:
-        report = pace(partial(_write_report, folder, watcher))
-    return RunResult(folder, cards, failures, frozenset(kept), report)
+    with joined(options.ray):
+        if options.ray == NO_CLUSTER:
+            ends = list(_scored_each(to_score, path, asked, watcher, shared, ended))
+        else:
+            ends = list(_scored_on_cluster(to_score, path, asked, watcher, options, ended))
+        scored = {end.step: end.outcome for end in ends if not isinstance(end.outcome, StepFailure)}
+        failures = tuple(end.outcome for end in ends if isinstance(end.outcome, StepFailure))
+        cards = dict(sorted({**kept, **scored}.items()))
+        if not cards:
+            return RunResult(folder, cards, failures, frozenset(kept), None)
+        reasons = [(failure.step, failure.reason) for failure in failures]
+        report: Path | None = folder / paths.REPORT
+        keep = partial(keep_records, folder, str(path), place, manifest, steps, reasons)
+        if options.ray == NO_CLUSTER:
+            is_new = keep(watcher, options.log)
+        else:  # what a probe asks is known where torch is
+            is_new = on_a_node(options.ray, keep, Silent(), options.log)
+        if is_new or scored:
+            report = pace(partial(_write_report, folder, watcher, options.ray))
+        return RunResult(folder, cards, failures, frozenset(kept), report)
 
 
 def _scored_each(
@@ -163,16 +175,43 @@ def _scored_each(
         yield end
 
 
-def _write_report(folder: Path, watcher: Watcher) -> Path:
+def _write_report(folder: Path, watcher: Watcher, ray: str) -> Path:
     from evalharness.pipeline.run_report import write_run_report
 
     watcher.stage("writing the run's report", 1)
-    return write_run_report(folder)
+    return write_run_report(folder) if ray == NO_CLUSTER else on_a_node(ray, write_run_report, folder)
 
 
 def _number(step: SeriesStep) -> int:
     assert step.step is not None  # noqa: S101 - steps_of gives no other
     return step.step
+
+
+def _scored_on_cluster(
+    steps: Sequence[SeriesStep],
+    path: Path,
+    asked: Mapping[str, Any],
+    watcher: Watcher,
+    options: ScoreOptions,
+    ended: Callable[[StepEnd], object],
+) -> Iterator[StepEnd]:
+    """Score the steps on the nodes of a cluster, several at a time, and tell of each as it ends."""
+    from evalharness.pipeline.spreading.ray_steps import score_steps
+
+    by_number = {_number(step): step for step in steps}
+    if not by_number:
+        return
+    watcher.stage("scoring steps", len(by_number))
+    for number, scored in score_steps(path, asked, options, [*by_number]):
+        outcome: Scorecard | StepFailure
+        if isinstance(scored, Abandoned):
+            outcome = StepFailure(number, by_number[number].path, scored.reason)
+        else:
+            outcome = scored
+        end = StepEnd(number, outcome)
+        ended(end)
+        watcher.advance()
+        yield end
 
 
 def steps_of(path: Path, manifest: Manifest) -> list[SeriesStep]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from evalharness.records import Execution, Problem
+    from evalharness.sandbox.limits import Limits
 
 YARDSTICKS = ("HumanEval/75", "HumanEval/147", "HumanEval/36", "HumanEval/32")
 """The slowest canonical solutions of HumanEval: how long they take tells how slow this machine is."""
@@ -46,6 +47,10 @@ class Calibration:
     def limit_s(self, task_id: str) -> float:
         """The limit of CPU time, in seconds, of a program for this problem."""
         return self.own_cpu_s.get(task_id, self.cpu_s)
+
+    def limits(self, fast: Limits, task_id: str) -> Limits:
+        """The limits of a program for this problem, where ``fast`` are those on a fast machine."""
+        return fast.slower(self.limit_s(task_id) / fast.cpu_s)
 
 
 def calibrate(

@@ -129,7 +129,7 @@ class Sandbox:
         """Allow programs the time that a calibration says, and judge each problem in the way that it found."""
         self._in_process = calibration.in_process
         self._sharing = calibration.sharing
-        self._limits_of = lambda task_id: self.limits.slower(calibration.limit_s(task_id) / self.limits.cpu_s)
+        self._limits_of = lambda task_id: calibration.limits(self.limits, task_id)
 
     def limits_of(self, task_id: str) -> Limits:
         """What a program for this problem may use."""

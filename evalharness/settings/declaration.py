@@ -73,6 +73,10 @@ class Declaration:
     limits: Limits = Limits()
     needs_one: bool = False
     names_or_paths: bool = False
+    pattern: str | None = None
+    """A regular expression that the whole text matches."""
+    alone: str | None = None
+    """The value that the option has without one; only a command's, for pytest would take the path that follows."""
     hint: str = ""
 
 

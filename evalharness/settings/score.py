@@ -17,6 +17,8 @@ SandboxLevel = Literal["auto", "A", "B", "C", "none"]
 """How programs are isolated: the strictest level that works on the machine, one level alone, or not at all."""
 ChatUse = Literal["auto", "always", "never"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
+NO_CLUSTER = "off"
+RAY_ADDRESS = r"^(off|auto|local|[\w.-]+:\d+)$"
 Backend = Literal["torch", "openai"]
 """Who completes: the weights, in this process, or a server that speaks OpenAI's completions protocol."""
 
@@ -140,6 +142,15 @@ class ScoreOptions:
         "namespaces (A, the strictest). auto: the strictest that works here, else an error. none: unsafe, programs run "
         "with your permissions.",
     )
+    ray: str = setting(
+        NO_CLUSTER,
+        metavar="[ADDRESS]",
+        pattern=RAY_ADDRESS,
+        alone="auto",
+        hint="off, auto, local or HOST:PORT; give --ray=auto if an argument follows",
+        help="Run programs, steps of a run, and with --replicas N completions, on a Ray cluster: HOST:PORT of its head "
+        "node; auto, the one that this machine knows, else one started here; local, always one started here.",
+    )
     packages: tuple[str, ...] = setting(
         (),
         affects="score",
@@ -220,6 +231,7 @@ class ScoreSettings(TypedDict, total=False):
     seed: int
     workers: int | None
     sandbox: SandboxLevel
+    ray: str
     packages: str | Sequence[str]
     out: str | os.PathLike[str]
     problem_paths: Mapping[str, str | os.PathLike[str]] | None

@@ -105,8 +105,9 @@ def _adapter(setting: Setting) -> TypeAdapter[Any]:
     from pydantic import Field, TypeAdapter  # noqa: PLC0415 - 70 ms that --help need not spend
 
     limits = setting.declared.limits
-    ranges = {"ge": limits.at_least, "gt": limits.above, "le": limits.at_most, "lt": limits.below}
+    ranges: dict[str, Any] = {"ge": limits.at_least, "gt": limits.above, "le": limits.at_most, "lt": limits.below}
     finite: dict[str, Any] = {"allow_inf_nan": False} if setting.item is float else {}
+    ranges["pattern"] = setting.declared.pattern
     constraints: dict[str, Any] = {name: value for name, value in ranges.items() if value is not None}
     if setting.item is Duration:
         constraints["pattern"] = PATTERN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
@@ -46,6 +46,10 @@ class Member(Protocol):
         """The results that have arrived since, perhaps none. Raises Lost, or what the work itself raised."""
         ...
 
+    def leave(self) -> None:
+        """Ask it to tidy up, without waiting."""
+        ...
+
     def end(self) -> None:
         """End the process, whatever it does."""
         ...
@@ -84,12 +88,23 @@ class _Seat(Generic[Item]):
 
 @dataclass(slots=True)
 class Fleet(Generic[Item, Result]):
-    """``size`` members of a host, started when there is work for them. End it after use; it can be used again."""
+    """``size`` members of a host, started when there is work for them. Use it in a ``with`` block."""
 
     host: Host
     size: int
     _seats: list[_Seat[Item]] = field(default_factory=list)
     _again: deque[_Portion[Item]] = field(default_factory=deque)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for seat in self._seats:
+            if seat.member is not None:
+                seat.member.leave()
+        for seat in self._seats:
+            seat.vacate()
+        self._seats, self._again = [], deque()
 
     def run(self, portions: Iterable[Mapping[Any, Item]]) -> Iterator[tuple[Any, Result | Abandoned]]:
         """Yield the key of each item with its result, in no particular order. Portions are taken as members get free.
@@ -111,12 +126,6 @@ class Fleet(Generic[Item, Result]):
                     yield from self._collect(at_work[id(member)])
             elif exhausted and not self._again:
                 return
-
-    def end(self) -> None:
-        """End every member."""
-        for seat in self._seats:
-            seat.vacate()
-        self._seats, self._again = [], deque()
 
     def _begin(self, seat: _Seat[Item]) -> Iterator[tuple[Any, Abandoned]]:
         """Hand a seat's portion over to its member, which is started if there is none."""

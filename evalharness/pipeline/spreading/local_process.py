@@ -83,6 +83,9 @@ class LocalProcess:
             raise EvaluationError(results.message)
         return results
 
+    def leave(self) -> None:
+        """See `Member`. It holds nothing."""
+
     def end(self) -> None:
         """See `Member`."""
         self.process.kill()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evalharness.models.protocols import Generator
     from evalharness.pipeline.target import Target
     from evalharness.records import Completion
+    from evalharness.settings.score import DtypeName
 
 Identity = tuple[str, str, int]
 """Task, decoding and number of a completion."""
@@ -24,14 +25,15 @@ Identity = tuple[str, str, int]
 class ReplicaOrder:
     """What a replica is made from; calling it loads the checkpoint.
 
-    ``fingerprint`` is that of the checkpoint which this one must be equal to, ``device`` where it runs, if not where
-    the settings say.
+    ``fingerprint`` is that of the checkpoint which this one must be equal to, ``dtype`` is its number format.
+    ``device`` is where it runs, if not where the settings say.
     """
 
     target: Target
     prompting: Prompting
     settings: Settings
     fingerprint: str
+    dtype: DtypeName
     device: str | None = None
 
     def __call__(self) -> Replica:
@@ -39,7 +41,8 @@ class ReplicaOrder:
         from evalharness.generation import TorchGenerator
         from evalharness.pipeline.loading import load_model
 
-        options = replace(self.target.options, device=self.device or self.target.options.device)
+        options = self.target.options
+        options = replace(options, device=self.device or options.device, dtype=self.dtype)
         checkpoint = load_model(replace(self.target, options=options), Silent())
         if checkpoint.info.fingerprint != self.fingerprint:
             raise EvaluationError(f"{self.target.path}: a replica loads other files: they have changed meanwhile")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 from evalharness.errors import EvaluationError
 from evalharness.pipeline.spreading.fleet import Abandoned, Fleet
 from evalharness.pipeline.spreading.local_process import LocalHost
+from evalharness.pipeline.spreading.ray_cluster import cluster
+from evalharness.pipeline.spreading.ray_members import RayHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from evalharness.generation import Request, TorchGenerator
     from evalharness.models.protocols import Capability
@@ -28,13 +32,14 @@ PORTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class ReplicatedGenerator:
-    """A :class:`evalharness.models.protocols.Generator` whose work ``count`` replicas do, on a host.
+    """A :class:`evalharness.models.protocols.Generator` whose work ``count`` replicas do.
 
-    ``alone`` is the generator of one process, which says what can be asked and how long it takes.
+    ``alone`` is the generator of one process, which says what can be asked and how long it takes. ``host`` makes room
+    for a number of replicas.
     """
 
     alone: TorchGenerator
-    host: Host
+    host: Callable[[int], AbstractContextManager[Host]]
     count: int
 
     @property
@@ -52,17 +57,18 @@ class ReplicatedGenerator:
 
         Raises EvaluationError where the model fails, or where replicas end one after the other.
         """
-        fleet: Fleet[Request, Completion] = Fleet(self.host, self.count)
-        try:
-            for _, made in fleet.run(portions(requests, self.count, self.alone.settings.batch_size)):
+        if not requests:
+            return
+        dealt = portions(requests, self.count, self.alone.settings.batch_size)
+        count = min(self.count, len(dealt))
+        with self.host(count) as host, Fleet["Request", "Completion"](host, count) as fleet:
+            for _, made in fleet.run(dealt):
                 if isinstance(made, Abandoned):
                     raise EvaluationError(
                         f"the replicas of the model end one after the other: {made.reason}; the same command goes on "
                         "from here, with fewer --replicas if memory is short"
                     )
                 yield made
-        finally:
-            fleet.end()
 
     def usual_s(self, requests: Sequence[Request]) -> float | None:
         """How many seconds ``requests`` take if each replica is as fast as one process."""
@@ -70,7 +76,16 @@ class ReplicatedGenerator:
         return None if alone_s is None else alone_s / self.count
 
 
-def local_host(order: ReplicaOrder, device: str, count: int) -> LocalHost:
+@contextlib.contextmanager
+def ray_host(order: ReplicaOrder, address: str, count: int) -> Iterator[RayHost]:
+    """Replicas on the nodes of a cluster: one per GPU if it has any and the device is no other, else a core each."""
+    with cluster(address) as joined:
+        gpus = int(joined.gpus > 0 and order.target.options.device != "cpu")
+        yield RayHost(joined, count, lambda _: order, lambda _: {"num_cpus": 1, "num_gpus": gpus})
+
+
+@contextlib.contextmanager
+def local_host(order: ReplicaOrder, device: str, count: int) -> Iterator[LocalHost]:
     """Replicas on this machine: each on the next of its GPUs if ``device`` names none of them, else with its cores."""
     from evalharness.models.torch.placement import accelerators
     from evalharness.sandbox import usable_cores
@@ -81,7 +96,7 @@ def local_host(order: ReplicaOrder, device: str, count: int) -> LocalHost:
     def order_of(number: int) -> ReplicaOrder:
         return replace(order, device=f"cuda:{number % gpus}") if gpus else order
 
-    return LocalHost(order_of, {"OMP_NUM_THREADS": str(threads)})
+    yield LocalHost(order_of, {"OMP_NUM_THREADS": str(threads)})
 
 
 def portions(requests: Sequence[Request], replicas: int, batch_size: int) -> list[Mapping[Identity, Request]]:
