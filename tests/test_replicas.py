@@ -19,6 +19,7 @@ from small_folder import MODEL, QUICK, make_model_folder
 from evalharness.errors import EvaluationError
 from evalharness.generation import GREEDY, Decoding, Prompting, Request, Settings, TorchGenerator, requests_for
 from evalharness.pipeline.loading import load_model, load_problem_sets
+from evalharness.pipeline.spreading.local_process import PROGRAM
 from evalharness.pipeline.spreading.replica import ReplicaOrder
 from evalharness.pipeline.spreading.replicas import ReplicatedGenerator, local_host, portions
 from evalharness.pipeline.target import find_target
@@ -68,7 +69,7 @@ def small(folder) -> Small:
 
 def replicas_of(process: int) -> list[psutil.Process]:
     children = psutil.Process(process).children()
-    return [child for child in children if any("local_worker" in part for part in child.cmdline())]
+    return [child for child in children if PROGRAM in child.cmdline()]
 
 
 def by_name(completions) -> dict[tuple, object]:
