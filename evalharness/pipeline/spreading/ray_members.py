@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from evalharness.pipeline.spreading.ray_cluster import Cluster
 
 WAIT_S = 1.0
-FIRST_STARTED_S, STARTED_S = 120.0, 15.0
-"""How long a member may take to start: the first one, and the others, which were asked for at the same time."""
+FIRST_STARTED_S, STARTED_S = 300.0, 60.0
+"""How long a member may take to start on a busy machine: the first one, and the others, asked for at the same time."""
 TIDIED_S = 5.0
 
 
@@ -152,5 +152,5 @@ def _lost(error: BaseException) -> Lost:
     if name in {"ActorDiedError", "ActorUnavailableError", "ActorUnschedulableError"}:
         return Lost("its Ray actor has died, or its node has left the cluster")
     if name == "GetTimeoutError":
-        return Lost("the cluster has no room for a Ray actor")
+        return Lost("no Ray actor has started in time: the cluster has no room for one, or is very busy")
     return Lost(f"its Ray actor failed: {last_line(error)}")
