@@ -376,3 +376,22 @@ def test_declaring_settings_imports_nothing_heavy():
 def test_options_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         ScoreOptions().samples = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("asked", "k"),
+    [
+        ({}, (1, 4)),
+        ({"samples": 2}, (1, 2)),
+        ({"samples": 1}, (1,)),
+        ({"samples": 0}, (1,)),
+        ({"samples": 8, "k": 3}, (3,)),
+    ],
+)
+def test_k_follows_the_number_of_samples_unless_it_is_given(asked, k):
+    assert resolve(asked, {}, {}).k == k
+
+
+def test_k_in_a_manifest_does_not_follow_the_number_of_samples():
+    assert resolve({"samples": 8}, {"k": (2,)}, {}).k == (2,)
+    assert resolve({}, {"samples": 8}, {}).k == (1, 8)

@@ -66,7 +66,13 @@ class ScoreOptions:
         held_equal=True,
         help="Sample from the N most probable tokens (0: all).",
     )
-    k: tuple[int, ...] = setting((1, 4), at_least=1, affects="score", needs_one=True, help="Which pass@k to report.")
+    k: tuple[int, ...] = setting(
+        (1, 4),
+        at_least=1,
+        affects="score",
+        needs_one=True,
+        help="Which pass@k to report. If not given: 1 and the number of samples.",
+    )
     limit: int | None = setting(
         at_least=1, affects="score", without="all", help="Use the first N problems of each set."
     )
@@ -252,4 +258,11 @@ def resolve(
     line with every fault.
     """
     said = from_environment(ScoreOptions, os.environ if environment is None else environment)
-    return laid_over(ScoreOptions, read(ScoreOptions, asked, PYTHON), said, manifest)
+    layers = (read(ScoreOptions, asked, PYTHON), said, manifest)
+    samples = laid_over(ScoreOptions, *layers).samples
+    return laid_over(ScoreOptions, *layers, {"k": k_of(samples)})
+
+
+def k_of(samples: int) -> tuple[int, ...]:
+    """Which pass@k are reported if nobody says: of one completion, and of as many as there are of each problem."""
+    return (1, samples) if samples > 1 else (1,)
