@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from evalharness.errors import StoreError
 from evalharness.report import render_card
 from evalharness.report.numbers import percent_interval
-from evalharness.report.parts import Heading, Listing, Paragraph, Table, plain_text
+from evalharness.report.parts import Heading, Listing, Paragraph, Table, marked, plain_text
 from evalharness.report.printable import visible
 from evalharness.report.shares import caveat, verdict_words
 from evalharness.report.stored_examples import read_examples
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evalharness.gate.checks import CheckResult
     from evalharness.gate.decision import GateResult
     from evalharness.pipeline import ScoreResult
-    from evalharness.report.parts import Part
+    from evalharness.report.parts import Part, Text
 
 WORDS = {"passed": "ok", "failed": "FAILED", "skipped": "NOT EVALUATED", "not_evaluated": "NOT EVALUATED"}
 """By outcome. In a gate, what was asked for and is skipped was not evaluated."""
@@ -86,7 +86,8 @@ def to_junit(gate: GateResult) -> str:
 def to_markdown(gate: GateResult) -> str:
     """A section for GitHub's step summary: a table of the checks, the card, the worst completion. No images."""
     card, report = gate.scored.scorecard, gate.scored.folder / paths.REPORT
-    rows = [(WORDS[result.outcome], result.name, result.reason) for result in gate.results]
+    rows: list[tuple[Text, ...]]
+    rows = [(WORDS[result.outcome], result.name, marked(result.reason)) for result in gate.results]
     rows += [("INCOMPLETE", "score", str(lack)) for lack in gate.incomplete]
     worst = worst_completion(gate.scored.folder) if gate.exit_code == 1 else ""
     shown = (Paragraph("The worst completion:"), Listing(worst)) if worst else ()

@@ -5,11 +5,16 @@ Every ``str`` in a part is plain text, whatever a model, a file or a user put in
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_MARKED = re.compile(r"(?<!`)`([^`\s](?:[^`\n]*[^`\s])?)`(?!`)")
+"""Code in a sentence. Lone backticks and runs of them are what somebody wrote, and stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,12 @@ class Passage:
 
 
 Part = Heading | Paragraph | BulletList | NumberedList | Table | Figure | Listing | Passage
+
+
+def marked(sentence: str) -> tuple[Span, ...]:
+    """Return a sentence of a record as spans: what stands between backticks in it is code."""
+    pieces = _MARKED.split(sentence)
+    return tuple(Code(piece) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
 
 
 def spans_of(text: Text) -> tuple[Span, ...]:

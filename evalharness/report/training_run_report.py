@@ -11,7 +11,7 @@ from evalharness.report.entropy_against_solutions import entropy_against_solutio
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion
 from evalharness.report.numbers import nats, relative_change
-from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, spans_of
+from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, marked, spans_of
 from evalharness.report.run_evidence import at_step
 from evalharness.report.sections.agreement_tables import agreement_section
 from evalharness.report.sections.cause_section import cause_section
@@ -62,7 +62,7 @@ def _headline(run: Run) -> Iterator[Text]:
     for comparison in entropy_against_solutions(run.frames):
         if comparison.narrows:
             yield (Strong("Entropy"), f": {narrowing(comparison)}")
-    yield (Strong("Cause"), f": {card.cause.claim if card.cause else no_cause(card)}")
+    yield (Strong("Cause"), ": ", *marked(card.cause.claim if card.cause else no_cause(card)))
     for step in islice(next_steps(run), 1):
         yield (Strong("What to do"), ": ", *spans_of(step))
 

@@ -7,13 +7,14 @@ from plants_losses import FAMILIES, LOSS_PROBES, healthy, logged, loss_of, shift
 from small_training import VOCABULARY, data_rows, encoded, plain, subject, train
 from torch import nn
 
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
 from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
-from evalharness.diagnosis.subject import Declared
+from evalharness.diagnosis.subject import Declared, Split
 from evalharness.records import Finding, NotTestable, RuledOut
 
 
@@ -73,6 +74,16 @@ def test_a_log_that_is_near_one_offset_alone_tells_which_it_was(apart, kind):
     assert measured.subject.logged is not None
     assert not reproducing(measured.conventions, measured.subject.logged.loss_nats)
     assert isinstance(label_shift(measured), kind)
+
+
+def test_in_text_that_repeats_itself_the_claim_says_why_equal_losses_are_no_shift(golden_text):
+    repeated = [DataRow(char * 10, char * 30) for char in "abcdefgh" * 3]
+    split = Split(tuple(repeated), encoded(repeated), "repeated.jsonl")
+    cleared = label_shift(Measured(subject(tied(), train=split, validation=split)))
+    assert isinstance(cleared, RuledOut)
+    assert cleared.evidence["margin_high_nats"] < 0.5
+    assert cleared.evidence["offset_0_nats"] == cleared.evidence["offset_1_nats"]
+    golden_text(cleared.claim)
 
 
 def test_a_smoothed_loss_that_nobody_shifts_is_the_logged_one():

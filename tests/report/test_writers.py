@@ -1,12 +1,15 @@
 """Every part has a place in every writer, and nothing that a text says becomes markup."""
 
 import io
+from dataclasses import replace
 from typing import get_args
 
 import pytest
+import report_example as example
 from rich.console import Console
 
-from evalharness.report import to_markdown, to_terminal
+from evalharness.records import Finding
+from evalharness.report import checkpoint_document, to_html, to_markdown, to_terminal
 from evalharness.report.markdown_parts import parts_of_markdown
 from evalharness.report.parts import (
     BulletList,
@@ -23,6 +26,7 @@ from evalharness.report.parts import (
     PassageRow,
     Strong,
     Table,
+    marked,
 )
 
 SPANS = ("plain ", Code("code"), " ", Strong("strong"), " ", Emphasis("emphasis"), " ", Link("link", "a/b.md"))
@@ -104,3 +108,29 @@ def test_a_terminal_in_colours_says_the_same():
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard", highlight=False)
     console.print(to_terminal([part for part, _, _ in PARTS.values()]))
     assert "\x1b[" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "spans"),
+    [
+        ("Set `rope_theta` to 1.", ("Set ", Code("rope_theta"), " to 1.")),
+        ("`a` and `b c`", (Code("a"), " and ", Code("b c"))),
+        ("one ` alone", ("one ` alone",)),
+        ("a fence ```py and ```", ("a fence ```py and ```",)),
+        ("quotes ` with ` blanks", ("quotes ` with ` blanks",)),
+        ("", ()),
+    ],
+)
+def test_what_stands_between_backticks_in_a_sentence_is_code(sentence, spans):
+    assert marked(sentence) == spans
+
+
+def test_code_in_the_sentences_of_a_record_is_code_on_the_page_and_in_markdown():
+    finding = Finding("repaired", "cause", "With `theta` it fits.", {"seen": "in `config.json`"}, "Set `theta`.")
+    card = replace(example.scorecard(), findings=(finding,))
+    document = checkpoint_document(card, example.evidence(), {})
+    page, text = to_html(document), to_markdown(document)
+    for code in ("theta", "config.json"):
+        assert f"<code>{code}</code>" in page
+        assert f"`{code}`" in text
+    assert "\\`" not in text.partition("## Completions")[0]

@@ -18,13 +18,13 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.models.protocols import TorchModel
-    from evalharness.records import Outcome
+    from evalharness.records import Interval, Outcome
 
 NAME = "label_shift"
 CLEAR = 0.95
@@ -120,7 +120,7 @@ def label_shift(measured: Measured) -> Outcome:
     apart = _better(losses, best, subject.seed)
     evidence |= figures("margin", apart)
     if best == 1 or not apart.low > MARGIN_NATS:
-        return RuledOut(NAME, f"The targets are the next tokens: {compared}, {others}.", evidence)
+        return RuledOut(NAME, _cleared(best, means, apart, compared), evidence)
     shift = f"{compared}, but {shown(means[best])} at offset {best}"
     if _is_so_untrained(measured, best) and (doubt := _doubt_of_log(measured, best)):
         reason = f"{shift}; the same model with weights drawn anew prefers that too, and {doubt}"
@@ -134,6 +134,22 @@ def label_shift(measured: Measured) -> Outcome:
         evidence |= {"logged_by": at_offset.convention.words} | figures("logged_offset", at_offset.loss_nats)
         claim += f" So the loss is the logged one: {shown(at_offset.loss_nats)} ({at_offset.convention.words})."
     return Finding(NAME, "cause", claim, evidence, remedy)
+
+
+def _cleared(best: int, means: Mapping[int, Interval], apart: Interval, compared: str) -> str:
+    """Why no shift shows: the next tokens are the most probable, or another offset is better by too little."""
+    runner_up = min((offset for offset in OFFSETS if offset != 1), key=lambda offset: means[offset].estimate)
+    worse = means[runner_up].estimate - means[1].estimate
+    if best == 1:
+        return (
+            f"The targets are the next tokens: {compared}; every other offset is worse, by {worse:.3g} nats or more "
+            f"(offset {runner_up}: {shown(means[runner_up])})."
+        )
+    return (
+        f"No shift shows: {compared}, and no offset is better by more than {MARGIN_NATS}, as one is where targets are "
+        f"shifted: the best, {best}, is so by {apart.estimate:.3g} [{apart.low:.3g}, {apart.high:.3g}]. Text that "
+        "repeats itself has about the same loss at several offsets."
+    )
 
 
 def _logged_at(measured: Measured, offset: int) -> Recomputed | None:

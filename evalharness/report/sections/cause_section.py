@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.report.cause_summary import no_cause, was_diagnosed
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
-from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table
+from evalharness.report.parts import Code, Heading, Paragraph, Strong, Table, marked
 from evalharness.report.printable import shortened
 from evalharness.runs import paths
 
@@ -47,12 +47,12 @@ def _none_found(card: Scorecard) -> str:
 
 def _finding(finding: Finding, remedies: bool) -> Iterator[Part]:
     yield Heading((Code(finding.probe), f": {finding.severity}"), 3)
-    yield Paragraph(finding.claim)
+    yield Paragraph(marked(finding.claim))
     if finding.evidence:
         rows = tuple((Code(key), _value(value)) for key, value in finding.evidence.items())
         yield Table(("Measured", "Value"), rows, frozenset({1}))
     if (remedies or finding.severity == "note") and finding.remedy:
-        yield Paragraph(f"What to do: {finding.remedy}")
+        yield Paragraph(marked(f"What to do: {finding.remedy}"))
 
 
 def hypotheses(
@@ -75,7 +75,7 @@ def hypotheses(
     rows.sort(key=lambda row: order.get(row[0], len(order)))
     return Table(
         ("Hypothesis", "Probe", "Result", "What was measured"),
-        tuple((questions.get(name, ""), Code(name), result, claim) for name, result, claim in rows),
+        tuple((questions.get(name, ""), Code(name), result, marked(claim)) for name, result, claim in rows),
     )
 
 
@@ -96,7 +96,7 @@ def _value(value: Any) -> Text:
         case float():
             return f"{value:.4g}"
         case str():
-            return shortened(value, MAX_VALUE)
+            return marked(shortened(value, MAX_VALUE))
         case _:
             return Code(shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str), MAX_VALUE))
 

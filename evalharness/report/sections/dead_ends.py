@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
 from evalharness.report.numbers import nats_interval
-from evalharness.report.parts import Code
+from evalharness.report.parts import Code, marked
 from evalharness.report.printable import first_sentence
 from evalharness.report.shares import best_pass_at_1
 
@@ -31,7 +31,7 @@ def dead_ends(run: Run) -> Iterator[Text]:
     cleared = {item.probe: item for item in reversed(card.ruled_out) if item.probe not in unclear}
     for probe, words in run.not_worth_trying.items():
         if probe in cleared:
-            yield (f"{words}: {first_sentence(cleared[probe].claim)} (", Code(probe), ")")
+            yield (f"{words}: ", *marked(first_sentence(cleared[probe].claim)), " (", Code(probe), ")")
 
 
 def _longer_training(run: Run) -> Iterator[Text]:

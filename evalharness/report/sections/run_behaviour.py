@@ -10,7 +10,7 @@ from evalharness.report.entropy_against_solutions import entropy_by_step
 from evalharness.report.loop_rows import BLANK, LINE_END
 from evalharness.report.loss_against_behaviour import decoding_of_kinds
 from evalharness.report.numbers import nats, nats_interval, percent_interval
-from evalharness.report.parts import BulletList, Heading, Link, Paragraph, Strong, Table
+from evalharness.report.parts import BulletList, Heading, Link, Paragraph, Strong, Table, marked
 from evalharness.report.run_evidence import OtherRun, at_step, step_name
 from evalharness.report.sections.beginnings import beginnings_table
 from evalharness.report.sections.completions_section import example_parts
@@ -108,7 +108,7 @@ def beside_the_data(run: Run) -> Iterator[Text]:
     """Yield how the prompts of training and of scoring compare, and what the rows end in, as the probes say it."""
     tested: tuple[Finding | RuledOut, ...] = (*run.last.ruled_out, *run.last.findings)
     claims = {outcome.probe: outcome.claim for outcome in tested}
-    yield from (claims[probe] for probe in BESIDE_THE_DATA if probe in claims)
+    yield from (marked(claims[probe]) for probe in BESIDE_THE_DATA if probe in claims)
 
 
 def other_runs_section(run: Run) -> Iterator[Part]:

@@ -8,7 +8,7 @@ from evalharness.degeneration import is_too_early_to_tell
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation
 from evalharness.report.numbers import counted, nats, percent_interval, relative_change
-from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Paragraph, Strong, spans_of
+from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Paragraph, Strong, marked, spans_of
 from evalharness.report.printable import first_sentence
 from evalharness.report.sections.dead_ends import dead_ends
 from evalharness.report.sections.run_losses import spikes_in
@@ -41,7 +41,7 @@ def next_steps(run: Run) -> Iterator[Text]:
     """Yield the remedies of what is wrong, the cause first. A note explains nothing, so none is built on it."""
     for finding in run.last.findings:
         if finding.severity != "note" and finding.remedy:
-            yield (f"{finding.remedy} (", Code(finding.probe), ")")
+            yield (*marked(finding.remedy), " (", Code(finding.probe), ")")
 
 
 def _worked(run: Run) -> Iterator[Text]:
@@ -72,7 +72,7 @@ def _adapter(run: Run) -> Iterator[Text]:
     if any(finding.probe == "adapter" for finding in run.last.findings):
         return
     if cleared:
-        yield f"Adapter: {first_sentence(cleared[0].claim)}"
+        yield marked(f"Adapter: {first_sentence(cleared[0].claim)}")
     elif kind is not None:
         yield f"Adapter: {kind} loads over its base at every scored step."
 
@@ -121,6 +121,6 @@ def _failed(run: Run) -> Iterator[Text]:
         yield loss_conclusion(card)
     for finding in card.findings:
         if finding.severity != "note":
-            yield (f"{finding.claim} (", Code(finding.probe), f", {finding.severity})")
+            yield (*marked(finding.claim), " (", Code(finding.probe), f", {finding.severity})")
     for step, reason in run.failures:
         yield f"Step {step:,} could not be scored: {reason}"

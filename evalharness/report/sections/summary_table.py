@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.records import DECODINGS
 from evalharness.report.card import checkpoint_kind
 from evalharness.report.numbers import nats, nats_interval, number, percent_interval
-from evalharness.report.parts import BulletList, Code, Heading, Table
+from evalharness.report.parts import BulletList, Code, Heading, Table, marked
 from evalharness.report.sections.verdict_lines import verdict_text
 from evalharness.report.shares import degeneration_interval, pass_rates, verdict_words
 
@@ -23,7 +23,7 @@ def summary_section(card: Scorecard) -> Iterator[Part]:
     yield Heading("Summary")
     yield Table(("", "Measured"), tuple(_rows(card)))
     if card.checkpoint.notes:
-        yield BulletList(card.checkpoint.notes)
+        yield BulletList(tuple(map(marked, card.checkpoint.notes)))
 
 
 def _rows(card: Scorecard) -> Iterator[tuple[Text, ...]]:

@@ -9,7 +9,7 @@ from evalharness.report.cause_summary import no_cause
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures
 from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import percent_interval
-from evalharness.report.parts import BulletList, Paragraph, Strong
+from evalharness.report.parts import BulletList, Paragraph, Strong, marked
 from evalharness.report.shares import (
     caveat,
     degeneration_interval,
@@ -46,7 +46,7 @@ def _what_to_do(card: Scorecard) -> Iterator[Text]:
     """What the first finding asks for; nothing if it is a note, for a note explains nothing."""
     first = next(iter(card.findings), None)
     if first is not None and first.severity != "note" and first.remedy:
-        yield (Strong("What to do"), f": {first.remedy}")
+        yield (Strong("What to do"), ": ", *marked(first.remedy))
 
 
 def on_sets(card: Scorecard) -> str:
@@ -81,8 +81,8 @@ def _losses(card: Scorecard) -> str:
 def _cause(card: Scorecard) -> Text:
     first = next(iter(card.findings), None)
     if first is not None and first.severity == "cause":
-        return (Strong("Cause"), f": {first.claim}")
+        return (Strong("Cause"), ": ", *marked(first.claim))
     more = "" if first is None else f" {first.severity.capitalize()}: {first.claim}"
     nearest = nearest_measure(card)
     next_step = "" if nearest is None else f" Nearest: {nearest.measured}. {nearest.next_step}"
-    return (Strong("Cause"), f": {no_cause(card)}{more}{next_step}")
+    return (Strong("Cause"), ": ", *marked(f"{no_cause(card)}{more}{next_step}"))
