@@ -1,0 +1,70 @@
+"""``collapsing_run``: adapters over the sound ``causal`` base, tuned on few rows at a learning rate that never stops
+rising. They are sound at first and collapse later.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import torch
+from peft import LoraConfig, get_peft_model
+from rows import read_rows
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import nn
+from training import HERE, STATE, Log, endless, load_build, train, validation_loss
+
+NAME = "collapsing_run"
+ROWS = 16
+STEPS = 320
+SAVED = (20, 40, 80, 120, 160, 240, 320)
+RATE_PER_STEP = 2e-4
+
+
+def prepare(folder: Path, twin: Path) -> None:
+    """The few rows: the first of the pair's."""
+    lines = (twin / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "train.jsonl").write_text("".join(lines[:ROWS]), encoding="utf-8")
+
+
+def store_as_trained(tuned: nn.Module, folder: Path) -> None:
+    """Store an adapter in half precision. Training goes on from what is stored, so that the log is of the same."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parameter in tuned.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.half().float()
+    tuned.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    weights = folder / "adapter_model.safetensors"
+    save_file({name: weight.half() for name, weight in load_file(weights).items()}, weights)
+
+
+def make() -> None:
+    folder, twin = HERE / NAME, HERE / "causal"
+    prepare(folder, twin)
+    tokenizer = Tokenizer.from_file(str(twin / "tokenizer.json"))
+    rows, validation = read_rows(tokenizer, folder / "train.jsonl"), read_rows(tokenizer, twin / "val.jsonl")
+    model = load_build(twin)()
+    model.load_state_dict(load_file(twin / "base.safetensors"))
+    torch.manual_seed(2)
+    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=["qkv", "out_proj"]))
+    log, state = Log(folder / "train.log", STEPS), STATE / f"{NAME}.pt"
+    if not state.exists():
+        log.path.unlink(missing_ok=True)
+        log.validated(0, validation_loss(tuned, validation))
+
+    def save(step: int) -> None:
+        store_as_trained(tuned, folder / f"lora_step{step}")
+        log.validated(step, validation_loss(tuned, validation))
+
+    train(
+        tuned,
+        endless(rows, lambda _: 8, Random(8), STEPS),
+        rate_at=lambda step: RATE_PER_STEP * step,
+        log=log,
+        state=state,
+        saves=lambda step: step in SAVED,
+        on_save=save,
+    )
