@@ -110,3 +110,23 @@ def test_scores_without_a_problem_in_common_are_refused_with_their_sets(run: Run
     done = run("compare", "reports/leaky", "reports/causal", "--markdown")
     assert done.returncode == 2
     golden_text(done.stderr)
+
+
+def test_files_of_completions_are_judged_and_compared(run: Run, model_folder: Path):
+    solution = "def add(a, b):\n    return a + b\n"
+    problem = {
+        "task_id": "own/0",
+        "prompt": "def add(a, b):\n",
+        "entry_point": "add",
+        "canonical_solution": "    return a + b\n",
+        "test": "def check(f):\n    assert f(2, 3) == 5\n",
+    }
+    here = model_folder.parent
+    (here / "own.jsonl").write_text(json.dumps(problem) + "\n")
+    for name, text in (("old.jsonl", "    return a\n"), ("new.jsonl", solution)):
+        (here / name).write_text(json.dumps({"task_id": "own/0", "completion": text}) + "\n")
+    done = run("compare", "old.jsonl", "new.jsonl", "--problems", "own.jsonl", "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    (measure,) = [m for name, m in found["measures"].items() if name.endswith("greedy, pass@1")]
+    assert (measure["first"]["estimate"], measure["second"]["estimate"]) == (0.0, 1.0)

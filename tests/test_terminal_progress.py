@@ -14,7 +14,7 @@ import time
 import pytest
 
 from evalharness.commands.terminal_progress import Bar
-from evalharness.progress import Lines, TimeLeft, lines
+from evalharness.progress import Lines, TimeLeft, plain_lines
 from evalharness.progress.plain_lines import EVERY_S
 
 
@@ -49,7 +49,7 @@ def test_nothing_is_left_of_a_stage_that_is_over(capsys):
 
 
 def test_a_piece_that_takes_long_is_no_silence(capsys, monkeypatch):
-    monkeypatch.setattr(lines, "EVERY_S", 0.05)
+    monkeypatch.setattr(plain_lines, "EVERY_S", 0.05)
     with Lines() as watcher:
         watcher.stage("probing the attention", 2)
         deadline = time.monotonic() + 10

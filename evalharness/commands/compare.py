@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 def compare(paths: tuple[Path, ...], in_markdown: bool, as_json: bool, asked: dict[str, Any]) -> None:
     """Compare checkpoints problem by problem: what changed, and whether it could be chance.
 
-    A and B are scorecards, folders with a score, folders of a run (its last step is compared), or checkpoints, which
-    are scored first. With more than two, the first is compared with each of the others.
+    A and B are scorecards, folders with a score, folders of a run (its last step is compared), checkpoints, which are
+    scored first, or files with completions of any tool, which are judged first (--problems names their set, humaneval
+    if not given). With more than two, the first is compared with each of the others.
 
     \b
     evalharness compare reports/leaky reports/causal
     evalharness compare reports/tuned/step_1000 reports/tuned/step_4000 --json
     evalharness compare old.pt new.pt --problems warmup
+    evalharness compare old_samples.jsonl new_samples.jsonl --problems mbpp
     """
     from evalharness import pipeline
 

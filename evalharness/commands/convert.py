@@ -28,7 +28,7 @@ from evalharness.settings.old_names import renamed
 @click.option(
     "--temperature", type=click.FloatRange(0), metavar="X", help="The temperature of sampling.  [not recorded]"
 )
-@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--k", type=Numbers(), help="The k of pass@k.  [1, 10 and 100 as far as there are completions, or all]")
 @click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."
@@ -48,7 +48,7 @@ def convert(
     name: str | None,
     step: int | None,
     temperature: float | None,
-    k: tuple[int, ...],
+    k: tuple[int, ...] | None,
     key: str | None,
     out: Path,
     extract: Literal["auto", "never"],

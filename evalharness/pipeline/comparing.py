@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from math import isclose
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
@@ -18,13 +19,16 @@ from evalharness.settings.score import ScoreOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
     from evalharness.records import Protocol, Scorecard
     from evalharness.report.parts import Part
     from evalharness.statistics import Comparison
+
+
+COMPLETION_SUFFIXES = frozenset({".json", ".jsonl", ".gz", ".tar", ".eval"})
+"""Of files with completions of any tool; none of them is that of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ def compare(
 ) -> list[Compared]:
     """Compare the first with each other: scorecards, folders of scores or of runs (their last step), checkpoints.
 
-    A checkpoint that was not scored yet is scored now, with ``asked``. Raises :class:`EvalHarnessError` where one is
+    A checkpoint that was not scored yet is scored now, with ``asked``; a file of completions that any tool wrote is
+    converted, for the first of the problem sets that ``asked`` names. Raises :class:`EvalHarnessError` where one is
     none of these, or two have no problems in common.
     """
     sides = [_side(path, asked, watcher or Silent()) for path in paths]
@@ -79,7 +84,9 @@ def compare(
 
 def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
     folder = _only_run_in(path.parent if paths.is_scorecard(path) else path)
-    if not paths.holds_score(folder) and not paths.scored_steps(folder):
+    if _may_hold_completions(path):
+        folder = _converted(path, asked, watcher)
+    elif not paths.holds_score(folder) and not paths.scored_steps(folder):
         from evalharness.pipeline.scoring import score
 
         folder = score(path, asked, watcher).folder
@@ -89,6 +96,19 @@ def _side(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Side:
     step = frames.last_step
     completions = frames.completions[frames.completions["step"] == step]
     return Side(checkpoint_name(frames.scorecards[step].checkpoint), frames.scorecards[step], completions)
+
+
+def _may_hold_completions(path: Path) -> bool:
+    return path.is_file() and not paths.is_scorecard(path) and path.suffix in COMPLETION_SUFFIXES
+
+
+def _converted(path: Path, asked: Mapping[str, Any], watcher: Watcher) -> Path:
+    """The folder of the score of completions: judged here, and kept as ``convert`` keeps them."""
+    from evalharness.pipeline.importing import convert
+
+    chosen = {name: asked[name] for name in ("workers", "sandbox", "packages", "problem_paths") if name in asked}
+    (problems, *_) = asked.get("problems") or ("humaneval",)
+    return convert([path], problems, Path(asked.get("out", "reports")), watcher=watcher, **chosen)[1]
 
 
 def _only_run_in(folder: Path) -> Path:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
 
+FEW = 10
+"""Completions of a problem below which pass@k is also given for all of them."""
 NOT_SEEN = "only completions of another tool were given"
 
 
@@ -47,7 +49,7 @@ def convert(
     name: str | None = None,
     step: int | None = None,
     temperature: float | None = None,
-    ks: tuple[int, ...] = (1, 10, 100),
+    ks: tuple[int, ...] | None = None,
     key: str | None = None,
     workers: int | None = None,
     sandbox: SandboxLevel = "auto",
@@ -87,7 +89,7 @@ def convert(
             origin.checkpoint,
             _protocol(problem_set, samples, temperature, packages, judged),
             behaviour,
-            ks=ks,
+            ks=ks or usual_ks(jobs),
             programs=judged.programs,
             loss=Loss(None, None, None, None, "not recomputed: only completions were given"),
             diagnosis=_no_diagnosis(),
@@ -114,6 +116,12 @@ def _write(folder: RunFolder, card: Scorecard, problem_set: ProblemSet, behaviou
     problems_by_id = {problem.task_id: problem for problem in problem_set.problems}
     evidence = Evidence(scored_of([problem_set.name], problems_by_id, behaviour), (), lambda token_id: f"<{token_id}>")
     write_score(folder, card, behaviour, evidence)
+
+
+def usual_ks(jobs: Sequence[Job]) -> tuple[int, ...]:
+    """The k of pass@k that these completions allow: 1, 10 and 100 as the field has them, and all of a problem's few."""
+    fewest = min(Counter(job.task_id for job in jobs).values())
+    return tuple(sorted({k for k in (1, 10, 100) if k <= fewest} | ({fewest} if fewest < FEW else set())))
 
 
 def _most_of_one_problem(jobs: Sequence[Job]) -> int:
