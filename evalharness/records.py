@@ -67,13 +67,13 @@ NotTestableKind = Literal[
 """Why something could not be tested.
 
 What the probe needs is not there: ``no_data`` (rows, problems, or a batch with targets), ``no_log`` (no training log,
-or no loss in it for this step), ``no_adapter`` (the checkpoint is none), ``no_base`` (no weights to compare with),
-``no_completions``, ``no_model`` (only completions were given), ``too_few`` rows or prompts, ``not_known`` (a fact that
-only the user can give, such as the end token), ``capability`` (this model does not offer what the probe needs).
+or no loss in it for this step), ``no_base`` (no weights to compare with), ``no_completions``,
+``no_model`` (only completions were given), ``too_few`` rows or prompts, ``not_known`` (a fact that only the user can
+give, such as the end token), ``capability`` (this model does not offer what the probe needs).
 
-The question does not arise: ``declared`` (the manifest says so), ``leak`` (``future_leak`` already explains the loss),
-``explained`` (another cause explains everything, so that it was not asked: ``all_probes`` asks it),
-``does_not_apply`` (such as padding where nothing is padded).
+The question does not arise: ``no_adapter`` (the checkpoint is none), ``declared`` (the manifest says so),
+``leak`` (``future_leak`` already explains the loss), ``explained`` (another cause explains everything, so that it was
+not asked: ``all_probes`` asks it), ``does_not_apply`` (such as padding where nothing is padded).
 
 It was tested without a result: ``undecided`` (the figures fit both answers), ``model_failed`` (the model returned NaN,
 or its forward pass failed), ``failed`` (the probe itself failed). ``no_time``: the time of ``--within`` was over

@@ -55,8 +55,9 @@ def test_preflight_stops_a_script_whose_model_has_no_mask_and_lets_its_twin_trai
 def test_a_diagnosis_prints_cause_losses_and_what_was_ruled_out_and_writes_no_report(run: Run, model_folder: Path):
     done = run("diagnose", "mine/model.pt", *FEW)
     assert done.returncode == 0, done.stderr
-    labels = {line[:14].strip() for line in done.stdout.splitlines()} - {""}
-    assert {"behaviour", "loss", "cause", "ruled out", "not testable"} <= labels
+    labels = {line[:16].strip() for line in done.stdout.splitlines()} - {""}
+    assert {"behaviour", "loss", "cause", "tested", "missing input"} <= labels
+    assert "hypotheses ruled out: " in done.stdout
     assert not list((model_folder.parent / "reports").rglob("report.md"))
 
 

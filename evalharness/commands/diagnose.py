@@ -39,13 +39,14 @@ if TYPE_CHECKING:
     "all_probes",
     "trust",
 )
+@click.option("--all", "each", is_flag=True, help="Say of every hypothesis what was measured or what is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole diagnosis as JSON.")
 @click.option(
     "--write-repair",
     is_flag=True,
     help="If a repair brings the logged loss back, write the repaired configuration to a new file beside the old one.",
 )
-def diagnose(checkpoint: Path, as_json: bool, write_repair: bool, asked: dict[str, Any]) -> None:
+def diagnose(checkpoint: Path, each: bool, as_json: bool, write_repair: bool, asked: dict[str, Any]) -> None:
     """Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.
 
     Recomputes the loss, and runs the probes until one explains everything. Generates a few greedy completions and keeps
@@ -65,15 +66,15 @@ def diagnose(checkpoint: Path, as_json: bool, write_repair: bool, asked: dict[st
     if as_json:
         click.echo(to_json(result))
     else:
-        for line in lines(result):
+        for line in lines(result, each=each):
             click.echo(line)
     if write_repair:
         click.echo(pipeline.write_repair(checkpoint, asked, result.diagnosis.findings)[1], err=True)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
 
 
-def lines(result: DiagnosisResult) -> Iterator[str]:
-    """Yield the whole diagnosis, wrapped for a terminal."""
+def lines(result: DiagnosisResult, *, each: bool = False) -> Iterator[str]:
+    """Yield the diagnosis, wrapped for a terminal; with ``each`` every hypothesis has a line of its own."""
     from evalharness.report import loss_lines
     from evalharness.report.shares import verdict_words
 
@@ -81,14 +82,14 @@ def lines(result: DiagnosisResult) -> Iterator[str]:
     yield from labelled("behaviour", f"{verdict_words(judgement.verdict)}: {judgement.reason}")
     for text in loss_lines(result.loss, result.diagnosis.findings):
         yield from labelled("loss", text)
-    yield from outcome_lines(result.diagnosis, result.incomplete)
+    yield from outcome_lines(result.diagnosis, result.incomplete, each=each)
 
 
-def outcome_lines(diagnosis: Diagnosis, incomplete: Iterable[Incomplete]) -> Iterator[str]:
+def outcome_lines(diagnosis: Diagnosis, incomplete: Iterable[Incomplete], *, each: bool = True) -> Iterator[str]:
     """Yield findings, what was ruled out, what was not testable and what failed, wrapped for a terminal."""
     from evalharness.report import diagnosis_lines
 
-    for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable):
+    for label, text in diagnosis_lines(diagnosis.findings, diagnosis.ruled_out, diagnosis.not_testable, each=each):
         yield from labelled(label, text)
     for lack in incomplete:
         yield from labelled("incomplete", str(lack))

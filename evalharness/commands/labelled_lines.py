@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 
-LABEL_WIDTH = 14
+LABEL_WIDTH = 16
 NARROWEST, WIDEST = 54, 100
 """Lines are wrapped to at least and at most this many columns, label included."""
 

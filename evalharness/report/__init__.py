@@ -3,6 +3,7 @@
 from evalharness.report.card import Card, card_lines, checkpoint_name, render_card
 from evalharness.report.checkpoint_report import checkpoint_document
 from evalharness.report.comparison_report import comparison_document, comparison_record
+from evalharness.report.diagnosis_lines import diagnosis_lines, loss_lines
 from evalharness.report.evidence import Evidence, Read, Scored
 from evalharness.report.figures import run_figures
 from evalharness.report.figures.checkpoint_figures import figures_of
@@ -23,7 +24,6 @@ from evalharness.report.figures.run_figures import (
     loss_and_behaviour_figure,
 )
 from evalharness.report.run_evidence import OtherRun, Run
-from evalharness.report.sections.cause_section import diagnosis_lines, loss_lines
 from evalharness.report.shown_completions import Example, examples
 from evalharness.report.step_table import failed_row, step_heading, step_row
 from evalharness.report.stored_examples import read_examples

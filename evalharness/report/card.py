@@ -27,6 +27,7 @@ from evalharness.report.shares import (
     of_all,
     verdict_words,
 )
+from evalharness.report.untested import by_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,16 +218,14 @@ def _nearest(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 
 def _none_found(scorecard: Scorecard) -> str:
-    cleared_checks = Counter(item.probe for item in scorecard.ruled_out)
-    untested_checks = Counter(item.probe for item in scorecard.not_testable if item.kind != "no_time")
-    late_checks = Counter(item.probe for item in scorecard.not_testable if item.kind == "no_time")
-    all_checks = cleared_checks + untested_checks + late_checks
+    groups = {"ruled out": Counter(item.probe for item in scorecard.ruled_out)}
+    groups |= {name: Counter(item.probe for item in items) for name, items in by_group(scorecard.not_testable)}
+    all_checks = sum(groups.values(), Counter[str]())
 
     def listed(checks: Counter[str]) -> str:
         return ", ".join(_with_share(probe, count, all_checks[probe]) for probe, count in checks.items())
 
-    counted = (("ruled out", cleared_checks), ("not testable", untested_checks), ("not tested, no time", late_checks))
-    return "; ".join(["none found", *(f"{words}: {listed(checks)}" for words, checks in counted if checks)])
+    return "; ".join(["none found", *(f"{name}: {listed(checks)}" for name, checks in groups.items() if checks)])
 
 
 def _with_share(probe: str, checks: int, all_checks: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.report.loss_verdict import was_seen
 from evalharness.report.numbers import counted
 from evalharness.report.parts import Code
+from evalharness.report.untested import NOT_APPLICABLE, group_of
 
 if TYPE_CHECKING:
     from evalharness.records import Scorecard
@@ -21,19 +22,25 @@ def was_diagnosed(card: Scorecard) -> bool:
 def no_cause(card: Scorecard) -> str:
     """Say of a scorecard without a cause how many hypotheses were ruled out, and how many could not be tested.
 
-    A hypothesis with several checks counts once; if one of them could not be tested, it is ruled out in part.
+    A hypothesis with several checks counts once; if one of them could not be tested, it is ruled out in part. One that
+    does not apply to this checkpoint is counted apart: nothing is open there.
     """
     if not was_diagnosed(card):
         return f"no diagnosis: {'nothing could be tested' if was_seen(card) else 'only completions were given'}."
     with_finding = {finding.probe for finding in card.findings}
     cleared = {item.probe for item in card.ruled_out} - with_finding
     untested = {item.probe for item in card.not_testable} - with_finding
-    in_part, not_at_all = cleared & untested, untested - cleared
+    late = {item.probe for item in card.not_testable if group_of(item) == "no time"}
+    unanswered = {item.probe for item in card.not_testable if group_of(item) != NOT_APPLICABLE}
+    in_part, not_at_all = cleared & unanswered, untested - cleared
     tested = f"{counted(len(cleared), 'hypothesis was', 'hypotheses were')} tested and ruled out"
     parts = [f"{tested} ({len(in_part)} only in part)" if in_part else tested]
-    late = not_at_all & {item.probe for item in card.not_testable if item.kind == "no_time"}
-    parts += [f"{len(not_at_all - late)} could not be tested"] if not_at_all - late else []
-    parts += [f"{len(late)} not tested for lack of time"] if late else []
+    counts = (
+        (not_at_all & unanswered - late, "could not be tested"),
+        (not_at_all & late, "not tested for lack of time"),
+        (not_at_all - unanswered, "not applicable"),
+    )
+    parts += [f"{len(probes)} {words}" for probes, words in counts if probes]
     return f"none found; {', '.join(parts)}."
 
 

@@ -126,7 +126,15 @@ class Passage:
     rows: tuple[PassageRow, ...]
 
 
-Part = Heading | Paragraph | BulletList | NumberedList | Table | Figure | Listing | Passage
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Parts that a page shows once their summary is clicked; what can't fold shows them below it."""
+
+    summary: Text
+    parts: tuple[Part, ...]
+
+
+Part = Heading | Paragraph | BulletList | NumberedList | Table | Figure | Listing | Passage | Folded
 
 
 def marked(sentence: str) -> tuple[Span, ...]:

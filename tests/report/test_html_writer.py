@@ -14,6 +14,7 @@ from evalharness.report.parts import (
     Code,
     Emphasis,
     Figure,
+    Folded,
     Heading,
     Link,
     Listing,
@@ -40,6 +41,7 @@ PARTS = {
         "pre",
         "\ncopy 1 │x⏎\n       └── e",
     ),
+    Folded: (Folded("words", (Table(("a",), (("b",),)),)), "summary", "words"),
 }
 HOSTILE = (
     "<script>window.ran = 1</script>",

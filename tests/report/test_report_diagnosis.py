@@ -1,46 +1,72 @@
 from dataclasses import replace
+from typing import get_args
 from xml.etree import ElementTree as ET
 
 import pytest
 import report_example as example
 from golden_text import lines_with
 
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import Finding, NotTestable, NotTestableKind, RuledOut
 from evalharness.report import Read, card_lines, diagnosis_lines, loss_by_class_figure, passage_figure
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.figures.passage_plot import COLUMNS, colour
 from evalharness.report.numbers import nats
-from evalharness.report.parts import Code, Strong
-from evalharness.report.sections.cause_section import hypotheses
+from evalharness.report.parts import Code
 from evalharness.report.sections.loss_tables import conventions, loss_parts, losses_table
+from evalharness.report.sections.tested_hypotheses import hypotheses
+from evalharness.report.untested import REASONS
 
 LEAK = Finding("future_leak", "cause", "It leaks.", {}, "Mask it.")
 NOTE = Finding("prompt_in_loss", "note", "The prompt counts.", {}, "Say so.")
 
 
-def test_every_hypothesis_stands_in_the_order_of_the_catalogue_with_its_result():
-    questions = {"future_leak": "Leaky?", "adapter": "Adapted?", "not_finite": "Finite?"}
-    found = hypotheses(
-        [LEAK],
-        [RuledOut("not_finite", "All are.", {})],
-        [NotTestable("adapter", "no_adapter", "it is none")],
-        questions,
-    )
-    assert [row[:3] for row in found.rows] == [
-        ("Leaky?", Code("future_leak"), Strong("cause")),
-        ("Adapted?", Code("adapter"), "not testable"),
-        ("Finite?", Code("not_finite"), "ruled out"),
+QUESTIONS = {"future_leak": "Leaky?", "adapter": "Adapted?", "not_finite": "Finite?", "context": "Cut?"}
+CLEARED = (RuledOut("context", "No row is.", {}), RuledOut("not_finite", "All are.", {}))
+NOT_ASKED = NotTestable("adapter", "no_adapter", "it is none")
+UNLOGGED = NotTestable("future_leak", "no_log", "no log")
+
+
+def test_what_is_open_comes_first_with_what_would_supply_it_and_the_rest_is_folded():
+    missing, moot, cleared = hypotheses([LEAK], CLEARED, [NOT_ASKED, UNLOGGED], QUESTIONS)
+    assert [row[:3] for row in missing.rows] == [("Leaky?", Code("future_leak"), "missing input")]
+    assert "[log] path" in missing.rows[0][-1]
+    assert [row[:2] for row in moot.parts[0].rows] == [("Adapted?", Code("adapter"))]
+    assert [row[1] for row in cleared.parts[0].rows] == [Code("not_finite"), Code("context")]
+    assert cleared.summary.startswith("2 hypotheses ruled out: not_finite, context")
+
+
+def test_without_a_hypothesis_of_a_kind_its_table_is_left_out():
+    (cleared,) = hypotheses([], CLEARED[:1], [], QUESTIONS)
+    assert cleared.summary.startswith("1 hypothesis ruled out: context")
+
+
+def test_every_kind_of_reason_has_a_group_and_only_what_does_not_apply_or_is_old_needs_nothing():
+    assert set(REASONS) == set(get_args(NotTestableKind))
+    unsupplied = {kind for kind, reason in REASONS.items() if not reason.supplied_by}
+    assert unsupplied == {"no_adapter", "declared", "does_not_apply", "not_recorded"}
+
+
+def test_a_terminal_has_a_line_for_all_that_is_ruled_out_and_one_for_each_reason():
+    also_unlogged = NotTestable("context", "no_log", "no log")
+    untested = [NOT_ASKED, UNLOGGED, also_unlogged]
+    lines = list(diagnosis_lines([LEAK], CLEARED, untested, each=False))[-3:]
+    assert lines == [
+        ("missing input", "future_leak, context: no log"),
+        ("tested", "1 hypothesis not applicable: adapter"),
+        ("tested", "2 hypotheses ruled out: context, not_finite"),
     ]
+    whole = list(diagnosis_lines([LEAK], CLEARED, untested, each=True))[-5:]
+    assert [label for label, _ in whole] == ["ruled out"] * 2 + ["missing input"] * 2 + ["not applicable"]
 
 
 LATE = NotTestable("adapter", "no_time", "no time left (--within 5m)")
 
 
 def test_what_there_was_no_time_for_is_not_tested_and_neither_ruled_out_nor_not_testable():
-    assert list(diagnosis_lines([], [], [LATE]))[-1][0] == "not tested"
-    cleared = (RuledOut("not_finite", "All are.", {}),)
-    found = hypotheses([], cleared, [LATE], {"adapter": "Adapted?", "not_finite": "Finite?"})
-    assert [row[2] for row in found.rows] == ["not tested", "ruled out"]
+    assert list(diagnosis_lines([], [], [LATE]))[-1][0] == "no time"
+    late, _ = hypotheses([], CLEARED, [LATE], QUESTIONS)
+    assert [row[2] for row in late.rows] == ["no time"]
+    assert "--within" in late.rows[0][-1]
 
 
 def test_a_card_and_a_cause_in_a_sentence_count_apart_what_there_was_no_time_for(golden_text):

@@ -71,7 +71,7 @@ def test_figures_of_the_example_are_those_that_the_golden_report_shows():
 def test_every_table_parses_and_every_fence_closes():
     tokens = parse(render(example.scorecard(), example.evidence(), FIGURES))
     types = outline(tokens)
-    assert types.count("table_open") == 15
+    assert types.count("table_open") == 16
     fences = [token for token in tokens if token.type == "fence"]
     # Six completions with prompt, expected and generated; four of them loop and show their tokens.
     assert len(fences) == 6 * 3 + 4

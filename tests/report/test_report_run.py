@@ -96,7 +96,7 @@ def test_a_hypothesis_counts_once_however_often_it_was_tested(golden_text):
     card = report_example.scorecard(
         findings=(Finding("prompt_in_loss", "note", "c", {}, "r"),),
         ruled_out=tuple(RuledOut(probe, "c", {}) for probe in ("adapter", "adapter", "not_finite", "prompt_in_loss")),
-        not_testable=(NotTestable("adapter", "no_adapter", "r"), NotTestable("cache_mismatch", "capability", "r")),
+        not_testable=(NotTestable("adapter", "no_base", "r"), NotTestable("cache_mismatch", "capability", "r")),
     )
     golden_text(no_cause(card))
     golden_text(no_cause(example.unseen()))

@@ -16,6 +16,7 @@ from evalharness.report.parts import (
     Code,
     Emphasis,
     Figure,
+    Folded,
     Heading,
     Link,
     Listing,
@@ -47,6 +48,7 @@ PARTS = {
         "copy 1 │x⏎\n       └── end",
         "    copy 1 │x⏎\n           └── end",
     ),
+    Folded: (Folded("summary", (Paragraph("words"),)), "summary\n\nwords", "summary\nwords"),
 }
 HOSTILE = ["[red]x[/red]", "\x1b[31mred", "\x07", "a\x85b", "[link=http://x]y[/link]", "\\[bold]"]
 

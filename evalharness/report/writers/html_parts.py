@@ -15,6 +15,7 @@ from evalharness.report.parts import (
     Code,
     Emphasis,
     Figure,
+    Folded,
     Heading,
     Link,
     Listing,
@@ -99,6 +100,11 @@ def _part(part: Part, links: Mapping[str, str]) -> Markup:  # noqa: PLR0911 - on
             return _pre(Markup("{}").format(visible(text).removesuffix("\n")))
         case Passage(rows):
             return _pre(Markup("\n").join(map(_row, rows)))
+        case Folded(summary, parts):
+            inside = Markup("\n").join(_part(part, links) for part in parts)
+            return Markup('<details class="folded"><summary>{}</summary>\n{}</details>').format(
+                inline(summary, links), inside
+            )
 
 
 def _span(span: Span, links: Mapping[str, str]) -> Markup:

@@ -14,6 +14,7 @@ from evalharness.report.parts import (
     Code,
     Emphasis,
     Figure,
+    Folded,
     Heading,
     Link,
     Listing,
@@ -93,6 +94,8 @@ def _part(part: Part) -> str:  # noqa: PLR0911 - one return for each kind of par
             return fenced(text, language)
         case Passage(rows):
             return fenced("\n".join(map(str, rows)))
+        case Folded(summary, parts):
+            return "\n\n".join((f"{inline(summary)}", *map(_part, parts)))
 
 
 def _inline(text: Text) -> str:

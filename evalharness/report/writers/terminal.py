@@ -10,6 +10,7 @@ from evalharness.report.parts import (
     Code,
     Emphasis,
     Figure,
+    Folded,
     Heading,
     Link,
     Listing,
@@ -61,6 +62,9 @@ def _part(part: Part) -> Iterator[RenderableType]:
             yield _lines(text)
         case Passage(rows):
             yield _lines("\n".join(map(str, rows)))
+        case Folded(summary, parts):
+            yield _text(summary)
+            yield from (piece for part in parts for piece in _part(part))
 
 
 def _text(text: Text, style: str = "") -> RichText:
