@@ -113,7 +113,6 @@ def test_scores_without_a_problem_in_common_are_refused_with_their_sets(run: Run
 
 
 def test_files_of_completions_are_judged_and_compared(run: Run, model_folder: Path):
-    solution = "def add(a, b):\n    return a + b\n"
     problem = {
         "task_id": "own/0",
         "prompt": "def add(a, b):\n",
@@ -123,7 +122,7 @@ def test_files_of_completions_are_judged_and_compared(run: Run, model_folder: Pa
     }
     here = model_folder.parent
     (here / "own.jsonl").write_text(json.dumps(problem) + "\n")
-    for name, text in (("old.jsonl", "    return a\n"), ("new.jsonl", solution)):
+    for name, text in (("old.jsonl", "    return a\n"), ("new.jsonl", "    return a + b\n")):
         (here / name).write_text(json.dumps({"task_id": "own/0", "completion": text}) + "\n")
     done = run("compare", "old.jsonl", "new.jsonl", "--problems", "own.jsonl", "--json")
     assert done.returncode == 0, done.stderr

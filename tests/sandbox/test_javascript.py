@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from evalharness.errors import ProblemError
+from evalharness.errors import ProblemError, SandboxError
 from evalharness.problems import load_problems
 from evalharness.records import Verdict
 from evalharness.sandbox import Job, Limits, Sandbox
@@ -127,3 +127,16 @@ def test_limits_hold(judge, problems):
     assert endless.verdict is Verdict.TIMED_OUT
     large = judge(problems[0], "    const all = [];\n    for (;;) all.push(new ArrayBuffer(1 << 26).slice(0));\n}\n")
     assert large.verdict in {Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.CRASHED}
+
+
+@pytest.mark.parametrize("level", ["A", "B", "C"])
+def test_each_level_runs_javascript(problems, level):
+    try:
+        with Sandbox(workers=1, languages=["javascript"], level=level) as sandbox:
+            jobs = [
+                Job("add", at, problems[0], text) for at, text in enumerate([PASSING[0], FAILING["a file outside"]])
+            ]
+            verdicts = {e.completion_id: e.verdict for e in sandbox.run(jobs)}
+    except SandboxError as error:
+        pytest.skip(f"level {level} can't be had here: {error}")
+    assert verdicts == {0: Verdict.PASSED, 1: Verdict.FAILED}

@@ -34,6 +34,8 @@ _RESERVE_BYTES = 8 << 20
 _FIXED = frozenset({int, float, str, bool, type(None)})
 _WARM_VALUES = ([1, 300, -1, 2.5, "text", True, None], "text", 7, 2.5, (1, "a"), {"a": [1]}, {1, 2}, [[1], []], None)
 _WARM_ROUNDS = 32
+# Node.js reads OpenSSL's settings as it starts, and ends if they are there and may not be read, as at level C.
+_OF_COMMANDS = {b"OPENSSL_CONF": b"/dev/null"}
 
 
 def live(
@@ -51,7 +53,7 @@ def live(
         _settle_in(fds, cpu_s, settings.tasks, place, ruleset, rules)
         channel.send(CHANNEL_FD, protocol.READY)
         if command:
-            posix.execve(command[0], command, posix.environ)
+            posix.execve(command[0], command, {**posix.environ, **_OF_COMMANDS})
         status = 0
         _serve(channel.Receiver(CHANNEL_FD, 1 << 30), _fresh_namespace(settings))
     except MemoryError:
