@@ -7,10 +7,11 @@ ppl: 9.1; xent: 2.21`` (OpenNMT). It is tried if no line speaks of both a step a
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import columns, number, points
+from evalharness.training_log.columns import NEWEST_S, columns, loss_point, number, points, seconds
 from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.line_figures import ALL_OF, LineFigures, figures
 from evalharness.training_log.open_log import TORN
@@ -21,7 +22,7 @@ from evalharness.training_log.step_counting import StepCounter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalharness.records import LogPoint
+    from evalharness.records import LogPoint, Split
     from evalharness.training_log.columns import Columns
     from evalharness.training_log.open_log import OpenLog
 
@@ -39,28 +40,101 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
 
     Training losses below it count if no line has both. A last number that may be cut off is left out.
     """
-    sample = [row for _, row in itertools.islice(_rows(log), ENOUGH_ROWS)]
-    plans = RowPlans(log, [row for row in sample if row])
+    first = itertools.islice(_figures(log), ENOUGH_ROWS)
+    sample = [dict(zip(names, texts, strict=True)) for _, names, texts in first if names]
+    plans = RowPlans(log, sample)
     known = columns(dict.fromkeys(name for row in sample for name in row), plans.own)
-    if known is None:
-        return
-    counter = StepCounter(log)
-    apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
+    if known is not None:
+        apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
+        yield from _Reading(log, known, plans, StepCounter(log), apart=apart).points()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where lines of one shape have their step and their losses in nats: they say nothing else that counts."""
+
+    step: int
+    total: int | None
+    epoch: int | None
+    time: int | None
+    losses: tuple[tuple[Split, int], ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the lines so far have said. ``apart``: no line has both a step and a training loss."""
+
+    log: OpenLog
+    known: Columns
+    plans: RowPlans
+    counter: StepCounter
+    apart: bool
     step: int | None = None
-    source, all_of, sought = log.name, ALL_OF.format(known.step), (known.step,)
-    for at, row in _rows(log):
-        if not row:
-            continue
-        counted = number(row.get(known.step))
-        plan = plans.of(row, () if known.step in row else sought)
-        epoch = number(row.get(known.epoch)) if known.epoch else None
-        counter.begin(epoch)
-        if counted is not None:
-            total = number(row.get(all_of))
-            step = counter.on(int(counted), int(total) if total else None, epoch)
-        if plan is not None and step is not None:
-            of_line = points(row if counted == step else {**row, known.step: step}, plan, f"{source}:{at}")
-            yield from of_line if apart or counted is not None else filter(_is_validation, of_line)
+    shapes: dict[tuple[str, ...], _Shape | None] = field(default_factory=dict)
+
+    def points(self) -> Iterator[LogPoint]:
+        source = self.log.name
+        for at, names, texts in _figures(self.log):
+            if not names:
+                continue
+            shape = self._shape(names, texts)
+            if shape is not None and (counted := _count(texts[shape.step])) is not None:
+                yield from self._of_shape(shape, counted, texts, f"{source}:{at}")
+            else:
+                yield from self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
+
+    def _of_shape(self, shape: _Shape, counted: int, texts: tuple[str, ...], source: str) -> list[LossPoint]:
+        """The same as :meth:`_of_row` finds, in half the time."""
+        epoch = None if shape.epoch is None else number(texts[shape.epoch])
+        total = None if shape.total is None else _count(texts[shape.total])
+        time_s = None if shape.time is None else seconds(texts[shape.time])
+        self.step = step = self.counter.on(counted, total, epoch)
+        return [
+            loss_point(step, split, loss, source, epoch, time_s)
+            for split, place in shape.losses
+            if (loss := number(texts[place])) is not None
+        ]
+
+    def _of_row(self, row: dict[str, str], source: str) -> Iterator[LogPoint]:
+        step = self.known.step
+        plan = self.plans.of(row, () if step in row else (step,))
+        epoch = number(row.get(self.known.epoch)) if self.known.epoch else None
+        self.counter.begin(epoch)
+        if (counted := _count(row.get(step))) is not None:
+            self.step = self.counter.on(counted, _count(row.get(ALL_OF.format(step))), epoch)
+        if plan is not None and self.step is not None:
+            of_line = points(row if counted == self.step else {**row, step: self.step}, plan, source)
+            yield from of_line if self.apart or counted is not None else filter(_is_validation, of_line)
+
+    def _shape(self, names: tuple[str, ...], texts: tuple[str, ...]) -> _Shape | None:
+        try:
+            return self.shapes[names]
+        except KeyError:
+            shape = self.shapes[names] = self._new_shape(dict(zip(names, texts, strict=True)))
+            return shape
+
+    def _new_shape(self, row: dict[str, str]) -> _Shape | None:
+        """Where a row has what counts; None if it has no step, or more than one loss in nats of each split."""
+        known = self.known
+        plan = self.plans.of(row) if known.step in row else None
+        if plan is None or plan.entropy or plan.split or plan.units or any(len(keys) > 1 for _, keys in plan.losses):
+            return None
+        if (plan.step, plan.epoch) != (known.step, known.epoch if known.epoch in row else None):
+            return None
+        place = {name: at for at, name in enumerate(row)}
+        return _Shape(
+            place[plan.step],
+            place.get(ALL_OF.format(plan.step)),
+            place[plan.epoch] if plan.epoch else None,
+            place[plan.time] if plan.time else None,
+            tuple((split, place[key]) for split, (key,) in plan.losses),
+        )
+
+
+def _count(text: str | None) -> int | None:
+    """The number of steps that a text names; None for what is none, such as ``nan``."""
+    counted = number(text)
+    return None if counted is None or not -NEWEST_S < counted < NEWEST_S else int(counted)
 
 
 def _has_training_loss(row: Mapping[str, str], known: Columns) -> bool:
@@ -71,11 +145,12 @@ def _is_validation(point: LogPoint) -> bool:
     return isinstance(point, LossPoint) and point.split == "validation"
 
 
-def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:
+def _figures(log: OpenLog) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    """The number of each line, and the names and texts of its figures."""
     known = LineFigures()
     for at, line in printed_lines(log):
         whole = line
         if not line.endswith("\n"):
             log.note(TORN)
             whole = line[: max(line.rfind(" "), 0)]
-        yield at, known.of(whole)
+        yield at, *known.names_and_texts(whole)

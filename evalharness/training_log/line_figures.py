@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)"
+PLAIN_FIRST = FIGURE.replace(r"(?:", r"(?:\d++(?!,)|", 1)
+"""The same, tried first as a number without commas: most are."""
 NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
 """A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
@@ -41,13 +43,17 @@ class LineFigures:
 
     def of(self, line: str) -> dict[str, str]:
         """The figures of a line, as :func:`figures` has them."""
+        return dict(zip(*self.names_and_texts(line), strict=True))
+
+    def names_and_texts(self, line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The same as two rows: lines of one shape have the same names."""
         for pattern, names in self._shapes:
             if match := pattern.fullmatch(line):
-                return dict(zip(names, match.groups(), strict=True))
+                return names, match.groups()
         places = _places(line)
         if places and len(self._shapes) < MOST_SHAPES:
             self._shapes.append((_shape(line, [*places.values()]), tuple(places)))
-        return {name: line[start:end] for name, (start, end) in places.items()}
+        return tuple(places), tuple(line[start:end] for start, end in places.values())
 
 
 def _places(line: str) -> dict[str, tuple[int, int]]:
@@ -87,7 +93,7 @@ def _shape(line: str, places: list[tuple[int, int]]) -> re.Pattern[str]:
     """A pattern of lines that differ from this one in their numbers and blanks alone, with a group for each figure."""
     pieces, last = [], 0
     for start, end in places:
-        pieces += [_text(line[last:start]), FIGURE]
+        pieces += [_text(line[last:start]), PLAIN_FIRST]
         last = end
     return re.compile("".join([*pieces, _text(line[last:])]))
 
