@@ -382,13 +382,13 @@ class Protocol:
     problems: tuple[ProblemSetInfo, ...]
     samples: int
     temperature: float | None
-    top_p: float
-    top_k: int
-    seed: int
+    top_p: float | None
+    top_k: int | None
+    seed: int | None
     max_new_tokens: int | None
-    stop_loops: bool
+    stop_loops: bool | None
     attention: Literal["causal", "leaks", "prefix", "not_testable"]
-    exact_lengths: bool
+    exact_lengths: bool | None
     device: str
     dtype: str
     isolation: IsolationInfo | None

@@ -158,3 +158,12 @@ def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_
     assert card.protocol.problems[0].release.licence == "Apache-2.0"
     golden_text("\n".join("".join(text for _, text in line) for line in card_lines(card, "report")))
     golden_text(lines_with("base tests", (folder / "report.md").read_text()))
+
+
+def test_what_the_file_does_not_say_is_not_recorded(run: Run, model_folder: Path):
+    write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS])
+    assert run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs").returncode == 0
+    card = json.loads((model_folder.parent / "reports/theirs/final/scorecard.json").read_text())
+    unknown = ("temperature", "top_p", "top_k", "seed", "max_new_tokens", "stop_loops", "exact_lengths")
+    assert {card["protocol"][name] for name in unknown} == {None}
+    assert (card["protocol"]["samples"], card["verdict"]) == (0, "not_judged")

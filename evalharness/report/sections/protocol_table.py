@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.records import DECODINGS
 from evalharness.report.numbers import number
 from evalharness.report.parts import Code, Heading, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.records import CheckpointInfo, IsolationInfo, Programs, Protocol, Scorecard
+    from evalharness.records import IsolationInfo, Scorecard
     from evalharness.report.parts import Part, Text
 
 
 def protocol_section(card: Scorecard) -> Iterator[Part]:
     """Yield the table of everything that was fixed, and what was run under it."""
     yield Heading("Protocol")
-    yield Table(("Setting", "Value"), tuple(_rows(card.protocol, card.checkpoint, card.programs)))
+    yield Table(("Setting", "Value"), tuple(_rows(card)))
 
 
-def _rows(settings: Protocol, checkpoint: CheckpointInfo, programs: Programs) -> Iterator[tuple[Text, Text]]:
+def _rows(card: Scorecard) -> Iterator[tuple[Text, Text]]:
+    settings, checkpoint, programs = card.protocol, card.checkpoint, card.programs
+    counts = {"greedy": 1, "sampled": settings.samples}
+    decodings = [decoding for decoding in DECODINGS if decoding in card.degeneration] or DECODINGS
     for info in settings.problems:
         release = "" if info.release is None else f"{info.release.name} ({info.release.licence}), "
         yield f"Problems: {info.name}", (f"{info.problems:,}, {release}digest ", Code(info.digest))
-    yield "Completions per problem", f"1 greedy, {settings.samples} sampled"
-    yield "Temperature", "not recorded" if settings.temperature is None else f"{settings.temperature:g}"
-    yield "Top-p, top-k", f"{settings.top_p:g}, {settings.top_k or 'all tokens'}"
-    yield "Seed", str(settings.seed)
+    yield "Completions per problem", ", ".join(f"{counts[decoding]} {decoding}" for decoding in decodings)
+    yield "Temperature", _known(settings.temperature)
+    yield "Top-p, top-k", f"{_known(settings.top_p)}, {'all tokens' if settings.top_k == 0 else _known(settings.top_k)}"
+    yield "Seed", _known(settings.seed)
     yield "New tokens at most", number(settings.max_new_tokens)
     yield "Loops stopped early", _yes(settings.stop_loops)
     yield "Attention", settings.attention.replace("_", " ")
@@ -64,5 +68,9 @@ def _setting(value: object) -> str:
             return str(value)
 
 
-def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"
+def _known(value: float | None) -> str:
+    return "not recorded" if value is None else f"{value:g}"
+
+
+def _yes(flag: bool | None) -> str:
+    return "not recorded" if flag is None else "yes" if flag else "no"
