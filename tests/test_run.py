@@ -117,6 +117,18 @@ def test_a_log_that_grows_beyond_a_step_leaves_its_score_and_one_that_changes_be
     assert kept(run(*arguments).stdout) == {20}
 
 
+def test_a_log_in_bits_per_byte_that_grows_leaves_the_scores_of_earlier_steps(run: Run, series: Path):
+    lines = [f"Step {s}/50 | Loss: {5 - s / 20:.4f}\nStep {s} | Validation bpb: {5 - s / 25:.4f}\n" for s in STEPS]
+    (series / "train.log").write_text("".join(lines))
+    arguments = ("run", "mine", *FEW, "--steps", "20")
+    assert run(*arguments).returncode == 0
+    (scored,) = (series.parent / "reports" / "mine").glob("*/scorecard.json")
+    assert json.loads(scored.read_text())["loss"]["logged_nats"] is not None
+    with (series / "train.log").open("a") as file:
+        file.write("Step 60/60 | Loss: 2.0\nStep 60 | Validation bpb: 2.5\n")
+    assert kept(run(*arguments).stdout) == {20}
+
+
 def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(
     run: Run, series: Path, golden_text
 ):

@@ -5,6 +5,7 @@ A training log grows with every step: what counts of it are the losses up to the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +44,13 @@ def stamp_of(work: Work) -> Stamp:
         log=_digest_of_losses(work.log),
         log_files=states_of(_log_files(work.log_choice)),
         files=contents_of([*work.checkpoint.files, *(file for file in named if file is not None)]),
+        bytes_per_token=_measured_bytes(manifest.log, target.manifest.log),
     )
+
+
+def _measured_bytes(used: LogSettings, given: LogSettings) -> float | None:
+    """How many bytes a token has, if the data said it and no manifest."""
+    return None if used.bytes_per_token == given.bytes_per_token else used.bytes_per_token
 
 
 def kept_folder(target: Target) -> Path | None:
@@ -85,6 +92,8 @@ def _is_logged_alike(stamp: Stamp, choice: LogChoice | None, settings: LogSettin
     states = states_of(_log_files(choice))
     if stamp.log_files == states:
         return True
+    if settings.bytes_per_token is None:  # the data, which are unchanged, would say the same again
+        settings = replace(settings, bytes_per_token=stamp.bytes_per_token)
     return stamp.log == _digest_of_losses(up_to(stamp.step, _losses(choice, settings, str(states))))
 
 

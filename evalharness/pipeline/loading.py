@@ -41,6 +41,7 @@ def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work
     ``shared`` is what other steps of the same run have made already.
     """
     from evalharness.pipeline.log_choice import choose_log
+    from evalharness.progress import Silent
 
     manifest, options = target.manifest, target.options
     for note in manifest.notes:
@@ -57,7 +58,8 @@ def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work
         for file in (manifest.data.train, manifest.data.validation)
     )
     if logged is not None and logged.in_bits_per_byte:
-        logged = in_nats(logged, choice, manifest.log, checkpoint, validation or train, watcher)
+        manifest = replace(manifest, log=in_nats(logged, manifest.log, checkpoint, validation or train, watcher))
+        logged = read_choice(choice, manifest.log, Silent())
     log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
     return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served, shared)
 
@@ -183,25 +185,19 @@ def read_choice(choice: LogChoice | None, settings: LogSettings, watcher: Watche
 
 
 def in_nats(
-    log: TrainingLog,
-    choice: LogChoice | None,
-    settings: LogSettings,
-    checkpoint: Checkpoint,
-    split: Split | None,
-    watcher: Watcher,
-) -> TrainingLog:
-    """The log with its losses in bits per byte, by the bytes that a token has in ``split``; as it is without one."""
+    log: TrainingLog, settings: LogSettings, checkpoint: Checkpoint, split: Split | None, watcher: Watcher
+) -> LogSettings:
+    """The settings that convert bits per byte, by the bytes that a token has in ``split``; as they are without one."""
     from evalharness.diagnosis import bytes_per_token
-    from evalharness.progress import Silent
 
     mean = None if split is None else bytes_per_token(split, checkpoint.tokenizer, checkpoint.end_token_ids)
     if mean is None or split is None:
-        return log
+        return settings
     watcher.say(
         f"{', '.join(log.in_bits_per_byte)}: converted from bits per byte, "
         f"with the {mean:.3f} bytes that a token has in {split.source}"
     )
-    return read_choice(choice, replace(settings, bytes_per_token=mean), Silent()) or log
+    return replace(settings, bytes_per_token=mean)
 
 
 def log_keys(settings: LogSettings) -> LogKeys:

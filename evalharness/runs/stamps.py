@@ -30,7 +30,8 @@ class Stamp:
 
     ``options`` is a digest of the settings that could change it. ``checkpoint`` and ``manifest`` are resolved paths.
     ``log`` is a digest of the losses up to ``step``; ``log_files`` are size and time of the files that they were read
-    from, ``files`` size, time and digest of all other files.
+    from, ``files`` size, time and digest of all other files. ``bytes_per_token`` was measured on the
+    data, to convert losses in bits per byte.
     """
 
     options: str
@@ -40,6 +41,7 @@ class Stamp:
     log: str
     log_files: Mapping[str, list[int]]
     files: Mapping[str, list[int | str]]
+    bytes_per_token: float | None = None
 
     def files_are_unchanged(self) -> bool:
         """Whether all files but the logs are what they were."""
