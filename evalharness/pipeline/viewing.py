@@ -46,7 +46,7 @@ def _members(folder: Path, steps: Sequence[int] | None, *, alone: bool) -> list[
         return [folder]
     by_step = {_step(member): member for member in paths.scored_steps(folder)}
     if not by_step:
-        raise StoreError(f"{folder}: no {paths.SCORECARD} in it or in its folders: evalharness run or score makes them")
+        raise StoreError(paths.nothing_scored(folder))
     if steps is None:
         ordered = [by_step[step] for step in sorted(by_step)]
         return ordered if alone else ordered[-1:]

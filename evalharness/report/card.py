@@ -250,8 +250,9 @@ def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]
     """A label and its text, which continues in the same column if it is wrapped."""
     # The double spaces between figures are columns: textwrap keeps them, and one_line leaves no other whitespace.
     room = max(20, width - LABEL_WIDTH)
-    for i, part in enumerate(textwrap.wrap(one_line(text.replace("\n", " ")), room, break_on_hyphens=False) or [""]):
-        yield _line(label if i == 0 else "", part, style)
+    joined = one_line(text.replace("\n", " ")).replace(" %", "\N{NO-BREAK SPACE}%")  # no line begins with the sign
+    for i, part in enumerate(textwrap.wrap(joined, room, break_on_hyphens=False) or [""]):
+        yield _line(label if i == 0 else "", part.replace("\N{NO-BREAK SPACE}%", " %"), style)
 
 
 def _line(label: str, text: str, style: str = "") -> Line:

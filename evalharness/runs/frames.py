@@ -146,7 +146,7 @@ def _step_folders(folder: Path) -> dict[int, Path]:
         return {_recorded_step(folder): folder}
     steps = {_step_of(path): path for path in paths.scored_steps(folder)}
     if not steps:
-        raise StoreError(f"{folder}: no {paths.SCORECARD} in it or in its folders: evalharness run or score makes them")
+        raise StoreError(paths.nothing_scored(folder))
     return dict(sorted(steps.items()))
 
 

@@ -111,6 +111,19 @@ def scored_steps(run: Path) -> list[Path]:
     return sorted(card.parent for card in run.glob(f"*/{SCORECARD}"))
 
 
+def runs_in(reports: Path) -> list[Path]:
+    """The folders of the runs in one of reports, by their names."""
+    return sorted({card.parent.parent for card in reports.glob(f"*/*/{SCORECARD}")})
+
+
+def nothing_scored(folder: Path) -> str:
+    """What is said of a folder that is that of no run: it may hold some."""
+    runs = runs_in(folder) if folder.is_dir() else []
+    if runs:
+        return f"{folder}: holds {len(runs)} run{'s' * (len(runs) > 1)}: name one, such as {runs[0]}"
+    return f"{folder}: no {SCORECARD} in it or in its folders: evalharness run or score makes them"
+
+
 def begun_steps(run: Path) -> list[Path]:
     """The same with the folders that hold no more than a journal yet."""
     return sorted({*scored_steps(run), *(journals.parent for journals in run.glob("*/.journal"))})

@@ -5,11 +5,13 @@ import sys
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalharness.errors import StoreError
+from evalharness.runs import paths
 from evalharness.runs.folder import RunFolder
+from evalharness.runs.frames import load_run
 from evalharness.runs.json_values import json_line
 
 
@@ -74,6 +76,7 @@ def test_surrogates_survive(tmp_path):
     assert records(tmp_path) == {"a": {"text": "x\ud800y"}}
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(
     st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)))
 )
@@ -209,3 +212,16 @@ def test_a_journal_that_is_not_open_takes_nothing(tmp_path, golden_text):
     with RunFolder(tmp_path) as run, pytest.raises(StoreError) as error:
         run.journal("x").append("a", {})
     golden_text(error)
+
+
+def test_a_folder_of_reports_is_told_from_one_of_nothing(tmp_path):
+    with pytest.raises(StoreError) as nothing:
+        load_run(tmp_path)
+    for run in ("a", "b"):
+        (tmp_path / run / "step_1").mkdir(parents=True)
+        (tmp_path / run / "step_1" / paths.SCORECARD).write_text("{}")
+    assert paths.runs_in(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(StoreError) as runs:
+        load_run(tmp_path)
+    assert str(tmp_path / "a") in str(runs.value)
+    assert str(tmp_path / "a") not in str(nothing.value)
