@@ -174,9 +174,15 @@ def logged_validation(points: Iterable[LossPoint], step: int | None) -> LossPoin
 
 
 def _counts_from_zero(points: Iterable[LossPoint], step: int) -> bool:
-    """Whether nothing is logged at ``step``, and all validations are one step before a multiple of their interval."""
+    """Whether all validations are one step before a multiple of their interval, and none is at ``step``.
+
+    Training that is logged at ``step`` is of the step after it if the log begins with step 0; else it counts from 1.
+    """
+    points = list(points)
     validated = {p.step + 1 for p in points if p.split == "validation"}
-    return step in validated and all(p.step != step for p in points) and math.gcd(*validated) > 1
+    if step not in validated or step + 1 in validated or math.gcd(*validated) == 1:
+        return False
+    return all(p.step != step for p in points) or any(p.step == 0 for p in points)
 
 
 def _read(path: Path, keys: LogKeys) -> LogFile:
