@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis import repairs
@@ -68,3 +70,13 @@ def every_repair(subject: Subject) -> Iterator[Repair]:
     """All repairs that the checkpoint has a place for, kind by kind."""
     for module in pkgutil.iter_modules(repairs.__path__, f"{repairs.__name__}."):
         yield from importlib.import_module(module.name).repairs(subject)
+
+
+def in_turns(repairs: Iterable[Repair]) -> list[Repair]:
+    """The first of each kind, then the second of each: a search that has to end has then tried some of every kind."""
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, Repair]] = []
+    for repair in repairs:
+        turns.append((seen[repair.kind], repair))
+        seen[repair.kind] += 1
+    return [repair for _, repair in sorted(turns, key=itemgetter(0))]

@@ -114,6 +114,12 @@ def figure(rows: Sequence[CountedRow], how: Counting, seed: int) -> Interval | N
     return mean(values, seed) if values else None
 
 
+def mean_nats(rows: Sequence[CountedRow], how: Counting) -> float | None:
+    """The mean (nats) over all targets that count; None if there are none."""
+    counted = np.concatenate([row.counted(how) for row in rows])
+    return float(counted.mean()) if len(counted) else None
+
+
 def lowered_by(before: Sequence[CountedRow], after: Sequence[CountedRow], how: Counting) -> list[float]:
     """For each row: by how much (nats per token) the loss of the targets that count in both is lower ``after``.
 

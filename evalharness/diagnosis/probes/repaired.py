@@ -8,12 +8,18 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.counted_losses import figure, rows_with_end
 from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.losses.training_agreement import latest_training, logged_training
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.base_gap import base_gap
+from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch, losses_under
+from evalharness.diagnosis.trials.search_time import SearchTime
 from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.diagnosis.trials.base_gap import BaseGap
@@ -25,33 +31,29 @@ MUCH = 0.25
 """A repair that closes less than a quarter of the gap between the loss and the log is not worth a word."""
 NULLS = 3
 """Random changes of the same size that a repair which proves nothing is compared with."""
+SECONDS = 100.0
+"""Seconds of computing in which repairs of a dear model are tried: enough for all, for one of 135 million parameters on
+two cores."""
 
 
 def repaired(measured: Measured) -> Outcome:
     """Where the loss is not the logged one: undo one thing after another in memory, and see whether the log comes back.
 
     A repair is proven if all measured rows give the log under it and not as loaded, and if it lowers the loss of the
-    half of the rows that did not choose it. The number of repairs tried is part of the claim.
+    half of the rows that did not choose it. The number of repairs tried is part of the claim. Of a dear model they are
+    tried for :data:`SECONDS`; if some are left out for that and none is found, it is not known whether one is needed.
     """
     subject = measured.subject
     logged, split = subject.logged, subject.validation
     if logged is None or split is None:
         return NotTestable(NAME, "no_log", "no validation loss was logged for this step")
-    search = RepairSearch(subject, logged.loss_nats, split, measured.passes.losses, measured.say)
+    time = SearchTime(SECONDS) if is_dear(subject.torch_model) else SearchTime()
+    search = RepairSearch(subject, logged.loss_nats, split, measured.passes.losses, measured.say, time=time)
     if len(search.rows) < FEWEST:
         return NotTestable(NAME, "too_few", f"{len(search.rows)} rows are too few to tell one repair from another")
-    counting = search.as_loaded.nearest(logged.loss_nats)
-    own = search.as_loaded.figures[counting]
     evidence: dict[str, Any] = {"logged_nats": logged.loss_nats, "rows": len(search.rows)}
     if not search.is_off():
-        if hidden := _hidden_by_chance(search):
-            as_read, item, others, of_it = hidden
-            return _proven(as_read, item, others, evidence | of_it)
-        claim = (
-            f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {_rows(search)}), and "
-            f"{logged.loss_nats:.4g} was logged (step {logged.step})."
-        )
-        return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+        return _fits_as_loaded(measured, search, evidence)
     measured.say("the checkpoint's loss is not the logged one: trying repairs")
     found = search.search()
     fitting = [item for item in found if item.fits]
@@ -59,6 +61,62 @@ def repaired(measured: Measured) -> Outcome:
     if not fitting or _is_chance(fitting[0], null):
         return _unproven(measured, search, [item for item in found if not item.fits], evidence | _tried(search))
     return _proven(search, fitting[0], fitting[1:], evidence | _tried(search) | {"random_lowers_nats": null})
+
+
+def _fits_as_loaded(measured: Measured, search: RepairSearch, evidence: dict[str, Any]) -> Outcome:
+    """No repair is needed, unless the log is not what the data say and fits by chance."""
+    as_read = search.as_read()
+    if as_read.is_off() and not _is_ordinary(measured, search):
+        measured.say("the logged loss counts other targets than the data say: trying repairs that could hide there")
+        if hidden := _hidden_by_chance(search, as_read):
+            item, others, of_it = hidden
+            return _proven(as_read, item, others, evidence | of_it)
+        if as_read.time.left_out:
+            return _left_open(as_read)
+        evidence |= _tried(as_read)
+    counting = search.as_loaded.nearest(search.logged_nats)
+    own = search.as_loaded.figures[counting]
+    claim = (
+        f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {_rows(search)}), and "
+        f"{search.logged_nats:.4g} was logged (step {_step(search)})."
+    )
+    return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+
+
+def _is_ordinary(measured: Measured, search: RepairSearch) -> bool:
+    """Whether a dear model's log counts the prompt otherwise than the data say, and the training loss does so too.
+
+    The training loss would agree by the same chance as the validation loss. So where a search is cheap it is made, and
+    of a dear model the far likelier is taken: many trainers leave out the prompt without being told.
+    """
+    if not is_dear(search.subject.torch_model) or latest_training(measured) is None:
+        return False
+    counting = search.as_loaded.nearest(search.logged_nats)
+    fitting = reproducing(measured.conventions, search.logged_nats)
+    shown_by = (i for i in fitting if _is_plain(i) and i.convention.prompt == counting.prompt)
+    return any(_training_agrees(measured, item) for item in shown_by)
+
+
+def _is_plain(item: Recomputed) -> bool:
+    return item.convention.is_plain and item.layout.is_rows_alone
+
+
+def _training_agrees(measured: Measured, shown_by: Recomputed) -> bool:
+    training = logged_training(measured, shown_by)
+    return training is not None and training.agreement(lambda nats: nats) is not None
+
+
+def _left_open(search: RepairSearch) -> NotTestable:
+    """No repair was found among those for which there was time."""
+    reason = (
+        f"of {search.tried.total()} repairs tried none brings the logged loss back; not "
+        f"tried for lack of time: {_counts(search.time.left_out)}"
+    )
+    return NotTestable(NAME, "no_time", reason)
+
+
+def _counts(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
 
 
 def _null(search: RepairSearch, item: Repaired) -> float | None:
@@ -71,17 +129,22 @@ def _is_chance(item: Repaired, null: float | None) -> bool:
 
 
 def _tried(search: RepairSearch) -> dict[str, Any]:
-    return {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
+    found = {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
+    return found | ({"left_out_for_time": dict(search.time.left_out)} if search.time.left_out else {})
 
 
-def _hidden_by_chance(search: RepairSearch) -> tuple[RepairSearch, Repaired, list[Repaired], dict[str, Any]] | None:
+def _tried_words(search: RepairSearch) -> str:
+    left_out = f", {search.time.left_out.total()} were left out for time" if search.time.left_out else ""
+    return f"{search.tried.total()} repairs were tried{left_out}"
+
+
+def _hidden_by_chance(
+    search: RepairSearch, as_read: RepairSearch
+) -> tuple[Repaired, list[Repaired], dict[str, Any]] | None:
     """A repair under which the log is what the data say, if as loaded it only is what they don't say.
 
     Of several ways to count some one fits by chance. No change at random, of the same size, does what the repair does.
     """
-    as_read = search.as_read()
-    if not as_read.is_off():
-        return None
     fitting = [item for item in as_read.search(sharp=True) if item.fits]
     if not fitting:
         return None
@@ -91,7 +154,7 @@ def _hidden_by_chance(search: RepairSearch) -> tuple[RepairSearch, Repaired, lis
         return None
     by_chance = search.as_loaded.nearest(search.logged_nats)
     evidence = _tried(as_read) | {"fits_as_loaded_by": by_chance.words, "random_lowers_nats": null}
-    return as_read, best, fitting[1:], evidence
+    return best, fitting[1:], evidence
 
 
 def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], evidence: dict[str, Any]) -> Outcome:
@@ -104,7 +167,7 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
         "It was chosen on one half of the rows; on the other half it changes the loss by "
         f"{-best.lowered_nats.estimate:.3g} nats per token "
         f"[{-best.lowered_nats.high:.3g}, {-best.lowered_nats.low:.3g}]{_training_words(train)}. "
-        f"{search.tried.total()} repairs were tried"
+        f"{_tried_words(search)}"
     )
     if others:
         claim += f"; as good, but with more changed: {', '.join(item.repair.words for item in others[:3])}"
@@ -125,7 +188,7 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
 def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], evidence: dict[str, Any]) -> Outcome:
     """No repair brings the log back; one that goes a large part of the way is worth knowing."""
     own = search.as_loaded.figures[search.as_loaded.nearest(search.logged_nats)]
-    tried = f"{search.tried.total()} repairs were tried"
+    tried = _tried_words(search)
     lowering = [item for item in found if item.repair.lowers and item.lowered_nats.low > 0]
     best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
     share = 0.0 if best is None else _share_closed(search, best)
@@ -146,6 +209,8 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
     elsewhere = base_gap(search)
     if elsewhere is not None and not reproducing(measured.conventions, search.logged_nats):
         return _another_base(search, elsewhere, evidence)
+    if search.time.left_out:
+        return _left_open(search)
     claim = (
         f"None of {search.tried.total()} repairs brings the logged {search.logged_nats:.4g} nats back: as loaded the "
         f"loss is {shown(own)} nats ({_rows(search)}; {', '.join(search.tried)} were tried)."
@@ -160,7 +225,7 @@ def _another_base(search: RepairSearch, gap: BaseGap, evidence: dict[str, Any]) 
         f"{gap.first.loss_nats:.4g} nats were logged first (step {gap.first.step}), this base has {gap.base_nats:.4g} "
         f"without the adapter, and the adapter lowers that by {gap.lowered_nats:.3g} only ({gap.counting.words}, "
         f"{_rows(search)}). "
-        f"{search.tried.total()} repairs were tried, {bases} other bases among them, and none brings the log back."
+        f"{_tried_words(search)}, {bases} other bases among them, and none brings the log back."
     )
     remedy = (
         "Put the adapter over the model that its training started from. If an earlier adapter was merged into the base "
@@ -192,6 +257,10 @@ def _evidence(best: Repaired, own: Interval) -> dict[str, Any]:
         "lowered_nats": best.lowered_nats.estimate,
         "lowered_low_nats": best.lowered_nats.low,
     } | figures("as_loaded", own) | figures("repaired", best.loss_nats)  # fmt: skip
+
+
+def _step(search: RepairSearch) -> int | None:
+    return None if search.subject.logged is None else search.subject.logged.step
 
 
 def _rows(search: RepairSearch) -> str:

@@ -25,8 +25,11 @@ from evalharness.diagnosis.losses.counted_losses import (
 from evalharness.diagnosis.losses.encoded_anew import encoded_anew
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.recomputed_loss import LEAST_NATS
-from evalharness.diagnosis.repair import Repair, every_repair
+from evalharness.diagnosis.repair import Repair, every_repair, in_turns
+from evalharness.diagnosis.trials.dear import is_dear
+from evalharness.diagnosis.trials.first_rows import FIRST_ROWS, approaches, first_ones_first
 from evalharness.diagnosis.trials.random_change import random_change
+from evalharness.diagnosis.trials.search_time import SearchTime
 from evalharness.statistics import mean_over_rows
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ ROUNDING_NATS = 1e-5
 """A repair that changes the loss by less changes nothing here."""
 FULLY = 3
 """Repairs that are measured on all rows, the best of the few rows first, besides those that are sure to be few."""
+TRYING = 0.6
+"""The share of the time of a bounded search in which repairs are tried on few rows; the rest is for all rows."""
 
 
 def losses_under(repair: Repair, subject: Subject, split: Split, rows: Sequence[TokenRow]) -> tuple[CountedRow, ...]:
@@ -104,6 +109,9 @@ class RepairSearch:
 
     ``measured`` gives the losses of rows as loaded. ``countings``: how the logged loss may have counted. ``say`` is
     told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made.
+
+    In a bounded ``time`` kinds take turns, and a repair that does not bring the first rows nearer to the log is
+    dropped. The measurement that is under way when the time is over is ended.
     """
 
     subject: Subject
@@ -114,13 +122,17 @@ class RepairSearch:
     countings: tuple[Counting, ...] = COUNTINGS
     tried: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
+    time: SearchTime = field(default_factory=SearchTime)
 
     @cached_property
     def rows(self) -> tuple[TokenRow, ...]:
-        """The rows that a full measurement takes: all of a small file; few, if they are dear, of those known."""
+        """The rows that a full measurement takes: all of a small file; of a dear model those that are measured anyway.
+
+        Fewer of these, if they are more than the work allows.
+        """
         rows = self._within(self.split.encoded, ALL_ROWS, ALL_WORK)
         known = self.split.measured
-        if len(rows) <= len(known) < len(self.split.encoded):
+        if len(known) < len(self.split.encoded) and (len(rows) <= len(known) or is_dear(self.subject.torch_model)):
             rows = evenly(known, len(rows))
         return rows_with_end(self.subject, self.split, rows)
 
@@ -147,9 +159,7 @@ class RepairSearch:
     def is_off(self) -> bool:
         """Whether the log is clearly not that of the checkpoint as loaded, in none of the ways to count."""
         return all(
-            abs(found.estimate - self.logged_nats) > CLEARLY * self.error_nats(found)
-            for how, found in self.as_loaded.figures.items()
-            if how in self.countings
+            abs(gap) > CLEARLY * self.error_nats(self.as_loaded.figures[how]) for how, gap in self._gaps_nats().items()
         )
 
     def as_read(self) -> RepairSearch:
@@ -164,12 +174,12 @@ class RepairSearch:
 
         ``sharp``: only those that raise the loss of a sound model, if they lower it by much.
         """
-        few = self._within(self.rows[::2], FEW_ROWS, FEW_WORK)
-        before = self._measured(None, few).rows
+        self.time.begin()
+        few = self._few()
+        before = self._losses(None, few)
         ranked: list[tuple[float, Repair]] = []
-        for repair in every_repair(self.subject):
-            if repair.sharp or not sharp:
-                ranked += self._ranked(repair, few, before)
+        for repair in self._repairs(sharp=sharp):
+            ranked += self._ranked(repair, few, before)
         if sharp:
             text = figure(before, TEXT_ONLY, self.subject.seed)
             least = SHARPLY * text.estimate if text is not None else 0.0
@@ -181,7 +191,7 @@ class RepairSearch:
             if gain > 0:
                 for further in repair.further():
                     ranked += self._ranked(further, few, before)
-        found = [repaired for repair in self._chosen(ranked) if (repaired := self._in_full(repair))]
+        found = list(self._all_in_full(self._chosen(ranked)))
         lowest = min((item.loss_nats.estimate for item in found if item.fits), default=0.0)
         order = [repair for _, repair in ranked]
 
@@ -191,6 +201,25 @@ class RepairSearch:
             return not item.fits, not equal, order.index(item.repair) if equal else item.loss_nats.estimate
 
         return sorted(found, key=place)
+
+    def _gaps_nats(self) -> dict[Counting, float]:
+        """By how much the loss as loaded is above the log, in each way to count that the log may have."""
+        known = (how for how in self.countings if how in self.as_loaded.figures)
+        return {how: self.as_loaded.figures[how].estimate - self.logged_nats for how in known}
+
+    def _few(self) -> tuple[TokenRow, ...]:
+        """Rows on which every repair is tried; those that a bounded search reads first come first."""
+        few = self._within(self.rows[::2], FEW_ROWS, FEW_WORK)
+        return first_ones_first(few) if self.time.is_bounded else few
+
+    def _repairs(self, *, sharp: bool) -> Iterable[Repair]:
+        """All repairs, or the sharp ones; of a bounded search those that can bring the log back."""
+        repairs = (repair for repair in every_repair(self.subject) if repair.sharp or not sharp)
+        return in_turns(filter(self._can_reach, repairs)) if self.time.is_bounded else repairs
+
+    def _can_reach(self, repair: Repair) -> bool:
+        """Whether the loss is above the log, if all that a repair does is to lower that of the same tokens."""
+        return max(self._gaps_nats().values(), default=0.0) > 0 or not repair.lowers or repair.encode is not None
 
     def random_lowering(self, repair: Repair, counting: Counting, times: int) -> float | None:
         """By how much the best of some random changes of the repair's size lowers the loss; None if it has no size."""
@@ -217,17 +246,40 @@ class RepairSearch:
     def _ranked(
         self, repair: Repair, few: Sequence[TokenRow], before: Sequence[CountedRow]
     ) -> list[tuple[float, Repair]]:
-        """By how much a repair lowers the loss of the few rows; nothing if it can't be made."""
+        """By how much a repair lowers the loss of the few rows; nothing if it can't be made, or not in time."""
+        if self.time.is_over_for(repair.kind, TRYING):
+            return []
         try:
-            after = self._measured(repair, few).rows
+            after = self._on_few(repair, few, before)
         except LookupError:
             return []  # weights of another model: there is no place for them here
         except Exception as error:  # noqa: BLE001 - one that can't be made is not tried, and the others are
             self.failed.append(f"{repair.words}: {type(error).__name__}")
             return []
         self.tried[repair.kind] += 1
-        gains = lowered_by(before, after, TEXT_ONLY)
+        gains = lowered_by(before, after, TEXT_ONLY) if after else []
         return [(sum(gains) / len(gains), repair)] if gains else []
+
+    def _on_few(
+        self, repair: Repair, few: Sequence[TokenRow], before: Sequence[CountedRow]
+    ) -> tuple[CountedRow, ...] | None:
+        """The losses of the few rows; None if the first of them show that the log can't come back."""
+        if not self.time.is_bounded:
+            return self._losses(repair, few)
+        after: tuple[CountedRow, ...] = ()
+        for row in few[:FIRST_ROWS]:
+            after += self._losses(repair, [row])
+            if not approaches(self._gaps_nats(), before[: len(after)], after):
+                return None
+        return after + self._losses(repair, few[FIRST_ROWS:])
+
+    def _all_in_full(self, repairs: Iterable[Repair]) -> Iterator[Repaired]:
+        """Each repair on all rows, while there is time: the first in any case."""
+        for number, repair in enumerate(repairs):
+            if number and self.time.is_over_for(repair.kind):
+                continue
+            if item := self._in_full(repair):
+                yield item
 
     def _in_full(self, repair: Repair) -> Repaired | None:
         self.say(f"measuring the loss with {repair.words}")
@@ -252,15 +304,17 @@ class RepairSearch:
         return near <= self.error_nats(loss, repair.tolerance) and (lowered.high < 0 if rises else lowered.low > 0)
 
     def _measured(self, repair: Repair | None, rows: Sequence[TokenRow]) -> Measurement:
+        return self._figured(self._losses(repair, rows))
+
+    def _losses(self, repair: Repair | None, rows: Sequence[TokenRow]) -> tuple[CountedRow, ...]:
+        """The losses of rows under a repair, or as loaded."""
         subject = self.subject
         if repair is None:
-            found = counted_losses(subject.torch_model, rows, subject.end_ids)
-        else:
-            if repair.begin_ids is not None:
-                limit = subject.model.context_length
-                rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
-            found = losses_under(repair, subject, self.split, rows)
-        return self._figured(found)
+            return counted_losses(subject.torch_model, rows, subject.end_ids)
+        if repair.begin_ids is not None:
+            limit = subject.model.context_length
+            rows = [with_begin(row, subject.begin_ids, repair.begin_ids, limit) for row in rows]
+        return losses_under(repair, subject, self.split, rows)
 
     def _figured(self, rows: tuple[CountedRow, ...]) -> Measurement:
         figures = {how: interval for how in COUNTINGS if (interval := figure(rows, how, self.subject.seed))}
