@@ -26,6 +26,8 @@ ROOT = DOCS.parent
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 WIDTH = 78
 """Characters of a line of help, whatever the terminal."""
+SENTENCE_ENDS = re.compile(r"(?<=\.) (?![a-z0-9(])")
+"""A full stop and a space, unless what follows can't begin a sentence: "al. 2021" is within one."""
 MADE = re.compile(r"(?P<begin><!-- made: (?P<name>\S+) ?(?P<argument>\S*) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -64,7 +66,7 @@ def first_sentence_of(docstring: str) -> str:
     """Its first sentence on one line, with Markdown's marks for code in place of those of reStructuredText."""
     words = " ".join(docstring.split("\n\n", maxsplit=1)[0].split())
     words = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", words.replace("``", "`"))
-    return re.split(r"(?<=\.) ", words)[0]
+    return SENTENCE_ENDS.split(words, maxsplit=1)[0]
 
 
 def probes() -> str:

@@ -12,7 +12,7 @@ from chromium import Chromium, started
 
 from evalharness.report import checkpoint_document, figures_of, to_pages
 from evalharness.report.completion_browser import CompletionBrowser
-from evalharness.report.parts import Heading, Paragraph
+from evalharness.report.parts import Heading, Paragraph, Table
 from evalharness.report.writers import html as html_writer
 
 chromium = pytest.fixture(scope="module")(started)
@@ -80,6 +80,67 @@ def below_the_filters(anchor: str) -> str:
         f"document.getElementById('{anchor}').closest('.completion').getBoundingClientRect().top, innerHeight]"
         ".every((edge, i, edges) => !i || edges[i - 1] <= edge)"
     )
+
+
+def columns_of(*steps: int) -> CompletionBrowser:
+    """Twelve problems, each with a greedy completion and nine sampled ones of each step."""
+    each = [
+        (browser_example.completion(column=i), *(browser_example.sampled(n, column=i) for n in range(9)))
+        for i, _ in enumerate(steps)
+    ]
+    every = [completion for of_step in each for completion in of_step]
+    names = tuple(f"small, step {step:,}" for step in steps)
+    return CompletionBrowser(names, tuple(browser_example.problem(n, *every) for n in range(12)))
+
+
+STACKED = """
+const target = document.getElementById(arguments[0]).closest('.completion');
+const problem = target.closest('.problem'), bar = document.querySelector('.filters');
+const [asked, heading] = ['.asked', 'h3'].map(name => problem.querySelector(name).getBoundingClientRect());
+const filters = getComputedStyle(bar).position === 'sticky' ? bar.getBoundingClientRect().bottom : 0;
+const beside = asked.right <= target.getBoundingClientRect().left;
+return [filters, heading.top, heading.bottom, asked.top, beside ? asked.top : asked.bottom,
+        target.getBoundingClientRect().top, innerHeight - 40].map(Math.round);
+"""
+
+
+@pytest.mark.parametrize("width", [400, 700, 1400])
+@pytest.mark.parametrize("steps", [(10,), (10, 20, 30)])
+def test_a_link_leaves_the_heading_and_the_prompt_in_sight(
+    chromium: Chromium, tmp_path: Path, width: int, steps: tuple[int, ...]
+) -> None:
+    page = written(tmp_path, [Heading("t", 1)], columns_of(*steps))
+    last = f"/{len(steps) - 1}" if len(steps) > 1 else ""
+    chromium.screen(width=width)
+    chromium.open(page, "#warmup/warmup/9/sampled/7")
+    chromium.wait("document.querySelector('.linked')")
+    anchor = chromium.run("return document.querySelector('.linked > div').id")
+    assert anchor == f"warmup/warmup/9/sampled/7{last}", "the last checkpoint's, where the link names none"
+    chromium.wait(below_the_filters(anchor) if width > 500 else "scrollY > 0")
+    edges = chromium.run(STACKED, anchor)
+    chromium.screen()
+    assert edges == sorted(edges)
+
+
+def test_a_problem_may_be_named_without_its_set(chromium: Chromium, report: Path) -> None:
+    chromium.open(report, "?problem=warmup/1")
+    assert {anchor.rsplit("/", 2)[0] for anchor in completions(chromium)} == {"warmup/warmup/1"}
+
+
+def test_a_completion_that_was_not_begun_has_a_value_of_its_own(chromium: Chromium, tmp_path: Path) -> None:
+    too_long = browser_example.completion(stop_reason="prompt_too_long")
+    problem = browser_example.problem(0, too_long, browser_example.sampled(0))
+    chromium.open(written(tmp_path, [Heading("t", 1)], CompletionBrowser(("small",), (problem,))))
+    chromium.choose("kind", "not_begun")
+    assert completions(chromium) == ["warmup/warmup/0/greedy/0"]
+    chromium.choose("kind", "none")
+    assert completions(chromium) == ["warmup/warmup/0/sampled/0"]
+
+
+def test_a_table_at_the_head_is_as_wide_as_the_page(chromium: Chromium, tmp_path: Path) -> None:
+    row = tuple(f"a cell of this table, number {n}" for n in range(5))
+    chromium.open(written(tmp_path, [Heading("t", 1), Table(row, (row,))], browser_example.browser()))
+    assert chromium.run("const t = document.querySelector('.table'); return t.scrollWidth <= t.clientWidth")
 
 
 def test_a_link_into_a_long_page_leads_to_its_completion(chromium: Chromium, tmp_path: Path) -> None:
@@ -188,3 +249,18 @@ def test_many_completions_are_on_pages_that_load_when_they_are_opened(
     chromium.wait("location.pathname.endsWith('completions_1.html') && document.querySelector('.completion[open]')")
     assert chromium.address.endswith("#warmup/warmup/0/sampled/1")
     assert chromium.console() == []
+
+
+def test_the_list_of_completions_says_which_checkpoint_wrote_each(
+    chromium: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_writer, "WHOLE_BYTES", 1000)
+    page = written(tmp_path, [Heading("t", 1)], columns_of(10, 1000))
+    chromium.open(page)
+    chromium.choose("column", "1")
+    chromium.run("document.querySelector('.problem').open = true")
+    chromium.wait("document.querySelector('.cells a')")
+    assert chromium.run("return document.querySelector('.cells a').textContent") == "greedy 0 · small, step 1,000"
+    chromium.click(".cells a")
+    chromium.wait("document.querySelector('.linked')")
+    assert chromium.address.endswith("#warmup/warmup/0/greedy/0/1")

@@ -106,13 +106,13 @@ def loss_and_behaviour_figure(
 
 
 def _draw_losses(axes: Axes, frames: RunFrames) -> None:
-    """The logged ones; the recomputed one wide and pale, so that it is seen below an honest one that is equal."""
+    """The logged ones; the recomputed one wide, below the others, so that it is seen where they are equal."""
     for split, name, colour in (("train", "training", GREY), ("validation", "validation", BLUE)):
         points = logged_points(frames, split)
         if len(points):
             mark = "." if len(points) == 1 else ""
             axes.plot(points["step"], points["loss_nats"], mark + "-", color=colour, label=f"logged, {name}", lw=1.5)
-    wide = {"linewidth": 6.0, "alpha": 0.45, "marker": "", "solid_capstyle": "round"}
+    wide = {"linewidth": 6.0, "alpha": 0.75, "marker": "", "solid_capstyle": "round", "zorder": 1.5}
     _with_bounds(axes, frames.checkpoints, "recomputed_nats", ORANGE, "recomputed", scale=1.0, **wide)
     _with_bounds(axes, frames.checkpoints, "honest_nats", RED, "honest (no future tokens)", scale=1.0, linestyle="--")
     entropies = frames.entropies

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from evalharness.records import NOT_BEGUN
 from evalharness.report.printable import one_line, visible
 from evalharness.report.shares import KIND_LABELS
 from evalharness.report.writers.html_page import environment
@@ -33,6 +34,8 @@ LEGEND = Markup(
 )
 SOUND = "none"
 """The value of the filter for completions that are not degenerate."""
+UNBEGUN = "not_begun"
+"""The value of the same filter for completions whose prompt the model never saw."""
 NOT_RUN = "not_run"
 SIDE_BY_SIDE = 2
 """Checkpoints that have a place beside the prompt; more of them stand below it."""
@@ -108,7 +111,7 @@ def attributes(completion: BrowsedCompletion) -> dict[str, str]:
     """Return what the filters compare of one completion."""
     return {
         "verdict": one_line(completion.verdict or NOT_RUN),
-        "kind": one_line(completion.kind or SOUND),
+        "kind": one_line(completion.kind or (UNBEGUN if completion.stop_reason in NOT_BEGUN else SOUND)),
         "decoding": completion.decoding,
         "column": str(completion.column),
     }
@@ -163,7 +166,7 @@ def _filters(problems: Sequence[BrowsedProblem], browser: CompletionBrowser) -> 
     words = {
         "column": {str(i): one_line(name) for i, name in enumerate(browser.columns)},
         "verdict": {},
-        "kind": {**KIND_LABELS, SOUND: "not degenerate"},
+        "kind": {**KIND_LABELS, SOUND: "not degenerate", UNBEGUN: "not begun"},
         "decoding": {},
     }
     labels = {"column": "Checkpoint", "verdict": "Verdict", "kind": "Degeneration", "decoding": "Decoding"}

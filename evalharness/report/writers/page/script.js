@@ -3,7 +3,7 @@
 (() => {
   const form = document.querySelector(".filters");
   if (!form) return;
-  const STEP_NATS = 0.6, SHADES = 7, OPENED = 12, FRAMES = 8;
+  const STEP_NATS = 0.6, SHADES = 7, OPENED = 12, FRAMES = 8, LOWEST = 0.6;
   const selects = [...form.querySelectorAll("select")];
   const problems = [...document.querySelectorAll(".problem")];
 
@@ -41,6 +41,12 @@
       for (const item of document.querySelectorAll(".completion:not([hidden])")) item.open = true;
   }
 
+  function chipOf({ suffix, decoding, column }) {
+    const [, number] = suffix.split("/");
+    const checkpoint = form.querySelector(`[name="column"] [value="${column}"]`);
+    return [decoding, number, checkpoint && `· ${checkpoint.dataset.words}`].filter(Boolean).join(" ");
+  }
+
   function list(problem) {
     const want = chosen();
     const links = cellsOf(problem).filter((cell) => fits(cell, want)).map((cell) => {
@@ -48,7 +54,7 @@
       link.className = "part";
       link.href = `${problem.dataset.part}#${problem.id}/${cell.suffix}`;
       link.search = new URLSearchParams([...want]).toString();
-      link.textContent = cell.suffix;
+      link.textContent = chipOf(cell);
       link.title = [cell.verdict, cell.kind].join(", ").replaceAll("_", " ");
       return link;
     });
@@ -57,20 +63,47 @@
 
   function reveal() {
     const id = location.hash.slice(1);
-    const target = id && document.getElementById(id);
+    const target = id && (document.getElementById(id) ?? lastOf(id));
     const elsewhere = !target && id && problems.find((problem) => problem.dataset.part && id.startsWith(`${problem.id}/`));
     if (elsewhere) location.replace(`${elsewhere.dataset.part}#${id}`);
     const completion = target && target.closest(".completion");
     if (!completion) return;
     completion.hidden = completion.closest(".problem").hidden = false;
     completion.open = true;
+    for (const other of document.querySelectorAll(".linked")) other.classList.remove("linked");
+    completion.classList.add("linked");
     hold(completion, FRAMES);
+  }
+
+  // A link of a page of one checkpoint names no column: on a page of several it leads to the last of them.
+  function lastOf(id) {
+    return [...document.querySelectorAll(".completion > div")].findLast((div) => div.id.startsWith(`${id}/`));
   }
 
   // Problems above it get their true height only when they come near the screen, which moves it.
   function hold(completion, frames) {
-    completion.scrollIntoView();
+    const problem = completion.closest(".problem");
+    problem.scrollIntoView();
+    if (completion.getBoundingClientRect().top > innerHeight * LOWEST) {
+      completion.style.scrollMarginTop = `${covered(problem, completion)}px`;
+      completion.scrollIntoView();
+    }
     if (frames) requestAnimationFrame(() => hold(completion, frames - 1));
+  }
+
+  // How much of the top of the screen stays covered while one scrolls: filters, heading, and a prompt that stands above.
+  function covered(problem, completion) {
+    const asked = problem.querySelector(".asked");
+    const isAbove = asked.getBoundingClientRect().right > completion.getBoundingClientRect().left;
+    const sticks = (element) => getComputedStyle(element).position === "sticky";
+    const above = [form, problem.querySelector("h3"), ...(isAbove ? [asked] : [])].filter(sticks);
+    return above.reduce((sum, element) => sum + element.offsetHeight, 0);
+  }
+
+  // The height of the filters, which wrap as the page is narrow: what scrolls to the top must stay below them.
+  function measure() {
+    const height = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+    document.documentElement.style.setProperty("--bar", `${height}px`);
   }
 
   // As the page without this script shows it: an empty element before the end of a blank line.
@@ -127,8 +160,15 @@
   addEventListener("load", reveal);
 
   const asked = new URLSearchParams(location.search);
-  for (const select of selects)
-    if ([...select.options].some((option) => option.value === asked.get(select.name))) select.value = asked.get(select.name);
+  for (const select of selects) {
+    const value = asked.get(select.name);
+    const options = value ? [...select.options] : [];
+    // A problem may be named without its set.
+    const option = options.find((o) => o.value === value) ?? options.find((o) => o.value.endsWith(`/${value}`));
+    if (option) option.selected = true;
+  }
   form.hidden = false;
   filter();
+  measure();
+  new ResizeObserver(measure).observe(form);
 })();
