@@ -17,14 +17,16 @@ Unit = Literal["nats", "perplexity", "bits", "bits per byte"]
 """What a loss is logged in. ``bits``: to base 2, of a token."""
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+HELD_OUT = re.compile(r"held[\s_.-]out", re.IGNORECASE)
 TEST = "test"
 """Another set than the validation's, in logs that have both."""
 SPLITS: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training", "trn", "trl"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "dev", "tel", "heldout", TEST), "validation"),
+    **dict.fromkeys(("train", "training", "trn", "trl", "tloss"), "train"),
+    **dict.fromkeys(("val", "vld", "valid", "validation", "eval", "evaluation", "dev", "heldout", TEST), "validation"),
+    **dict.fromkeys(("tel", "vloss"), "validation"),
 }
 UNITS: Mapping[str, Unit] = {
-    **dict.fromkeys(("loss", "losses", "nll", "ce", "xent", "trl", "tel", "nats"), "nats"),
+    **dict.fromkeys(("loss", "losses", "nll", "ce", "xent", "trl", "tel", "tloss", "vloss", "nats"), "nats"),
     **dict.fromkeys(("ppl", "perplexity"), "perplexity"),
     "bpb": "bits per byte",
 }
@@ -87,7 +89,7 @@ class LossName:
 
 def words_of(name: str) -> list[str]:
     """``trainLoss``, ``train/loss`` and ``TRAIN_LOSS`` as ``train``, ``loss``."""
-    return [word.lower() for word in WORD.findall(name)]
+    return [word.lower() for word in WORD.findall(HELD_OUT.sub("heldout", name))]
 
 
 @lru_cache(maxsize=10_000)

@@ -12,12 +12,13 @@ from evalharness.training_log.columns import (
     columns,
     have_decimal_commas,
     number,
+    plain_name,
     points,
     with_decimal_points,
 )
 from evalharness.training_log.open_log import DECIMAL_COMMAS, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, own_names
-from evalharness.training_log.several_runs import chosen_run
+from evalharness.training_log.several_runs import chosen_run, run_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,18 +43,35 @@ def recognises(head: Sequence[str]) -> bool:
 def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses of every table that has steps; a dash in a cell is no loss.
 
-    Tables whose steps overlap are of several runs, by their headings. Raises :class:`LogError` where none is named.
+    Tables whose steps overlap are of several runs, by their headings, and rows by the column that names their run.
+    Raises :class:`LogError` where none of several is named.
     """
     faults = list[LogError]()
-    read_tables = [table for table in map(partial(_points, log, faults), _tables(log)) if table[1]]
+    tables = list(_tables(log))
+    of_runs = [table for whole in tables for table in _by_run(whole)]
+    read_tables = [table for table in map(partial(_points, log, faults), of_runs) if table[1]]
     if faults and not read_tables:
         raise faults[0]
     runs = _names([heading for heading, _ in read_tables])
-    if log.keys.run is not None or _overlap([losses for _, losses in read_tables]):
+    if log.keys.run is not None or len(of_runs) > len(tables) or _overlap([losses for _, losses in read_tables]):
         run = chosen_run(log, runs)
         read_tables = [table for name, table in zip(runs, read_tables, strict=True) if name == run]
     for _, losses in read_tables:
         yield from losses
+
+
+def _by_run(table: Table) -> list[Table]:
+    """A table for each run that a column names; the table itself where none does. An empty cell is as the one above."""
+    _, header, rows = table
+    column = run_column({plain_name(name): name for name in header})
+    if column is None:
+        return [table]
+    at_column, run = header.index(column), ""
+    by_run: dict[str, list[tuple[int, list[str]]]] = {}
+    for at, cells in rows:
+        run = "".join(cells[at_column : at_column + 1]).strip("*`_ ") or run
+        by_run.setdefault(run, []).append((at, cells))
+    return [(run, header, of_run) for run, of_run in by_run.items()] if len(by_run) > 1 else [table]
 
 
 def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, list[LogPoint]]:

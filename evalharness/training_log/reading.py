@@ -118,8 +118,8 @@ def read_log(path: Path, keys: LogKeys = NO_KEYS) -> list[LossPoint]:
 def read_logs(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
     """Read the logs of one run, a file for each restart; of what is logged twice the later counts (:func:`merge`).
 
-    ``keys`` has what the user says of their names. Raises :class:`LogError` where one can't be read or holds no losses,
-    and without a path.
+    ``keys`` has what the user says of their names. Losses in bits per byte that can't be converted yet are left out.
+    Raises :class:`LogError` where one can't be read or holds no losses, and without a path.
     """
     if not paths:
         raise LogError("no training log: expected at least one file")
@@ -127,11 +127,20 @@ def read_logs(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
 
 
 def read_named(paths: Sequence[Path], keys: LogKeys = NO_KEYS) -> TrainingLog:
-    """Read files of one run, or the logs in one folder. Raises :class:`LogError` also for a folder beside others."""
+    """Read files of one run, or the logs in one folder.
+
+    Raises :class:`LogError` also for a folder beside others, and where all losses are bits per byte, not converted.
+    """
     folders = [path for path in paths if path.is_dir()]
     if folders and len(paths) > 1:
         raise LogError(f"{folders[0]}: a folder is a run of its own: name it alone, or name the files in it")
-    return read_folder(folders[0], keys) if folders else read_logs(paths, keys)
+    log = read_folder(folders[0], keys) if folders else read_logs(paths, keys)
+    if log.in_bits_per_byte and not (log.points or log.entropies):
+        raise LogError(
+            f"{log.files[0].path}: {', '.join(log.in_bits_per_byte)}: bits per byte alone; "
+            "set [log] bytes_per_token to how many bytes a token has"
+        )
+    return log
 
 
 def read_folder(folder: Path, keys: LogKeys = NO_KEYS) -> TrainingLog:
@@ -188,6 +197,7 @@ def _counts_from_zero(points: Iterable[LossPoint], step: int) -> bool:
 def _read(path: Path, keys: LogKeys) -> LogFile:
     faults = list(extensions("logs").faults)
     unplaced: UnplacedError | None = None
+    in_bits: LogFile | None = None
     named = _named(path)
     forms = [patterns.FORM] if keys.patterns() else named or _recognised(path, faults)
     if any(keys.named()):
@@ -204,6 +214,10 @@ def _read(path: Path, keys: LogKeys) -> LogFile:
             continue
         if log_file.points or log_file.entropies:
             return replace(log_file, notes=(*faults, *log_file.notes))
+        if log_file.in_bits_per_byte:
+            in_bits = in_bits or log_file
+    if in_bits is not None:
+        return replace(in_bits, notes=(*faults, *in_bits.notes))
     if unplaced is not None:
         raise LogError("; ".join((f"{unplaced}; if something in it counts them, name that: [log] step", *faults)))
     others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.log_keys import LogKeys
 
 Row = TypeVar("Row", bound="Mapping[str, Any]")
-RUN_COLUMNS = ("run", "run_name", "run_id", "runid", "experiment", "experiment_name")
+RUN_COLUMNS = ("run", "run_name", "run_id", "runid", "experiment", "experiment_name", "model", "variant")
 """Columns that name the run of a row, the most telling first."""
 RANK_COLUMNS = ("rank", "global_rank", "process_index")
 FIRST_RANK = "rank 0"
@@ -75,7 +75,7 @@ def rows_of_run(
 ) -> Iterator[tuple[int, Row]]:
     """The rows, each with its line, of the one run that they have or that is named. ``first``: some of them."""
     names = {plain_name(key): key for row in first for key in row}
-    column = _first(names, RUN_COLUMNS)
+    column = run_column(names)
     process = _first(names, RANK_COLUMNS)
     if column is None and process is not None:
         yield from _rows_of_rank(log, rows, process)
@@ -90,6 +90,11 @@ def rows_of_run(
     for at, row in rows():
         if run is None or str(row.get(column)) == run:
             yield at, row
+
+
+def run_column(names: Mapping[str, str]) -> str | None:
+    """The column that names the run of a row, by the columns' plain names; None where there is none."""
+    return _first(names, RUN_COLUMNS)
 
 
 def _rows_of_rank(

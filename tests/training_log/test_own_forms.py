@@ -7,7 +7,7 @@ import pytest
 from log_files import read, written
 
 from evalharness.errors import LogError
-from evalharness.training_log import LogKeys, read_logs
+from evalharness.training_log import LogKeys, read_logs, read_named
 
 BOTH = [(100, "train", 5.9), (100, "validation", 5.92), (200, "train", 5.4), (200, "validation", 5.52)]
 ROWS = [(100, 5.9, 5.92), (200, 5.4, 5.52)]
@@ -36,6 +36,9 @@ CSVS = {
     "a long name": "effective_batch_number,training_loss,validation_loss\n",
     "other words": "k,trainNLL,valNLL\n",
     "splits alone": "iter,train,val\n",
+    "splits shortened": "iter,trn,vld\n",
+    "splits in the word": "it,tloss,vloss\n",
+    "held out": "it,nll,held_out_nll\n",
 }
 
 
@@ -117,6 +120,16 @@ def test_bits_per_byte_need_the_bytes_of_a_token(tmp_path, name, text):
     assert {p.split for p in without.points} == {"train"}
     assert any("bytes_per_token" in note for note in without.notes)
     points = read_logs([path], LogKeys(bytes_per_token=4.0)).points
+    assert [p.loss_nats for p in points if p.split == "validation"] == [math.log(2) * 4, math.log(2) * 2]
+
+
+def test_a_log_of_bits_per_byte_alone_waits_for_the_bytes_of_a_token(tmp_path):
+    path = written(tmp_path, "a.log", "it=100 bpb=1.90 val_bpb=1.0\nit=200 bpb=1.80 val_bpb=0.5\n")
+    without = read_logs([path])
+    assert (without.points, without.in_bits_per_byte) == ((), ("bpb", "val_bpb"))
+    with pytest.raises(LogError, match="bytes_per_token"):
+        read_named([path])
+    points = read_named([path], LogKeys(bytes_per_token=4.0)).points
     assert [p.loss_nats for p in points if p.split == "validation"] == [math.log(2) * 4, math.log(2) * 2]
 
 
@@ -234,6 +247,8 @@ def test_of_several_runs_the_named_one_is_read(tmp_path):
             f"## {run}\n\n| Step | Training Loss |\n|---|---|\n| 1 | {x} |\n| 2 | {y} |\n\n"
             for run, x, y in (("a", 2.5, 2.25), ("b", 3.5, 3.25))
         ),
+        "column.md": "| Run | Step | Training Loss |\n|---|---|---|\n"
+        "| **a** | 1 | 2.5 |\n| | 2 | 2.25 |\n| b | 3 | 3.5 |\n| | 4 | 3.25 |\n",
     }
     for name, text in files.items():
         path = written(tmp_path, name, text)
