@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 from small_folder import QUICK, Run
 
 from evalharness.errors import EvalHarnessError, SettingError
+from evalharness.generation import GREEDY, Decoding, Pace, Request, Settings
 from evalharness.pipeline import fitting_time
+from evalharness.pipeline.completing import kept_whole, longest_completing_s, made_in_time, waves_of
 from evalharness.pipeline.fitting_time import longest_leak_row, time_limit
+from evalharness.pipeline.work import Work
+from evalharness.problems import ProblemSet, load_problems
 from evalharness.progress import Silent
 from evalharness.progress.time_limit import FOR_MODELS, OutOfTime, TimeLimit
 from evalharness.runs import scorecard_json
@@ -61,6 +66,27 @@ def test_models_stop_before_the_time_is_over_so_that_the_report_is_written_in_it
         over.check()
 
 
+def test_a_part_of_the_time_ends_where_it_was_said_to_and_never_after_the_whole() -> None:
+    whole = limit(now=20)
+    part = whole.part(30)
+    assert part.left_s == pytest.approx(30)
+    assert whole.part(1000).left_s == pytest.approx(whole.left_s)
+    whole.clock.now = 50
+    assert part.is_over
+    assert not whole.is_over
+
+
+def test_the_time_is_exceeded_only_after_all_of_it() -> None:
+    assert limit(now=99).exceeded_s == 0
+    assert limit(now=126).exceeded_s == 26
+
+
+def test_completions_leave_half_of_what_is_left_to_what_follows() -> None:
+    assert longest_completing_s(limit(now=0)) == 40
+    assert longest_completing_s(limit(now=70)) == pytest.approx(10)
+    assert longest_completing_s(limit(now=95)) == 0
+
+
 def test_a_model_and_its_copies_stop_once_the_time_is_over() -> None:
     import torch
 
@@ -101,13 +127,32 @@ class Set:
     [(500, None, 4), (250, 50, 4), (50, 10, 4), (30, 10, 2), (15, 10, 0), (7, 7, 0), (0.5, 1, 0)],
 )
 def test_problems_are_left_out_first_then_samples_then_more_problems(monkeypatch, allowed_s, limit, samples) -> None:
-    # A completion takes a second.
-    monkeypatch.setattr(fitting_time, "_longest_s", lambda work, settings, problems, samples: problems * (1 + samples))
     monkeypatch.setattr(fitting_time, "load_problem_sets", lambda options: [options.limit])
+    monkeypatch.setattr(fitting_time, "longest_completing_s", lambda limit: allowed_s)
     work = Chosen(ScoreOptions(samples=4), [Set(tuple(range(100)))])
-    fitting_time._fit_completions(work, None, allowed_s)
+    a_second_each = Pace(prompt_s=0.0, token_s=0.1)
+    fitting_time.fit_completions(work, Settings(max_new_tokens=10), a_second_each)
     assert (work.options.limit, work.options.samples) == (limit, samples)
     assert (work.sets == [limit]) is (limit is not None)
+
+
+@pytest.mark.parametrize(("made", "limit_", "samples"), [((0, 1, 3), 1, 1), ((0, 3, 1, 4), 2, 1), ((), 1, 0)])
+def test_only_the_first_problems_that_are_whole_are_kept(made, limit_: int, samples: int) -> None:
+    every = load_problems("warmup", environment={}).problems
+    sets = [ProblemSet("s", every[:3], ""), ProblemSet("t", every[3:6], "")]
+    wanted = {
+        (s.name, decoding.name): [Request(problem.task_id, 0, decoding, (1,), ()) for problem in s.problems]
+        for s in sets
+        for decoding in (GREEDY, Decoding("sampled", 1.0, None, None))
+    }
+    done = {(every[i].task_id, decoding, 0) for i in made for decoding in ("greedy", "sampled")}
+    done.add((every[2].task_id, "greedy", 0))
+    work = Work(None, None, None, ScoreOptions(samples=1), sets, Silent(), [], None, None, limit=limit())
+    kept = kept_whole(work, wanted, done)
+    assert (work.options.limit, work.options.samples) == (limit_, samples)
+    assert [len(s.problems) for s in work.sets] == [limit_, limit_]
+    assert len(kept) == (4 if samples else 2)
+    assert {r.task_id for requests in kept.values() for r in requests} == set(work.problems)
 
 
 @pytest.mark.parametrize(("token_s", "longest"), [(1e-9, 1024), (0.0025, 500), (1.0, 128)])
@@ -133,6 +178,51 @@ def test_a_slow_model_is_scored_in_part_and_what_was_not_reached_is_not_ruled_ou
     assert late
     assert not late & {outcome.probe for outcome in card.ruled_out}
     assert card.incomplete == ()
+
+
+@dataclass(frozen=True)
+class NoModule:
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    model: NoModule = NoModule()
+
+
+@pytest.mark.parametrize(("per_wave_s", "finished", "count"), [(1.0, True, 3), (25.0, False, 2)])
+def test_completions_stop_once_their_share_of_the_time_is_over(per_wave_s, finished: bool, count: int) -> None:
+    clock, made = Clock(), []
+
+    def make(wave: list[str]) -> Iterator[str]:
+        for each in wave:
+            clock.now += per_wave_s
+            made.append(each)
+            yield each
+
+    work = Work(
+        None,
+        Checkpointed(),
+        None,
+        ScoreOptions(),
+        [],
+        Silent(),
+        [],
+        None,
+        None,
+        limit=TimeLimit("100s", 100, 0.0, clock),
+    )
+    assert made_in_time(work, make, [["a"], ["b"], ["c"]]) is finished
+    assert made == ["a", "b", "c"][:count]
+
+
+def test_a_wave_has_all_completions_of_its_problems() -> None:
+    every = load_problems("warmup", environment={}).problems
+    sets = [ProblemSet("s", every[:5], ""), ProblemSet("t", every[5:8], "")]
+    requests = [Request(p.task_id, i, GREEDY, (1,), ()) for s in sets for i in range(2) for p in s.problems]
+    work = Work(None, None, None, ScoreOptions(), sets, Silent(), [], None, None)
+    tasks = [{r.task_id for r in wave} for wave in waves_of(work, Settings(8, batch_size=8), requests)]
+    assert tasks == [{every[i].task_id for i in wave} for wave in ((0, 5, 1, 6), (2, 7, 3, 4))]
 
 
 def test_a_diagnosis_with_time_enough_is_the_same_as_without_a_limit(run: Run, model_folder: Path) -> None:

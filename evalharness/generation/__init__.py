@@ -12,6 +12,7 @@ from evalharness.generation.measure import (
     pass_s,
 )
 from evalharness.generation.noise import Noise
+from evalharness.generation.pace import Pace, measured_pace
 from evalharness.generation.prompting import Prompting, Settings, requests_for
 from evalharness.generation.torch_generator import TorchGenerator, generate
 from evalharness.models.requests import GREEDY, Decoding, Request
@@ -21,6 +22,7 @@ __all__ = [
     "TOLERABLE_NATS",
     "Decoding",
     "Noise",
+    "Pace",
     "Prompting",
     "Request",
     "Settings",
@@ -31,6 +33,7 @@ __all__ = [
     "generation_s",
     "logit_noise",
     "measured_noise",
+    "measured_pace",
     "pass_s",
     "requests_for",
 ]

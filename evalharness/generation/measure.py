@@ -143,10 +143,8 @@ def choose_threads(model: TorchModel, rows: int, length: int) -> int:
     return best
 
 
-def generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings, *, longest: bool = False) -> float:
+def generation_s(model: TorchModel, requests: Sequence[Request], settings: Settings) -> float:
     """Seconds that ``requests`` take with completions of ``USUAL_TOKENS``: what can be said before any is written.
-
-    ``longest``: with completions that all go on to their limit, whose drafts never hold.
 
     From the time of one forward pass of a batch, and with a cache of one prompt. Of the completions of one problem half
     are taken to go ways of their own; the others share their passes.
@@ -154,13 +152,13 @@ def generation_s(model: TorchModel, requests: Sequence[Request], settings: Setti
     prompts = Counter(r.prompt_ids for r in requests if r.prompt_ids is not None)
     if not prompts:
         return 0.0
-    tokens = settings.max_new_tokens if longest else min(USUAL_TOKENS, settings.max_new_tokens)
-    rows = sum(n if longest else (1 + n) / 2 for n in prompts.values())
+    tokens = min(USUAL_TOKENS, settings.max_new_tokens)
+    rows = sum((1 + n) / 2 for n in prompts.values())
     cached = model.supports_cache and settings.cache and not settings.exact_lengths
     mean_length = round(sum(map(len, prompts)) / len(prompts) + tokens / 2)
     length = 1 if cached else min(mean_length, model.context_length or mean_length)
     batch = min(settings.batch_size, math.ceil(rows))
-    is_drafted = settings.drafts and not settings.exact_lengths and not cached and not longest
+    is_drafted = settings.drafts and not settings.exact_lengths and not cached
     tokens_a_pass = TOKENS_A_PASS if is_drafted else 1
     writing_s = tokens * rows / batch / tokens_a_pass * pass_s(model, batch, length)
     if not cached:

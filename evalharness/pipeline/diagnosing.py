@@ -96,6 +96,17 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
     return Measured(subject, known, work.watcher.say, work.shared.whole_texts, work.limit)
 
 
+def behaviour_known(work: Work, measured: Measured, behaviour: Behaviour) -> None:
+    """Add to what is measured what the checkpoint wrote: losses measured before stay."""
+    measured.subject = dataclasses.replace(
+        measured.subject,
+        problems=tuple(work.problems.values()),
+        observed=_observed(work, behaviour),
+        verdict=behaviour.judgement.verdict,
+        formats=behaviour.formats,
+    )
+
+
 def diagnose_subject(work: Work, measured: Measured) -> Diagnosis:
     """Ask every probe of a checkpoint, except those whose outcomes are known already."""
     from evalharness.diagnosis import examine

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evalharness.errors import EvalHarnessError
-from evalharness.pipeline.completing import requests_of
+from evalharness.pipeline.completing import longest_completing_s, pace_of
 from evalharness.pipeline.estimating import token_s
 from evalharness.pipeline.loading import load_problem_sets
+from evalharness.progress import duration
 from evalharness.progress.time_limit import TimeLimit
 from evalharness.settings.duration import seconds_of
 
 if TYPE_CHECKING:
     from evalharness.diagnosis import Split
-    from evalharness.generation import Settings
+    from evalharness.generation import Pace, Settings
     from evalharness.pipeline.work import Work
     from evalharness.settings.score import ScoreOptions
 
-LEAK_CHECK, COMPLETING, LOSSES = 0.1, 0.4, 0.15
-"""Shares of the time: of the search for a leak, of the completions at their longest, of the passes over rows of data.
-Loading, judging and the other probes take the rest."""
+LEAK_CHECK, LOSSES, TRIAL = 0.1, 0.15, 0.05
+"""Shares of the time: of the search for a leak, of the passes over rows of data, of timing how fast the model writes.
+Completions have theirs; loading, judging and the other probes take the rest."""
 FEW = 10
 """Problems of a set below which samples are given up first."""
 FEWEST_ROWS = 16
 LONG_PASSES = 8
 """What the search for a leak costs beside its short rows, in passes over its longest one."""
 SHORTEST_LONG = 128
+SECOND = 1.0
 
 
 def time_limit(options: ScoreOptions) -> TimeLimit | None:
@@ -37,6 +39,13 @@ def time_limit(options: ScoreOptions) -> TimeLimit | None:
     if options.backend != "torch":
         raise EvalHarnessError("--within: how fast a server writes is not known; give --limit and --samples instead")
     return TimeLimit(options.within, seconds_of(options.within), time.monotonic())
+
+
+def say_exceeded(work: Work) -> None:
+    """Say by how much the time was exceeded, if it was: loading and judging are not cut short."""
+    if work.limit is not None and work.limit.exceeded_s >= SECOND:
+        over = duration(work.limit.exceeded_s)
+        work.watcher.say(f"within {work.limit.words}: exceeded by {over}: loading and judging are not cut short")
 
 
 def longest_leak_row(work: Work, longest: int) -> int:
@@ -51,27 +60,30 @@ def fit_into_time(work: Work, settings: Settings) -> None:
     """Leave out of ``work`` what there is no time for, and say so; without a limit nothing is left out."""
     if work.limit is None:
         return
-    _fit_completions(work, settings, work.limit.share_s(COMPLETING))
     rows = max(FEWEST_ROWS, int(work.limit.share_s(LOSSES) / token_s(work)) // _mean_length(work))
     work.train, work.validation = (_fewer_rows(split, rows) for split in (work.train, work.validation))
     if work.validation is not None:
         measured, every = len(work.validation.measured), len(work.validation.encoded)
         work.watcher.say(f"within {work.limit.words}: losses are measured on {measured} of {every} validation rows")
+    fit_completions(work, settings, pace_of(work, settings, work.limit.part(work.limit.share_s(TRIAL))))
 
 
-def _fit_completions(work: Work, settings: Settings, allowed_s: float) -> None:
+def fit_completions(work: Work, settings: Settings, pace: Pace) -> None:
+    """Leave out the problems, and where these are few the samples, that there is no time for at this pace."""
+    limit = cast("TimeLimit", work.limit)
+    allowed_s = longest_completing_s(limit)
     every = problems, samples = max(len(s.problems) for s in work.sets), work.options.samples
     while (problems, samples) != (1, 0):
-        needed_s = _longest_s(work, settings, problems, samples)
+        needed_s = _longest_s(work, settings, pace, problems, samples)
         if needed_s <= allowed_s:
             break
         problems, samples = _fewer(problems, samples, allowed_s / needed_s)
-    if (problems, samples) == every or work.limit is None:
+    if (problems, samples) == every:
         return
     work.options = replace(work.options, limit=problems, samples=samples)
     work.sets = load_problem_sets(work.options)
     left_out = f"{every[0] - problems} problems of the largest set, {every[1] - samples} samples of each problem"
-    work.watcher.say(f"within {work.limit.words}: --limit {problems} --samples {samples}; left out: {left_out}")
+    work.watcher.say(f"within {limit.words}: --limit {problems} --samples {samples}; left out: {left_out}")
 
 
 def _fewer(problems: int, samples: int, share: float) -> tuple[int, int]:
@@ -82,16 +94,10 @@ def _fewer(problems: int, samples: int, share: float) -> tuple[int, int]:
     return (problems, samples // 2) if samples else (max(1, scaled), 0)
 
 
-def _longest_s(work: Work, settings: Settings, problems: int, samples: int) -> float:
+def _longest_s(work: Work, settings: Settings, pace: Pace, problems: int, samples: int) -> float:
     """Seconds that completions take if none ends before its limit."""
-    from evalharness.generation import generation_s
-
-    few = replace(
-        work,
-        options=replace(work.options, samples=samples, replicas=1),
-        sets=[replace(s, problems=s.problems[:problems]) for s in work.sets],
-    )
-    return generation_s(work.checkpoint.model, requests_of(few), settings, longest=True)
+    prompts = sum(min(problems, len(s.problems)) for s in work.sets)
+    return pace.longest_s(prompts, prompts * (1 + samples), settings.max_new_tokens)
 
 
 def _mean_length(work: Work) -> int:

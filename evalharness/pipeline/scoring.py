@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
-from evalharness.pipeline.completing import complete
-from evalharness.pipeline.diagnosing import diagnose_subject, measured_of, what_it_writes
-from evalharness.pipeline.fitting_time import fit_into_time, time_limit
+from evalharness.pipeline.completing import OF_WHAT_IS_LEFT, complete
+from evalharness.pipeline.diagnosing import behaviour_known, diagnose_subject, measured_of, what_it_writes
+from evalharness.pipeline.fitting_time import fit_into_time, say_exceeded, time_limit
 from evalharness.pipeline.formats import compare_formats
 from evalharness.pipeline.freshness import kept_folder, kept_scorecard, stamp_of
 from evalharness.pipeline.judging import judge_completions
 from evalharness.pipeline.loading import check_k, load
-from evalharness.pipeline.measuring import measure_behaviour, measure_loss
+from evalharness.pipeline.measuring import behaviour_of, measure_behaviour, measure_loss
 from evalharness.pipeline.spreading.ray_cluster import joined
 from evalharness.pipeline.target import find_target
 from evalharness.pipeline.writing import write
@@ -31,12 +31,17 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Judgement
     from evalharness.diagnosis import Diagnosis, Measured, PassageToken, RowLoss
+    from evalharness.generation import Settings
     from evalharness.pipeline.shared import Shared
     from evalharness.pipeline.target import Target
     from evalharness.pipeline.work import Work
+    from evalharness.progress.time_limit import TimeLimit
     from evalharness.records import CheckpointInfo, Incomplete, Loss, Scorecard
     from evalharness.runs.folder import RunFolder
     from evalharness.settings.manifest import Manifest
+
+    KnownLoss = tuple[Loss, tuple[RowLoss, ...]]
+    Examined = tuple[Diagnosis, Loss, tuple[RowLoss, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +91,40 @@ def _scored_whole(target: Target, watcher: Watcher, shared: Shared | None) -> Sc
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings = probe_attention(work)
         fit_into_time(work, settings)
+        early = None if limit is None else _loss_first(work, settings)
         completions = complete(work, folder, settings)
         executions = judge_completions(work, folder, completions)
         formats = compare_formats(work, folder, settings, executions) if limit is None else None
         behaviour = replace(measure_behaviour(work, completions, executions), formats=formats)
-        measured = measured_of(work, settings, behaviour)
-        diagnosis, loss, by_row = _examined(work, measured)
+        measured, known = early or (measured_of(work, settings, behaviour), None)
+        behaviour_known(work, measured, behaviour)
+        diagnosis, loss, by_row = _examined(work, measured, known)
         card = scorecard_of(work, settings, behaviour, diagnosis, loss)
         watcher.stage("writing the report", 1)
         write(work, folder, card, behaviour, by_row, _passage(measured))
         if not card.incomplete:
             write_stamp(folder, stamp)
+        say_exceeded(work)
         return ScoreResult(card, folder.path)
 
 
-def _examined(work: Work, measured: Measured) -> tuple[Diagnosis, Loss, tuple[RowLoss, ...]]:
+def _loss_first(work: Work, settings: Settings) -> tuple[Measured, KnownLoss]:
+    """The loss before anything is written: in a limited time it is the cheapest thing that tells much."""
+    from evalharness.models.torch.stopping import stopped_by
+
+    measured = measured_of(work, settings, behaviour_of({}, {}, {}, work.options.seed))
+    limit = cast("TimeLimit", work.limit)
+    with stopped_by(limit.part(limit.left_s * OF_WHAT_IS_LEFT), work.checkpoint.model, measured.subject.base):
+        return measured, measure_loss(work, measured)
+
+
+def _examined(work: Work, measured: Measured, known: KnownLoss | None = None) -> Examined:
     """The diagnosis, the loss, and the loss by row. In a limited time the loss comes first: probes may be left out."""
     from evalharness.models.torch.stopping import stopped_by
 
     with stopped_by(work.limit, work.checkpoint.model, measured.subject.base):
-        known = None if work.limit is None else measure_loss(work, measured)
+        if work.limit is not None:
+            known = known or measure_loss(work, measured)
         diagnosis = diagnose_subject(work, measured)
         loss, by_row = known or measure_loss(work, measured)
         return diagnosis, loss, by_row
@@ -165,6 +184,7 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
         behaviour = measure_behaviour(work, completions, {})
         measured = measured_of(work, settings, behaviour)
         diagnosis, loss, _ = _examined(work, measured)
+        say_exceeded(work)
         return DiagnosisResult(work.checkpoint.info, loss, behaviour.judgement, diagnosis, tuple(work.incomplete))
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -60,6 +60,11 @@ class ProblemSet:
     digest: str
     package: str | None = None
     release: Release | None = None
+
+    def first(self, count: int) -> ProblemSet:
+        """The set of its first ``count`` problems: what ``--limit`` makes of it."""
+        kept = self.problems[:count]
+        return self if len(kept) == len(self.problems) else replace(self, problems=kept, digest=digest(kept))
 
     def names_of(self, problem: Problem) -> tuple[str, ...]:
         """Other names than its task id that a problem has in files of other tools."""

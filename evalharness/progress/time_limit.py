@@ -48,6 +48,15 @@ class TimeLimit:
         """Seconds of a share of the whole time, or those that are left if they are fewer."""
         return max(0.0, min(share * self.seconds, self.left_s))
 
+    @property
+    def exceeded_s(self) -> float:
+        """Seconds by which the whole time is exceeded by now; 0 if it is not."""
+        return max(0.0, self.clock() - self.begun - self.seconds)
+
+    def part(self, seconds: float) -> TimeLimit:
+        """A limit for the next ``seconds``, or for those that are left if they are fewer."""
+        return TimeLimit(self.words, max(0.0, min(seconds, self.left_s)) / FOR_MODELS, self.clock(), self.clock)
+
     def check(self) -> None:
         """Raise :class:`OutOfTime` once the time is over."""
         if self.is_over:

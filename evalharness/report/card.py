@@ -27,15 +27,15 @@ from evalharness.report.shares import (
     of_all,
     verdict_words,
 )
-from evalharness.report.untested import by_group
+from evalharness.report.untested import by_group, group_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from evalharness.records import CheckpointInfo, Finding, Scorecard
+    from evalharness.records import CheckpointInfo, Finding, NotTestable, Scorecard
 
 LABEL_WIDTH = 13
 CHAIN = "last_position"
@@ -219,13 +219,18 @@ def _nearest(scorecard: Scorecard, width: int) -> Iterator[Line]:
 
 def _none_found(scorecard: Scorecard) -> str:
     groups = {"ruled out": Counter(item.probe for item in scorecard.ruled_out)}
-    groups |= {name: Counter(item.probe for item in items) for name, items in by_group(scorecard.not_testable)}
+    groups |= {_label(items): Counter(item.probe for item in items) for _, items in by_group(scorecard.not_testable)}
     all_checks = sum(groups.values(), Counter[str]())
 
     def listed(checks: Counter[str]) -> str:
         return ", ".join(_with_share(probe, count, all_checks[probe]) for probe, count in checks.items())
 
     return "; ".join(["none found", *(f"{name}: {listed(checks)}" for name, checks in groups.items() if checks)])
+
+
+def _label(items: Sequence[NotTestable]) -> str:
+    """Why they were not tested; for lack of time, with the limit: all of them have the same."""
+    return f"not tested, {items[0].reason}" if items[0].kind == "no_time" else group_of(items[0])
 
 
 def _with_share(probe: str, checks: int, all_checks: int) -> str:

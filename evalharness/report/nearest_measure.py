@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 EASY_SET = "warmup"
 """Has problems that models solve which solve no other."""
+MORE_TIME = "Score again with more time: a longer --within, or none."
+"""In a limited time rows, problems and samples are left out, so that more of them would not help."""
 
 
 class Nearest(NamedTuple):
@@ -69,7 +71,9 @@ def _to_recompute(card: Scorecard) -> str:
         return "Name your data under [data] train and validation in evalharness.toml, and score again."
     if "capability" in kinds:
         return "Score the weights themselves: a server does not give what the loss is computed from."
-    return "Score again with more rows under [data] validation, or with more time."
+    if "no_time" in kinds:
+        return MORE_TIME
+    return "Score again with more rows under [data] validation."
 
 
 def _few_rows(card: Scorecard) -> Nearest | None:
@@ -78,7 +82,9 @@ def _few_rows(card: Scorecard) -> Nearest | None:
         return None
     return Nearest(
         f"{counted(len(few), 'hypothesis', 'hypotheses')} could not be tested for lack of numbers: {few[0].reason}",
-        "Score again with more rows under [data] validation, or with more problems.",
+        MORE_TIME
+        if card.protocol.value("within") is not None
+        else "Score again with more rows under [data] validation, or with more problems.",
     )
 
 

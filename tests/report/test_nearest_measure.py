@@ -74,3 +74,18 @@ def test_data_are_asked_for_only_if_they_are_what_is_missing():
     assert len(set(by_kind.values())) == 3
     failed = replace(without, incomplete=(Incomplete("loss", None, "the model returned NaN"),))
     assert "the model returned NaN" in nearest_measure(failed).next_step
+
+
+def test_where_only_time_lacked_no_more_rows_are_asked_for():
+    late = (NotTestable("overfit", "no_time", "no time left (--within 1m)"),)
+    limited = replace(bad().protocol, settings={"within": "1m"})
+    few = CASES["few rows"]
+    without_loss = nearest_measure(replace(CASES["no loss"], not_testable=late)).next_step
+    assert without_loss == nearest_measure(replace(few, protocol=limited)).next_step
+    assert without_loss != nearest_measure(few).next_step
+
+
+def test_the_card_says_what_there_was_no_time_for_and_what_the_limit_was():
+    late = (NotTestable("overfit", "no_time", "no time left (--within 1m)"),)
+    text = " ".join(str(render_card(bad(not_testable=late), "r.md")).split())
+    assert "not tested, no time left (--within 1m): overfit" in text
