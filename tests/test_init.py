@@ -254,6 +254,31 @@ def test_the_only_file_of_rows_is_the_training_data_whatever_its_name(folder, ro
     assert {line.key: line.value for line in made.lines}["data.train"] == "pairs.jsonl"
 
 
+LOADS = "def load(path='vocab.txt'):\n    return list(open(path))\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "tokenizer"),
+    [
+        ({"tokenizer.py": LOADS}, "tokenizer.py:load"),
+        ({"my_tokens.py": LOADS.replace("load", "get_tokenizer")}, "my_tokens.py:get_tokenizer"),
+        ({"tokenizer.py": LOADS.replace("='vocab.txt'", "")}, None),
+        ({"tokenizer.py": LOADS + "print(load())\n"}, None),
+        ({"tokenizer.py": LOADS, "old_tokenizer.py": LOADS}, None),
+        ({"data.py": LOADS}, None),
+    ],
+    ids=["load", "get_tokenizer", "with an argument", "does more", "two", "not called so"],
+)
+def test_the_one_function_that_makes_a_tokenizer_is_named(folder, code, tokenizer):
+    save(folder)
+    (folder / "tok" / "tokenizer.json").unlink()
+    for name, text in code.items():
+        (folder / name).write_text(text)
+    made = pipeline.initialise(folder, Silent(), trust=True)
+    assert {line.key: line.value for line in made.lines}.get("model.tokenizer") == tokenizer
+    assert any("[model] tokenizer" in line for line in made.missing) == (tokenizer is None)
+
+
 def test_of_two_files_of_rows_without_a_telling_name_none_is_taken(folder):
     save(folder)
     (folder / "data" / "train.jsonl").unlink()

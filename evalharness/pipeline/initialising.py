@@ -28,6 +28,7 @@ _DATA_SUFFIXES = (".jsonl", ".parquet", ".bin", ".npy", ".json", ".txt")
 _ROW_SUFFIXES = (".jsonl", ".parquet")
 _NOT_DATA = {"log", "logs", "loss", "losses", "metrics", "history", "results", "state", "config", "args"}
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer.pkl", "meta.pkl")
+_TOKENIZER_FUNCTIONS = ("load", "load_tokenizer", "get_tokenizer", "make_tokenizer", "build_tokenizer", "tokenizer")
 _NOT_LOOKED_INTO = ("node_modules", "venv", "site-packages", "__pycache__", "wandb", "reports")
 
 
@@ -160,8 +161,24 @@ def _tokenizer_lines(
         return
     if tokenizers:
         yield Line("model.tokenizer", _seen_from(tokenizers[0], folder), "turns text into tokens")
+    elif code := _tokenizer_code(folder, files):
+        yield Line("model.tokenizer", code, "makes what turns text into tokens: your own code")
     else:
         result.missing.append(f"[model] tokenizer: a file {', '.join(_TOKENIZERS)}, or code: tokenizer.py:load")
+
+
+def _tokenizer_code(folder: Path, files: tuple[Path, ...]) -> str | None:
+    """The one function of a file called after tokens that is called as such functions are, and needs no argument."""
+    from evalharness.models.torch.projects.python_classes import functions_without_arguments, is_quiet
+
+    code = [file for file in files if file.suffix == ".py" and "token" in file.stem.lower() and is_quiet(file)]
+    specs = [
+        f"{_seen_from(file, folder)}:{name}"
+        for file in code
+        for name in functions_without_arguments(file)
+        if name in _TOKENIZER_FUNCTIONS
+    ]
+    return specs[0] if len(specs) == 1 else None
 
 
 def _data_lines(

@@ -1,4 +1,4 @@
-"""The classes of modules in Python files, read without running them."""
+"""The classes of modules, and functions, in Python files, read without running them."""
 
 from __future__ import annotations
 
@@ -55,6 +55,18 @@ def classes_in(file: Path) -> tuple[PythonClass, ...]:
     if tree is None:
         return ()
     return tuple(_described(file, node) for node in tree.body if isinstance(node, ast.ClassDef))
+
+
+def functions_without_arguments(file: Path) -> tuple[str, ...]:
+    """The names of the functions at the top of a file that can be called without an argument."""
+    tree = _parsed(file)
+    functions = [] if tree is None else [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return tuple(node.name for node in functions if not _needs_argument(node.args))
+
+
+def _needs_argument(parameters: ast.arguments) -> bool:
+    positional = [*parameters.posonlyargs, *parameters.args]
+    return len(positional) > len(parameters.defaults) or None in parameters.kw_defaults
 
 
 def module_classes(classes: Iterable[PythonClass]) -> tuple[PythonClass, ...]:
