@@ -38,15 +38,16 @@ class Repair:
     ``kind``: what is changed, one word. ``words``: what with, to go after "with": ```rope_theta` = 500,000``.
     ``change`` makes the change to a module as a context manager, and undoes it. ``place``: the configuration's key, or
     the path of the module. ``remedy``: what the user has to change. ``settings``: keys and values for the
-    configuration, dots between nested keys; empty if no key says it. ``begin_ids`` go before each row in place of those
-    that stand there, if they are not None. ``encode`` gives the ids of a text in place of the tokenizer, if it is not
-    None; the rows are then the same texts in other tokens. ``around_row`` is entered while a row is read, for what
-    differs from row to row. ``lowers``: what is undone is a fault, so that the loss falls; the others may also raise it
-    to what was logged, and have to give the log within the share ``tolerance``. ``sharp``: it can only raise the loss
-    of a sound model, so that a much lower one proves a fault; further training, another scale or other weights may
-    lower it. ``severity``: that of the finding if it is proven. ``further``: what to try on top if this is the best of
-    its kind. ``null`` makes, from a seed, a repair of the same kind in a place where nothing is wrong; without one, the
-    same tensors are changed at random.
+    configuration, dots between nested keys; empty if no key says it. ``present``: what stands there now, by the same
+    keys or by the path of an attribute. ``file``: the name of the file that has the keys, where it is known.
+    ``begin_ids`` go before each row in place of those that stand there, if they are not None. ``encode`` gives the ids
+    of a text in place of the tokenizer, if it is not None; the rows are then the same texts in other tokens.
+    ``around_row`` is entered while a row is read, for what differs from row to row. ``lowers``: what is undone is a
+    fault, so that the loss falls; the others may also raise it to what was logged, and have to give the log within the
+    share ``tolerance``. ``sharp``: it can only raise the loss of a sound model, so that a much lower one proves a
+    fault; further training, another scale or other weights may lower it. ``severity``: that of the finding if it is
+    proven. ``further``: what to try on top if this is the best of its kind. ``null`` makes, from a seed, a repair of
+    the same kind in a place where nothing is wrong; without one, the same tensors are changed at random.
     """
 
     kind: str
@@ -55,6 +56,8 @@ class Repair:
     remedy: str
     change: Callable[[nn.Module], AbstractContextManager[None]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    present: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
     begin_ids: tuple[int, ...] | None = None
     encode: Callable[[str], list[int]] | None = None
     around_row: Callable[[TokenRow], AbstractContextManager[Any]] = _nothing_around

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS, DecodingName
 from evalharness.report.cause_summary import was_diagnosed
+from evalharness.report.certainty import certainty
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import percent_interval
+from evalharness.report.parts import plain_text
 from evalharness.report.printable import first_sentence, one_line, shortened
 from evalharness.report.shares import (
     caveat,
@@ -27,7 +29,9 @@ from evalharness.report.shares import (
     of_all,
     verdict_words,
 )
+from evalharness.report.terms import ON_A_CARD
 from evalharness.report.untested import by_group, group_of
+from evalharness.report.where import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,7 +125,7 @@ def card_lines(scorecard: Scorecard, report_path: str, width: int = 88) -> tuple
         *_degeneration(scorecard, width),
         *_diagnosis(scorecard, width),
         *(line for lack in scorecard.incomplete for line in _entry("incomplete", str(lack), width, "yellow")),
-        *(_entry("", _NOTE, width, "dim") if scorecard.degeneration or scorecard.pass_at_k else []),
+        *_notes(scorecard, width),
         _line("report", one_line(report_path)),
     )
 
@@ -241,6 +245,10 @@ def _with_share(probe: str, checks: int, all_checks: int) -> str:
 def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
     first, *others = findings
     yield from _entry(first.severity, first.claim, width, "bold" if first.severity == "cause" else "")
+    if first.severity != "note":
+        if place := plain_text(where(first)):
+            yield from _entry("where", place, width)
+        yield from _entry("how sure", certainty(first), width)
     if others and others[0].probe == CHAIN:
         yield from _entry("effect", others[0].claim, width)
         others = others[1:]
@@ -249,6 +257,14 @@ def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
         yield from _entry("also found", f"{named}; see the report", width, "dim")
     if first.severity != "note" and first.remedy:
         yield from _entry("what to do", first_sentence(first.remedy), width)
+
+
+def _notes(scorecard: Scorecard, width: int) -> Iterator[Line]:
+    """What the brackets and the two terms of the card mean, as far as they stand on it."""
+    if scorecard.degeneration or scorecard.pass_at_k:
+        yield from _entry("", _NOTE, width, "dim")
+    if scorecard.degeneration:
+        yield from _entry("", ON_A_CARD, width, "dim")
 
 
 def _entry(label: str, text: str, width: int, style: str = "") -> Iterator[Line]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.report.certainty import certainty
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
+from evalharness.report.parts import plain_text
 from evalharness.report.sections.tested_hypotheses import names_in_line
 from evalharness.report.untested import NOT_APPLICABLE, by_group
+from evalharness.report.where import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +43,10 @@ def diagnosis_lines(
         yield "cause", "none found"
     for finding in findings:
         yield finding.severity, f"{finding.probe}: {finding.claim}"
+        if place := where(finding):
+            yield "where", plain_text(place)
+        if finding.severity != "note":
+            yield "how sure", certainty(finding)
         if finding.remedy:
             yield "", f"What to do: {finding.remedy}"
     yield from _each(ruled_out, not_testable) if each else _in_groups(ruled_out, not_testable)

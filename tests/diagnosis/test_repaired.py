@@ -70,6 +70,8 @@ def test_what_was_changed_after_training_is_named_and_proven_and_the_model_stays
     assert torch.equal(subject.model.logits(ids), before)
     if kind == "rope_theta":
         assert found.evidence["settings"]["rope_parameters.rope_theta"] == 10_000
+        assert found.evidence["present"]["rope_parameters.rope_theta"] == 1_000_000
+        assert found.evidence["file"] == "config.json"
 
 
 @pytest.mark.parametrize("family", ["plain", "llama"])

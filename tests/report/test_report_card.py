@@ -28,10 +28,12 @@ degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
 cause        The model is not causal: changing only the tokens after position 3 moves
              the logits at position 1 by up to 7.31 nats (length 33). The loss is
              measured with the answer in the input.
+how sure     shown by a test that could have said the opposite
 also found   context (contributing); see the report
 what to do   Give the attention a causal mask and train again: no adapter mends weights
              that copy their input.
              [low, high]: 95 % confidence interval, over problems (losses: over rows)
+             honest: without future tokens; degenerate: loops, echoes, or no text
 report       reports/leaky/600/report.md"""
 
 

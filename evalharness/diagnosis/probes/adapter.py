@@ -107,7 +107,7 @@ def _unmatched(facts: AdapterFacts) -> list[Outcome]:
         f"{facts.unmatched[0]} first; {len(facts.weights)} weights are adapted."
     )
     remedy = "Load the adapter into the base that it was trained over, under the names that it was saved with."
-    return [Finding(NAME, "cause", claim, evidence | {"first": facts.unmatched[0]}, remedy)]
+    return [Finding(NAME, "cause", claim, evidence | {"modules": list(facts.unmatched)}, remedy)]
 
 
 def _zero(facts: AdapterFacts) -> Outcome | None:
@@ -253,8 +253,8 @@ def _scale(facts: AdapterFacts) -> Outcome | None:
         f"{configured:.4g} in {name}, {scale / configured:.3g} times what its configuration says."
     )
     remedy = "Scale by lora_alpha / r (by lora_alpha / sqrt(r) where use_rslora is set), as in training."
-    evidence |= {"scale": scale, "configured_scale": configured, "first": name}
-    return Finding(NAME, "cause", claim, evidence, remedy)
+    evidence |= {"scale": scale, "configured_scale": configured}
+    return Finding(NAME, "cause", claim, evidence | {"modules": [other for other, _, _ in wrong]}, remedy)
 
 
 def _times(facts: AdapterFacts) -> Outcome:
@@ -297,7 +297,7 @@ def _times(facts: AdapterFacts) -> Outcome:
         "Merge the adapter once, into the weights that it was trained over: twice means that the base was merged "
         "already, not at all that what was saved is the base, anything else a wrong scale."
     )
-    return Finding(NAME, "cause", claim, evidence | {"first": wrong[0].name}, remedy)
+    return Finding(NAME, "cause", claim, evidence | {"modules": [other.name for other in wrong]}, remedy)
 
 
 def _how_often(times: float) -> str:

@@ -59,7 +59,7 @@ def not_finite(measured: Measured) -> Outcome:
         else "Run it in a precision with a wider range (--dtype float32 or bfloat16); where that does not help, look "
         "for a row of the attention mask in which everything is masked out, and for divisions by zero."
     )
-    return Finding(NAME, "cause", claim, evidence, remedy)
+    return Finding(NAME, "cause", claim, evidence | ({"modules": parameters} if parameters else {}), remedy)
 
 
 def _is_finite(measured: Measured, row: tuple[int, ...]) -> bool:

@@ -253,6 +253,8 @@ def _evidence(best: Repaired, own: Interval) -> dict[str, Any]:
         "kind": repair.kind,
         "place": repair.place,
         "settings": dict(repair.settings),
+        "present": dict(repair.present),
+        "file": repair.file,
         "counting": best.counting.words,
         "lowered_nats": best.lowered_nats.estimate,
         "lowered_low_nats": best.lowered_nats.low,

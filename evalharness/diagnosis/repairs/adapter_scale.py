@@ -43,6 +43,8 @@ def repairs(subject: Subject) -> Iterator[Repair]:
             remedy=f"Apply the adapter with the scale {own * times:.4g} that it was trained with; it has {own:.4g}.",
             change=partial(_scaled, parts=tuple(parts), times=times),
             settings=settings or {"lora_alpha": own * times * rank},
+            present={key: not value for key, value in settings.items()} or {"lora_alpha": own * rank},
+            file="adapter_config.json",
         )
 
 

@@ -77,6 +77,7 @@ def _with_values(module: nn.Module, scales: Mapping[str, float], values: list[fl
         remedy=f"Scale the attention scores as in training: {words}. It is {first:.4g}, of {len(scales)} attentions.",
         change=partial(swapped_attributes, values=dict(zip(scales, values, strict=True))),
         settings=_settings(module, values),
+        present={place: first},
     )
 
 

@@ -47,6 +47,7 @@ def _with_heads(module: nn.Module, shape: HeadShape, heads: int) -> Repair:
         ),
         change=partial(_split, shape=shape, heads=heads),
         settings=_settings(module, shape, heads),
+        present={place: shape.with_heads(shape.heads)[place]},
         sharp=True,
     )
 

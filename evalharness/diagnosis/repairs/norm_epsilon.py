@@ -41,4 +41,5 @@ def repairs(subject: Subject) -> Iterator[Repair]:
                 remedy=f"Set the epsilon of the norms to {epsilon:g}, as in training: `{place}` has {own:g}.",
                 change=partial(swapped_attributes, values=dict.fromkeys(kept, epsilon)),
                 settings=dict.fromkeys(keys[:1], epsilon),
+                present={next(iter(keys), place): own},
             )

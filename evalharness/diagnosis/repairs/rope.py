@@ -45,6 +45,7 @@ SHARES = (0.25, 0.4, 0.5, 0.75, 1.0)
 WIDTHS = ("rotary_ndims", "rotary_dim", "rope_dim")
 """What attentions call how many channels they turn."""
 NAMES = ("rope_theta", "theta", "base", "rope_base", "rotary_base", "rotary_emb_base", "rope_freq_base")
+CONFIG = "config.json"
 LEAST_BASE = 100.0
 """A number by one of these names is no base of rotary positions below this."""
 
@@ -60,12 +61,13 @@ def repairs(subject: Subject) -> Iterator[Repair]:
     for base in BASES:
         if tables and abs(base / tables[0].base - 1) > 0.001:
             tensors = {table.path: with_base(table, base) for table in tables}
-            yield _of_base(base, tables[0].path, partial(swapped_tensors, tensors=tensors))
+            change = partial(swapped_tensors, tensors=tensors)
+            yield _of_base(base, tables[0].path, change, present={"rope_theta": tables[0].base})
     attributes = _attributes(module)
     for base in BASES:
         if attributes and base != next(iter(attributes.values())):
             change = partial(swapped_attributes, values=dict.fromkeys(attributes, base))
-            yield _of_base(base, next(iter(attributes)), change)
+            yield _of_base(base, next(iter(attributes)), change, present=dict([next(iter(attributes.items()))]))
 
 
 def _of_base(base: float, place: str, change: Any, **more: Any) -> Repair:
@@ -132,6 +134,8 @@ def _of_another_share(parts: dict[str, nn.Module], own: dict[str, Any]) -> Itera
                 ),
                 change=partial(_turned, parts=tuple(parts), wanted={**own, "partial_rotary_factor": share}),
                 settings={"rope_parameters.partial_rotary_factor": share},
+                present={"rope_parameters.partial_rotary_factor": own.get("partial_rotary_factor", 1.0)},
+                file=CONFIG,
                 sharp=True,
             )
 
@@ -154,12 +158,14 @@ def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
     own = _parameters(next(iter(parts.values())).config)
     change = partial(_rebuilt, parts=tuple(parts), wanted=wanted)
     settings = {f"rope_parameters.{key}": value for key, value in wanted.items()}
+    more: dict[str, Any] = {"settings": settings, "file": CONFIG}
+    more |= {"present": {f"rope_parameters.{key}": own.get(key) for key in wanted}}
     same_scaling = all(own.get(key) == value for key, value in wanted.items() if key != "rope_theta")
     if same_scaling:
         place = "config.json, `rope_theta`"
         remedy = f"Set `rope_theta` to {wanted['rope_theta']:,.0f} in config.json, which has {own['rope_theta']:,.0f}."
         further = partial(_scaled, parts, wanted)
-        return _of_base(wanted["rope_theta"], place, change, settings=settings, further=further, remedy=remedy)
+        return _of_base(wanted["rope_theta"], place, change, further=further, remedy=remedy, **more)
     with_base_too = f"`rope_theta` = {wanted['rope_theta']:,.0f} and " * (wanted["rope_theta"] != own["rope_theta"])
     scaling = f"the scaling `{wanted['rope_type']}`" + f" by {wanted['factor']:g}" * ("factor" in wanted)
     return Repair(
@@ -168,8 +174,8 @@ def _configured(parts: dict[str, nn.Module], wanted: dict[str, Any]) -> Repair:
         place="config.json, `rope_parameters`",
         remedy=f"In config.json set `rope_parameters` to {json.dumps(wanted)}, as in training.",
         change=change,
-        settings=settings,
         sharp=True,
+        **more,
     )
 
 

@@ -32,4 +32,5 @@ def repairs(subject: Subject) -> Iterator[Repair]:
                     remedy=f"Set `{name}` to {cap}, as in training: it is {next(iter(kept.values()))}.",
                     change=partial(swapped_attributes, values=dict.fromkeys(kept, cap)),
                     settings={name: cap},
+                    present={name: next(iter(kept.values()))},
                 )

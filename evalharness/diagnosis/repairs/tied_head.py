@@ -35,6 +35,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
                     remedy=f"Tie `{path}` to `{source}` where the model is built, as in training.",
                     change=partial(swapped_tensors, tensors={path: tensor}),
                     settings={"tie_word_embeddings": True},
+                    present={"tie_word_embeddings": False},
                     sharp=True,
                 )
 

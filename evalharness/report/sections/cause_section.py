@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report.cause_summary import no_cause, was_diagnosed
-from evalharness.report.parts import Code, Emphasis, Heading, Paragraph, Table, marked
+from evalharness.report.certainty import certainty
+from evalharness.report.parts import BulletList, Code, Emphasis, Heading, Paragraph, Strong, Table, marked
 from evalharness.report.printable import shortened
 from evalharness.report.sections.tested_hypotheses import hypotheses
+from evalharness.report.where import where
 from evalharness.runs import paths
 
 if TYPE_CHECKING:
@@ -49,11 +51,19 @@ def _finding(finding: Finding, questions: Mapping[str, str], remedies: bool) -> 
     if finding.probe in questions:
         yield Paragraph(Emphasis(questions[finding.probe]))
     yield Paragraph(marked(finding.claim))
+    if finding.severity != "note":
+        yield BulletList(tuple(_where_and_how_sure(finding)))
     if finding.evidence:
         rows = tuple((Code(key), _value(value)) for key, value in finding.evidence.items())
         yield Table(("Measured", "Value"), rows, frozenset({1}))
     if (remedies or finding.severity == "note") and finding.remedy:
         yield Paragraph(marked(f"What to do: {finding.remedy}"))
+
+
+def _where_and_how_sure(finding: Finding) -> Iterator[Text]:
+    if place := where(finding):
+        yield (Strong("Where"), ": ", *place)
+    yield (Strong("How sure"), f": {certainty(finding)}")
 
 
 def _value(value: Any) -> Text:

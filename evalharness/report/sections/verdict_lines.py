@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS
 from evalharness.report.cause_summary import no_cause
+from evalharness.report.certainty import certainty
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures
 from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import percent_interval
@@ -18,6 +19,8 @@ from evalharness.report.shares import (
     pass_rates,
     verdict_words,
 )
+from evalharness.report.terms import DEGENERATE, HONEST
+from evalharness.report.where import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
     from evalharness.records import Scorecard
     from evalharness.report.parts import Text
 
-BRACKETS = Paragraph("Brackets [low, high] are 95 % confidence intervals: of shares by problems, of losses by rows.")
-"""What every number with an interval in a report means, said once at its top."""
+BRACKETS = Paragraph(
+    "Brackets [low, high] are 95 % confidence intervals: of shares by problems, of losses by rows. "
+    f"{HONEST} {DEGENERATE}"
+)
+"""What every number with an interval and the two terms of a report mean, said once at its top."""
 
 
 def verdict_lines(card: Scorecard) -> BulletList:
@@ -37,15 +43,20 @@ def verdict_lines(card: Scorecard) -> BulletList:
             (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
             (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
             _cause(card),
-            *_what_to_do(card),
+            *_where_and_what_to_do(card),
         )
     )
 
 
-def _what_to_do(card: Scorecard) -> Iterator[Text]:
-    """What the first finding asks for; nothing if it is a note, for a note explains nothing."""
-    first = next(iter(card.findings), None)
-    if first is not None and first.severity != "note" and first.remedy:
+def _where_and_what_to_do(card: Scorecard) -> Iterator[Text]:
+    """The place of the first finding and what it asks for; nothing if it is a note, for a note explains nothing."""
+    first = next((finding for finding in card.findings[:1] if finding.severity != "note"), None)
+    if first is None:
+        return
+    if place := where(first):
+        yield (Strong("Where"), ": ", *place)
+    yield (Strong("How sure"), f": {certainty(first)}")
+    if first.remedy:
         yield (Strong("What to do"), ": ", *marked(first.remedy))
 
 
