@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
@@ -58,6 +58,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)")
 _THOUSANDS_COMMAS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 _THOUSANDS_POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 
+_SINCE = datetime(1970, 1, 1)  # noqa: DTZ001 - moments without a zone are counted from it
 OLDEST_S, NEWEST_S = 1e8, 1e11
 """Numbers below are seconds since a start, not a date (1973); numbers above are milliseconds since 1970."""
 
@@ -285,7 +286,7 @@ def seconds(value: object) -> float | None:
         moment = datetime.fromisoformat(value.strip().replace(",", "."))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return moment.timestamp() if moment.tzinfo else (moment - _SINCE).total_seconds()  # as UTC
 
 
 def _first(names: Mapping[str, str], known: Iterable[str]) -> str | None:
