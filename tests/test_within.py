@@ -50,9 +50,14 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_server_has_no_pace_that_is_known() -> None:
-    assert time_limit(ScoreOptions()) is None
+    assert time_limit(ScoreOptions(), 0.0) is None
     with pytest.raises(EvalHarnessError, match="--within"):
-        time_limit(replace(ScoreOptions(), within="5m", backend="openai"))
+        time_limit(replace(ScoreOptions(), within="5m", backend="openai"), 0.0)
+
+
+def test_the_time_runs_from_the_call_on() -> None:
+    begun = time_limit(replace(ScoreOptions(), within="5m"), 7.0)
+    assert (begun.begun, begun.seconds) == (7.0, 300)
 
 
 def test_models_stop_before_the_time_is_over_so_that_the_report_is_written_in_it() -> None:
@@ -190,7 +195,7 @@ class Checkpointed:
     model: NoModule = NoModule()
 
 
-@pytest.mark.parametrize(("per_wave_s", "finished", "count"), [(1.0, True, 3), (25.0, False, 2)])
+@pytest.mark.parametrize(("per_wave_s", "finished", "count"), [(1.0, True, 3), (25.0, False, 2), (50.0, False, 1)])
 def test_completions_stop_once_their_share_of_the_time_is_over(per_wave_s, finished: bool, count: int) -> None:
     clock, made = Clock(), []
 
@@ -214,6 +219,21 @@ def test_completions_stop_once_their_share_of_the_time_is_over(per_wave_s, finis
     )
     assert made_in_time(work, make, [["a"], ["b"], ["c"]]) is finished
     assert made == ["a", "b", "c"][:count]
+
+
+def test_the_first_wave_has_all_the_time_that_is_left_and_no_more() -> None:
+    clock, made = Clock(), []
+
+    def make(wave: list[str]) -> Iterator[str]:
+        for each in wave:
+            clock.now += 30
+            made.append(each)
+            yield each
+
+    whole = TimeLimit("100s", 100, 0.0, clock)
+    work = Work(None, Checkpointed(), None, ScoreOptions(), [], Silent(), [], None, None, limit=whole)
+    assert not made_in_time(work, make, [list("abcdef"), ["g"]])
+    assert made == list("abc")
 
 
 def test_a_wave_has_all_completions_of_its_problems() -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.progress import duration
@@ -84,15 +85,18 @@ def _exhaust(completions: Iterable[Completion]) -> None:
 def made_in_time(
     work: Work, make: Callable[[Sequence[Request]], Iterable[Completion]], waves: Iterable[Sequence[Request]]
 ) -> bool:
-    """Whether all waves were made before the time of completions was over."""
+    """Whether all waves were made before the time of completions was over.
+
+    The first wave has all the time that is left: its rows end together, and without them no verdict is reached.
+    """
     limit = cast("TimeLimit", work.limit)
     part = limit.part(longest_completing_s(limit))
     try:
-        with _stopped(work, part):
-            for wave in waves:
-                part.check()
+        for wave, bound in zip(waves, chain((limit,), repeat(part)), strict=False):
+            with _stopped(work, bound):
+                bound.check()
                 for _ in make(wave):
-                    part.check()
+                    bound.check()
     except OutOfTime:
         return False
     return True
@@ -134,13 +138,16 @@ def kept_whole(work: Work, wanted: Wanted, made: Container[Identity]) -> Wanted:
     if not ranks:
         return wanted
     problems, samples = max(1, min(ranks)), work.options.samples if min(ranks) else 0
-    left_out = max(len(s.problems) for s in work.sets) - problems
+    before, every = work.options, max(len(s.problems) for s in work.sets)
     work.options = replace(work.options, limit=problems, samples=samples)
     work.sets = [s.first(problems) for s in work.sets]
-    work.watcher.say(
-        f"within {cast('TimeLimit', work.limit).words}: the time for completions is over: --limit {problems} "
-        f"--samples {samples}; left out: {left_out} problems of the largest set"
-    )
+    if (problems, samples) != (every, before.samples):
+        words = cast("TimeLimit", work.limit).words
+        left_out = f"{every - problems} problems of the largest set, {before.samples - samples} samples of each problem"
+        work.watcher.say(
+            f"within {words}: the time for completions is over: --limit {problems} --samples {samples}; "
+            f"left out: {left_out}"
+        )
     return {
         group: [r for r in requests if r.task_id in work.problems]
         for group, requests in wanted.items()
@@ -260,7 +267,9 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     new_tokens = f"up to {settings.max_new_tokens} new tokens"
     work.watcher.say(f"{len(missing)} completions to make{again}: {new_tokens}, {how}, seed {settings.seed}")
     if work.limit is not None:
-        work.watcher.say(f"completing stops after {duration(longest_completing_s(work.limit))} (--within)")
+        work.watcher.say(
+            f"completing stops after {duration(longest_completing_s(work.limit))}, or after the first batch (--within)"
+        )
         return
     usual_s = generator.usual_s(missing) if missing else None
     if usual_s is not None and usual_s >= WORTH_SAYING_S:

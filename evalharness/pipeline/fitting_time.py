@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -32,13 +31,16 @@ SHORTEST_LONG = 128
 SECOND = 1.0
 
 
-def time_limit(options: ScoreOptions) -> TimeLimit | None:
-    """The limit that the settings name, from now on. Raises :class:`EvalHarnessError` for a server's completions."""
+def time_limit(options: ScoreOptions, begun: float) -> TimeLimit | None:
+    """The limit that the settings name, from ``begun`` on, as :func:`time.monotonic` counts.
+
+    Raises :class:`EvalHarnessError` for a server's completions.
+    """
     if options.within is None:
         return None
     if options.backend != "torch":
         raise EvalHarnessError("--within: how fast a server writes is not known; give --limit and --samples instead")
-    return TimeLimit(options.within, seconds_of(options.within), time.monotonic())
+    return TimeLimit(options.within, seconds_of(options.within), begun)
 
 
 def say_exceeded(work: Work) -> None:

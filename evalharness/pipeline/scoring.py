@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -72,20 +73,20 @@ def score(
     ``shared`` is what the steps of one run have in common. Raises :class:`EvalHarnessError`; what was already written
     stays, and the same call goes on from there.
     """
-    watcher = watcher or Silent()
-    return _scored(find_target(None if path is None else Path(path), asked, watcher), watcher, shared)
+    begun, watcher = time.monotonic(), watcher or Silent()
+    return _scored(find_target(None if path is None else Path(path), asked, watcher), watcher, begun, shared)
 
 
-def _scored(target: Target, watcher: Watcher, shared: Shared | None = None) -> ScoreResult:
+def _scored(target: Target, watcher: Watcher, begun: float, shared: Shared | None = None) -> ScoreResult:
     check_k(target.options, watcher)
+    limit = time_limit(target.options, begun)
     with joined(target.options.ray):
-        return _scored_whole(target, watcher, shared)
+        return _scored_whole(target, watcher, limit, shared)
 
 
-def _scored_whole(target: Target, watcher: Watcher, shared: Shared | None) -> ScoreResult:
+def _scored_whole(target: Target, watcher: Watcher, limit: TimeLimit | None, shared: Shared | None) -> ScoreResult:
     from evalharness.generation import fastest_threads
 
-    limit = time_limit(target.options)
     work = replace(load(target, watcher, shared), limit=limit)
     stamp = stamp_of(work)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
@@ -148,7 +149,7 @@ def score_once(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | No
     if kept is not None:
         return kept
     with turn(target.options.out / target.run_name / paths.TURN_LOCK):
-        return _kept(target) or _scored(target, watcher)
+        return _kept(target) or _scored(target, watcher, time.monotonic())
 
 
 def checkpoint_at(path: Path, manifest: Manifest, revision: str | None = None) -> Path:
@@ -173,11 +174,12 @@ def diagnose(path: Path | str, asked: Mapping[str, Any], watcher: Watcher | None
     ``asked`` is as for :func:`score`. A few greedy completions are made for it, or taken from an earlier score's
     folder, and kept there.
     """
+    begun, watcher = time.monotonic(), watcher or Silent()
+    target = find_target(Path(path), {**asked, "samples": 0, "replicas": 1}, watcher)
+    limit = time_limit(target.options, begun)
+    # torch takes seconds to import, and they count.
     from evalharness.generation import fastest_threads
 
-    watcher = watcher or Silent()
-    target = find_target(Path(path), {**asked, "samples": 0, "replicas": 1}, watcher)
-    limit = time_limit(target.options)
     work = replace(load(target, watcher), limit=limit)
     with _folder_of(work) as folder, fastest_threads(work.checkpoint.model):
         settings, completions = what_it_writes(work, folder)
