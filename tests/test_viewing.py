@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from evalharness.commands.group import cli
 from evalharness.errors import StoreError
 from evalharness.pipeline import renew_report, view
 from evalharness.pipeline.browsing import browser_of
-from evalharness.runs import paths, shown_beside
+from evalharness.problems import load_problems
+from evalharness.runs import paths, scorecard_json, shown_beside
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.record_rows import read_completions
 
@@ -79,8 +81,27 @@ def test_the_page_of_one_checkpoint_is_its_report(runs: Path) -> None:
     assert view([step]) == view([runs / "leaky"], steps=[1000]) == step / paths.REPORT_PAGE
 
 
+def test_the_page_of_one_checkpoint_that_has_none_says_its_verdict_and_cause(runs: Path) -> None:
+    page = Page(view([runs / "leaky" / "step_1000"]).read_text())
+    (heading,) = page.of("h1")
+    assert heading.text == "leaky, step 1,000"
+    assert {"What to do", "Cause"} <= {strong.text for strong in page.of("strong")}
+
+
+def test_problems_that_were_not_recorded_are_read_again(runs: Path) -> None:
+    problems = browser_of({"causal": runs / "causal" / "step_200"}).problems
+    own = {problem.task_id: problem for problem in load_problems("warmup", environment={}).problems}
+    assert [(p.prompt, p.expected) for p in problems] == [
+        (own[p.task_id].prompt, own[p.task_id].canonical_solution) for p in problems
+    ]
+
+
 def test_records_without_prompts_and_texts_of_tokens_are_shown_without_them(runs: Path) -> None:
     folder = runs / "causal" / "step_200"
+    card = scorecard_json.read(folder)
+    others = tuple(replace(info, digest="0" * 64) for info in card.protocol.problems)
+    card = replace(card, protocol=replace(card.protocol, problems=others))
+    (folder / paths.SCORECARD).write_text(scorecard_json.to_json(card))
     written = read_completions(folder, paths.Group("warmup", "greedy"))
     problems = browser_of({"causal": folder}).problems
     assert [p.completions[0].text for p in problems] == [c.text for c in written]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from evalharness.runs import paths
+from evalharness.errors import EvalHarnessError
+from evalharness.runs import paths, scorecard_json
 from evalharness.runs.record_rows import read_analyses, read_completions, read_executions
-from evalharness.runs.shown_beside import read_problem_texts, read_token_texts
+from evalharness.runs.shown_beside import ProblemText, read_problem_texts, read_token_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from evalharness.records import Completion
+    from evalharness.records import Completion, Problem, ProblemSetInfo
     from evalharness.report.completion_browser import BrowsedCompletion, BrowsedProblem, CompletionBrowser
     from evalharness.runs.record_rows import Analysis
-    from evalharness.runs.shown_beside import ProblemText
 
 _Problem = tuple[str, str]
 """The name of a problem set, and a problem's in it."""
@@ -31,7 +32,7 @@ def browser_of(folders: Mapping[str, Path]) -> CompletionBrowser:
     completions: dict[_Problem, list[BrowsedCompletion]] = {}
     texts: dict[_Problem, ProblemText] = {}
     for column, folder in enumerate(folders.values()):
-        for problem in read_problem_texts(folder):
+        for problem in _problem_texts(folder):
             texts.setdefault((problem.problems, problem.task_id), problem)
         for key, completion in _browsed(column, folder):
             completions.setdefault(key, []).append(completion)
@@ -42,6 +43,27 @@ def browser_of(folders: Mapping[str, Path]) -> CompletionBrowser:
         prompt, expected = (None, None) if text is None else (text.prompt, text.canonical_solution)
         problems.append(BrowsedProblem(*key, prompt, expected, tuple(completions[key])))
     return CompletionBrowser(tuple(folders), tuple(problems))
+
+
+def _problem_texts(folder: Path) -> Iterator[ProblemText]:
+    """The problems of a score as they were recorded; older versions recorded none: then of the sets found here."""
+    if (folder / paths.PROBLEMS).is_file() or not paths.holds_score(folder):
+        yield from read_problem_texts(folder)
+        return
+    for info in scorecard_json.read(folder).protocol.problems:
+        for problem in _same_problems(info):
+            yield ProblemText(info.name, problem.task_id, problem.prompt, problem.canonical_solution)
+
+
+def _same_problems(info: ProblemSetInfo) -> tuple[Problem, ...]:
+    """The problems of a set if they are found and are those that were scored, by their digest; else none."""
+    from evalharness.problems import load_problems
+
+    try:
+        problem_set = load_problems(info.name, limit=info.problems, environment=os.environ)
+    except EvalHarnessError:
+        return ()
+    return problem_set.problems if problem_set.digest == info.digest else ()
 
 
 def _browsed(column: int, folder: Path) -> Iterator[tuple[_Problem, BrowsedCompletion]]:

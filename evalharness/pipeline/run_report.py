@@ -159,7 +159,11 @@ def renew_report(folder: Path, formats: Sequence[FigureFormat] = ()) -> Path:
         raise StoreError(f"{folder}: is the folder of one step; expected that of a run to draw figures as files")
     path = folder / paths.REPORT
     if not path.is_file():
-        raise StoreError(f"{path}: no such file; evalharness score writes it")
+        raise StoreError(
+            f"{path}: no such file; expected the report of a step, which evalharness score writes. "
+            f"`evalharness view {folder}` shows the records, "
+            f"`evalharness report {folder.parent}` rebuilds that of the run"
+        )
     return path
 
 

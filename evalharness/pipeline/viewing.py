@@ -32,7 +32,7 @@ def view(folders: Sequence[Path], *, steps: Sequence[int] | None = None, out: Pa
         return page
     cards = [scorecard_json.read(folder) for folder in chosen]
     named = dict(zip(_names(chosen, cards), zip(chosen, cards, strict=True), strict=True))
-    title = ", ".join(folder.name for folder in folders)
+    title = next(iter(named)) if len(named) == 1 else ", ".join(folder.name for folder in folders)
     document = report.view_document(title, {name: card for name, (_, card) in named.items()})
     browser = browser_of({name: folder for name, (folder, _) in named.items()})
     with RunFolder(out or folders[0] / paths.VIEW) as view_folder:

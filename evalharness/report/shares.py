@@ -65,8 +65,24 @@ def pass_rates(card: Scorecard) -> Iterator[PassRate]:
 
 def best_pass_at_1(card: Scorecard) -> Interval | None:
     """Return the highest pass@1 over all problem sets and decodings, None if there is none."""
-    passed = [by_k["1"] for sets in card.pass_at_k.values() for by_k in sets.values() if "1" in by_k]
-    return max(passed, key=lambda share: share.estimate, default=None)
+    best = _best(card)
+    return None if best is None else best.share
+
+
+def best_pass_at_1_cell(card: Scorecard) -> str:
+    """Return the highest pass@1 with its problem set and decoding, or a dash: two of them are seldom of the same."""
+    best = _best(card)
+    return "–" if best is None else f"{percent_interval(best.share)} ({best.problems}, {best.decoding})"
+
+
+def _best(card: Scorecard) -> PassRate | None:
+    rates = (
+        PassRate(name, decoding, "1", by_k["1"])
+        for name, sets in card.pass_at_k.items()
+        for decoding, by_k in sets.items()
+        if "1" in by_k
+    )
+    return max(rates, key=lambda rate: rate.share.estimate, default=None)
 
 
 def of_all(outcomes: Mapping[str, int]) -> str:

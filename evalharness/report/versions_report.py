@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.cause_summary import cause_cell
 from evalharness.report.loss_against_behaviour import decoding_of_kinds, logged_points
-from evalharness.report.numbers import counted, nats, percent_interval, relative_change
+from evalharness.report.numbers import counted, nats, relative_change
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import step_name
 from evalharness.report.sections.verdict_lines import BRACKETS
-from evalharness.report.shares import best_pass_at_1, kinds_by_count, verdict_words
+from evalharness.report.shares import best_pass_at_1_cell, kinds_by_count, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def _parts(runs: Sequence[Run]) -> Iterator[Part]:
 def _row(run: Run) -> tuple[Text, ...]:
     card = run.last
     rate = card.degeneration.get(decoding_of_kinds(run.frames))
-    best, honest = best_pass_at_1(card), card.loss.honest_nats
+    honest = card.loss.honest_nats
     return (
         run.name,
         _training_rows(run),
@@ -57,7 +57,7 @@ def _row(run: Run) -> tuple[Text, ...]:
         (kinds_by_count(rate) if rate is not None else "") or "–",
         _direction(run),
         "–" if honest is None else nats(honest.estimate),
-        "–" if best is None else percent_interval(best),
+        best_pass_at_1_cell(card),
         cause_cell(card),
     )
 

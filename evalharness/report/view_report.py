@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from evalharness.report.cause_summary import cause_cell
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import Code, Heading, Link, Paragraph, Table, joined
-from evalharness.report.sections.verdict_lines import BRACKETS
-from evalharness.report.shares import best_pass_at_1, degeneration_interval, verdict_words
+from evalharness.report.sections.verdict_lines import BRACKETS, verdict_lines
+from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,10 @@ _HEADER = ("Checkpoint", "Verdict", "Logged loss", "Honest loss", "Best pass@1",
 
 
 def view_document(title: str, cards: Mapping[str, Scorecard]) -> tuple[Part, ...]:
-    """Return a table with a row for each checkpoint, by what each is called."""
+    """Return a table with a row for each checkpoint, by what each is called; of a single one its verdict, too."""
     rows = tuple(_row(name, card) for name, card in cards.items())
-    return (Heading(title, 1), BRACKETS, Table(_HEADER, rows, frozenset({2, 3, 4, 5})))
+    verdicts = map(verdict_lines, cards.values() if len(cards) == 1 else ())
+    return (Heading(title, 1), *verdicts, BRACKETS, Table(_HEADER, rows, frozenset({2, 3, 4, 5})))
 
 
 def pages_of_steps(pages: Mapping[str, str]) -> tuple[Part, ...]:
@@ -48,7 +49,7 @@ def _row(name: str, card: Scorecard) -> tuple[Text, ...]:
         verdict_words(card.verdict),
         "–" if card.loss.logged_nats is None else nats(card.loss.logged_nats),
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
-        _share(best_pass_at_1(card)),
+        best_pass_at_1_cell(card),
         _share(None if rate is None else degeneration_interval(rate)),
         cause_cell(card),
     )

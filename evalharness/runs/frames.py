@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from evalharness.records import Completion, Execution, Interval, Scorecard
+    from evalharness.records import Completion, Execution, Interval, LossPoint, Scorecard
     from evalharness.runs.record_rows import Analysis
 
 _COLUMNS = {
@@ -124,7 +124,7 @@ def load_run(folder: Path | str) -> RunFrames:
     scorecards = {step: scorecard_json.read(path) for step, path in folders.items()}
     rows: dict[str, list[dict[str, Any]]] = {
         "completions": [row for step, path in folders.items() for row in _completions(step, path)],
-        "losses": [asdict(point) for point in read_logged_losses(folder)],
+        "losses": [asdict(point) for point in _logged_losses(folder)],
         "entropies": [asdict(point) for point in read_logged_entropies(folder)],
         "row_losses": [
             {"step": step, **asdict(loss)} for step, path in folders.items() for loss in read_row_losses(path)
@@ -133,6 +133,14 @@ def load_run(folder: Path | str) -> RunFrames:
     frames = {name: pd.DataFrame(records, columns=list(_COLUMNS[name])) for name, records in rows.items()}
     checkpoints = pd.DataFrame([_checkpoint(step, card) for step, card in scorecards.items()])
     return RunFrames(folder=folder, scorecards=scorecards, folders=folders, checkpoints=checkpoints, **frames)
+
+
+def _logged_losses(folder: Path) -> list[LossPoint]:
+    """The losses beside a run; of a single step those beside its run, up to the step."""
+    step = paths.step_in(folder)
+    if step is None or not paths.holds_score(folder):
+        return read_logged_losses(folder)
+    return [point for point in read_logged_losses(folder.parent) if point.step <= step]
 
 
 def last_scorecard(folder: Path) -> tuple[int, Scorecard]:

@@ -10,14 +10,14 @@ from evalharness.report.entropy_against_solutions import entropy_by_step
 from evalharness.report.loop_rows import BLANK, LINE_END
 from evalharness.report.loss_against_behaviour import decoding_of_kinds
 from evalharness.report.numbers import nats, nats_interval, percent_interval
-from evalharness.report.parts import BulletList, Heading, Link, Paragraph, Strong, Table, marked
+from evalharness.report.parts import BulletList, Code, Heading, Link, Paragraph, Strong, Table, marked
 from evalharness.report.run_evidence import OtherRun, at_step, step_name
 from evalharness.report.sections.beginnings import beginnings_table
 from evalharness.report.sections.completions_section import example_parts
 from evalharness.report.sections.figure_parts import figure
 from evalharness.report.sections.run_entropy import run_entropy_section
 from evalharness.report.sections.run_losses import few
-from evalharness.report.shares import best_pass_at_1, degeneration_interval, kinds_by_count, verdict_words
+from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, kinds_by_count, verdict_words
 from evalharness.runs import paths
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
     yield from figure("entropy_by_step", figures)
     if run.examples:
         yield Heading("Completions", 3)
-        folder = run.frames.folders[run.last_step].name
-        at = at_step(run.last_step)
-        yield Paragraph(
-            (f"Completions at {at}; there are more in ", Link("its report", f"{folder}/{paths.REPORT}"), ".")
-        )
+        yield Paragraph((f"Completions at {at_step(run.last_step)}; ", *_where_more_are(run), "."))
     for example in run.examples:
         yield from example_parts(example)
     beside, beginnings = tuple(beside_the_data(run)), beginnings_table(run)
@@ -61,6 +57,14 @@ def run_behaviour_section(run: Run, figures: Mapping[str, bytes]) -> Iterator[Pa
         yield beginnings
     if beside:
         yield BulletList(beside)
+
+
+def _where_more_are(run: Run) -> tuple[str | Code | Link, ...]:
+    """The report of the last step, if there is one."""
+    report = f"{run.frames.folders[run.last_step].name}/{paths.REPORT}"
+    if report in dict(run.files):
+        return ("there are more in ", Link("its report", report))
+    return (Code("evalharness view"), " shows all")
 
 
 def behaviour_table(run: Run) -> Table:
@@ -131,7 +135,7 @@ def _run_row(item: OtherRun, is_own: bool) -> tuple[Text, ...]:
         verdict_words(card.verdict),
         "–" if card.loss.logged_nats is None else nats(card.loss.logged_nats),
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
-        _share(best_pass_at_1(card)),
+        best_pass_at_1_cell(card),
         _degenerate(card, "sampled"),
         cause_cell(card),
     )
