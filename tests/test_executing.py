@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+import tracemalloc
 
 import pytest
 from forked_command import start_forked
@@ -13,6 +14,7 @@ from small_folder import PROBLEMS
 from evalharness.errors import CompletionFileError, StoreError
 from evalharness.pipeline import judging_files
 from evalharness.pipeline.judging_files import judge_file
+from evalharness.pipeline.result_parts import Parts
 from evalharness.pipeline.result_rows import PartialResults
 from evalharness.progress import Silent
 from evalharness.runs import files
@@ -125,7 +127,7 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_is_judged(tmp_
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files, "_put_in_place", refuse)
-    monkeypatch.setattr(judging_files, "judge", lambda *_, **__: pytest.fail("something was judged"))
+    monkeypatch.setattr(judging_files, "judges_for", lambda *_, **__: pytest.fail("something was judged"))
     with pytest.raises(StoreError):
         execute(tmp_path, [ROW])
 
@@ -262,3 +264,67 @@ def test_a_program_that_needs_what_the_sandbox_refuses_is_reported_apart_and_has
     starts = "    import subprocess\n    return int(subprocess.check_output(['echo', str(a + b)]))\n"
     (row,) = execute(tmp_path, [{**ROW, "completion": starts}])
     assert (row["passed"], row["verdict"]) == (False, "not_supported")
+
+
+LONG_COMMENT = "# " + 100_000 * "x"
+
+
+def test_many_programs_never_lie_in_memory_whole(tmp_path):
+    few, many = (_peak_bytes(tmp_path / str(programs), programs) for programs in (20, 220))
+    assert many - few < 200 * len(LONG_COMMENT) / 4
+
+
+def _peak_bytes(folder, programs):
+    """What Python holds at most while a file of so many long programs is judged, all of them different."""
+    folder.mkdir()
+    rows = ({"task_id": "own/0", "completion": f"{RIGHT}{LONG_COMMENT}{number}\n"} for number in range(programs))
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    with (folder / "c.jsonl").open("w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    tracemalloc.start()
+    try:
+        result = judge_file(folder / "c.jsonl", str(folder / "own.jsonl"), (1,))
+        assert result.outcomes == {"passed": programs}
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_changes_while_it_is_judged_is_refused(tmp_path):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    file = tmp_path / "c.jsonl"
+    file.write_text(json.dumps({"task_id": "own/0", "completion": RIGHT}) + "\n")
+
+    class Writes(Silent):
+        def advance(self):
+            file.write_text(json.dumps({"task_id": "own/1", "completion": WRONG}) + "\n")
+
+    with pytest.raises(CompletionFileError):
+        judge_file(file, str(tmp_path / "own.jsonl"), (1,), workers=1, watcher=Writes())
+    assert not list(tmp_path.glob("*_results.jsonl"))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_results_in_parts_have_every_row_in_order_and_replace_nothing(tmp_path, form):
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    texts = [RIGHT, WRONG, RIGHT, WRONG, RIGHT]
+    rows = [{"task_id": "own/0", "completion": text, "mine": number} for number, text in enumerate(texts)]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = [
+        judge_file(tmp_path / "c.jsonl", str(tmp_path / "own.jsonl"), (1,), workers=1, parts=Parts(form, 2))
+        for _ in range(2)
+    ]
+    assert [result.results.name for result in made] == ["c.jsonl_results", "c.jsonl_results_2"]
+    parts = sorted(made[0].results.iterdir())
+    assert [part.name for part in parts] == [f"part-0000{n}.{form}" for n in range(3)]
+    read = [row for part in parts for row in rows_of(part)]
+    assert [row["mine"] for row in read] == [0, 1, 2, 3, 4]
+    assert [row["passed"] for row in read] == [True, False, True, False, True]
+
+
+def rows_of(part):
+    if part.suffix == ".jsonl":
+        return [json.loads(line) for line in part.read_text().splitlines()]
+    table = pytest.importorskip("pyarrow.parquet").read_table(part).to_pylist()
+    assert all(json.loads(row["row"])["verdict"] == row["verdict"] for row in table)
+    return [{**json.loads(row["row"]), "passed": row["passed"]} for row in table]

@@ -109,3 +109,17 @@ def test_a_command_without_a_checkpoint_or_a_server_says_what_to_name(folder):
     done = run_forked(["score", *QUICK], cwd=folder)
     assert done.returncode == 2
     assert "--base-url" in done.stderr
+
+
+def test_a_series_is_not_scored_by_one_server_which_has_the_weights_of_one_step(folder):
+    done = run_forked(["run", ".", "--backend", "openai", "--base-url", "http://127.0.0.1:1/v1", *QUICK], cwd=folder)
+    assert done.returncode == 2
+    assert "--step" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_gate_asks_the_server_and_decides(folder, running, tmp_path):
+    asked = ["gate", "tiny.gguf", "--backend", "openai", "--base-url", running.base_url, *QUICK, "--out", str(tmp_path)]
+    done = run_forked([*asked, "--min-pass-at-1", "0.9"], cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert card_in(tmp_path).protocol.value("backend") == "openai"

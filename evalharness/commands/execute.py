@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="Judge the code in the fence of a chat answer (auto), or the whole text.",
 )
+@click.option(
+    "--results",
+    "form",
+    type=click.Choice(["jsonl", "parquet"]),
+    default="jsonl",
+    show_default=True,
+    help="Form of the results; Parquet is written in parts.",
+)
+@click.option(
+    "--part-rows",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write the results in parts of N rows, into a folder.  [jsonl: all in one file, parquet: 100000]",
+)
 @settings_options("workers", "sandbox", "packages", "problem_paths", "ray")
 @click.option("--mbpp", type=click.Path(path_type=Path), hidden=True, help="The old name of --problem-paths mbpp=PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print pass@k with its intervals as JSON.")
@@ -49,6 +63,8 @@ def execute(
     key: str | None,
     extract: Literal["auto", "never"],
     mbpp: Path | None,
+    form: Literal["jsonl", "parquet"],
+    part_rows: int | None,
     asked: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -62,9 +78,11 @@ def execute(
     evalharness execute samples.jsonl
     evalharness execute samples.jsonl --problems mbpp --k 1
     evalharness execute generations_humaneval.json --k 1
+    evalharness execute samples.jsonl --results parquet --part-rows 50000
     evalharness execute samples.jsonl --ray head-node:6379
     """
     from evalharness.pipeline.judging_files import judge_file
+    from evalharness.pipeline.result_parts import Parts
 
     with watcher() as watching:
         result = judge_file(
@@ -77,6 +95,7 @@ def execute(
             packages=asked.get("packages", ()),
             extract=extract,
             ray=asked.get("ray", NO_CLUSTER),
+            parts=Parts(form, part_rows),
             problem_paths=renamed({**asked, "mbpp": mbpp}).get("problem_paths"),
             watcher=watching,
         )

@@ -5,10 +5,11 @@ file may hold lines of different tools.
 """
 
 from evalharness.completion_files.entry import CompletionFile, Entry, FileCompletion, Memory, Reader
-from evalharness.completion_files.reading import completion_files, read_completions, readers
+from evalharness.completion_files.reading import Completions, completion_files, read_completions, readers
 
 __all__ = [
     "CompletionFile",
+    "Completions",
     "Entry",
     "FileCompletion",
     "Memory",

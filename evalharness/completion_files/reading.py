@@ -48,33 +48,43 @@ def completion_files(paths: Iterable[Path]) -> list[Path]:
 def read_completions(path: Path, key: str | None = None) -> CompletionFile:
     """Read all completions of a file: of the form it has, or, with ``key``, the texts under that key of its rows.
 
-    Raises :class:`CompletionFileError`, one line with the number of the line where there is one, for a file that can't
-    be read, is broken, or holds no completions. The last line of evalharness's own append-only files may be torn.
+    Raises what :class:`Completions` raises.
     """
-    entries, memory = Entries(path), Memory()
-    faults = extensions("completions").faults
-    forms: Counter[str] = Counter()
-    seen: Counter[str] = Counter()
-    completions: list[FileCompletion] = []
-    notes: list[str] = []
-    for entry in entries:
-        if isinstance(entry.content, Broken) and entry.content.torn and set(forms) == {own.FORM}:
-            notes.append(f"line {entry.number} was torn off while it was written, and is left out")
-            continue
-        for completion in _completions_in(entry, memory, key):
-            forms[completion.form] += 1
-            number = seen[completion.task_id] if completion.completion_id is None else completion.completion_id
-            seen[completion.task_id] += 1
-            completions.append(dataclasses.replace(completion, completion_id=number))
-    if not completions:
-        left_out = "".join(f"; {note}" for note in _left_out_notes(memory))
-        raise CompletionFileError("; ".join((f"{path}: no completions in it{left_out}", *faults)))
-    if entries.invalid:
-        lines = f"{len(entries.invalid)} line{'s are' if len(entries.invalid) > 1 else ' is'} not valid UTF-8"
-        notes.append(f"{lines} (first: line {next(iter(entries.invalid))}); the bytes are kept as they are")
-    return CompletionFile(
-        path, tuple(completions), dict(forms), (*_left_out_notes(memory), *notes, *faults, *memory.faults)
-    )
+    reading = Completions(path, key)
+    return CompletionFile(path, tuple(reading), dict(reading.forms), tuple(reading.notes))
+
+
+class Completions:
+    """The completions of a file, read while they are iterated over; as often as that is done.
+
+    ``forms`` and ``notes`` are those of the last time. Iterating raises :class:`CompletionFileError`, one line with the
+    number of the line where there is one, for a file that can't be read, is broken, or holds no completions. The last
+    line of evalharness's own append-only files may be torn.
+    """
+
+    def __init__(self, path: Path, key: str | None = None) -> None:
+        self._path, self._key = path, key
+        self.forms: Counter[str] = Counter()
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[FileCompletion]:
+        entries, memory = Entries(self._path), Memory()
+        faults = extensions("completions").faults
+        self.forms, seen = Counter(), Counter[str]()
+        torn: list[str] = []
+        for entry in entries:
+            if isinstance(entry.content, Broken) and entry.content.torn and set(self.forms) == {own.FORM}:
+                torn.append(f"line {entry.number} was torn off while it was written, and is left out")
+                continue
+            for completion in _completions_in(entry, memory, self._key):
+                self.forms[completion.form] += 1
+                number = seen[completion.task_id] if completion.completion_id is None else completion.completion_id
+                seen[completion.task_id] += 1
+                yield dataclasses.replace(completion, completion_id=number)
+        if not seen:
+            left_out = "".join(f"; {note}" for note in _left_out_notes(memory))
+            raise CompletionFileError("; ".join((f"{self._path}: no completions in it{left_out}", *faults)))
+        self.notes = [*_left_out_notes(memory), *torn, *_invalid(entries), *faults, *memory.faults]
 
 
 def _completions_in(entry: Entry, memory: Memory, key: str | None) -> Iterator[FileCompletion]:
@@ -113,6 +123,12 @@ def _expected(content: Any, keys: str) -> str:
             "they are in samples_*.jsonl beside it, where --log_samples was given"
         )
     return f"has the keys {listed}; expected a text under {keys} (--key names another)"
+
+
+def _invalid(entries: Entries) -> Iterator[str]:
+    if entries.invalid:
+        lines = f"{len(entries.invalid)} line{'s are' if len(entries.invalid) > 1 else ' is'} not valid UTF-8"
+        yield f"{lines} (first: line {next(iter(entries.invalid))}); the bytes are kept as they are"
 
 
 def _left_out_notes(memory: Memory) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,36 +21,70 @@ from evalharness.records import (
 from evalharness.statistics import mean_over_rows, pass_at_k_interval, share_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from evalharness.degeneration import Degeneration
 
 
-def pass_at_k(executions: Sequence[Execution], ks: Iterable[int]) -> dict[str, Interval]:
+class Tally:
+    """Executions of one decoding, counted one by one."""
+
+    def __init__(self, executions: Iterable[Execution] = ()) -> None:
+        self._judged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._on_base: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._verdicts: Counter[Verdict] = Counter()
+        for execution in executions:
+            self.add(execution)
+
+    def add(self, execution: Execution) -> None:
+        """Count one more."""
+        self._verdicts[execution.verdict] += 1
+        _count(self._judged, execution.task_id, execution.verdict)
+        if execution.base:
+            _count(self._on_base, execution.task_id, execution.base)
+
+    def pass_at_k(self, ks: Iterable[int]) -> dict[str, Interval]:
+        """See :func:`pass_at_k`."""
+        return _pass_at_k(self._judged, ks)
+
+    def base_pass_at_k(self, ks: Iterable[int]) -> dict[str, Interval]:
+        """See :func:`base_pass_at_k`."""
+        return _pass_at_k(self._on_base, ks)
+
+    def outcomes(self) -> dict[str, int]:
+        """See :func:`outcomes`."""
+        return {verdict.value: self._verdicts[verdict] for verdict in Verdict if self._verdicts[verdict]}
+
+
+def _count(counts: dict[str, list[int]], task_id: str, verdict: Verdict) -> None:
+    if verdict is not Verdict.NOT_JUDGED:
+        counts[task_id][0] += 1
+        counts[task_id][1] += verdict is Verdict.PASSED
+
+
+def _pass_at_k(counts: Mapping[str, Sequence[int]], ks: Iterable[int]) -> dict[str, Interval]:
+    pairs = [(n, passed) for n, passed in counts.values()]
+    fewest = min((n for n, _ in pairs), default=0)
+    return {str(k): pass_at_k_interval(pairs, k) for k in sorted(set(ks)) if k <= fewest}
+
+
+def pass_at_k(executions: Iterable[Execution], ks: Iterable[int]) -> dict[str, Interval]:
     """pass@k of the executions of one decoding, for each ``k`` that every problem has completions for.
 
     A prompt that did not fit counts as not passed. What could not be judged counts as nothing: a problem with such
     completions has fewer of them, and one with nothing else drops out. The intervals are by formula: no seed is needed.
     """
-    judged: dict[str, list[bool]] = defaultdict(list)
-    for execution in executions:
-        if execution.verdict is not Verdict.NOT_JUDGED:
-            judged[execution.task_id].append(execution.verdict is Verdict.PASSED)
-    counts = [(len(passed), sum(passed)) for passed in judged.values()]
-    fewest = min((n for n, _ in counts), default=0)
-    return {str(k): pass_at_k_interval(counts, k) for k in sorted(set(ks)) if k <= fewest}
+    return Tally(executions).pass_at_k(ks)
 
 
 def base_pass_at_k(executions: Iterable[Execution], ks: Iterable[int]) -> dict[str, Interval]:
     """pass@k on the base tests alone; empty if no problem has such a part."""
-    on_base = [dataclasses.replace(execution, verdict=execution.base) for execution in executions if execution.base]
-    return pass_at_k(on_base, ks)
+    return Tally(executions).base_pass_at_k(ks)
 
 
 def outcomes(executions: Iterable[Execution]) -> dict[str, int]:
     """How many executions ended in each verdict, in the order of the verdicts; those that none had are left out."""
-    counts = Counter(execution.verdict for execution in executions)
-    return {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]}
+    return Tally(executions).outcomes()
 
 
 def degeneration_rate(

@@ -27,12 +27,17 @@ class Extracted:
     @property
     def words(self) -> str:
         """What is said of it; empty if nothing was extracted."""
-        if not self.answers:
-            return ""
-        return (
-            f"{self.answers} of {len(self.jobs)} completions are chat answers: the code in their fences is judged "
-            "(--extract never: the whole text)"
-        )
+        return words(self.answers, len(self.jobs))
+
+
+def words(answers: int, completions: int) -> str:
+    """What is said of answers whose code was extracted; empty without any."""
+    if not answers:
+        return ""
+    return (
+        f"{answers} of {completions} completions are chat answers: the code in their fences is judged "
+        "(--extract never: the whole text)"
+    )
 
 
 def code_of_answer(text: str, prompt: str, name: str | None, language: str) -> str:
@@ -53,8 +58,13 @@ def extracted(jobs: Sequence[Job], extract: Extract) -> Extracted:
     A completion is a chat answer if it has a fence and does not compile with its prompt, and its code does. So what
     compiles is judged as it is. ``never`` leaves all as they are.
     """
-    coded = [_coded(job) if extract == "auto" and _is_answer(job) else job for job in jobs]
+    coded = [code_alone(job, extract) for job in jobs]
     return Extracted(tuple(coded), sum(new is not old for new, old in zip(coded, jobs, strict=True)))
+
+
+def code_alone(job: Job, extract: Extract) -> Job:
+    """The job itself, or of a chat answer that with the code in its fence."""
+    return _coded(job) if extract == "auto" and _is_answer(job) else job
 
 
 def _is_answer(job: Job) -> bool:

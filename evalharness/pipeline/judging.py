@@ -79,7 +79,7 @@ def judge(
         problems = {job.task_id: job.problem for job in jobs}.values()
     problems = tuple(problems)
     choice = SandboxChoice(workers, sandbox, packages)
-    with _judges(ray, choice, problems, watcher, shared, len(jobs)) as judges:
+    with judges_for(ray, choice, problems, watcher, shared, len(jobs)) as judges:
         executions = _kept(jobs, judges, journal)
         if executions:
             watcher.say(f"{len(executions)} of {len(jobs)} programs were judged by the earlier run")
@@ -94,11 +94,16 @@ def judge(
         executions=tuple(executions[index] for index in range(len(jobs))),
         isolation=weakest(judges.places),
         programs=Programs(len(jobs), distinct, max(place.calibration.cpu_s for place in judges.places)),
-        unsolved=tuple(dict.fromkeys(fault for place in judges.places for fault in place.calibration.faults)),
+        unsolved=unsolved(judges.places),
     )
 
 
-def _judges(
+def unsolved(places: Sequence[Conditions]) -> tuple[str, ...]:
+    """Each problem whose own canonical solution fails somewhere, with its verdict."""
+    return tuple(dict.fromkeys(fault for place in places for fault in place.calibration.faults))
+
+
+def judges_for(
     ray: str,
     choice: SandboxChoice,
     problems: tuple[Problem, ...],
@@ -106,6 +111,7 @@ def _judges(
     shared: Shared | None,
     programs: int,
 ) -> AbstractContextManager[Judges]:
+    """Those of this process or of a cluster, calibrated by ``problems``; ``programs`` is about how many will come."""
     if ray == NO_CLUSTER:
         return own_judges(choice, problems, watcher, shared)
     from evalharness.pipeline.spreading.ray_judges import ray_judges

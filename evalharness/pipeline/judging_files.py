@@ -9,23 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.completion_files import FileCompletion, read_completions
+from evalharness.completion_files import Completions, FileCompletion
 from evalharness.completion_files.tasks import Tasks
 from evalharness.errors import CompletionFileError
 from evalharness.pipeline import counting
-from evalharness.pipeline.extracting import Extract, extracted
-from evalharness.pipeline.judging import judge
-from evalharness.pipeline.result_rows import PartialResults, write_results
+from evalharness.pipeline.extracting import Extract, code_alone
+from evalharness.pipeline.extracting import words as extraction_words
+from evalharness.pipeline.judges import SandboxChoice
+from evalharness.pipeline.judging import judges_for, unsolved, weakest
+from evalharness.pipeline.result_parts import Parts
+from evalharness.pipeline.result_stream import ResultStream
 from evalharness.progress import Silent, Watcher
-from evalharness.records import Execution, Interval, IsolationInfo, Release, Verdict
+from evalharness.records import Interval, IsolationInfo, Release, Verdict
 from evalharness.runs.files import check_writable
+from evalharness.runs.stamps import states_of
 from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.sandbox import Job
     from evalharness.settings.score import SandboxLevel
+
+
+ONE_FILE = Parts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ def judge_file(
     problem_paths: Mapping[str, Path] | None = None,
     extract: Extract = "auto",
     ray: str = NO_CLUSTER,
+    parts: Parts = ONE_FILE,
     watcher: Watcher | None = None,
 ) -> ExecutedFile:
     """Judge the completions of ``file`` and write ``<file>_results.jsonl`` beside it, one row for each, in its order.
@@ -78,6 +86,7 @@ def judge_file(
     the results so far are in ``<file>_results.partial.jsonl``, from which a killed call goes on.
 
     ``extract`` says whether of a chat answer the code in its fence is judged, ``ray`` on which cluster all of it is.
+    With ``parts`` the results are in a folder ``<file>_results``. The file is read several times, and never held whole.
 
     Raises :class:`EvalHarnessError` for a broken line, an unknown problem, a folder that can't be written, or another
     process that judges the file, and if no problem set has as many completions of each problem as the smallest of
@@ -85,50 +94,82 @@ def judge_file(
     """
     from evalharness.problems import load_problems
 
-    written = read_completions(file, key).completions
     problem_set = load_problems(problems, paths=problem_paths, environment=os.environ)
-    jobs = jobs_of(file, written, Tasks(problem_set))
-    _check_enough(file, jobs, ks)
-    folder = file.parent if file.is_file() or file.is_dir() else Path.cwd()
+    can_be_read_again = file.is_file() or file.is_dir()
+    reading = Completions(file, key)
+    source = _Source(file, reading if can_be_read_again else tuple(reading), Tasks(problem_set), extract)
+    counts = source.counts()
+    completions = sum(counts.values())
+    _check_enough(file, counts, ks)
+    folder = file.parent if can_be_read_again else Path.cwd()
     check_writable(folder)
-    answers = extracted(jobs, extract)
-    rows = [_row_of(completion, job) for completion, job in zip(written, jobs, strict=True)]
-    stem = f"{file.name}_results"
-    with PartialResults(folder, stem, jobs, rows) as journal:
-        judged = judge(
-            answers.jobs,
-            watcher or Silent(),
-            workers=workers,
-            sandbox=sandbox,
-            packages=packages,
-            journal=journal,
-            ray=ray,
-        )
-        results = write_results(folder, stem, rows, judged.executions)
-        journal.remove()
+    parts.check()
+    watcher, tally = watcher or Silent(), counting.Tally()
+    by_id = {problem.task_id: problem for problem in problem_set.problems}
+    asked_for = tuple(by_id[task_id] for task_id in counts)
+    choice = SandboxChoice(workers, sandbox, packages)
+    with (
+        ResultStream(folder, f"{file.name}_results") as stream,
+        judges_for(ray, choice, asked_for, watcher, None, completions) as judges,
+    ):
+        stream.judge(source.asked, completions, judges, watcher)
+        answers = source.answers
+        results = stream.write(source.asked, tally.add, parts)
+        stream.remove()
     return ExecutedFile(
         results=results,
-        completions=len(jobs),
-        problems=len({job.task_id for job in jobs}),
+        completions=completions,
+        problems=len(counts),
         of_problems=len(problem_set.problems),
-        pass_at_k=counting.pass_at_k(judged.executions, ks),
-        outcomes=counting.outcomes(judged.executions),
-        isolation=judged.isolation,
-        unsolved=judged.unsolved,
-        base_pass_at_k=counting.base_pass_at_k(judged.executions, ks),
+        pass_at_k=tally.pass_at_k(ks),
+        outcomes=tally.outcomes(),
+        isolation=weakest(judges.places),
+        unsolved=unsolved(judges.places),
+        base_pass_at_k=tally.base_pass_at_k(ks),
         release=problem_set.release,
-        extracted=answers.answers,
-        notes=tuple(filter(None, [answers.words, _left_out(jobs, ks), _not_supported(judged.executions)])),
+        extracted=answers,
+        notes=tuple(
+            filter(
+                None, [extraction_words(answers, completions), _left_out(counts, ks), _not_supported(tally.outcomes())]
+            )
+        ),
     )
+
+
+class _Source:
+    """The programs of a file, read anew each time: a large file is never in memory whole."""
+
+    def __init__(self, file: Path, completions: Iterable[FileCompletion], tasks: Tasks, extract: Extract) -> None:
+        self._file, self._completions, self._tasks, self._extract = file, completions, tasks, extract
+        self._state = states_of([file])
+        self.answers = 0
+
+    def counts(self) -> Counter[str]:
+        """Completions by task. Raises CompletionFileError for a broken line or an unknown problem."""
+        return Counter(_job(self._file, completion, self._tasks).task_id for completion in self._completions)
+
+    def asked(self) -> Iterator[tuple[Job, Mapping[str, Any]]]:
+        """Each program, numbered by task, with the row of its result. Raises CompletionFileError for another file."""
+        if states_of([self._file]) != self._state:
+            raise CompletionFileError(f"{self._file}: has changed while it was judged: start the same command again")
+        seen: Counter[str] = Counter()
+        self.answers = 0
+        for completion in self._completions:
+            job = _job(self._file, completion, self._tasks)
+            job = dataclasses.replace(job, completion_id=seen[job.task_id])
+            seen[job.task_id] += 1
+            coded = code_alone(job, self._extract)
+            self.answers += coded is not job
+            yield coded, _row_of(completion, job)
 
 
 USUAL_KS = (1, 10, 100)
 """Every pass@k that the field reports: those that there are too few completions for are not missed."""
 
 
-def _left_out(jobs: Sequence[Job], ks: tuple[int, ...]) -> str:
+def _left_out(counts: Counter[str], ks: tuple[int, ...]) -> str:
     """Which pass@k were asked for and can't be computed; an empty text if none."""
-    fewest = min(Counter(job.task_id for job in jobs).values(), default=0)
+    fewest = min(counts.values(), default=0)
     lacking = [k for k in ks if k > fewest]
     if not lacking or ks == USUAL_KS:
         return ""
@@ -136,12 +177,12 @@ def _left_out(jobs: Sequence[Job], ks: tuple[int, ...]) -> str:
     return f"left out: {listed}; a problem has only {fewest} completions"
 
 
-def _not_supported(executions: Iterable[Execution]) -> str:
+def _not_supported(outcomes: Mapping[str, int]) -> str:
     """How many programs need what the sandbox does not offer; an empty text if none does."""
-    details = [each.detail for each in executions if each.verdict is Verdict.NOT_SUPPORTED]
-    if not details:
+    refused = outcomes.get(Verdict.NOT_SUPPORTED.value, 0)
+    if not refused:
         return ""
-    return f"not supported: the sandbox refused {len(details)} programs something; they count as not passed"
+    return f"not supported: the sandbox refused {refused} programs something; they count as not passed"
 
 
 def jobs_of(file: Path, written: Sequence[FileCompletion], tasks: Tasks) -> list[Job]:
@@ -185,9 +226,9 @@ def _unknown(completion: FileCompletion) -> str:
     return f"line {completion.number} has no id to find its problem by"
 
 
-def _check_enough(file: Path, jobs: Sequence[Job], ks: tuple[int, ...]) -> None:
-    task, fewest = min(Counter(job.task_id for job in jobs).items(), key=lambda item: item[1], default=("", 0))
-    if jobs and min(ks) > fewest:
+def _check_enough(file: Path, counts: Counter[str], ks: tuple[int, ...]) -> None:
+    task, fewest = min(counts.items(), key=lambda item: item[1], default=("", 0))
+    if counts and min(ks) > fewest:
         raise CompletionFileError(
             f"{file}: pass@{min(ks)} needs {min(ks)} completions of each problem, and {task} has {fewest}: "
             f"give --k {fewest} or less"

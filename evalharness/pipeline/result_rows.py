@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import chain, count
+from itertools import chain, count, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import Execution, Verdict
@@ -13,7 +13,7 @@ from evalharness.runs.json_values import json_line
 from evalharness.runs.record_rows import execution_from, human_eval_result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.sandbox import Job
@@ -36,7 +36,7 @@ class PartialResults(Journal):
         """The row of the results, and beside it what the next run reads."""
         execution = execution_from(record)
         row = self._rows[execution.task_id, execution.completion_id]
-        return json_line({**_judged(row, execution), "key": key, "record": record}, allow_nan=True)
+        return json_line({**judged_row(row, execution), "key": key, "record": record}, allow_nan=True)
 
 
 def write_results(folder: Path, stem: str, asked: Sequence[Mapping[str, Any]], executions: Sequence[Execution]) -> Path:
@@ -44,11 +44,11 @@ def write_results(folder: Path, stem: str, asked: Sequence[Mapping[str, Any]], e
 
     The name gets a number if there are such. Raises :class:`StoreError`.
     """
-    rows = [_judged(row, execution) for row, execution in zip(asked, executions, strict=True)]
-    return RunFolder(folder).write_rows(_free_name(folder, stem, asked), rows, allow_nan=True)
+    rows = [judged_row(row, execution) for row, execution in zip(asked, executions, strict=True)]
+    return RunFolder(folder).write_rows(free_name(folder, stem, lambda: asked), rows, allow_nan=True)
 
 
-def _judged(row: Mapping[str, Any], execution: Execution) -> dict[str, Any]:
+def judged_row(row: Mapping[str, Any], execution: Execution) -> dict[str, Any]:
     """The row of a program, and beside it its verdict in place of an earlier one; the base tests' only if there are."""
     asked = {key: value for key, value in row.items() if key not in _JUDGED}
     base = execution.base
@@ -62,23 +62,27 @@ def _judged(row: Mapping[str, Any], execution: Execution) -> dict[str, Any]:
     }
 
 
-def _free_name(folder: Path, stem: str, asked: Sequence[Mapping[str, Any]]) -> str:
-    """The first name under which there are no results, or those of the same programs."""
+def free_name(folder: Path, stem: str, asked: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
+    """The first name under which there are no results, or those of the same programs; ``asked`` gives their rows."""
     names = (f"{stem}{number}.jsonl" for number in chain([""], map("_{}".format, count(2))))
     return next(name for name in names if _may_be_replaced(folder / name, asked))
 
 
-def _may_be_replaced(results: Path, asked: Sequence[Mapping[str, Any]]) -> bool:
+def _may_be_replaced(results: Path, asked: Callable[[], Iterable[Mapping[str, Any]]]) -> bool:
     """Whether a file is not there, or has results of the same programs in the same order."""
     try:
-        lines = results.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
+        with results.open(encoding="utf-8") as lines:
+            return all(_is_result_of(row, line) for line, row in zip_longest(lines, asked()))
     except FileNotFoundError:
         return True
     except (OSError, ValueError):
         return False
-    return len(rows) == len(asked) and all(
-        isinstance(row, dict)
-        and all(repr(row.get(key)) == repr(value) for key, value in mine.items() if key not in _JUDGED)
-        for row, mine in zip(rows, asked, strict=True)
+
+
+def _is_result_of(row: Mapping[str, Any] | None, line: str | None) -> bool:
+    if row is None or line is None:
+        return False
+    written = json.loads(line)
+    return isinstance(written, dict) and all(
+        repr(written.get(key)) == repr(value) for key, value in row.items() if key not in _JUDGED
     )

@@ -12,7 +12,7 @@ from filelock import FileLock
 from evalharness.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -24,6 +24,22 @@ def write_file(target: Path, content: str | bytes) -> Path:
         _put_in_place(target, data)
     except OSError as error:
         raise cannot_write(target, error) from error
+    return target
+
+
+def write_lines(target: Path, lines: Iterable[str]) -> Path:
+    """The same for a file that is made line by line. Raises StoreError."""
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.writelines(line.encode("utf-8", "surrogatepass") for line in lines)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(target, error) from error
+        raise
     return target
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from evalharness.errors import StoreError
 from evalharness.runs.files import cannot_write
 from evalharness.runs.json_values import json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -29,17 +29,16 @@ class Journal:
         self._path = path
         self._file: IO[bytes] | None = None
         self.known: dict[str, dict[str, Any]] = {}
+        self.size_bytes = 0
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = self._path.read_bytes()
-            whole = data.rfind(b"\n") + 1
-            self.known = dict(_entries(data[:whole]))
+            self.size_bytes = self._take_in()
             # What stands behind the last whole line was torn; a new line appended to it would be lost with it.
-            self._file.truncate(whole)
+            self._file.truncate(self.size_bytes)
         except BlockingIOError:
             self.__exit__()
             raise StoreError(f"{self._path}: another evalharness is writing it; wait until it has ended") from None
@@ -57,15 +56,33 @@ class Journal:
         """Keep one record; it has left this process when this returns. Raises :class:`StoreError`."""
         if self._file is None:
             raise StoreError(f"{self._path}: the journal is not open")
+        line = self.line(key, record).encode("utf-8", "surrogatepass")
         try:
-            self._file.write(self.line(key, record).encode("utf-8", "surrogatepass"))
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise cannot_write(self._path, error) from error
+        self.size_bytes += len(line)
 
     def line(self, key: str, record: Mapping[str, Any]) -> str:
         """The line of a record, which may have more beside ``key`` and ``record``."""
         return json_line({"key": key, "record": record})
+
+    def remember(self, key: str, record: dict[str, Any], at: int) -> None:  # noqa: ARG002 - for those who read it again
+        """Take in a record of an earlier run, whose line begins ``at`` this byte."""
+        self.known[key] = record
+
+    def _take_in(self) -> int:
+        """Take in what an earlier run left, and return where its last whole line ends."""
+        whole = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                if (entry := _entry(line)) is not None:
+                    self.remember(*entry, whole)
+                whole += len(line)
+        return whole
 
     def remove(self) -> None:
         """Remove the file: what it holds is written elsewhere."""
@@ -73,10 +90,9 @@ class Journal:
             self._path.unlink()
 
 
-def _entries(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line in data.split(b"\n"):
-        try:
-            entry = json.loads(line)
-            yield entry["key"], entry["record"]
-        except (ValueError, KeyError, TypeError):
-            continue
+def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    try:
+        entry = json.loads(line)
+        return entry["key"], entry["record"]
+    except (ValueError, KeyError, TypeError):
+        return None

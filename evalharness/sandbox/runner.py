@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 # While the limits are being measured, ten times as much is allowed: the machine may be slow.
 _TIME_TO_CALIBRATE = 10
+# So many jobs are held at a time, for all of those that come may have the program that is running.
+_MOST_WAITING = 1000
+# Executions of so many programs are kept, for those that are the same; then the oldest are forgotten.
+_MOST_KNOWN = 100_000
 
 
 class Sandbox:
@@ -158,7 +162,7 @@ class Sandbox:
         while not exhausted or crew.busy:
             while crew.has_room and crew.again:
                 yield from self._settle(crew.give(crew.again.popleft()), waiting)
-            while crew.has_room and not exhausted:
+            while crew.has_room and not exhausted and _held(waiting) < _MOST_WAITING:
                 job = next(jobs, None)
                 if job is None:
                     exhausted = True
@@ -189,9 +193,14 @@ class Sandbox:
             if execution.verdict is not Verdict.NOT_JUDGED:
                 self.distinct_programs += 1
                 if self._deduplicate:
-                    self._known[task.key] = execution
+                    self._keep(task.key, execution)
             for job in waiting.pop(task.key):
                 yield _for_job(execution, job)
+
+    def _keep(self, key: str, execution: Execution) -> None:
+        self._known[key] = execution
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
 
 
 def execute_one(problem: Problem, text: str, limits: Limits | None = None) -> Execution:
@@ -202,6 +211,11 @@ def execute_one(problem: Problem, text: str, limits: Limits | None = None) -> Ex
     """
     with Sandbox(limits=limits, workers=1) as sandbox:
         return next(sandbox.run([Job(problem.task_id, 0, problem, text)]))
+
+
+def _held(waiting: dict[str, list[Job]]) -> int:
+    """Jobs that wait for the execution of a program that is under way."""
+    return sum(map(len, waiting.values()))
 
 
 def _for_job(execution: Execution, job: Job) -> Execution:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PROGRAMS = 200
 """Programs of a portion, at most: some seconds of work, which is lost with its actor."""
+MOST_KNOWN = 100_000
+"""Rulings that are kept for programs which come again."""
 ROUNDS = 4
 """Portions for each actor, at least, if there are few programs: the last ones end at about the same time."""
 
@@ -163,6 +165,8 @@ class Twins:
         del self._first[fingerprint]
         if isinstance(ruling, Ruling) and ruling.execution.verdict is not Verdict.NOT_JUDGED:
             self._known[fingerprint] = ruling
+            if len(self._known) > MOST_KNOWN:
+                del self._known[next(iter(self._known))]
         for twin, job in waiting:
             yield _for_job(twin, job, ruling)
 
