@@ -73,7 +73,7 @@ def test_no_text_becomes_markup_of_the_terminal(text):
     assert shown.count("[red]x[/red]") == (6 if "[red]" in text else 0)
 
 
-@pytest.mark.parametrize("kind", set(get_args(Part)) - {Figure, Listing, Passage})
+@pytest.mark.parametrize("kind", [kind for kind in get_args(Part) if kind not in {Figure, Listing, Passage}])
 def test_a_part_is_read_again_from_its_markdown(kind):
     part, _, _ = PARTS[kind]
     assert to_markdown(parts_of_markdown(to_markdown([part]))) == to_markdown([part])

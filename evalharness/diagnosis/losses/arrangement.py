@@ -65,19 +65,30 @@ def encoded_whole(subject: Subject, split: Split, row: TokenRow) -> TokenRow:
     text = split.rows[row.row] if row.row < len(split.rows) else None
     if text is None or text.running or not text.prompt or not text.completion:
         return row
-    begin = () if text.rendered else subject.begin_ids
+    begin, encode = () if text.rendered else subject.begin_ids, subject.tokenizer.encode
     try:
-        ids = (*begin, *subject.tokenizer.encode(text.prompt + text.completion))
+        ids = (*begin, *encode(text.prompt + text.completion))
+        apart = (*begin, *encode(text.prompt), *encode(text.completion))
     except ValueError:
         return row
-    ends = row.ids[-1:] if not row.was_cut and row.ids[-1] in subject.end_ids and ids[-1:] != row.ids[-1:] else ()
-    whole = (*ids, *ends)
+    whole = (*ids, *_beyond_text(row, apart, ids, subject.end_ids))
     cut = whole[: subject.model.context_length]
     # A token that spans the boundary is the first of the completion: its end stands there.
     prompt = min(shared_prefix([row.ids[: row.prompt_tokens], cut]), len(cut))
     return replace(
         row, ids=cut, tokens=len(whole), prompt_tokens=prompt, first_target=min(row.first_target, prompt) or 1
     )
+
+
+def _beyond_text(
+    row: TokenRow, apart: tuple[int, ...], whole: tuple[int, ...], end_ids: frozenset[int]
+) -> tuple[int, ...]:
+    """What a row holds behind its text, whether or not it is known as an end token."""
+    if row.was_cut:
+        return ()
+    if row.ids[: len(apart)] == apart:
+        return row.ids[len(apart) :]
+    return row.ids[-1:] if row.ids[-1] in end_ids and whole[-1:] != row.ids[-1:] else ()
 
 
 def uncut(subject: Subject, split: Split, row: TokenRow) -> TokenRow:
