@@ -57,8 +57,8 @@ def verdicts(result: Judged) -> list[tuple[str, int, Verdict, str]]:
 
 
 def actors() -> list[psutil.Process]:
-    """The processes of actors of this cluster: Ray writes their class over their command line."""
-    return [p for p in psutil.process_iter() if _command_line(p).startswith("ray::Actor")]
+    """The processes of actors of this test's own cluster: Ray writes their class over their command line."""
+    return [p for p in psutil.Process().children(recursive=True) if _command_line(p).startswith("ray::Actor")]
 
 
 def _command_line(process: psutil.Process) -> str:
@@ -100,15 +100,15 @@ class KillsAll(Silent):
     def stage(self, name: str, total: int) -> None:
         if name == "running":
             code = (
-                "import psutil, time\n"
+                "import psutil, sys, time\n"
                 "while True:\n"
-                "    for p in psutil.process_iter():\n"
+                "    for p in psutil.Process(int(sys.argv[1])).children(recursive=True):\n"
                 "        try: line = p.cmdline()\n"
                 "        except psutil.Error: continue\n"
                 "        if line[:1] == ['ray::Actor.more']: p.kill()\n"
                 "    time.sleep(0.01)\n"
             )
-            self.killer = subprocess.Popen([sys.executable, "-c", code])
+            self.killer = subprocess.Popen([sys.executable, "-c", code, str(os.getpid())])
 
 
 def test_a_program_whose_actors_are_lost_twice_is_not_judged(address, jobs) -> None:
