@@ -41,7 +41,7 @@ def test_the_characters_of_nanogpt_are_read_without_running_anything(tmp_path):
 def test_a_pickle_that_runs_code_needs_trust(tmp_path, capsys):
     file = tmp_path / "meta.pkl"
     file.write_bytes(pickle.dumps({"stoi": {"a": 0}, "more": Calls()}))
-    with pytest.raises(UntrustedError, match=r"builtins\.print"):
+    with pytest.raises(UntrustedError, match="print"):
         read_tokenizer(file, trust=False)
     assert capsys.readouterr().out == ""
     assert read_tokenizer(file, trust=True).find("a") == 0

@@ -12,6 +12,7 @@ import traceback
 
 import pytest
 
+from evalharness import sandbox
 from evalharness.errors import SandboxError
 from evalharness.records import Verdict
 from evalharness.sandbox import Job, Sandbox
@@ -108,12 +109,12 @@ def _judged_by_few(processes, problem):
         os.setresuid(61_999, 61_999, 61_999)
     resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
     interpreter = next((p for p in INTERPRETERS if os.access(p, os.X_OK)), None)
-    if interpreter is None:
+    if interpreter is None or not os.access(sandbox.__file__, os.R_OK):
         return ""
     jobs = [Job("add", number, problem, f"    return a {sign} b\n") for number, sign in enumerate("+-")]
     try:
-        with Sandbox(workers=2, interpreter=interpreter) as sandbox:
-            done = {(e.completion_id, e.verdict): e.detail for e in sandbox.run(jobs)}
+        with Sandbox(workers=2, interpreter=interpreter) as judges:
+            done = {(e.completion_id, e.verdict): e.detail for e in judges.run(jobs)}
     except SandboxError as error:
         return "" if "Resource temporarily unavailable" in str(error) else str(error)
     except BaseException:  # what pytest would print is another process's
