@@ -11,7 +11,7 @@ from typing import TypeGuard
 import pytest
 from golden_text import GOLDEN, TESTS, UPDATE, GoldenText, golden_file, read_blocks
 
-FEW = 200
+FEW = 145
 """Assertions that hold a literal of two words or more: code, data, figures, and what another library says."""
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalharness.pipeline import Compared
-    from evalharness.report.parts import Part
 
 
 @click.command(epilog=exit_codes())
@@ -55,7 +54,7 @@ def as_markdown(comparisons: Sequence[Compared]) -> str:
     """All comparisons as Markdown, one after the other."""
     from evalharness.report import to_markdown
 
-    return "\n".join(to_markdown(_document(compared)) for compared in comparisons)
+    return "\n".join(to_markdown(compared.document) for compared in comparisons)
 
 
 def _print(comparisons: Sequence[Compared]) -> None:
@@ -64,13 +63,7 @@ def _print(comparisons: Sequence[Compared]) -> None:
     from evalharness.report import to_terminal
 
     for compared in comparisons:
-        Console(highlight=False).print(to_terminal(_document(compared)))
-
-
-def _document(c: Compared) -> tuple[Part, ...]:
-    from evalharness.report import comparison_document
-
-    return comparison_document((c.first.name, c.second.name), (c.first.card, c.second.card), c.measures, c.notes)
+        Console(highlight=False).print(to_terminal(compared.document))
 
 
 def as_json_text(comparisons: Sequence[Compared]) -> str:
