@@ -10,8 +10,10 @@ from shipped_records import example_card, shipped_records
 
 import evalharness
 from evalharness.diagnosis import Diagnosis
+from evalharness.records import Finding, Incomplete, NotTestable
 
 HOSTILE = "<script>alert(1)</script>"
+LACK = Incomplete("diagnosis", "context", "it tripped")
 
 
 class Seen(HTMLParser):
@@ -49,13 +51,24 @@ def test_a_scorecard_is_its_card():
     assert "script" not in seen(hostile).tags
 
 
-def test_a_diagnosis_shows_its_findings_and_folds_what_was_ruled_out():
+def test_a_diagnosis_shows_its_findings_with_what_to_do_and_folds_the_rest_by_why():
     card = example_card("leaky")
     (first, *others) = card.findings
-    shown = seen(Diagnosis((replace(first, claim=HOSTILE), *others), card.ruled_out, card.not_testable))
+    untested = (NotTestable("context", "no_data", "`rows`"), NotTestable("adapter", "no_adapter", "no adapter"))
+    shown = seen(Diagnosis((replace(first, claim=f"{HOSTILE} `key`"), *others), card.ruled_out, untested, (LACK,)))
     assert HOSTILE in shown.text
     assert "script" not in shown.tags
-    assert shown.tags.count("li") == len(card.findings) + len(card.ruled_out) + len(card.not_testable)
+    assert all(words in shown.text for words in (first.remedy, "missing input: 1", "not applicable: 1", LACK.reason))
+    assert "`" not in shown.text
+    assert shown.tags.count("details") == 3
+
+
+def test_a_diagnosis_is_printed_as_a_terminal_shows_it():
+    finding = Finding("repaired", "cause", "with `rope_theta` = 5", {"proven": True}, "Set `rope_theta`.")
+    late = NotTestable("context", "no_time", "no time was left")
+    printed = str(Diagnosis((finding,), (), (late,), (LACK,))).splitlines()
+    assert [line.partition(":")[0] for line in printed] == ["cause", "how sure", "What to do", "no time", "incomplete"]
+    assert not any("`" in line for line in printed)
 
 
 def test_a_run_shows_a_row_for_each_step():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalharness.pipeline.triaging import Triage
-    from evalharness.records import Outcome
+
+_Outcome = TypeVar("_Outcome")
 
 
 @click.command(epilog=exit_codes())
@@ -70,41 +71,37 @@ def triage(
 
 def lines(result: Triage) -> Iterator[str]:
     """Yield the findings, what was ruled out and what could not be tested, wrapped for a terminal."""
-    for outcome in sorted(result.outcomes, key=lambda outcome: list(_LABELS).index(type(outcome).__name__)):
-        yield from labelled(_label(outcome), _text(outcome))
+    from evalharness.records import Finding, NotTestable, RuledOut
+    from evalharness.report.parts import unmarked
+    from evalharness.report.untested import by_group
+
+    for finding in _of(Finding, result):
+        yield from labelled(finding.severity, unmarked(f"{finding.claim} {finding.remedy}"))
+    for group, members in by_group(_of(NotTestable, result)):
+        for item in members:
+            yield from labelled(group, unmarked(f"{item.probe}: {item.reason}"))
+    for cleared in _of(RuledOut, result):
+        yield from labelled("ruled out", unmarked(cleared.claim))
     yield from labelled("not checked", f"{'; '.join(result.not_checked)}: evalharness score CHECKPOINT does")
 
 
 def to_json(result: Triage) -> str:
     """The whole triage as one JSON object."""
+    from evalharness.records import Finding, NotTestable, RuledOut
     from evalharness.runs.json_values import plain
 
     content = {
         "files": [str(file.path) for file in result.log.files],
         "losses": len(result.log.points),
         "known": result.known,
-        **{
-            key: [outcome for outcome in result.outcomes if type(outcome).__name__ == kind]
-            for kind, key in {"Finding": "findings", "RuledOut": "ruled_out", "NotTestable": "not_testable"}.items()
-        },
+        "findings": _of(Finding, result),
+        "ruled_out": _of(RuledOut, result),
+        "not_testable": _of(NotTestable, result),
         "not_checked": result.not_checked,
         "notes": result.log.notes,
     }
     return json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-_LABELS = {"Finding": "", "NotTestable": "not testable", "RuledOut": "ruled out"}
-
-
-def _label(outcome: Outcome) -> str:
-    from evalharness.records import Finding
-
-    return outcome.severity if isinstance(outcome, Finding) else _LABELS[type(outcome).__name__]
-
-
-def _text(outcome: Outcome) -> str:
-    from evalharness.records import Finding, NotTestable
-
-    if isinstance(outcome, NotTestable):
-        return f"{outcome.probe}: {outcome.reason}"
-    return f"{outcome.claim} {outcome.remedy}" if isinstance(outcome, Finding) else outcome.claim
+def _of(kind: type[_Outcome], result: Triage) -> list[_Outcome]:
+    return [outcome for outcome in result.outcomes if isinstance(outcome, kind)]

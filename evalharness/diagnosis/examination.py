@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.explaining import share_explained
 from evalharness.errors import EvaluationError
@@ -58,33 +58,19 @@ class Diagnosis:
         """The findings that are a cause."""
         return tuple(finding for finding in self.findings if finding.severity == "cause")
 
+    @property
+    def _said(self) -> tuple[Sequence[Any], ...]:
+        return self.findings, self.ruled_out, self.not_testable, self.incomplete
+
     def __str__(self) -> str:
-        """A line for each thing: findings first, then what was ruled out, then what could not be tested."""
-        return "\n".join([
-            *(f"{finding.severity}, {finding.probe}: {finding.claim}" for finding in self.findings),
-            *(f"ruled out, {cleared.probe}: {cleared.claim}" for cleared in self.ruled_out),
-            *(f"not testable, {unknown.probe}: {unknown.reason}" for unknown in self.not_testable),
-            *(f"incomplete: {lack}" for lack in self.incomplete),
-        ])  # fmt: skip
+        """A line for each thing, as a terminal shows it: findings, what was ruled out, what was not tested, and why."""
+        shown: str = importlib.import_module("evalharness.report.diagnosis_lines").diagnosis_text(*self._said)
+        return shown
 
     def _repr_html_(self) -> str:
-        """For notebooks: findings with what to do, then what was ruled out and what could not be tested, folded."""
-        findings = "".join(
-            f"<li><b>{escape(finding.severity)}, {escape(finding.probe)}</b>: {escape(finding.claim)}"
-            f"<br><i>{escape(finding.remedy)}</i></li>"
-            for finding in self.findings
-        )
-        folded = [
-            ("ruled out", [(cleared.probe, cleared.claim) for cleared in self.ruled_out]),
-            ("not testable", [(unknown.probe, unknown.reason) for unknown in self.not_testable]),
-        ]
-        return f"<ul>{findings or '<li>nothing was found</li>'}</ul>" + "".join(
-            f"<details><summary>{title}: {len(entries)}</summary><ul>"
-            + "".join(f"<li><b>{escape(probe)}</b>: {escape(text)}</li>" for probe, text in entries)
-            + "</ul></details>"
-            for title, entries in folded
-            if entries
-        )
+        """For notebooks. What is shown is the report's to say, and it is loaded only for this."""
+        shown: str = importlib.import_module("evalharness.report.notebook").diagnosis_html(*self._said)
+        return shown
 
 
 def examine(

@@ -7,13 +7,13 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from evalharness.pipeline.first_texts import first_texts
 from evalharness.pipeline.loading import log_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from evalharness.progress import Watcher
@@ -26,7 +26,7 @@ CONFIGURATIONS = ("config.json", "adapter_config.json", "checkpoint-*/config.jso
 SIZES = ("vocab_size", "vocabulary_size", "n_vocab")
 DROPOUTS = ("dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout", "hidden_dropout", "lora_dropout")
 TOKENIZER = "tokenizer.json"
-ROWS_COUNTED, CHARACTERS_COUNTED = 20_000, 500_000
+CHARACTERS_COUNTED = 500_000
 """Of the training data so much is counted for the tokens' frequencies: some 100,000 tokens, half a second."""
 
 
@@ -111,25 +111,9 @@ def _unigram_nats(data: Path, tokenizer: Path) -> float | None:
     from tokenizers import Tokenizer
 
     try:
-        encodings = Tokenizer.from_file(str(tokenizer)).encode_batch(list(_texts(data)))
-    except Exception:  # noqa: BLE001 - the tokenizers' own reader raises no other class
+        encodings = Tokenizer.from_file(str(tokenizer)).encode_batch(list(first_texts(data, CHARACTERS_COUNTED)))
+    except Exception:  # noqa: BLE001 - the tokenizers' own reader raises no other class, and each form of data its own
         return None
     counts = Counter(token for encoding in encodings for token in encoding.ids)
     total = sum(counts.values())
     return -sum(count / total * math.log(count / total) for count in counts.values()) if total else None
-
-
-def _texts(data: Path) -> Iterator[str]:
-    """The strings in the first rows of JSONL, or the first lines of text."""
-    characters = 0
-    with data.open(encoding="utf-8", errors="replace") as file:
-        for line in islice(file, ROWS_COUNTED):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = line
-            texts = [value for value in row.values() if isinstance(value, str)] if isinstance(row, dict) else [line]
-            yield from texts
-            characters += sum(map(len, texts))
-            if characters > CHARACTERS_COUNTED:
-                return

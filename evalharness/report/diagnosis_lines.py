@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalharness.report.certainty import certainty
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
-from evalharness.report.parts import plain_text
+from evalharness.report.parts import plain_text, unmarked
 from evalharness.report.sections.tested_hypotheses import names_in_line
 from evalharness.report.untested import NOT_APPLICABLE, by_group
 from evalharness.report.where import where
@@ -15,7 +15,7 @@ from evalharness.report.where import where
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalharness.records import Finding, Loss, NotTestable, RuledOut
+    from evalharness.records import Finding, Incomplete, Loss, NotTestable, RuledOut
 
 
 def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
@@ -26,6 +26,17 @@ def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"Log: {log_words(loss.log)}."
     if loss.recomputed_nats is not None:
         yield f"Recomputed: {loss.convention}. A probe that measures a loss on other rows or targets says so."
+
+
+def diagnosis_text(
+    findings: Sequence[Finding],
+    ruled_out: Sequence[RuledOut],
+    not_testable: Sequence[NotTestable],
+    incomplete: Sequence[Incomplete],
+) -> str:
+    """Return everything that a diagnosis says, a line for each thing."""
+    lines = [*diagnosis_lines(findings, ruled_out, not_testable), *(("incomplete", str(lack)) for lack in incomplete)]
+    return "\n".join(f"{label}: {text}" if label else text for label, text in lines)
 
 
 def diagnosis_lines(
@@ -42,20 +53,20 @@ def diagnosis_lines(
     if all(finding.severity == "note" for finding in findings):
         yield "cause", "none found"
     for finding in findings:
-        yield finding.severity, f"{finding.probe}: {finding.claim}"
+        yield finding.severity, f"{finding.probe}: {unmarked(finding.claim)}"
         if place := where(finding):
             yield "where", plain_text(place)
         if finding.severity != "note":
             yield "how sure", certainty(finding)
         if finding.remedy:
-            yield "", f"What to do: {finding.remedy}"
+            yield "", f"What to do: {unmarked(finding.remedy)}"
     yield from _each(ruled_out, not_testable) if each else _in_groups(ruled_out, not_testable)
 
 
 def _each(ruled_out: Sequence[RuledOut], not_testable: Sequence[NotTestable]) -> Iterator[tuple[str, str]]:
-    yield from (("ruled out", f"{cleared.probe}: {cleared.claim}") for cleared in ruled_out)
+    yield from (("ruled out", f"{cleared.probe}: {unmarked(cleared.claim)}") for cleared in ruled_out)
     for group, members in by_group(not_testable):
-        yield from ((group, f"{item.probe}: {item.reason}") for item in members)
+        yield from ((group, f"{item.probe}: {unmarked(item.reason)}") for item in members)
 
 
 def _in_groups(ruled_out: Sequence[RuledOut], not_testable: Sequence[NotTestable]) -> Iterator[tuple[str, str]]:
@@ -65,6 +76,6 @@ def _in_groups(ruled_out: Sequence[RuledOut], not_testable: Sequence[NotTestable
             continue
         for reason in dict.fromkeys(item.reason for item in members):
             names = dict.fromkeys(item.probe for item in members if item.reason == reason)
-            yield group, f"{', '.join(names)}: {reason}"
+            yield group, f"{', '.join(names)}: {unmarked(reason)}"
     if ruled_out:
         yield "tested", names_in_line(ruled_out, "ruled out")

@@ -143,6 +143,11 @@ def marked(sentence: str) -> tuple[Span, ...]:
     return tuple(Code(piece) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
 
 
+def unmarked(sentence: str) -> str:
+    """Return a sentence of a record as a terminal shows it: code without its backticks."""
+    return plain_text(marked(sentence))
+
+
 def spans_of(text: Text) -> tuple[Span, ...]:
     """Return the spans of ``text``."""
     return text if isinstance(text, tuple) else (text,)

@@ -1,5 +1,6 @@
 """What the losses alone say, each sign on a log that has it and on one that has not."""
 
+import gzip
 import json
 import math
 import random
@@ -145,6 +146,49 @@ def test_what_is_given_goes_before_what_lies_beside_the_log(tmp_path):
 def test_the_frequencies_of_tokens_are_counted_in_the_training_data():
     known = json.loads(invoked(ROOT / "checkpoints" / "causal" / "base.log", "--json"))["known"]
     assert 0 < known["unigram_nats"] < math.log(known["vocabulary"])
+
+
+def packed(name, rows):
+    """The rows in one of the forms of data files."""
+    from io import BytesIO
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    jsonl = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    if name.endswith(".parquet"):
+        parquet.write_table(pa.Table.from_pylist(rows), written := BytesIO())
+        return written.getvalue()
+    forms = {
+        "rows.jsonl": jsonl,
+        "rows.jsonl.gz": gzip.compress(jsonl),
+        "rows.json": json.dumps(rows, indent=1).encode(),
+    }
+    return forms[name]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.json", "rows.parquet"])
+def test_the_frequencies_are_those_of_the_texts_in_whatever_file_they_are(tmp_path, name):
+    (tmp_path / name).write_bytes(packed(name, [{"text": "aab"}, {"text": "bcc"}]))
+    assert triaged_with(tmp_path, name) == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("name", ["rows.bin", "rows.npy", "rows.jsonl", "rows.jsonl.gz", "rows.parquet"])
+def test_of_data_that_is_no_text_no_frequencies_are_known(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(range(97, 123)) * 9)
+    assert triaged_with(tmp_path, name) is None
+
+
+def triaged_with(folder, data):
+    """What is known of the frequencies of letters, beside a log in ``folder`` whose training data has a name."""
+    from tokenizers import Tokenizer, models
+
+    Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate("abc")}, merges=[])).save(
+        str(folder / "tokenizer.json")
+    )
+    written(folder, "evalharness.toml", f'[data]\ntrain = "{data}"\n')
+    log = written(folder, "train.log", "".join(f"Step {i} | Loss: {3 + 2 / i:.4f}\n" for i in range(10, 60)))
+    return json.loads(invoked(log, "--json"))["known"]["unigram_nats"]
 
 
 def test_nothing_of_torch_is_loaded():

@@ -52,7 +52,7 @@ def _finding(finding: Finding, questions: Mapping[str, str], remedies: bool) -> 
         yield Paragraph(Emphasis(questions[finding.probe]))
     yield Paragraph(marked(finding.claim))
     if finding.severity != "note":
-        yield BulletList(tuple(_where_and_how_sure(finding)))
+        yield BulletList(tuple(where_and_how_sure(finding)))
     if finding.evidence:
         rows = tuple((Code(key), _value(value)) for key, value in finding.evidence.items())
         yield Table(("Measured", "Value"), rows, frozenset({1}))
@@ -60,7 +60,8 @@ def _finding(finding: Finding, questions: Mapping[str, str], remedies: bool) -> 
         yield Paragraph(marked(f"What to do: {finding.remedy}"))
 
 
-def _where_and_how_sure(finding: Finding) -> Iterator[Text]:
+def where_and_how_sure(finding: Finding) -> Iterator[Text]:
+    """Yield where a finding lies, if its evidence says so, and how sure it is."""
     if place := where(finding):
         yield (Strong("Where"), ": ", *place)
     yield (Strong("How sure"), f": {certainty(finding)}")
