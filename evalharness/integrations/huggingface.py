@@ -54,7 +54,8 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
     trainer's ``state.log_history``.
 
     After training the last scores are waited for ``wait_s`` seconds, without end if None. What is not scored by then is
-    named, and ended. ``settings`` are those of :func:`evalharness.score`.
+    named, and ended. ``settings`` are those of :func:`evalharness.score`. Of a training in several processes the first
+    alone scores; all of them stop at the same step.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         self._wait_s = wait_s
         self._beside = Beside(every=every, **settings)
         self._out = Path(settings.get("out", "reports"))
+        self._must_stop = False
         self.scorecards: list[Scorecard] = []
         """All that were made, in the order in which they were finished."""
 
@@ -88,6 +90,13 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             if not self._check:
                 return
             diagnosis = self._preflight(watcher)
+        if state.is_world_process_zero:
+            self._tell_preflight(diagnosis, state)
+        if self._stop:
+            stop_at_a_cause(diagnosis, "stop=False")
+
+    def _tell_preflight(self, diagnosis: Diagnosis, state: TrainerState) -> None:
+        logger = trainer_logger()
         for finding in diagnosis.findings:
             told = f"{finding.severity}, {finding.probe}: {finding.claim} {finding.remedy}".rstrip()
             logger.log(logging.INFO if finding.severity == "note" else logging.WARNING, told)
@@ -96,8 +105,6 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             logger.info(f"preflight found nothing wrong; {len(diagnosis.ruled_out)} hypotheses are ruled out")
         counts = Counter(finding.severity for finding in diagnosis.findings)
         self._trainer.log({f"evalharness/preflight_{name}": counts[of] for of, name in SEVERITIES.items()})
-        if self._stop:
-            stop_at_a_cause(diagnosis, "stop=False")
 
     def _preflight(self, watcher: Watcher) -> Diagnosis:
         trainer = self._trainer
@@ -123,12 +130,16 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             warnings.warn(f"no data for the scores of {folder}: {reason}", stacklevel=2)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Hand over the checkpoint that was just written."""
-        self._tell(self._beside.saved(f"{args.output_dir}/checkpoint-{state.global_step}"), control)
+        """Hand over the checkpoint that was just written; every process is told of it, and one scores it."""
+        if state.is_world_process_zero:
+            self._tell(self._beside.saved(f"{args.output_dir}/checkpoint-{state.global_step}"))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Log what is finished by now."""
-        self._tell(self._beside.finished(), control)
+        """Log what is finished by now, and end training if one of the scores says so."""
+        self._tell(self._beside.finished())
+        if self._stop and anywhere(self._must_stop, args.device) and not control.should_training_stop:
+            trainer_logger().warning("training is stopped (stop=False lets it go on)")
+            control.should_training_stop = True
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Wait for the last scores, no longer than asked for."""
@@ -137,11 +148,11 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             most = "" if self._wait_s is None else f", {duration(self._wait_s)} at most (wait_s)"
             with Lines(logger.info) as watcher:
                 watcher.stage(f"waiting for the score of {' and '.join(left)}{most}", 1)
-                self._tell(self._beside.wait(self._wait_s), control)
+                self._tell(self._beside.wait(self._wait_s))
         for path in self._beside.stop():
             logger.warning(f"{path} was not scored: evalharness score {path} goes on with it")
 
-    def _tell(self, cards: Iterable[Scorecard], control: TrainerControl) -> None:
+    def _tell(self, cards: Iterable[Scorecard]) -> None:
         logger = trainer_logger()
         for card in cards:
             self.scorecards.append(card)
@@ -149,11 +160,18 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             log_page(card, self._out / card.checkpoint.model / step_folder(card.checkpoint.step))
             is_bad = card.verdict == "collapsed" or bool(card.causes)
             logger.log(logging.WARNING if is_bad else logging.INFO, score_sentence(card))
-            if self._stop and is_bad and not control.should_training_stop:
-                logger.warning("training is stopped (stop=False lets it go on)")
-                control.should_training_stop = True
+            self._must_stop = self._must_stop or (self._stop and is_bad)
         while self._beside.faults:
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
+
+
+def anywhere(is_true: bool, device: torch.device) -> bool:
+    """Whether it is true in any process of the training: one that stopped alone would leave the others waiting."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return is_true
+    flag = torch.tensor(int(is_true), device=device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag)
 
 
 def trainer_logger() -> logging.Logger:

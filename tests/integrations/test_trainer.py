@@ -228,3 +228,42 @@ def test_a_script_that_ends_before_its_scores_says_so(model_folder: Path, golden
         [sys.executable, "-c", script], cwd=model_folder.parent, capture_output=True, text=True, check=True
     )
     golden_text(done.stderr)
+
+
+IN_TWO = """
+import json, os, sys, torch
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+from evalharness.integrations import EvalHarnessCallback
+
+rank = int(os.environ["RANK"])
+
+class SawACollapse(TrainerCallback):
+    def on_step_begin(self, args, state, control, **_):
+        if rank == 0 and state.global_step == 3:
+            callback._must_stop = True  # as a score's verdict does it
+
+config = GPT2Config(vocab_size=16, n_positions=16, n_embd=8, n_layer=1, n_head=1, bos_token_id=0, eos_token_id=0)
+arguments = TrainingArguments(
+    output_dir="run", max_steps=50, save_steps=2, per_device_train_batch_size=1, report_to=[], use_cpu=True,
+    ddp_backend="gloo", disable_tqdm=True,
+)
+rows = [{"input_ids": torch.arange(8), "labels": torch.arange(8)}] * 8
+made = Trainer(GPT2LMHeadModel(config), arguments, train_dataset=rows)
+callback = EvalHarnessCallback(made, check=False, keep_data=False, wait_s=0, samples=0)
+made.add_callback(SawACollapse())
+made.add_callback(callback)
+given = []
+callback._beside.saved = lambda path: given.append(path) or []
+made.train()
+with open(f"rank{rank}.json", "w") as file:
+    json.dump({"step": made.state.global_step, "given": len(given)}, file)
+"""
+
+
+def test_of_a_training_in_two_processes_one_scores_and_both_stop_at_the_same_step(tmp_path: Path):
+    (tmp_path / "train.py").write_text(IN_TWO)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "train.py"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300, capture_output=True)
+    first, second = (json.loads((tmp_path / f"rank{i}.json").read_text()) for i in range(2))
+    assert first == {"step": 4, "given": 2}
+    assert second == {"step": 4, "given": 0}
