@@ -39,7 +39,7 @@ def preflight_batch(
     The module's mode, buffers and the random state are afterwards what they were.
     """
     tokens = tokens or TrainerTokens()
-    rows = tuple(TokenRow(row, 1) for row in batch.rows()[:ROWS] if len(row) > 1)
+    rows = tuple(TokenRow(text.ids, 1) for text in batch.texts[:ROWS] if len(text.ids) > 1)
     subject = Subject(
         model,
         tokenizer or NoTokenizer(model.vocabulary_rows),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -90,6 +91,8 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             if not self._check:
                 return
             diagnosis = self._preflight(watcher)
+        if diagnosis is None:
+            return
         if state.is_world_process_zero:
             self._tell_preflight(diagnosis, state)
         if self._stop:
@@ -106,13 +109,19 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
         counts = Counter(finding.severity for finding in diagnosis.findings)
         self._trainer.log({f"evalharness/preflight_{name}": counts[of] for of, name in SEVERITIES.items()})
 
-    def _preflight(self, watcher: Watcher) -> Diagnosis:
+    def _preflight(self, watcher: Watcher) -> Diagnosis | None:
+        """Training goes on without, if its batch or its model is of a kind that can't be asked."""
         trainer = self._trainer
-        with torch.random.fork_rng():
-            batch = self._collate(list(islice(iter(trainer.train_dataset), ROWS)))
-        device = next(trainer.model.parameters()).device
-        batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
-        return preflight(trainer.model, batch, trainer.processing_class, watcher=watcher)
+        try:
+            with torch.random.fork_rng():
+                batch = self._collate(list(islice(iter(trainer.train_dataset), ROWS)))
+            if isinstance(batch, Mapping):
+                device = next(trainer.model.parameters()).device
+                batch = {name: value.to(device) for name, value in batch.items() if hasattr(value, "to")}
+            return preflight(trainer.model, batch, trainer.processing_class, watcher=watcher)
+        except Exception as error:  # noqa: BLE001 - collators and models are the user's code
+            warnings.warn(f"preflight was left out: {_reason(error)}", stacklevel=2)
+            return None
 
     def _collate(self, rows: list[Any]) -> Any:
         """As the trainer's own loader does it: columns that the model does not take are left out before collating."""
@@ -126,8 +135,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             with torch.random.fork_rng():
                 keep_data(folder, {name: rows for name, rows in sets.items() if rows is not None}, self._collate)
         except Exception as error:  # noqa: BLE001
-            reason = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
-            warnings.warn(f"no data for the scores of {folder}: {reason}", stacklevel=2)
+            warnings.warn(f"no data for the scores of {folder}: {_reason(error)}", stacklevel=2)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Hand over the checkpoint that was just written; every process is told of it, and one scores it."""
@@ -165,6 +173,7 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
 
 
+<<<<<<< HEAD
 def anywhere(is_true: bool, device: torch.device) -> bool:
     """Whether it is true in any process of the training: one that stopped alone would leave the others waiting."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
@@ -172,6 +181,10 @@ def anywhere(is_true: bool, device: torch.device) -> bool:
     flag = torch.tensor(int(is_true), device=device)
     torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
+=======
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
+>>>>>>> 2ee009f (preflight reads each text of a packed row; a trainer goes on without preflight where it can't be asked)
 
 
 def trainer_logger() -> logging.Logger:

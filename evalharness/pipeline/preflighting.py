@@ -25,7 +25,7 @@ def preflight(
 
     read = read_batch(batch)
     with evaluating(module):
-        model = live_model(module, max(map(len, read.inputs)))
+        model = live_model(module, max(len(text.ids) for text in read.texts))
     known = None if tokenizer is None else wrap(tokenizer, type(tokenizer).__name__)
     tokens = trainer_tokens(tokenizer, module, None if known is None else known.render_chat)
     with evaluating(module), fastest_threads(model):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.report.loss_verdict import was_seen
-from evalharness.report.numbers import counted
 from evalharness.report.parts import Code
 from evalharness.report.untested import NOT_APPLICABLE, group_of
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.records import Scorecard

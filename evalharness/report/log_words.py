@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.numbers import counted
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.records import LogChoice

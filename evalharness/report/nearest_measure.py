@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalharness.report.loss_verdict import was_seen
-from evalharness.report.numbers import counted, nats, percent
+from evalharness.report.numbers import nats, percent
 from evalharness.report.shares import best_pass_at_1, pass_rates
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

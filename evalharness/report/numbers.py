@@ -29,11 +29,6 @@ def number(value: int | None) -> str:
     return "not recorded" if value is None else f"{value:,}"
 
 
-def counted(count: int, thing: str, things: str | None = None) -> str:
-    """Return ``"1 token"``, ``"1,200 tokens"``; give ``things`` if the plural needs more than an s."""
-    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"
-
-
 def nats(value: float) -> str:
     """Return a loss or an entropy with as many decimals as two neighbouring evaluations of one run need to differ."""
     magnitude = abs(value)

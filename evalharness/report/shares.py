@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.records import DECODINGS, Interval
-from evalharness.report.numbers import counted, percent_interval
+from evalharness.report.numbers import percent_interval
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

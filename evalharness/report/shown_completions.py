@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.chosen_completions import choose, worst
 from evalharness.report.loop_rows import BLANK, LINE_END, marked, marked_loop
-from evalharness.report.numbers import counted, nats
+from evalharness.report.numbers import nats
 from evalharness.report.parts import Code, PassageRow
 from evalharness.report.printable import shortened
 from evalharness.report.shares import KIND_LABELS
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

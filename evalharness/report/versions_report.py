@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.cause_summary import cause_cell
 from evalharness.report.loss_against_behaviour import decoding_of_kinds, logged_points
-from evalharness.report.numbers import counted, nats, relative_change
+from evalharness.report.numbers import nats, relative_change
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import step_name
 from evalharness.report.sections.verdict_lines import BRACKETS
 from evalharness.report.shares import best_pass_at_1_cell, kinds_by_count, verdict_words
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

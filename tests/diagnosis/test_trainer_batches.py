@@ -157,6 +157,62 @@ def test_texts_that_position_ids_keep_apart_do_not_see_each_other():
     assert found["packed_rows"].evidence["rows_with_several_texts"] == 1
 
 
+def chats_packed(tokenizer, *, masked):
+    """Conversations as packing has them that keeps texts apart: one row, with position ids that begin anew."""
+    batch, _ = chat(tokenizer, masked=masked)
+    pairs = zip(batch["input_ids"].tolist(), batch["labels"].tolist(), strict=True)
+    rows = [{"input_ids": ids, "labels": labels} for ids, labels in pairs]
+    return DataCollatorWithFlattening()(rows), rows
+
+
+def test_prompts_that_count_are_seen_in_packed_chats_too():
+    tokenizer = made_tokenizer()
+    batch, rows = chats_packed(tokenizer, masked=False)
+    found = outcomes(batch, tokenizer)["prompt_in_loss"]
+    assert isinstance(found, Finding)
+    assert found.evidence["chats"] == len(rows)
+
+
+def test_each_text_of_a_packed_row_has_its_prompt_left_out():
+    tokenizer = made_tokenizer()
+    batch, rows = chats_packed(tokenizer, masked=True)
+    found = outcomes(batch, tokenizer)
+    assert found["prompt_in_loss"].evidence["texts_with_a_masked_head"] == len(rows)
+    assert isinstance(found["token_boundary"], RuledOut)
+    assert found["token_boundary"].evidence["rows"] == len(rows)
+
+
+def test_padding_on_the_left_is_no_prompt_that_is_left_out():
+    tokenizer = made_tokenizer(padding_side="left")
+    collate = DataCollatorForLanguageModeling(tokenizer, mlm=False)
+    found = outcomes(collate([{"input_ids": ids} for ids in encoded(tokenizer)]), tokenizer)
+    assert isinstance(found["prompt_in_loss"], NotTestable)
+
+
+def test_begin_tokens_are_looked_for_in_each_text_of_a_packed_row():
+    tokenizer = made_tokenizer()
+    batch = DataCollatorWithFlattening()([{"input_ids": [1, 1, *ids]} for ids in encoded(tokenizer)])
+    assert outcomes(batch, tokenizer)["double_begin"].evidence["rows_that_begin_twice"] == len(TEXTS)
+
+
+def test_a_packed_row_may_be_longer_than_the_context_of_its_texts():
+    tokenizer = made_tokenizer()
+    batch = DataCollatorWithFlattening()([{"input_ids": ids} for ids in encoded(tokenizer) * 4])
+    model = model_of(tokenizer, "gpt2")
+    assert batch["input_ids"].shape[1] > model.config.n_positions
+    found = outcomes(batch, tokenizer, model)
+    assert isinstance(found["first_loss"], RuledOut)
+    assert isinstance(found["future_leak"], RuledOut)
+
+
+def test_several_answers_in_a_row_may_be_of_one_conversation():
+    tokenizer = made_tokenizer()
+    batch, _ = chat(tokenizer)
+    ids = batch["input_ids"].repeat(1, 2)
+    outcome = outcomes({"input_ids": ids, "labels": ids, "attention_mask": torch.ones_like(ids)}, tokenizer)
+    assert outcome["packed_rows"].kind == "not_known"
+
+
 def preferences(form):
     prompt, chosen, rejected = [9, 10, 11], [12, 13, 14, 0], [15, 16, 0]
     pad = lambda rows, value: torch.tensor([row + [value] * (7 - len(row)) for row in rows])  # noqa: E731

@@ -148,6 +148,27 @@ def test_what_preflight_finds_is_said_in_sentences_and_what_contributes_is_a_war
     assert said[0].startswith("preflight"), "it says what it is doing before it has done it"
 
 
+def scorer_of_sequences():
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    return GPT2ForSequenceClassification(
+        GPT2Config(vocab_size=96, n_positions=64, n_embd=32, n_layer=1, n_head=2, pad_token_id=0)
+    )
+
+
+@pytest.mark.parametrize("kind", ["prompts that have no ids yet", "a model that scores whole texts"])
+def test_a_training_that_preflight_can_not_be_asked_of_goes_on_without(trainer, kind):
+    made = trainer()
+    if kind == "prompts that have no ids yet":
+        made.data_collator = lambda rows: [{"prompt": "add"} for _ in rows]
+    else:
+        made.model = scorer_of_sequences()
+    callback = EvalHarnessCallback(made, keep_data=False, every=100, **FEW)
+    with pytest.warns(UserWarning, match="preflight was left out"):
+        callback.on_train_begin(made.args, made.state, made.control)
+    assert not any("evalharness/preflight_causes" in row for row in made.state.log_history)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_training_waits_for_its_scores_no_longer_than_it_was_told(trainer, caplog):
     caplog.set_level(logging.INFO, logger="evalharness.trainer")

@@ -6,8 +6,9 @@ from evalharness.degeneration import Kind
 from evalharness.records import CheckpointInfo, DegenerationRate, Interval, KindRate, Loss
 from evalharness.report import checkpoint_name
 from evalharness.report.loss_verdict import loss_relation
-from evalharness.report.numbers import counted, nats, nats_interval, percent_interval, times
+from evalharness.report.numbers import nats, nats_interval, percent_interval, times
 from evalharness.report.shares import KIND_LABELS, KINDS, kinds_by_count, of_all
+from evalharness.statistics.plurals import counted
 
 INF = float("inf")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.trainer_tokens import TrainerTokens
@@ -21,6 +21,18 @@ _MARKS_OF_TARGETS = ("completion_mask", "assistant_masks")
 _ENDS_OF_KEYS = ("_input_ids", "_ids")
 """What TRL's keys of prompt, chosen and rejected ids end in, older and newer."""
 _NOT_ANSWERS = frozenset({"prompt", "position", "token_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchText:
+    """One text of a batch without padding: its ids, and its targets by position; no targets where the batch has none.
+
+    ``masked_head`` is how many positions come before its first target: that is how prompts are left out of a loss.
+    """
+
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+    masked_head: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,20 @@ class TrainingBatch:
         return 0 if self.shifts_itself else 1
 
     @property
-    def masked_heads(self) -> list[int]:
-        """How many positions of each row come before its first target: that is how prompts are left out of a loss."""
-        return [len(list(takewhile(lambda target: target == IGNORED, row))) for row in self.targets or ()]
+    def texts(self) -> tuple[BatchText, ...]:
+        """The texts of all rows. A row is one text, unless position ids begin anew in it."""
+        rows, targets = self.rows(), self.attended_of(self.targets or self.inputs)
+        positions = None if self.positions is None else self.attended_of(self.positions)
+        return tuple(
+            self._text(ids[begin:end], counted[begin:end] if self.targets else ())
+            for number, (ids, counted) in enumerate(zip(rows, targets, strict=True))
+            for begin, end in pairwise(_bounds(len(ids), () if positions is None else positions[number]))
+        )
+
+    def _text(self, ids: tuple[int, ...], targets: tuple[int, ...]) -> BatchText:
+        head = len(list(takewhile(lambda target: target == IGNORED, targets)))
+        # If the model shifts the targets itself, the first position has none in any text.
+        return BatchText(ids, targets, 0 if self.shifts_itself and head == 1 else head)
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """The inputs without what the attention mask leaves out."""
@@ -60,6 +83,11 @@ class TrainingBatch:
             return values
         kept = zip(values, self.attended, strict=True)
         return tuple(tuple(i for i, seen in zip(ids, mask, strict=True) if seen) for ids, mask in kept)
+
+
+def _bounds(length: int, positions: Sequence[int]) -> list[int]:
+    """Where texts begin in a row, by position ids of 0, and where the last one ends."""
+    return [0, *(t for t in range(1, length) if positions and positions[t] == 0), length]
 
 
 def read_batch(given: Any) -> TrainingBatch:

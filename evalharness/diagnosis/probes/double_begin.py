@@ -44,7 +44,7 @@ MOST = 0.5
 def double_begin(measured: Measured) -> Outcome:
     """Count the rows whose first two ids that are attended to are both the begin token."""
     batch = measured.subject.training_batch
-    begin, rows = batch.tokens.begin, batch.rows()
+    begin, rows = batch.tokens.begin, [text.ids for text in batch.texts]
     if not begin:
         return NotTestable(NAME, "not_known", "no begin token is known: the tokenizer and the configuration name none")
     # More than two in a row are padding with the same id.

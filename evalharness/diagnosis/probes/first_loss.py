@@ -32,8 +32,8 @@ def first_loss(measured: Measured) -> Outcome:
     batch, model = measured.subject.training_batch, measured.subject.torch_model
     losses: list[float] = []
     with evaluating(model.module):
-        for ids, targets in list(zip(batch.inputs, batch.targets or (), strict=True))[:ROWS]:
-            losses += _losses(model, ids, targets, batch.right_offset)
+        for text in batch.texts[:ROWS]:
+            losses += _losses(model, text.ids, text.targets, batch.right_offset)
     if not losses:
         return NotTestable(NAME, "no_data", "no target of the batch counts")
     loss, uniform = math.fsum(losses) / len(losses), math.log(model.vocabulary_rows)

@@ -10,6 +10,7 @@ from evalharness.diagnosis.data.trainer_tokens import place_after
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import compare, tolerance_of, unsteady, unsteady_reason
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.data.training_batch import TrainingBatch
@@ -31,7 +32,7 @@ def packed_rows(measured: Measured) -> Outcome:
     places = [second_text(batch, subject.tokenizer, number) for number in range(len(batch.inputs))]
     packed = [number for number, place in enumerate(places) if place is not None]
     if not packed:
-        return NotTestable(NAME, "does_not_apply", "no row of the batch is seen to hold more than one text")
+        return _untold(batch, subject.tokenizer)
     noise = unsteady(model, batch.inputs[packed[0]])
     if noise is not None:
         return NotTestable(NAME, "undecided", unsteady_reason(noise))
@@ -50,6 +51,19 @@ def packed_rows(measured: Measured) -> Outcome:
         '(in TRL packing_strategy="bfd" and an attention that keeps packed texts apart), or don\'t pack.'
     )
     return Finding(NAME, "note", claim, evidence, remedy)
+
+
+def _untold(batch: TrainingBatch, tokenizer: Tokenizer) -> NotTestable:
+    """Several answers in one row may be one conversation's, or of several whose beginning no token marks."""
+    answers = [place_after(tokenizer, text.ids, batch.tokens.answer_opening, times=2) for text in batch.texts]
+    several = sum(place is not None for place in answers)
+    if batch.positions is not None or not several:
+        return NotTestable(NAME, "does_not_apply", "no row of the batch is seen to hold more than one text")
+    reason = (
+        f"{counted(several, 'row holds', 'rows hold')} several answers, and no token or position tells whether they "
+        "are of one conversation"
+    )
+    return NotTestable(NAME, "not_known", reason)
 
 
 def second_text(batch: TrainingBatch, tokenizer: Tokenizer, number: int) -> int | None:

@@ -10,14 +10,18 @@ from evalharness.diagnosis.losses.recomputed_loss import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
-from evalharness.statistics import wilson
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Outcome
 
 NAME = "prompt_in_loss"
+MOST = 0.5
+"""Where prompts are left out, most texts begin with one; in fewer it is a text that was cut, or a mask of its own."""
 
 
 def prompt_in_loss(measured: Measured) -> Outcome:
@@ -73,40 +77,36 @@ def _in_the_layout(measured: Measured, *, prompt: bool) -> Recomputed | None:
 
 def prompt_of_batch(measured: Measured) -> Outcome:
     """What share of the positions of a batch comes before the first target, which is how prompts are left out."""
-    batch = measured.subject.training_batch
-    heads = batch.masked_heads
-    if not any(heads):
-        counted = _counted_before_answers(measured)
-        if counted is not None:
-            return counted
-        reason = "every row counts from its first target: a batch does not tell which part is the prompt"
-        return NotTestable(NAME, "not_known", reason)
-    masked = sum(heads) / sum(map(len, batch.targets or ()))
-    with_head = sum(head > 0 for head in heads)
-    evidence = {"rows": len(heads), "rows_with_a_masked_head": with_head, "masked": masked}
+    texts = measured.subject.training_batch.texts
+    with_head = sum(text.masked_head > 0 for text in texts)
+    if with_head < MOST * len(texts):
+        return _counted_before_answers(measured) or NotTestable(NAME, "not_known", _untold(with_head, len(texts)))
+    masked = sum(text.masked_head for text in texts) / sum(len(text.ids) for text in texts)
+    evidence = {"texts": len(texts), "texts_with_a_masked_head": with_head, "masked": masked}
     claim = (
-        f"Prompts are left out of the loss: {masked:.0%} of the positions come before the first target, "
-        f"in {wilson(with_head, len(heads)).estimate:.0%} of the rows."
+        f"Prompts are left out of the loss: {masked:.0%} of the positions come before the first target, in {with_head} "
+        f"of {counted(len(texts), 'text')}."
     )
     return RuledOut(NAME, claim, evidence)
+
+
+def _untold(with_head: int, texts: int) -> str:
+    counting = "every text counts" if not with_head else f"{texts - with_head} of {texts} texts count"
+    return f"{counting} from the first target on: a batch does not tell which part is the prompt"
 
 
 def _counted_before_answers(measured: Measured) -> Finding | None:
     """What is said of rows that open an answer as the chat template does, and count what stands before it."""
     batch = measured.subject.training_batch
-    targets = batch.targets or ()
-    answers = [place_after(measured.subject.tokenizer, ids, batch.tokens.answer_opening) for ids in batch.inputs]
-    rows = [
-        (sum(t != IGNORED for t in row[:begin]), sum(t != IGNORED for t in row))
-        for row, begin in zip(targets, answers, strict=True)
-        if begin is not None
-    ]
-    before, counted = sum(part for part, _ in rows), sum(whole for _, whole in rows)
+    tokenizer, opening, texts = measured.subject.tokenizer, batch.tokens.answer_opening, batch.texts
+    answered = [(text, begin) for text in texts if (begin := place_after(tokenizer, text.ids, opening)) is not None]
+    before = sum(_counting(text.targets[:begin]) for text, begin in answered)
     if not before:
         return None
-    evidence = {"rows": len(targets), "chat_rows": len(rows), "prompt_share": before / counted}
+    share = before / sum(_counting(text.targets) for text, _ in answered)
+    evidence = {"texts": len(texts), "chats": len(answered), "prompt_share": share}
     claim = (
-        f"The loss counts the prompts: in {len(rows)} of {len(targets)} rows {before / counted:.0%} of the targets "
+        f"The loss counts the prompts: in {len(answered)} of {counted(len(texts), 'text')} {share:.0%} of the targets "
         "stand before the assistant's first answer."
     )
     remedy = (
@@ -114,6 +114,10 @@ def _counted_before_answers(measured: Measured) -> Finding | None:
         "data with the columns prompt and completion."
     )
     return Finding(NAME, "note", claim, evidence, remedy)
+
+
+def _counting(targets: Sequence[int]) -> int:
+    return sum(target != IGNORED for target in targets)
 
 
 PROBE = Probe(

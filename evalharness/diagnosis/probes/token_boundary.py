@@ -166,10 +166,10 @@ def boundary_of_batch(measured: Measured) -> Outcome:
 
 
 def _divided_rows(batch: TrainingBatch) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The ids of each row whose prompt is masked, without padding, and where its completion begins."""
-    for ids, head in zip(batch.rows(), batch.masked_heads, strict=False):
-        if 0 < head < len(ids):
-            yield ids, head + batch.right_offset
+    """The ids of each text whose prompt is masked, and where its completion begins."""
+    for text in batch.texts:
+        if 0 < text.masked_head < len(text.ids):
+            yield text.ids, text.masked_head + batch.right_offset
 
 
 PROBE = Probe(

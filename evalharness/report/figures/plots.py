@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalharness.report.figures.canvas import BLUE, GREY, INK, ORANGE, RED, canvas, drawable
-from evalharness.report.numbers import counted, nats, percent, percent_interval
+from evalharness.report.numbers import nats, percent, percent_interval
 from evalharness.report.shares import KINDS
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

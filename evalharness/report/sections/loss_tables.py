@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
-from evalharness.report.numbers import bits, counted, nats, nats_bounds, percent_interval
+from evalharness.report.numbers import bits, nats, nats_bounds, percent_interval
 from evalharness.report.parts import Heading, Paragraph, Table
 from evalharness.report.sections.figure_parts import figure
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import NO_STEP
 from evalharness.report.loss_against_behaviour import logged_points, losses_by_step, no_losses
-from evalharness.report.numbers import bits, counted, nats, relative_change
+from evalharness.report.numbers import bits, nats, relative_change
 from evalharness.report.parts import BulletList, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import in_order, step_name
 from evalharness.report.sections.figure_parts import figure
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

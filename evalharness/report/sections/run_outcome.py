@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from evalharness.degeneration import is_too_early_to_tell
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation
-from evalharness.report.numbers import counted, nats, percent_interval, relative_change
+from evalharness.report.numbers import nats, percent_interval, relative_change
 from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Paragraph, Strong, marked, spans_of
 from evalharness.report.printable import first_sentence
 from evalharness.report.sections.dead_ends import dead_ends
 from evalharness.report.sections.run_losses import spikes_in
 from evalharness.report.shares import pass_rates
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.numbers import counted
 from evalharness.report.parts import Code, Folded, Paragraph, Table, marked
 from evalharness.report.untested import NOT_APPLICABLE, group_of, supplied_by
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
