@@ -23,9 +23,6 @@ _NUMBERED = re.compile(r"(<tmp of all>/[^/\s]*?)\d+(?![\w-])")
 MEASURED = {r"\d+\.\d+(?:e-\d+)?|\d+e-\d+": "<number>"}
 """For figures that differ between versions of torch, as those of a model with random weights do."""
 
-OTHER_FORMS = {r"(are not those of )[^;]*": r"\1<the other forms>"}
-"""For the list of the forms that a file does not have, which grows with each form that is added."""
-
 Said = str | BaseException | pytest.ExceptionInfo[BaseException] | Iterable[str]
 
 

@@ -52,6 +52,9 @@ ENTROPIES = (
 _OF_REWARDS = re.compile(r"^(train_|eval_)?((min|max|mean)_)?(rewards?|logps)(_|$)")
 _SPLIT_OF: dict[str, Split] = {name: split for split, names in LOSSES.items() for name in names}
 _OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
+_NAMED_SPLIT = re.compile(
+    rf"(train|training|test|{'|'.join(_VALIDATION)}|evaluation)([_ /-]?(step|epoch|iter|end|batch))?"
+)
 
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)")
 """Groups of thousands have three digits, and no first group of 0."""
@@ -80,12 +83,17 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class OwnNames:
-    """Names of a step and of losses beyond those that are known. Of a role in ``told`` no other name counts."""
+    """Names of a step, of losses and of a split beyond those that are known.
+
+    Of a role in ``told`` no other name counts.
+    """
 
     step: str | None = None
     losses: Mapping[Split, str] = field(default_factory=dict)
     told: frozenset[str] = frozenset()
     bytes_per_token: float | None = None
+    split: str | None = None
+    """The column that says what the losses of a row are of."""
 
 
 NO_OWN_NAMES = OwnNames()
@@ -144,7 +152,8 @@ def columns(keys: Iterable[str], own: OwnNames = NO_OWN_NAMES) -> Columns | None
     entropy = min(filter(is_entropy, keys), key=entropy_rank, default=None)
     if step is None or not (losses or entropy):
         return None
-    optional = (_first(names, EPOCHS), _first(names, TIMES), _first(names, SPLITS))
+    split_key = _first(names, SPLITS) or (own.split if own.split in keys else None)
+    optional = (_first(names, EPOCHS), _first(names, TIMES), split_key)
     units = {key: unit for _, loss_keys in losses for key in loss_keys if (unit := unit_of(key)) != "nats"}
     return Columns(step, *optional, losses, entropy, units, own.bytes_per_token)
 
@@ -192,8 +201,8 @@ def points(row: Mapping[str, Any], plan: Columns, source: str) -> Iterator[LogPo
     if plan.entropy and (entropy := number(row.get(plan.entropy))) is not None:
         yield entropy_point(at, entropy, source, epoch, time_s)
     for named, keys in plan.losses:
-        split = _split_of_row(named, row.get(plan.split)) if plan.split else named
         for key in keys:
+            split = _split_of_row(named, key, row.get(plan.split)) if plan.split else named
             loss = number(row.get(key))
             if key in plan.units and loss is not None:
                 loss = in_nats(loss, plan.units[key], plan.bytes_per_token)
@@ -293,9 +302,14 @@ def _first(names: Mapping[str, str], known: Iterable[str]) -> str | None:
     return next((names[name] for name in known if name in names), None)
 
 
-def _split_of_row(named: Split, said: object) -> Split | None:
+def names_split(said: object) -> bool:
+    """Whether a cell names a split and nothing else: ``train``, ``eval_step``."""
+    return isinstance(said, str) and _NAMED_SPLIT.fullmatch(said.strip().lower()) is not None
+
+
+def _split_of_row(named: Split, key: str, said: object) -> Split | None:
     """A plain ``loss`` is of the split that another cell says; None where that is neither."""
     name = said.strip().lower() if isinstance(said, str) else ""
-    if not name or named == "validation" or name.startswith("train"):
+    if not name or named == "validation" or name.startswith("train") or "train" in key.lower():
         return named
     return "validation" if name.startswith(_VALIDATION) else None

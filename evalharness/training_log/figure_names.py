@@ -34,7 +34,7 @@ _BEST_UNITS: tuple[Unit, ...] = ("nats", "bits", "perplexity", "bits per byte")
 OFTEN_BESIDE = frozenset(
     (
         *("the", "is", "was", "of", "at", "on", "a", "set", "split", "mean", "avg", "average", "current", "lm", "per"),
-        *("token", "tokens", "cross", "entropy", "crossentropy", "metrics", "data"),
+        *("token", "tokens", "cross", "entropy", "crossentropy", "metrics", "data", "language", "out"),
     )
 )
 """Words that do not change which figure it is. Any other does: ``aux loss``, ``best val loss``, ``val accuracy``."""
@@ -106,6 +106,12 @@ def loss_name(name: str) -> LossName | None:
     if "entropy" in words and not entropy:
         return None
     return LossName(splits[0] if splits else "train", units[-1] if units else "nats", bool(units), TEST in words)
+
+
+def names_no_split(name: str) -> bool:
+    """Whether a name is that of a loss and says nothing of the split, such as ``nll``."""
+    loss = loss_name(name)
+    return loss is not None and not any(word in SPLITS for word in words_of(name))
 
 
 def unit_of(name: str) -> Unit:

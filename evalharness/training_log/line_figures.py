@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 
+from evalharness.training_log.figure_names import names_no_split
+from evalharness.training_log.split_of_line import WORDS_OF_SPLITS, split_of_line
+
 FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)"
 PLAIN_FIRST = FIGURE.replace(r"(?:", r"(?:\d++(?!,)|", 1)
 """The same, tried first as a number without commas: most are."""
 NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
 """A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?([/.])\d\d?\1\d{4}\b|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
 """A date or a time of day: its numbers are no figures."""
+PLACE_IN_CODE = re.compile(r"(?:^[IWEF]\d{4} \S+ +\d+ )?\b[\w/.]+\.(?:py|cc|cpp|cu|rs|jl|go):\d+")
+"""Where in code a line was logged: ``train.py:88``, and what glog writes before it."""
 BREAK = re.compile(r"[^\w\s\"'`*~>/#%&.-]|->| - |\t")
 """What stands between the name of a figure and what comes before it: a sign, such as a bar, a bracket or a bullet."""
 OF_HOW_MANY = re.compile(rf"\s*(?:/|of)\s*({FIGURE})(?![\w.,]*\d)")
@@ -57,7 +62,9 @@ class LineFigures:
 
 
 def _places(line: str) -> dict[str, tuple[int, int]]:
-    """Where each figure stands, by its name."""
+    """Where each figure stands, by its name; one that has no split of its own has that of the line."""
+    lower = line.lower()
+    may_name_split = any(word in lower for word in WORDS_OF_SPLITS)
     line = _without_other_numbers(line)
     places: dict[str, tuple[int, int]] = {}
     last, all_of = 0, -1
@@ -71,6 +78,8 @@ def _places(line: str) -> dict[str, tuple[int, int]]:
         of_how_many = OF_HOW_MANY.match(line, last)
         if name[:1].isalpha() or of_how_many or (not places and not name):
             name = name or (DONE if of_how_many else FIRST)
+            if may_name_split and names_no_split(name) and (split := split_of_line(lower[: match.start()])):
+                name = f"{split} {name}"
             places.setdefault(name, match.span())
         if of_how_many:
             all_of = of_how_many.start(1)
@@ -80,7 +89,9 @@ def _places(line: str) -> dict[str, tuple[int, int]]:
 
 def _without_other_numbers(line: str) -> str:
     """The line with blanks for dates, times of day and what a number stands in, so that places stay."""
-    if ":" in line or "-" in line:
+    if ":" in line:
+        line = PLACE_IN_CODE.sub(_blanks, line)
+    if ":" in line or "-" in line or "/" in line:
         line = MOMENT.sub(_blanks, line)
     return WRAPPED.sub(_blanks, line) if "(" in line else line
 

@@ -14,7 +14,8 @@ from evalharness.training_log.figure_names import OFTEN_BESIDE
 from evalharness.training_log.known_lines import Figures, KnownLines
 from evalharness.training_log.open_log import TORN, UnplacedError
 from evalharness.training_log.printed_lines import printed_lines
-from evalharness.training_log.step_counting import COUNT, Pace, StepCounter, count_of, epoch_in
+from evalharness.training_log.split_of_line import TEST_BAR, VALIDATION_BAR, WORDS_OF_SPLITS, split_of_line
+from evalharness.training_log.step_counting import BAR, COUNT, Pace, StepCounter, count_of, epoch_in
 from evalharness.training_log.unsaid_losses import UnsaidLosses
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ STEP = re.compile(rf"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(
     r"loss\b(?: value)?['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
-    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?![.\d]|,\d)"
+    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d)"
 )
 ENTROPY = re.compile(
     r"(?<!cross[ -])\b([\w/]*entropy\w*)['\"]?\s*[:=]\s*['\"]?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?=[^\w.])"
@@ -41,16 +42,12 @@ REWARD = re.compile(r"['\"](?:train[/_]|eval[/_])?(?:(?:min|max|mean)_)?(?:rewar
 """A key of TRL's rows: the loss beside it is that of a policy or of preferences."""
 LOADED = re.compile(r"\b(?:load|resum|restor)")
 """A checkpoint is loaded, of this run or of another."""
-OF_LINE = re.compile(r"(?:^|\||\[)\W*(val|valid|validation|eval|evaluation)\b(?! (?:steps|every)\b| step\b(?!\W*\d))")
-"""A cell that begins with the split of the line: ``[EVAL] Step 2000 | Loss``, ``Eval step 2 (loss``."""
 BAR_WITH_LOSS = re.compile(r"(\d+)/(\d+) \[[^\]]*loss")
-OF_BAR = re.compile(r"\b(?:val|valid|validation|validating|eval|evaluation|evaluating)\b[^|]*?\d%\|")
-TEST_BAR = re.compile(r"\b(?:test|testing)\b[^|]*?\d%\|")
-"""Progress bars of tqdm: with losses behind their times, of a validation, and of a test."""
+"""A progress bar of tqdm with losses behind its times."""
 KINDS = re.compile(r"(?:cross[ _-]?entropy|\bce|\blm|\bnll)[ _/.-]?$")
 """What a loss is called as well: ``train/CrossEntropyLoss``, ``val lm loss``."""
 JOINTS = "_/.-"
-NAME = re.compile(r"[a-z][\w/. -]*$")
+NAME = re.compile(r"[a-z][\w/.-]*(?: [a-z][\w/.-]*)*$")
 LONGEST_BEFORE = len("best validation loss")
 SAME_DIGITS = str.maketrans("123456789", "0" * 9)
 """Lines differ in their digits, and these name no loss."""
@@ -69,12 +66,16 @@ OTHER_LOSSES = frozenset(
 """Words before "loss" that make it another one."""
 OF_ONE_STEP = ("step", "batch")
 """``step_loss`` is the loss of a step, as in progress bars of diffusers and accelerate."""
+MEANS = ("epoch", "step", "batch", "mean", "avg", "average", "total", "final")
+"""Words between a validation and its loss: ``eval_epoch_loss``."""
 ENDS_OF_HEADINGS = (":", "...", "…")
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
 FRAME = frozenset("*=-#_]")
-FRAMED = re.compile(r"\W+(?:running )?(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)(?: [a-z]+)?[\W_]+")
-"""The same in a frame: ``*** Evaluation ***``, ``[eval]``."""
+FRAMED = re.compile(
+    r"\W+(?:running )?(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)(?:,? [a-z]+|,? \d+(?:/\d+)?)*[\W_]+"
+)
+"""The same in a frame: ``*** Evaluating, epoch 1/2 ***``, ``[eval]``."""
 MOST_BELOW_A_STEP = 3
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
@@ -228,7 +229,8 @@ class _Place:
             self.log.understood["step", line[match.start() : match.start(1)].strip(" \t:=['\"") or "progress bar"] = (
                 "name"
             )
-        self.go_to(count_of(match[1]), count_of(match[2]) if match[2] else None, epoch)
+        total = _total(line, match)
+        self.go_to(count_of(match[1]), count_of(line[slice(*total)]) if total else None, epoch)
         return "loss" not in line and LOADED.search(line) is not None
 
     def go_to(self, step: int, total: int | None, epoch: float | None) -> int:
@@ -240,7 +242,7 @@ class _Place:
     def _bar(self, line: str) -> re.Match[str] | None:
         """The progress bar of training that a loss stands in. That of an evaluation counts no steps."""
         match = BAR_WITH_LOSS.search(line) if "loss" in line and " [" in line else None
-        if match is None or OF_BAR.search(line):
+        if match is None or VALIDATION_BAR.search(line):
             return None
         if TEST_BAR.search(line):
             self.heading = "test"
@@ -341,7 +343,15 @@ def _figures(line: str) -> Figures | None:
     if step is None or "entropy" in line or "reward" in line or "logps" in line or not line.endswith("\n"):
         return None
     losses = [(loss.split, match.span(1)) for loss, match in _loss_matches(line)]
-    return Figures(step.span(1), step.span(2) if step[2] else None, losses)
+    return Figures(step.span(1), _total(line, step), losses)
+
+
+def _total(line: str, step: re.Match[str]) -> tuple[int, int] | None:
+    """Where a line says of how many the step is one: beside it, or in the progress bar that counts the same steps."""
+    if step.lastindex == 2:
+        return step.span(2)
+    bar = BAR.search(line) if " [" in line else None
+    return bar.span(2) if bar and int(bar[1]) - count_of(step[1]) in {0, 1} else None
 
 
 def _plain(said: Iterable[tuple[_Said, re.Match[str]]]) -> Iterator[tuple[_Said, re.Match[str]]]:
@@ -360,19 +370,17 @@ class _Said:
 
 
 def _said(line: str, match: re.Match[str]) -> _Said | None:
+    """The loss that stands at a match; None for one of another kind, or of a test."""
     start = match.start()
     # What stands before the last bar differs from line to line, what stands after it does not.
     cell = line.rfind("|", 0, start) + 1
     loss = _named_by(line[max(cell, start - LONGEST_BEFORE) : start].translate(SAME_DIGITS))
-    if loss and loss.split == "train" and "val" in line and _is_of_validation(line[:start], cell):
+    if loss is None or loss.split != "train" or not any(word in line for word in WORDS_OF_SPLITS):
+        return loss
+    of_line = None if "train" in line[cell:start] else split_of_line(line[:start])
+    if of_line == "validation":
         return _Said("validation", loss.is_plain)
-    return loss
-
-
-def _is_of_validation(before: str, cell: int) -> bool:
-    """Whether a line says so before a loss whose own words, from ``cell`` on, name no split."""
-    is_said = OF_LINE.search(before) or OF_BAR.search(before)
-    return is_said is not None and "train" not in before[cell:]
+    return None if of_line == "test" else loss
 
 
 @lru_cache(maxsize=1_000)
@@ -387,6 +395,8 @@ def _named_by(before: str) -> _Said | None:
         return None
     words = re.findall(r"[a-z]+", before)
     last = words[-1] if words else ""
+    if last in MEANS and len(words) > 1 and SPLITS.get(words[-2]) == "validation":
+        last = words[-2]
     if "best" in words[-2:] or last in OTHER_LOSSES:
         return None
     is_other = joint in JOINTS and joint and last not in OF_ONE_STEP

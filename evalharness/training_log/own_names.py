@@ -6,6 +6,7 @@ possible neither is taken: the error names the settings that decide.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from evalharness.training_log.columns import (
     OwnNames,
     columns,
     is_of_rewards,
+    names_split,
     number,
     plain_name,
 )
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 ENOUGH_ROWS = 200
 """The first rows show whether a column grows."""
 RISES_A_FALL = 3
+SAME_LOSS = 0.01
+"""So close are a loss and the logarithm of its perplexity, both rounded."""
 STEPS_ARE_EPOCHS = "no column counts steps: they are its epochs"
 
 
@@ -92,7 +96,13 @@ class _Columns:
         step = given.get("step")
         if step is None and losses | self._known_losses() and not self._known(STEPS):
             step = self._step()
-        return OwnNames(step, self._readable(losses), frozenset(given), keys.bytes_per_token)
+        split = self._split(set((losses | self._known_losses()).values()))
+        return OwnNames(step, self._readable(losses), frozenset(given), keys.bytes_per_token, split)
+
+    def _split(self, losses: set[str]) -> str | None:
+        """The column that says the split of every row with a loss, such as ``event``: by its values."""
+        rows = [row for row in self.rows if not losses.isdisjoint(row)]
+        return next((name for name in self.values if rows and all(names_split(row.get(name)) for row in rows)), None)
 
     def _spelled_in_log(self, role: Role, wanted: str) -> str:
         """The name that the user gave, as the log spells it. What the first rows don't have may come later."""
@@ -130,7 +140,17 @@ class _Columns:
                 if said:
                     losses[split] = said[0]
                     break
+        train, others = losses.get("train"), self._known_losses() | losses
+        if train and "validation" in others and self._is_perplexity_of(train, others["validation"]):
+            del losses["train"]
         return losses
+
+    def _is_perplexity_of(self, name: str, validation: str) -> bool:
+        """Whether a perplexity is that of the validation beside it: its logarithm is the same in every row."""
+        if unit_of(name) != "perplexity" or unit_of(validation) != "nats":
+            return False
+        pairs = [(number(row.get(name)), number(row.get(validation))) for row in self.rows if name in row]
+        return all(a is not None and b is not None and _is_exponential(a, b) for a, b in pairs)
 
     def _is_loss(self, name: str, *, said: bool) -> bool:
         """Whether the values may be losses: those of a column that only names a split are not all whole."""
@@ -176,6 +196,10 @@ class _Columns:
         choices = " or ".join(f'"{name}"' for name in names)
         called = "the step" if role == "step" else f"the {'training' if role == 'train' else role} loss"
         return f"{self.log.path}: {len(names)} columns may be {called}: {shown}; set [log] {role} = {choices}"
+
+
+def _is_exponential(perplexity: float, loss: float) -> bool:
+    return perplexity > 0 and math.isclose(math.log(perplexity), loss, abs_tol=SAME_LOSS)
 
 
 def _is_empty(value: object) -> bool:

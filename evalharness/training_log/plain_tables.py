@@ -24,6 +24,10 @@ BETWEEN_CELLS = (r"\s*[|│┃║]\s*", r"\s*\t\s*", r"\s*;\s*", r"\s{2,}", r"\s
 """What parts the cells of a row, the strongest sign first."""
 RULE = re.compile(r"[\W_]+")
 """A line without letters and digits: it parts rows, and says nothing."""
+MEASURED = re.compile(
+    r"\d+(?::\d\d)+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)? ?(?:%|[a-zA-Z]{1,3}(?:/[a-zA-Z]{1,3})?)"
+)
+"""A duration, or a number with its unit: ``02:10``, ``1.5s``, ``12k``, ``40%``, ``3.2 it/s``."""
 EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "none"))
 
 
@@ -83,7 +87,8 @@ def _cells(line: str, between: str) -> list[str]:
 
 
 def _is_value(cell: str) -> bool:
-    return cell.lower() in EMPTY or number(cell) is not None or have_decimal_commas([cell])
+    is_number = number(cell) is not None or have_decimal_commas([cell]) or MEASURED.fullmatch(cell) is not None
+    return is_number or cell.lower() in EMPTY
 
 
 def _pointed(cells: dict[str, str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalharness.training_log.columns import LOSSES
+from evalharness.training_log.objects_over_lines import whole_objects
 from evalharness.training_log.open_log import DECIMAL_COMMAS
 from evalharness.training_log.ranks import lines_of_one_process
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 
     from evalharness.training_log.open_log import OpenLog
 
-LOSS_FIGURE = re.compile(r"\b(?:\w*(?:loss|nll|xent|bpb)|(?:train|val|valid|eval)\w*)\W{1,4}(\d[\d.,]*)")
+LOSS_NAMES = r"\w*(?:loss|nll|xent|bpb)|(?:train|val|valid|eval)\w*"
+FIGURE = r"\W{1,4}(\d[\d.,]*)"
+LOSS_FIGURE = re.compile(rf"\b(?:{LOSS_NAMES}){FIGURE}")
 """A figure with the name of a loss, in lower case. No perplexity: it may be of thousands, and has commas then."""
 WITH_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
 WITH_POINT = re.compile(r"\d*\.\d+|\d{1,3}(?:,\d{3})+\.\d+")
@@ -23,10 +27,10 @@ OTHERS_NUMBER = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:\.\d{3})+)(?:,(\d+))?|(\d+
 
 def printed_lines(log: OpenLog) -> Iterator[tuple[int, str]]:
     r"""Every line with its number. What a progress bar overwrote with ``\r`` is a line of the same number."""
-    commas = have_decimal_commas(map(str.lower, log.head()))
+    commas = have_decimal_commas(map(str.lower, log.head()), _loss_figure(log))
     if commas:
         log.note(DECIMAL_COMMAS)
-    for at, line in enumerate(lines_of_one_process(log), 1):
+    for at, line in whole_objects(enumerate(lines_of_one_process(log), 1)):
         text = OTHERS_NUMBER.sub(_with_point, line) if commas else line
         if "\r" in text:
             yield from ((at, piece) for piece in _overwritten(text))
@@ -40,9 +44,15 @@ def with_points(lines: Sequence[str]) -> Iterator[str]:
     yield from (OTHERS_NUMBER.sub(_with_point, line) if commas else line for line in lines)
 
 
-def have_decimal_commas(lines: Iterable[str]) -> bool:
+def _loss_figure(log: OpenLog) -> re.Pattern[str]:
+    """What a loss looks like, in lower case, also under the names that the user gave."""
+    told = [re.escape(name.lower()) for role, name in log.keys.named() if role in LOSSES]
+    return re.compile(rf"(?<!\w)(?:{'|'.join([*told, LOSS_NAMES])}){FIGURE}") if told else LOSS_FIGURE
+
+
+def have_decimal_commas(lines: Iterable[str], loss: re.Pattern[str] = LOSS_FIGURE) -> bool:
     """Whether the losses in some lines are written as ``4,5418``. A decimal point in one says that they are not."""
-    figures = [text.rstrip(".,") for line in lines for text in LOSS_FIGURE.findall(line)]
+    figures = [text.rstrip(".,") for line in lines for text in loss.findall(line)]
     return any(map(WITH_COMMA.fullmatch, figures)) and not any(map(WITH_POINT.fullmatch, figures))
 
 

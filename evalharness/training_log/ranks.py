@@ -19,6 +19,7 @@ HEAD_LINES = 1_000
 PROCESS = r"(?:(?:global|process)[ _-]?)?(?:rank|gpu|worker|process|default)"
 MARK = re.compile(
     rf"[\[(<]\s*{PROCESS}[ :=_#-]*(\d+)\s*[\])>]:?|^\W*{PROCESS}[ =_#-]*(\d+)\s*[:|\]]|(?<!\w)rank=(\d+)(?![\w.])"
+    r"|[,;|] *rank: ?(\d+)(?![\w.])"
     r"|^\[\d+,(\d+)\](?:<\w+>)?:",
     re.IGNORECASE,
 )

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 from evalharness.errors import ExtensionError, LogError
 from evalharness.extensions import extensions, own_modules
 from evalharness.records import EntropyPoint, LossPoint
-from evalharness.training_log import lines, patterns
+from evalharness.training_log import counted_lines, lines, patterns
 from evalharness.training_log.columns import LOSSES
 from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
+from evalharness.training_log.placeholders import without_placeholders
+from evalharness.training_log.refusal import how_to_name_them
 from evalharness.training_log.several_runs import files_of_run
 
 if TYPE_CHECKING:
@@ -200,9 +202,9 @@ def _read(path: Path, keys: LogKeys) -> LogFile:
     in_bits: LogFile | None = None
     named = _named(path)
     forms = [patterns.FORM] if keys.patterns() else named or _recognised(path, faults)
-    if any(keys.named()):
+    if any(keys.named()) and not keys.patterns() and not named:
         # It knows its own names alone; the same lines are read by the names that are told.
-        forms = [form for form in forms if form != lines.FORM]
+        forms = [*dict.fromkeys([*(form for form in forms if form != lines.FORM), counted_lines.FORM])]
     for form in forms:
         try:
             log_file = _read_as(form, path, keys)
@@ -219,10 +221,9 @@ def _read(path: Path, keys: LogKeys) -> LogFile:
     if in_bits is not None:
         return replace(in_bits, notes=(*faults, *in_bits.notes))
     if unplaced is not None:
-        raise LogError("; ".join((f"{unplaced}; if something in it counts them, name that: [log] step", *faults)))
-    others = "" if named else f"; its first lines are not those of {', '.join(f for f in readers() if f not in forms)}"
-    fault = f"{path}: no losses found in it, read as {', '.join(forms)}{others}"
-    raise LogError("; ".join((fault, "[log] step, train and validation name what it calls them", *faults)))
+        raise LogError("; ".join((str(unplaced), how_to_name_them(path), *faults)))
+    read_as = f"{path}: no losses found in it, read as {', '.join(forms)}"
+    raise LogError("; ".join((read_as, how_to_name_them(path), *faults)))
 
 
 def _named(path: Path) -> list[str]:
@@ -250,7 +251,7 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
     log = OpenLog(path, keys=keys)
     with _no_collection():
         points = list(readers()[form].read(log))
-        losses = tuple(point for point in points if isinstance(point, LossPoint))
+        losses = without_placeholders([point for point in points if isinstance(point, LossPoint)], log)
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint))
         columns = tuple(_understood(log, points))
         for role, name in keys.named():

@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-from golden_text import OTHER_FORMS
 from log_files import written
 
 from evalharness.errors import LogError
@@ -51,7 +50,7 @@ def test_a_log_that_was_found_and_can_not_be_read_does_not_stop_the_others(tmp_p
     (tmp_path / "train.log").write_text("nothing\n")
     with pytest.raises(LogError) as error:
         read_folder(tmp_path)
-    golden_text(error, OTHER_FORMS)
+    golden_text(error)
 
 
 def test_files_of_several_forms_are_one_run(tmp_path, golden_text):
