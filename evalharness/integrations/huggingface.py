@@ -173,7 +173,6 @@ class EvalHarnessCallback(TrainerCallback):  # type: ignore[misc]
             self._trainer.log({"evalharness/fault": self._beside.faults.pop(0)})
 
 
-<<<<<<< HEAD
 def anywhere(is_true: bool, device: torch.device) -> bool:
     """Whether it is true in any process of the training: one that stopped alone would leave the others waiting."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
@@ -181,10 +180,10 @@ def anywhere(is_true: bool, device: torch.device) -> bool:
     flag = torch.tensor(int(is_true), device=device)
     torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
-=======
+
+
 def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
->>>>>>> 2ee009f (preflight reads each text of a packed row; a trainer goes on without preflight where it can't be asked)
 
 
 def trainer_logger() -> logging.Logger:
