@@ -124,10 +124,11 @@ def test_a_cell_may_be_a_duration(tmp_path):
 UNKNOWN = "Ep. 1 : Up. {} : Sen. {} : Cost {} * 1,234 @ 2,345 : Time 61.23s : gNorm 1.2345\n"
 
 
-def test_a_refused_log_names_its_figures_and_is_read_by_the_names_that_the_user_gives(tmp_path):
+def test_a_refused_log_names_its_figures_and_is_read_by_the_names_that_the_user_gives(tmp_path, golden_text):
     log = written(tmp_path, "out.txt", "".join(UNKNOWN.format(s, 64 * s, loss) for s, _, loss in TRAINED))
-    with pytest.raises(LogError, match=r"'Up\.' \(10, 20\).*'Cost' \(5\.5, 4\.5\)"):
+    with pytest.raises(LogError) as refused:
         read_logs([log])
+    golden_text(refused)
     named = read_logs([log], LogKeys(step="Up.", train="Cost"))
     assert [(p.step, p.split, p.loss_nats) for p in named.points] == TRAINED
 
@@ -140,9 +141,8 @@ def test_names_of_any_language_are_told_and_so_are_their_decimal_commas(tmp_path
     assert [p.loss_nats for p in named.points if p.split == "validation"] == [5.75, 4.75]
 
 
-def test_a_refused_log_of_rewards_asks_for_no_names(tmp_path):
+def test_a_refused_log_of_rewards_asks_for_no_names(tmp_path, golden_text):
     rows = "".join(f"{{'loss': 0.0{i}, 'reward': 0.{i}, 'kl': 0.1, 'epoch': 0.{i}}}\n" for i in range(1, 4))
     with pytest.raises(LogError) as refused:
         read_logs([written(tmp_path, "train.log", rows)])
-    assert "'reward'" in str(refused.value)
-    assert "[log]" not in str(refused.value)
+    golden_text(refused)
