@@ -12,6 +12,7 @@ from evalharness.training_log import counted_lines
 from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, loss_point, seconds
 from evalharness.training_log.figure_names import OFTEN_BESIDE
 from evalharness.training_log.known_lines import Figures, KnownLines
+from evalharness.training_log.line_figures import figures
 from evalharness.training_log.open_log import TORN, UnplacedError
 from evalharness.training_log.printed_lines import printed_lines
 from evalharness.training_log.split_of_line import TEST_BAR, VALIDATION_BAR, WORDS_OF_SPLITS, split_of_line
@@ -32,7 +33,9 @@ STEP = re.compile(rf"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*
 """The step, and of how many."""
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(
-    r"loss\b(?: value)?['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
+    r"loss\b(?: value)?(?: \([^()]*\))?"
+    r"(?: (?:at|after|for|in) (?:global )?(?:step|iter(?:ation)?|epoch|batch) #?\d[\d,]*+)?"
+    r"['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d)"
 )
 ENTROPY = re.compile(
@@ -49,6 +52,9 @@ KINDS = re.compile(r"(?:cross[ _-]?entropy|\bce|\blm|\bnll)[ _/.-]?$")
 JOINTS = "_/.-"
 NAME = re.compile(r"[a-z][\w/.-]*(?: [a-z][\w/.-]*)*$")
 LONGEST_BEFORE = len("best validation loss")
+LONGEST_GAP = 60
+BLANKS = re.compile(r" {2,}")
+"""Loggers set the words of a line apart: ``eval            loss=4.7``."""
 SAME_DIGITS = str.maketrans("123456789", "0" * 9)
 """Lines differ in their digits, and these name no loss."""
 ADJACENT = re.compile(r"([a-z]+) $")
@@ -71,6 +77,7 @@ MEANS = ("epoch", "step", "batch", "mean", "avg", "average", "total", "final")
 ENDS_OF_HEADINGS = (":", "...", "…")
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
+EVALUATES = re.compile(r"\b(?:eval|evaluation|evaluating|evaluate|validation|validating|validate)\b")
 FRAME = frozenset("*=-#_]")
 FRAMED = re.compile(
     r"\W+(?:running )?(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)(?:,? [a-z]+|,? \d+(?:/\d+)?)*[\W_]+"
@@ -155,6 +162,9 @@ class _Reading:
 
     def _of_line(self, line: str, at: int) -> Sequence[LogPoint]:
         logged = _logged(line, self.place.step or 0, f"{self.name}:{at}", self.log, self.named)
+        if self.place.evaluates and not self.place.is_named:
+            logged = [replace(p, split="validation") if type(p) is LossPoint else p for p in logged]
+            self.named.add("validation")
         step, splits = self.place.step, [point.split for point in logged if type(point) is LossPoint]
         if self.place.heading and splits == ["train"]:
             self.log.note(f"losses under {self.place.heading!r} are of no training step: left out")
@@ -213,6 +223,8 @@ class _Place:
     """Whether the line itself names the step."""
     below: int = 0
     """How many training losses stand below the line of the step."""
+    evaluates: bool = False
+    """Whether the line of the step is the heading of an evaluation: ``eval at step 500``."""
 
     def move(self, line: str) -> bool:
         """Go on to a line; true where it tells of a checkpoint that was loaded."""
@@ -231,11 +243,12 @@ class _Place:
             )
         total = _total(line, match)
         self.go_to(count_of(match[1]), count_of(line[slice(*total)]) if total else None, epoch)
+        self.evaluates = "loss" not in line and EVALUATES.search(line) is not None and _has_only(line, match)
         return "loss" not in line and LOADED.search(line) is not None
 
     def go_to(self, step: int, total: int | None, epoch: float | None) -> int:
         """Go on to a line that names a step, of as many as it says; return the step from the beginning of training."""
-        self.heading, self.below, self.is_named = "", 0, True
+        self.heading, self.below, self.is_named, self.evaluates = "", 0, True, False
         self.step = self.counted.on(step, total, epoch)
         return self.step
 
@@ -253,6 +266,11 @@ class _Place:
         """Whether so many training losses stand below one line with a step that they can't be of that step."""
         self.below += not self.is_named and "train" in splits
         return self.below > MOST_BELOW_A_STEP
+
+
+def _has_only(line: str, step: re.Match[str]) -> bool:
+    """Whether a line has no figure beside its step, and how many there are."""
+    return {*figures(line).values()} <= {step[1], step[2]}
 
 
 def _is_heading(line: str) -> bool:
@@ -374,7 +392,9 @@ def _said(line: str, match: re.Match[str]) -> _Said | None:
     start = match.start()
     # What stands before the last bar differs from line to line, what stands after it does not.
     cell = line.rfind("|", 0, start) + 1
-    loss = _named_by(line[max(cell, start - LONGEST_BEFORE) : start].translate(SAME_DIGITS))
+    before = line[max(cell, start - LONGEST_GAP) : start]
+    before = BLANKS.sub(" ", before) if "  " in before else before
+    loss = _named_by(before[-LONGEST_BEFORE:].translate(SAME_DIGITS))
     if loss is None or loss.split != "train" or not any(word in line for word in WORDS_OF_SPLITS):
         return loss
     of_line = None if "train" in line[cell:start] else split_of_line(line[:start])

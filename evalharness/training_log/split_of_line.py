@@ -16,7 +16,10 @@ _BEGIN = r"(?:^|\||\[)\W*"
 _AFTER_A_LOGGER = r"(?:\]| -|:) \W*"
 _NO_SETTING = r"\b(?!\.\w| (?:steps|every)\b| step\b(?!\W*\d))"
 """``eval steps: 100`` tells how often, and ``[eval.py:31]`` which file logs."""
-_OF_A_PLACE = r"\b(?=\s*[:|\])@-](?!\w)|\W*(?:step|iter|iteration|epoch|loss|\d))"
+_OF_A_PLACE = (
+    r"(?: (?:results?|metrics|set|summary|phase|pass))?\b"
+    r"(?=\s*[:|\])@-](?!\w)|\W*(?:step|iter|iteration|epoch|loss|\d))"
+)
 _ON_TEST = r"\bon (?:the )?test\b"
 _OF_VALIDATION = re.compile(rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}")
 _OF_TEST = re.compile(rf"(?:{_BEGIN}|{_AFTER_A_LOGGER}){_TEST}{_OF_A_PLACE}|{_ON_TEST}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.training_log.open_log import OpenLog
 
 EPOCH = re.compile(r"\bepoch\b['\"]?\s*[:=]?\s*['\"\[]?(\d+(?:\.\d+)?)")
@@ -14,6 +17,8 @@ RUN_TIME = re.compile(r"'train_runtime': '?([\d.]+).*'train_steps_per_second': '
 COUNT = r"\d{1,3}(?:[,_']\d{3})+(?!\d)|\d+(?:\.\d+)?[km]\b|\d+(?:\.0+)?(?![a-z\d_]|\.\d)"
 """A number of steps in lower case: ``1,000``, ``1_000``, ``1.5k``, ``100``, ``100.0``; no ``12ms``."""
 THOUSANDS = {"k": 1_000, "m": 1_000_000}
+MOST_OFF = 0.02
+"""Epochs are rounded to two digits; what is further off is not the step of the rows beside it."""
 BAR = re.compile(r"(\d+)/(\d+) \[")
 """A progress bar of tqdm: the steps that are done, and all."""
 
@@ -34,22 +39,54 @@ def count_of(text: str) -> int:
 
 @dataclass(slots=True)
 class Pace:
-    """How many steps an epoch has, by what a Hugging Face console prints beside losses that name no step."""
+    """How many steps an epoch has, by what a Hugging Face console prints beside losses that name no step.
 
-    per_epoch: float = 0.0
-    source: str = ""
+    A row stands below the progress bar of its step or above it: ``before`` and ``after`` have each row's epoch with the
+    steps that these bars count. Those of the right side grow as the epoch does.
+    """
+
+    by_time: float = 0.0
+    before: list[tuple[int, float]] = field(default_factory=list)
+    after: list[tuple[int, float]] = field(default_factory=list)
     _epoch: float | None = None
+    _done: int = 0
+    _awaits_bar: bool = False
+
+    @property
+    def per_epoch(self) -> float:
+        """Steps of an epoch; 0 if nothing tells."""
+        paces = [_per_epoch(pairs) for pairs in (self.after, self.before) if pairs]
+        off, pace = min(paces, key=itemgetter(0), default=(0.0, 0.0))
+        return self.by_time or (pace if off < MOST_OFF else 0.0)
+
+    @property
+    def source(self) -> str:
+        """What tells it, for a note."""
+        return "by the run's time" if self.by_time else "by the progress bar"
 
     def see(self, line: str) -> None:
         """Look at a line: progress bars say how many steps are done, the last line how many there were in all."""
-        epoch = epoch_in(line)
-        self._epoch = epoch or self._epoch
-        if (ran := RUN_TIME.search(line)) and self._epoch:
-            self.per_epoch, self.source = round(float(ran[1]) * float(ran[2])) / self._epoch, "by the run's time"
-        elif epoch is not None and not line.startswith("{"):
-            return  # the bar is of this epoch alone
-        elif self._epoch and (bars := BAR.findall(line)) and int(bars[-1][0]) and not self.source.endswith("time"):
-            self.per_epoch, self.source = int(bars[-1][0]) / self._epoch, "by the progress bar"
+        bar, brace, row = line.partition("{")
+        epoch = epoch_in(row) if brace else None
+        if (ran := RUN_TIME.search(line)) and (epoch or self._epoch):
+            self.by_time = round(float(ran[1]) * float(ran[2])) / (epoch or self._epoch or 1)
+        if epoch_in(bar) is None and (bars := BAR.findall(bar)):  # a bar with an epoch is of this epoch alone
+            self._see_bar(int(bars[-1][0]))
+        if epoch:
+            self._epoch, self._awaits_bar = epoch, True
+            self.before += [(self._done, epoch)] * bool(self._done)
+
+    def _see_bar(self, done: int) -> None:
+        if self._awaits_bar and self._epoch and done:
+            self.after.append((done, self._epoch))
+        self._done, self._awaits_bar = done, False
+
+
+def _per_epoch(pairs: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """By how much of all steps they are off a straight line through 0, and its slope."""
+    steps, epoch = pairs[-1]
+    slope = steps / epoch
+    return sum(abs(done - slope * at) for done, at in pairs) / steps / len(pairs), slope
 
 
 @dataclass(slots=True)

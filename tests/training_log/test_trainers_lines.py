@@ -21,6 +21,10 @@ TRAINED = [(10, "train", 5.5), (20, "train", 4.5)]
         "[INFO] evaluating | step 20 | loss 4.75",
         "2025-04-01 12:00:00 INFO: eval: step 20 loss 4.75",
         "step 20 | eval_epoch_loss: 4.75 | eval_acc: 0.3",
+        "INFO: Validation Results - Epoch: 1  Avg loss: 4.75 Avg ppl: 115.6",
+        "12:00:00 [info     ] eval                           loss=4.75 step=20",
+        ">> eval at step 20\n   loss = 4.75 (ppl 115.6)",
+        "Validation loss at step 20: 4.75",
     ],
 )
 def test_words_after_a_logger_tell_the_split_of_a_line(tmp_path, line):
@@ -74,6 +78,20 @@ def test_a_bar_beside_the_step_tells_how_many_an_epoch_has(tmp_path):
     ]
     steps = [step for step, _, _ in read(tmp_path, "train.log", "".join(lines))]
     assert steps == [0, 50, 100, 150]
+
+
+@pytest.mark.parametrize("is_above", [True, False])
+def test_a_row_without_a_step_has_that_of_the_bar_on_the_side_that_fits(tmp_path, is_above):
+    bars = [f" {step}%|█ | {step}/100 [00:10<00:10, 2.0it/s]\n" for step in range(0, 101, 10)]
+    rows = [f"{{'loss': '{9 - step / 20}', 'epoch': '{step / 50}'}}\n" for step in range(10, 101, 10)]
+    pairs = zip(bars[1:], rows, strict=True) if is_above else zip(rows, bars[1:], strict=True)
+    text = bars[0] + "".join(line for pair in pairs for line in pair)
+    assert [step for step, _, _ in read(tmp_path, "train.log", text)] == [*range(10, 101, 10)]
+
+
+def test_a_bar_that_does_not_grow_with_the_epochs_counts_no_steps(tmp_path):
+    text = "".join(f"{{'loss': {4 - e / 2}, 'epoch': {e}}}\n 7%|█ | 7/100 [00:10<00:10]\n" for e in range(1, 4))
+    assert [step for step, _, _ in read(tmp_path, "train.log", text)] == [1, 2, 3]
 
 
 def test_the_figures_of_composer_stand_below_their_batch(tmp_path):
