@@ -76,6 +76,20 @@ def test_portions_are_taken_as_processes_get_free(fleet) -> None:
     assert len(list(arriving)) == 7
 
 
+def test_a_process_has_its_next_portion_before_its_results_are_looked_at(tmp_path) -> None:
+    taken = []
+
+    def portions() -> Iterator[dict[str, int]]:
+        for number in range(1, 5):
+            taken.append(number)
+            yield {str(number): number}
+
+    with Fleet[int, int](LocalHost(lambda _: Doubler(tmp_path), {}), 1) as one:
+        arriving = one.run(portions())
+        assert next(arriving) == ("1", 2)
+        assert taken == [1, 2]
+
+
 def test_an_error_of_the_work_itself_is_raised_here(fleet) -> None:
     with pytest.raises(EvaluationError, match=r"^13 can't be doubled$"):
         list(fleet.run([{"a": 13}]))

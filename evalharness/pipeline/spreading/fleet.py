@@ -114,18 +114,24 @@ class Fleet(Generic[Item, Result]):
         """
         source = (_Portion(dict(items)) for items in portions)
         self._seats = self._seats or [_Seat(number) for number in range(self.size)]
-        exhausted = False
         while True:
-            for seat in [seat for seat in self._seats if seat.portion is None]:
-                seat.portion = self._again.popleft() if self._again else next(source, None)
-                exhausted = exhausted or seat.portion is None
-                yield from self._begin(seat)
+            yield from self._hand_out(source)
             at_work = {id(seat.member): seat for seat in self._seats if seat.portion and seat.member}
-            if at_work:
-                for member in self.host.wait([seat.member for seat in at_work.values() if seat.member]):
-                    yield from self._collect(at_work[id(member)])
-            elif exhausted and not self._again:
+            if not at_work and not self._again:
                 return
+            ready = self.host.wait([seat.member for seat in at_work.values() if seat.member]) if at_work else ()
+            for member in ready:
+                # The next portion goes out before these results are looked at: a member waits for nobody.
+                yield from [*self._collect(at_work[id(member)]), *self._hand_out(source)]
+
+    def _hand_out(self, source: Iterator[_Portion[Item]]) -> Iterator[tuple[Any, Abandoned]]:
+        """Give a portion to each seat that has none, as long as there are some."""
+        for seat in tuple(self._seats):
+            while seat in self._seats and seat.portion is None:
+                seat.portion = self._again.popleft() if self._again else next(source, None)
+                if seat.portion is None:
+                    break
+                yield from self._begin(seat)
 
     def _begin(self, seat: _Seat[Item]) -> Iterator[tuple[Any, Abandoned]]:
         """Hand a seat's portion over to its member, which is started if there is none."""
