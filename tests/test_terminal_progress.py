@@ -75,6 +75,18 @@ def test_items_that_are_left_take_as_long_as_those_that_are_done_did():
     assert items.left_s == pytest.approx(40), "the one that takes longer than the others may end any moment"
 
 
+def test_pieces_that_were_over_at_once_tell_nothing_of_those_that_take_long():
+    now = [0.0]
+    items = TimeLeft(lambda: now[0])
+    items.begin(100)
+    now[0] = 0.0001
+    items.finish(3)
+    now[0] = 60.0
+    assert items.left_s is None
+    items.finish(4)
+    assert items.left_s == pytest.approx(96 * 15)
+
+
 def test_a_stage_with_more_pieces_than_expected_is_never_more_than_whole():
     pieces = TimeLeft()
     pieces.begin(2)

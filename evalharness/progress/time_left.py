@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AT_ONCE_S = 0.1
+
 
 @dataclass(slots=True)
 class TimeLeft:
@@ -47,9 +49,12 @@ class TimeLeft:
 
     @property
     def per_s(self) -> float:
-        """Pieces per second until the last one that is done; 0 until one is."""
+        """Pieces per second until the last one that is done; 0 until one is that took time.
+
+        Pieces that were over at once, for there was nothing to do, tell nothing of the others.
+        """
         finished_s = self._last_done - self._begun
-        return self.done / finished_s if self.done and finished_s > 0 else 0.0
+        return self.done / finished_s if self.done and finished_s >= AT_ONCE_S else 0.0
 
     @property
     def left_s(self) -> float | None:
