@@ -23,6 +23,7 @@ from evalharness.diagnosis.examination import Diagnosis, examine
 from evalharness.diagnosis.losses.breakdown import LossBreakdown, loss_breakdown
 from evalharness.diagnosis.losses.honest import CERTIFYING, TARGETS, PairedLoss, RowLoss, paired_loss
 from evalharness.diagnosis.losses.passage_losses import PassageToken, passage
+from evalharness.diagnosis.losses.scored_rows import ScoredLoss, scored_loss
 from evalharness.diagnosis.losses.token_bytes import bytes_per_token
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.preflight import preflight_batch, preflight_rows
@@ -48,6 +49,7 @@ __all__ = [
     "Probe",
     "PromptWay",
     "RowLoss",
+    "ScoredLoss",
     "Split",
     "Subject",
     "TokenRow",
@@ -80,6 +82,7 @@ __all__ = [
     "read_token_rows",
     "read_whole",
     "redrawn_copy",
+    "scored_loss",
     "tokenize",
     "trainer_tokens",
 ]

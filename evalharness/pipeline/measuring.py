@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
 from evalharness.pipeline import counting
+from evalharness.pipeline.served_loss import served_loss
 from evalharness.pipeline.work import Behaviour
 from evalharness.progress.time_limit import OutOfTime
 from evalharness.records import ConventionLoss, Incomplete, Loss, NotTestable
@@ -105,7 +106,7 @@ def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss,
     if validation is None:
         return Loss(nats, source, None, None, "not recomputed: no evalharness.toml names [data] validation"), ()
     if "module" not in work.checkpoint.model.capabilities:
-        return Loss(nats, source, None, None, "not recomputed: the weights are a server's"), ()
+        return served_loss(work, validation, (nats, source)), ()
     if len(validation.encoded) < 2:
         count = len(validation.encoded)
         few = f"not recomputed: {validation.source} has {count} rows with a target, an interval needs 2"

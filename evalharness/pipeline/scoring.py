@@ -132,9 +132,14 @@ def _examined(work: Work, measured: Measured, known: KnownLoss | None = None) ->
 
 
 def _passage(measured: Measured) -> tuple[PassageToken, ...]:
-    """A passage with both losses of each token; in a limited time only where one pass gives both."""
+    """A passage with both losses of each token; in a limited time only where one pass gives both.
+
+    None of a model that gives no logits, such as a server's.
+    """
     from evalharness.diagnosis import passage
 
+    if "full_logits" not in measured.subject.model.capabilities:
+        return ()
     return passage(measured) if measured.limit is None or measured.is_causal else ()
 
 

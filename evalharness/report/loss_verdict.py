@@ -40,8 +40,11 @@ def is_logged_elsewhere(loss: Loss) -> bool:
 
 
 def was_seen(card: Scorecard) -> bool:
-    """Whether there was a model, and not only completions that another tool wrote."""
-    return card.checkpoint.parameters is not None
+    """Whether there was a model, and not only completions that another tool wrote.
+
+    A server may not tell how many parameters its model has, and give its losses all the same.
+    """
+    return card.checkpoint.parameters is not None or card.loss.recomputed_nats is not None
 
 
 def loss_figures(loss: Loss) -> list[str]:
@@ -96,7 +99,9 @@ def _real(loss: Loss) -> str:
 
 
 def _what_is_missing(loss: Loss) -> str:
-    """Why there is nothing to compare: what failed, or that rows are too few."""
+    """Why there is nothing to compare: what failed, what can't be asked of a server, or that rows are too few."""
+    if loss.recomputed_nats is not None and loss.honest_nats is None:
+        return "whether the model sees future tokens could not be tested"
     if loss.recomputed_nats is not None:
         return "too few rows for an interval"
     return loss.convention or "it was not recomputed"

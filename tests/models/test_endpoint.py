@@ -8,7 +8,7 @@ from llama_server import LlamaServer, llama_server
 from small_gguf import write_gguf
 
 from evalharness.errors import CheckpointError, EvaluationError
-from evalharness.models.endpoint import EndpointGenerator, ServedModel, Server, agreement_with, shake_hands
+from evalharness.models.endpoint import EndpointGenerator, ServedModel, Server, agreement_with, model_named, shake_hands
 from evalharness.models.endpoint.wire import read_answer, read_prompt_logprobs, seed_of, stop_reason
 from evalharness.models.requests import GREEDY, Decoding, Request
 from evalharness.models.torch import Checkpoint, load_checkpoint
@@ -145,6 +145,12 @@ def test_a_model_that_the_server_lacks_is_told_with_those_that_it_has(running):
         shake_hands(Server(running.base_url), "no-such-model", None, ())
     assert "no-such-model" in str(caught.value)
     assert "tiny.gguf" in str(caught.value)
+
+
+def test_a_model_that_is_listed_twice_is_one_model(running, monkeypatch):
+    once = Server.models
+    monkeypatch.setattr(Server, "models", lambda server: [*once(server), *once(server)])
+    assert model_named(Server(running.base_url), None) == shake_hands(Server(running.base_url), None, None, ()).model
 
 
 def test_wrong_addresses_are_one_line(running):

@@ -74,7 +74,7 @@ def model_named(server: Server, model: str | None) -> str:
 
 
 def _listed(server: Server, model: str | None) -> Payload:
-    listed = server.models()
+    listed = list({entry["id"]: entry for entry in server.models()}.values())  # some servers list one twice
     names = [entry["id"] for entry in listed]
     if model is None:
         if len(listed) == 1:
