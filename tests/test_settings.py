@@ -27,6 +27,7 @@ from evalharness.integrations.beside import Beside
 from evalharness.pipeline import freshness
 from evalharness.plugin.options import add_options
 from evalharness.records import PROTOCOL_FIELDS
+from evalharness.settings.amounts import bytes_of
 from evalharness.settings.declaration import (
     names,
     names_held_equal,
@@ -103,6 +104,7 @@ def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path, golden_te
 def test_settings_that_affect_nothing_change_no_stamp() -> None:
     unaffected = {
         "batch_size": 8,
+        "pass_memory": "2GB",
         "replicas": 2,
         "concurrency": 2,
         "workers": 2,
@@ -337,6 +339,17 @@ def test_every_setting_can_be_given_on_the_command_line_and_to_beside() -> None:
     command = cli.get_command(click.Context(cli), "score")
     assert command is not None
     command.make_context("score", ["model.pt", *Beside(**options)._arguments])
+
+
+@pytest.mark.parametrize(("text", "size"), [("500MB", 500_000_000), ("1.5GB", 1_500_000_000)])
+def test_a_size_has_a_number_and_a_unit(text, size):
+    assert bytes_of(read(ScoreOptions, {"pass_memory": text}, COMMAND_LINE)["pass_memory"]) == size
+
+
+@pytest.mark.parametrize("text", ["4", "4gb", "0GB", "-1GB", "GB", "4 TB"])
+def test_a_size_that_is_none_is_refused(text):
+    with pytest.raises(SettingError, match="--pass-memory"):
+        read(ScoreOptions, {"pass_memory": text}, COMMAND_LINE)
 
 
 def test_the_packaged_schema_is_that_of_the_settings():

@@ -21,7 +21,7 @@ from evalharness.problems import ProblemSet, load_problems
 from evalharness.progress import Silent
 from evalharness.progress.time_limit import FOR_MODELS, OutOfTime, TimeLimit
 from evalharness.runs import scorecard_json
-from evalharness.settings.duration import seconds_of
+from evalharness.settings.amounts import seconds_of
 from evalharness.settings.score import ScoreOptions
 from evalharness.settings.values import COMMAND_LINE, read
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     "dtype",
     "within",
     "batch_size",
+    "pass_memory",
     "max_new_tokens",
     "seed",
     "out",

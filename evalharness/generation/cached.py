@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from evalharness.generation.padding import padded_right
-from evalharness.generation.settling import Guess, Settler
-from evalharness.models.protocols import cached_logits_at
+from evalharness.generation.settling import LONGEST_DRAFT, Guess, Settler
+from evalharness.models.protocols import cached_logits_at, keeps_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,18 +27,30 @@ SHORTEST_DRAFT = 2
 
 
 class CachedEngine:
-    """Writes rows in fixed batches; a row that has ended leaves its batch."""
+    """Writes rows in batches; a row that has ended leaves its batch."""
 
     def __init__(self, model: TorchModel, allowed: torch.Tensor | None, settings: Settings) -> None:
         self._model = model
-        self._batch_size = settings.batch_size
+        self._settings = settings
         self._settler = Settler(model, allowed, settings, SHORTEST_DRAFT, cached=True)
 
     def run(self, rows: list[Row]) -> Iterator[Row]:
         """Yield each of ``rows`` once it is finished, batch by batch, the shortest prompts first."""
         ordered = sorted(rows, key=lambda row: len(row.ids))
-        for begin in range(0, len(ordered), self._batch_size):
-            yield from self._batch(ordered[begin : begin + self._batch_size])
+        while ordered:
+            at_once = self._at_once([len(row.ids) for row in ordered[: self._settings.batch_size]])
+            batch, ordered = ordered[:at_once], ordered[at_once:]
+            yield from self._batch(batch)
+
+    def _at_once(self, lengths: list[int]) -> int:
+        """How many rows of such ``lengths``, in ascending order, are read together: fewer if their logits need room."""
+        positions = len(set(lengths)) if keeps_few(self._model) else lengths[-1]
+        return self._settings.rows_at_once(positions * self._model.vocabulary_rows)
+
+    def _longest_draft(self, rows: int) -> int:
+        """How many drafted tokens of each of ``rows`` may be read in one pass beside the last token."""
+        most = self._settings.most_logits
+        return LONGEST_DRAFT if most is None else max(0, most // (rows * self._model.vocabulary_rows) - 1)
 
     def _batch(self, rows: list[Row]) -> Iterator[Row]:
         cache, mask = self._read_prompts(rows)
@@ -79,7 +91,7 @@ class CachedEngine:
         """One forward pass over the last token of each row and what is drafted behind it."""
         drafts = [self._settler.guess(row) for row in rows]
         # A pass is as wide as its widest row, and the slowest row says how many there are: drafts pay if all have one.
-        narrowest = min(map(len, drafts))
+        narrowest = min(self._longest_draft(len(rows)), *map(len, drafts))
         drafts = [draft[:narrowest] for draft in drafts]
         before = [len(row.ids) for row in rows]
         ids, new = padded_right([(row.ids[-1], *draft) for row, draft in zip(rows, drafts, strict=True)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.generation.padding import padded_right
 from evalharness.generation.settling import Guess, Settler
+from evalharness.models.protocols import keeps_few, tail_logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,19 +52,29 @@ class ParallelEngine:
         """One forward pass, and every token that it settles."""
         inputs = self._next_inputs(window)
         ids, _ = padded_right([(*text, *draft) for text, draft in inputs])
-        logits = self._model.logits(ids.to(self._model.device))
-        needed = [logits[i, len(text) - 1 : len(text) + len(draft)] for i, (text, draft) in enumerate(inputs)]
+        first = min(len(text) for text, _ in inputs) - 1
+        logits = tail_logits(self._model, ids.to(self._model.device), ids.shape[1] - first)
+        needed = [
+            logits[i, len(text) - 1 - first : len(text) - first + len(draft)] for i, (text, draft) in enumerate(inputs)
+        ]
         self._settler.settle(needed, [Guess(tuple(rows), draft) for (_, draft), rows in inputs.items()])
 
     def _next_inputs(self, window: list[Row]) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[Row]]:
         """Up to a batch of different texts with their drafts, the shortest first, each with the rows that it serves."""
         window.sort(key=lambda row: len(row.ids))
         inputs: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Row]] = {}
+        width = 0
         for row in window:
             if self._settings.exact_lengths and len(row.ids) != len(window[0].ids):
                 break
-            text = tuple(row.ids), self._settler.guess(row)
-            if text not in inputs and len(inputs) == self._settings.batch_size:
+            ids, draft = tuple(row.ids), self._settler.guess(row)
+            width = max(width, len(ids) + len(draft))
+            if (ids, draft) not in inputs and len(inputs) >= self._at_once(len(window[0].ids), width):
                 break
-            inputs.setdefault(text, []).append(row)
+            inputs.setdefault((ids, draft), []).append(row)
         return inputs
+
+    def _at_once(self, shortest: int, width: int) -> int:
+        """How many rows a pass takes that is so wide: a batch of them, or fewer where their logits need more room."""
+        positions = width - shortest + 1 if keeps_few(self._model) else width
+        return self._settings.rows_at_once(positions * self._model.vocabulary_rows)

@@ -23,6 +23,7 @@ class Settings:
     ``exact_lengths`` is for models that are not causal, or not known to be: rows of one length together, nothing
     padded, nothing drafted, no cache. ``noise_nats`` is how far a logit may move between batch shapes
     (:func:`evalharness.generation.measure.measured_noise`), and ``moved_mass`` how far a cumulative probability may.
+    ``most_logits`` is how many logits a pass gives at most, unless one row alone has more; None: no limit.
     """
 
     max_new_tokens: int
@@ -34,6 +35,13 @@ class Settings:
     stop_loops: bool = True
     noise_nats: float = 0.0
     moved_mass: MovedMass | None = None
+    most_logits: int | None = None
+
+    def rows_at_once(self, logits_of_row: int) -> int:
+        """How many rows with so many logits each go into one pass: at least one, and a batch at most."""
+        if self.most_logits is None:
+            return self.batch_size
+        return max(1, min(self.batch_size, self.most_logits // logits_of_row))
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,10 +167,20 @@ def cached_logits_at(
     return logits[:, places], longer
 
 
+def keeps_few(model: TorchModel) -> bool:
+    """Whether the model can be asked for the logits of few positions, without making those of all others."""
+    return bool(getattr(model, "keeps_few", False))
+
+
+def tail_logits(model: TorchModel, ids: torch.Tensor, count: int) -> torch.Tensor:
+    """Logits ``(rows, count, vocabulary)`` at the last ``count`` positions, without the others if the model can."""
+    own: Callable[[torch.Tensor, int], torch.Tensor] | None = getattr(model, "tail_logits", None)
+    return model.logits(ids)[:, -count:] if own is None else own(ids, count)
+
+
 def last_logits(model: TorchModel, ids: torch.Tensor) -> torch.Tensor:
     """Logits ``(rows, vocabulary)`` at the last position, without those of all others if the model can do so."""
-    own: Callable[[torch.Tensor], torch.Tensor] | None = getattr(model, "last_logits", None)
-    return model.logits(ids)[:, -1] if own is None else own(ids)
+    return tail_logits(model, ids, 1)[:, -1]
 
 
 @dataclass(frozen=True, slots=True)

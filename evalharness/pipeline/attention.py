@@ -9,6 +9,7 @@ from evalharness.errors import EvaluationError
 from evalharness.pipeline.estimating import say_attention
 from evalharness.pipeline.fitting_time import longest_leak_row
 from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
+from evalharness.settings.amounts import bytes_of
 
 if TYPE_CHECKING:
     from evalharness.generation import Settings
@@ -21,6 +22,10 @@ PROBE_LENGTH = 1024
 NOISE_ROWS = 8
 NOISE_LOGITS = 2**24
 """Logits of all these rows together at most: 64 MiB, several of which are held at a time, one in double precision."""
+SHARE_FOR_LOGITS = 4
+"""One in so many bytes that are free may go to the logits of a pass: caches and programs need memory, too."""
+BYTES_OF_LOGIT = 8
+"""In float32, and once more where it is picked out or drawn from."""
 ROOM_CHARACTERS = 800
 """What a completion gets room for: 95 % of HumanEval's own solutions are shorter."""
 
@@ -75,7 +80,19 @@ def _settings(work: Work, rows: list[list[int]]) -> Settings:
         stop_loops=work.options.stop_loops,
         noise_nats=noise.nats if _is_precise(work) else 0.0,
         moved_mass=noise.mass,
+        most_logits=_most_logits(work),
     )
+
+
+def _most_logits(work: Work) -> int | None:
+    """How many logits a pass that writes completions gives at most; None where free memory is not known."""
+    from evalharness.models.torch.free_memory import free_bytes_on
+
+    asked = work.options.pass_memory
+    if asked is not None:
+        return bytes_of(asked) // BYTES_OF_LOGIT
+    free = free_bytes_on(work.checkpoint.model.device)
+    return None if free is None else free // SHARE_FOR_LOGITS // BYTES_OF_LOGIT
 
 
 def _is_precise(work: Work) -> bool:

@@ -11,7 +11,7 @@ from evalharness.pipeline.estimating import token_s
 from evalharness.pipeline.loading import load_problem_sets
 from evalharness.progress import duration
 from evalharness.progress.time_limit import TimeLimit
-from evalharness.settings.duration import seconds_of
+from evalharness.settings.amounts import seconds_of
 
 if TYPE_CHECKING:
     from evalharness.diagnosis import Split

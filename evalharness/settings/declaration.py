@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from evalharness.settings.duration import Duration
+from evalharness.settings.amounts import Duration, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ class Setting:
         """What stands for the value in a help."""
         if self.declared.metavar or self.choices:
             return self.declared.metavar or "|".join(self.choices)
-        name = {int: "N", float: "X", Path: "PATH", Duration: "TIME"}.get(self.item, "TEXT")
+        name = {int: "N", float: "X", Path: "PATH", Duration: "TIME", Size: "SIZE"}.get(self.item, "TEXT")
         return f"{name},…" if self.is_list else name
 
     @property
@@ -224,6 +224,7 @@ _WORDS: dict[Any, str] = {
     float: "a number",
     str: "a text",
     Duration: "a time",
+    Size: "a size",
     Path: "a path",
     str | int: "the name or the id of a token",
     dict[str, Any]: "a table",

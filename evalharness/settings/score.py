@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from evalharness.settings.amounts import Duration, Size  # noqa: TC001 - the settings' types are read at run time
 from evalharness.settings.declaration import setting
-from evalharness.settings.duration import Duration  # noqa: TC001 - the settings' types are read at run time
 from evalharness.settings.environment import from_environment
 from evalharness.settings.values import PYTHON, laid_over, read
 
@@ -92,6 +92,12 @@ class ScoreOptions:
     )
     batch_size: int = setting(
         32, at_least=1, help="Rows per forward pass; changes no completion in float32 or float64."
+    )
+    pass_memory: Size | None = setting(
+        without="a quarter of what is free",
+        hint="such as 500MB or 4GB",
+        help="Most memory for the logits of a forward pass that writes completions: fewer rows go into one where "
+        "the vocabulary is large. One row always does.",
     )
     replicas: int = setting(
         1,
@@ -225,6 +231,7 @@ class ScoreSettings(TypedDict, total=False):
     within: str | None
     max_new_tokens: int | None
     batch_size: int
+    pass_memory: str | None
     replicas: int
     chat: ChatUse
     device: str

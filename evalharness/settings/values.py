@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from evalharness.errors import Fault, SettingError
+from evalharness.settings.amounts import PATTERNS
 from evalharness.settings.declaration import EVERYWHERE, Place, Setting, expected, settings_of
-from evalharness.settings.duration import PATTERN, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -109,8 +109,8 @@ def _adapter(setting: Setting) -> TypeAdapter[Any]:
     finite: dict[str, Any] = {"allow_inf_nan": False} if setting.item is float else {}
     ranges["pattern"] = setting.declared.pattern
     constraints: dict[str, Any] = {name: value for name, value in ranges.items() if value is not None}
-    if setting.item is Duration:
-        constraints["pattern"] = PATTERN
+    if setting.item in PATTERNS:
+        constraints["pattern"] = PATTERNS[setting.item]
     item: Any = Annotated[setting.item, Field(**constraints, **finite)]
     if not setting.is_list:
         return TypeAdapter(item)

@@ -98,7 +98,7 @@ def test_each_target_is_told_of():
 def test_a_row_is_measured_alike_whole_and_in_parts(monkeypatch):
     tested = model(lambda: Decoder(causal, causal))
     whole = token_losses(tested, DATA, (1, 2))
-    monkeypatch.setattr("evalharness.diagnosis.losses.token_losses.CHUNK", 5 * tested.vocabulary_rows)
+    monkeypatch.setattr("evalharness.models.log_softmax.CHUNK", 5 * tested.vocabulary_rows)
     for one, other in zip(whole, token_losses(tested, DATA, (1, 2)), strict=True):
         for name in ("nll_nats", "at_offset_nats", "mean_nll_nats", "end_log_p", "end_rank", "best"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), nan_ok=True)

@@ -124,6 +124,22 @@ def test_a_cache_changes_nothing(make):
     assert run(model, wanted, settings_for(model, wanted, cache=False, batch_size=7)) == expected
 
 
+@pytest.mark.parametrize("make", [decoder, llama])
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_pass_has_no_more_logits_than_it_may_and_writes_the_same(make, cache):
+    model, made = make(), []
+    wanted = requests(count=3, completions=1)
+    whole = run(model, wanted, settings_for(model, wanted, cache=cache, batch_size=16))
+    most = 12 * model.vocabulary_rows
+    limited = settings_for(model, wanted, cache=cache, batch_size=16, most_logits=most)
+    head = model.module.lm_head if make is llama else model.module.head
+    hook = head.register_forward_hook(lambda _module, _given, logits: made.append(logits.shape[:2]))
+    assert run(model, wanted, limited) == whole
+    hook.remove()
+    assert max(rows for rows, _ in made) > 1, "several rows go into one pass where they fit"
+    assert all(rows == 1 or rows * positions <= 12 for rows, positions in made)
+
+
 def naive(model, wanted, settings, allowed=None):
     """One row, one token, one forward pass over exactly that row."""
     for request in wanted:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from evalharness.errors import CheckpointError, UntrustedError
+from evalharness.models.protocols import keeps_few, tail_logits
 from evalharness.models.torch import load_checkpoint
 from evalharness.settings.manifest import find_manifest
 
@@ -64,6 +65,27 @@ def test_the_logits_of_some_places_are_those_of_all_of_them(llama, monkeypatch, 
     some, cache = model.cached_logits_at(IDS, mask, positions, None, places)
     assert torch.allclose(some, whole[:, places], atol=1e-6)
     assert cache.get_seq_length() == 6
+
+
+@pytest.mark.parametrize("chooses", [True, False])
+def test_the_last_logits_are_those_of_a_whole_pass_and_no_others_are_made(llama, monkeypatch, chooses):
+    model, made = load(llama).model, []
+    forward = model.module.forward
+
+    def choosing(input_ids=None, use_cache=None, logits_to_keep=0):
+        given = {"logits_to_keep": logits_to_keep} if chooses else {}
+        output = forward(input_ids=input_ids, use_cache=use_cache, **given)
+        made.append(output.logits.shape[1])
+        return output
+
+    def plain(input_ids=None, use_cache=None):
+        return choosing(input_ids, use_cache)
+
+    whole = model.logits(IDS)
+    monkeypatch.setattr(model.module, "forward", choosing if chooses else plain)
+    assert keeps_few(model) is chooses
+    assert torch.allclose(tail_logits(model, IDS, 3), whole[:, -3:], atol=1e-6)
+    assert made == [3 if chooses else IDS.shape[1]]
 
 
 def test_empty_slots_of_the_cache_change_nothing(llama):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from evalharness.models.torch import load_checkpoint, placement
-from evalharness.models.torch.free_memory import free_bytes
+from evalharness.models.torch.free_memory import free_bytes, free_bytes_on
 from evalharness.models.torch.placement import parse_dtype
 from evalharness.settings.manifest import find_manifest
 
@@ -65,3 +65,9 @@ def test_free_memory_is_the_least_of_machine_and_control_group(tmp_path):
     (tmp_path / "memory.max").write_text("3000\n")
     assert free_bytes(tmp_path / "meminfo", tmp_path) == 2000
     assert free_bytes(tmp_path / "none", tmp_path / "none") is None
+
+
+def test_a_gpu_has_memory_of_its_own(monkeypatch):
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (7 + device.index, 100))
+    assert free_bytes_on(torch.device("cuda:1")) == 8
+    assert free_bytes_on(torch.device("mps")) is None

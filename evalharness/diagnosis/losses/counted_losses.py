@@ -13,6 +13,7 @@ import torch
 from evalharness.diagnosis.losses.layouts import END, PROMPT, TEXT
 from evalharness.diagnosis.losses.row_means import Floats, capped, mean
 from evalharness.errors import EvaluationError
+from evalharness.models.log_softmax import log_probabilities_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,8 +140,7 @@ def _lowered(before: Floats, after: Floats, text_share: float | None) -> float:
 
 def _row(logits: torch.Tensor, row: TokenRow, end_ids: frozenset[int]) -> CountedRow:
     ids = torch.tensor(row.ids, device=logits.device)
-    log_p = torch.log_softmax(logits.double(), dim=-1)
-    nll = -log_p.gather(1, ids[1:, None])[:, 0]
+    nll = -log_probabilities_of(logits, ids[1:])
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")
     return CountedRow(capped(nll.cpu().numpy().astype(np.float64)), _kinds(row, end_ids))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from evalharness.errors import EvaluationError
+from evalharness.models.log_softmax import in_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 OFFSETS = (-1, 0, 1, 2, 3)
 """Which id, counted from the input at a position, the loss is also taken against: 1 is the next token, 0 the input."""
-
-CHUNK = 2**20
-"""Logits that are looked at together: 8 MiB in double precision, whatever the length and the vocabulary are. More would
-neither stay in a processor's cache nor be memory that the next chunk uses again."""
 
 _ARRAYS = ("nll_nats", "at_offset_nats", "mean_nll_nats", "end_log_p", "end_rank", "best")
 _Floats = npt.NDArray[np.float64]
@@ -75,11 +72,7 @@ def _measured(
 ) -> RowLosses:
     ids = torch.tensor(row.ids, device=device)
     logits = forward(ids[None, :-1])[0]
-    at_once = max(1, CHUNK // logits.shape[-1])
-    parts = [
-        _of_positions(row, logits[begin : begin + at_once], ids, begin, end_ids)
-        for begin in range(0, len(logits), at_once)
-    ]
+    parts = [_of_positions(row, part, ids, places.start, end_ids) for places, part in in_chunks(logits)]
     return parts[0] if len(parts) == 1 else _joined(row, parts)
 
 
@@ -103,8 +96,8 @@ def first_positions(losses: RowLosses, ids: int) -> RowLosses:
 def _of_positions(
     row: TokenRow, logits: torch.Tensor, ids: torch.Tensor, begin: int, end_ids: Sequence[int]
 ) -> RowLosses:
-    """The losses of the positions from ``begin`` on that ``logits`` ``(positions, vocabulary)`` are of."""
-    log_p = torch.log_softmax(logits.double(), dim=-1)
+    """The losses of the positions from ``begin`` on that ``logits`` ``(positions, vocabulary)``, float64, are of."""
+    log_p = torch.log_softmax(logits, dim=-1)
     nll = -log_p.gather(1, ids[begin + 1 : begin + 1 + len(log_p), None])[:, 0]
     if bool(nll.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {len(row.ids)} tokens of its own data")

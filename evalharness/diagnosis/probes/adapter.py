@@ -16,6 +16,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.adapter_gradients import with_gradient
 from evalharness.diagnosis.trials.logit_changes import change
 from evalharness.diagnosis.trials.real_inputs import real_inputs
+from evalharness.models.log_softmax import in_chunks
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
 
@@ -224,9 +225,12 @@ def _effect(subject: Subject) -> list[Outcome]:
 
 def _divergence_nats(on: torch.Tensor, off: torch.Tensor) -> list[float]:
     """KL(with‖without) at each position; an id that both hold out counts for nothing."""
-    log_p, log_q = (torch.log_softmax(logits.double(), dim=-1) for logits in (on, off))
-    terms = torch.where(log_p.isfinite(), log_p.exp() * (log_p - log_q), 0.0)
-    return [max(0.0, value) for value in terms.sum(dim=-1).tolist()]
+    values: list[float] = []
+    for places, part in in_chunks(on):
+        log_p, log_q = (torch.log_softmax(logits, dim=-1) for logits in (part, off[places].double()))
+        terms = torch.where(log_p.isfinite(), log_p.exp() * (log_p - log_q), 0.0)
+        values += [max(0.0, value) for value in terms.sum(dim=-1).tolist()]
+    return values
 
 
 def _is_visible(facts: AdapterFacts) -> bool:

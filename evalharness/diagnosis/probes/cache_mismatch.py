@@ -11,6 +11,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import compare, tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.errors import EvaluationError
+from evalharness.models.protocols import tail_logits
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
     """Compare what was read token by token with one pass over each of ``rows``."""
     length = len(rows[0])
     # In one batch, as they were read into the cache: how much rows of a batch move each other is another question.
-    whole = model.logits(torch.tensor(rows, device=model.device))[:, -steps:]
+    whole = tail_logits(model, torch.tensor(rows, device=model.device), steps)
     moved = compare(zip(whole, cached, strict=True), tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
     if not moved.is_fault:

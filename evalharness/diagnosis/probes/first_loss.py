@@ -10,6 +10,7 @@ import torch
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.module_modes import evaluating
+from evalharness.models.log_softmax import log_probabilities_of
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -54,9 +55,12 @@ def first_loss(measured: Measured) -> Outcome:
 
 def _losses(model: TorchModel, ids: Sequence[int], targets: Sequence[int], offset: int) -> list[float]:
     """The losses (nats) of one row's targets as the loop takes them."""
-    log_p = torch.log_softmax(model.logits(torch.tensor([ids], device=model.device))[0].double(), dim=-1)
-    places = range(1, len(ids)) if offset == 0 else range(len(ids))
-    return [-float(log_p[t - (offset == 0), targets[t]]) for t in places if targets[t] != IGNORED]
+    logits = model.logits(torch.tensor([ids], device=model.device))[0]
+    first = 1 if offset == 0 else 0
+    places = [t for t in range(first, len(ids)) if targets[t] != IGNORED]
+    counted = torch.tensor([targets[t] for t in places], device=model.device)
+    values: list[float] = (-log_probabilities_of(logits[[t - first for t in places]], counted)).tolist()
+    return values
 
 
 PROBE = Probe(

@@ -15,6 +15,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, of_one_length, real_inputs
 from evalharness.errors import EvaluationError
+from evalharness.models.protocols import tail_logits
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _looked_up(model: TorchModel, prompt: Sequence[int], written: Sequence[int],
     if not written:
         return _Written(0)
     ids = torch.tensor([[*prompt, *written[:-1]]], device=model.device)
-    logits = model.logits(ids)[0, len(prompt) - 1 :]
+    logits = tail_logits(model, ids, len(written))[0]
     chosen = logits.gather(1, torch.tensor(written, device=model.device)[:, None])[:, 0]
     short = logits.amax(dim=-1) - chosen
     allowed = tolerance_of(model) * (1.0 + float(logits[logits.isfinite()].abs().max()))

@@ -19,6 +19,7 @@ from evalharness.degeneration.batches import seq_reps
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.greedy_trials import encoded
 from evalharness.errors import EvaluationError
+from evalharness.models.log_softmax import log_probabilities_of
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval, sign_test
 
@@ -136,8 +137,7 @@ def forced_copies(subject: Subject, lines: Sequence[tuple[int, ...]]) -> Curve |
 def _after_copies(subject: Subject, begin: Sequence[int], line: Sequence[int], copies: int) -> tuple[float, ...]:
     """The probability of one more whole copy after 1 to ``copies`` of them."""
     ids = torch.tensor([[*begin, *(list(line) * (copies + 1))]], device=subject.torch_model.device)
-    log_p = torch.log_softmax(subject.torch_model.logits(ids[:, :-1])[0].double(), dim=-1)
-    of_targets = log_p.gather(1, ids[0, 1:, None])[:, 0]
+    of_targets = log_probabilities_of(subject.torch_model.logits(ids[:, :-1])[0], ids[0, 1:])
     if bool(of_targets.isnan().any()):
         raise EvaluationError(f"the model returns NaN on {ids.shape[1]} tokens of its own data")
     probabilities = of_targets[-copies * len(line) :].reshape(copies, len(line)).sum(dim=1).exp()

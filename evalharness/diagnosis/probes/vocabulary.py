@@ -11,6 +11,7 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.real_inputs import real_inputs, spelled
+from evalharness.models.log_softmax import in_chunks
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, wilson
 
@@ -158,8 +159,9 @@ def _mass(subject: Subject) -> Outcome | None:
         return None
     masses: dict[int, Sequence[float]] = {}
     for i, row in enumerate(inputs):
-        logits = subject.torch_model.logits(torch.tensor([row], device=subject.torch_model.device))[0].double()
-        masses[i] = torch.softmax(logits, dim=-1)[:, held_out].sum(dim=-1).tolist()
+        logits = subject.torch_model.logits(torch.tensor([row], device=subject.torch_model.device))[0]
+        parts = [torch.softmax(part, dim=-1)[:, held_out].sum(dim=-1) for _, part in in_chunks(logits)]
+        masses[i] = torch.cat(parts).tolist()
     mass = mean_over_rows(masses, seed=subject.seed)
     evidence = {"ids": len(held_out), "mass": mass.estimate, "mass_low": mass.low, "mass_high": mass.high}
     figures = (

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from evalharness.models.protocols import last_logits
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -33,7 +35,7 @@ def written(model: TorchModel, size: int, length: int, seed: int) -> list[list[i
     generator = torch.Generator().manual_seed(seed)
     ids = torch.arange(size, device=model.device)[:, None]
     while ids.shape[1] < length:
-        probabilities = model.logits(ids)[:, -1, :size].float().softmax(dim=-1).cpu()
+        probabilities = last_logits(model, ids)[:, :size].float().softmax(dim=-1).cpu()
         ids = torch.cat([ids, torch.multinomial(probabilities, 1, generator=generator).to(ids.device)], dim=1)
     rows: list[list[int]] = ids.tolist()
     return rows

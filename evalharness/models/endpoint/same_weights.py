@@ -10,6 +10,7 @@ import torch
 from evalharness.models.endpoint.handshake import TEXT, TOKENS
 from evalharness.models.endpoint.server import Refused
 from evalharness.models.endpoint.wire import drawn, read_answer, with_ids
+from evalharness.models.protocols import tail_logits
 from evalharness.models.requests import GREEDY
 
 if TYPE_CHECKING:
@@ -60,6 +61,6 @@ def agreement_with(
     written = None if isinstance(answer, Refused) else read_answer(answer, handshake.ids_by).ids
     if not written:
         return None
-    logits = model.logits(torch.tensor([[*ids, *written[:-1]]], device=model.device))
-    likeliest = logits[0, len(ids) - 1 :].argmax(-1).tolist()
+    logits = tail_logits(model, torch.tensor([[*ids, *written[:-1]]], device=model.device), len(written))
+    likeliest = logits[0].argmax(-1).tolist()
     return Agreement(len(written), sum(a == b for a, b in zip(written, likeliest, strict=True)))

@@ -11,7 +11,7 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper, get_pattern_key
 
-from evalharness.models.protocols import AdaptedWeight, AdapterFacts
+from evalharness.models.protocols import AdaptedWeight, AdapterFacts, tail_logits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +41,11 @@ class WithoutAdapter:
         """Return the base's logits for every position of ``ids``."""
         with _switched_off(self.module):
             return self._model.logits(ids)
+
+    def tail_logits(self, ids: Tensor, count: int) -> Tensor:
+        """Return the base's logits at the last ``count`` positions of ``ids``."""
+        with _switched_off(self.module):
+            return tail_logits(self._model, ids, count)
 
     def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """Return the base's log-probabilities of all ids of each row but the first."""

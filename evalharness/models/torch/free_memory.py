@@ -1,8 +1,10 @@
-"""How much memory this process may still take: what the machine has left, or its control group."""
+"""How much memory this process may still take: what the machine has left, its control group, or its GPU."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import torch
 
 MEMINFO = Path("/proc/meminfo")
 GROUP = Path("/sys/fs/cgroup")
@@ -13,6 +15,13 @@ def free_bytes(meminfo: Path = MEMINFO, group: Path = GROUP) -> int | None:
     """Bytes that can be taken without swapping, None where the system does not tell."""
     known = [free for free in (_of_machine(meminfo), _of_group(group)) if free is not None]
     return min(known, default=None)
+
+
+def free_bytes_on(device: torch.device) -> int | None:
+    """Bytes that can be taken on ``device``, None where it does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return free_bytes() if device.type == "cpu" else None
 
 
 def _of_machine(meminfo: Path) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import io
 import warnings
@@ -56,14 +57,14 @@ class CachedModel(UncachedModel):
         super().__init__(module, forward=forward, context_length=context_length, vocabulary_rows=vocabulary_rows)
         self.supports_cache = supports_cache
 
-    def last_logits(self, ids: Tensor) -> Tensor:
-        """Logits ``(rows, vocabulary)`` at the last position: those of all others cost time and room.
+    def tail_logits(self, ids: Tensor, count: int) -> Tensor:
+        """Logits ``(rows, count, vocabulary)`` at the last ``count`` positions: all others cost time and room.
 
         Raises as :meth:`logits`.
         """
-        if self._forward is not call_without_cache or not self._keeps_few:
-            return self.logits(ids)[:, -1]
-        return self._run(_call_for_last, ids, all_positions=False)[:, -1]
+        if self._forward is not call_without_cache or not self.keeps_few:
+            return self.logits(ids)[:, -count:]
+        return self._run(functools.partial(_call_for_tail, count=count), ids, count)
 
     def cached_logits(
         self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor, cache: Any
@@ -82,13 +83,14 @@ class CachedModel(UncachedModel):
 
         All logits of a batch of prompts can be larger than the model, so a module that can is asked for no others.
         """
-        if self._keeps_few:
+        if self.keeps_few:
             return self._with_cache(ids, attention_mask, position_ids, cache, {"logits_to_keep": places})
         logits, cache = self.cached_logits(ids, attention_mask, position_ids, cache)
         return logits[:, places], cache
 
     @property
-    def _keeps_few(self) -> bool:
+    def keeps_few(self) -> bool:
+        """Whether the module can be asked for the logits of few positions alone."""
         return "logits_to_keep" in inspect.signature(self.module.forward).parameters
 
     def _with_cache(
@@ -124,8 +126,8 @@ def call_without_cache(module: nn.Module, ids: Tensor) -> Any:
     return module(input_ids=ids, use_cache=False)
 
 
-def _call_for_last(module: nn.Module, ids: Tensor) -> Any:
-    return module(input_ids=ids, use_cache=False, logits_to_keep=1)
+def _call_for_tail(module: nn.Module, ids: Tensor, *, count: int) -> Any:
+    return module(input_ids=ids, use_cache=False, logits_to_keep=count)
 
 
 def load_model(path: Path, dtype: torch.dtype | None, *, trust: bool) -> tuple[nn.Module, Quantisation | None]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from evalharness.errors import CheckpointError, EvaluationError
+from evalharness.models.log_softmax import log_probabilities_of
 from evalharness.models.torch.error_text import first_line
 
 if TYPE_CHECKING:
@@ -53,20 +54,21 @@ class UncachedModel:
         """
         return self._run(self._forward, ids)
 
-    def last_logits(self, ids: Tensor) -> Tensor:
-        """Return logits ``(rows, vocabulary)`` at the last position. Raises as :meth:`logits`."""
-        return self.logits(ids)[:, -1]
+    def tail_logits(self, ids: Tensor, count: int) -> Tensor:
+        """Return logits ``(rows, count, vocabulary)`` at the last ``count`` positions. Raises as :meth:`logits`."""
+        return self.logits(ids)[:, -count:]
 
-    def _run(self, forward: Forward, ids: Tensor, *, all_positions: bool = True) -> Tensor:
+    def _run(self, forward: Forward, ids: Tensor, positions: int | None = None) -> Tensor:
+        """The logits of a forward pass that gives ``positions`` of each row, those of all ids where it is None."""
         with torch.no_grad():
             try:
                 output = forward(self.module, ids)
             except Exception as error:
                 if is_out_of_memory(error) and len(ids) > 1:
-                    return self._in_halves(forward, ids, all_positions=all_positions)
+                    return self._in_halves(forward, ids, positions)
                 raise EvaluationError(self._failure(error, ids)) from error
         logits = pick_logits(output)
-        if logits is None or len(logits) != len(ids) or (all_positions and logits.shape[1] != ids.shape[1]):
+        if logits is None or logits.shape[:2] != (len(ids), positions or ids.shape[1]):
             raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
         return widened(logits)
 
@@ -84,10 +86,10 @@ class UncachedModel:
             raise EvaluationError("the forward pass returns no logits")
         return widened(logits)
 
-    def _in_halves(self, forward: Forward, ids: Tensor, *, all_positions: bool) -> Tensor:
+    def _in_halves(self, forward: Forward, ids: Tensor, positions: int | None) -> Tensor:
         half = len(ids) // 2
         self.fewest_rows = min(half, self.fewest_rows or half)
-        return torch.cat([self._run(forward, part, all_positions=all_positions) for part in (ids[:half], ids[half:])])
+        return torch.cat([self._run(forward, part, positions) for part in (ids[:half], ids[half:])])
 
     def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """For each row of n ids, the n - 1 log-probabilities (nats) of all ids but the first, given those before."""
@@ -101,8 +103,7 @@ class UncachedModel:
 def log_probabilities(model: TorchModel, row: Sequence[int]) -> list[float]:
     """The log-probabilities (nats) of all ids of ``row`` but the first, from one pass in double precision."""
     ids = torch.tensor([row], device=model.device)
-    log_p = torch.log_softmax(model.logits(ids[:, :-1])[0].double(), dim=-1)
-    values: list[float] = log_p.gather(1, ids[0, 1:, None])[:, 0].tolist()
+    values: list[float] = log_probabilities_of(model.logits(ids[:, :-1])[0], ids[0, 1:]).tolist()
     return values
 
 
