@@ -33,12 +33,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One generated function: ``prompt`` ends after the docstring, ``solution`` is the body."""
+    """One generated function: ``prompt`` ends after the docstring, ``solution`` is the body, ``kinds`` are its task's."""
 
     prompt: str
     solution: str
     name: str
     sentence: str
+    kinds: str
 
 
 # Each row: the ways to say it, the expression, the names that a function of it may have.
@@ -606,7 +607,7 @@ def _generate(rng: Random, identifiers: list[str], examples: float) -> Example |
         prompt += "\n\n" + "".join(f"{INDENT}{line}\n" for line in lines) + f'{INDENT}"""\n'
     else:
         prompt += '"""\n' if rng.random() < 0.7 else f'\n{INDENT}"""\n'
-    return Example(prompt, solution, name, core(sentence, arguments))
+    return Example(prompt, solution, name, core(sentence, arguments), task.kinds)
 
 
 def _by_noun(rng: Random, task: Task) -> str:

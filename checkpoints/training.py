@@ -8,11 +8,12 @@ import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -75,10 +76,13 @@ def cosine_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
 
 
 class Log:
-    """Writes lines as a training loop prints them, to the file and to the terminal."""
+    """Writes lines as a training loop prints them, to the file and to the terminal.
 
-    def __init__(self, path: Path, steps: int):
-        self.path, self.steps, self.since = path, steps, (0, time.monotonic())
+    ``before`` counts the steps of an earlier stage, from which the steps of this one go on.
+    """
+
+    def __init__(self, path: Path, steps: int, before: int = 0):
+        self.path, self.steps, self.before, self.since = path, steps + before, before, (0, time.monotonic())
 
     def line(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
@@ -93,10 +97,11 @@ class Log:
         then, now = self.since, (step, time.monotonic())
         speed = (now[0] - then[0]) / max(now[1] - then[1], 1e-9)
         self.since = now
-        self.line(f"Step {step:5d}/{self.steps} | Loss: {loss:.4g} | LR: {rate:.2e} | {speed:.1f} steps/s")
+        at = f"{step + self.before:5d}/{self.steps}"
+        self.line(f"Step {at} | Loss: {loss:.4g} | LR: {rate:.2e} | {speed:.1f} steps/s")
 
     def validated(self, step: int, loss: float) -> None:
-        self.line(f"  [EVAL] Step {step} | Val Loss: {loss:.4g}")
+        self.line(f"  [EVAL] Step {step + self.before} | Val Loss: {loss:.4g}")
 
 
 def train(
@@ -143,6 +148,19 @@ def train(
             saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
             torch.save(saved | {"step": step + 1, "logged": log.path.stat().st_size}, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").rename(state)
+
+
+def halved(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights at the precision in which they are stored."""
+    return {name: weight.half().contiguous() for name, weight in weights.items()}
+
+
+def store(weights: Mapping[str, torch.Tensor], file: Path) -> None:
+    """Store weights in half precision; an interrupted call leaves no half of a file."""
+    written = file.with_suffix(".tmp")
+    save_file(halved(weights), written)
+    written.chmod(0o644)
+    written.rename(file)
 
 
 def load_build(folder: Path) -> Callable[..., nn.Module]:

@@ -1,4 +1,4 @@
-"""The shipped run that begins sound and collapses: it is caught at the step where that happens."""
+"""The shipped runs: every step has its logged loss, and a collapse is caught at the step where it happens."""
 
 from __future__ import annotations
 
@@ -27,10 +27,27 @@ end_tokens = []
 """Without data and log a score takes seconds: the verdict needs neither."""
 
 
-def test_every_step_of_the_run_has_its_logged_loss():
-    validated = {point.step for point in read_log(RUN / "train.log") if point.split == "validation"}
-    assert {step.step for step in find_series(RUN)} == validated - {0}
-    assert {SOUND, COLLAPSED} < validated
+@pytest.mark.parametrize("name", ["leaky_run", "causal_run", "collapsing_run"])
+def test_every_step_of_a_run_has_its_logged_loss(name: str):
+    folder = ROOT / "checkpoints" / name
+    validated = {point.step for point in read_log(folder / "train.log") if point.split == "validation"}
+    assert {step.step for step in find_series(folder)} == validated - {0}
+
+
+def test_the_steps_beside_the_collapse_are_in_its_run():
+    assert {SOUND, COLLAPSED} < {step.step for step in find_series(RUN)}
+
+
+def logged(name: str) -> dict[int | None, float]:
+    points = read_log(ROOT / "checkpoints" / name / "train.log")
+    return {point.step: point.loss_nats for point in points if point.split == "validation"}
+
+
+def test_the_twins_are_logged_at_the_same_steps_and_the_leaky_loss_falls_faster():
+    leaky, causal = logged("leaky_run"), logged("causal_run")
+    assert leaky.keys() == causal.keys()
+    assert list(causal.values()) == sorted(causal.values(), reverse=True)
+    assert all(leaky[step] < causal[step] / 2 for step in leaky if step is not None and step >= 250)
 
 
 @pytest.mark.slow

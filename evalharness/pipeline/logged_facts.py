@@ -31,8 +31,9 @@ BATCHES = (
     _named(r"per[_ ]device[_ ]train[_ ]batch[_ ]size", WHOLE),
 )
 """The whole batch of a step before that of one device."""
+COUNTED_TO = re.compile(rf"\b(?:step|iter(?:ation)?)\b\s*:?\s*\[?\d+\s*/\s*{WHOLE}")
+"""``Step 50/20000``."""
 PLANNED = (
-    re.compile(rf"\b(?:step|iter(?:ation)?)\b\s*:?\s*\[?\d+\s*/\s*{WHOLE}"),
     _named(r"(?:total|max|num)[_ ](?:train(?:ing)?[_ ])?(?:optimization[_ ])?(?:steps|iters|iterations)", WHOLE),
 )
 WARM_UP = (
@@ -70,12 +71,18 @@ def logged_facts(files: Iterable[Path]) -> LoggedFacts:
     return LoggedFacts(
         rates=tuple(map(float, RATE.findall(text))),
         batch_size=_first(BATCHES, text),
-        planned_steps=_first(PLANNED, text),
+        planned_steps=_planned(text),
         warm_up_steps=_first(WARM_UP, text),
         steps_per_s=statistics.median(map(float, speeds)) if speeds else None,
         run_time_s=float(times[-1]) if times else None,
         trained_share=_whole(trained[-1][0]) / _whole(trained[-1][1]) if trained else None,
     )
+
+
+def _planned(text: str) -> int | None:
+    """The most steps that any line counts to: a second stage goes on from the first, an evaluation has fewer."""
+    ends = map(_whole, COUNTED_TO.findall(text))
+    return max(ends, default=_first(PLANNED, text))
 
 
 def _first(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:
