@@ -20,7 +20,7 @@ from small_folder import ROOT
 import evalharness
 from evalharness.commands.doctor import resolved_settings
 from evalharness.commands.group import cli
-from evalharness.commands.options import settings_options
+from evalharness.commands.options import Numbers, Several, settings_options
 from evalharness.errors import EvalHarnessError, ManifestError, SettingError
 from evalharness.gate import checks
 from evalharness.integrations.beside import Beside
@@ -62,6 +62,23 @@ class OneMore(ScoreOptions):
     min_p: float = setting(
         0.0, at_least=0, below=1, affects="completions", held_equal=True, help="Leave out improbable tokens."
     )
+
+
+def test_a_list_given_twice_is_one_list() -> None:
+    @click.command()
+    @settings_options("problems", "temperature")
+    @click.option("--steps", type=Numbers(), cls=Several)
+    def command(asked: dict[str, Any], steps: tuple[int, ...] | None) -> None:
+        click.echo(json.dumps([asked.get("problems"), steps]))
+
+    def given(*arguments: str) -> list[Any]:
+        return json.loads(CliRunner().invoke(command, arguments).output)
+
+    assert given("--problems", "humaneval,mbpp", "--problems", "warmup", "--steps", "1", "--steps", "2,3") == [
+        ["humaneval", "mbpp", "warmup"],
+        [1, 2, 3],
+    ]
+    assert given() == [None, None]
 
 
 def test_a_setting_that_is_declared_once_is_everywhere(tmp_path: Path, golden_text) -> None:

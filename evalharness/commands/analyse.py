@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from evalharness.commands.exit_codes import exit_codes
-from evalharness.commands.options import Names
+from evalharness.commands.options import Names, Several
 from evalharness.commands.terminal_progress import watcher
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ WORST = 10
 @click.option(
     "--problems",
     type=Names(),
+    cls=Several,
     help="Where to find the prompts, by task id: humaneval, humaneval+, mbpp, mbpp+, warmup or paths.",
 )
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
-from evalharness.commands.options import Numbers, settings_options
+from evalharness.commands.options import Numbers, Several, settings_options
 from evalharness.commands.score import print_card
 from evalharness.commands.terminal_progress import watcher
 from evalharness.settings.old_names import renamed
@@ -28,7 +28,9 @@ from evalharness.settings.old_names import renamed
 @click.option(
     "--temperature", type=click.FloatRange(0), metavar="X", help="The temperature of sampling.  [not recorded]"
 )
-@click.option("--k", type=Numbers(), help="The k of pass@k.  [1, 10 and 100 as far as there are completions, or all]")
+@click.option(
+    "--k", type=Numbers(), cls=Several, help="The k of pass@k.  [1, 10 and 100 as far as there are completions, or all]"
+)
 @click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="reports", show_default=True, help="The reports folder."

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
-from evalharness.commands.options import Numbers, settings_options
+from evalharness.commands.options import Numbers, Several, settings_options
 from evalharness.commands.terminal_progress import watcher
 from evalharness.settings.old_names import renamed
 from evalharness.settings.score import NO_CLUSTER
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="humaneval, humaneval+, mbpp, mbpp+, warmup or a path.",
 )
-@click.option("--k", type=Numbers(), default="1,10,100", show_default=True, help="The k of pass@k.")
+@click.option("--k", type=Numbers(), cls=Several, default=("1,10,100",), show_default=True, help="The k of pass@k.")
 @click.option("--key", metavar="KEY", help="Name of the field with the completion, if it is not found without.")
 @click.option(
     "--extract",

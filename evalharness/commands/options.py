@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,6 +48,19 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
+class Several(click.Option):
+    """An option for several values: commas separate them, and so does giving it again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, multiple=True, callback=_joined, **kwargs)
+
+
+def _joined(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    if not values:
+        return None
+    return tuple(chain.from_iterable(values)) if isinstance(option.type, Names | Numbers) else ",".join(values)
+
+
 def settings_options(
     *names: str, owner: type = ScoreOptions, without: tuple[str, ...] = (), into: str = "asked"
 ) -> Callable[[Command], Command]:
@@ -80,6 +94,8 @@ def _option(owner: type, setting: Setting) -> Callable[[Command], Command]:
     optional: dict[str, Any] = {}
     if setting.declared.alone is not None:
         optional = {"is_flag": False, "flag_value": setting.declared.alone, "callback": _checked_at_once(owner)}
+    elif setting.is_list:
+        optional = {"cls": Several}
     return click.option(setting.option, setting.name, metavar=setting.metavar, help=setting.help, **optional)
 
 

@@ -9,7 +9,7 @@ import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.log_to import log_scores, log_to_option
-from evalharness.commands.options import Numbers, settings_options
+from evalharness.commands.options import Numbers, Several, settings_options
 from evalharness.commands.step_lines import StepLines, kept_line
 from evalharness.commands.terminal_progress import watcher
 from evalharness.runs.paths import step_folder
@@ -21,7 +21,7 @@ from evalharness.runs.paths import step_folder
     "--every", type=click.IntRange(1), metavar="N", help="Score every N-th checkpoint, counted back from the last."
 )
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Score only the last N checkpoints.")
-@click.option("--steps", type=Numbers(), help="Score only these steps.")
+@click.option("--steps", type=Numbers(), cls=Several, help="Score only these steps.")
 @settings_options(without=("step",))
 @log_to_option
 def run(

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from evalharness.commands.exit_codes import exit_codes
-from evalharness.commands.options import Numbers
+from evalharness.commands.options import Numbers, Several
 
 
 @click.command(epilog=exit_codes())
 @click.argument("folders", metavar="FOLDER…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--steps", type=Numbers(), help="Show only these steps of a run.")
+@click.option("--steps", type=Numbers(), cls=Several, help="Show only these steps of a run.")
 @click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="Where a page is made.  [FOLDER/view]")
 @click.option("--no-open", is_flag=True, help="Only say where the page is.")
 def view(folders: tuple[Path, ...], steps: tuple[int, ...] | None, out: Path | None, no_open: bool) -> None:

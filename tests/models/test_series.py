@@ -203,6 +203,16 @@ def test_the_hub_is_asked_for_a_name_alone_that_is_like_nothing_here_or_with_a_r
     assert asked == ["gpt2", "checkpoint"], "a name that is like one here is asked for by its revision alone"
 
 
+def test_hidden_files_and_folders_are_no_steps(project, state):
+    for name in ("step_10.pt", "step_20.pt", ".state.pt", ".step_15.pt"):
+        torch.save(state, project.folder / name)
+    copies = project.folder / ".copies"
+    copies.mkdir()
+    torch.save(state, copies / "model.pt")
+    series = find_series(project.folder, find_manifest(project.folder))
+    assert [item.step for item in series] == [10, 20]
+
+
 def test_a_bin_of_another_tool_is_no_checkpoint_beside_torchs_own(tmp_path):
     torch.save({"w": torch.zeros(2)}, tmp_path / "ckpt.pt")
     (tmp_path / "model.bin").write_bytes(struct.pack("<7i", 64, 172, 5, 8, 4, 512, 512) + b"\0" * 64)

@@ -100,7 +100,7 @@ def find_series(
     base = manifest.model.weights if manifest is not None else None
     # Of the files only whole weights: an optimizer's state is no step, nor is one shard of several.
     own_files = [] if kind_of(folder, plain=plain) == "huggingface" else weight_files_in(folder)
-    children = sorted([*own_files, *(child for child in folder.iterdir() if child.is_dir())])
+    children = sorted([*own_files, *(child for child in folder.iterdir() if child.is_dir() and not _is_hidden(child))])
     kinds = {child: kind_of(child, plain=plain) for child in children if not _same(child, base)}
     members = [child for child, kind in kinds.items() if kind == "adapter"] or [
         child for child, kind in kinds.items() if kind is not None
@@ -226,14 +226,20 @@ def _kind_of_file(path: Path, *, plain: bool) -> Kind | None:
 
 
 def weight_files_in(folder: Path) -> list[Path]:
-    """Return the weight files of a folder; a sharded one counts once, as its index."""
+    """Return the weight files of a folder; a sharded one counts once, as its index. A hidden file is none of them."""
     if not folder.is_dir():
         return []
-    named = sorted(child for child in folder.iterdir() if child.is_file() and is_weights_name(child.name))
+    shown = (child for child in folder.iterdir() if child.is_file() and not _is_hidden(child))
+    named = sorted(child for child in shown if is_weights_name(child.name))
     files = [file for file in named if _may_be_of_torch(file)] or named
     indices = [file for file in files if file.name.endswith(INDEX_SUFFIX)]
     stems = tuple(file.name.split(".")[0] + "-" for file in indices)
     return indices + [file for file in files if file not in indices and not (stems and file.name.startswith(stems))]
+
+
+def _is_hidden(path: Path) -> bool:
+    """Training loops and notebooks keep states and copies under such names, which are no checkpoints."""
+    return path.name.startswith(".")
 
 
 def _may_be_of_torch(file: Path) -> bool:
