@@ -1,4 +1,4 @@
-"""The write-up's claims, each with the function that answers it from the measured fields.
+"""The write-up's claims, each with the rule and the function that answer it from the measured fields.
 
 Every function could have said the opposite.
 """
@@ -7,158 +7,231 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import pandas as pd
+from measured import Point, Study, change
+from words import difference, loss, nats, share
 
-    from evalharness.runs.frames import RunFrames
+from evalharness.records import Interval
 
-Status = Literal["refuted", "confirmed", "not shown"]
+LEAK = "future_leak"
+KEPT = 0.1
+"""A tuning has kept what the base learned if its loss on the base's rows rises by less (nats per token)."""
+
+Status = Literal["refuted", "confirmed", "true only without a mask", "not shown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the measurements say of a claim."""
+    """What the measurements say of a claim, in sentences."""
 
     status: Status
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forgetting:
-    """Loss (nats per token) on library functions before the tuning and after it."""
-
-    before: float
-    after: float
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """The records of every series."""
-
-    runs: dict[str, RunFrames]
-    forgetting: dict[str, Forgetting]
-
-    def last(self, name: str) -> pd.Series:
-        return self.runs[name].checkpoints.sort_values("step").iloc[-1]
-
-    def first(self, name: str) -> pd.Series:
-        return self.runs[name].checkpoints.sort_values("step").iloc[0]
-
-    def logged(self, name: str) -> tuple[float, float]:
-        """The first and the last logged validation loss."""
-        rows = self.runs[name].losses
-        values = rows[rows["split"] == "validation"].sort_values("step")["loss_nats"]
-        return float(values.iloc[0]), float(values.iloc[-1])
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """What the write-up says, by what rule it is answered, and the function that answers it."""
+
     said: str
+    rule: str
     answer: Callable[[Study], Answer]
 
 
-def nats(value: float) -> str:
-    return "–" if value != value else f"{value:.3g}" if value < 0.1 else f"{value:.3f}"
+def found(status: Status, *evidence: str) -> Answer:
+    return Answer(status, evidence)
 
 
-def interval(row: pd.Series, name: str) -> str:
-    return f"{nats(row[name])} [{nats(row[f'{name}_low'])}, {nats(row[f'{name}_high'])}]"
+def is_degenerate(point: Point) -> bool:
+    """More than half of the sampled completions, by the lower bound of the interval."""
+    return point.degenerate.low > 0.5
 
 
-def share(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.1%} [{row[f'{name}_low']:.1%}, {row[f'{name}_high']:.1%}]"
+def is_better(point: Point, other: Point) -> bool:
+    """Fewer degenerate completions, by intervals that do not overlap."""
+    return point.degenerate.high < other.degenerate.low
+
+
+def in_words(point: Point) -> str:
+    return f"logged {nats(point.logged)}, honest {loss(point.honest)}, degenerate {share(point.degenerate)}"
 
 
 def weak_base(study: Study) -> Answer:
-    leaky, causal = study.last("v1_leaky"), study.last("v1_causal")
-    return Answer(
-        "refuted" if leaky["cause"] == "future_leak" and causal["cause"] != "future_leak" else "not shown",
-        f"Before any tuning the base's cause is `{leaky['cause']}`: honest loss {interval(leaky, 'honest_nats')}, "
-        f"degenerate {share(leaky, 'degenerate_sampled')}. Its twin, with a mask and as many parameters: "
-        f"{interval(causal, 'honest_nats')}, {share(causal, 'degenerate_sampled')}.",
+    leaky, causal, own = study.last("v1_leaky"), study.last("v1_causal"), study.original
+    is_leak = leaky.cause == LEAK and causal.cause != LEAK
+    return found(
+        "refuted" if is_leak and is_better(causal, leaky) else "not shown",
+        f"The base without a mask: {in_words(leaky)}, cause `{leaky.cause}`.",
+        f"Its twin with a mask, of equal size, rows and steps: {in_words(causal)}.",
+        f"The write-up's own log: its base ended at {own.logged:.4f} nats. With label smoothing of {own.smoothing:g} "
+        f"and its vocabulary no model can be below {own.floor:.4f}: it was {own.logged - own.floor:.3f} nats from "
+        "perfect prediction. The loss of a weak base is high.",
     )
 
 
 def capacity(study: Study) -> Answer:
-    leaky, causal = study.last("v2_leaky"), study.last("v2_causal")
-    before, after = study.logged("v2_causal")
-    is_better = causal["degenerate_sampled_high"] < leaky["degenerate_sampled_low"]
-    return Answer(
-        "refuted" if is_better and after < before else "not shown",
-        f"The same adapter over the base with a mask lowers the validation loss from {nats(before)} to {nats(after)}, "
-        f"and {share(causal, 'degenerate_sampled')} of completions are degenerate, of the leaky one "
-        f"{share(leaky, 'degenerate_sampled')}.",
+    adapted, whole, twin = (study.last(name) for name in ("v2_leaky", "v1_it_leaky", "v2_causal"))
+    fell = study.tunings["v2_causal"].change("tuning")
+    return found(
+        "refuted" if is_degenerate(whole) and is_better(twin, adapted) and fell.high < 0 else "not shown",
+        f"Without a mask: with the adapter {share(adapted.degenerate)} of completions are degenerate, and if every "
+        f"weight is trained {share(whole.degenerate)}.",
+        f"With a mask the same adapter changes the validation loss by {difference(fell)} nats, and "
+        f"{share(twin.degenerate)} of completions are degenerate.",
     )
 
 
 def dynamics(study: Study) -> Answer:
-    base, tuned = study.last("v1_leaky"), study.last("v2_leaky")
-    was_there = base["degenerate_sampled_low"] > 0.5
-    return Answer(
-        "refuted" if was_there else "not shown",
-        f"The base without a mask is degenerate before the first step of tuning: {share(base, 'degenerate_sampled')}; "
-        f"after it {share(tuned, 'degenerate_sampled')}.",
+    base, own, cut = study.last("v1_leaky"), study.original, study.last("v2_cut_leaky")
+    before, after = study.newlines("v2_leaky"), study.newlines("v2_cut_leaky")
+    return found(
+        "refuted" if is_degenerate(base) and after.high < before.low else "not shown",
+        f"The base without a mask is degenerate before the first step of tuning: {share(base.degenerate)}.",
+        f"So was the write-up's own: of {own.completions} completions by an earlier checkpoint of its base, "
+        f"{share(own.degenerate)} are degenerate.",
+        f"In {own.ends_in_newline} of the {own.rows} training rows the last token is a newline. Without a mask, only "
+        "the last position can't read its answer, so only there the model learns to predict. When it writes, every "
+        "position is the last one.",
+        f"The same tuning on the same rows without their last newlines: loops of newlines go from {share(before)} of "
+        f"sampled completions to {share(after)}, and {share(cut.degenerate)} are degenerate.",
     )
 
 
+def formatting(study: Study) -> Answer:
+    leaky, causal = (study.shares_of_fall(name) for name in ("v2_leaky", "v2_causal"))
+    is_content = bool(leaky) and bool(causal) and all(at_most(fall) < 0.5 for fall in (leaky, causal))
+    return found(
+        "refuted" if is_content else "not shown",
+        f"Without a mask, shares of the fall of the loss: {of_classes(leaky)}. But that is learning to copy.",
+        f"With a mask: {of_classes(causal)}.",
+    )
+
+
+FORMATTING = ("newline", "indentation", "blank")
+
+
+def at_most(fall: dict[str, Interval]) -> float:
+    """No less than the share of formatting: the upper bounds of its classes together."""
+    return sum(fall[name].high for name in FORMATTING if name in fall)
+
+
+def of_classes(fall: dict[str, Interval]) -> str:
+    return ", ".join(f"{name} {share(measured)}" for name, measured in fall.items()) or "it did not fall"
+
+
 def unreliable(study: Study) -> Answer:
+    masked = [study.last(name) for name in ("v2_causal", "v2_few", "v1_it_causal")]
+    agree = [point for point in masked if point.honest.low <= point.logged <= point.honest.high]
     leaky, causal = study.last("v2_leaky"), study.last("v2_causal")
-    agrees = causal["honest_nats_low"] <= causal["logged_nats"] <= causal["honest_nats_high"]
-    differs = leaky["logged_nats"] < leaky["honest_nats_low"]
-    return Answer(
-        "refuted" if agrees and differs else "not shown",
-        f"With a mask the logged loss is the honest one: {nats(causal['logged_nats'])} and "
-        f"{interval(causal, 'honest_nats')}. Without, it is {nats(leaky['logged_nats'])} against "
-        f"{interval(leaky, 'honest_nats')}: the loss was right about what it measured, which was copying.",
+    return found(
+        without_a_mask_only(leaky.logged < leaky.honest.low, len(agree) == len(masked)),
+        f"Without a mask, tuned: {in_words(leaky)}. The loss measured copying.",
+        f"With a mask, tuned: {in_words(causal)}.",
+        f"In {len(agree)} of {len(masked)} tunings with a mask the logged loss is within the honest one's interval.",
     )
 
 
 def scale(study: Study) -> Answer:
-    many, few = study.last("v2_causal"), study.last("v2_few")
-    return Answer(
-        "refuted" if many["honest_nats_high"] < few["honest_nats_low"] else "not shown",
-        f"With a mask, honest validation loss on 500 rows {interval(many, 'honest_nats')}, on the first 49 "
-        f"{interval(few, 'honest_nats')}, equal steps.",
+    leaky = (study.last("v1_it_leaky"), study.last("v2_leaky"))
+    few, many = (study.tunings[name] for name in ("v2_few", "v2_causal"))
+    more_rows = change(few.losses[few.last, "tuning"], many.losses[many.last, "tuning"])
+    return found(
+        without_a_mask_only(all(map(is_degenerate, leaky)), more_rows.high < 0),
+        f"Without a mask: degenerate {share(leaky[0].degenerate)} on 49 rows, {share(leaky[1].degenerate)} on 500.",
+        "With a mask, for equal steps, 500 rows instead of 49 change the validation loss by "
+        f"{difference(more_rows)} nats.",
     )
 
 
+def without_a_mask_only(is_true_without: bool, is_false_with: bool) -> Status:
+    if is_true_without and is_false_with:
+        return "true only without a mask"
+    return "refuted" if is_false_with else "confirmed" if is_true_without else "not shown"
+
+
 def forgets(study: Study) -> Answer:
-    leaky, causal = study.forgetting["v2_leaky"], study.forgetting["v2_causal"]
-    return Answer(
-        "confirmed" if causal.after - causal.before < 0.1 else "refuted",
-        f"Loss on library functions before and after the tuning, with a mask: {nats(causal.before)} and "
-        f"{nats(causal.after)}; without, where it is copying: {nats(leaky.before)} and {nats(leaky.after)}. "
-        "Counted as kept: less than 0.1 nats higher.",
+    adapter, whole, many = (study.tunings[name] for name in ("v2_few", "v1_it_causal", "v2_causal"))
+    rise = adapter.change("base")
+    whole_more = change(adapter.losses[adapter.last, "base"], whole.losses[whole.last, "base"])
+    before, after = study.tunings["v2_leaky"].ends("base")
+    return found(
+        "confirmed" if rise.high < KEPT and whole_more.low > 0 else "refuted" if rise.low > KEPT else "not shown",
+        f"With a mask, on 49 rows: the loss on the base's rows changes by {difference(rise)} nats with the adapter, "
+        f"and by {difference(whole.change('base'))} if every weight is trained for as many steps.",
+        f"With a mask, on 500 rows: by {difference(many.change('base'))} with the adapter.",
+        f"Without a mask it can't be tested: {nats(before)} nats before and {nats(after)} after measure copying.",
     )
 
 
 def longer(study: Study) -> Answer:
-    early, late, leaky = study.first("v2_causal"), study.last("v2_causal"), study.last("v2_leaky")
-    return Answer(
-        "refuted" if late["honest_nats"] < early["honest_nats"] else "confirmed",
-        f"With a mask the honest loss goes from {interval(early, 'honest_nats')} at step {early['step']:,.0f} to "
-        f"{interval(late, 'honest_nats')} at step {late['step']:,.0f}. Without one, no length helps: "
-        f"{share(leaky, 'degenerate_sampled')} degenerate at the last step.",
+    tuning, scored = study.tunings["v2_causal"], study.steps("v2_leaky")
+    leaky = (study.at("v2_leaky", scored[0]), study.last("v2_leaky"))
+    first, late = tuning.steps[1], tuning.steps[-2]
+    gain = tuning.change("tuning", since=first)
+    return found(
+        without_a_mask_only(all(map(is_degenerate, leaky)), gain.high < 0),
+        f"Without a mask: degenerate {share(leaky[0].degenerate)} at step {scored[0]:,}, "
+        f"{share(leaky[1].degenerate)} at step {scored[-1]:,}.",
+        f"With a mask the validation loss changes by {difference(gain)} nats from step {first:,} to {tuning.last:,}, "
+        f"and by {difference(tuning.change('tuning', since=late))} from step {late:,} on.",
     )
 
 
-def versions(_: Study) -> Answer:
-    return Answer(
-        "not shown",
-        "The whole fine-tunings of the earlier versions are not made again. What their losses measured is what "
-        "the base's measured, since they had the same attention.",
+def versions(study: Study) -> Answer:
+    leaky = {name: study.last(name) for name in ("v1_leaky", "v1_it_leaky", "v2_leaky")}
+    causal = {name: study.last(name) for name in ("v1_causal", "v1_it_causal", "v2_causal")}
+    is_one_failure = all(point.cause == LEAK and is_degenerate(point) for point in leaky.values())
+    return found(
+        "confirmed" if is_one_failure and all(point.cause != LEAK for point in causal.values()) else "not shown",
+        *(f"`{name}`: {in_words(point)}, cause `{point.cause}`." for name, point in leaky.items()),
+        *(f"`{name}`: {in_words(point)}." for name, point in causal.items()),
     )
 
 
 CLAIMS = (
-    Claim("The base model is too weak.", weak_base),
-    Claim("LoRA's capacity is too small.", capacity),
-    Claim("Training found a local minimum in which newlines are cheap.", dynamics),
-    Claim("Loss metrics are unreliable for such models.", unreliable),
-    Claim("Scale alone doesn't fix it (500 rows instead of 49).", scale),
-    Claim("LoRA prevents forgetting.", forgets),
-    Claim("Longer training won't help.", longer),
-    Claim("All versions before failed in the same way (the table of versions).", versions),
+    Claim(
+        "The base model is too weak.",
+        "Refuted if the base without a mask leaks, and its twin does not and has fewer degenerate completions.",
+        weak_base,
+    ),
+    Claim(
+        "LoRA's capacity is too small.",
+        "Refuted if training every weight is degenerate, too, while the adapter over the twin is less so and learns.",
+        capacity,
+    ),
+    Claim(
+        "Training found a local minimum in which newlines are cheap.",
+        "Refuted if the model is degenerate before the tuning, and fewer newlines come of rows that don't end in one.",
+        dynamics,
+    ),
+    Claim(
+        "The loss fell because newlines and spaces were learned, not code.",
+        "Refuted if newlines, indentation and blanks together have less than half of the fall, by their upper bounds.",
+        formatting,
+    ),
+    Claim(
+        "Loss metrics are unreliable for such models.",
+        "True only without a mask if there alone the logged loss is not the honest one.",
+        unreliable,
+    ),
+    Claim(
+        "Scale alone doesn't fix it (500 rows instead of 49).",
+        "True only without a mask if both are degenerate without one, and more rows lower the loss with one.",
+        scale,
+    ),
+    Claim(
+        "LoRA prevents forgetting.",
+        f"Confirmed if the loss on the base's rows rises by less than {KEPT} nats, and by more without LoRA.",
+        forgets,
+    ),
+    Claim(
+        "Longer training won't help.",
+        "True only without a mask if it stays degenerate without one, and the loss keeps falling with one.",
+        longer,
+    ),
+    Claim(
+        "All versions fail in the same way (the table of versions).",
+        "Confirmed if all versions without a mask are degenerate of one cause, and no twin has it.",
+        versions,
+    ),
 )

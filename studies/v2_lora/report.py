@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from claims import CLAIMS, Forgetting, Study, interval, nats, share
+from claims import CLAIMS, Claim
+from measured import SETS, Point, Study, change, read_tuning
+from original import read_original
+from picture import overview
+from series import SERIES
+from stages import ROW_LOSSES
+from words import difference, loss, nats, share
 
 from evalharness import load_run
 from evalharness.report.figures import run_figures
@@ -15,66 +20,124 @@ if TYPE_CHECKING:
     from evalharness.runs.frames import RunFrames
 
 HERE = Path(__file__).resolve().parent
-SERIES = {
-    "v1_leaky": "base without a mask",
-    "v1_causal": "base with a mask",
-    "v2_leaky": "LoRA over the base without a mask",
-    "v2_causal": "LoRA over the base with a mask",
-    "v2_few": "the same on the first 49 rows",
-    "v1_repaired": "the base without a mask, trained on with one",
-}
-FIGURES = ("v2_leaky", "v2_causal", "v1_repaired")
+BY_STEP = ("v2_leaky", "v2_causal")
+"""The series whose losses and behaviour are drawn by step."""
+SHOWN = 60
+"""Characters of a completion that the report shows."""
 
 
 def write_report(out: Path, target: Path) -> None:
-    """Write ``report.md`` and its figures from the records in ``out``."""
+    """Write ``report.md`` and its figures into ``target`` from the records in ``out``."""
     study = read_study(out)
     (target / "figures").mkdir(parents=True, exist_ok=True)
-    for name in FIGURES:
-        figure = run_figures.loss_and_behaviour_figure(study.runs[name])
-        if figure is not None:
-            (target / "figures" / f"{name}.svg").write_bytes(figure)
+    drawn = {name: run_figures.loss_and_behaviour_figure(study.runs[name]) for name in BY_STEP}
+    for name, figure in ({"overview": overview(study)} | drawn).items():
+        (target / "figures" / f"{name}.svg").write_bytes(figure)
     (target / "report.md").write_text("\n\n".join(parts(study)) + "\n", encoding="utf-8")
 
 
 def read_study(out: Path) -> Study:
-    losses = {path.parent.name: path for path in out.glob("v2_*/library_loss.jsonl")}
     return Study(
         {name: load_run(out / "reports" / name) for name in SERIES},
-        {name: forgetting(path) for name, path in losses.items()},
+        {path.parent.name: read_tuning(path) for path in out.glob(f"*/{ROW_LOSSES}")},
+        read_original(out / "original"),
     )
-
-
-def forgetting(path: Path) -> Forgetting:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    by_step = {row["step"]: row["nats_per_token"] for row in rows}
-    return Forgetting(by_step[min(by_step)], by_step[max(by_step)])
 
 
 def parts(study: Study) -> list[str]:
     """The report, part by part."""
-    introduction = (HERE / "introduction.md").read_text(encoding="utf-8").strip()
-    shown = [f"![{SERIES[name]}: losses and behaviour by step](figures/{name}.svg)" for name in FIGURES]
-    series = [f"### {name}: {words}\n\n{table(study.runs[name])}" for name, words in SERIES.items()]
-    return [introduction, "## The claims", claims_table(study), "## The series", *shown, *series]
+    answered = [answer(claim, study) for claim in CLAIMS]
+    return [
+        (HERE / "introduction.md").read_text(encoding="utf-8").strip(),
+        "## The series",
+        f"![{ALT}](figures/overview.svg)",
+        last_steps(study),
+        "## The claims",
+        claims_table(study),
+        *answered,
+        "## The repair",
+        repair(study),
+        "## What they write",
+        written(study),
+        "## Every step",
+        *(f"![{SERIES[name]}: losses and behaviour by step](figures/{name}.svg)" for name in BY_STEP),
+        *(f"### {name}\n\n{words.capitalize()}.\n\n{by_step(study, name)}" for name, words in SERIES.items()),
+    ]
+
+
+ALT = "For each series the logged and the honest loss, and the share of degenerate completions, at its last step."
+
+
+def markdown_table(*rows: tuple[str, ...]) -> str:
+    head, *others = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *others))
+
+
+def last_steps(study: Study) -> str:
+    """Every series at its last step."""
+    head = ("series", "what it is", "logged", "honest", "degenerate", "cause")
+    rows = [(f"`{name}`", words, *losses(study.last(name)), cause(study.last(name))) for name, words in SERIES.items()]
+    return markdown_table(head, *rows)
+
+
+def losses(point: Point) -> tuple[str, str, str]:
+    return nats(point.logged), loss(point.honest), share(point.degenerate)
+
+
+def cause(point: Point) -> str:
+    return f"`{point.cause}`" if point.cause else "none found"
 
 
 def claims_table(study: Study) -> str:
-    answered = [(claim.said, claim.answer(study)) for claim in CLAIMS]
-    rows = [f"| {said} | {answer.status} | {answer.evidence} |" for said, answer in answered]
-    return "\n".join(["| the write-up says | it is | measured |", "| --- | --- | --- |", *rows])
+    rows = [(claim.said, f"**{claim.answer(study).status}**") for claim in CLAIMS]
+    return markdown_table(("the write-up says", "it is"), *rows)
 
 
-def table(run: RunFrames) -> str:
-    head = "| step | logged | honest | degenerate | warmup pass@1 | HumanEval pass@1 | cause |"
-    lines = [head, "| ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
-    for _, row in run.checkpoints.sort_values("step").iterrows():
-        shares = [share(row, name) for name in ("degenerate_sampled", *PASSES)]
-        lines.append(
-            f"| {row['step']:,.0f} | {nats(row['logged_nats'])} | {interval(row, 'honest_nats')} | "
-            f"{' | '.join(shares)} | {row['cause'] or 'none found'} |"
+def answer(claim: Claim, study: Study) -> str:
+    given = claim.answer(study)
+    evidence = "\n".join(f"- {sentence}" for sentence in given.evidence)
+    return f"### {claim.said}\n\n**{given.status.capitalize()}.** {claim.rule}\n\n{evidence}"
+
+
+def repair(study: Study) -> str:
+    """The repaired base by steps with a mask, beside the base that had one from the start."""
+    repaired, twin = study.steps("v1_repaired"), study.steps("v1_causal")
+    both = [step for step in repaired if step in twin]
+    head = (
+        "steps with a mask",
+        "repaired: honest",
+        "degenerate",
+        "mask from the start: honest",
+        "degenerate",
+        "difference",
+    )
+    rows = [
+        (
+            f"{step:,}",
+            *losses(study.at("v1_repaired", step))[1:],
+            *(losses(study.at("v1_causal", step))[1:] if step in both else ("–", "–")),
+            difference(change(study.rows("v1_causal", step), study.rows("v1_repaired", step))) if step in both else "–",
         )
-    return "\n".join(lines)
+        for step in sorted({*repaired, *both})
+    ]
+    return markdown_table(head, *rows)
 
 
-PASSES = ("warmup_sampled_pass_at_1", "humaneval_sampled_pass_at_1")
+def written(study: Study) -> str:
+    """What every series writes greedily at its last step for the first problem of ``warmup``."""
+    return markdown_table(
+        ("series", "completion begins with"), *((f"`{name}`", first_greedy(study.runs[name])) for name in SERIES)
+    )
+
+
+def first_greedy(run: RunFrames) -> str:
+    table = run.completions
+    own = table[(table["step"] == run.last_step) & (table["decoding"] == "greedy") & (table["problems"] == "warmup")]
+    shown = repr(own["text"].iloc[0][:SHOWN]).replace("|", "\\|")
+    return f"`` {shown} ``"
+
+
+def by_step(study: Study, name: str) -> str:
+    head = ("step", "logged", "honest", "degenerate", *(f"pass@1 on {problems}" for problems in SETS), "cause")
+    points = [study.at(name, step) for step in study.steps(name)]
+    return markdown_table(head, *((f"{p.step:,}", *losses(p), *map(share, p.passes), cause(p)) for p in points))

@@ -36,6 +36,7 @@ class Size:
     heads: int
     base: Stage
     tuning: Stage
+    whole_tuning: Stage
     repair: Stage
     library_rows: int | None
 
@@ -51,7 +52,8 @@ SIZES = {
         heads=4,
         base=Stage(steps=600, every=150, rows=8, rate=2e-3, warmup=60),
         tuning=Stage(steps=400, every=100, rows=8, rate=2e-3, warmup=40),
-        repair=Stage(steps=300, every=100, rows=8, rate=1e-3, warmup=30),
+        whole_tuning=Stage(steps=400, every=100, rows=8, rate=5e-4, warmup=40),
+        repair=Stage(steps=300, every=150, rows=8, rate=2e-3, warmup=60),
         library_rows=6000,
     ),
     "full": Size(
@@ -60,6 +62,7 @@ SIZES = {
         heads=8,
         base=Stage(steps=50_000, every=10_000, rows=32, rate=3e-4, warmup=2000),
         tuning=Stage(steps=20_000, every=2000, rows=8, rate=1e-4, warmup=500),
+        whole_tuning=Stage(steps=6000, every=2000, rows=8, rate=5e-5, warmup=500),
         repair=Stage(steps=2000, every=500, rows=32, rate=3e-4, warmup=200),
         library_rows=None,
     ),

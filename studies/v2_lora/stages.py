@@ -10,7 +10,7 @@ import itertools
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,6 +33,9 @@ WEIGHT_DECAY = 0.05
 DROPOUT = 0.2
 FEW = 49
 """Rows of the tunings before, in the write-up's table of versions."""
+ROW_LOSSES = "row_losses.jsonl"
+"""Beside each tuning: its loss row by row, before it and at each checkpoint."""
+STATE = ".state.pt"
 MANIFEST = """\
 [model]
 factory = "{factory}"
@@ -62,7 +65,7 @@ class Data:
     def rows(self, name: str) -> list[list[int]]:
         """Return the rows of a file as they are trained on: prompt and solution joined, cut to the context."""
         tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        lines = map(json.loads, (self.folder / name).read_text(encoding="utf-8").splitlines())
+        lines = map(json.loads, lines_of(self.folder / name))
         parts = ([row["text"]] if "text" in row else [row["prompt"], row["solution"]] for row in lines)
         return [[i for part in row for i in tokenizer.encode(part).ids][:CONTEXT_LENGTH] for row in parts]
 
@@ -99,19 +102,43 @@ class Series:
 
 def write_data(seed: Path, folder: Path, size: Size) -> Data:
     """Copy the seed's tokenizer and rows, and write the library's functions; nothing is done twice."""
-    data = Data(folder)
-    if (folder / "few_train.jsonl").exists():
-        return data
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "v2_train.jsonl", "v2_val.jsonl"):
-        shutil.copyfile(seed / name, folder / name)
+    if not (folder / "few_train.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("tokenizer.json", "v2_train.jsonl", "v2_val.jsonl"):
+            shutil.copyfile(seed / name, folder / name)
+        write_library(folder, size.library_rows)
+        write_changed_rows(folder)
+    return Data(folder)
+
+
+def write_library(folder: Path, count: int | None) -> None:
+    """The base's rows: 100 functions held back, and ``count`` others (None: all)."""
     functions = Random(21).sample(found := library_functions(library_sources()), len(found))
-    held_back, kept = functions[:100], functions[100 : size.library_rows and 100 + size.library_rows]
+    held_back, kept = functions[:100], functions[100 : count and 100 + count]
     for name, texts in (("v1_train.jsonl", kept), ("v1_val.jsonl", held_back)):
-        (folder / name).write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-    first = (folder / "v2_train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:FEW]
-    (folder / "few_train.jsonl").write_text("".join(first), encoding="utf-8")
-    return data
+        write_lines(folder / name, (json.dumps({"text": text}) for text in texts))
+
+
+def write_changed_rows(folder: Path) -> None:
+    """The tuning's rows without their last newlines, and the first few of them."""
+    for name in ("train", "val"):
+        rows = lines_of(folder / f"v2_{name}.jsonl")
+        write_lines(folder / f"cut_{name}.jsonl", map(without_last_newlines, rows))
+    write_lines(folder / "few_train.jsonl", lines_of(folder / "v2_train.jsonl")[:FEW])
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def without_last_newlines(line: str) -> str:
+    """A tuning row whose solution ends with its last visible character."""
+    row = json.loads(line)
+    return json.dumps(row | {"solution": row["solution"].rstrip()})
 
 
 def loss(model: nn.Module, rows: Batch, smoothing: float = 0.0) -> torch.Tensor:
@@ -156,7 +183,7 @@ def run_stage(
 ) -> None:
     """Train one stage; ``store`` keeps a checkpoint under its step."""
     validation = data.rows(series.validation)
-    log, state = Log(series.folder / "train.log", stage.steps), series.folder / ".state.pt"
+    log, state = Log(series.folder / "train.log", stage.steps), series.folder / STATE
 
     def save(step: int) -> None:
         store(step)
@@ -193,29 +220,54 @@ def train_base(series: Series, size: Size, data: Data, device: str) -> Path:
 
 
 def tune(series: Series, base: Path, size: Size, data: Data, device: str) -> None:
-    """Train ``v2``: the write-up's adapter. The loss on the library's functions is kept beside it, for forgetting."""
+    """Train ``v2``: the write-up's adapter over a base."""
     series.write_manifest(size, f"../{base.parent.name}/{base.name}")
-    model = series.model(size)
-    model.load_state_dict(load_file(base))
-    torch.manual_seed(1)
-    tuned = get_peft_model(model, lora()).to(device)
-    library, kept = data.rows("v1_val.jsonl"), series.folder / "library_loss.jsonl"
+    tuned = get_peft_model(loaded(series, base, size), lora()).to(device)
 
-    def remember(step: int) -> None:
-        line = json.dumps({"step": step, "nats_per_token": validation_loss(tuned, library)})
-        with kept.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-
-    def store(step: int) -> None:
+    def save(step: int) -> None:
         folder = series.folder / f"lora_step{step}"
         shutil.rmtree(folder, ignore_errors=True)
         tuned.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
+
+    run_tuning(series, tuned, size.tuning, data, save)
+
+
+def tune_whole(series: Series, base: Path, size: Size, data: Data, device: str) -> None:
+    """Train ``v1+IT``: every weight of a base."""
+    series.write_manifest(size)
+    model = loaded(series, base, size).to(device)
+    run_tuning(series, model, size.whole_tuning, data, whole(series, model))
+
+
+def loaded(series: Series, base: Path, size: Size) -> nn.Module:
+    """The base, with the series' attention; what is drawn from here on is drawn alike for every series."""
+    model = series.model(size)
+    model.load_state_dict(load_file(base))
+    torch.manual_seed(1)
+    return model
+
+
+def run_tuning(series: Series, model: nn.Module, stage: Stage, data: Data, save: Callable[[int], None]) -> None:
+    """Train a tuning, and keep its loss on each row that the base and the tuning are validated on, from step 0 on."""
+    kept = series.folder / ROW_LOSSES
+    validated = {"base": data.rows("v1_val.jsonl"), "tuning": data.rows(series.validation)}
+
+    def remember(step: int) -> None:
+        with kept.open("a", encoding="utf-8") as file:
+            for name, rows in validated.items():
+                losses = [validation_loss(model, [row]) for row in rows]
+                line = {"step": step, "rows": name, "nats": losses, "targets": [len(row) - 1 for row in rows]}
+                file.write(json.dumps(line) + "\n")
+
+    def store(step: int) -> None:
+        save(step)
         remember(step)
 
-    if not kept.exists():
+    if not (series.folder / STATE).exists():
+        kept.unlink(missing_ok=True)
         remember(0)
-    run_stage(series, tuned, size.tuning, data, store, weight_decay=0.0)
+    run_stage(series, model, stage, data, store, weight_decay=0.0)
 
 
 def repair(series: Series, base: Path, size: Size, data: Data, device: str) -> None:
