@@ -13,7 +13,7 @@ from evalharness.settings.score import ScoreOptions
 from evalharness.settings.values import COMMAND_LINE, as_text, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Command = Callable[..., None]
 
@@ -51,8 +51,8 @@ class Names(click.ParamType[tuple[str, ...]]):
 class Several(click.Option):
     """An option for several values: commas separate them, and so does giving it again."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, multiple=True, callback=_joined, **kwargs)
+    def __init__(self, declared: Sequence[str], **settings: Any) -> None:
+        super().__init__(declared, multiple=True, callback=_joined, **settings)
 
 
 def _joined(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
