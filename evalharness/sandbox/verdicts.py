@@ -18,6 +18,8 @@ LONGEST_DETAIL = 200
 # Terminal escapes (ECMA-48: CSI, OSC and the two-character ones), then every control character and lone surrogate.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -~])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_NO_THREAD = "no_thread"
+"""What a worker says of a program that failed because it could start no thread."""
 
 _LIMITS: dict[str, Callable[[Limits], tuple[Verdict, str]]] = {
     "wall": lambda limits: (Verdict.TIMED_OUT, f"ran for more than {limits.wall_s:g} s"),
@@ -60,7 +62,7 @@ def was_killed_from_outside(reply: Mapping[str, Any]) -> bool:
 
 def was_refused_a_thread(reply: Mapping[str, Any]) -> bool:
     """Whether threads ran out, which on level C a neighbour can cause: the kernel counts them by user."""
-    return bool(reply.get("verdict") == "failed" and "can't start new thread" in reply["detail"])
+    return reply.get("verdict") == _NO_THREAD
 
 
 def clean(text: str) -> str:
@@ -78,6 +80,8 @@ def _verdict(reply: Mapping[str, Any], limits: Limits) -> tuple[Verdict, str]:
         )
     if said in _LIMITS:
         return _LIMITS[said](limits)
+    if said == _NO_THREAD:
+        return Verdict.FAILED, detail
     if said == "signal":
         return _of_signal(-reply["exit_code"], reply, limits)
     if said == "passed" and reply["cpu_s"] > limits.cpu_s:

@@ -32,11 +32,11 @@ class Program:
         """Be set up, take the source and say that it was run."""
         self.write(protocol.READY)
         self.take_order()
-        self.write(protocol.DONE + self.order[1 : 1 + protocol.TOKEN_BYTES])
+        self.write(protocol.DONE)
 
     def asked(self):
         """The next call: a name, arguments, and those that have names."""
-        return codec.decode(self._receiver.receive()[1:])
+        return codec.decode(self._heard()[1:])
 
     def answer(self, value):
         name_and_arguments = self.asked()
@@ -52,10 +52,21 @@ class Program:
         self.write(protocol.RAISED + codec.encode(([*names], message, line)))
 
     def take_order(self):
-        self.order = self._receiver.receive()
+        self.order = self._heard()
+
+    def _heard(self):
+        return self._receiver.receive(protocol.TOKEN_BYTES)
 
     def write(self, payload):
-        self.write_raw(len(payload).to_bytes(4, "little") + payload)
+        """Say what belongs to the last message that was heard."""
+        self.write_frame(self._receiver.token + payload)
+
+    def write_frame(self, content):
+        self.write_raw(len(content).to_bytes(4, "little") + content)
+
+    @property
+    def token(self):
+        return self._receiver.token
 
     def write_raw(self, data):
         self._socket.sendall(data)
@@ -174,7 +185,7 @@ def test_an_answer_that_trickles_in_is_read(judge):
     def trickling(program):
         program.begin()
         program.asked()
-        for byte in b"\x02\x00\x00\x00" + protocol.VALUE + codec.encode(5):
+        for byte in b"\x12\x00\x00\x00" + program.token + protocol.VALUE + codec.encode(5):
             program.write_raw(bytes([byte]))
 
     assert verdict(judge(trickling)) == PASSED
@@ -185,7 +196,7 @@ IRREGULAR = {
     "an empty frame": lambda program: program.write(b""),
     "no kind that there is": lambda program: program.write(b"Z" + codec.encode(5)),
     "the word for being set up": lambda program: program.write(protocol.READY),
-    "the word for having run": lambda program: program.write(protocol.DONE + program.order[1:17]),
+    "the word for having run": lambda program: program.write(protocol.DONE),
     "no value": lambda program: program.write(protocol.VALUE),
     "half a value": lambda program: program.write(protocol.VALUE + codec.encode([5])[:-1]),
     "a value with more behind it": lambda program: program.write(protocol.VALUE + codec.encode(5) + b"\0"),
@@ -292,17 +303,30 @@ def test_a_program_that_ends_in_the_middle_of_its_tests_has_exited(judge):
 def test_who_has_not_read_its_orders_can_not_say_that_they_are_done(judge, token):
     def script(program):
         program.write(protocol.READY)
-        program.write(protocol.DONE + token)
-        program.write(protocol.VALUE + codec.encode(5))
+        program.write_frame(token + protocol.DONE)
+        program.write_frame(token + protocol.VALUE + codec.encode(5))
         program.take_order()
 
     assert verdict(judge(script)) == (FAILED, "wrote into the harness's own channel")
 
 
+@pytest.mark.parametrize("before", ["the call", "the call before"])
+def test_who_has_not_read_a_call_can_not_have_answered_it(judge, before):
+    def script(program):
+        program.begin()
+        if before == "the call before":
+            program.answer(5)
+        program.write(protocol.VALUE + codec.encode(5))
+        program.take_order()
+
+    test = f"{ADD_TEST}    assert candidate(1, 4) == 5\n" if before == "the call before" else ADD_TEST
+    assert verdict(judge(script, test=test)) == (FAILED, "wrote into the harness's own channel")
+
+
 def test_an_answer_before_the_source_was_run_is_a_fault(judge):
     def script(program):
         program.write(protocol.READY)
-        program.write(protocol.VALUE + codec.encode(5))
+        program.write_frame(bytes(protocol.TOKEN_BYTES) + protocol.VALUE + codec.encode(5))
         program.take_order()
 
     assert verdict(judge(script)) == (FAILED, "wrote into the harness's own channel")
@@ -349,6 +373,16 @@ def test_an_exception_arrives_as_the_nearest_harmless_kind(judge, names, kind):
         "    else:\n        assert False\n"
     )
     assert verdict(judge(lambda program: (program.begin(), program.throw(*names)), test=test)) == PASSED
+
+
+@pytest.mark.parametrize(("tag", "said"), [(protocol.NO_THREAD, "no_thread"), (protocol.RAISED, "failed")])
+def test_that_no_thread_was_to_be_had_is_known_by_the_kind_of_the_answer_and_not_by_its_words(judge, tag, said):
+    def script(program):
+        program.begin()
+        program.asked()
+        program.write(tag + codec.encode((["RuntimeError", "Exception"], "can't start new thread", 1)))
+
+    assert judge(script)["verdict"] == said
 
 
 @pytest.mark.parametrize("names", [("SystemExit",), ("KeyboardInterrupt",), ("GeneratorExit",), ("Mine", "object")])

@@ -80,11 +80,12 @@ PASSING = {
     "a set that is changed": ("", "    a.add(b)\n", "s = {1}\n    t = [s]\n    f(s, 2)\n    assert t[0] == {1, 2}"),
 }
 WIRE = """
-import sys, marshal
+import gc, sys, marshal
 codec, protocol = sys.modules["inside.codec"], sys.modules["inside.protocol"]
 channel = sys.modules["inside.channel"]
+line = [each for each in gc.get_objects() if type(each) is channel.Receiver][-1]
 def say(*message):
-    channel.send(3, protocol.SHARED + codec.encode(message))
+    channel.send(3, protocol.SHARED + codec.encode(message), line.token)
 """
 HOSTILE = {
     "an attribute in the place of a method": (
@@ -214,4 +215,10 @@ def test_a_call_can_not_end_a_loop_of_the_tests(verdict):
     problem = problem_of("", "    return a + b\n", test)
     program = "    if a != 1: return a + b\n    say('stop', [], ('', ''))\n    import time; time.sleep(60)\n" + WIRE
     assert verdict(problem, problem.canonical_solution).verdict is Verdict.PASSED
+    assert verdict(problem, program).verdict is Verdict.FAILED
+
+
+def test_an_answer_to_what_is_not_asked_yet_is_none(verdict):
+    problem = problem_of("", "    return a + b\n", "assert f(1, 2) == 3 and f(3, 4) == 7")
+    program = f"    for value in (3, 7): say('value', value, [], ('', ''))\n    import time; time.sleep(60)\n{WIRE}"
     assert verdict(problem, program).verdict is Verdict.FAILED

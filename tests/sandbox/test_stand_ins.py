@@ -21,6 +21,17 @@ HONEST = {
         "import os, signal\nheard = []\nsignal.signal(signal.SIGUSR1, lambda *_: heard.append(b))\n"
         "os.kill(os.getpid(), signal.SIGUSR1)\nreturn a + heard[0]"
     ),
+    "its user": (
+        "import getpass, os, pathlib, pwd\nme = pwd.getpwuid(os.getuid())\n"
+        "assert pwd.getpwnam(getpass.getuser()) == me and pwd.getpwall() == [me]\n"
+        "assert os.path.expanduser(f'~{me.pw_name}') == os.path.expanduser('~') == me.pw_dir\n"
+        "pathlib.Path('mine').touch()\nassert pathlib.Path('mine').owner() == me.pw_name\nreturn a + b"
+    ),
+    "another user": "import pwd\ntry:\n    pwd.getpwuid(12345)\nexcept KeyError:\n    return a + b",
+    "the number of a refused thread": (
+        "import errno, threading\nthreading.stack_size(1 << 40)\ntry:\n    threading.Thread(target=print).start()\n"
+        "except RuntimeError as error:\n    assert error.errno == errno.EAGAIN\nreturn a + b"
+    ),
     "a base in a file": (
         "import sqlite3\nwith sqlite3.connect(f'{a}.db') as c:\n    c.execute('create table t(a)')\n"
         "    c.execute('insert into t values (?)', (a + b,))\n"

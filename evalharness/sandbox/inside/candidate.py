@@ -55,7 +55,7 @@ def live(
         if command:
             posix.execve(command[0], command, {**posix.environ, **_OF_COMMANDS})
         status = 0
-        _serve(channel.Receiver(CHANNEL_FD, 1 << 30), _fresh_namespace(settings))
+        _serve(_Line(), _fresh_namespace(settings))
     except MemoryError:
         status = protocol.NO_MEMORY_STATUS
     finally:
@@ -96,16 +96,31 @@ def _fresh_namespace(settings: Settings) -> dict[str, object]:
     return module.__dict__
 
 
-def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
+class _Line:
+    """The program's end of its channel: what it says has the token of what it heard last."""
+
+    def __init__(self) -> None:
+        self._receiver = channel.Receiver(CHANNEL_FD, 1 << 30)
+
+    def hear(self) -> bytes | None:
+        """The next message, None after the last."""
+        return self._receiver.receive(protocol.TOKEN_BYTES)
+
+    def say(self, message: bytes) -> None:
+        """Answer."""
+        channel.send(CHANNEL_FD, message, self._receiver.token)
+
+
+def _serve(line: _Line, namespace: dict[str, object]) -> None:
     peer: ProgramPeer | None = None
     reserve: bytes | None = bytes(_RESERVE_BYTES)  # untouched, so it costs address space and no memory
-    while (message := receiver.receive()) is not None:
+    while (message := line.hear()) is not None:
         try:
             if message[:1] == protocol.ASK:
-                many_answers.answer_all(message[1:], namespace, _send)
+                many_answers.answer_all(message[1:], namespace, line.say)
                 continue
             if message[:1] == protocol.KNOW:
-                peer = ProgramPeer(namespace, _send, lambda: receiver.receive() or _exit(0))
+                peer = ProgramPeer(namespace, line.say, lambda: line.hear() or _exit(0))
                 peer.know(*codec.decode(message[1:]))
                 continue
             if message[:1] == protocol.SHARED and peer is not None:
@@ -121,21 +136,16 @@ def _serve(receiver: channel.Receiver, namespace: dict[str, object]) -> None:
             reply = _raised(error)
         except BaseException as error:  # noqa: BLE001 - whatever ends a call is the program's own failure
             reply = _raised(error)
-        _send(reply)
-
-
-def _send(frame: bytes) -> None:
-    channel.send(CHANNEL_FD, frame)
+        line.say(reply)
 
 
 def _run(message: bytes, namespace: dict[str, object]) -> bytes:
-    start = 1 + protocol.TOKEN_BYTES
     if message[:1] == protocol.CODE:
-        code = marshal.loads(memoryview(message)[start:])
+        code = marshal.loads(memoryview(message)[1:])
     else:
-        code = compile_program(message[start:].decode("utf-8", "surrogatepass"))
+        code = compile_program(message[1:].decode("utf-8", "surrogatepass"))
     exec(code, namespace)  # noqa: S102 - this is what the file is for
-    return protocol.DONE + message[1:start]
+    return protocol.DONE
 
 
 def compile_program(text: str) -> CodeType:
@@ -180,5 +190,4 @@ def warm_up() -> None:
 
 
 def _raised(error: BaseException) -> bytes:
-    tag = protocol.REFUSED if errors_told.is_refusal(error) else protocol.RAISED
-    return tag + codec.encode(errors_told.told(error))
+    return errors_told.tag_of(error) + codec.encode(errors_told.told(error))

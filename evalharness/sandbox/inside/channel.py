@@ -1,4 +1,4 @@
-"""Frames over a descriptor: four bytes of length, then that many bytes."""
+"""Frames over a descriptor: four bytes of length, then that many bytes, the first of which may be a token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class BadFrame(Exception):  # noqa: N818 - what arrived, not what went wrong her
     """The other side ended inside a frame, or named a length above the limit."""
 
 
-def send(fd: int, payload: bytes) -> None:
-    """Write one frame whole.
+def send(fd: int, payload: bytes, token: bytes = b"") -> None:
+    """Write one frame whole: ``token``, then ``payload``.
 
     Raises:
         OSError: the other side is gone.
     """
-    frame = len(payload).to_bytes(_LENGTH_BYTES, "little") + payload
+    frame = b"".join(((len(token) + len(payload)).to_bytes(_LENGTH_BYTES, "little"), token, payload))
     sent = posix.write(fd, frame)
     while sent < len(frame):
         sent += posix.write(fd, frame[sent : sent + _CHUNK_BYTES])
@@ -31,9 +31,10 @@ class Receiver:
         self._fd = fd
         self._limit_bytes = limit_bytes
         self._buffer = b""
+        self.token = b""
 
-    def receive(self) -> bytes | None:
-        """The next frame, None where the other side has ended before it.
+    def receive(self, token_bytes: int = 0) -> bytes | None:
+        """The next frame, None where the other side has ended before it; without its token, which is then ``token``.
 
         Raises:
             BadFrame: it is too long, or the other side ended inside it.
@@ -54,7 +55,9 @@ class Receiver:
                 missing -= len(parts[-1])
             buffer = b"".join(parts)
         self._buffer = buffer[end:]
-        return buffer[_LENGTH_BYTES:end]
+        start = _LENGTH_BYTES + token_bytes
+        self.token = buffer[_LENGTH_BYTES : min(start, end)]
+        return buffer[start:end]
 
     def _read_more(self) -> bytes:
         part = posix.read(self._fd, _CHUNK_BYTES)

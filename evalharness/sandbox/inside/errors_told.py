@@ -6,6 +6,8 @@ import errno
 
 from . import protocol
 
+NO_THREAD_ERRNO = errno.EAGAIN
+"""The number that ``stand_ins.number_refused_threads`` gives Python's error, which has none."""
 _REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS})
 
 
@@ -23,12 +25,15 @@ def told(error: BaseException) -> tuple[list[str], str, int]:
     return names[:1] + names[1:][1 - protocol.MOST_NAMES :], message, _line_of(error)
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Whether it says that the sandbox refuses something."""
+def tag_of(error: BaseException) -> bytes:
+    """What it is told under: one of ``protocol.RAISINGS``."""
     try:
-        return isinstance(error, OSError) and error.errno in _REFUSALS
+        number = getattr(error, "errno", None)
+        refused = isinstance(error, OSError) and number in _REFUSALS
+        no_thread = isinstance(error, RuntimeError) and number == NO_THREAD_ERRNO
     except BaseException:  # noqa: BLE001 - it is of a class of the program's own
-        return False
+        return protocol.RAISED
+    return protocol.REFUSED if refused else protocol.NO_THREAD if no_thread else protocol.RAISED
 
 
 def _line_of(error: BaseException) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import channel, kernel, protocol
-from .judged_program import Fault, Session
+from .judged_program import Session
 
 if TYPE_CHECKING:
     import socket
@@ -43,16 +42,11 @@ class JavaScriptSession(Session):
 
     def define(self, program: str) -> None:
         """Run the program's own statements. Raises :class:`Failed` if they throw."""
-        token = os.urandom(protocol.TOKEN_BYTES)
-        self._send(protocol.SOURCE + token + program.encode("utf-8", "surrogatepass"))
-        self.begun = self._receive() == protocol.READY
-        if not self.begun:
-            raise self._failed(Fault("wrote into the harness's own channel"))
-        answer = self._receive()
+        answer = self._first_answer(protocol.SOURCE + program.encode("utf-8", "surrogatepass"))
         if answer[:1] == protocol.RAISED:
             raise Failed(_words(self._read(answer[1:])))
-        if answer != protocol.DONE + token:
-            raise self._failed(Fault("wrote into the harness's own channel"))
+        if answer != protocol.DONE:
+            raise self._intruded()
 
     def answer(self, name: str, arguments: Any) -> dict[str, Any]:
         """What a function of the program returns or throws, as the tests' interpreter reads it."""

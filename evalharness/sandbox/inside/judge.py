@@ -37,10 +37,13 @@ _SEEDS = 3
 """Tests that draw random numbers are run so often, each time with others; a program passes if it passes each time."""
 
 
+_OF_RAISED = {protocol.RAISED: "failed", protocol.REFUSED: "not_supported", protocol.NO_THREAD: "no_thread"}
+
+
 class Outcome(NamedTuple):
     """How the tests of one attempt ended.
 
-    ``kind`` is passed, failed, memory, not_supported, fault, gone or not_begun.
+    ``kind`` is passed, failed, memory, not_supported, no_thread, fault, gone or not_begun.
     """
 
     kind: str
@@ -334,7 +337,7 @@ def _outcome_of(session: Session, work: Any) -> Outcome:
 def _failure(session: Session, error: BaseException) -> Outcome:
     raised = session.raised
     if raised is not None and raised.error is error:
-        kind = "memory" if isinstance(error, MemoryError) else "not_supported" if raised.refused else "failed"
+        kind = "memory" if isinstance(error, MemoryError) else _OF_RAISED[raised.tag]
         return Outcome(kind, _in_words(raised.name, raised.message, raised.line, ""), session.changed)
     if isinstance(error, SyntaxError) and error.filename == protocol.PROGRAM_NAME:
         return Outcome("failed", _in_words(type(error).__name__, error.msg, error.lineno or 0, ""), session.changed)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # A crash of this process on a source costs a worker: what is large is compiled where it runs.
 _LONGEST_COMPILED_HERE = 1 << 16
 _MOST_LINES = 1 << 31
-_RAISINGS = (protocol.RAISED, protocol.REFUSED)
 _ANSWER_LIMIT_BYTES = codec.MAX_BYTES + 64
 _ENDING = (StopIteration, StopAsyncIteration)
 # StopIteration would end a loop of the tests as if it had gone well; what is no Exception is not to be caught by them.
@@ -66,14 +65,14 @@ class Ending(NamedTuple):
 class Raised(NamedTuple):
     """What a program raised last: as it was rebuilt here, what it is called and says there, and the program's line.
 
-    ``refused``: it says that the machine refused it something.
+    ``tag`` is one of ``protocol.RAISINGS``: whether it says that something was refused.
     """
 
     error: BaseException
     name: str
     message: str
     line: int
-    refused: bool
+    tag: bytes
 
 
 class Session:
@@ -97,6 +96,7 @@ class Session:
         self._order = protocol.order(protocol.RUN + str(cpu_s).encode())
         self._write_back = write_back
         self._answer_bytes = answer_bytes
+        self._token = b""
         self.begun = False
         self.answers = 0
         self.call_s = cpu_s
@@ -140,16 +140,22 @@ class Session:
             code = candidate.compile_program(program)
             with contextlib.suppress(ValueError):  # nested too deep for marshal, which is no fault
                 payload = protocol.CODE, marshal.dumps(code)
-        token = os.urandom(protocol.TOKEN_BYTES)
-        self._send(payload[0] + token + payload[1])
-        self.begun = self._receive() == protocol.READY
-        if not self.begun:
-            raise self._failed(Fault("wrote into the harness's own channel"))
-        answer = self._receive()
-        if answer[:1] in _RAISINGS:
+        answer = self._first_answer(b"".join(payload))
+        if answer[:1] in protocol.RAISINGS:
             raise self._rebuilt(answer)
-        if answer != protocol.DONE + token:
-            raise self._failed(Fault("wrote into the harness's own channel"))
+        if answer != protocol.DONE:
+            raise self._intruded()
+
+    def _first_answer(self, message: bytes) -> bytes:
+        """What a program says that has been set up, and then heard ``message``."""
+        self._send(message)
+        self.begun = self._hear(0) == protocol.READY
+        if not self.begun:
+            raise self._intruded()
+        return self._receive()
+
+    def _intruded(self) -> Fault:
+        return self._failed(Fault("wrote into the harness's own channel"))
 
     def know(self, classes: dict[str, type], shared: dict[str, object]) -> None:
         """Hear of the problem's own classes and objects, of which none crosses here."""
@@ -161,7 +167,7 @@ class Session:
         self._send(protocol.CALL + codec.encode((name, arguments, named)))
         answer = self._receive()
         kind, content = answer[:1], answer[1:]
-        if kind in _RAISINGS:
+        if kind in protocol.RAISINGS:
             error = self._rebuilt(answer)
             self.answers += 1
             raise error
@@ -196,7 +202,7 @@ class Session:
         while True:
             frame = self._receive()
             self._allow(limit_s)
-            if frame[:1] in _RAISINGS:
+            if frame[:1] in protocol.RAISINGS:
                 raise self._rebuilt(frame)
             try:
                 if frame[:1] != protocol.ANSWERS:
@@ -238,13 +244,21 @@ class Session:
 
     def _send(self, message: bytes) -> None:
         try:
-            channel.send(self._mine.fileno(), message)
+            self._token = os.urandom(protocol.TOKEN_BYTES)
+            channel.send(self._mine.fileno(), message, self._token)
         except OSError:
             raise self._failed(Gone()) from None
 
     def _receive(self) -> bytes:
+        """What the program says to the last message, and could not have said before."""
+        answer = self._hear(protocol.TOKEN_BYTES)
+        if self._receiver.token != self._token:
+            raise self._intruded()
+        return answer
+
+    def _hear(self, token_bytes: int) -> bytes:
         try:
-            answer = self._receiver.receive()
+            answer = self._receiver.receive(token_bytes)
         except channel.BadFrame as error:
             raise self._unreadable(error) from None
         except OSError:  # it died with a call unread
@@ -263,9 +277,9 @@ class Session:
             facts = codec.decode(answer[1:])
         except codec.Malformed as broken:
             return self._unreadable(broken)
-        return self._error_of(facts, refused=answer[:1] == protocol.REFUSED)
+        return self._error_of(facts, answer[:1])
 
-    def _error_of(self, facts: Any, *, refused: bool, own: Any = None) -> BaseException:
+    def _error_of(self, facts: Any, tag: bytes, own: Any = None) -> BaseException:
         """The exception of ``facts``, or itself, ``own``, if it is of one of the problem's classes."""
         try:
             names, message, line = facts
@@ -283,7 +297,7 @@ class Session:
             known = (_REBUILT[name] for name in names if name in _REBUILT and not ends)
             error = _new(next(known, RuntimeError if ends else Exception), message)
         if error is not self.fault:
-            self.raised = Raised(error, names[0], message, line, refused)
+            self.raised = Raised(error, names[0], message, line, tag)
         return error
 
     def _beyond(self, names: list[str], message: str) -> BaseException:  # noqa: ARG002 - other sessions need it

@@ -13,15 +13,18 @@ ORDER_BYTES, REPORT_BYTES = 32, 256
 # says of a program that could not be started.
 ENTERED, FAILED = b"entered", b"failed "
 
-# From the judge to a program, the first byte of a frame: the code to run, or its source where the code is not worth a
-# crash of the judge, each after a token; a call; and many calls of one function.
+# What judge and program say to each other is a token, a byte that says what it is, and the content. Each message of the
+# judge's has a new token, with which the program's answer must begin: nothing can be answered before it is asked.
+# From the judge to a program: the code to run, or its source where the code is not worth a crash of the judge; a call;
+# and many calls of one function.
 # KNOW has the names of the problem's own classes, and those of its objects with their numbers; it comes before SHARED,
 # which both sides send, see peer.
 CODE, SOURCE, CALL, ASK, KNOW, SHARED = b"c", b"s", b"?", b"a", b"k", b"h"
-# From a program: set up and nothing read yet; run, with the token (what has not read its orders can't say that they
-# are done); what a call returned, with the arguments where it changed them; what it raised, and the same where it is
-# that the machine refused something; what can't be sent; some of what many calls returned.
-READY, DONE, VALUE, CHANGED, RAISED, REFUSED, UNSENDABLE, ANSWERS = b"R", b"D", b"V", b"W", b"X", b"N", b"U", b"A"
+# From a program: set up and nothing read yet, which alone has no token; run; what a call returned, with the arguments
+# where it changed them; what can't be sent; some of what many calls returned; what it raised, and the same where it is
+# that the sandbox refuses something, or that there is no thread to be had.
+READY, DONE, VALUE, CHANGED, UNSENDABLE, ANSWERS = b"R", b"D", b"V", b"W", b"U", b"A"
+RAISED, REFUSED, NO_THREAD = RAISINGS = b"X", b"N", b"T"
 TRUE, FALSE = b"1", b"0"
 """After UNSENDABLE: whether the value is true."""
 TOKEN_BYTES = 16

@@ -55,7 +55,7 @@ class ProgramPeer(Peer):
 
     def told(self, error: BaseException) -> Any:
         """See :class:`Peer`."""
-        return (*errors_told.told(error), errors_told.is_refusal(error))
+        return (*errors_told.told(error), errors_told.tag_of(error))
 
     def error(self, told: Any, own: Any) -> BaseException:
         """See :class:`Peer`."""

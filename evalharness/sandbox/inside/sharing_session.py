@@ -73,8 +73,8 @@ class SharingSession(Session):
         """The exception that the program raised; one of the problem's own classes as it is."""
         if not (isinstance(told, tuple) and len(told) == _FACTS_OF_ERRORS):
             return self._unreadable("it describes no exception")
-        *facts, refused = told
-        return self._error_of(facts, refused=refused is True, own=own)
+        *facts, tag = told
+        return self._error_of(facts, tag if tag in protocol.RAISINGS else protocol.RAISED, own=own)
 
     def rebuilt_of(self, frame: bytes) -> BaseException:
         """The exception that ended the conversation."""
@@ -107,7 +107,7 @@ class _JudgePeer(Peer):
 
     def heard(self, frame: bytes) -> tuple[Any, ...]:
         """See :class:`Peer`. What can't be read is the program's fault."""
-        if frame[:1] in (protocol.RAISED, protocol.REFUSED):  # it was beyond saying anything else
+        if frame[:1] in protocol.RAISINGS:  # it was beyond saying anything else
             raise self._session.rebuilt_of(frame)
         try:
             return super().heard(frame)
@@ -131,7 +131,7 @@ class _JudgePeer(Peer):
 
     def told(self, error: BaseException) -> Any:
         """See :class:`Peer`."""
-        return (*errors_told.told(error), False)
+        return (*errors_told.told(error), protocol.RAISED)
 
     def error(self, told: Any, own: Any) -> BaseException:
         """See :class:`Peer`."""

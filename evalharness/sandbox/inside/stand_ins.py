@@ -1,24 +1,32 @@
-"""Calls of Python that seccomp refuses and honest programs make, answered by what a program may know.
+"""Calls of Python that are refused and that honest programs make, answered by what a program may know.
 
-The system calls below them stay refused: they would tell what others do, or reach them.
+The system calls and files below them stay refused: they would tell what others do, or reach them.
 """
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
+import pwd
 import resource
 import signal
 import sys
+import threading
 import time
+
+from . import errors_told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _BLOCK_BYTES = 4096
 _LONGEST_NAME = 255
 _COUNTS_OF_USAGE = 14
+_USER = "program"
+_STARTING_THREADS = ("start_new_thread", "start_new", "start_joinable_thread")
 
 
 def install(work: str, disk_bytes: int, disk_files: int) -> None:
@@ -40,7 +48,20 @@ def install(work: str, disk_bytes: int, disk_files: int) -> None:
         else:
             own_kill(pid, number)
 
+    def getpwuid(uid: int) -> pwd.struct_passwd:
+        """A user of one's own, and nobody else."""
+        if uid != os.getuid():
+            raise KeyError(f"getpwuid(): uid not found: {uid}")
+        return pwd.struct_passwd((_USER, "x", uid, os.getgid(), _USER, work, "/bin/sh"))
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        """The same."""
+        if name != _USER:
+            raise KeyError(f"getpwnam(): name not found: {name!r}")
+        return getpwuid(os.getuid())
+
     os.statvfs, os.kill = statvfs, kill
+    pwd.getpwuid, pwd.getpwnam, pwd.getpwall = getpwuid, getpwnam, lambda: [getpwuid(os.getuid())]
     resource.getrusage = getrusage
     signal.raise_signal = raise_signal
 
@@ -58,3 +79,22 @@ def raise_signal(number: int) -> None:
         handler(number, sys._getframe(1))  # noqa: SLF001 - it is what Python itself hands over
     elif handler != signal.SIG_IGN:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def number_refused_threads() -> None:
+    """Give Python's error of a thread that can't be started a number: all that it says by itself is a sentence."""
+    for name in _STARTING_THREADS:  # which there are depends on the interpreter's version
+        for module, known_as in ((_thread, name), (threading, f"_{name}")):
+            if hasattr(module, known_as):
+                setattr(module, known_as, _numbering(getattr(module, known_as)))
+
+
+def _numbering(start: Callable[..., Any]) -> Callable[..., Any]:
+    def start_thread(*arguments: Any, **named: Any) -> Any:
+        try:
+            return start(*arguments, **named)
+        except RuntimeError as error:
+            error.errno = errors_told.NO_THREAD_ERRNO  # type: ignore[attr-defined]
+            raise
+
+    return start_thread

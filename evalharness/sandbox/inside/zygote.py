@@ -63,6 +63,7 @@ class Zygote:
         processes.stay_on(settings.core)
         processes.volunteer_for_the_oom_killer()
         _preload()
+        stand_ins.number_refused_threads()
         if settings.level != "D":
             stand_ins.install(settings.work, settings.disk_bytes, settings.disk_files)
         warnings.simplefilter("ignore")

@@ -1,4 +1,5 @@
 // The process of one program: it runs the source and answers calls. All that it says is the program's own claim.
+// A message is a token of 16 bytes, with which its answer must begin, a byte that says what it is, and the content.
 const channel = frames(require("fs"), 3, 3);
 const told = (error) => {
   try {
@@ -8,15 +9,16 @@ const told = (error) => {
   }
 };
 const vm = require("vm");
-const say = (tag, content) => channel.write(Buffer.concat([Buffer.from(tag), Buffer.from(content)]));
+const TOKEN = 16;
 for (;;) {
   const message = channel.read();
-  const text = message.toString("utf8", 1);
+  const say = (tag, content) => channel.write(Buffer.concat([message.subarray(0, TOKEN), Buffer.from(tag + content)]));
+  const text = message.toString("utf8", TOKEN + 1);
   try {
-    if (message[0] === 0x73) {
-      // "s": the token of 16 bytes, then the source
-      vm.runInThisContext(message.toString("utf8", 17), { filename: "program" });
-      channel.write(Buffer.concat([Buffer.from("D"), message.subarray(1, 17)]));
+    if (message[TOKEN] === 0x73) {
+      // "s": the source
+      vm.runInThisContext(text, { filename: "program" });
+      say("D", "");
     } else {
       const [name, args] = JSON.parse(text);
       say("V", JSON.stringify(pack(vm.runInThisContext(name)(...args.map(unpack)))));
