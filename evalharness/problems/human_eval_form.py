@@ -2,7 +2,7 @@
 
 A row has ``task_id``, ``prompt``, ``entry_point``, ``canonical_solution`` and ``test``. It may also have ``stop``, a
 list of strings that end a completion; ``judged``, which says where the tests run: ``"apart"`` (the default) or
-``"in_process"``, for tests that need the candidate's own classes or functions; and ``language``, ``"python"`` if it is
+``"in_process"``, for tests that need more than can cross between two processes; and ``language``, ``"python"`` if it is
 missing. Other keys are ignored. ``entry_point`` may be null; then ``test`` is plain statements that fail by raising.
 """
 

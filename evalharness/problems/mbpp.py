@@ -31,10 +31,6 @@ ELSEWHERE = "downloaded from the hub when it is used; EVALHARNESS_MBPP names a l
 HUB_REPOSITORY = "Muennighoff/mbpp"
 HUB_FILE = "data/mbpp.jsonl"
 
-# The tests build trees (367, 927) and pairs (601) of classes that the candidate defines: only its own process has them.
-# Those of the other 971 need nothing of the candidate but what its one function returns.
-IN_PROCESS_IDS = frozenset({367, 601, 927})
-
 # Those of bigcode-evaluation-harness. There is no "\ndef": the completion defines the function itself.
 STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
 
@@ -85,7 +81,6 @@ def problem(row: Mapping[str, Any]) -> Problem:
         canonical_solution=_unix(row["code"]) + "\n",
         test="\n".join(part for part in (_unix(row["test_setup_code"]), tests) if part) + "\n",
         stop=STOP,
-        judged="in_process" if row["task_id"] in IN_PROCESS_IDS else "apart",
     )
 
 

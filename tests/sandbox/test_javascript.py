@@ -41,7 +41,7 @@ ECHO = {
 LIMITS = Limits(wall_s=8, cpu_s=2, memory_bytes=512 << 20)
 PASSING = {
     "a right answer": "    return x + y;\n}\n",
-    "one that prints": "    const sum = [x, y].reduce((a, b) => a + b, 0);\n    console.log(sum);\n    return sum;\n}\n",
+    "one that prints": "    const sum = [x, y].reduce((a, b) => a + b);\n    console.log(sum);\n    return sum;\n}\n",
 }
 # An answer in the harness's own channel, with the token of what was asked last.
 WIRE = """

@@ -58,14 +58,29 @@ def test_no_empty_body_of_warmup_passes(sandbox):
 
 @pytest.fixture(scope="module")
 def mbpp_problems(mbpp_file):
-    """Every problem under EVALHARNESS_FULL=1, otherwise every fifth and those that are judged in process."""
+    """Every problem under EVALHARNESS_FULL=1, otherwise every fifth."""
     problems = mbpp.load({"mbpp": mbpp_file}, ids=mbpp.ALL_IDS)
-    return [p for n, p in enumerate(problems) if FULL or n % 5 == 0 or p.judged == "in_process"]
+    return [p for n, p in enumerate(problems) if FULL or n % 5 == 0]
+
+
+@pytest.fixture(scope="module")
+def with_own_classes(mbpp_file):
+    """The problems whose tests build trees and pairs of classes that a program defines."""
+    return mbpp.load({"mbpp": mbpp_file}, ids={367, 601, 927})
 
 
 @pytest.mark.slow
 def test_all_references_of_mbpp_pass(sandbox, mbpp_problems):
     assert outcomes(sandbox, mbpp_problems, lambda p: p.canonical_solution) == {Verdict.PASSED: len(mbpp_problems)}
+
+
+def test_tests_that_build_a_programs_own_classes_are_judged_apart(sandbox, with_own_classes):
+    calibration = sandbox.calibrate(with_own_classes, [])
+    assert (calibration.sharing, calibration.faults) == ({p.task_id for p in with_own_classes}, ())
+    jobs = [Job(p.task_id, n, p, text) for p in with_own_classes for n, text in enumerate(("", p.canonical_solution))]
+    verdicts = {(e.task_id, e.completion_id): (e.verdict, e.judged) for e in sandbox.run(jobs)}
+    assert {v for (_, n), v in verdicts.items() if n == 1} == {(Verdict.PASSED, "apart")}
+    assert {v for (_, n), v in verdicts.items() if n == 0} == {(Verdict.FAILED, "apart")}
 
 
 @pytest.mark.slow

@@ -77,6 +77,27 @@ PASSING = {
         CATCHES,
     ),
     "an object of the prompt": ("SEEN = {}\n", "    SEEN[a] = b\n", "f(1, 2)\n    assert SEEN == {1: 2}"),
+    "an object of the program's own class": (
+        "",
+        (
+            "    return Pair(a, b)\nclass Pair:\n    def __init__(self, a, b):\n        self.a, self.number = a, b\n"
+            "    def sum(self):\n        return self.a + self.number\n"
+        ),
+        "p = f(1, 2)\n    p.a += 4\n    assert (p.a, p.number, p.sum()) == (5, 2, 7) and p and p == p and p != f(5, 2)",
+    ),
+    "objects of a class that the tests make": (
+        "",
+        (
+            "    return b if a is None else f(a.next, b + a.data)\nclass Node:\n    def __init__(self, data):\n"
+            "        self.data, self.next = data, None\n"
+        ),
+        "n = Node(1)\n    n.next = Node(2)\n    n.next.next = Node(3)\n    assert f(n, 4) == 10",
+    ),
+    "a named tuple that comes back": (
+        "",
+        "    return a.x + b.y\nfrom collections import namedtuple\nPair = namedtuple('Pair', 'x y')\n",
+        "p = Pair(1, 2)\n    assert p == (1, 2) and f(p, p) == 3 and f(p, Pair(5, 6)) == 7",
+    ),
     "a set that is changed": ("", "    a.add(b)\n", "s = {1}\n    t = [s]\n    f(s, 2)\n    assert t[0] == {1, 2}"),
 }
 WIRE = """
@@ -116,6 +137,13 @@ HOSTILE = {
 
 EQUAL = "def __eq__(self, other):\n        return self.items == other.items\n"
 STACKS = "s = f(1, 2)\n    t = Stack()\n    t.push(1)\n    assert s == t and s.items == [1]"
+# Of a class of the program's own: what the tests see of it may be false, and it equals nothing all the same.
+PRETENDING = {
+    "that it equals everything": "__eq__ = lambda *_: True\n    __ne__ = lambda *_: False",
+    "that it is a list": "__class__ = list\n    __len__ = lambda _: 1\n    __iter__ = lambda _: iter([1])",
+    "that it is a number": "__index__ = __int__ = __float__ = lambda _: 1\n    __sub__ = __rsub__ = lambda *_: 0",
+    "that it has every attribute": "__getattr__ = lambda self, _: self",
+}
 LYING = {
     "a list that equals everything": "class L(list):\n        __eq__ = lambda *_: True\n    s.items = L([5])",
     "a method of another class": "s.__dict__['__eq__'] = lambda o: True",
@@ -166,6 +194,24 @@ def test_an_instance_that_lies_is_asked_nothing(verdict, name):
     problem = problem_of(f"{STACK}    {EQUAL}", "", STACKS)
     assert verdict(problem, "    s = Stack()\n    s.push(a)\n    return s\n").verdict is Verdict.PASSED
     assert verdict(problem, f"    s = Stack()\n    {LYING[name]}\n    return s\n").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("name", PRETENDING)
+def test_an_object_of_the_programs_own_equals_nothing_whatever_it_says(verdict, name):
+    test = "x, wanted = f(1, 2), [3]\n    assert x == wanted or x.y == wanted or abs(x - 3) < 1 or list(x) == wanted"
+    program = f"    return P()\nclass P:\n    {PRETENDING[name]}\n"
+    assert verdict(problem_of("", "", test), program).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("operation", ["get", "set"])
+def test_a_program_reads_and_sets_no_attributes_of_the_tests(verdict, operation):
+    problem = problem_of("", "    return a(b)\n", "assert f(lambda x: x + 1, 1) == 2")
+    program = (
+        f"    say('ask', {operation!r}, 0, ('t', [('t', ['__globals__', 1]), ('t', [])]), [], ('', ''))\n"
+        f"    import gc\n    kind, *_ = codec.decode(channel.Receiver(3, 1 << 20).receive(16)[1:])\n"
+        f"    return 2 if kind == 'value' else 0\n{WIRE}"
+    )
+    assert verdict(problem, program).verdict is Verdict.FAILED
 
 
 @pytest.mark.parametrize("target", ["'exec'", "0", "True", "10**30", "None"])

@@ -2,7 +2,8 @@
 
 So an object that is handed over twice is one object there, too, and what is changed there is changed here. A value is
 flattened for that: what can change is a reference, and its state is sent apart. What has no state that could be sent,
-such as a function or an iterator, stays where it is; the other side has a stand-in for it.
+such as a function, an iterator or an object of a class of the program's own, stays where it is; the other side has a
+stand-in for it.
 
 Everything here is plain values of ``codec``. What is wrong with what arrives raises :class:`codec.Malformed`.
 """
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     Change = tuple[int, bytes]
     """The number of an object, and the frame of its state."""
 
-FUNCTION, ITERATOR, COROUTINE = "function", "iterator", "coroutine"
+FUNCTION, ITERATOR, COROUTINE, OBJECT = "function", "iterator", "coroutine", "object"
+GET, SET, TRUTH = "get", "set", "truth"
+"""What is asked of an object, beside "call", "next" and "run" of others. Only a program answers these."""
 _PLAIN = frozenset({int, float, str, bool, type(None), bytes, complex, range, type(...)})
+_UNCHANGEABLE = (int, float, str, bytes, tuple, frozenset)
 _FIXED: dict[type, str] = {tuple: "t", frozenset: "f"}
 _PAIRED: dict[str, Any] = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
 _FUNCTIONS = frozenset({"function", "method", "builtin_function_or_method", "partial", "_lru_cache_wrapper"})
@@ -33,13 +37,15 @@ _MODULES_OF_BUILTINS = frozenset({"builtins", "math", "_operator"})
 
 
 class Remote:
-    """What stands for something that stays on the other side."""
+    """What stands for something that stays on the other side. Its own attributes have names that no program gives."""
 
-    __slots__ = ("_ask", "number")
+    __slots__ = ("ask_the_other_side", "number_on_the_other_side")
+    ask_the_other_side: Callable[..., Any]
+    number_on_the_other_side: int
 
     def __init__(self, number: int, ask: Callable[..., Any]) -> None:
-        self.number = number
-        self._ask = ask
+        object.__setattr__(self, "number_on_the_other_side", number)
+        object.__setattr__(self, "ask_the_other_side", ask)
 
 
 class RemoteFunction(Remote):
@@ -49,7 +55,7 @@ class RemoteFunction(Remote):
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """What the other side returns."""
-        return self._ask("call", self.number, arguments, named)
+        return self.ask_the_other_side("call", self.number_on_the_other_side, arguments, named)
 
 
 class RemoteIterator(Remote):
@@ -61,7 +67,24 @@ class RemoteIterator(Remote):
         return self
 
     def __next__(self) -> Any:
-        return self._ask("next", self.number)
+        return self.ask_the_other_side("next", self.number_on_the_other_side)
+
+
+class RemoteObject(Remote):
+    """An object of a class that only the program knows: whether it equals anything is never the program's to say."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python itself looks for those
+            raise AttributeError(name)
+        return self.ask_the_other_side(GET, self.number_on_the_other_side, (name,))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.ask_the_other_side(SET, self.number_on_the_other_side, (name, value))
+
+    def __bool__(self) -> bool:
+        return self.ask_the_other_side(TRUTH, self.number_on_the_other_side) is True
 
 
 async def _awaited(number: int, ask: Callable[..., Any]) -> Any:
@@ -118,7 +141,7 @@ class SharedObjects:
         if kind in _STATES or self._name_of(kind):
             return self._flat_instance(value, kind)
         if isinstance(value, Remote):
-            return ("h", value.number)
+            return ("h", value.number_on_the_other_side)
         if stays := _stays(value):
             return _builtin(value) or ("p", self.number_of(value), stays)
         name = self._name_of(value) if isinstance(value, type) else ""
@@ -129,11 +152,18 @@ class SharedObjects:
         return ("r", self.number_of(value)) if members is None else ("e", self._name_of(kind), value.name)
 
     def _as_it_is(self, value: object) -> Flat:
+        number = self._numbers.get(id(value), self._first)
+        if number % 2 != self._first:
+            return ("h", number)
         try:
             codec.encode(value)
         except codec.Unsendable as error:
-            return ("o", bool(value), str(error))
-        return ("v", value)
+            return ("p", self.number_of(value), OBJECT) if self._is_program else ("o", bool(value), str(error))
+        return ("n", self.number_of(value), value) if self._is_program and _is_of_own_class(value) else ("v", value)
+
+    @property
+    def _is_program(self) -> bool:
+        return self._first == 1
 
     def _name_of(self, kind: type) -> str:
         return next((name for name, each in self.classes.items() if each is kind), "")
@@ -262,9 +292,17 @@ class SharedObjects:
             self.keep(number, _REMOTES[kind](number, self._ask))
         return self._objects[number]
 
+    def copied(self, number: int, value: Any) -> Any:
+        """A plain value that is of a class of its own on the other side, and is there again what it was."""
+        if type(number) is not int or number % 2 == self._first:
+            raise codec.Malformed("no number of the other side")
+        if number not in self._objects:
+            self.keep(number, value)
+        return self._objects[number]
+
     def from_builtins(self, module: str, name: str) -> Any:
         """One of this side's own functions: only the program is ever asked for one."""
-        if self._first == 0 or module not in _MODULES_OF_BUILTINS:
+        if not self._is_program or module not in _MODULES_OF_BUILTINS:
             raise codec.Malformed("a builtin function")
         return getattr(sys.modules[module], name)
 
@@ -277,6 +315,11 @@ def _stays(value: Any) -> str:
     if kind.__name__ == "coroutine":
         return COROUTINE
     return FUNCTION if kind.__name__ in _FUNCTIONS else ""
+
+
+def _is_of_own_class(value: Any) -> bool:
+    """Whether a value that nobody can change arrives as one of another class, such as a named tuple."""
+    return type(value) not in codec.WRITERS and isinstance(value, _UNCHANGEABLE)
 
 
 def _builtin(value: Any) -> Flat:
@@ -309,7 +352,11 @@ _STATES: dict[type, Callable[[SharedObjects, Any], tuple[Any, ...]]] = {
 """By its type: the kind of an object that can change, and its state."""
 _EMPTY: dict[str, Any] = {"list": list, "set": set, "bytearray": bytearray, **_PAIRED}
 _KINDS: dict[str, Any] = {**_EMPTY, "deque": deque, "defaultdict": defaultdict}
-_REMOTES: dict[str, Callable[[int, Any], Remote]] = {FUNCTION: RemoteFunction, ITERATOR: RemoteIterator}
+_REMOTES: dict[str, Callable[[int, Any], Remote]] = {
+    FUNCTION: RemoteFunction,
+    ITERATOR: RemoteIterator,
+    OBJECT: RemoteObject,
+}
 _READERS: dict[str, Callable[..., Any]] = {
     "t": lambda shared, items: tuple(shared.values(items)),
     "f": lambda shared, items: frozenset(shared.values(items)),
@@ -318,6 +365,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "k": lambda shared, name: shared.classes[name],
     "h": SharedObjects.own,
     "p": SharedObjects.remote,
+    "n": SharedObjects.copied,
     "b": SharedObjects.from_builtins,
     "v": lambda _, value: value,
     "o": lambda _, truth, __: codec.Unsent(truth=bool(truth)),

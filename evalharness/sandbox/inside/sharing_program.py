@@ -8,6 +8,7 @@ import sys
 
 from . import errors_told
 from .peer import ASK, Peer
+from .shared_objects import GET, SET, TRUTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_PRINTED = 1 << 20
+_OF_OBJECTS: dict[str, Callable[..., Any]] = {GET: getattr, SET: setattr, TRUTH: bool}
 
 
 class ProgramPeer(Peer):
@@ -51,6 +53,8 @@ class ProgramPeer(Peer):
             import asyncio  # noqa: PLC0415 - few tests await anything
 
             return asyncio.run(self.objects.own(target))
+        if operation in _OF_OBJECTS:
+            return _OF_OBJECTS[operation](self.objects.own(target), *arguments)
         return super().do(operation, target, arguments, named)
 
     def told(self, error: BaseException) -> Any:
