@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
+_RUNNABLE = "R"
 
 
 class Busy(NamedTuple):
-    """Seconds of computing, and of waiting for a core to compute on."""
+    """Seconds of computing, and of waiting for a core to compute on; ``now``: one or the other at this moment.
+
+    A thread takes its seconds along when it ends. Of short threads ``now`` tells, asked again and again.
+    """
 
     computed: float
     waited: float
+    now: bool
 
 
 def busy_s(pid: int) -> Busy:
@@ -22,14 +27,20 @@ def busy_s(pid: int) -> Busy:
 
     Zeros where the system does not tell (schedstat, proc(5)). Of a process that has gone nothing is counted.
     """
-    computed_ns = waited_ns = 0
+    computed_ns, waited_ns, now = 0, 0, False
     for member in _with_descendants(pid):
         with contextlib.suppress(OSError, ValueError):
             for thread in (_PROC / str(member) / "task").iterdir():
                 computed, waited, _ = (thread / "schedstat").read_text().split()
                 computed_ns += int(computed)
                 waited_ns += int(waited)
-    return Busy(computed_ns / 1e9, waited_ns / 1e9)
+                now = now or _state(thread) == _RUNNABLE
+    return Busy(computed_ns / 1e9, waited_ns / 1e9, now)
+
+
+def _state(thread: Path) -> str:
+    """A thread's state as one letter, see proc_pid_stat(5); its name, in parentheses, can be anything."""
+    return (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
 
 
 def _with_descendants(pid: int) -> list[int]:

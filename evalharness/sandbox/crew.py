@@ -78,9 +78,11 @@ class Seat:
         self.looked_s = now_s
         if self.age_s < _WATCHED_FROM_S:
             return False
-        clock_s = worker.excused_s()
-        if self.clock_s is not None:
-            self.excused_s += min(step_s, max(0.0, clock_s - self.clock_s))  # it falls when a process ends
+        clock_s, excused_now = worker.excused()
+        if excused_now:
+            self.excused_s += step_s
+        elif self.clock_s is not None:
+            self.excused_s += min(step_s, max(0.0, clock_s - self.clock_s))  # it falls when a thread ends
         self.clock_s = clock_s
         limits = self.tasks[0].limits
         longest_s = _LONGEST_EXCUSE * max(limits.wall_s, limits.cpu_s)

@@ -10,7 +10,7 @@ import select
 import socket
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalharness.errors import SandboxError
 from evalharness.sandbox.clocks import busy_s
@@ -32,6 +32,13 @@ _START = "import sys; sys.path.insert(0, {folder!r}); from inside.{module} impor
 
 class WorkerDied(Exception):  # noqa: N818 - the caller decides whose fault it was
     """Judge or zygote ended, or can't be reached."""
+
+
+class Excused(NamedTuple):
+    """Seconds since the worker's start, less those of threads that have ended; and whether this moment is excused."""
+
+    seconds: float
+    now: bool
 
 
 class Worker:
@@ -136,10 +143,10 @@ class Worker:
         """A reply has come, or there is room for what is still to be sent."""
         return select.POLLIN | (select.POLLOUT if self._unsent else 0)
 
-    def excused_s(self) -> float:
-        """Seconds that are not held against a program's time: its own CPU time, and all waits for a core."""
+    def excused(self) -> Excused:
+        """What is not held against a program's time: its own CPU time, and all waits for a core."""
         zygote, judge = (busy_s(process.pid) for process in self._processes)
-        return zygote.computed + zygote.waited + judge.waited
+        return Excused(zygote.computed + zygote.waited + judge.waited, zygote.now)
 
     def kill(self) -> None:
         """End both at once, and with them the program that runs."""

@@ -655,6 +655,7 @@ WIRE_CASES = [
             "the harness's own channel",
             "add",
             """
+            add = None
             say(protocol.DONE)
             for value in (5, 0, 10): say(protocol.VALUE + codec.encode(value))
             import time; time.sleep(1)

@@ -84,7 +84,7 @@ def test_jobs_are_taken_as_workers_become_free(add, sandbox):
 
 
 def test_results_come_as_they_end(add, sandbox):
-    jobs = [Job("add", 0, add, SLEEP.format(0.5)), Job("add", 1, add, RIGHT)]
+    jobs = [Job("add", 0, add, SLEEP.format(2)), Job("add", 1, add, RIGHT)]
     assert [e.completion_id for e in sandbox.run(jobs)] == [1, 0]
 
 
@@ -297,8 +297,18 @@ def test_a_program_that_is_judged_twice_has_twice_the_time(add, tight):
     assert execution.verdict is Verdict.PASSED, execution.detail
 
 
-def test_time_spent_in_waiting_for_a_core_does_not_count(add, tight):
-    body = "    import time\n    while time.process_time() < 0.9: pass\n    return a + b\n"
+COMPUTING = {
+    "one thread": "        pass\n",
+    "one short thread after another": (
+        "        thread = threading.Thread(target=sum, args=(range(20_000),))\n        thread.start()\n"
+        "        thread.join()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("inner", COMPUTING)
+def test_time_spent_in_waiting_for_a_core_does_not_count(add, tight, inner):
+    body = f"    import threading, time\n    while time.process_time() < 0.9:\n{COMPUTING[inner]}    return a + b\n"
     core = min(os.sched_getaffinity(0))
     pinned = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
     rivals = [subprocess.Popen([sys.executable, "-c", pinned]) for _ in range(3)]
@@ -346,7 +356,7 @@ def test_a_process_that_sleeps_is_not_busy():
 def test_a_process_that_has_gone_was_not_busy():
     done = subprocess.Popen(["true"])
     done.wait()
-    assert clocks.busy_s(done.pid) == (0.0, 0.0)
+    assert clocks.busy_s(done.pid) == (0.0, 0.0, False)
 
 
 # Workers that are lost.
