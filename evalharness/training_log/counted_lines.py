@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FORM = "lines with a counter"
 PRIORITY = 92
+LONG = 10
+"""Digits of a number that may be no step."""
 
 
 def recognises(head: Sequence[str]) -> bool:
@@ -133,6 +135,8 @@ class _Reading:
 
 def _count(text: str | None) -> int | None:
     """The number of steps that a text names; None for what is none, such as ``nan``."""
+    if text is not None and text.isdecimal() and len(text) < LONG:
+        return int(text)
     counted = number(text)
     return None if counted is None or not -NEWEST_S < counted < NEWEST_S else int(counted)
 

@@ -5,13 +5,13 @@ Its losses are to base 2; they are converted. The means over an epoch count only
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
 from evalharness.training_log.columns import loss_point, number, seconds
-from evalharness.training_log.figure_names import in_nats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 FORM = "fairseq"
 PRIORITY = 15
 UPDATES = "num_updates"
-TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+MOMENT = len("2021-03-08 12:31:36")
+BITS = math.log(2)
+"""A bit in nats."""
 FIGURE = re.compile(r"(\w+)(?:=| )([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))(?=[\s,|]|$)")
 BASE_2 = "its losses are to base 2, as fairseq writes them: converted to nats"
 
@@ -44,14 +46,13 @@ def read(log: OpenLog) -> Iterator[LossPoint]:
         is_validation = "valid_loss" in row or "| valid" in line
         own = "valid_loss" if is_validation else "train_loss"
         name = own if own in row else "loss" if "loss" in row else None
-        step = number(row.get("valid_num_updates", row.get("train_num_updates", row.get(UPDATES))))
-        loss = None if name is None else number(row[name])
+        updates = row.get("valid_num_updates") or row.get("train_num_updates") or row.get(UPDATES)
+        step, loss = number(updates), None if name is None else number(row[name])
         if step is None or loss is None or name is None:
             continue
         split: Split = "validation" if is_validation else "train"
-        nats = in_nats(loss, "bits") or 0.0
-        time = seconds(match[0]) if (match := TIME.match(line)) else None
-        point = loss_point(int(step), split, nats, f"{source}:{at}", number(row.get("epoch")), time)
+        time = seconds(line[:MOMENT]) if line[:2] == "20" else None
+        point = loss_point(int(step), split, loss * BITS, f"{source}:{at}", number(row.get("epoch")), time)
         if (split, name) not in log.understood:
             log.note(BASE_2)
             log.understood["step", UPDATES] = log.understood[split, name] = "name"

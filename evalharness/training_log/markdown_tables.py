@@ -31,6 +31,8 @@ FORM = "Markdown table"
 PRIORITY = 40
 SUFFIXES = (".md",)
 """A table of losses may stand far down in a document."""
+SEEN_ROWS = 10_000
+"""The first rows show how numbers are written."""
 RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 BAR = re.compile(r"(?<!\\)\|")
 
@@ -78,7 +80,7 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
     """The heading of a table, and its losses; ``faults`` takes why it may have some that can't be told."""
     heading, header, rows = table
     note_unread(log, header)
-    commas = have_decimal_commas(cell for _, cells in rows for cell in cells)
+    commas = have_decimal_commas(cell for _, cells in rows[:SEEN_ROWS] for cell in cells)
     named = [
         (at, dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))) for at, cells in rows
     ]

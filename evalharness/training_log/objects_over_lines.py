@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 MOST_LINES = 60
 """A row of figures has fewer; what goes on for longer is no row, or its end is lost."""
@@ -14,25 +14,31 @@ BEGINS = re.compile(r"\{\s*(?:['\"][^{}]*)?$")
 """A brace that the line leaves open, with nothing or a key behind it; code has other things there."""
 
 
-def whole_objects(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers; those of one object as one, with the number of its first."""
-    begun: list[tuple[int, str]] = []
-    depth = 0
+def begins_object(line: str) -> bool:
+    """Whether a line leaves an object open."""
+    return BEGINS.search(line) is not None
+
+
+def whole_objects(at: int, line: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The object that a line begins, as one line, and those that begin where it breaks off.
+
+    ``lines`` go on below it; what ends an object, or shows that it has no end, is taken from them.
+    """
+    begun = [(at, line)]
+    depth = _depth(line)
     for numbered in lines:
-        line = numbered[1]
-        if begun and line.startswith("{"):  # what is in an object is indented: the one before has lost its end
+        text = numbered[1]
+        is_lost = text.startswith("{") or len(begun) == MOST_LINES  # what is in an object is indented
+        if is_lost:
             yield from begun
             begun, depth = [], 0
-        if not begun and ("{" not in line or not BEGINS.search(line)):
-            yield numbered
-            continue
         begun.append(numbered)
-        depth += line.count("{") - line.count("}")
+        depth += _depth(text)
         if depth <= 0:
-            yield begun[0][0], " ".join(text.rstrip("\n") for _, text in begun[:-1]) + " " + line
-        elif len(begun) < MOST_LINES:
-            continue
-        else:
-            yield from begun
-        begun, depth = [], 0
+            yield begun[0][0], " ".join([*(text.rstrip("\n") for _, text in begun[:-1]), text])
+            return
     yield from begun
+
+
+def _depth(line: str) -> int:
+    return line.count("{") - line.count("}")

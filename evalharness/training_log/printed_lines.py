@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalharness.training_log.columns import LOSSES
-from evalharness.training_log.objects_over_lines import whole_objects
+from evalharness.training_log.objects_over_lines import begins_object, whole_objects
 from evalharness.training_log.open_log import DECIMAL_COMMAS
 from evalharness.training_log.ranks import lines_of_one_process
 
@@ -30,7 +30,18 @@ def printed_lines(log: OpenLog) -> Iterator[tuple[int, str]]:
     commas = have_decimal_commas(map(str.lower, log.head()), _loss_figure(log))
     if commas:
         log.note(DECIMAL_COMMAS)
-    for at, line in whole_objects(enumerate(lines_of_one_process(log), 1)):
+    lines = enumerate(lines_of_one_process(log), 1)
+    for at, line in lines:
+        if "{" in line and begins_object(line):
+            yield from _texts(whole_objects(at, line, lines), commas=commas)
+        elif commas or "\r" in line:
+            yield from _texts([(at, line)], commas=commas)
+        else:
+            yield at, line
+
+
+def _texts(lines: Iterable[tuple[int, str]], *, commas: bool) -> Iterator[tuple[int, str]]:
+    for at, line in lines:
         text = OTHERS_NUMBER.sub(_with_point, line) if commas else line
         if "\r" in text:
             yield from ((at, piece) for piece in _overwritten(text))

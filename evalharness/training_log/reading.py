@@ -20,7 +20,7 @@ from evalharness.training_log.discovery import find_logs
 from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
-from evalharness.training_log.placeholders import without_placeholders
+from evalharness.training_log.placeholders import all_finite, without_placeholders
 from evalharness.training_log.refusal import how_to_name_them
 from evalharness.training_log.several_runs import files_of_run
 
@@ -251,8 +251,10 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
     log = OpenLog(path, keys=keys)
     with _no_collection():
         points = list(readers()[form].read(log))
-        losses = without_placeholders([point for point in points if isinstance(point, LossPoint)], log)
-        entropies = tuple(point for point in points if isinstance(point, EntropyPoint))
+        has_entropies = EntropyPoint in set(map(type, points))
+        entropies = tuple(point for point in points if isinstance(point, EntropyPoint)) if has_entropies else ()
+        logged = [point for point in points if isinstance(point, LossPoint)]
+        losses = without_placeholders(logged, log)
         columns = tuple(_understood(log, points))
         for role, name in keys.named():
             if role in LOSSES and not any(point.split == role for point in losses):
@@ -318,7 +320,7 @@ def _base_loss_note(point: LossPoint) -> str:
 
 
 def _not_finite(points: Sequence[LossPoint]) -> Iterator[str]:
-    odd = [point for point in points if not math.isfinite(point.loss_nats)]
+    odd = [] if all_finite(points) else [point for point in points if not math.isfinite(point.loss_nats)]
     if odd:
         losses = "1 loss is" if len(odd) == 1 else f"{len(odd):,} losses are"
         yield f"{losses} NaN or infinite, the first at step {odd[0].step:,} ({odd[0].source})"
