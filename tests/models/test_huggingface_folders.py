@@ -67,6 +67,17 @@ def test_the_logits_of_some_places_are_those_of_all_of_them(llama, monkeypatch, 
     assert cache.get_seq_length() == 6
 
 
+def test_a_module_that_gives_all_logits_where_few_are_asked_for_is_no_error(llama, monkeypatch):
+    model = load(llama).model
+    forward, whole = model.module.forward, model.logits(IDS)
+
+    def ignoring(input_ids=None, use_cache=None, logits_to_keep=0):
+        return forward(input_ids=input_ids, use_cache=use_cache)
+
+    monkeypatch.setattr(model.module, "forward", ignoring)
+    assert torch.equal(tail_logits(model, IDS, 2), whole[:, -2:])
+
+
 @pytest.mark.parametrize("chooses", [True, False])
 def test_the_last_logits_are_those_of_a_whole_pass_and_no_others_are_made(llama, monkeypatch, chooses):
     model, made = load(llama).model, []

@@ -68,9 +68,10 @@ class UncachedModel:
                     return self._in_halves(forward, ids, positions)
                 raise EvaluationError(self._failure(error, ids)) from error
         logits = pick_logits(output)
-        if logits is None or logits.shape[:2] != (len(ids), positions or ids.shape[1]):
+        if logits is None or len(logits) != len(ids) or logits.shape[1] not in {positions, ids.shape[1]}:
             raise EvaluationError(f"the forward pass on ids of shape {tuple(ids.shape)} returns {_describe(output)}")
-        return widened(logits)
+        # A module may be asked for few positions and give all the same.
+        return widened(logits if positions is None else logits[:, -positions:])
 
     def _failure(self, error: Exception, ids: Tensor) -> str:
         """What failed. If no context is known, an index out of range means that the context is shorter."""
