@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 REACHED_S = 10.0
-ANSWERED_S = 120.0
+ANSWERED_S = 300.0
 """A node's first process of Python takes seconds to start, and longer if many start at once."""
 STORE_BYTES = 128 << 20
 """Of a cluster that is started here: programs and records are small."""
@@ -82,10 +82,9 @@ def cluster(address: str) -> Iterator[Cluster]:
     is_new = not ray.is_initialized()
     with contextlib.redirect_stdout(sys.stderr):  # Ray tells of dead actors there
         try:
-            if is_new:
-                _join(ray, address)
+            is_own = is_new and _join(ray, address)
             found = Cluster(ray, _nodes(ray))
-            if is_new:
+            if is_new and not is_own:
                 _check_alike(found, address)
             yield found
         finally:
@@ -111,7 +110,8 @@ def library() -> Any:
     return ray
 
 
-def _join(ray: Any, address: str) -> None:
+def _join(ray: Any, address: str) -> bool:
+    """Join the cluster, and return whether it was started for that: its one node is then this machine as it is."""
     handler = signal.getsignal(signal.SIGTERM)
     if ":" in address:
         _check_answers(address)
@@ -119,21 +119,27 @@ def _join(ray: Any, address: str) -> None:
         if address != "local":
             with contextlib.suppress(*([ConnectionError] if address == "auto" else [])):
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-        if not ray.is_initialized():
-            ray.init(
-                address="local",
-                num_cpus=usable_cores(),
-                object_store_memory=STORE_BYTES,
-                include_dashboard=False,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
+        is_own = not ray.is_initialized()
+        if is_own:
+            _start(ray)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
         if ray.is_initialized():
             ray.shutdown()
         raise EvaluationError(_why_not_joined(address, str(error))) from error
     finally:
         _put_back(handler)
+    return is_own
+
+
+def _start(ray: Any) -> None:
+    ray.init(
+        address="local",
+        num_cpus=usable_cores(),
+        object_store_memory=STORE_BYTES,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
 
 
 def _put_back(handler: Any) -> None:
@@ -197,6 +203,11 @@ def _check_alike(found: Cluster, address: str) -> None:
     for node, answer in asked.items():
         try:
             answers.append((found.nodes[node].name, ray.get(answer, timeout=ANSWERED_S)))
+        except ray.exceptions.GetTimeoutError as error:
+            raise EvaluationError(
+                f"--ray {address}: node {found.nodes[node].name} has not answered for {ANSWERED_S:.0f} s: look whether "
+                "it is overloaded, and give the command again"
+            ) from error
         except ray.exceptions.RayError as error:
             raise EvaluationError(
                 f"--ray {address}: node {found.nodes[node].name} can't run evalharness ({last_line(error)}): "
