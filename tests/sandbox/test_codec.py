@@ -12,6 +12,7 @@ from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, User
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType, NoneType
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -578,6 +579,7 @@ MOMENTS = [
     dt.time(3, 4, 5, 6),
     dt.datetime(2020, 1, 2, 3, 4, 5, 6),  # noqa: DTZ001 - a time without a zone
     dt.datetime(2020, 1, 2, tzinfo=UTC),
+    dt.datetime(2020, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")),
     dt.timedelta(days=-1, seconds=2, microseconds=3),
     dt.timezone(dt.timedelta(hours=2)),
     memoryview(b"abc"),
@@ -589,6 +591,12 @@ MOMENTS = [
 def test_a_date_a_view_and_a_user_string_arrive_equal_and_of_their_type(value):
     arrived = decode(encode(value))
     assert (arrived, type(arrived)) == (value, type(value))
+
+
+@pytest.mark.parametrize("name", ["Europe", "../../../etc/passwd", "/etc/passwd", "a\0b", "Europe/Nowhere", 5])
+def test_what_names_no_time_zone_is_malformed(name):
+    with pytest.raises(Malformed):
+        decode(b"Z" + encode(name))
 
 
 def test_a_match_arrives_with_its_groups():

@@ -350,7 +350,10 @@ EXCEPTIONS = [
     (("ValueError", "Exception"), "ValueError"),
     (("Mine", "ValueError", "Exception", "BaseException", "object"), "ValueError"),
     (("KeyError", "LookupError", "Exception"), "KeyError"),
-    (("UnicodeDecodeError", "UnicodeError", "ValueError", "Exception"), "ValueError"),
+    (("UnicodeDecodeError", "UnicodeError", "ValueError", "Exception"), "UnicodeDecodeError"),
+    (("InvalidOperation", "DecimalException", "ArithmeticError", "Exception"), "decimal.InvalidOperation"),
+    (("JSONDecodeError", "ValueError", "Exception"), "json.JSONDecodeError"),
+    (("__class__", "__doc__", "Exception"), "Exception"),
     (("AssertionError", "Exception"), "AssertionError"),
     (("Mine", "Exception"), "Exception"),
     (("UserWarning", "Warning", "Exception"), "Exception"),
@@ -368,7 +371,7 @@ EXCEPTIONS = [
 @pytest.mark.parametrize(("names", "kind"), EXCEPTIONS)
 def test_an_exception_arrives_as_the_nearest_harmless_kind(judge, names, kind):
     test = (
-        "def check(candidate):\n    try:\n        candidate(1)\n"
+        "import decimal, json\ndef check(candidate):\n    try:\n        candidate(1)\n"
         f"    except BaseException as error:\n        assert type(error) is {kind}, type(error)\n"
         "    else:\n        assert False\n"
     )

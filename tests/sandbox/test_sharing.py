@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,32 @@ PASSING = {
         "",
         "    return a.x + b.y\nfrom collections import namedtuple\nPair = namedtuple('Pair', 'x y')\n",
         "p = Pair(1, 2)\n    assert p == (1, 2) and f(p, p) == 3 and f(p, Pair(5, 6)) == 7",
+    ),
+    "what Python asks of an object": (
+        "",
+        (
+            "    return S()\nclass S:\n    def __len__(self): return 2\n    def __str__(self): return 'S'\n"
+            "    def __getitem__(self, i): return [1, 2][i]\n    def __call__(self, x): return x + 1\n"
+        ),
+        (
+            "s = f(1, 2)\n    assert len(s) == 2 and s[0] == 1 and 2 in s and list(s) == [1, 2]\n"
+            "    assert s(5) == 6 and str(s) == 'S'"
+        ),
+    ),
+    "a context": (
+        "",
+        "    return g(a)\nimport contextlib\n@contextlib.contextmanager\ndef g(a):\n    yield a\n",
+        "with f(1, 2) as x:\n        assert x == 1",
+    ),
+    "what is sent to a generator": (
+        "",
+        "    while True:\n        a += yield a\n",
+        "g = f(1, 2)\n    assert next(g) == 1 and g.send(5) == 6\n    g.close()\n    assert list(g) == []",
+    ),
+    "an assertion of the tests that a solution catches": (
+        "",
+        "    try:\n        a(b)\n    except AssertionError:\n        return 'failed'\n",
+        "def must_be_3(x):\n        assert x == 3\n    assert f(must_be_3, 4) == 'failed'",
     ),
     "a set that is changed": ("", "    a.add(b)\n", "s = {1}\n    t = [s]\n    f(s, 2)\n    assert t[0] == {1, 2}"),
 }
@@ -194,6 +221,41 @@ def test_an_instance_that_lies_is_asked_nothing(verdict, name):
     problem = problem_of(f"{STACK}    {EQUAL}", "", STACKS)
     assert verdict(problem, "    s = Stack()\n    s.push(a)\n    return s\n").verdict is Verdict.PASSED
     assert verdict(problem, f"    s = Stack()\n    {LYING[name]}\n    return s\n").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("entry_point", ["Stack", None])
+def test_a_class_that_the_program_completes_is_its_own(verdict, entry_point):
+    test = "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2 and s.items == [1]\n"
+    check = f"def check(Stack):\n{textwrap.indent(test, '    ')}" if entry_point else test
+    solution = "        self.items.append(x)\n    def pop(self):\n        return self.items.pop()\n"
+    problem = Problem("p", STACK.removesuffix("        self.items.append(x)\n"), entry_point, solution, check)
+    assert verdict(problem, solution).verdict is Verdict.PASSED
+    assert verdict(problem, solution.replace("pop()", "pop(0)")).verdict is Verdict.FAILED
+
+
+KEEPING = {
+    "in a function of the tests": (
+        "def must_be_3(x):\n        assert x == 3\n    assert f(must_be_3, 3) is None",
+        "    a(b)\n",
+        "    try: a(0)\n    except BaseException: pass\n",
+    ),
+    "under a context of the program": (
+        "with f(1, 2) as x:\n        assert x == 1",
+        (
+            "    return C(a)\nclass C:\n    def __init__(self, a): self.a = a\n    def __enter__(self): return self.a\n"
+            "    def __exit__(self, *_): return None\n"
+        ),
+        "    return C()\nclass C:\n    def __enter__(self): return 0\n    def __exit__(self, *_): return True\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_a_program_keeps_no_failure_of_the_tests_to_itself(verdict, name):
+    test, solution, program = KEEPING[name]
+    problem = problem_of("", solution, test)
+    assert verdict(problem, solution).verdict is Verdict.PASSED
+    assert verdict(problem, program).verdict is Verdict.FAILED
 
 
 @pytest.mark.parametrize("name", PRETENDING)

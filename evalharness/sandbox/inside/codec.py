@@ -316,8 +316,6 @@ def _moment(*names: str) -> Writer:
 
     def write(value: Any, out: bytearray, depth: int) -> None:
         kind = next(base for base in _bases_of(type(value)) if base.__module__ == "datetime")
-        if type(getattr(value, "tzinfo", None)).__name__ not in {"NoneType", "timezone"}:
-            raise Unsendable(f"a {kind.__name__} with a time zone by name can't be sent")
         out.extend(b"t")
         _write_items((kind.__name__, *(getattr(value, name) for name in names)), out, depth)
 
@@ -327,6 +325,13 @@ def _moment(*names: str) -> Writer:
 def _write_zone(value: Any, out: bytearray, depth: int) -> None:
     out += b"t"
     _write_items(("timezone", value.utcoffset(None)), out, depth)
+
+
+def _write_named_zone(value: Any, out: bytearray, depth: int) -> None:
+    if type(value.key) is not str:
+        raise Unsendable("a time zone without a name can't be sent")
+    out += b"Z"
+    _write_str(value.key, out, depth)
 
 
 _DATE, _TIME = ("year", "month", "day"), ("hour", "minute", "second", "microsecond", "tzinfo")
@@ -341,6 +346,7 @@ LATE_WRITERS: dict[str, tuple[str, Writer]] = {
     "time": ("datetime", _moment(*_TIME)),
     "timedelta": ("datetime", _moment("days", "seconds", "microseconds")),
     "timezone": ("datetime", _write_zone),
+    "ZoneInfo": ("zoneinfo", _write_named_zone),
 }
 """By the name of the class: the module that defines it, and the writer."""
 
@@ -499,6 +505,15 @@ def _read_moment(frame: _Frame) -> object:
     return getattr(dt, kind)(*parts)
 
 
+def _read_named_zone(frame: _Frame) -> object:
+    import zoneinfo  # noqa: PLC0415 - no cost before its use
+
+    try:
+        return zoneinfo.ZoneInfo(frame.value())  # type: ignore[arg-type]
+    except OSError as error:  # a folder of zones
+        raise Malformed("no time zone") from error
+
+
 def _read_fraction(frame: _Frame) -> object:
     from fractions import Fraction  # noqa: PLC0415 - no cost before its use
 
@@ -538,6 +553,7 @@ READERS: dict[int, Reader] = {
     ord("U"): _wrapped(UserString, lambda frame: frame.value()),
     ord("M"): _read_match,
     ord("t"): _read_moment,
+    ord("Z"): _read_named_zone,
     ord("S"): _read_subclass,
     ord("h"): _wrapped(ChainMap, _Frame.pairs),
     ord("u"): _wrapped(UserDict, _Frame.pairs),

@@ -52,6 +52,17 @@ class Outcome(NamedTuple):
     drew_numbers: bool = False
 
 
+class OfSolution(NamedTuple):
+    """What tests that share objects may expect, because the canonical solution does it, too.
+
+    ``changed_names`` are the objects of the prompt that it changes. ``keeps_assertions``: it catches an AssertionError
+    of a function that the tests have given it.
+    """
+
+    changed_names: frozenset[str]
+    keeps_assertions: bool
+
+
 def main() -> None:
     """Judge programs until the harness closes its end."""
     harness, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
@@ -112,7 +123,7 @@ class Judge:
         self._tell = tell
         self._checks: dict[tuple[str, ...], Check] = {}
         self._needs_changes: dict[tuple[str, ...], bool] = {}
-        self._changed: dict[tuple[str, ...], frozenset[str]] = {}
+        self._of_solutions: dict[tuple[str, ...], OfSolution] = {}
         self._input_tests: dict[str, input_tests.InputTests] = {}
 
     def check_of(self, job: dict[str, Any]) -> Check:
@@ -190,25 +201,30 @@ class Judge:
         return self._needs_changes[key]
 
     def _attempt(self, check: Check, job: dict[str, Any], *, write_back: bool) -> tuple[Outcome, Ending]:
-        session: Session
         if job.get("shares"):
-            may_change = self._changed_by_solution(check, job)
-            session = SharingSession(self._control, job["cpu_s"], write_back=write_back, may_change=may_change)
-        else:
-            session = Session(self._control, job["cpu_s"], write_back=write_back)
+            return self._attempt_sharing(check, job, write_back=write_back)
+        session = Session(self._control, job["cpu_s"], write_back=write_back)
         with session:
             outcome = _run_check(check, session, job["program"], compile_here=not job["careful"])
         return outcome, session.ending
 
-    def _changed_by_solution(self, check: Check, job: dict[str, Any]) -> frozenset[str]:
-        """The objects of the prompt that the canonical solution changes, as the tests may then expect."""
+    def _attempt_sharing(self, check: Check, job: dict[str, Any], *, write_back: bool) -> tuple[Outcome, Ending]:
+        solution = self._of_solution(check, job)
+        session = SharingSession(self._control, job["cpu_s"], write_back=write_back, may_change=solution.changed_names)
+        with session:
+            outcome = _run_check(check, session, job["program"], compile_here=not job["careful"])
+            if outcome.kind == "passed" and session.assertion is not None and not solution.keeps_assertions:
+                outcome = _failure(session, session.assertion)
+        return outcome, session.ending
+
+    def _of_solution(self, check: Check, job: dict[str, Any]) -> OfSolution:
         key = _problem_key(job)
-        if key not in self._changed:
+        if key not in self._of_solutions:
             session = SharingSession(self._control, job["cpu_s"], write_back=True)
             with session:
                 _run_check(check, session, job["solution"], compile_here=True)
-            self._changed[key] = session.changed_names
-        return self._changed[key]
+            self._of_solutions[key] = OfSolution(session.changed_names, session.assertion is not None)
+        return self._of_solutions[key]
 
     def _judge_on_inputs(self, job: dict[str, Any]) -> dict[str, Any]:
         """Both parts of the tests, each in a fork of its own; the second only if the first is passed."""
@@ -355,7 +371,7 @@ def _failure(session: Session, error: BaseException) -> Outcome:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except (ValueError, RecursionError, MemoryError):  # it holds a program's number of five thousand digits
+    except BaseException:  # noqa: BLE001 - it may hold a number of five thousand digits, or an object of the program's
         return ""
 
 

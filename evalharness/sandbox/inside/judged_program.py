@@ -12,6 +12,7 @@ import contextlib
 import marshal
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import candidate, channel, codec, many_answers, protocol
@@ -34,6 +35,14 @@ _REBUILT = {
     and issubclass(kind, Exception)
     and not issubclass(kind, (*_ENDING, Warning, BaseExceptionGroup))
     and kind.__name__ == name
+}
+
+# Of other modules, if the tests have imported them; the names are the modules' own.
+_OF_MODULES = {
+    "JSONDecodeError": "json",
+    "FrozenInstanceError": "dataclasses",
+    "StatisticsError": "statistics",
+    **dict.fromkeys(("InvalidOperation", "DivisionByZero", "Inexact", "Overflow", "Rounded"), "decimal"),
 }
 
 
@@ -294,7 +303,7 @@ class Session:
             error = own
         else:
             ends = {"StopIteration", "StopAsyncIteration"} & set(names)
-            known = (_REBUILT[name] for name in names if name in _REBUILT and not ends)
+            known = (kind for name in names if (kind := _kind_named(name)) and not ends)
             error = _new(next(known, RuntimeError if ends else Exception), message)
         if error is not self.fault:
             self.raised = Raised(error, names[0], message, line, tag)
@@ -303,6 +312,12 @@ class Session:
     def _beyond(self, names: list[str], message: str) -> BaseException:  # noqa: ARG002 - other sessions need it
         """What becomes of an exception that ends more than a call."""
         return self._failed(Fault(f"raised {names[0]}"))
+
+
+def _kind_named(name: str) -> type[Exception] | None:
+    """What the tests know by this name."""
+    module = sys.modules.get(_OF_MODULES.get(name, ""))
+    return _REBUILT.get(name) or (vars(module)[name] if module else None)
 
 
 def _is_names(names: object) -> bool:
@@ -334,7 +349,7 @@ def _new(kind: type[Exception], text: str) -> Exception:
     try:
         return _key_error(text) if kind is KeyError else kind(text)
     except TypeError:  # UnicodeDecodeError wants five arguments
-        return ValueError(text)
+        return kind.__new__(kind, text)
 
 
 def _change_in_place(old: Any, new: Any) -> None:

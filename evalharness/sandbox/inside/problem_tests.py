@@ -57,7 +57,8 @@ class Check:
             self.fault = "the problem has no tests"
             return
         names = _Names(tree)
-        own = _Names(ast.parse(prompt)) if self._prompt else _Names(ast.Module([], []))
+        of_prompt = ast.parse(prompt)
+        own = _Names(of_prompt)
         self.leaves_traces = names.leaves_traces or own.leaves_traces
         self.may_share = not (names.runs_code or own.runs_code)
         self._of_prompt = sorted(names.loaded & own.bound)
@@ -65,8 +66,11 @@ class Check:
         unknown = loaded - own.bound - vars(builtins).keys()
         self._modules = sorted(unknown & sys.stdlib_module_names)
         # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's. What
-        # the prompt defines is the problem's own, whatever a program makes of it (HumanEval/32, 38, 50).
-        redefined = (loaded & _defined(solution)) - own.bound
+        # the prompt defines is the problem's own, whatever a program makes of it (HumanEval/32, 38, 50), but for what
+        # the prompt only begins, such as a class whose methods a program has to write.
+        defined = _definitions(_tree_of(solution))
+        begun = {name for name, text in _definitions(of_prompt).items() if defined.get(name, text) != text}
+        redefined = loaded & ((defined.keys() - own.bound) | begun)
         self._asked = sorted((unknown - sys.stdlib_module_names) | redefined | {entry_point} - {""})
 
     def run(
@@ -81,8 +85,9 @@ class Check:
         namespace: dict[str, Any] = {"__name__": _MODULE}
         if self._prompt is not None:
             exec(self._prompt, namespace)  # noqa: S102 - the problem's own helpers
-            classes = {name: each for name, each in namespace.items() if _is_own_class(each)}
-            objects = {name: namespace[name] for name in self._of_prompt if name in namespace}
+            own = {name: each for name, each in namespace.items() if name not in self._asked}
+            classes = {name: each for name, each in own.items() if _is_own_class(each)}
+            objects = {name: own[name] for name in self._of_prompt if name in own}
             know(classes, {n: each for n, each in objects.items() if type(each) in (*_CONTAINERS, *classes.values())})
         for name in self._modules:
             namespace[name] = __import__(name)
@@ -121,13 +126,17 @@ def _program_of(prompt: str, solution: str) -> str:
     return ""
 
 
-def _defined(solution: str) -> set[str]:
-    """The functions that a solution defines at its first level."""
+def _tree_of(solution: str) -> ast.Module:
     try:
-        body = ast.parse(solution).body
+        return ast.parse(solution)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # a body that continues a prompt
-        return set()
-    return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        return ast.Module([], [])
+
+
+def _definitions(tree: ast.Module) -> dict[str, str]:
+    """The functions and classes at the first level, as text by which they can be compared."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {node.name: ast.dump(node) for node in tree.body if isinstance(node, kinds)}
 
 
 class _Names:

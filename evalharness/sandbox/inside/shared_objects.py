@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """The number of an object, and the frame of its state."""
 
 FUNCTION, ITERATOR, COROUTINE, OBJECT = "function", "iterator", "coroutine", "object"
-GET, SET, TRUTH = "get", "set", "truth"
+GET, SET, TRUTH, SPECIAL = "get", "set", "truth", "special"
 """What is asked of an object, beside "call", "next" and "run" of others. Only a program answers these."""
 _PLAIN = frozenset({int, float, str, bool, type(None), bytes, complex, range, type(...)})
 _UNCHANGEABLE = (int, float, str, bytes, tuple, frozenset)
@@ -58,20 +58,12 @@ class RemoteFunction(Remote):
         return self.ask_the_other_side("call", self.number_on_the_other_side, arguments, named)
 
 
-class RemoteIterator(Remote):
-    """An iterator of the other side, which goes on only when it is asked."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> RemoteIterator:
-        return self
-
-    def __next__(self) -> Any:
-        return self.ask_the_other_side("next", self.number_on_the_other_side)
-
-
 class RemoteObject(Remote):
-    """An object of a class that only the program knows: whether it equals anything is never the program's to say."""
+    """An object of a class that only the program knows.
+
+    It says what its attributes, items and so on are. That it equals something, or is near it, is not for it to say: it
+    compares and computes with nothing.
+    """
 
     __slots__ = ()
 
@@ -85,6 +77,34 @@ class RemoteObject(Remote):
 
     def __bool__(self) -> bool:
         return self.ask_the_other_side(TRUTH, self.number_on_the_other_side) is True
+
+    def __exit__(self, *_: object) -> None:
+        """It keeps no failure of the tests to itself."""
+        self.ask_the_other_side(SPECIAL, self.number_on_the_other_side, ("__exit__", None, None, None))
+
+
+def _special(name: str) -> Callable[..., Any]:
+    def method(self: RemoteObject, *arguments: Any, **named: Any) -> Any:
+        return self.ask_the_other_side(SPECIAL, self.number_on_the_other_side, (name, *arguments), named)
+
+    return method
+
+
+for _name in ("__call__", "__enter__", "__getitem__", "__iter__", "__len__", "__repr__", "__setitem__", "__str__"):
+    setattr(RemoteObject, _name, _special(_name))
+
+
+class RemoteIterator(Remote):
+    """An iterator of the other side, which goes on only when it is asked; a generator has methods, too."""
+
+    __slots__ = ()
+    __getattr__ = RemoteObject.__getattr__
+
+    def __iter__(self) -> RemoteIterator:
+        return self
+
+    def __next__(self) -> Any:
+        return self.ask_the_other_side("next", self.number_on_the_other_side)
 
 
 async def _awaited(number: int, ask: Callable[..., Any]) -> Any:

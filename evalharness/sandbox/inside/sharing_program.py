@@ -8,7 +8,7 @@ import sys
 
 from . import errors_told
 from .peer import ASK, Peer
-from .shared_objects import GET, SET, TRUTH
+from .shared_objects import GET, SET, SPECIAL, TRUTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_PRINTED = 1 << 20
-_OF_OBJECTS: dict[str, Callable[..., Any]] = {GET: getattr, SET: setattr, TRUTH: bool}
+_BY_FUNCTIONS: dict[str, Callable[..., Any]] = {"__iter__": iter, "__len__": len, "__repr__": repr, "__str__": str}
+
+
+def _special(value: Any, name: str, *arguments: Any, **named: Any) -> Any:
+    """What Python would do for an object: its class decides, and some functions know more than one way."""
+    if name in _BY_FUNCTIONS:
+        return _BY_FUNCTIONS[name](value)
+    return getattr(type(value), name)(value, *arguments, **named)
+
+
+_OF_OBJECTS: dict[str, Callable[..., Any]] = {GET: getattr, SET: setattr, TRUTH: bool, SPECIAL: _special}
 
 
 class ProgramPeer(Peer):
@@ -54,7 +64,7 @@ class ProgramPeer(Peer):
 
             return asyncio.run(self.objects.own(target))
         if operation in _OF_OBJECTS:
-            return _OF_OBJECTS[operation](self.objects.own(target), *arguments)
+            return _OF_OBJECTS[operation](self.objects.own(target), *arguments, **named)
         return super().do(operation, target, arguments, named)
 
     def told(self, error: BaseException) -> Any:

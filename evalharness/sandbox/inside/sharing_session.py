@@ -36,6 +36,7 @@ class SharingSession(Session):
         self._peer = _JudgePeer(self)
         self._may_change = may_change
         self._numbers: dict[str, int] = {}
+        self.assertion: AssertionError | None = None
 
     def know(self, classes: dict[str, type], shared: dict[str, object]) -> None:
         """Share instances of the problem's own classes, and what these names of its prompt mean."""
@@ -89,6 +90,11 @@ class SharingSession(Session):
         self.answers += 1
         self.changed |= changed
 
+    def note_error(self, error: BaseException) -> None:
+        """Remember an assertion of the tests that failed in a function of theirs: the program may keep it to itself."""
+        if isinstance(error, AssertionError):
+            self.assertion = self.assertion or error
+
     @property
     def keeps_changes(self) -> bool:
         """Whether what the program changes of the tests' objects is changed here, too."""
@@ -131,6 +137,7 @@ class _JudgePeer(Peer):
 
     def told(self, error: BaseException) -> Any:
         """See :class:`Peer`."""
+        self._session.note_error(error)
         return (*errors_told.told(error), protocol.RAISED)
 
     def error(self, told: Any, own: Any) -> BaseException:

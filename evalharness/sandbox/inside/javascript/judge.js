@@ -4,7 +4,9 @@ globalThis.require = require;
 const channel = frames(require("fs"), 0, 1);
 const send = (message) => channel.write(Buffer.from(JSON.stringify(message)));
 const receive = () => JSON.parse(channel.read().toString("utf8"));
-const kinds = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+const kinds = new Map(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((kind) => [kind.name, kind]),
+);
 const silent = () => undefined;
 globalThis.console = new Proxy({}, { get: () => silent });
 const job = receive();
@@ -12,7 +14,7 @@ for (const name of job.names)
   globalThis[name] = (...args) => {
     send({ call: name, arguments: args.map(pack) });
     const answer = receive();
-    if ("raised" in answer) throw new (kinds[answer.raised[0]] || Error)(answer.raised[1]);
+    if ("raised" in answer) throw new (kinds.get(answer.raised[0]) || Error)(answer.raised[1]);
     return unpack(answer.value);
   };
 try {
