@@ -9,6 +9,7 @@ from small_sound import of, sound
 
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.adapter import adapter
+from evalharness.diagnosis.trials.random_adapter import random_adapter
 from evalharness.models.protocols import AdapterFacts
 from evalharness.models.torch.adapted import adapter_facts, merged_facts
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -28,6 +29,20 @@ def test_a_trained_adapter_is_cleared_of_everything(family):
     assert isinstance(cleared, RuledOut)
     assert cleared.evidence["kl_low"] > 0.001
     assert cleared.evidence["times_median"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_effect_of_an_adapter_stands_beside_that_of_a_random_one_of_its_norm():
+    made = adapted("plain")
+    (part, *_) = lora_parts(made.model.module)
+    before = part.get_delta_weight("default")
+    with random_adapter(made.model.module, 0):
+        drawn = part.get_delta_weight("default")
+    assert float(drawn.norm()) == pytest.approx(float(before.norm()), rel=1e-3)
+    assert not torch.allclose(drawn, before, atol=1e-3)
+    assert torch.equal(part.get_delta_weight("default"), before)
+    (cleared,) = adapter(Measured(made))
+    assert cleared.evidence["random_kl_nats"] > 0
+    assert random_adapter(sound("plain"), 0) is None
 
 
 def test_an_adapter_of_step_zero_rightly_changes_nothing():

@@ -297,6 +297,15 @@ def test_a_training_loss_that_is_a_multiple_of_the_true_one_is_named(factor, tim
     assert loss_mismatch(measured).evidence["train_factor"] == pytest.approx(factor, rel=0.1)
 
 
+def test_a_multiple_is_said_with_what_chance_would_give_and_with_a_log_that_begins_above_an_untrained_model():
+    began = LossPoint(1, "train", 20.0, "log")
+    found = loss_mismatch(with_training_loss(4.0, began, LossPoint(60, "validation", 0.9, "log"))).evidence
+    assert 0 < found["chance_of_a_multiple"] < 1
+    assert found["first_logged_train_nats"] == 20.0 > found["uniform_nats"] + 1
+    below = loss_mismatch(with_training_loss(4.0, LossPoint(60, "validation", 0.9, "log"))).evidence
+    assert "first_logged_train_nats" not in below
+
+
 @pytest.mark.parametrize(
     ("factor", "before"),
     [(1.0, 1.0), (1.3, 1.0), (3.0, 9.0)],

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from plants_adapter import adapted
 from plants_repairs import (
     another_rope,
     beside_its_average,
@@ -33,10 +34,11 @@ from whole import log_of
 
 from evalharness.diagnosis.losses.counted_losses import Counting
 from evalharness.diagnosis.measured import Measured
-from evalharness.diagnosis.probes.repaired import repaired
+from evalharness.diagnosis.probes.repaired import _is_chance, repaired
 from evalharness.diagnosis.repair import every_repair
-from evalharness.diagnosis.repairs import rope_layout
+from evalharness.diagnosis.repairs import adapter_scale, rope_layout
 from evalharness.diagnosis.trials.opened_masks import OpenedMasks
+from evalharness.diagnosis.trials.random_adapter import random_adapter
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
 from evalharness.records import Finding, LossPoint, RuledOut
 
@@ -84,6 +86,35 @@ def test_a_sound_model_needs_no_repair_and_a_log_of_another_run_gets_none(family
         found = repaired(Measured(replace(subject, logged=point)))
         assert isinstance(found, RuledOut)
         assert found.evidence["repairs_tried"] > 0
+
+
+def adapter_that_learned_nothing():
+    """A random adapter over the sound base, and the log of an eighth of it, which is nearly the base alone."""
+    made = adapted("plain")
+    with random_adapter(made.model.module, 0):
+        drawn = {n: p.detach().clone() for n, p in made.model.module.named_parameters() if "lora_B" in n}
+    for name, parameter in made.model.module.named_parameters():
+        if name in drawn:
+            parameter.data.copy_(4 * drawn[name])
+    made = few(made)
+    eighth = next(r for r in adapter_scale.repairs(made) if "0.125" in r.words)
+    with eighth.change(made.model.module):
+        return made, text_losses(made.model.module)[0]
+
+
+def test_a_scale_is_not_proven_by_an_adapter_that_does_as_well_drawn_at_random():
+    made, logged = adapter_that_learned_nothing()
+    point = LossPoint(100, "validation", logged, "log")
+    found = repaired(Measured(replace(made, log=(point,), logged=point)))
+    assert not (isinstance(found, Finding) and found.evidence["proven"])
+
+
+def test_numbers_that_would_give_nearly_any_loss_prove_nothing():
+    kinds = {"sharp": True, "number": False}
+    made = {name: SimpleNamespace(repair=SimpleNamespace(sharp=sharp)) for name, sharp in kinds.items()}
+    assert _is_chance(made["number"], None, 0.9)
+    assert not _is_chance(made["number"], None, 0.1)
+    assert not _is_chance(made["sharp"], None, 0.9)
 
 
 def test_a_log_that_fits_as_loaded_by_chance_under_another_count_than_that_of_the_data_hides_no_repair():

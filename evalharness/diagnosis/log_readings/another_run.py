@@ -8,6 +8,7 @@ from evalharness.diagnosis.log_readings import NAME
 from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
 from evalharness.records import Finding
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
@@ -28,7 +29,7 @@ def of_another_run(measured: Measured, own: Recomputed, said: str, ours: str, ev
     )
     if own.exact is not None:
         evidence["all_rows"] = own.rows
-        claim += f" (all {own.rows} rows were measured, so that no sampling error is left)"
+        claim += f" (all {counted(own.rows, 'row')} were measured, so that no sampling error is left)"
     unlikely = reproducing(measured.conventions, evidence["logged_nats"], plausible=False)
     evidence["reproduced_implausibly_by"] = [item.convention.words for item in unlikely[:LISTED]]
     if any(item.convention.padding and (item.padding_nats or 0.0) < own.loss_nats.estimate for item in unlikely):

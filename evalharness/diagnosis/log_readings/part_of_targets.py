@@ -8,6 +8,7 @@ from evalharness.diagnosis.log_readings import NAME
 from evalharness.diagnosis.losses.logged_part import logged_part
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.records import Finding
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,8 @@ def of_some_targets(measured: Measured, said: str, evidence: dict[str, Any]) -> 
     which = "last" if part.kind == "last_batch" else "first"
     evidence[f"{which}_rows"] = part.rows
     claim = (
-        f"The validation loss of the log is that of the {which} {part.rows} rows of the file, as if one batch were "
+        f"The validation loss of the log is that of the {which} {counted(part.rows, 'row')} of the file, as if "
+        f"one batch were "
         f"logged and not the mean of all: they give {part.nats:.4g} nats, and {said} is that. All {part.whole.rows} "
         f"rows give {shown(part.whole.loss_nats)} ({part.whole.convention.words}). {proof}"
     )
@@ -73,7 +75,7 @@ def of_some_rows(near: Sequence[Recomputed], said: str, evidence: dict[str, Any]
         return None
     evidence |= {"all_rows": nearest.rows, "rows_of_a_part": part}
     claim = (
-        f"No convention gives {said} on all {nearest.rows} rows. The nearest is {shown(nearest.loss_nats)} "
+        f"No convention gives {said} on all {counted(nearest.rows, 'row')}. The nearest is {shown(nearest.loss_nats)} "
         f"({nearest.convention.words}), as far away as the loss of {part} of these rows, drawn at random, would be. If "
         "validation takes all of them, the log is of another run, or the model is not built here as it was trained."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.log_readings import NAME
-from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
+from evalharness.diagnosis.losses.logged_training import above_untrained, logged_multiple, smoothed_in_training
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.records import Finding
 
@@ -44,12 +44,14 @@ def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
     evidence |= figures("recomputed_train", multiple.own) | {
         "logged_train_nats": multiple.point.loss_nats,
         "train_factor": multiple.factor,
+        "chance_of_a_multiple": multiple.chance,
     }
     many = f"{multiple.times} times" if multiple.factor > 1 else f"1/{multiple.times} of"
     claim = (
         f"The logged training loss is {many} the true one: {multiple.point.loss_nats:.4g} nats were logged at step "
         f"{multiple.point.step}, and on training rows this checkpoint gives {shown(multiple.own)} (a factor of "
-        f"{multiple.factor:.2f}). The logged validation loss is right, and so is the model."
+        f"{multiple.factor:.2f}; of the factors of this size {multiple.chance:.0%} are as near to a whole number)."
+        f"{_first(measured, evidence)} The logged validation loss is right, and so is the model."
     )
     remedy = (
         f"Look for gradient accumulation over {multiple.times} batches: the logger adds up their losses, or divides "
@@ -57,3 +59,15 @@ def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
         "batch."
     )
     return Finding(NAME, "contributing" if multiple.factor > 1 else "note", claim, evidence, remedy)
+
+
+def _first(measured: Measured, evidence: dict[str, Any]) -> str:
+    """The second figure: a log that begins above the loss of an untrained model."""
+    above = above_untrained(measured)
+    if above is None:
+        return ""
+    evidence |= {"first_logged_train_nats": above.point.loss_nats, "uniform_nats": above.uniform_nats}
+    return (
+        f" The log begins with {above.point.loss_nats:.4g} nats (step {above.point.step}), where a model that knows "
+        f"nothing has {above.uniform_nats:.4g}."
+    )

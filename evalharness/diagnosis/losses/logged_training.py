@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from evalharness.diagnosis.losses.conventions import STRENGTHS, UNEVEN_NATS
+from evalharness.diagnosis.losses.recomputed_loss import FIGURES
 from evalharness.diagnosis.losses.row_means import capped, counted_nll, mean, too_few
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ TIMES_AT_FIRST = 4
 """The least multiple that is named at the first line of a log, which may be a mean since before anything was learnt."""
 LATEST = 0.9
 """A training loss is this checkpoint's if it was logged within the last tenth of its steps."""
+WIDE_START_NATS = 1.0
+"""So much above the loss of equal chances a model may start whose logits are wide."""
 RISEN = 1.1
 """A mean over the steps since the last validation is no more than this above the higher of the two around it."""
 
@@ -52,8 +57,27 @@ class Multiple:
     @property
     def is_whole(self) -> bool:
         """Whether the factor is a whole number within the sampling error; a sum has the rows of several batches."""
-        room = _room(self.own, self.rows, ROWS_OF_A_BATCH * self.times)
-        return abs(self.apart / self.times - 1) <= room
+        return self._is_whole(self.apart)
+
+    @property
+    def chance(self) -> float:
+        """The share of the factors up to twice this one, in equal ratios, that would be a whole number as well."""
+        return float(np.mean([self._is_whole(apart) for apart in np.geomspace(LEAST_TIMES, 2 * self.apart, FIGURES)]))
+
+    def _is_whole(self, apart: float) -> bool:
+        times = round(apart)
+        return abs(apart / times - 1) <= _room(self.own, self.rows, ROWS_OF_A_BATCH * times)
+
+
+@dataclass(frozen=True, slots=True)
+class AboveUntrained:
+    """The first training loss of a log, above ``uniform_nats``, that of equal chances: none starts so high.
+
+    It is a second figure for a sum, or a multiple, that was logged.
+    """
+
+    point: LossPoint
+    uniform_nats: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,14 @@ def logged_multiple(measured: Measured) -> Multiple | None:
     if multiple is None or not multiple.is_whole or smoothed_in_training(measured) is not None:
         return None
     return multiple
+
+
+def above_untrained(measured: Measured) -> AboveUntrained | None:
+    """The first logged training loss, if it is further above that of equal chances than wide logits start."""
+    uniform = math.log(measured.subject.torch_model.vocabulary_rows)
+    points = [p for p in measured.subject.log if p.split == "train"]
+    first = min(points, key=lambda p: p.step, default=None)
+    return AboveUntrained(first, uniform) if first and first.loss_nats > uniform + WIDE_START_NATS else None
 
 
 def smoothed_in_training(measured: Measured) -> Smoothed | None:

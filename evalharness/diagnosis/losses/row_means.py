@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.statistics import ratio_over_rows
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,10 @@ def too_few(losses: TokenLosses) -> str | None:
     """Why no interval can be given, or None."""
     if len(losses) >= FEWEST_ROWS:
         return None
-    return f"{len(losses)} rows with targets give no interval: at least {FEWEST_ROWS} are needed"
+    return (
+        f"{counted(len(losses), 'row with targets gives', 'rows with targets give')} no interval: at least "
+        f"{FEWEST_ROWS} are needed"
+    )
 
 
 def figures(name: str, interval: Interval) -> dict[str, float]:

@@ -15,10 +15,12 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.adapter_gradients import with_gradient
 from evalharness.diagnosis.trials.logit_changes import change
+from evalharness.diagnosis.trials.random_adapter import random_adapter
 from evalharness.diagnosis.trials.real_inputs import real_inputs
 from evalharness.models.log_softmax import in_chunks
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "adapter"
 ROWS = 16
-"""Rows that the two models are compared on, two passes each and a third for the noise."""
+"""Rows that the two models are compared on, two passes each, a third for the noise, a fourth for a random adapter."""
 VISIBLE_UNITS = 4
 """An adapter has to move something where it changes some weight by this many units in the last place of its precision;
 what changes less may be lost in rounding, as after one step at a small rate."""
@@ -61,7 +63,7 @@ class _Times:
 
 
 def adapter(measured: Measured) -> tuple[Outcome, ...]:
-    """Ask all that can be told: unmatched names, zero, absent, scale, times. Costs ``3 * ROWS`` forwards of one row."""
+    """Ask all that can be told: unmatched names, zero, absent, scale, times. Costs ``4 * ROWS`` forwards of one row."""
     subject = measured.subject
     facts = subject.adapter
     unmatched = [] if facts is None else _unmatched(facts)
@@ -101,11 +103,14 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
 def _unmatched(facts: AdapterFacts) -> list[Outcome]:
     evidence = {"unmatched": len(facts.unmatched), "adapted_weights": len(facts.weights)}
     if not facts.unmatched:
-        claim = f"Every tensor of the adapter's file has its place: {len(facts.weights)} weights are adapted."
+        claim = (
+            "Every tensor of the adapter's file has its place: "
+            f"{counted(len(facts.weights), 'weight is', 'weights are')} adapted."
+        )
         return [RuledOut(NAME, claim, evidence)]
     claim = (
-        f"{len(facts.unmatched)} tensors of the adapter's file match nothing in the model and were left out, "
-        f"{facts.unmatched[0]} first; {len(facts.weights)} weights are adapted."
+        f"The model has no place for {counted(len(facts.unmatched), 'tensor')} of the adapter's file, "
+        f"{facts.unmatched[0]} first; {counted(len(facts.weights), 'weight is', 'weights are')} adapted."
     )
     remedy = "Load the adapter into the base that it was trained over, under the names that it was saved with."
     return [Finding(NAME, "cause", claim, evidence | {"modules": list(facts.unmatched)}, remedy)]
@@ -123,7 +128,7 @@ def _zero(facts: AdapterFacts) -> Outcome | None:
             "the adapter changes nothing, and at which step it was saved is not known: at step 0 it rightly doesn't",
         )
     if facts.step == 0:
-        claim = f"The adapter changes none of its {len(facts.weights)} weights, as it should at step 0."
+        claim = f"The adapter changes none of its {counted(len(facts.weights), 'weight')}, as it should at step 0."
         return RuledOut(NAME, claim, evidence)
     claim = (
         f"The adapter changes nothing: B·A is zero in all {len(facts.weights)} adapted weights at step {facts.step}. "
@@ -193,34 +198,48 @@ def _effect(subject: Subject) -> list[Outcome]:
     inputs = evenly(real_inputs(subject), ROWS)
     if not inputs:
         return [NotTestable(NAME, "no_data", "there are no inputs to run it on with and without its adapter")]
-    moved, noise, divergences = 0.0, 0.0, {}
+    moved, noise, divergences, random = 0.0, 0.0, {}, {}
     for i, row in enumerate(inputs):
         ids = torch.tensor([row], device=subject.torch_model.device)
         on, again, off = (model.logits(ids)[0] for model in (subject.torch_model, subject.torch_model, without))
         moved = max(moved, float(change(on, off).max()))
         noise = max(noise, float(change(on, again).max()))
         divergences[i] = _divergence_nats(on, off)
+        random[i] = _random_divergence_nats(subject, ids, off)
     kl = mean_over_rows(divergences, seed=subject.seed)
     evidence = {"rows": len(inputs), "kl_nats": kl.estimate, "kl_low": kl.low, "kl_high": kl.high}
     evidence |= {"largest_change_nats": moved, "noise_nats": noise}
     if moved > noise:
         claim = (
             f"The adapter changes what is predicted: KL(with‖without) is {kl.estimate:.3g} nats "
-            f"[{kl.low:.3g}, {kl.high:.3g}] over {len(inputs)} rows."
+            f"[{kl.low:.3g}, {kl.high:.3g}] over {counted(len(inputs), 'row')}"
         )
-        return [RuledOut(NAME, claim, evidence)]
+        if all(random.values()):
+            evidence["random_kl_nats"] = mean_over_rows(random, seed=subject.seed).estimate
+            claim += f", and {evidence['random_kl_nats']:.3g} nats for one drawn at random, of the same norm"
+        return [RuledOut(NAME, f"{claim}.", evidence)]
     if subject.adapter is None or not _is_visible(subject.adapter):
         reason = (
-            f"the adapter moves no logit on {len(inputs)} rows, and that its tensors are large enough to be seen in "
+            f"the adapter moves no logit on {counted(len(inputs), 'row')}, and that its tensors are large enough "
+            f"to be seen in "
             "this precision is not known"
         )
         return [NotTestable(NAME, "undecided", reason)]
     claim = (
         f"The adapter is absent from the forward pass: its tensors are not zero, but switching it off moves no logit "
-        f"on {len(inputs)} rows (largest change {moved:.1g} nats, noise {noise:.1g})."
+        f"on {counted(len(inputs), 'row')} (largest change {moved:.1g} nats, noise {noise:.1g})."
     )
     remedy = "Activate it (set_adapter, enable_adapter_layers), or merge it; look for a module that was replaced after."
     return [Finding(NAME, "cause", claim, evidence, remedy)]
+
+
+def _random_divergence_nats(subject: Subject, ids: torch.Tensor, off: torch.Tensor) -> list[float]:
+    """The same for an adapter drawn at random: what any change of its size does. Empty without LoRA layers."""
+    drawn = random_adapter(subject.torch_model.module, subject.seed)
+    if drawn is None:
+        return []
+    with drawn:
+        return _divergence_nats(subject.torch_model.logits(ids)[0], off)
 
 
 def _divergence_nats(on: torch.Tensor, off: torch.Tensor) -> list[float]:
@@ -249,11 +268,15 @@ def _scale(facts: AdapterFacts) -> Outcome | None:
     wrong = [(name, s, c) for name, s, c in known if abs(s / c - 1) > SCALE_TOLERANCE]
     evidence: dict[str, float | str] = {"weights": len(known), "wrongly_scaled": len(wrong)}
     if not wrong:
-        claim = f"The adapter has the scale of its configuration in all {len(known)} weights ({known[0][1]:.4g})."
+        claim = (
+            f"The adapter has the scale of its configuration in all {counted(len(known), 'weight')} "
+            f"({known[0][1]:.4g})."
+        )
         return RuledOut(NAME, claim, evidence | {"scale": known[0][1]})
     name, scale, configured = wrong[0]
     claim = (
-        f"The adapter is applied with the wrong scale in {len(wrong)} of {len(known)} weights: {scale:.4g} instead of "
+        f"The adapter is applied with the wrong scale in {len(wrong)} of {counted(len(known), 'weight')}: "
+        f"{scale:.4g} instead of "
         f"{configured:.4g} in {name}, {scale / configured:.3g} times what its configuration says."
     )
     remedy = "Scale by lora_alpha / r (by lora_alpha / sqrt(r) where use_rslora is set), as in training."
@@ -289,13 +312,15 @@ def _times(facts: AdapterFacts) -> Outcome:
         return NotTestable(NAME, "undecided", reason)
     if not wrong:
         claim = (
-            f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of {len(measured)} weights, "
+            f"The adapter is in the weights once: ⟨W − W₀, Δ⟩/‖Δ‖² is {middle:.3f} (median of "
+            f"{counted(len(measured), 'weight')}, "
             f"{evidence['times_lowest']:.3f} to {evidence['times_highest']:.3f})."
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
         f"The adapter is in the weights {_how_often(median(t.times for t in wrong))}, not once: ⟨W − W₀, Δ⟩/‖Δ‖² has "
-        f"the median {middle:.3f} over {len(measured)} weights, and is not 1 in {len(wrong)} ({wrong[0].name} first)."
+        f"the median {middle:.3f} over {counted(len(measured), 'weight')}, and is not 1 in {len(wrong)} "
+        f"({wrong[0].name} first)."
     )
     remedy = (
         "Merge the adapter once, into the weights that it was trained over: twice means that the base was merged "
@@ -331,7 +356,7 @@ PROBE = Probe(
     order=110,
     not_worth_trying="Loading or scaling the adapter in another way",
     at_most="cause",
-    forward_passes=3 * ROWS,
+    forward_passes=4 * ROWS,
     needs=("adapter",),
     capabilities=MODULE,
 )

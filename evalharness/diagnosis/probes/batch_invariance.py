@@ -10,6 +10,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import Moved, compare, tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, of_one_length, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,8 @@ def batch_invariance(measured: Measured) -> tuple[Outcome, ...] | Outcome:
 
 def _neighbours(moved: Moved) -> Finding:
     claim = (
-        f"A row's logits depend on its neighbours: {moved.moved_rows} of {moved.rows} rows get others in a batch of "
+        f"A row's logits depend on its neighbours: {moved.moved_rows} of {counted(moved.rows, 'row')} get others "
+        f"in a batch of "
         f"equal lengths than alone, by up to {moved.largest_nats:.3g} nats."
     )
     return Finding(NAME, "cause", claim, moved.evidence, _REMEDY)
@@ -84,7 +86,8 @@ def _padding(side: str, moved: Moved, cost_nats: float) -> Finding:
     claim = (
         f"A row's logits depend on padding on the {side}, although "
         f"{'it is masked out' if side == 'left' else 'no position sees what is after it'}: {moved.moved_rows} of "
-        f"{moved.rows} rows get others than alone, by up to {moved.largest_nats:.3g} nats; the mean loss of those "
+        f"{counted(moved.rows, 'row')} get others than alone, by up to {moved.largest_nats:.3g} nats; the mean "
+        f"loss of those "
         f"tokens moves by {cost_nats:.3g} nats."
     )
     evidence = moved.evidence | {"side": side, "loss_change_nats": cost_nats, "costly_nats": COSTLY_NATS}

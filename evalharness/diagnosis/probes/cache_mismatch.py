@@ -13,6 +13,7 @@ from evalharness.diagnosis.trials.real_inputs import LONGEST, NO_INPUTS, awake, 
 from evalharness.errors import EvaluationError
 from evalharness.models.protocols import tail_logits
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,9 +79,10 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
         int(w.argmax() != c.argmax()) for a, b in zip(whole, cached, strict=True) for w, c in zip(a, b, strict=True)
     )
     claim = (
-        f"With a cache the model computes something else: in {moved.moved_rows} of {moved.rows} rows, tokens read one "
+        f"With a cache the model computes something else: in {moved.moved_rows} of {counted(moved.rows, 'row')}, "
+        f"tokens read one "
         f"by one get other logits than in one pass, by up to {moved.largest_nats:.3g} nats; at {wrong} of "
-        f"{len(rows) * steps} positions the most probable token is another."
+        f"{counted(len(rows) * steps, 'position')} the most probable token is another."
     )
     remedy = (
         "Generate without the cache (use_cache=False) and compare what is written; then count positions from the "

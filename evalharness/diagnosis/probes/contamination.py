@@ -22,6 +22,7 @@ from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 from evalharness.statistics import pass_at_k_interval, percentile_interval, resampled_sums, wilson
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,19 +60,21 @@ def contamination(measured: Measured) -> Outcome:
         "tasks_in_training": " ".join(trained),
     }
     if not trained and not validated and subject.rows_not_kept:
-        searched = f"{measured.training_texts.rows + measured.validation_texts.rows:,} rows that were kept"
-        reason = f"none of {total} problems is in the {searched}; {subject.rows_not_kept:,} other rows were not"
+        searched = f"{counted(measured.training_texts.rows + measured.validation_texts.rows, 'row')} that were kept"
+        reason = (
+            f"none of {counted(total, 'problem')} is in the {searched}; {subject.rows_not_kept:,} other rows were not"
+        )
         return NotTestable(NAME, "too_few", reason)
     if not trained and not validated:
         claim = (
-            f"None of {total} problems is in the {evidence['training_rows']:,} training and "
+            f"None of {counted(total, 'problem')} is in the {evidence['training_rows']:,} training and "
             f"{evidence['validation_rows']:,} validation rows: neither exactly, nor without layout, nor by {N}-grams."
         )
         return RuledOut(NAME, claim, evidence)
     passed, better = _pass_rates(subject, trained, evidence)
     memory, memorised = _memorised(subject, trained, evidence)
     claim = (
-        f"{len(trained)} of {total} problems ({_percent(share)}) are in the training rows"
+        f"{len(trained)} of {counted(total, 'problem')} ({_percent(share)}) are in the training rows"
         f"{_and_in_validation(validated)}.{passed}{memory}"
     )
     matters = better or memorised or share.low > MATTERS

@@ -9,6 +9,7 @@ from evalharness.diagnosis.probe import Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored, encoded
 from evalharness.records import NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import sign_test, wilson
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,8 @@ def context(measured: Measured) -> Outcome | tuple[Finding, ...]:
     if reached is not None:
         wrong = reached.wrong_beyond + reached.wrong_within
         claims.append(
-            f"{reached.beyond} of {reached.completions} completions reach beyond it, and {reached.wrong_beyond} of "
+            f"{reached.beyond} of {counted(reached.completions, 'completion')} reach beyond it, and "
+            f"{reached.wrong_beyond} of "
             f"{wrong} degenerate ones go wrong there"
         )
     claim = f"Rows, prompts and completions fit what was trained: {', '.join(claims)}."
@@ -168,7 +170,7 @@ def _never_trained(reached: _Reached) -> str:
     return (
         f"{reached.wrong_beyond} of {reached.wrong_beyond + reached.wrong_within} degenerate completions go wrong at "
         f"positions beyond {reached.longest} tokens, the longest training row: no later position was ever trained "
-        f"({reached.beyond} of {reached.completions} completions get there)."
+        f"({reached.beyond} of {counted(reached.completions, 'completion')} get there)."
     )
 
 

@@ -18,6 +18,7 @@ from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.greedy_trials import as_scored
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +54,11 @@ def double_begin(measured: Measured) -> Outcome:
     evidence = {"rows": len(rows), "rows_that_begin": once, "rows_that_begin_twice": twice}
     named = "/".join(map(str, sorted(begin)))
     if twice < MOST * len(rows) or not twice:
-        claim = f"No begin token is doubled: {once} of {len(rows)} rows begin with one ({named})."
+        claim = f"No begin token is doubled: {once} of {counted(len(rows), 'row')} begin with one ({named})."
         return RuledOut(NAME, claim, evidence)
     claim = (
-        f"The begin token ({named}) stands twice at the start of {twice} of {len(rows)} rows. At generation it will "
+        f"The begin token ({named}) stands twice at the start of {twice} of {counted(len(rows), 'row')}. At "
+        f"generation it will "
         "stand there once, which the model never saw."
     )
     remedy = (
@@ -117,7 +119,7 @@ def begun_twice(measured: Measured) -> Outcome:
     }
     compared = (
         f"the second one makes the text of a row {_nats(found.saved)} nats more probable, and another token in its "
-        f"place {_nats(found.saved_by_other)} ({found.rows} rows)"
+        f"place {_nats(found.saved_by_other)} ({counted(found.rows, 'row')})"
     )
     proven = subject.logged is not None and found.saved.low > 0 and _is_of_twice(found, subject.logged.loss_nats)
     if prompts > 1 or not (proven or found.twice_is_known):

@@ -9,6 +9,7 @@ from evalharness.diagnosis.losses.row_means import figures, shown, too_few
 from evalharness.diagnosis.losses.token_classes import CONTENT, FORMATTING, TokenClass
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.losses.breakdown import Fall
@@ -60,7 +61,7 @@ def easy_tokens(measured: Measured) -> Outcome:
     figures_of = (
         f"formatting is {100 * layout.share_of_targets.estimate:.0f} % of the targets and "
         f"{_percent(layout.share_of_fall)} of the fall; content fell by {shown(content.fall_nats)} of "
-        f"{before:.3g} nats ({len(taken.after)} rows)"
+        f"{before:.3g} nats ({counted(len(taken.after), 'row')})"
     )
     clearly_more = layout.share_of_fall.low > max(MOST, layout.share_of_targets.high)
     if not clearly_more or content.fall_nats.high > HARDLY * before:

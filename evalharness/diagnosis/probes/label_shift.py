@@ -16,6 +16,7 @@ from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, capped, 
 from evalharness.diagnosis.losses.token_losses import OFFSETS, token_losses
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +101,8 @@ def label_shift(measured: Measured) -> Outcome:
         evidence |= figures(f"offset_{offset}", interval)
     targets = sum(row.shape[1] for row in _paired(losses))
     compared = (
-        f"over the {targets:,} targets of {len(losses)} rows that have a token at each offset, {shown(means[1])} nats "
+        f"over the {counted(targets, 'target')} of {counted(len(losses), 'row')} that have a token at each "
+        f"offset, {shown(means[1])} nats "
         "against the next token"
     )
     others = ", ".join(f"{means[o].estimate:.3g} at offset {o}" for o in OFFSETS if o != 1)

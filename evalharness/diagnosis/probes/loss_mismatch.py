@@ -14,6 +14,7 @@ from evalharness.diagnosis.losses.recomputed_loss import chance_of_a_fit, plain,
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
     fit = reproducing(conventions, logged.loss_nats)
     evidence = _evidence(conventions, fit, logged.loss_nats, own)
     said = f"the logged {logged.loss_nats:.4g} nats (step {logged.step})"
-    targets = f"{own.convention.words}, {own.targets:,} targets"
+    targets = f"{own.convention.words}, {counted(own.targets, 'target')}"
     ours = f"the plain loss of the same rows is {shown(own.loss_nats)} nats ({targets})"
     if fit:
         return _fitting(measured, own, fit, said, ours, evidence)
@@ -59,11 +60,12 @@ def loss_mismatch(measured: Measured) -> Outcome:
             or of_another_run(measured, own, said, ours, evidence)
         )
     if own.is_wide:
-        reason = f"an interval over {own.rows} rows is too wide to tell {said} from any other figure: {ours}"
+        reason = f"an interval over {counted(own.rows, 'row')} is too wide to tell {said} from any other figure: {ours}"
         return NotTestable(NAME, "too_few", reason)
     return RuledOut(
         NAME,
-        f"None of {len(conventions)} conventions gives {said} exactly, but some are as near as other rows of the "
+        f"None of {counted(len(conventions), 'convention')} gives {said} exactly, but some are as near as other "
+        f"rows of the "
         f"same kind would be; {ours}.",
         evidence,
     )
@@ -111,7 +113,8 @@ def _reproduced(
             )
             return Finding(NAME, "note", claim, evidence, "Correct [loss] in the manifest, or the training loop.")
     claim = (
-        f"This checkpoint's parallel loss reproduces {said}: {len(fit)} of {len(conventions)} conventions do, "
+        f"This checkpoint's parallel loss reproduces {said}: {len(fit)} of "
+        f"{counted(len(conventions), 'convention')} do, "
         f"{_listed(fit)}; {ours}."
     )
     return RuledOut(NAME, claim, evidence)

@@ -19,6 +19,7 @@ from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +54,9 @@ def no_end_token(measured: Measured) -> Outcome:
     split = subject.train or subject.validation
     rows = _whole(split) if split else []
     if split is None or len(rows) < 2:
-        return NotTestable(NAME, "too_few", f"{len(rows)} rows are whole: there are not two true ends to ask for")
+        return NotTestable(
+            NAME, "too_few", f"{counted(len(rows), 'row is', 'rows are')} whole: there are not two true ends to ask for"
+        )
     read = _read(measured, measured.established.rows(subject, split, rows))
     if not any(row.nll_nats for row in read):
         return NotTestable(NAME, "too_few", "no row has a target before its end")
@@ -78,7 +81,7 @@ def no_end_token(measured: Measured) -> Outcome:
     }
     figures = (
         f"probability {math.exp(log_p.estimate):.2g} (at most {math.exp(log_p.high):.2g}), median rank "
-        f"{median(rank for _, rank in ends):.0f}, at the true ends of {len(rows)} rows"
+        f"{median(rank for _, rank in ends):.0f}, at the true ends of {counted(len(rows), 'row')}"
     )
     said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
     written = _written_at_ends(subject, read)
@@ -295,7 +298,7 @@ def end_of_batch(measured: Measured) -> Outcome:
             NAME, "undecided", f"no row of the batch ends: all are full, without the end token ({named})"
         )
     inputs = f"it stands in the inputs {as_input} times, but masked in the targets" if as_input else "and in no input"
-    claim = f"The end token ({named}) is never a target in {len(batch.inputs)} rows: {inputs}."
+    claim = f"The end token ({named}) is never a target in {counted(len(batch.inputs), 'row')}: {inputs}."
     remedy = (
         "Put the end token after each row and let it count. If padding and end are the same id, mask the padding by "
         "position and not by id, or the end is masked with it."

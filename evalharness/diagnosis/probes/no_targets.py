@@ -12,6 +12,7 @@ from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.losses.row_means import counted_nll, mean, too_few
 from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,16 +70,16 @@ def no_targets(measured: Measured) -> Outcome:
 def no_targets_in_batch(measured: Measured) -> Outcome:
     """Count the targets of a batch, and the rows that have none."""
     targets = measured.subject.training_batch.targets or ()
-    counted = [sum(target != IGNORED for target in row) for row in targets]
-    without = sum(not count for count in counted)
-    evidence = {"targets": sum(counted), "positions": sum(map(len, targets)), "rows": len(targets), "without": without}
-    if not any(counted):
+    by_row = [sum(target != IGNORED for target in row) for row in targets]
+    without = sum(not count for count in by_row)
+    evidence = {"targets": sum(by_row), "positions": sum(map(len, targets)), "rows": len(targets), "without": without}
+    if not any(by_row):
         claim = f"Nothing counts in the loss: all {evidence['positions']:,} labels of the batch are {IGNORED}."
         return Finding(NAME, "cause", f"{claim} The loss will be 0 or NaN, and nothing is learnt.", evidence, REMEDY)
-    said = f"{evidence['targets']:,} of {evidence['positions']:,} positions of the batch count in the loss"
+    said = f"{evidence['targets']:,} of {counted(evidence['positions'], 'position')} of the batch count in the loss"
     if without < MOST * len(targets):
-        return RuledOut(NAME, f"{said}; {without} of {len(targets)} rows have no target.", evidence)
-    claim = f"{without} of {len(targets)} rows of the batch have no target at all; {said}."
+        return RuledOut(NAME, f"{said}; {without} of {counted(len(targets), 'row')} have no target.", evidence)
+    claim = f"{without} of {counted(len(targets), 'row')} of the batch have no target at all; {said}."
     return Finding(NAME, "contributing", claim, evidence, REMEDY)
 
 

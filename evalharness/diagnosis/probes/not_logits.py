@@ -14,6 +14,7 @@ import torch
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ def not_logits(measured: Measured) -> Outcome:
         as_logits, as_probabilities = _losses(model, inputs)
         evidence |= {"as_logits_nats": as_logits, "as_probabilities_nats": as_probabilities}
         claim += (
-            f" On {len(inputs)} rows the outputs have {as_logits:.3f} nats per token read as logits, and "
+            f" On {counted(len(inputs), 'row')} the outputs have {as_logits:.3f} nats per token read as logits, and "
             f"{as_probabilities:.3f} read as probabilities."
         )
     remedy = (

@@ -39,7 +39,7 @@ def packed_rows(measured: Measured) -> Outcome:
     pairs = [_pair(model, batch, number, places[number] or 0) for number in packed[:ROWS]]
     moved = compare(pairs, tolerance_of(model))
     evidence = {**moved.evidence, "rows_with_several_texts": len(packed), "rows_of_the_batch": len(batch.inputs)}
-    said = f"{len(packed)} of {len(batch.inputs)} rows of the batch hold several texts"
+    said = f"{len(packed)} of {counted(len(batch.inputs), 'row')} of the batch hold several texts"
     if not moved.is_fault:
         return RuledOut(NAME, f"Texts that are packed into one row don't see each other: {said}.", evidence)
     claim = (

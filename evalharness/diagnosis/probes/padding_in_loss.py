@@ -11,6 +11,7 @@ from evalharness.diagnosis.losses.recomputed_loss import plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,13 +115,13 @@ def padding_of_batch(measured: Measured) -> Outcome:
     """What share of the targets of a batch is padding, among those that count."""
     batch, end = measured.subject.training_batch, measured.subject.end_ids
     targets = batch.targets or ()
-    counted = sum(t != IGNORED for row in targets for t in row)
-    if not counted:
+    counting = sum(t != IGNORED for row in targets for t in row)
+    if not counting:
         return NotTestable(NAME, "no_data", "no target of the batch counts")
     padded = sum(_padded_targets(batch, i, row, end) for i, row in enumerate(targets))
-    share = padded / counted
-    evidence = {"targets": counted, "padding": padded, "share": share, "rows": len(targets)}
-    figures_of = f"{padded:,} of {counted:,} targets that count are padding ({share:.0%})"
+    share = padded / counting
+    evidence = {"targets": counting, "padding": padded, "share": share, "rows": len(targets)}
+    figures_of = f"{padded:,} of {counted(counting, 'target')} that count are padding ({share:.0%})"
     if share <= SOME:
         return RuledOut(NAME, f"The loss does not count padding: {figures_of}.", evidence)
     remedy = f"Give padding the target {IGNORED} (ignore_index), or mask it in the loss."

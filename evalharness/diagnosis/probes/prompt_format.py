@@ -40,6 +40,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
 )
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import wilson
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -174,7 +175,7 @@ def _by_solutions(measured: Measured) -> Finding | None:
         f"The model knows another form than that of the prompts at scoring: {_difference(subject, found)}. In the form "
         f"of training, {form.template!r}, the known solutions cost {shown(found.in_form)} nats per token, as scored "
         f"{shown(found.as_scored)}, and with other text of the same length in place of the form "
-        f"{shown(found.other_text)} ({found.problems} problems, which did not choose the form)."
+        f"{shown(found.other_text)} ({counted(found.problems, 'problem')}, which did not choose the form)."
     )
     if right_in_form > right:
         solved = f"{right_in_form} are then the solution word for word; {right} are as scored"
@@ -221,7 +222,8 @@ def _passes_more_otherwise(formats: FormatComparison) -> Finding:
     gain = formats.difference
     claim = (
         f"The model knows another form than that of the prompts at scoring: asked {names[formats.other]} it passes "
-        f"{formats.otherwise.estimate:.0%} of {formats.problems} problems, and as scored, {names[formats.scored]}, "
+        f"{formats.otherwise.estimate:.0%} of {counted(formats.problems, 'problem')}, and as scored, "
+        f"{names[formats.scored]}, "
         f"{formats.as_scored.estimate:.0%} (difference {100 * gain.estimate:.0f} points "
         f"[{100 * gain.low:.0f}, {100 * gain.high:.0f}])."
     )

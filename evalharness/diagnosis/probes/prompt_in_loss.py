@@ -91,7 +91,7 @@ def prompt_of_batch(measured: Measured) -> Outcome:
 
 
 def _untold(with_head: int, texts: int) -> str:
-    counting = "every text counts" if not with_head else f"{texts - with_head} of {texts} texts count"
+    counting = "every text counts" if not with_head else f"{texts - with_head} of {counted(texts, 'text')} count"
     return f"{counting} from the first target on: a batch does not tell which part is the prompt"
 
 

@@ -10,11 +10,14 @@ from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.losses.training_agreement import latest_training, logged_training
 from evalharness.diagnosis.probe import MODULE, Probe
-from evalharness.diagnosis.trials.base_gap import base_gap
+from evalharness.diagnosis.trials.base_gap import another_base, base_gap
 from evalharness.diagnosis.trials.dear import is_dear
-from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch, losses_under
+from evalharness.diagnosis.trials.measured_repair import losses_under
+from evalharness.diagnosis.trials.repair_nulls import chance_of_a_repair, random_lowering
+from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
 from evalharness.diagnosis.trials.search_time import SearchTime
 from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -22,15 +25,14 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.recomputed_loss import Recomputed
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
-    from evalharness.diagnosis.trials.base_gap import BaseGap
-    from evalharness.diagnosis.trials.repair_search import Repaired
+    from evalharness.diagnosis.trials.measured_repair import Repaired
     from evalharness.records import Interval, Outcome
 
 NAME = REPAIRED
 MUCH = 0.25
 """A repair that closes less than a quarter of the gap between the loss and the log is not worth a word."""
-NULLS = 3
-"""Random changes of the same size that a repair which proves nothing is compared with."""
+MOST_CHANCE = 0.5
+"""If the repairs tried would give half of all losses, that one of them gives the logged one proves nothing."""
 SECONDS = 100.0
 """Seconds of computing in which repairs of a dear model are tried: enough for all, for one of 135 million parameters on
 two cores."""
@@ -50,17 +52,24 @@ def repaired(measured: Measured) -> Outcome:
     time = SearchTime(SECONDS) if is_dear(subject.torch_model) else SearchTime()
     search = RepairSearch(subject, logged.loss_nats, split, measured.passes.losses, measured.say, time=time)
     if len(search.rows) < FEWEST:
-        return NotTestable(NAME, "too_few", f"{len(search.rows)} rows are too few to tell one repair from another")
+        return NotTestable(
+            NAME,
+            "too_few",
+            f"{counted(len(search.rows), 'row is', 'rows are')} too few to tell one repair from another",
+        )
     evidence: dict[str, Any] = {"logged_nats": logged.loss_nats, "rows": len(search.rows)}
     if not search.is_off():
         return _fits_as_loaded(measured, search, evidence)
     measured.say("the checkpoint's loss is not the logged one: trying repairs")
     found = search.search()
     fitting = [item for item in found if item.fits]
-    null = _null(search, fitting[0]) if fitting else None
-    if not fitting or _is_chance(fitting[0], null):
-        return _unproven(measured, search, [item for item in found if not item.fits], evidence | _tried(search))
-    return _proven(search, fitting[0], fitting[1:], evidence | _tried(search) | {"random_lowers_nats": null})
+    null, chance = _null(search, fitting[0]) if fitting else None, chance_of_a_repair(search)
+    evidence |= _tried(search) | {"chance_of_a_repair": chance}
+    if not fitting or _is_chance(fitting[0], null, chance):
+        unproven = _unproven(measured, search, [item for item in found if not item.fits], evidence)
+        by_chance = fitting and not isinstance(unproven, Finding)
+        return _by_chance(fitting[0], null, chance) if by_chance else unproven
+    return _proven(search, fitting[0], fitting[1:], evidence | {"random_lowers_nats": null})
 
 
 def _fits_as_loaded(measured: Measured, search: RepairSearch, evidence: dict[str, Any]) -> Outcome:
@@ -77,7 +86,7 @@ def _fits_as_loaded(measured: Measured, search: RepairSearch, evidence: dict[str
     counting = search.as_loaded.nearest(search.logged_nats)
     own = search.as_loaded.figures[counting]
     claim = (
-        f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {_rows(search)}), and "
+        f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {search.rows_in_words}), and "
         f"{search.logged_nats:.4g} was logged (step {_step(search)})."
     )
     return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
@@ -109,7 +118,7 @@ def _training_agrees(measured: Measured, shown_by: Recomputed) -> bool:
 def _left_open(search: RepairSearch) -> NotTestable:
     """No repair was found among those for which there was time."""
     reason = (
-        f"of {search.tried.total()} repairs tried none brings the logged loss back; not "
+        f"of {counted(search.tried.total(), 'repair')} tried none brings the logged loss back; not "
         f"tried for lack of time: {_counts(search.time.left_out)}"
     )
     return NotTestable(NAME, "no_time", reason)
@@ -121,21 +130,28 @@ def _counts(kinds: Counter[str]) -> str:
 
 def _null(search: RepairSearch, item: Repaired) -> float | None:
     """By how much random changes of the same size lower the loss; None for what has no size, or need not lower it."""
-    return search.random_lowering(item.repair, item.counting, NULLS) if item.repair.lowers else None
+    return random_lowering(search, item.repair, item.counting) if item.repair.lowers else None
 
 
-def _is_chance(item: Repaired, null: float | None) -> bool:
-    return null is not None and null >= item.lowered_nats.low
+def _is_chance(item: Repaired, null: float | None, chance: float) -> bool:
+    """Whether changes at random do as much; without any, whether the repairs tried would give nearly any loss."""
+    return chance > MOST_CHANCE and not item.repair.sharp if null is None else null >= item.lowered_nats.low
+
+
+def _by_chance(item: Repaired, null: float | None, chance: float) -> NotTestable:
+    """A repair that gives the log is no proof if the same may come of anything."""
+    lowered = item.lowered_nats.estimate
+    so_does = (
+        f"the repairs that were tried would give {chance:.0%} of all losses of this size"
+        if null is None
+        else f"it lowers the loss by {lowered:.3g} nats, and a random change of the same size by {null:.3g}"
+    )
+    return NotTestable(NAME, "undecided", f"with {item.repair.words} the logged loss comes back, but {so_does}")
 
 
 def _tried(search: RepairSearch) -> dict[str, Any]:
     found = {"repairs_tried": search.tried.total(), "kinds": dict(search.tried), "not_made": search.failed}
     return found | ({"left_out_for_time": dict(search.time.left_out)} if search.time.left_out else {})
-
-
-def _tried_words(search: RepairSearch) -> str:
-    left_out = f", {search.time.left_out.total()} were left out for time" if search.time.left_out else ""
-    return f"{search.tried.total()} repairs were tried{left_out}"
 
 
 def _hidden_by_chance(
@@ -149,12 +165,12 @@ def _hidden_by_chance(
     if not fitting:
         return None
     best = fitting[0]
-    null = _null(as_read, best)
-    if _is_chance(best, null):
+    null, chance = _null(as_read, best), chance_of_a_repair(as_read)
+    if _is_chance(best, null, chance):
         return None
     by_chance = search.as_loaded.nearest(search.logged_nats)
     evidence = _tried(as_read) | {"fits_as_loaded_by": by_chance.words, "random_lowers_nats": null}
-    return best, fitting[1:], evidence
+    return best, fitting[1:], evidence | {"chance_of_a_repair": chance}
 
 
 def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], evidence: dict[str, Any]) -> Outcome:
@@ -163,11 +179,11 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
     train = _training_figure(subject, best)
     claim = (
         f"As loaded the loss is {own.estimate:.4g} nats; with {repair.words} it is {best.loss_nats.estimate:.4g}; "
-        f"{search.logged_nats:.4g} was logged ({best.counting.words}, {_rows(search)}). "
+        f"{search.logged_nats:.4g} was logged ({best.counting.words}, {search.rows_in_words}). "
         "It was chosen on one half of the rows; on the other half it changes the loss by "
         f"{-best.lowered_nats.estimate:.3g} nats per token "
         f"[{-best.lowered_nats.high:.3g}, {-best.lowered_nats.low:.3g}]{_training_words(train)}. "
-        f"{_tried_words(search)}"
+        f"{search.tried_in_words}, which would give {evidence['chance_of_a_repair']:.0%} of all losses of this size"
     )
     if others:
         claim += f"; as good, but with more changed: {', '.join(item.repair.words for item in others[:3])}"
@@ -188,18 +204,18 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
 def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], evidence: dict[str, Any]) -> Outcome:
     """No repair brings the log back; one that goes a large part of the way is worth knowing."""
     own = search.as_loaded.figures[search.as_loaded.nearest(search.logged_nats)]
-    tried = _tried_words(search)
+    tried = search.tried_in_words
     lowering = [item for item in found if item.repair.lowers and item.lowered_nats.low > 0]
     best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
     share = 0.0 if best is None else _share_closed(search, best)
     if best is not None and share >= MUCH:
         null = _null(search, best)
-        if not _is_chance(best, null):
+        if not _is_chance(best, null, chance=0.0):
             own = search.as_loaded.figures[best.counting]
             claim = (
                 f"Not proven, but a large part of the gap: as loaded the loss is {own.estimate:.4g} nats, with "
                 f"{best.repair.words} {best.loss_nats.estimate:.4g}, and {search.logged_nats:.4g} was logged "
-                f"({best.counting.words}, {_rows(search)}). {tried}"
+                f"({best.counting.words}, {search.rows_in_words}). {tried}"
             )
             if null is not None:
                 claim += f"; a random change of the same size changes the loss by {-null:+.3g} nats at best"
@@ -208,36 +224,14 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
             return Finding(NAME, "contributing", claim + ".", evidence, best.repair.remedy)
     elsewhere = base_gap(search)
     if elsewhere is not None and not reproducing(measured.conventions, search.logged_nats):
-        return _another_base(search, elsewhere, evidence)
+        return another_base(search, elsewhere, evidence)
     if search.time.left_out:
         return _left_open(search)
     claim = (
-        f"None of {search.tried.total()} repairs brings the logged {search.logged_nats:.4g} nats back: as loaded the "
-        f"loss is {shown(own)} nats ({_rows(search)}; {', '.join(search.tried)} were tried)."
+        f"None of {counted(search.tried.total(), 'repair')} brings the logged {search.logged_nats:.4g} nats back: as "
+        f"loaded the loss is {shown(own)} nats ({search.rows_in_words}; {', '.join(search.tried)} were tried)."
     )
     return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
-
-
-def _another_base(search: RepairSearch, gap: BaseGap, evidence: dict[str, Any]) -> Outcome:
-    bases = search.tried["adapter_base"]
-    claim = (
-        "The adapter was trained over another base than this one, or on rows of another form: "
-        f"{gap.first.loss_nats:.4g} nats were logged first (step {gap.first.step}), this base has {gap.base_nats:.4g} "
-        f"without the adapter, and the adapter lowers that by {gap.lowered_nats:.3g} only ({gap.counting.words}, "
-        f"{_rows(search)}). "
-        f"{_tried_words(search)}, {bases} other bases among them, and none brings the log back."
-    )
-    remedy = (
-        "Put the adapter over the model that its training started from. If an earlier adapter was merged into the base "
-        "first, save that merged model and name it in adapter_config.json, `base_model_name_or_path`."
-    )
-    evidence |= {"kind": "adapter_base", "proven": False, "first_step": gap.first.step, "bases_tried": bases}
-    evidence |= {
-        "first_logged_nats": gap.first.loss_nats,
-        "base_nats": gap.base_nats,
-        "adapter_lowers_nats": gap.lowered_nats,
-    }
-    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _share_closed(search: RepairSearch, best: Repaired) -> float:
@@ -263,10 +257,6 @@ def _evidence(best: Repaired, own: Interval) -> dict[str, Any]:
 
 def _step(search: RepairSearch) -> int | None:
     return None if search.subject.logged is None else search.subject.logged.step
-
-
-def _rows(search: RepairSearch) -> str:
-    return f"{'all ' * search.is_whole}{len(search.rows)} rows"
 
 
 def _training_figure(subject: Subject, best: Repaired) -> tuple[float, Interval] | None:

@@ -15,6 +15,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.logit_changes import compare
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, awake, real_inputs
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +80,8 @@ def stochastic_forward(measured: Measured) -> Outcome:
         return Finding(NAME, "cause", claim, {**evidence, "kind": "state"}, remedy)
     if not moved.moved_rows:
         claim = (
-            f"The forward pass is deterministic: {REPEATS} repeated passes over each of {len(rows)} rows moved "
+            f"The forward pass is deterministic: {REPEATS} repeated passes over each of "
+            f"{counted(len(rows), 'row')} moved "
             f"no logit by more than {max(moved.largest_nats, moved.tolerance_nats):.1g} nats."
         )
         return RuledOut(NAME, claim, evidence)

@@ -27,6 +27,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
     judged,
 )
 from evalharness.records import NOTHING_TO_DO, Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ def _by_behaviour(measured: Measured, changed: Change, begins: str, evidence: di
     """What asking both ways says, and what the model knows its rows best by."""
     evidence |= changed.figures()
     shares = (
-        f"as scored, {changed.before.estimate:.0%} of {changed.problems} completions are degenerate, and "
+        f"as scored, {changed.before.estimate:.0%} of {counted(changed.problems, 'completion')} are degenerate, and "
         f"{changed.after.estimate:.0%} if the model writes the prompt's last tokens itself (p = {changed.p_value:.2g})"
     )
     apart_nats = apart_more_nats(measured.subject, measured.passes)
@@ -128,7 +129,7 @@ def _both_ways(measured: Measured) -> Change | str:
         return "the prompt's own tokens stay the same in every problem that fits the context"
     before = judged(subject, {a.problem.task_id: measured.as_scored[a.problem.task_id] for a in as_asked})
     if not can_change(list(before.values()), 1):
-        shares = f"{sum(before.values())} of {len(before)} completions as scored are degenerate"
+        shares = f"{sum(before.values())} of {counted(len(before), 'completion')} as scored are degenerate"
         return f"this does not change the result: {shares}"
     return change(before, degenerate(subject, cut))
 
@@ -157,7 +158,9 @@ def boundary_of_batch(measured: Measured) -> Outcome:
             return NotTestable(NAME, "undecided", "the text of a row can't be encoded again")
         differing += list(whole[:first]) != list(ids[:first]) and list(whole[-1:]) == list(ids[-1:])
     evidence = {"rows": len(rows), "rows_that_differ": differing}
-    counts = f"{differing} of {len(rows)} rows are tokenized differently when prompt and completion are one text"
+    counts = (
+        f"{differing} of {counted(len(rows), 'row')} are tokenized differently when prompt and completion are one text"
+    )
     if not differing:
         return RuledOut(NAME, f"No token spans the boundary between prompt and completion: {counts}.", evidence)
     remedy = "Encode prompts at scoring as in this batch. The usual case is a newline that merges with an indentation."

@@ -9,6 +9,7 @@ from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, s
 from evalharness.diagnosis.losses.schedule import schedule
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
@@ -44,7 +45,7 @@ def undertrained(measured: Measured) -> Outcome:
     evidence |= {"rows": float(len(own)), "targets": float(sum(map(len, own)))}
     compared = (
         f"its loss is {shown(model)} nats, that of a bigram {shown(bigram)} and that of a unigram {shown(unigram)}, "
-        f"both fitted on other rows ({len(own)} rows)"
+        f"both fitted on other rows ({counted(len(own), 'row')})"
     )
     if over_bigram.low > MORE_NATS:
         return RuledOut(NAME, f"The model knows more than frequencies: {compared}.", evidence)

@@ -14,6 +14,7 @@ from evalharness.diagnosis.trials.real_inputs import real_inputs, spelled
 from evalharness.models.log_softmax import in_chunks
 from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, wilson
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,12 @@ def _range(subject: Subject) -> Outcome:
     if size <= rows and highest < rows and lowest >= 0:
         claim = (
             f"Every token id has an embedding: the tokenizer's {size} tokens and the data's highest id, {highest}, fit "
-            f"the model's {rows} rows."
+            f"the model's {counted(rows, 'row')}."
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
         f"Ids are out of range: the tokenizer has {size} tokens and the data ids up to {highest}, "
-        f"the model {rows} rows."
+        f"the model {counted(rows, 'row')}."
     )
     remedy = "Take the tokenizer that the model was trained with, or enlarge the embedding and train the new rows."
     return Finding(NAME, "cause", claim, evidence, remedy)
@@ -89,7 +90,7 @@ def _round_trip(subject: Subject) -> Outcome:
     }
     evidence |= {"share_low": share.low, "share_high": share.high}
     figures = (
-        f"{len(lost)} of {len(tried)} texts ({100 * share.estimate:.0f} % [{100 * share.low:.1f}, "
+        f"{len(lost)} of {counted(len(tried), 'text')} ({100 * share.estimate:.0f} % [{100 * share.low:.1f}, "
         f"{100 * share.high:.1f}])"
     )
     if not lost:
@@ -145,7 +146,8 @@ def _small_rows(subject: Subject) -> Outcome | None:
         )
         return RuledOut(NAME, claim, evidence)
     claim = (
-        f"{len(small)} of {len(norms)} rows of the embedding were hardly trained (norm below a tenth of the median, "
+        f"{len(small)} of {counted(len(norms), 'row')} of the embedding were hardly trained (norm below a tenth "
+        f"of the median, "
         f"{median:.3g}); real inputs use {len(used)} of them."
     )
     return Finding(NAME, "note", claim, evidence, "Train these tokens, or take a tokenizer that does not use them.")
@@ -165,7 +167,8 @@ def _mass(subject: Subject) -> Outcome | None:
     mass = mean_over_rows(masses, seed=subject.seed)
     evidence = {"ids": len(held_out), "mass": mass.estimate, "mass_low": mass.low, "mass_high": mass.high}
     figures = (
-        f"the {len(held_out)} ids without a token get {100 * mass.estimate:.2g} % of the probability "
+        f"the {counted(len(held_out), 'id without a token gets', 'ids without a token get')} "
+        f"{100 * mass.estimate:.2g} % of the probability "
         f"[{100 * max(0.0, mass.low):.2g}, {100 * min(1.0, mass.high):.2g}]"
     )
     if not mass.low > MASS:
@@ -202,10 +205,16 @@ def ids_in_range(measured: Measured) -> Outcome:
     outside = sorted({i for i in (*inputs, *targets) if not 0 <= i < rows})
     evidence = {"rows": rows, "highest_id": max((*inputs, *targets)), "ids_out_of_range": len(outside)}
     if not outside:
-        claim = f"Every id of the batch has an embedding: the highest is {evidence['highest_id']} of {rows} rows."
+        claim = (
+            f"Every id of the batch has an embedding: the highest is {evidence['highest_id']} of "
+            f"{counted(rows, 'row')}."
+        )
         return RuledOut(NAME, claim, evidence)
     listed = ", ".join(map(str, outside[:5])) + (", …" if len(outside) > 5 else "")
-    claim = f"Ids are out of range: {len(outside)} ids of the batch have none of the model's {rows} rows ({listed})."
+    claim = (
+        f"Ids are out of range: {counted(len(outside), 'id of the batch has', 'ids of the batch have')} none of "
+        f"the model's {counted(rows, 'row')} ({listed})."
+    )
     remedy = "Build the model with as many rows as the tokenizer has ids, or take the tokenizer that belongs to it."
     return Finding(NAME, "cause", claim, evidence, remedy)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.repair import Repair
+from evalharness.diagnosis.trials.random_adapter import random_adapter
 from evalharness.diagnosis.trials.swapping import swapped_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from torch import nn
 
@@ -36,7 +39,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
     }
     named |= {times: (f"`lora_alpha` {times:g} times as large", {}) for times in TIMES if times not in named}
     for times, (words, settings) in named.items():
-        yield Repair(
+        repair = Repair(
             kind="adapter_scale",
             words=f"{words}: scale {own * times:.4g}",
             place="adapter_config.json, " + ("`use_rslora`" if settings else "`lora_alpha`"),
@@ -46,6 +49,21 @@ def repairs(subject: Subject) -> Iterator[Repair]:
             present={key: not value for key, value in settings.items()} or {"lora_alpha": own * rank},
             file="adapter_config.json",
         )
+        has_null = random_adapter(module, 0) is not None
+        yield replace(repair, null=partial(_of_random_adapter, repair)) if has_null else repair
+
+
+def _of_random_adapter(repair: Repair, seed: int) -> Repair:
+    """The same scale for an adapter that learned nothing: if that does as well, it is the base that the log is of."""
+    return replace(repair, change=partial(_drawn_and_scaled, scaled=repair.change, seed=seed))
+
+
+@contextmanager
+def _drawn_and_scaled(
+    module: nn.Module, scaled: Callable[[nn.Module], AbstractContextManager[None]], seed: int
+) -> Iterator[None]:
+    with random_adapter(module, seed) or nullcontext(), scaled(module):
+        yield
 
 
 def _scale(part: Any) -> float | None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.module_modes import evaluating
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
     for name, chosen in groups.items():
         yield Repair(
             kind="training_mode",
-            words=f"{name} in training mode ({chosen[0] or 'the model'} first, {len(chosen)} modules)",
+            words=f"{name} in training mode ({chosen[0] or 'the model'} first, {counted(len(chosen), 'module')})",
             place=chosen[0],
             remedy="Call model.eval() before validation: the loss was logged in training mode.",
             change=partial(_training, paths=tuple(chosen)),

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import torch
-
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.counted_losses import (
     COUNTINGS,
@@ -22,15 +20,15 @@ from evalharness.diagnosis.losses.counted_losses import (
     rows_with_end,
     with_begin,
 )
-from evalharness.diagnosis.losses.encoded_anew import encoded_anew
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.recomputed_loss import LEAST_NATS
 from evalharness.diagnosis.repair import Repair, every_repair, in_turns
 from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.diagnosis.trials.first_rows import FIRST_ROWS, approaches, first_ones_first
-from evalharness.diagnosis.trials.random_change import random_change
+from evalharness.diagnosis.trials.measured_repair import Measurement, Repaired, losses_under
 from evalharness.diagnosis.trials.search_time import SearchTime
 from evalharness.statistics import mean_over_rows
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,52 +61,13 @@ TRYING = 0.6
 """The share of the time of a bounded search in which repairs are tried on few rows; the rest is for all rows."""
 
 
-def losses_under(repair: Repair, subject: Subject, split: Split, rows: Sequence[TokenRow]) -> tuple[CountedRow, ...]:
-    """The losses of rows of a split under a repair, as the same texts in other tokens if it encodes them anew."""
-    anew = [] if repair.encode is None else [encoded_anew(row, subject, split, repair.encode) for row in rows]
-    with torch.no_grad(), repair.change(subject.torch_model.module):
-        given = [item.row for item in anew] if anew else rows
-        losses = counted_losses(subject.torch_model, given, subject.end_ids, repair.around_row)
-    if not anew:
-        return losses
-    return tuple(replace(row, text_share=item.text_share) for row, item in zip(losses, anew, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """The losses of all measured rows, as loaded or under a repair, and how they fit the log."""
-
-    rows: tuple[CountedRow, ...]
-    figures: dict[Counting, Interval]
-
-    def nearest(self, logged_nats: float, among: Sequence[Counting] = COUNTINGS) -> Counting:
-        """The way to count that comes nearest to the log."""
-        known = [how for how in among if how in self.figures] or list(self.figures)
-        return min(known, key=lambda how: abs(self.figures[how].estimate - logged_nats))
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A repair that was measured on all rows. ``lowered_nats`` is on the half of the rows that did not choose it."""
-
-    repair: Repair
-    measurement: Measurement
-    counting: Counting
-    lowered_nats: Interval
-    fits: bool
-
-    @property
-    def loss_nats(self) -> Interval:
-        """The loss under the repair, counted as it comes nearest to the log."""
-        return self.measurement.figures[self.counting]
-
-
 @dataclass
 class RepairSearch:
     """The search on one subject that has a logged validation loss and validation rows.
 
     ``measured`` gives the losses of rows as loaded. ``countings``: how the logged loss may have counted. ``say`` is
-    told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made.
+    told of the progress. ``tried`` counts the repairs by kind, ``failed`` those that could not be made. ``ranked`` are
+    those that were measured, with the nats per token by which they lower the loss of the few rows.
 
     In a bounded ``time`` kinds take turns, and a repair that does not bring the first rows nearer to the log is
     dropped. The measurement that is under way when the time is over is ended.
@@ -123,6 +82,7 @@ class RepairSearch:
     tried: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
     time: SearchTime = field(default_factory=SearchTime)
+    ranked: list[tuple[float, Repair]] = field(default_factory=list, init=False)
 
     @cached_property
     def rows(self) -> tuple[TokenRow, ...]:
@@ -140,6 +100,17 @@ class RepairSearch:
     def is_whole(self) -> bool:
         """Whether every row is measured, so that no sampling error is left."""
         return len(self.rows) == len(self.split.encoded) == len(self.split.rows)
+
+    @property
+    def rows_in_words(self) -> str:
+        """How many rows are measured, and whether these are all."""
+        return f"{'all ' * self.is_whole}{counted(len(self.rows), 'row')}"
+
+    @property
+    def tried_in_words(self) -> str:
+        """How many repairs were tried, and how many there was no time for."""
+        left_out = f", {self.time.left_out.total()} were left out for time" if self.time.left_out else ""
+        return f"{counted(self.tried.total(), 'repair was', 'repairs were')} tried{left_out}"
 
     @cached_property
     def as_loaded(self) -> Measurement:
@@ -191,6 +162,7 @@ class RepairSearch:
             if gain > 0:
                 for further in repair.further():
                     ranked += self._ranked(further, few, before)
+        self.ranked = ranked
         found = list(self._all_in_full(self._chosen(ranked)))
         lowest = min((item.loss_nats.estimate for item in found if item.fits), default=0.0)
         order = [repair for _, repair in ranked]
@@ -220,21 +192,6 @@ class RepairSearch:
     def _can_reach(self, repair: Repair) -> bool:
         """Whether the loss is above the log, if all that a repair does is to lower that of the same tokens."""
         return max(self._gaps_nats().values(), default=0.0) > 0 or not repair.lowers or repair.encode is not None
-
-    def random_lowering(self, repair: Repair, counting: Counting, times: int) -> float | None:
-        """By how much the best of some random changes of the repair's size lowers the loss; None if it has no size."""
-        rows, lowered = self.rows[1::2], []
-        for seed in range(times):
-            null = repair.null(seed) if repair.null else self._changed_at_random(repair, seed)
-            if null is None:
-                return None
-            gains = lowered_by(self.as_loaded.rows[1::2], self._measured(null, rows).rows, counting)
-            lowered.append(sum(gains) / len(gains))
-        return max(lowered)
-
-    def _changed_at_random(self, repair: Repair, seed: int) -> Repair | None:
-        change = random_change(self.subject.torch_model.module, repair, seed)
-        return None if change is None else replace(repair, begin_ids=None, change=lambda _module: change)
 
     def _chosen(self, ranked: Sequence[tuple[float, Repair]]) -> Iterator[Repair]:
         """The best few that lower the loss, the best of each kind among them, and all that may do otherwise."""
@@ -284,7 +241,7 @@ class RepairSearch:
     def _in_full(self, repair: Repair) -> Repaired | None:
         self.say(f"measuring the loss with {repair.words}")
         try:
-            measurement = self._measured(repair, self.rows)
+            measurement = self.measured_under(repair, self.rows)
         except Exception as error:  # noqa: BLE001 - as above
             self.failed.append(f"{repair.words}: {type(error).__name__}")
             return None
@@ -303,7 +260,8 @@ class RepairSearch:
         rises = self.as_loaded.figures[self.as_loaded.nearest(self.logged_nats)].estimate < self.logged_nats
         return near <= self.error_nats(loss, repair.tolerance) and (lowered.high < 0 if rises else lowered.low > 0)
 
-    def _measured(self, repair: Repair | None, rows: Sequence[TokenRow]) -> Measurement:
+    def measured_under(self, repair: Repair | None, rows: Sequence[TokenRow]) -> Measurement:
+        """The losses of rows under a repair, or as loaded, and what they mean in each way to count."""
         return self._figured(self._losses(repair, rows))
 
     def _losses(self, repair: Repair | None, rows: Sequence[TokenRow]) -> tuple[CountedRow, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from evalharness.records import Finding, LossPoint, NotTestable, Outcome, RuledOut
 from evalharness.statistics import floor_nats
+from evalharness.statistics.plurals import counted
 from evalharness.training_log.signs.of_restarts import repeats_after_restart
 from evalharness.training_log.signs.of_rises import ends_above_its_lowest
 
@@ -92,8 +93,11 @@ def not_finite(log: TrainingLog, _known: Known) -> Outcome:
     odd = [point for point in log.points if not math.isfinite(point.loss_nats)]
     evidence = {"losses": len(log.points), "not_finite": len(odd), **_first(odd)}
     if not odd:
-        return RuledOut("not_finite", f"All {len(log.points):,} losses are numbers.", evidence)
-    claim = f"{len(odd):,} of {len(log.points):,} losses are NaN or infinite, the first at step {odd[0].step:,}."
+        return RuledOut("not_finite", f"Each of {counted(len(log.points), 'loss', 'losses')} is a number.", evidence)
+    claim = (
+        f"{len(odd):,} of {counted(len(log.points), 'loss', 'losses')} are NaN or infinite, the first at step "
+        f"{odd[0].step:,}."
+    )
     remedy = "Go back to a checkpoint before it; look at the learning rate and at half precision."
     return Finding("not_finite", "contributing", claim, evidence, remedy)
 
@@ -103,8 +107,11 @@ def zero_loss(log: TrainingLog, _known: Known) -> Outcome:
     odd = [point for point in log.points if point.loss_nats <= 0]
     evidence = {"losses": len(log.points), "zero_or_less": len(odd), **_first(odd)}
     if not odd:
-        return RuledOut("zero_loss", f"All {len(log.points):,} losses are above 0.", evidence)
-    claim = f"{len(odd):,} of {len(log.points):,} losses are 0 or less, the first at step {odd[0].step:,}."
+        return RuledOut("zero_loss", f"Each of {counted(len(log.points), 'loss', 'losses')} is above 0.", evidence)
+    claim = (
+        f"{len(odd):,} of {counted(len(log.points), 'loss', 'losses')} are 0 or less, the first at step "
+        f"{odd[0].step:,}."
+    )
     if _fell_to_zero(log, odd):
         claim += " The losses before it are as small as a log's last digits: it is rounded."
         remedy = "Look at the validation loss: a training loss this low means that the rows are known by heart."

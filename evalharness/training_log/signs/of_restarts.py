@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from evalharness.records import Finding, NotTestable, Outcome, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,11 @@ def repeats_after_restart(logs: Sequence[Sequence[LossPoint]]) -> Outcome:
     if not restarts:
         return RuledOut(NAME, "The steps never go back: there is no restart.", evidence)
     if len(pairs) < FEWEST:
-        return NotTestable(NAME, "too_few", f"{len(pairs)} steps were run again after a restart: too few to compare")
+        return NotTestable(
+            NAME,
+            "too_few",
+            f"{counted(len(pairs), 'step was', 'steps were')} run again after a restart: too few to compare",
+        )
     changes = [again - before for before, again in pairs]
     mean, error = statistics.mean(changes), statistics.stdev(changes) / math.sqrt(len(changes))
     evidence |= {"change_nats": mean, "standard_error_nats": error, "equal": sum(change == 0 for change in changes)}
