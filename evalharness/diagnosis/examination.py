@@ -11,13 +11,14 @@ from evalharness.errors import EvaluationError
 from evalharness.models.protocols import CAPABILITY_NAMES
 from evalharness.progress.time_limit import OutOfTime
 from evalharness.records import LEAK, Finding, Incomplete, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.probe import Probe
-    from evalharness.diagnosis.subject import Need
+    from evalharness.diagnosis.subject import Need, Subject
     from evalharness.records import NotTestableKind, Outcome
 
 MISSING: dict[Need, tuple[NotTestableKind, str]] = {
@@ -167,12 +168,22 @@ def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | 
         return "capability", f"this model gives no {', no '.join(not_offered)}"
     missing = next((need for need in probe.needs if not measured.subject.has(need)), None)
     if missing is not None:
-        return MISSING[missing]
+        return _missing(measured.subject, missing)
     if measured.leaks and probe.skipped_if_leak:
         return "leak", f"{LEAK} already explains the loss"
     if measured.is_repaired and probe.skipped_if_repaired:
         return "does_not_apply", "a setting that differs from training explains the logged loss"
     return None
+
+
+def _missing(subject: Subject, need: Need) -> tuple[NotTestableKind, str]:
+    """Why it is missing: rows that were given are known, but may all be without a target."""
+    split = {"train": subject.train, "validation": subject.validation}.get(need)
+    if split is None:
+        return MISSING[need]
+    limit = subject.model.context_length
+    within = "" if limit is None else f" within the context of {counted(limit, 'token')}"
+    return "too_few", f"{split.source} has {counted(len(split.rows), 'row')}, none of them with a target{within}"
 
 
 def _is_cause(outcome: Outcome) -> bool:

@@ -53,6 +53,16 @@ def test_in_the_catalogue_the_leak_is_asked_first_and_what_is_left_last():
     assert (order[0], order[-1]) == ("future_leak", "self_reinforcement")
 
 
+@pytest.mark.parametrize(("given", "kind"), [(True, "too_few"), (False, "no_data")])
+def test_rows_that_were_given_without_a_target_are_not_called_unknown(given, kind):
+    subject = of(sound("plain"))
+    without = replace(subject.validation, encoded=()) if given else None
+    made = examine(Measured(replace(subject, validation=without)), [probe("of the rows", needs=("validation",))])
+    (untested,) = made.not_testable
+    assert untested.kind == kind
+    assert (subject.validation.source in untested.reason) == given
+
+
 EXPLAINING = probe("broken", finding("broken"), explains_all=True)
 OTHERS = (probe("dear", order=20, forward_passes=300), probe("of the data", order=30, capabilities=frozenset()))
 
