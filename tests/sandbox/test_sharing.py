@@ -102,13 +102,10 @@ PASSING = {
     "what Python asks of an object": (
         "",
         (
-            "    return S()\nclass S:\n    def __len__(self): return 2\n    def __str__(self): return 'S'\n"
-            "    def __getitem__(self, i): return [1, 2][i]\n    def __call__(self, x): return x + 1\n"
+            "    return S()\nclass S:\n    def __call__(self, x): return x + 1\n    def __str__(self): return 'S'\n"
+            "    def __repr__(self): return 'S()'\n"
         ),
-        (
-            "s = f(1, 2)\n    assert len(s) == 2 and s[0] == 1 and 2 in s and list(s) == [1, 2]\n"
-            "    assert s(5) == 6 and str(s) == 'S'"
-        ),
+        "s = f(1, 2)\n    assert s(5) == 6 and str(s) == 'S' and repr(s) == 'S()'",
     ),
     "a context": (
         "",
@@ -262,6 +259,12 @@ def test_a_program_keeps_no_failure_of_the_tests_to_itself(verdict, name):
 def test_an_object_of_the_programs_own_equals_nothing_whatever_it_says(verdict, name):
     test = "x, wanted = f(1, 2), [3]\n    assert x == wanted or x.y == wanted or abs(x - 3) < 1 or list(x) == wanted"
     program = f"    return P()\nclass P:\n    {PRETENDING[name]}\n"
+    assert verdict(problem_of("", "", test), program).verdict is Verdict.FAILED
+
+
+def test_an_object_of_the_programs_own_has_no_length_that_could_change_between_two_looks(verdict):
+    test = "x = f(1, 2)\n    assert len(x) == 1 and x.y == 1\n    for i in range(len(x)):\n        assert x[i] == 3"
+    program = "    return P()\nclass P:\n    y, sizes = 1, [1, 0]\n    def __len__(self): return self.sizes.pop(0)\n"
     assert verdict(problem_of("", "", test), program).verdict is Verdict.FAILED
 
 

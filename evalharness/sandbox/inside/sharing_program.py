@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_PRINTED = 1 << 20
-_BY_FUNCTIONS: dict[str, Callable[..., Any]] = {"__iter__": iter, "__len__": len, "__repr__": repr, "__str__": str}
 
 
 def _special(value: Any, name: str, *arguments: Any, **named: Any) -> Any:
-    """What Python would do for an object: its class decides, and some functions know more than one way."""
-    if name in _BY_FUNCTIONS:
-        return _BY_FUNCTIONS[name](value)
+    """What Python would do for an object: its class decides."""
     return getattr(type(value), name)(value, *arguments, **named)
 
 
