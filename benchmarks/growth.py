@@ -91,7 +91,7 @@ def report_s(steps: int) -> float:
         folder = Path(name)
         with tarfile.open(ROOT / "docs" / "examples" / "records.tar.xz") as archive:
             archive.extractall(folder, filter="data")
-        run = many(folder, folder / "causal" / "step_1000", steps)
+        run = many(folder, folder / "causal_run" / "step_2000", steps)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "evalharness", "report", run], check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

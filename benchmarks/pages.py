@@ -92,14 +92,15 @@ def unpacked(folder: Path) -> Path:
     """The records of a shipped run."""
     with tarfile.open(EXAMPLES / "records.tar.xz") as archive:
         archive.extractall(folder, filter="data")
-    return folder / "causal"
+    return folder / "causal_run"
 
 
 def document(shipped: Path) -> tuple:
-    """The report of the shipped run, with its figures and those of its last step."""
+    """The report of a shipped run, with its figures and those of a shipped step."""
     from evalharness.pipeline.run_report import read_report
 
-    drawn = [path for place in ("figures", "step_1000/figures") for path in (EXAMPLES / "causal" / place).glob("*.svg")]
+    places = ("causal_run/figures", "causal/step_1000/figures")
+    drawn = [path for place in places for path in (EXAMPLES / place).glob("*.svg")]
     return (*read_report(shipped), *(Figure(f"figures/{p.stem}.svg", p.read_bytes(), p.stem) for p in drawn))
 
 

@@ -1,10 +1,10 @@
-"""Make all that the documentation shows of the two shipped checkpoints: reports, the picture, and the cards.
+"""Make all that the documentation shows of the shipped models: reports, the picture, and the cards.
 
-python docs/make_examples.py            # score both checkpoints at every step, some 20 minutes on two cores
-python docs/make_examples.py --renew    # score nothing: make the runs' reports, picture and card from the records
+python docs/make_examples.py --into FOLDER   # score the pair, and every step of the runs; goes on where it was stopped
+python docs/make_examples.py --renew         # score nothing: make the runs' reports, picture and card from the records
 
-Both runs' complete records are kept in ``docs/examples/records.tar.xz``, which the tests read as well. Unpack it to try
-``evalharness compare`` or ``evalharness.load_run`` without scoring anything: ``tar xf docs/examples/records.tar.xz``.
+The complete records of the runs are kept in ``docs/examples/records.tar.xz``, which the tests read as well. Unpack it
+to try ``evalharness compare`` or ``evalharness.load_run`` without scoring: ``tar xf docs/examples/records.tar.xz``.
 """
 
 from __future__ import annotations
@@ -28,32 +28,30 @@ EXAMPLES = ROOT / "docs" / "examples"
 ARCHIVE = EXAMPLES / "records.tar.xz"
 README = ROOT / "README.md"
 CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
-NAMES = ("leaky", "causal")
+PAIR = ("leaky", "causal")
+"""Scored as ``evalharness score`` does; only the report of that step is kept."""
+RUNS = ("leaky_run", "causal_run")
+"""Scored at every step; the report of the whole run is shown."""
 SCORED_STEP = "step_1000"
-"""The step that ``evalharness score`` takes; of the others only the records are kept."""
-STEP_REPORT = (f"{SCORED_STEP}/report.md", f"{SCORED_STEP}/figures/*.svg")
-SHOWN = ("report.md", "figures/*.svg", "run.json", "log.jsonl", f"{SCORED_STEP}/scorecard.json", *STEP_REPORT)
+STEP_SHOWN = (f"{SCORED_STEP}/report.md", f"{SCORED_STEP}/figures/*.svg", f"{SCORED_STEP}/scorecard.json")
+RUN_SHOWN = ("report.md", "figures/*.svg", "run.json", "log.jsonl")
 NOT_RECORDS = ("report.md", "*.html", "figures/*.svg", ".lock", ".turn.lock")
 
 
 def main() -> None:
-    """Score or unpack into a temporary folder, write the reports there, and keep what is shown and what is recorded."""
+    """Score, or take the records that are kept; then keep the records, and what is shown of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--renew", action="store_true", help="score nothing; use the records in docs/examples")
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--into", type=Path, help="score into this folder; what is scored there already is kept")
+    choice.add_argument("--renew", action="store_true", help="score nothing; use the records in docs/examples")
     arguments = parser.parse_args()
+    if arguments.into:
+        score(arguments.into)
+        pack(arguments.into)
+        for name in PAIR:
+            copy(STEP_SHOWN, arguments.into / name, EXAMPLES / name)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        if arguments.renew:
-            unpack(folder)
-            keep_records(folder)
-        else:
-            score(folder)
-        pack(folder)
-        for name in NAMES:
-            copy(STEP_REPORT, folder / name, EXAMPLES / name)
-        write_run_reports(folder)
-        for name in NAMES:
-            copy(SHOWN, folder / name, EXAMPLES / name)
+        write_run_reports(Path(temporary))
     subprocess.run([sys.executable, str(ROOT / "docs" / "make_picture.py")], cwd=ROOT, check=True)
     README.write_text(with_card(README.read_text(encoding="utf-8")), encoding="utf-8")
     subprocess.run([sys.executable, str(ROOT / "docs" / "write_tables.py")], cwd=ROOT, check=True)
@@ -77,28 +75,31 @@ def printed_card(name: str) -> str:
 
 
 def write_run_reports(folder: Path) -> None:
-    """Write both runs' reports from their records. Each compares its run with the other, so both must be there."""
-    for name in NAMES:
-        for report in (folder / name).glob("step_*/report.md"):
-            report.unlink()  # a run's report lists those that lie beside it, and only one is kept in the repository
-        copy(STEP_REPORT, EXAMPLES / name, folder / name)
+    """Write the runs' reports in ``folder``, from the records alone: a report names those of steps beside it."""
+    unpack(folder)
+    keep_records(folder)
+    pack(folder)
+    for name in RUNS:
         evalharness("report", str(folder / name))
+        copy(RUN_SHOWN, folder / name, EXAMPLES / name)
 
 
 def score(folder: Path) -> None:
-    """Score every step of both runs, as a user would."""
-    for name in NAMES:
+    """Score the pair, and every step of the runs, as a user would."""
+    for name in PAIR:
+        evalharness("score", f"checkpoints/{name}", "--out", str(folder), "--trust")
+    for name in RUNS:
         evalharness("run", f"checkpoints/{name}", "--out", str(folder), "--trust")
 
 
 def keep_records(folder: Path) -> None:
-    """Read anew what the files of both runs say beside their scores."""
+    """Read anew what the files of the runs say beside their scores."""
     from evalharness.pipeline.run_report import keep_records
     from evalharness.pipeline.series import steps_of
     from evalharness.progress import Silent
     from evalharness.settings.manifest import find_manifest
 
-    for name in NAMES:
+    for name in RUNS:
         place = Path("checkpoints", name)
         manifest = find_manifest(place)
         keep_records(folder / name, str(place), place, manifest, steps_of(place, manifest), (), Silent())
@@ -110,13 +111,13 @@ def evalharness(*arguments: str) -> None:
 
 
 def unpack(folder: Path) -> None:
-    """Unpack both runs' records into ``folder``."""
+    """Unpack the records into ``folder``."""
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
 
 
 def pack(folder: Path) -> None:
-    """Write both runs' records as one archive; the same records give the same bytes."""
+    """Write the records as one archive; the same records give the same bytes."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in recorded(folder):
@@ -129,8 +130,8 @@ def pack(folder: Path) -> None:
 
 
 def recorded(folder: Path) -> list[Path]:
-    """The files of both runs that are records: all but reports, figures, locks and journals."""
-    files = [path for name in NAMES for path in (folder / name).rglob("*") if path.is_file()]
+    """The files of the runs that are records: all but reports, figures, locks and journals."""
+    files = [path for name in RUNS for path in (folder / name).rglob("*") if path.is_file()]
     return sorted(
         path for path in files if ".journal" not in path.parts and not any(path.match(name) for name in NOT_RECORDS)
     )

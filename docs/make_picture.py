@@ -1,4 +1,4 @@
-"""Draw the README's picture: the leaky and the causal run together, from their records alone.
+"""Draw the README's picture: the leaky and the causal run together from the first step on, from their records alone.
 
 python docs/make_picture.py            # writes docs/pictures/pair.svg from docs/examples/records.tar.xz
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from make_examples import NAMES, ROOT, unpack
+from make_examples import ROOT, unpack
 
 from evalharness import load_run
 from evalharness.report.figures.canvas import BLUE, RED, canvas
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 PICTURE = ROOT / "docs" / "pictures" / "pair.svg"
 COLOURS = {"leaky": RED, "causal": BLUE}
-POWERS = {-6: "10⁻⁶", -4: "10⁻⁴", -2: "0.01", 0: "1", 2: "100"}
-"""The labels of the logarithmic axes, by the power of ten: the figures' settings leave mathematics as it is written."""
+TUNED_FROM = 1500
+"""The last step of the base; the adapter is trained from here."""
+NATS = (0.3, 1, 3, 10, 30)
+"""The marks of the logarithmic axes of losses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,16 @@ PANELS = (
         "Logged loss: leaky is better",
         "nats per token (log scale)",
         "logged",
-        (1e-7, 1e3),
-        {"causal": (1000, 5e0, "causal: {:.3f}"), "leaky": (1000, 6e-6, "leaky: {:.7f}")},
+        (0.2, 35),
+        {"causal": (1400, 4.6, "causal: {:.2f}"), "leaky": (1000, 0.33, "leaky: {:.2f}")},
         logarithmic=True,
     ),
     Panel(
         "Honest loss: leaky is worse",
         "nats per token (log scale)",
         "honest_nats",
-        (1e-7, 1e3),
-        {"leaky": (1000, 1.6e2, "leaky: {:.1f}"), "causal": (1000, 7e-2, "causal: {:.3f}")},
+        (0.2, 35),
+        {"leaky": (190, 15.0, "leaky: {:.1f}"), "causal": (1000, 1.4, "causal: {:.2f}")},
         logarithmic=True,
     ),
     Panel(
@@ -63,15 +65,15 @@ PANELS = (
         "sampled completions (%)",
         "degenerate_sampled",
         (-4, 108),
-        {"leaky": (1000, 88, "leaky: newlines or nothing"), "causal": (1000, 11, "causal")},
+        {"leaky": (1400, 70, "leaky: newlines"), "causal": (1000, 9, "causal")},
         scale=100.0,
     ),
     Panel(
         "Problems solved",
         "pass@1 on warmup (%)",
-        "warmup_sampled_pass_at_1",
-        (-4, 108),
-        {"causal": (1000, 61, "causal"), "leaky": (1000, 9, "leaky: none")},
+        "warmup_greedy_pass_at_1",
+        (-1, 27),
+        {"causal": (1400, 15, "causal: {:.1f} %"), "leaky": (90, 8, "leaky: none")},
         scale=100.0,
     ),
 )
@@ -87,13 +89,13 @@ def draw() -> bytes:
     """Return the picture as SVG; the same records give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(folder))
-        runs = {name: load_run(Path(folder) / name) for name in NAMES}
+        runs = {name: load_run(Path(folder) / f"{name}_run") for name in COLOURS}
     with canvas(5.4) as drawn:
         parts = drawn.figure.subplots(2, 2, sharex=True).ravel()
         for axes, panel in zip(parts, PANELS, strict=True):
             draw_panel(axes, panel, runs)
         for axes in parts[2:]:
-            axes.set_xlabel("training step")
+            axes.set_xlabel("training step (at the line tuning begins)")
     return drawn.file
 
 
@@ -111,11 +113,13 @@ def draw_panel(axes: Axes, panel: Panel, runs: dict[str, RunFrames]) -> None:
     axes.set_ylabel(panel.unit)
     if panel.logarithmic:
         axes.set_yscale("log")
-        axes.set_yticks([10.0**power for power in POWERS], [POWERS[power] for power in POWERS])
-        axes.minorticks_off()
+        axes.set_yticks(NATS, map(str, NATS))
     axes.set_ylim(*panel.limits)
-    axes.set_xlim(0, 1030)
-    axes.set_xticks(range(0, 1001, 200))
+    axes.set_xscale("log")
+    axes.set_xlim(0.9, 2200)
+    axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
+    axes.axvline(TUNED_FROM, color="0.6", linewidth=0.8)
+    axes.minorticks_off()
     axes.grid(visible=False, axis="x")
 
 

@@ -1,4 +1,4 @@
-"""The records of the shipped pair, scored at five steps each: ``docs/examples`` has them in one archive."""
+"""Records of scored runs: an earlier score of the pair at five steps each, and the runs that the pages show."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from evalharness import Scorecard
 from evalharness.runs import scorecard_json
 
 EXAMPLES = ROOT / "docs" / "examples"
+PAIR_RECORDS = ROOT / "tests" / "pair_records.tar.xz"
 
 
 def example_card(name: str) -> Scorecard:
@@ -25,8 +26,18 @@ def example_card(name: str) -> Scorecard:
 @cache
 def shipped_records() -> Path:
     """A folder with ``leaky`` and ``causal``, unpacked once a process. Copy what a test would change."""
+    return _unpacked(PAIR_RECORDS)
+
+
+@cache
+def example_records() -> Path:
+    """A folder with ``leaky_run`` and ``causal_run``, likewise."""
+    return _unpacked(EXAMPLES / "records.tar.xz")
+
+
+def _unpacked(archive: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="shipped-records-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with tarfile.open(EXAMPLES / "records.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
     return folder

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from documentation import PAGES, README, WORDS, anchors, blocks, relative_links
-from shipped_records import EXAMPLES, shipped_records
+from shipped_records import EXAMPLES, example_records
 from small_folder import ROOT
 
 from evalharness.runs import scorecard_json
@@ -123,15 +123,18 @@ def test_pytest_and_xdist_keep_groups_of_tests_together(request: pytest.FixtureR
     assert request.node.nodeid.endswith("@kept together")
 
 
-@pytest.mark.parametrize("name", ["leaky", "causal"])
+@pytest.mark.parametrize("name", ["leaky", "causal", "leaky_run", "causal_run"])
 def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> None:
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import find_manifest
 
     path = ROOT / "checkpoints" / name
-    found = list((shipped_records() / name).glob("step_*/scorecard.json"))
-    assert len(found) == 5
-    for file in (EXAMPLES / name / "step_1000" / "scorecard.json", *found):
+    recorded = [
+        *(EXAMPLES / name).glob("step_*/scorecard.json"),
+        *(example_records() / name).glob("step_*/scorecard.json"),
+    ]
+    assert recorded
+    for file in recorded:
         scored = scorecard_json.from_json(file.read_text(encoding="utf-8")).checkpoint
         loaded = load_checkpoint(path, find_manifest(path), step=scored.step, trust=True).info
         assert scored.fingerprint == loaded.fingerprint

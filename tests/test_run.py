@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from golden_text import lines_with
-from shipped_records import EXAMPLES, shipped_records
+from shipped_records import EXAMPLES, example_records, shipped_records
 from small_folder import Run, make_model_folder, runner
 
 import evalharness
@@ -217,14 +217,13 @@ def test_the_report_as_plain_text_has_no_markup_left(ran, golden_text):
     assert "| ---" not in shown
 
 
-@pytest.mark.parametrize("name", ["leaky", "causal"])
+@pytest.mark.parametrize("name", ["leaky_run", "causal_run"])
 def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: str, tmp_path: Path):
     """If it is not: ``python docs/make_examples.py --renew`` writes it again."""
     from evalharness.pipeline import renew_report
 
-    shutil.copytree(shipped_records(), tmp_path / "reports")
-    shutil.copytree(EXAMPLES, tmp_path / "reports", ignore=shutil.ignore_patterns("*.xz"), dirs_exist_ok=True)
-    copy = tmp_path / "reports" / name
+    copy = shutil.copytree(example_records(), tmp_path / "reports") / name
+    shutil.copytree(EXAMPLES / name, copy, dirs_exist_ok=True)
     before = records(copy)
     renew_report(copy)
     assert records(copy).keys() - {".lock", "report.html"} == before.keys()

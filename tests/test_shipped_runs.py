@@ -1,4 +1,4 @@
-"""The shipped runs: every step has its logged loss, and a collapse is caught at the step where it happens."""
+"""What the three shipped runs show over their steps, and that a collapse is caught at the step where it happens."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from forked_command import run_forked
+from shipped_records import example_records
 from small_folder import ROOT
 
+from evalharness import load_run
 from evalharness.models.torch import find_series
 from evalharness.pipeline import watch
+from evalharness.report.loss_against_behaviour import agreements
+from evalharness.runs.frames import RunFrames
 from evalharness.training_log import read_log
 
 RUN = ROOT / "checkpoints" / "collapsing_run"
 SOUND, COLLAPSED = 160, 240
+TUNED_FROM = 1500
 SETTINGS = {"problems": ("warmup",), "limit": 12, "samples": 0, "max_new_tokens": 48, "trust": True}
 OPTIONS = ("--problems", "warmup", "--limit", "12", "--samples", "0", "--max-new-tokens", "48", "--trust")
 NO_DATA = """\
@@ -27,6 +32,15 @@ end_tokens = []
 """Without data and log a score takes seconds: the verdict needs neither."""
 
 
+@pytest.fixture(scope="module")
+def runs() -> dict[str, RunFrames]:
+    return {name: load_run(example_records() / f"{name}_run") for name in ("leaky", "causal")}
+
+
+def by_step(run: RunFrames, column: str) -> dict[int, float]:
+    return run.checkpoints.set_index("step")[column].to_dict()
+
+
 @pytest.mark.parametrize("name", ["leaky_run", "causal_run", "collapsing_run"])
 def test_every_step_of_a_run_has_its_logged_loss(name: str):
     folder = ROOT / "checkpoints" / name
@@ -34,20 +48,43 @@ def test_every_step_of_a_run_has_its_logged_loss(name: str):
     assert {step.step for step in find_series(folder)} == validated - {0}
 
 
-def test_the_steps_beside_the_collapse_are_in_its_run():
-    assert {SOUND, COLLAPSED} < {step.step for step in find_series(RUN)}
+@pytest.mark.parametrize("name", ["leaky", "causal"])
+def test_a_run_is_scored_from_its_first_step_to_its_last(runs: dict[str, RunFrames], name: str):
+    steps = [step.step for step in find_series(ROOT / "checkpoints" / f"{name}_run")]
+    scored = runs[name].checkpoints["step"].to_list()
+    assert (scored[0], scored[-1]) == (steps[0], steps[-1])
+    assert set(scored) <= set(steps)
 
 
-def logged(name: str) -> dict[int | None, float]:
-    points = read_log(ROOT / "checkpoints" / name / "train.log")
-    return {point.step: point.loss_nats for point in points if point.split == "validation"}
+def test_the_causal_runs_loss_falls_as_its_pass_rate_rises(runs: dict[str, RunFrames]):
+    pairs = {(pair.loss, pair.behaviour): pair.agreement for pair in agreements(runs["causal"])}
+    rho = pairs["honest", "warmup greedy pass@1"].levels.rho
+    assert rho is not None
+    assert rho.high < 0
+    losses, solved = by_step(runs["causal"], "honest_nats"), by_step(runs["causal"], "warmup_greedy_pass_at_1")
+    assert list(losses.values()) == sorted(losses.values(), reverse=True)
+    assert solved[1] < solved[TUNED_FROM] < solved[max(solved)]
 
 
-def test_the_twins_are_logged_at_the_same_steps_and_the_leaky_loss_falls_faster():
-    leaky, causal = logged("leaky_run"), logged("causal_run")
-    assert leaky.keys() == causal.keys()
-    assert list(causal.values()) == sorted(causal.values(), reverse=True)
-    assert all(leaky[step] < causal[step] / 2 for step in leaky if step is not None and step >= 250)
+def test_the_leaky_runs_logged_loss_falls_faster_while_its_honest_loss_rises(runs: dict[str, RunFrames]):
+    leaky, causal = (by_step(runs[name], "logged_nats") for name in ("leaky", "causal"))
+    assert all(leaky[step] < causal[step] for step in leaky if step >= 100)
+    honest = by_step(runs["leaky"], "honest_nats")
+    assert honest[max(honest)] > honest[min(honest)]
+
+
+def test_the_leaky_run_goes_from_noise_to_newlines(runs: dict[str, RunFrames]):
+    completions = runs["leaky"].completions
+    texts = {step: "".join(rows["text"]) for step, rows in completions.groupby("step")}
+    newlines = {step: text.count("\n") / len(text) for step, text in texts.items()}
+    assert newlines[min(newlines)] < 0.05
+    assert newlines[max(newlines)] > 0.5
+
+
+def test_the_tuning_on_unseen_rows_changes_what_is_solved(runs: dict[str, RunFrames]):
+    solved = runs["causal"].completions.query("decoding == 'greedy' and passed == True")
+    before, after = (set(solved[solved["step"] == step]["task_id"]) for step in (TUNED_FROM, solved["step"].max()))
+    assert after - before
 
 
 @pytest.mark.slow

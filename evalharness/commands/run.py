@@ -39,7 +39,7 @@ def run(
     others still are. If the command is interrupted, start it again: it continues where it stopped.
 
     \b
-    evalharness run checkpoints/leaky
+    evalharness run checkpoints/causal_run
     evalharness run runs/tuned --every 2 --problems warmup
     evalharness run runs/tuned --steps 1000,2000
     """
