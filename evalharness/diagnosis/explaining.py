@@ -19,6 +19,7 @@ CORRECTED = (
     ("repaired_nats", "as_loaded_nats"),
     ("with_padding_nats", "without_padding_nats"),
     ("packed_nats", "plain_nats"),
+    ("at_its_step_nats", "plain_nats"),
 )
 """In the evidence of a finding: the loss as the finding says that it was computed, and the loss without it (nats)."""
 CLEAR = 0.05

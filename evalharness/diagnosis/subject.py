@@ -109,7 +109,7 @@ class Subject:
     one batch of the training loop, before training. ``other_way`` is how a model with a chat template could be asked as
     well, and ``formats`` how many problems it passed in both ways, where they were run. ``built_by_library``: the code
     of the model is that of a library, such as transformers, and not the user's own. ``learning_rates`` are those that
-    were logged, in the order of their steps.
+    were logged, in the order of their steps. ``log`` ends with this checkpoint, ``later`` is what was logged after it.
     """
 
     model: Model
@@ -138,6 +138,7 @@ class Subject:
     formats: FormatComparison | None = None
     built_by_library: bool = False
     learning_rates: tuple[LearningRate, ...] = ()
+    later: tuple[LossPoint, ...] = ()
 
     def asked_otherwise(self, way: PromptWay) -> Subject:
         """The same subject, asked in another way."""

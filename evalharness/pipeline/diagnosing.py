@@ -76,6 +76,7 @@ def measured_of(work: Work, settings: Settings, behaviour: Behaviour) -> Measure
         validation=work.validation,
         problems=tuple(work.problems.values()),
         log=tuple(work.log),
+        later=work.later,
         logged=logged_point(work),
         declared=Declared(declared.label_smoothing, declared.count_prompt, declared.count_padding),
         without_adapter=checkpoint.without_adapter,

@@ -60,8 +60,12 @@ def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work
     if logged is not None and logged.in_bits_per_byte:
         manifest = replace(manifest, log=in_nats(logged, manifest.log, checkpoint, validation or train, watcher))
         logged = read_choice(choice, manifest.log, Silent())
-    log = list(up_to(checkpoint.info.step, () if logged is None else logged.points))
-    return Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served, shared)
+    points = () if logged is None else logged.points
+    log = list(up_to(checkpoint.info.step, points))
+    work = Work(target, checkpoint, manifest, options, sets, watcher, log, train, validation, choice, served, shared)
+    known = set(log)
+    work.later = tuple(point for point in points if point not in known)
+    return work
 
 
 def load_served(target: Target, watcher: Watcher) -> tuple[ServedModel | None, Checkpoint]:

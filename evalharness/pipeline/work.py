@@ -46,7 +46,8 @@ class Work:
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
     ``served`` is the model of a server that writes the completions; None where the checkpoint's own does. ``shared`` is
     what the steps of one run have in common. ``limit`` is the time that the score may take, None without a limit.
-    ``token_s`` is how many seconds a pass takes for each token, None until it was measured.
+    ``token_s`` is how many seconds a pass takes for each token, None until it was measured. ``log`` ends with the step
+    of the checkpoint, and ``later`` is what was logged after it.
     """
 
     target: Target
@@ -68,6 +69,7 @@ class Work:
     incomplete: list[Incomplete] = field(default_factory=list)
     limit: TimeLimit | None = None
     token_s: float | None = None
+    later: tuple[LossPoint, ...] = ()
 
     @property
     def problems(self) -> dict[str, Problem]:

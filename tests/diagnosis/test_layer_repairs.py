@@ -38,10 +38,10 @@ def logits(module):
     return output if isinstance(output, torch.Tensor) else output.logits
 
 
-def giving(wanted, kind, module):
+def giving(wanted, kind, module, subject=None):
     """What of the repairs gives the logits; each is undone, and what has no place is left out."""
     before, right = logits(module), []
-    for repair in kind.repairs(SimpleNamespace(torch_model=SimpleNamespace(module=module))):
+    for repair in kind.repairs(subject or SimpleNamespace(torch_model=SimpleNamespace(module=module))):
         try:
             with repair.change(module):
                 if torch.allclose(logits(module), wanted, atol=1e-5):

@@ -35,6 +35,15 @@ def test_a_loss_that_falls_to_zero_and_a_single_zero_are_none(losses):
     assert isinstance(asked(*losses), RuledOut)
 
 
+@pytest.mark.parametrize(("zero", "other"), [("validation", "train"), ("train", "validation")])
+def test_a_loss_of_zero_beside_one_that_falls_is_no_lack_of_targets_in_training(zero, other):
+    made = subject(scripted(context_length=None), train=split(), validation=split(data_rows(20, 2)))
+    found = no_targets(Measured(replace(made, log=log(0.0, 0.0, of=zero) + log(3.0, 1.0, of=other))))
+    assert (found.severity, found.evidence["other_last_nats"]) == ("contributing", 1.0)
+    level = no_targets(Measured(replace(made, log=log(0.0, 0.0, of=zero) + log(3.0, 3.0, of=other))))
+    assert level.severity == "cause"
+
+
 @pytest.mark.parametrize("family", ["plain", "llama"])
 def test_the_planted_fault_is_a_cause(family):
     assert no_targets(Measured(nothing_counted(family))).severity == "cause"

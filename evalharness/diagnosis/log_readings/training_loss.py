@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.diagnosis.log_readings import NAME
 from evalharness.diagnosis.losses.logged_training import above_untrained, logged_multiple, smoothed_in_training
 from evalharness.diagnosis.losses.row_means import figures, shown
+from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.records import Finding
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _smoothed(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
 def _multiplied(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
     """Whether the validation loss is right and the training loss in the log is a multiple of the true one."""
     multiple = logged_multiple(measured)
-    if multiple is None:
+    if multiple is None or known_part(measured) is not None:  # then the loss of the known rows was logged
         return None
     evidence |= figures("recomputed_train", multiple.own) | {
         "logged_train_nats": multiple.point.loss_nats,

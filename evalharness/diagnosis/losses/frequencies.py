@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.losses.row_means import Floats
     from evalharness.diagnosis.measured import Measured
 
+AT_RANDOM = 0.97
+"""The loss of a model that knows nothing is the logarithm of the vocabulary, or more if it is drawn widely; the least
+training, of how often each token stands, brings it far below."""
 FITTED_TOKENS = 1_000_000
 """Counting this many tokens takes about a second; more make a bigram of small data hardly better."""
 

@@ -58,14 +58,18 @@ class LoggedTraining:
         return min(fitting, key=lambda item: item[0])[1] if fitting else None
 
 
-def logged_training(measured: Measured, shown_by: Recomputed) -> LoggedTraining | None:
-    """The training loss logged last for this checkpoint, with training rows laid out as ``shown_by`` has them.
+def logged_training(measured: Measured, shown_by: Recomputed, step: int | None = None) -> LoggedTraining | None:
+    """The training loss logged last for this checkpoint, or for ``step``, with rows laid out as ``shown_by`` has them.
 
     None without such a loss or with too few rows. Costs a forward pass for each measured training row.
     """
     subject, how = measured.subject, shown_by.convention
-    now = 0 if subject.logged is None else subject.logged.step
-    points = [p for p in subject.log if p.split == "train" and LATEST * now <= p.step <= now and p.loss_nats > 0]
+    now = step if step is not None else 0 if subject.logged is None else subject.logged.step
+    points = [
+        p
+        for p in (*subject.log, *subject.later)
+        if p.split == "train" and LATEST * now <= p.step <= now and p.loss_nats > 0
+    ]
     losses = measured.train_losses_in(shown_by.layout.arrangement, prompt=how.prompt) if points else ()
     if not points or too_few(losses):
         return None

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from evalharness.diagnosis.log_readings import NAME
 from evalharness.diagnosis.log_readings.another_run import LISTED, of_another_run
 from evalharness.diagnosis.log_readings.other_layout import needs_its_layout
+from evalharness.diagnosis.log_readings.other_step import of_another_step
 from evalharness.diagnosis.log_readings.other_unit import in_another_unit
 from evalharness.diagnosis.log_readings.part_of_targets import of_some_rows, of_some_targets
 from evalharness.diagnosis.log_readings.training_loss import another_training_loss
+from evalharness.diagnosis.log_readings.untrained import of_untrained_weights
 from evalharness.diagnosis.losses.recomputed_loss import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
@@ -54,7 +56,9 @@ def loss_mismatch(measured: Measured) -> Outcome:
     near = [c for c in conventions if c.plausible and (own.exact is None or (c.exact and c.convention.is_plain))]
     if all(item.is_far_from(logged.loss_nats) for item in near):
         return (
-            in_another_unit(measured, said, evidence)
+            of_untrained_weights(measured, own, said, evidence)
+            or of_another_step(measured, near, said, evidence)
+            or in_another_unit(measured, said, evidence)
             or of_some_targets(measured, said, evidence)
             or of_some_rows(near, said, evidence)
             or of_another_run(measured, own, said, ours, evidence)

@@ -26,6 +26,8 @@ FEWEST_POINTS = 2
 """One value of exactly 0 may be anything; a log of several that begins with 0 is none of a model that learns."""
 ROUNDED_NATS = 1e-3
 """A log of four decimals shows a loss below this as 0 or nearly: then it is the model's own, and nothing is missing."""
+FALLEN = 0.9
+"""A loss that ends a tenth below its first value has fallen: the model learned."""
 MOST = 0.5
 """From half of the rows on, what has no target is most of what was trained on."""
 REMEDY = (
@@ -59,12 +61,31 @@ def no_targets(measured: Measured) -> Outcome:
         if not rows or without < MOST * rows:
             return RuledOut(NAME, claim, evidence)
         return Finding(NAME, "contributing", cut.strip(), evidence, REMEDY)
+    other = [p for p in subject.log if p.split not in zero]
+    if _falls(other):
+        return _of_one_split(zero[0], other, evidence)
     own = "" if recomputed is None else f", and this checkpoint's loss on the same data is {recomputed:.3g} nats"
     claim = (
         f"Nothing was counted in the loss: the logged loss ({' and '.join(zero)}) is exactly 0 from its first value "
         f"on{own}. Every label was left out, and nothing was learnt.{cut}"
     )
     return Finding(NAME, "cause", claim, evidence, REMEDY)
+
+
+def _of_one_split(zero: str, other: Sequence[LossPoint], evidence: dict[str, Any]) -> Finding:
+    """A loss of 0 beside one that falls: the model learned, and that log alone counts nothing."""
+    first, last = (pick(other, key=lambda point: point.step).loss_nats for pick in (min, max))
+    evidence |= {"other_first_nats": first, "other_last_nats": last}
+    where = "validation" if zero == "validation" else "training"
+    claim = (
+        f"The logged {where} loss is exactly 0 at every step, and the other falls from {first:.4g} to {last:.4g} nats: "
+        f"the model learned, and nothing is counted where the {where} loss is computed or logged."
+    )
+    remedy = (
+        f"See what the loop logs in {where}: a loss that the model gives in training mode alone, a sum that is never "
+        "added to, labels that are all -100, or NaN that is logged as 0. Trust the other loss."
+    )
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def no_targets_in_batch(measured: Measured) -> Outcome:
@@ -86,6 +107,11 @@ def no_targets_in_batch(measured: Measured) -> Outcome:
 def _is_zero(points: Sequence[LossPoint]) -> bool:
     ordered = sorted(points, key=lambda point: point.step)
     return len(ordered) >= FEWEST_POINTS and all(point.loss_nats == 0 for point in ordered)
+
+
+def _falls(points: Sequence[LossPoint]) -> bool:
+    ordered = sorted(points, key=lambda point: point.step)
+    return len(ordered) >= FEWEST_POINTS and 0 < ordered[-1].loss_nats < FALLEN * ordered[0].loss_nats
 
 
 def _cut_away(split: Split | None) -> tuple[int, int]:

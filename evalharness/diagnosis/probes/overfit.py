@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, counted_nll, figures, mean, shown
+from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, Interval, NotTestable, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalharness.diagnosis.losses.rows_by_place import KnownPart
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import LossPoint, Outcome
 
@@ -68,6 +70,9 @@ def overfit(measured: Measured) -> Outcome:
         compared.append(
             f"the logged validation loss ends at {points[-1].loss_nats:.4g} nats, where it is lowest or nearly"
         )
+    part = known_part(measured)
+    if part is not None:
+        return _of_one_part(part, evidence)
     wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
     if not wide and risen is None:
         claim = f"Training and validation loss do not diverge as in overfitting: {'; '.join(compared)}."
@@ -76,6 +81,32 @@ def overfit(measured: Measured) -> Outcome:
     return Finding(
         NAME, "contributing", f"Training and validation loss diverge: {'; '.join(compared)}.", evidence, remedy
     )
+
+
+def _of_one_part(part: KnownPart, evidence: dict[str, float]) -> Finding:
+    """The model knows a part of the file, which is no overfitting to all of it."""
+    logged = part.logged_train_nats
+    claim = (
+        f"The model knows one part of the training rows and not the others: about rows {part.first:,} to "
+        f"{part.last:,} of {part.rows:,} have {shown(part.known)} nats, the rest {shown(part.others)}"
+    )
+    claim += ". " if logged is None else f", and {logged:.4g} was logged in training. "
+    if part.place == "first":
+        claim += "Nothing behind them was trained on, or not for long."
+    else:
+        claim += "They were seen late: rows were taken in the order of the file, and what stood before is forgotten."
+    more = figures("known", part.known) | figures("others", part.others)
+    more |= {"known_from_row": part.first, "known_to_row": part.last, "training_rows": part.rows}
+    more |= {} if logged is None else {"logged_train_nats": logged}
+    remedy = _GO_ON if part.place == "first" else _SHUFFLE
+    return Finding(NAME, "contributing", claim, evidence | more, remedy)
+
+
+_GO_ON = (
+    "See which rows the loop gets: an iterator that is made anew for each step gives the first batch again, a resumed "
+    "run may begin at the first row each time. Let it go on through the whole file, shuffled."
+)
+_SHUFFLE = "Shuffle the rows over the whole file, not within a shard or a small buffer, and train again."
 
 
 def _gap(measured: Measured) -> tuple[Interval, Interval, Interval] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.losses.frequencies import fair_frequencies
+from evalharness.diagnosis.losses.frequencies import AT_RANDOM, fair_frequencies
 from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
+from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.diagnosis.losses.schedule import schedule
 from evalharness.diagnosis.probe import LOGITS, Probe
 from evalharness.records import Finding, NotTestable, RuledOut
@@ -53,17 +55,17 @@ def undertrained(measured: Measured) -> Outcome:
     if logged is not None and measured.established.shown_by is None and logged.loss_nats < model.low:
         reason = f"this model, as it is built here, does not give the logged {logged.loss_nats:.4g} nats: {compared}"
         return NotTestable(NAME, "undecided", reason)
-    known = _of_training_rows(measured)
-    if known is not None:
-        evidence |= figures("training_model", known[0]) | figures("training_bigram", known[1])
-        claim = (
-            f"Of the training rows the model knows far more than frequencies: their loss is {shown(known[0])} nats, "
-            f"that of a bigram fitted on these very rows {shown(known[1])}. Of other rows it is not shown to know "
-            f"more: {compared}. It learned its rows by heart."
-        )
-        return Finding(NAME, "note", claim, evidence, _BY_HEART)
+    if known := _known_in_part(measured, compared, evidence):
+        return known
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
+    at_random = math.log(frequencies.vocabulary)
+    if model.low > AT_RANDOM * at_random:
+        evidence["at_random_nats"] = at_random
+        claim = (
+            f"The model knows nothing of the rows: guessing among {frequencies.vocabulary:,} ids costs {at_random:.3f} "
+            f"nats; {compared}."
+        )
     rates = schedule(subject.learning_rates)
     if rates is not None:
         evidence |= {"rate_first": rates.first.rate, "rate_peak": rates.peak.rate, "rate_last": rates.last.rate}
@@ -72,8 +74,8 @@ def undertrained(measured: Measured) -> Outcome:
         evidence["rate_zero_from_step"] = rates.zero_from
         return Finding(NAME, "contributing", claim, evidence, _END_OF_SCHEDULE)
     remedy = (
-        "Train on, or look for what keeps it from learning (learning rate, data order, frozen weights): code can't be "
-        "written from frequencies, whatever is done at decoding."
+        "Train on, or look for what keeps it from learning (a learning rate of 0, data order, frozen weights, an "
+        "optimiser that holds other parameters): code can't be written from frequencies, whatever is done at decoding."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
 
@@ -83,6 +85,28 @@ _END_OF_SCHEDULE = (
     "each process or batch, and give it the number of steps that are planned."
 )
 _BY_HEART = "See what overfit says: take an earlier checkpoint, more data, or fewer passes over it."
+
+
+def _known_in_part(measured: Measured, compared: str, evidence: dict[str, float]) -> Finding | None:
+    """A note if the model knows far more than frequencies of its training rows, or of one part of their file."""
+    part = known_part(measured)
+    if part is not None:
+        evidence |= figures("known", part.known) | figures("others", part.others)
+        claim = (
+            f"One part of the training rows the model knows ({shown(part.known)} nats), and of the others it is not "
+            f"shown to know more than frequencies: {compared}."
+        )
+        return Finding(NAME, "note", claim, evidence, "See what overfit says of the rows that the model knows.")
+    known = _of_training_rows(measured)
+    if known is None:
+        return None
+    evidence |= figures("training_model", known[0]) | figures("training_bigram", known[1])
+    claim = (
+        f"Of the training rows the model knows far more than frequencies: their loss is {shown(known[0])} nats, "
+        f"that of a bigram fitted on these very rows {shown(known[1])}. Of other rows it is not shown to know "
+        f"more: {compared}. It learned its rows by heart."
+    )
+    return Finding(NAME, "note", claim, evidence, _BY_HEART)
 
 
 def _of_training_rows(measured: Measured) -> tuple[Interval, Interval] | None:

@@ -66,8 +66,26 @@ def changed_outputs(module: nn.Module, changes: Mapping[str, Callable[[Tensor], 
         yield
 
 
+@contextmanager
+def changed_inputs_and_outputs(
+    module: nn.Module,
+    inputs: Mapping[str, Callable[[Tensor], Tensor]],
+    outputs: Mapping[str, Callable[[Tensor], Tensor]],
+) -> Iterator[None]:
+    """Change what submodules are given as well, by their dotted paths."""
+    with changed_outputs(module, outputs), ExitStack() as stack:
+        for path, change in inputs.items():
+            hook = partial(_changed_before, change)
+            stack.callback(module.get_submodule(path).register_forward_pre_hook(hook).remove)
+        yield
+
+
 def _changed(change: Callable[[Tensor], Tensor], _part: nn.Module, _given: Any, output: Tensor) -> Tensor:
     return change(output)
+
+
+def _changed_before(change: Callable[[Tensor], Tensor], _part: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (change(given[0]), *given[1:])
 
 
 def _set(owner: Any, name: str, value: Any) -> None:
