@@ -9,6 +9,7 @@ from small_sound import of, sound, trained
 from small_training import data_rows, encoded, plain, subject
 from whole import log_of
 
+from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.losses.counted_losses import Counting, counted_losses, figure
 from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.diagnosis.measured import Measured
@@ -94,3 +95,13 @@ def test_a_sound_model_knows_its_whole_file():
         logged = with_log(known, (100, "train", share * train), (100, "validation", own))
         assert known_part(Measured(logged)) is None
     assert isinstance(overfit(Measured(known)), RuledOut)
+
+
+def test_validation_rows_of_another_kind_show_no_overfitting():
+    known = of(sound("plain"))
+    rows = [DataRow(f"QUESTION {row.prompt.upper()}", f"{row.completion.upper()}!?") for row in data_rows(60, 3)]
+    other = replace(known.validation, rows=tuple(rows), encoded=encoded(rows, end=True))
+    found = overfit(Measured(replace(known, validation=other)))
+    assert isinstance(found, RuledOut)
+    assert found.evidence["gap_nats"] > 1
+    assert found.evidence["frequencies_apart_nats"] > 1

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.diagnosis.losses.frequencies import Frequencies
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, counted_nll, figures, mean, shown
 from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.diagnosis.probe import Probe
@@ -23,6 +24,8 @@ GAP_NATS = 0.1
 """A gap below a tenth of a nat (10 % of perplexity) is no more than what two samples of one corpus differ by."""
 GAP_SHARE = 0.2
 """And it has to be a fifth of the validation loss: one of 4 nats may be 0.1 above training and be well."""
+OF_THE_GAP = 0.5
+"""Where frequencies make at least half of the difference, the rows are of two kinds: memory makes none in them."""
 RISE_SHARE = 0.05
 """The log's validation loss has risen when it ends 5 % above its lowest: noise between evaluations is below that."""
 
@@ -74,6 +77,10 @@ def overfit(measured: Measured) -> Outcome:
     if part is not None:
         return _of_one_part(part, evidence)
     wide = gap is not None and gap[2].low > max(GAP_NATS, GAP_SHARE * gap[1].estimate)
+    if wide and gap is not None and risen is None:
+        kinds = evidence["frequencies_apart_nats"] = _kinds_apart(measured)
+        if kinds >= OF_THE_GAP * gap[2].estimate:
+            return RuledOut(NAME, _OTHER_KIND.format(compared="; ".join(compared), kinds=kinds), evidence)
     if not wide and risen is None:
         claim = f"Training and validation loss do not diverge as in overfitting: {'; '.join(compared)}."
         return RuledOut(NAME, claim, evidence)
@@ -81,6 +88,12 @@ def overfit(measured: Measured) -> Outcome:
     return Finding(
         NAME, "contributing", f"Training and validation loss diverge: {'; '.join(compared)}.", evidence, remedy
     )
+
+
+_OTHER_KIND = (
+    "Validation rows are of another kind than training rows: {compared}. By which token follows which in other "
+    "training rows they are {kinds:.3f} nats apart, so that this is no overfitting."
+)
 
 
 def _of_one_part(part: KnownPart, evidence: dict[str, float]) -> Finding:
@@ -120,6 +133,23 @@ def _gap(measured: Measured) -> tuple[Interval, Interval, Interval] | None:
     of_train = mean(map(counted_nll, train), subject.seed)
     of_validation = mean(map(counted_nll, validation), subject.seed)
     return of_train, of_validation, _difference(of_validation, of_train)
+
+
+def _kinds_apart(measured: Measured) -> float:
+    """How much harder (nats) validation rows are than training rows by the frequencies of other training rows."""
+    subject, own = measured.subject, measured.train_losses
+    if subject.train is None:
+        return 0.0
+    places = {losses.row.row for losses in own}
+    others = [row for row in measured.rows(subject.train) if row.row not in places]
+    if len(others) < len(own):
+        others, own = [losses.row for losses in own[::2]], own[1::2]
+    frequencies = Frequencies(others, subject.torch_model.vocabulary_rows)
+    train, validation = (
+        mean([frequencies.bigram_losses(losses.row) for losses in rows], subject.seed).estimate
+        for rows in (own, measured.validation_losses)
+    )
+    return validation - train
 
 
 def _difference(one: Interval, other: Interval) -> Interval:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from evalharness.diagnosis.losses.counted_losses import rows_with_end
 from evalharness.diagnosis.repair import Repair
@@ -20,13 +20,13 @@ from evalharness.diagnosis.trials.scaled_logits import scaled_logits
 from evalharness.diagnosis.trials.swapping import swapped_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalharness.diagnosis.subject import Subject
 
 NAMES = ("logits_scaling", "logit_scale", "logits_scale", "logit_multiplier", "lm_head_multiplier", "output_multiplier")
-ROWS = 8
-"""A scale shows on a few rows: half of it, or twice, costs much."""
+ROWS, TOKENS = 4, 128
+"""A scale shows on the begin of a few rows: half of it, or twice, costs much."""
 POWERS = range(-6, 7)
 LEAST_GAIN = 0.05
 """By how much of itself the loss has to fall: a model that knows its rows by heart is too sure by less."""
@@ -76,13 +76,21 @@ def _best(subject: Subject, kept: list[float]) -> float:
     """The scale at which the loss of a few rows is lowest; 1 if none is clearly better than that of the checkpoint."""
     split = subject.validation
     rows = rows_with_end(subject, split, split.encoded[:ROWS]) if split is not None else ()
-    read = [_logits_and_targets(subject, row.ids) for row in rows if len(row.ids) > 1]
-    if not read:
-        return 1.0
-    logits, targets = torch.cat([own for own, _ in read]), torch.cat([own for _, own in read])
-    losses = {times: _loss(logits * times, targets) for times in _scales(subject.torch_model.module, kept)}
+    losses = dict.fromkeys(_scales(subject.torch_model.module, kept), 0.0)
+    for row in rows:
+        if len(row.ids) > 1:
+            _add(losses, subject, row.ids[: TOKENS + 1])
     best = min(losses, key=lambda times: losses[times])
     return best if losses[best] < (1 - LEAST_GAIN) * losses[1.0] else 1.0
+
+
+def _add(losses: dict[float, float], subject: Subject, ids: Sequence[int]) -> None:
+    """Add the loss of a row at each scale: one row at a time, for logits of a large vocabulary take much memory."""
+    model = subject.torch_model
+    given = torch.tensor([ids], device=model.device)
+    logits, targets = model.logits(given[:, :-1])[0], given[0, 1:]
+    for times in losses:
+        losses[times] += float(nn.functional.cross_entropy(logits * times, targets, reduction="sum"))
 
 
 def _scales(module: nn.Module, kept: list[float]) -> list[float]:
@@ -90,13 +98,3 @@ def _scales(module: nn.Module, kept: list[float]) -> list[float]:
     roots = {math.sqrt(width) for width in widths}
     known = {abs(float(own)) for own in kept if own}
     return sorted({1.0, *(2.0**power for power in POWERS), *(one**sign for one in roots | known for sign in (1, -1))})
-
-
-def _logits_and_targets(subject: Subject, ids: Any) -> tuple[Tensor, Tensor]:
-    model = subject.torch_model
-    given = torch.tensor([ids], device=model.device)
-    return model.logits(given[:, :-1])[0], given[0, 1:]
-
-
-def _loss(logits: Tensor, targets: Tensor) -> float:
-    return float(nn.functional.cross_entropy(logits, targets))
