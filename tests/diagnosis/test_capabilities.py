@@ -86,7 +86,7 @@ def test_log_probabilities_are_enough_for_the_test_of_memorised_solutions():
 def test_a_model_without_a_cache_is_said_to_give_none():
     probes = [probe for probe in catalogue() if probe.name == "cache_mismatch"]
     (outcome,) = examine(Measured(everything()), probes).not_testable
-    assert outcome.kind == "capability"
+    assert outcome.kind == "does_not_apply"
 
 
 def test_a_probe_that_forgot_to_say_what_it_needs_fails_and_rules_nothing_out():

@@ -25,6 +25,7 @@ from evalharness.diagnosis.probes.context import context
 from evalharness.diagnosis.probes.label_shift import label_shift
 from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
 from evalharness.diagnosis.probes.no_end_token import no_end_token
+from evalharness.diagnosis.probes.not_logits import not_logits
 from evalharness.diagnosis.probes.padding_in_loss import padding_in_loss
 from evalharness.diagnosis.probes.prompt_in_loss import prompt_in_loss
 from evalharness.diagnosis.probes.undertrained import undertrained
@@ -370,5 +371,6 @@ def test_a_model_that_refuses_a_single_id_is_measured_from_the_second_on():
     assert measured.shortest_input == 2
     assert len(measured.validation_losses) == len(short.encoded) - 1
     paired = paired_loss(measured.subject.torch_model, measured.validation_losses, shortest=2)
+    assert isinstance(not_logits(measured), RuledOut)
     assert paired.honest_nats.estimate == pytest.approx(paired.parallel_nats.estimate, abs=1e-3)
     assert measured.conventions

@@ -72,6 +72,6 @@ def test_a_cache_in_a_form_of_its_own_is_seen_in_what_the_forward_takes(golden_t
     assert cache_parameters(Cached()) == ("kv_cache", "use_cache")
     assert cache_parameters(sound("plain")) == ()
     outcome = cache_mismatch(Measured(of(Cached())))
-    assert outcome.kind == "capability"
+    assert outcome.kind == "not_known"
     golden_text(outcome.reason)
     assert len(of(Cached()).validation.encoded[0].ids) <= CONTEXT

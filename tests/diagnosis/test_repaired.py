@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from plants_adapter import adapted
+from plants_adapter import adapted, lora_parts
 from plants_repairs import (
     another_rope,
     beside_its_average,
@@ -37,8 +37,10 @@ from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.repaired import _is_chance, repaired
 from evalharness.diagnosis.repair import every_repair
 from evalharness.diagnosis.repairs import adapter_scale, rope_layout
+from evalharness.diagnosis.trials.base_gap import another_base, base_gap
 from evalharness.diagnosis.trials.opened_masks import OpenedMasks
 from evalharness.diagnosis.trials.random_adapter import random_adapter
+from evalharness.diagnosis.trials.repair_search import RepairSearch
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
 from evalharness.records import Finding, LossPoint, RuledOut
 
@@ -107,6 +109,23 @@ def test_a_scale_is_not_proven_by_an_adapter_that_does_as_well_drawn_at_random()
     point = LossPoint(100, "validation", logged, "log")
     found = repaired(Measured(replace(made, log=(point,), logged=point)))
     assert not (isinstance(found, Finding) and found.evidence["proven"])
+
+
+def test_an_adapter_over_another_base_stands_beside_a_random_one_of_its_norm():
+    def other(module):
+        torch.manual_seed(9)
+        for part in lora_parts(module):
+            part.get_base_layer().weight.data += 0.5 * torch.randn_like(part.get_base_layer().weight)
+
+    made = few(adapted("plain", over=other))
+    first = text_losses(sound("plain"))[0]
+    log = tuple(LossPoint(step, "validation", first - step / 1e3, "log") for step in (10, 40))
+    search = RepairSearch(replace(made, log=log), log[-1].loss_nats, made.validation, Measured(made).passes.losses)
+    gap = base_gap(search)
+    assert gap.first == log[0]
+    found = another_base(search, gap, {})
+    assert found.evidence["base_nats"] > found.evidence["first_logged_nats"]
+    assert isinstance(found.evidence["random_adapter_lowers_nats"], float)
 
 
 def test_numbers_that_would_give_nearly_any_loss_prove_nothing():

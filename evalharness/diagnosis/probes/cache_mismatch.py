@@ -38,7 +38,7 @@ def cache_mismatch(measured: Measured) -> Outcome:
     """
     subject = measured.subject
     if "cache" not in subject.model.capabilities:
-        return NotTestable(NAME, "capability", _why_no_cache(subject))
+        return _without_cache(subject)
     inputs = real_inputs(subject)
     return _compared(subject, inputs) if inputs else NotTestable(NAME, "no_data", NO_INPUTS)
 
@@ -91,18 +91,21 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
     return Finding(NAME, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
 
 
-def _why_no_cache(subject: Subject) -> str:
+def _without_cache(subject: Subject) -> NotTestable:
     """A module of one's own may well have a cache, in a form that only its author's ``generate`` knows."""
     module = subject.torch_model.module
     name, taken = type(module).__name__, cache_parameters(module)
     if not taken:
-        return f"the forward pass of {name} takes no cache: it reads the whole text for each token"
+        reason = f"the forward pass of {name} takes no cache: it reads the whole text for each token"
+        return NotTestable(NAME, "does_not_apply", reason)
+    own = f"{name} keeps a cache in a form of its own ({', '.join(taken)})"
     if subject.own_generate is not None:
-        return f"{name} keeps a cache in a form of its own ({', '.join(taken)}): own_generation asks about it"
-    return (
-        f"{name} keeps a cache in a form of its own ({', '.join(taken)}), which only your code can fill: name the "
-        "function that writes with it under [model] generate, and what it writes is compared"
+        return NotTestable(NAME, "does_not_apply", f"{own}: own_generation asks about it")
+    reason = (
+        f"{own}, which only your code can fill: name the function that writes with it under [model] generate, and what "
+        "it writes is compared"
     )
+    return NotTestable(NAME, "not_known", reason)
 
 
 def cache_parameters(module: torch.nn.Module) -> tuple[str, ...]:

@@ -36,17 +36,17 @@ SUM_ERROR = 1e-2
 
 def not_logits(measured: Measured) -> Outcome:
     """Look at the range and at the sum of the outputs, and take the loss of both readings."""
-    inputs = [row[:LENGTH] for row in real_inputs(measured.subject)[:ROWS]]
+    long_enough = [row for row in real_inputs(measured.subject) if len(row) > measured.shortest_input]
+    inputs = [row[:LENGTH] for row in long_enough[:ROWS]]
     if not inputs:
         return NotTestable(NAME, "no_data", NO_INPUTS)
     model = measured.subject.torch_model
-    lowest, highest, furthest = math.inf, -math.inf, 0.0
+    lowest, highest, furthest, ids = math.inf, -math.inf, 0.0, 0
     for row in inputs:
         outputs = _outputs(model, row)
         finite = outputs[outputs.isfinite()]
         lowest, highest = min(lowest, float(finite.min())), max(highest, float(finite.max()))
-        furthest = max(furthest, float((outputs.sum(dim=-1) - 1).abs().max()))
-    ids = _outputs(model, inputs[0][:1]).shape[-1]
+        furthest, ids = max(furthest, float((outputs.sum(dim=-1) - 1).abs().max())), outputs.shape[-1]
     evidence: dict[str, Any] = {"lowest": lowest, "highest": highest, "ids": ids, "furthest_sum_from_one": furthest}
     probabilities, within = furthest <= SUM_ERROR, lowest >= 0 and highest <= 1 + SUM_ERROR
     # A head of zeros gives zeros, and these are logits: a sigmoid has values on both sides of a half.

@@ -183,7 +183,8 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
         "It was chosen on one half of the rows; on the other half it changes the loss by "
         f"{-best.lowered_nats.estimate:.3g} nats per token "
         f"[{-best.lowered_nats.high:.3g}, {-best.lowered_nats.low:.3g}]{_training_words(train)}. "
-        f"{search.tried_in_words}, which would give {evidence['chance_of_a_repair']:.0%} of all losses of this size"
+        f"{search.tried_in_words}; these would give {evidence['chance_of_a_repair']:.0%} of all losses of this size by "
+        "chance"
     )
     if others:
         claim += f"; as good, but with more changed: {', '.join(item.repair.words for item in others[:3])}"
