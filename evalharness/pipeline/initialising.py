@@ -87,11 +87,13 @@ def initialise(folder: Path, watcher: Watcher, *, trust: bool) -> Initialised:
 def _checkpoint(folder: Path, files: tuple[Path, ...]) -> Located:
     """The checkpoint that the folder is, or the newest that lies below it."""
     from evalharness.models.torch import locate
-    from evalharness.models.torch.weight_names import WEIGHT_SUFFIXES
+    from evalharness.models.torch.weight_names import WEIGHT_SUFFIXES, is_weights_name
 
     empty = Manifest(path=None, folder=folder)
     newest_first = sorted(
-        (file for file in files if file.suffix in WEIGHT_SUFFIXES), key=lambda file: file.stat().st_mtime, reverse=True
+        (file for file in files if file.suffix in WEIGHT_SUFFIXES or is_weights_name(file.name)),
+        key=lambda file: file.stat().st_mtime,
+        reverse=True,
     )
     faults = []
     for place in dict.fromkeys((folder, *(file.parent for file in newest_first))):
@@ -134,10 +136,11 @@ def _proposal(located: Located, folder: Path, trust: bool, result: Initialised) 
 
 
 def _model_lines(proposal: Proposal | None, folder: Path) -> Iterator[Line]:
-    if proposal is None:
+    """What makes the model; nothing if a score finds the same without asking: code of an installed project."""
+    if proposal is None or not proposal.needs_trust:
         return
     factory = proposal.factory
-    if proposal.folder != folder and proposal.needs_trust:  # an installed package is found from everywhere
+    if proposal.folder != folder:
         module, _, name = factory.partition(":")
         file = module if module.endswith(".py") else f"{module.replace('.', '/')}.py"
         factory = f"{_seen_from(proposal.folder, folder)}/{file}:{name}"

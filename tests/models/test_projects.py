@@ -317,6 +317,18 @@ def test_init_writes_at_most_six_lines_that_load_a_known_project(bare, write):
         assert torch.equal(bare.load(path).model.logits(IDS), logits(IDS)), "the manifest names the code"
 
 
+def test_the_data_alone_are_written_where_the_project_is_installed(bare, tmp_path, monkeypatch):
+    path, _, logits = litgpt(bare)
+    (bare.folder / "litgpt").rename(tmp_path / "litgpt")
+    (bare.folder / "tokenizer.json").rename(bare.folder / path / "tokenizer.json")
+    monkeypatch.syspath_prepend(tmp_path)
+    bare.write("data/train.jsonl", '{"text": "abc"}\n')
+    result = initialise(bare.folder, Silent(), trust=False)
+    assert {line.key.partition(".")[0] for line in result.lines} <= {"data", "log"}
+    with torch.no_grad():
+        assert torch.equal(bare.load(path).model.logits(IDS), logits(IDS))
+
+
 @pytest.mark.parametrize(
     ("write", "context", "step", "tokens"),
     [(nanogpt, 16, 250, 40), (nanochat, 16, 500, 40), (litgpt, 16, None, 40), (lightning, None, 600, 40)],

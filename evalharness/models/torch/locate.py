@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import is_like_one_of, nearest
 from evalharness.models.torch.hub import HubFolder, fetch, is_hub_name
+from evalharness.models.torch.other_layouts import what_to_do
 from evalharness.models.torch.sidecars import Sidecar, Sidecars
 from evalharness.models.torch.step_names import is_best_name, is_last_name, is_step_name, step_in_name
 from evalharness.models.torch.weight_names import (
@@ -422,6 +423,8 @@ def _nothing_here(path: Path) -> str:
         return f"{path}: holds {len(files)} weight files and no step in their names ({listed}): give the path of one"
     if not path.exists():
         return f"{path}: no such file or folder"
+    if advice := what_to_do(path):
+        return f"{path}: holds no weights as they are, but {advice}"
     if not any(path.iterdir()):
         return f"{path}: the folder is empty ({_LOOKED_FOR})"
     return f"{path}: holds no checkpoint ({_LOOKED_FOR})"

@@ -32,6 +32,7 @@ def state_dicts_in(saved: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, 
     tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
     if tensors and len(tensors) == len(named):
         yield _SEPARATOR.join(at), tensors
+        yield from _side_by_side(tensors, at)
         return
     if len(at) < _DEEPEST:
         for name in sorted(named, key=_usual_first):
@@ -39,6 +40,18 @@ def state_dicts_in(saved: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, 
                 yield from state_dicts_in(named[name], (*at, name))
     if any(_SEPARATOR in name for name in tensors):
         yield _SEPARATOR.join(at), tensors
+
+
+def _side_by_side(tensors: State, at: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Those of one mapping that differ in their names' first part alone: ``online_model.x`` and ``ema_model.x``."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        first, _, rest = name.partition(_SEPARATOR)
+        groups.setdefault(first, {})[rest] = tensor
+    for first, group in groups.items():
+        twins = sum(other.keys() == group.keys() for other in groups.values())
+        if twins > 1 and len(group) > 1:
+            yield _SEPARATOR.join((*at, first)), group
 
 
 def is_usual(key: str) -> bool:

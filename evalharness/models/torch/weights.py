@@ -7,6 +7,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from evalharness.errors import CheckpointError, UntrustedError
 from evalharness.models.torch.error_text import first_line, first_sentence, some
+from evalharness.models.torch.pickled_classes import code_beside
 from evalharness.models.torch.saved_values import plain_tables, plain_values
 from evalharness.models.torch.sidecars import Sidecar, sidecar_of
 from evalharness.models.torch.state_dicts import USUAL_KEYS, is_usual, state_dicts_in
@@ -128,8 +130,11 @@ def _torch_load(path: Path, trust: bool) -> Any:
     # Only the zip format can be mapped, which leaves an optimizer's state on the disk.
     mapped = zipfile.is_zipfile(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mapped)
+        with code_beside(path) if trust else nullcontext():
+            return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mapped)
     except Exception as error:
+        if isinstance(error, (ModuleNotFoundError, AttributeError)):
+            raise CheckpointError(f"{path}: {_no_class(error)}") from error
         asked = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
         if asked is not None:
             raise UntrustedError(
@@ -138,6 +143,13 @@ def _torch_load(path: Path, trust: bool) -> Any:
             ) from error
         said = first_sentence(error)
         raise CheckpointError(f"{path}: is corrupt, truncated or no file of torch.save: {said}") from error
+
+
+def _no_class(error: ModuleNotFoundError | AttributeError) -> str:
+    instead = "save model.state_dict() instead of the model"
+    if "__main__" not in str(error):  # else it is of the script that saved it, which is not run here
+        instead = f'put the code that has them beside it, or name it, [model] factory = "models.py:build", or {instead}'
+    return f"holds objects of classes that are not found here ({first_sentence(error)}): {instead}"
 
 
 def _beside(saved: Any) -> Sidecar:
