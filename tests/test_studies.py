@@ -145,9 +145,11 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def row(step: int, cause: str | None, honest: float, degenerate: float, logged: float) -> dict[str, object]:
+def row(
+    step: int, cause: str | None, honest: float, degenerate: float, logged: float, solved: float = 0.0
+) -> dict[str, object]:
     made: dict[str, object] = {"step": step, "cause": cause, "logged_nats": logged}
-    passes = [(f"{name}_sampled_pass_at_1", 0.0) for name in ("warmup", "humaneval")]
+    passes = [(f"{name}_sampled_pass_at_1", solved) for name in ("warmup", "humaneval")]
     for name, value in (("honest_nats", honest), ("degenerate_sampled", degenerate), *passes):
         made |= {name: value, f"{name}_low": value * 0.95, f"{name}_high": value * 1.05}
     return made
@@ -215,6 +217,13 @@ def test_a_leaky_base_and_a_sound_twin_refute_what_the_write_up_blames():
     assert said(given, "refuted") == OF_THE_MODEL
     assert said(given, "true only without a mask") == OF_THE_MASK
     assert said(given, "confirmed") == {FORGETS, "All versions fail in the same way (the table of versions)."}
+
+
+def test_a_lower_loss_with_fewer_problems_solved_confirms_that_losses_are_unreliable():
+    better = Run(row(200, None, 5.0, 0.3, 5.0, solved=0.9))
+    runs = {name: LEAKY if name.endswith("leaky") else CAUSAL for name in SERIES} | {"v1_it_causal": better}
+    given = answers(runs, dict.fromkeys(SERIES, tuning(2.0, 1.9)))
+    assert given["Loss metrics are unreliable for such models."] == "confirmed"
 
 
 def test_twins_that_are_alike_and_get_worse_refute_nothing_but_that_lora_prevents_forgetting():

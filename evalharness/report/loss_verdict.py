@@ -76,7 +76,7 @@ def loss_sentence(loss: Loss, findings: Iterable[Finding]) -> str:
                 "the error."
             )
         case "agree" if any(map(is_proven_repair, known)) or is_logged_elsewhere(loss):
-            return _not_logged(known)
+            return _not_logged(loss, known)
         case "agree":
             return _real(loss)
         case "differ":
@@ -107,7 +107,7 @@ def _what_is_missing(loss: Loss) -> str:
     return loss.convention or "it was not recomputed"
 
 
-def _not_logged(findings: tuple[Finding, ...]) -> str:
+def _not_logged(loss: Loss, findings: tuple[Finding, ...]) -> str:
     if any(map(is_proven_repair, findings)):
         return (
             "The checkpoint is not run as it was trained: with one setting corrected, its loss is the logged one (see "
@@ -115,6 +115,11 @@ def _not_logged(findings: tuple[Finding, ...]) -> str:
         )
     if any(finding.severity == "cause" for finding in findings):
         return "The recomputed loss uses no future tokens, but it is not the logged loss: see the cause."
+    if loss.reproduced_by:
+        return (
+            "The recomputed loss uses no future tokens. The logged loss is computed otherwise and agrees within error: "
+            f"{loss.reproduced_by[0].words}."
+        )
     return (
         "The recomputed loss uses no future tokens, but it is not the logged loss: other rows, another tokenizer, or "
         "another checkpoint."

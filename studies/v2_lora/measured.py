@@ -29,24 +29,42 @@ SETS = ("warmup", "humaneval")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One scored checkpoint: losses in nats per token, shares of sampled completions, pass@1 by problem set."""
+    """One scored checkpoint: losses in nats per token, shares of sampled completions, pass@1 by problem set.
+
+    ``newlines`` are the completions that are a loop of newlines, which is what the write-up saw.
+    """
 
     step: int
     cause: str | None
     logged: float
     honest: Interval
+    newlines: Interval
     degenerate: Interval
     passes: tuple[Interval, ...]
 
 
-def point(row: pd.Series) -> Point:
+def point(row: pd.Series, completions: pd.DataFrame) -> Point:
+    """A checkpoint from its row and its sampled completions."""
+
     def measured(name: str) -> Interval:
         return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
-    passes = tuple(measured(f"{name}_sampled_pass_at_1") for name in SETS)
-    cause = row["cause"] if isinstance(row["cause"], str) else None
-    logged = float(row["logged_nats"])
-    return Point(int(row["step"]), cause, logged, measured("honest_nats"), measured("degenerate_sampled"), passes)
+    return Point(
+        step=int(row["step"]),
+        cause=row["cause"] if isinstance(row["cause"], str) else None,
+        logged=float(row["logged_nats"]),
+        honest=measured("honest_nats"),
+        newlines=share_that_are("newline", completions),
+        degenerate=measured("degenerate_sampled"),
+        passes=tuple(measured(f"{name}_sampled_pass_at_1") for name in SETS),
+    )
+
+
+def share_that_are(kind: str, completions: pd.DataFrame) -> Interval:
+    flags = defaultdict(list)
+    for _, row in completions.iterrows():
+        flags[f"{row['problems']} {row['task_id']}"].append(row["kind"] == kind)
+    return share_interval(flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,11 @@ class Tuning:
         """What the tuning changed, from a step to its end."""
         return change(self.losses[since, rows], self.losses[self.last, rows])
 
+    @property
+    def best(self) -> int:
+        """The step with the lowest loss on the tuning's validation rows."""
+        return min(self.steps, key=lambda step: self.losses[step, "tuning"].mean)
+
     def ends(self, rows: Rows) -> tuple[float, float]:
         """The mean loss before the tuning and after it."""
         return self.losses[0, rows].mean, self.losses[self.last, rows].mean
@@ -120,8 +143,9 @@ class Study:
         return sorted(self.runs[name].checkpoints["step"])
 
     def at(self, name: str, step: int) -> Point:
-        table = self.runs[name].checkpoints
-        return point(table[table["step"] == step].iloc[0])
+        scored, written = self.runs[name].checkpoints, self.runs[name].completions
+        sampled = written[(written["step"] == step) & (written["decoding"] == "sampled")]
+        return point(scored[scored["step"] == step].iloc[0], sampled)
 
     def last(self, name: str) -> Point:
         return self.at(name, self.steps(name)[-1])
@@ -137,12 +161,3 @@ class Study:
         run = self.runs[name]
         by_class = run.scorecards[run.last_step].loss.by_class
         return {part.name: part.share_of_fall for part in by_class if part.share_of_fall is not None}
-
-    def newlines(self, name: str) -> Interval:
-        """The share of sampled completions of the last step that are a loop of newlines."""
-        table = self.runs[name].completions
-        own = table[(table["step"] == self.steps(name)[-1]) & (table["decoding"] == "sampled")]
-        flags = defaultdict(list)
-        for _, row in own.iterrows():
-            flags[f"{row['problems']} {row['task_id']}"].append(row["kind"] == "newline")
-        return share_interval(flags)

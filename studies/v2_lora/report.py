@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalharness.runs.frames import RunFrames
 
 HERE = Path(__file__).resolve().parent
-BY_STEP = ("v2_leaky", "v2_causal")
+BY_STEP = ("v2_leaky",)
 """The series whose losses and behaviour are drawn by step."""
 SHOWN = 60
 """Characters of a completion that the report shows."""
@@ -61,11 +61,11 @@ def parts(study: Study) -> list[str]:
         written(study),
         "## Every step",
         *(f"![{SERIES[name]}: losses and behaviour by step](figures/{name}.svg)" for name in BY_STEP),
-        *(f"### {name}\n\n{words.capitalize()}.\n\n{by_step(study, name)}" for name, words in SERIES.items()),
+        *(f"### {name}\n\n{words[0].upper()}{words[1:]}.\n\n{by_step(study, name)}" for name, words in SERIES.items()),
     ]
 
 
-ALT = "For each series the logged and the honest loss, and the share of degenerate completions, at its last step."
+ALT = "For each series at its last step: the logged and the honest loss, and the share of loops of newlines."
 
 
 def markdown_table(*rows: tuple[str, ...]) -> str:
@@ -75,13 +75,16 @@ def markdown_table(*rows: tuple[str, ...]) -> str:
 
 def last_steps(study: Study) -> str:
     """Every series at its last step."""
-    head = ("series", "what it is", "logged", "honest", "degenerate", "cause")
+    head = ("series", "what it is", *LOSSES, "cause")
     rows = [(f"`{name}`", words, *losses(study.last(name)), cause(study.last(name))) for name, words in SERIES.items()]
     return markdown_table(head, *rows)
 
 
-def losses(point: Point) -> tuple[str, str, str]:
-    return nats(point.logged), loss(point.honest), share(point.degenerate)
+LOSSES = ("logged", "honest", "newlines", "degenerate")
+
+
+def losses(point: Point) -> tuple[str, ...]:
+    return nats(point.logged), loss(point.honest), share(point.newlines), share(point.degenerate)
 
 
 def cause(point: Point) -> str:
@@ -96,31 +99,19 @@ def claims_table(study: Study) -> str:
 def answer(claim: Claim, study: Study) -> str:
     given = claim.answer(study)
     evidence = "\n".join(f"- {sentence}" for sentence in given.evidence)
-    return f"### {claim.said}\n\n**{given.status.capitalize()}.** {claim.rule}\n\n{evidence}"
+    return f"### {claim.said}\n\n**{given.status.capitalize()}.** The rule: {claim.rule}\n\n{evidence}"
 
 
 def repair(study: Study) -> str:
-    """The repaired base by steps with a mask, beside the base that had one from the start."""
-    repaired, twin = study.steps("v1_repaired"), study.steps("v1_causal")
-    both = [step for step in repaired if step in twin]
-    head = (
-        "steps with a mask",
-        "repaired: honest",
-        "degenerate",
-        "mask from the start: honest",
-        "degenerate",
-        "difference",
+    """The repaired base by its steps with a mask, and the base that had one from the start, at its last step."""
+    points = [study.at("v1_repaired", step) for step in study.steps("v1_repaired")]
+    rows = [(f"put in, {point.step:,} steps", *losses(point)) for point in points]
+    twin = study.last("v1_causal")
+    apart = change(study.rows("v1_causal", twin.step), study.rows("v1_repaired", points[-1].step))
+    return (
+        f"{markdown_table(('mask', *LOSSES), *rows, (f'from the start, {twin.step:,} steps', *losses(twin)))}\n\n"
+        f"At these last steps the repaired base's loss differs by {difference(apart)} nats, without label smoothing."
     )
-    rows = [
-        (
-            f"{step:,}",
-            *losses(study.at("v1_repaired", step))[1:],
-            *(losses(study.at("v1_causal", step))[1:] if step in both else ("–", "–")),
-            difference(change(study.rows("v1_causal", step), study.rows("v1_repaired", step))) if step in both else "–",
-        )
-        for step in sorted({*repaired, *both})
-    ]
-    return markdown_table(head, *rows)
 
 
 def written(study: Study) -> str:
@@ -138,6 +129,14 @@ def first_greedy(run: RunFrames) -> str:
 
 
 def by_step(study: Study, name: str) -> str:
-    head = ("step", "logged", "honest", "degenerate", *(f"pass@1 on {problems}" for problems in SETS), "cause")
+    head = (
+        "step",
+        "logged",
+        "honest",
+        "newlines",
+        "degenerate",
+        *(f"pass@1 on {problems}" for problems in SETS),
+        "cause",
+    )
     points = [study.at(name, step) for step in study.steps(name)]
     return markdown_table(head, *((f"{p.step:,}", *losses(p), *map(share, p.passes), cause(p)) for p in points))

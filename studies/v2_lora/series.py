@@ -18,7 +18,8 @@ STEPS = {
     "v1_leaky": EVERY_SECOND,
     "v2_leaky": EVERY_SECOND,
     "v2_causal": EVERY_SECOND,
-    **dict.fromkeys(("v1_it_leaky", "v1_it_causal", "v2_few", "v2_cut_leaky"), THE_LAST),
+    "v1_repaired": EVERY_SECOND,
+    **dict.fromkeys(("v1_causal", "v1_it_leaky", "v1_it_causal", "v2_few", "v2_cut_leaky"), THE_LAST),
 }
 """The steps that are scored, where it is not all of them: what has no mask can't use a cache, which takes minutes."""
 

@@ -16,4 +16,5 @@ def difference(measured: Interval) -> str:
 
 
 def share(measured: Interval) -> str:
-    return f"{measured.estimate:.1%} [{measured.low:.1%}, {measured.high:.1%}]"
+    estimate, low, high = (f"{100 * bound:.1f}" for bound in (measured.estimate, measured.low, measured.high))
+    return f"{estimate} % [{low}, {high}]"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from plants_adapter import adapted, lora_parts
+from plants_losses import logged, loss_of, trained
 from plants_repairs import (
     another_rope,
     beside_its_average,
@@ -28,6 +29,7 @@ from plants_repairs import (
     tied,
 )
 from small_sound import of, sound
+from small_training import subject
 from torch import nn
 from torch.nn import functional
 from whole import log_of
@@ -37,6 +39,7 @@ from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.repaired import _is_chance, repaired
 from evalharness.diagnosis.repair import every_repair
 from evalharness.diagnosis.repairs import adapter_scale, rope_layout
+from evalharness.diagnosis.subject import Declared
 from evalharness.diagnosis.trials.base_gap import another_base, base_gap
 from evalharness.diagnosis.trials.opened_masks import OpenedMasks
 from evalharness.diagnosis.trials.random_adapter import random_adapter
@@ -134,6 +137,17 @@ def test_numbers_that_would_give_nearly_any_loss_prove_nothing():
     assert _is_chance(made["number"], None, 0.9)
     assert not _is_chance(made["number"], None, 0.1)
     assert not _is_chance(made["sharp"], None, 0.9)
+
+
+def test_a_log_with_the_declared_label_smoothing_needs_no_repair_and_starts_no_search():
+    module = trained("plain", steps=220, count_prompt=False, smoothing=0.1)
+    smoothed = loss_of(module, count_prompt=False, smoothing=0.1)
+    made = few(subject(module, end=True, count_prompt=False, **logged(smoothed)))
+    found = repaired(Measured(replace(made, declared=Declared(label_smoothing=0.1))))
+    assert isinstance(found, RuledOut)
+    assert "repairs_tried" not in found.evidence
+    assert found.evidence["as_loaded_low_nats"] <= smoothed <= found.evidence["as_loaded_high_nats"]
+    assert repaired(Measured(made)).evidence["repairs_tried"] > 0
 
 
 def test_a_log_that_fits_as_loaded_by_chance_under_another_count_than_that_of_the_data_hides_no_repair():

@@ -6,7 +6,7 @@ import report_example as example
 from golden_text import lines_with
 from rich.console import Console
 
-from evalharness.records import Finding, FormatComparison, Incomplete, Interval, Loss
+from evalharness.records import ConventionLoss, Finding, FormatComparison, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
 from evalharness.report.loss_verdict import loss_conclusion
 
@@ -148,3 +148,14 @@ def test_a_loss_that_was_not_logged_is_not_called_the_same_as_one_that_was():
         for loss in (logged, replace(logged, logged_nats=None))
     ]
     assert len(set(sentences)) == 2
+
+
+def test_a_log_that_counts_otherwise_is_named_so_and_is_not_another_checkpoints():
+    same = Interval(2.0, 1.9, 2.1)
+    other = Loss(3.0, "a log", same, same, "as it is")
+    smoothed = replace(other, reproduced_by=(ConventionLoss("label smoothing 0.1", Interval(3.0, 2.9, 3.1)),))
+    known, unknown = (
+        loss_conclusion(replace(example.scorecard(), findings=(), loss=loss)) for loss in (smoothed, other)
+    )
+    assert known != unknown
+    assert "label smoothing 0.1" in known

@@ -60,6 +60,8 @@ def repaired(measured: Measured) -> Outcome:
     evidence: dict[str, Any] = {"logged_nats": logged.loss_nats, "rows": len(search.rows)}
     if not search.is_off():
         return _fits_as_loaded(measured, search, evidence)
+    if smoothed := _smoothed_as_declared(measured, search.logged_nats):
+        return _needs_none(search, smoothed.loss_nats, smoothed.convention.words, evidence)
     measured.say("the checkpoint's loss is not the logged one: trying repairs")
     found = search.search()
     fitting = [item for item in found if item.fits]
@@ -84,12 +86,27 @@ def _fits_as_loaded(measured: Measured, search: RepairSearch, evidence: dict[str
             return _left_open(as_read)
         evidence |= _tried(as_read)
     counting = search.as_loaded.nearest(search.logged_nats)
-    own = search.as_loaded.figures[counting]
+    return _needs_none(search, search.as_loaded.figures[counting], counting.words, evidence)
+
+
+def _needs_none(search: RepairSearch, own: Interval, counting: str, evidence: dict[str, Any]) -> RuledOut:
     claim = (
-        f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting.words}, {search.rows_in_words}), and "
+        f"No repair is needed: as loaded the loss is {shown(own)} nats ({counting}, {search.rows_in_words}), and "
         f"{search.logged_nats:.4g} was logged (step {_step(search)})."
     )
     return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+
+
+def _smoothed_as_declared(measured: Measured, logged_nats: float) -> Recomputed | None:
+    """The loss as loaded with the label smoothing that is declared, if that is the logged one.
+
+    Without a declaration a repair is looked for: some strength of smoothing fits many a log by chance.
+    """
+    strength = measured.subject.declared.label_smoothing
+    if not strength:
+        return None
+    of_rows = (item for item in measured.conventions if item.as_given and item.convention.smoothing == strength)
+    return next(iter(reproducing((item for item in of_rows if item.convention.shift == 1), logged_nats)), None)
 
 
 def _is_ordinary(measured: Measured, search: RepairSearch) -> bool:
