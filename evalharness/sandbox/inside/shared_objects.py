@@ -128,6 +128,7 @@ class SharedObjects:
         self._ask = ask
         self._discards = discards
         self._objects: dict[int, Any] = {}
+        self._changeable: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._sent: dict[int, bytes] = {}
         self._given = 0
@@ -145,6 +146,8 @@ class SharedObjects:
         """Have this number mean this object, on this side."""
         self._objects[number] = value
         self._numbers[id(value)] = number
+        if type(value) in _STATES or self._name_of(type(value)):
+            self._changeable[number] = value
 
     def own(self, number: int) -> Any:
         """One of this side's objects. Raises Malformed."""
@@ -192,10 +195,10 @@ class SharedObjects:
     def changes(self) -> list[Change]:
         """What has changed, or is new, since the other side last heard or told of it."""
         changed, seen = [], set[int]()
-        while waiting := [number for number in self._objects if number not in seen]:  # a state may name new objects
+        while waiting := [number for number in self._changeable if number not in seen]:  # a state may name new ones
             for number in waiting:
                 seen.add(number)
-                state = self._state(self._objects[number])
+                state = self._state(self._changeable[number])
                 frame = b"" if state is None else codec.encode(state)
                 if frame and self._sent.get(number) != frame:
                     self._sent[number] = frame
