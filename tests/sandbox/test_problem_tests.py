@@ -61,6 +61,13 @@ def test_a_helper_of_the_prompt_is_the_judges_own(prompt):
     assert asked(test, prompt=prompt, entry_point="zero", solution=solution, answers={"zero": 7}) == ["zero"]
 
 
+def test_a_helper_that_the_solution_writes_anew_stays_the_judges_own():
+    prompt = "def poly(xs, x):\n    return 5\n\n\ndef zero(xs):\n"
+    solution = f"{prompt}    return 7\n\n\ndef poly(xs, x):\n    return 6\n"
+    test = "def check(candidate):\n    assert poly([], candidate([])) == 5\n"
+    assert asked(test, prompt=prompt, entry_point="zero", solution=solution, answers={"zero": 7}) == ["zero"]
+
+
 def test_what_the_prompt_imports_is_there_for_the_tests():
     prompt = 'from collections import Counter\n\n\ndef f():\n    """Count."""\n'
     assert asked("def check(c):\n    assert Counter('aa')['a'] == 2\n    c()\n", prompt=prompt, entry_point="f") == [

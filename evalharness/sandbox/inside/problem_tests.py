@@ -67,9 +67,10 @@ class Check:
         self._modules = sorted(unknown & sys.stdlib_module_names)
         # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's. What
         # the prompt defines is the problem's own, whatever a program makes of it (HumanEval/32, 38, 50), but for what
-        # the prompt only begins, such as a class whose methods a program has to write.
+        # the prompt only begins at its end, such as a class whose methods a program has to write.
         defined = _definitions(_tree_of(solution))
-        begun = {name for name, text in _definitions(of_prompt).items() if defined.get(name, text) != text}
+        last = list(_definitions(of_prompt).items())[-1:]
+        begun = {name for name, text in last if defined.get(name, text) != text}
         redefined = loaded & ((defined.keys() - own.bound) | begun)
         self._asked = sorted((unknown - sys.stdlib_module_names) | redefined | {entry_point} - {""})
 
