@@ -45,9 +45,11 @@ class Repair:
     ``around_row`` is entered while a row is read, for what differs from row to row. ``lowers``: what is undone is a
     fault, so that the loss falls; the others may also raise it to what was logged, and have to give the log within the
     share ``tolerance``. ``sharp``: it can only raise the loss of a sound model, so that a much lower one proves a
-    fault; further training, another scale or other weights may lower it. ``severity``: that of the finding if it is
-    proven. ``further``: what to try on top if this is the best of its kind. ``null`` makes, from a seed, a repair of
-    the same kind in a place where nothing is wrong; without one, the same tensors are changed at random.
+    fault; further training, another scale or other weights may lower it. ``all_or_nothing``: that it goes a part of
+    the way to the log tells nothing, for it does so in many a model that has another fault. ``severity``: that of the
+    finding if it is proven. ``further``: what to try on top if this is the best of its kind. ``null`` makes, from a
+    seed, a repair of the same kind in a place where nothing is wrong; without one, the same tensors are changed at
+    random.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Repair:
     around_row: Callable[[TokenRow], AbstractContextManager[Any]] = _nothing_around
     lowers: bool = True
     sharp: bool = False
+    all_or_nothing: bool = False
     tolerance: float = 0.003
     severity: Severity = "cause"
     further: Callable[[], Iterable[Repair]] = _nothing_further

@@ -150,6 +150,17 @@ def test_a_log_with_the_declared_label_smoothing_needs_no_repair_and_starts_no_s
     assert repaired(Measured(made)).evidence["repairs_tried"] > 0
 
 
+def test_a_model_that_is_too_sure_and_has_not_the_logged_loss_by_another_scale_either_gets_no_part_of_a_cause():
+    sure = few(of(sound("plain")))
+    wanted = text_losses(sound("plain"))[0] * 0.6
+    for tensor in sure.torch_model.module.head.parameters():
+        tensor.data *= 4.0
+    point = LossPoint(100, "validation", wanted, "log")
+    found = repaired(Measured(replace(sure, log=(point,), logged=point)))
+    assert isinstance(found, RuledOut)
+    assert found.evidence["kinds"]["logit_scale"] == 1
+
+
 def test_a_log_that_fits_as_loaded_by_chance_under_another_count_than_that_of_the_data_hides_no_repair():
     found = repaired(Measured(rope_hidden_by_chance()))
     assert isinstance(found, Finding)

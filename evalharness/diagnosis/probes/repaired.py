@@ -223,7 +223,8 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
     """No repair brings the log back; one that goes a large part of the way is worth knowing."""
     own = search.as_loaded.figures[search.as_loaded.nearest(search.logged_nats)]
     tried = search.tried_in_words
-    lowering = [item for item in found if item.repair.lowers and item.lowered_nats.low > 0]
+    telling = [item for item in found if item.repair.lowers and not item.repair.all_or_nothing]
+    lowering = [item for item in telling if item.lowered_nats.low > 0]
     best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
     share = 0.0 if best is None else _share_closed(search, best)
     if best is not None and share >= MUCH:

@@ -39,6 +39,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
                 words=f"the activation `{name}`",
                 place=f"config.json, `{key}`" if key else "the layers' forward pass",
                 remedy=f"Use the activation `{name}`, as in training: the layers have `{own}` here.",
+                all_or_nothing=True,
                 change=partial(_replaced, name=name),
                 settings={key: name} if key else {},
                 present={key: own} if key else {},

@@ -56,6 +56,7 @@ def _moved(grouped: list[Projections], *, beside: bool) -> Repair:
             "each beside itself (repeat_interleave), or all of them one after another (repeat, tile). The code does "
             "the other of the two."
         ),
+        all_or_nothing=True,
         change=partial(_changed, grouped=grouped, beside=beside),
         sharp=True,
     )

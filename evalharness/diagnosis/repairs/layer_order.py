@@ -39,6 +39,7 @@ def _in_order(path: str, layers: nn.ModuleList, order: Order, words: str) -> Rep
             f"Put the layers of `{path}` in the order of training, where the checkpoint is converted or loaded: "
             f"the one that is loaded as {order[1]} comes second. Sort their names by the number in them."
         ),
+        all_or_nothing=True,
         change=partial(
             swapped_attributes, values={f"{path}.{place}".lstrip("."): layers[i] for place, i in enumerate(order)}
         ),

@@ -52,6 +52,7 @@ def repairs(subject: Subject) -> Iterator[Repair]:
             words=f"logits {times:.4g} times as large",
             place="what the forward pass returns",
             remedy=f"Return logits that are {times:.4g} times as large, as in training.",
+            all_or_nothing=True,
             change=partial(scaled_logits, times=times),
         )
 
@@ -66,6 +67,7 @@ def _with_value(kept: dict[str, float], place: str, value: float) -> Repair:
             f"Set `{key}` to {value:.4g}, which the loss of training was computed with (it is {own:.4g}), or train "
             f"again with a loss of the logits that the model returns."
         ),
+        all_or_nothing=True,
         change=partial(swapped_attributes, values=dict.fromkeys(kept, value)),
         settings={key: value},
         present={key: own},

@@ -56,6 +56,7 @@ def _with_values(kept: dict[str, float], kind: str, values: Sequence[float]) -> 
                 words=f"`{place}` = {value:.4g}",
                 place=place,
                 remedy=f"Set `{key}` to {value:.4g}, as in training: it is {own:.4g}.",
+                all_or_nothing=True,
                 change=partial(swapped_attributes, values=dict.fromkeys(kept, type(own)(value))),
                 settings={key: value},
                 present={key: own},
@@ -71,6 +72,7 @@ def _multiplied(path: str, times: float) -> Repair:
             f"Multiply what the embedding `{path}` gives by {times:.4g}, as in training: Gemma's code does so by the "
             "root of the width, and that of other families does not."
         ),
+        all_or_nothing=True,
         change=partial(changed_outputs, changes={path: partial(_times, times=times)}),
     )
 

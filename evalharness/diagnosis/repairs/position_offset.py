@@ -43,6 +43,7 @@ def _with_offset(path: str, weight: Tensor, offset: int) -> Repair:
             f"Look up position p in row p {'+' if offset > 0 else '-'} {abs(offset)} of what the code takes now "
             f"(`{path}`), as in training, or cut the rows where the checkpoint is converted."
         ),
+        all_or_nothing=True,
         change=partial(swapped_tensors, tensors={path: weight[rows]}),
         sharp=True,
     )

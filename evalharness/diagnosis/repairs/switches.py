@@ -49,6 +49,7 @@ def _with_value(kind: str, kept: dict[str, int], value: int) -> Repair:
         words=f"`{place}` = {value}",
         place=place,
         remedy=f"Set `{key}` to {value}, as in training: it is {own}.",
+        all_or_nothing=True,
         change=partial(swapped_attributes, values=dict.fromkeys(kept, value)),
         settings={key: value},
         present={key: own},

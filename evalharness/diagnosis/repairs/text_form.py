@@ -78,6 +78,7 @@ def _repair(words: str, encode: Callable[[str], list[int]], null: Callable[[int]
             f"Let the loader give the tokenizer the text as it stands in the file, and train again: the model was "
             f"trained on the text {words}, which is not what it is asked for."
         ),
+        all_or_nothing=True,
         change=no_change,
         encode=encode,
         null=null,

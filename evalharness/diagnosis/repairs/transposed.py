@@ -40,6 +40,7 @@ def _transposed(tensors: dict[str, Tensor]) -> Repair:
             f"Transpose {which} where the checkpoint is converted or loaded: the file has them as (inputs, outputs) "
             "and the code takes (outputs, inputs), or the other way round. Square weights fit in shape either way."
         ),
+        all_or_nothing=True,
         change=partial(swapped_tensors, tensors={path: tensor.T for path, tensor in tensors.items()}),
         sharp=True,
     )

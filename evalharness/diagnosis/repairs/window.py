@@ -43,6 +43,7 @@ def _of_window(kept: dict[str, int | None], place: str, window: int) -> Repair:
             f"Set `{key}` to {'null (every earlier token)' if written is None else written}, as in training: each "
             f"token sees {here}. To keep the window, train with it: an attention that is not given it has none."
         ),
+        all_or_nothing=True,
         change=partial(swapped_attributes, values=dict.fromkeys(kept, window)),
         settings={key: written},
         present={key: own},
