@@ -158,4 +158,4 @@ def test_a_log_that_counts_otherwise_is_named_so_and_is_not_another_checkpoints(
         loss_conclusion(replace(example.scorecard(), findings=(), loss=loss)) for loss in (smoothed, other)
     )
     assert known != unknown
-    assert "label smoothing 0.1" in known
+    assert "smoothing" in known
