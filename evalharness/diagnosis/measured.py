@@ -117,6 +117,11 @@ class Measured:
         return self._losses(self.subject.before, self.subject.validation or self.subject.train, self.established)
 
     @cached_property
+    def train_losses_before(self) -> TokenLosses:
+        """The same of the measured training rows."""
+        return self._losses(self.subject.before, self.subject.train, self.established)
+
+    @cached_property
     def conventions(self) -> tuple[Recomputed, ...]:
         """The validation loss under every convention that a training loop may have."""
         return recomputed(self.subject, self.losses_as_read, self.passes)
@@ -150,6 +155,13 @@ class Measured:
     def losses_of(self, rows: Sequence[TokenRow]) -> TokenLosses:
         """The parallel losses of rows as :meth:`rows` gives them. Raises EvaluationError where the model gives NaN."""
         return self._of_rows(rows, self.established)
+
+    def losses_before_of(self, rows: Sequence[TokenRow]) -> TokenLosses:
+        """The same in the model before this training; nothing without such a model."""
+        before, how = self.subject.before, self.established
+        if before is None:
+            return ()
+        return token_losses(before, rows, self.passes.end_ids, partial(how.arrangement.logits, before))
 
     def _read(self, split: Split | None, others: Mapping[int, list[str]] | None = None) -> WholeTexts:
         return WholeTexts() if split is None else self._texts_of(split, self.subject.problems, others or {})

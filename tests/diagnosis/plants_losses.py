@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from functools import cache, partial
 
@@ -18,7 +19,7 @@ from evalharness.records import LossPoint
 STEPS = 70
 OF_LOSSES = {
     "label_shift", "smoothing_floor", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "easy_tokens",
-    "undertrained", "overfit", "no_targets",
+    "undertrained", "overfit", "no_targets", "diverged",
 }  # fmt: skip
 LOSS_PROBES = [probe for probe in catalogue() if probe.name in OF_LOSSES]
 FEW_ROWS = 24
@@ -120,6 +121,20 @@ def hardly_trained(family: str) -> Subject:
     return subject(module, end=True, count_prompt=False, **logged(loss_of(module, count_prompt=False)))
 
 
+def ruined(family: str, rate: float = 0.3) -> nn.Module:
+    """A model that was trained well, and then on the same rows at a rate that undoes it."""
+    module = copy.deepcopy(trained(family)).requires_grad_(requires_grad=True)
+    train(module, encoded(data_rows(200, 1), end=True, count_prompt=False), steps=30, rate=rate, seed=3)
+    return module
+
+
+def rate_too_high(family: str) -> Subject:
+    module, before = ruined(family), trained(family)
+    losses = {0: loss_of(before, count_prompt=False), 30: loss_of(module, count_prompt=False)}
+    log = tuple(LossPoint(s, "validation", loss, "log") for s, loss in losses.items())
+    return subject(module, end=True, count_prompt=False, base=wrapped(before), log=log, logged=log[-1])
+
+
 def nothing_counted(family: str) -> Subject:
     """Every label was left out: the loss is 0 from the first step on, and the weights are what they were."""
     log = tuple(LossPoint(step, split, 0.0, "log") for step in (10, 20, 30) for split in ("train", "validation"))
@@ -144,6 +159,7 @@ _MAKERS = {
     "only layout learnt": ("easy_tokens", only_layout_learnt, ""),
     "hardly trained": ("undertrained", hardly_trained, ""),
     "nothing counted": ("no_targets", nothing_counted, ""),
+    "a rate too high": ("diverged", rate_too_high, ""),
     "learnt by heart": ("overfit", learnt_by_heart, ""),
 }
 PLANTS = {

@@ -16,7 +16,7 @@ PACKAGE = Path(evalharness.__file__).parent
 FILES = sorted(file.stem for file in Path(probes.__path__[0]).glob("*.py") if file.stem != "__init__")
 IN_ORDER = [
     "future_leak", "not_logits", "last_position", "no_targets", "label_shift", "smoothing_floor",
-    "repaired", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "no_end_token", "prompt_format",
+    "repaired", "padding_in_loss", "prompt_in_loss", "loss_mismatch", "diverged", "no_end_token", "prompt_format",
     "double_begin", "token_boundary", "adapter", "stochastic_forward", "batch_invariance", "cache_mismatch",
     "own_generation",
     "vocabulary", "not_finite", "contamination", "split_overlap", "easy_tokens", "context",

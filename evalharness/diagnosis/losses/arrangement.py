@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.diagnosis.data.row_ends import end_place
 from evalharness.diagnosis.data.shared_ends import shared_prefix
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ class Arrangement:
     """One way to turn a row into ids and to run the model on them, as a training loop has it.
 
     ``whole``: prompt and completion are encoded as one text. ``end``: an end token stands after each whole row (None:
-    the rows stay as they are read); ``end_id`` is that token. ``left``: the row is filled up on the left to this many
+    the rows stay as they are read); ``end_id`` is that token. ``more_behind``: rows have something behind their end,
+    which goes with it. ``left``: the row is filled up on the left to this many
     ids with ``pad_id``, and positions are counted from the first padding.
     """
 
     whole: bool = False
     end: bool | None = None
     end_id: int = -1
+    more_behind: bool = False
     left: int | None = None
     pad_id: int = -1
 
@@ -41,7 +44,7 @@ class Arrangement:
         """A row of ``split`` in this arrangement. One padding id stands before a row that is padded on the left."""
         laid = encoded_whole(subject, split, row) if self.whole else row
         if self.end is not None:
-            laid = _without_end(laid, subject.end_ids)
+            laid = _without_end(laid, subject.end_ids, more_behind=self.more_behind)
         if self.end:
             laid = _with_end(laid, self.end_id, subject.model.context_length)
         return laid if self.left is None or len(laid.ids) >= self.left else _behind_one(laid, self.pad_id)
@@ -102,8 +105,11 @@ def uncut(subject: Subject, split: Split, row: TokenRow) -> TokenRow:
     return replace(row, ids=ids, tokens=len(ids))
 
 
-def _without_end(row: TokenRow, end_ids: frozenset[int]) -> TokenRow:
-    return replace(row, ids=row.ids[:-1], tokens=len(row.ids) - 1) if row.ids[-1] in end_ids else row
+def _without_end(row: TokenRow, end_ids: frozenset[int], *, more_behind: bool) -> TokenRow:
+    place = end_place(row, end_ids)
+    if place is None or (row.ids[place] != row.ids[-1] and not more_behind):
+        return row
+    return replace(row, ids=row.ids[:place], tokens=place)
 
 
 def _with_end(row: TokenRow, token_id: int, context_length: int | None) -> TokenRow:

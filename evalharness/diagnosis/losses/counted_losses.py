@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from evalharness.diagnosis.data.row_ends import end_place
 from evalharness.diagnosis.losses.layouts import END, PROMPT, TEXT
 from evalharness.diagnosis.losses.row_means import Floats, capped, mean
 from evalharness.errors import EvaluationError
@@ -68,12 +69,12 @@ def rows_with_end(subject: Subject, split: Split, rows: Sequence[TokenRow] | Non
     rows = split.encoded if rows is None else tuple(rows)
     if not subject.end_ids:
         return tuple(rows)
-    last = [row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids]
-    end = last[0] if last else min(subject.end_ids)
+    places = ((row, end_place(row, subject.end_ids)) for row in split.encoded)
+    end = next((row.ids[place] for row, place in places if place is not None), min(subject.end_ids))
     limit = subject.model.context_length
     return tuple(
         row
-        if row.ids[-1] in subject.end_ids or row.was_cut or len(row.ids) == limit
+        if end_place(row, subject.end_ids) is not None or row.was_cut or len(row.ids) == limit
         else replace(row, ids=(*row.ids, end))
         for row in rows
     )
@@ -150,6 +151,6 @@ def _kinds(row: TokenRow, end_ids: frozenset[int]) -> npt.NDArray[np.int8]:
     """What each target of a row is, ``(n - 1,)``."""
     kinds = np.full(len(row.ids), TEXT, dtype=np.int8)
     kinds[: max(row.prompt_tokens, row.first_target if row.first_target > 1 else 0)] = PROMPT
-    if row.ids[-1] in end_ids:
-        kinds[-1] = END
+    if (place := end_place(row, end_ids)) is not None:
+        kinds[place] = END
     return kinds[1:]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.diagnosis.data.row_ends import end_place, have_more_behind
 from evalharness.diagnosis.data.rows import TokenRow
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
@@ -87,7 +88,7 @@ class Layout:
 
 
 def rows_alone(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
-    """Rows alone, with an end token after each and without."""
+    """Rows alone, with an end token after each and without: it is not there, or stands in the row and is no target."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
         return
@@ -97,7 +98,10 @@ def rows_alone(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses
         as_given = [row.ids for row in laid] == [row.ids for row in rows]
         losses = own_losses if as_given else passes.losses(laid)
         complete = len(rows) == len(split.encoded)
-        yield Layout(how.words, losses, _kinds(laid, subject), how, as_given=as_given, complete=complete)
+        layout = Layout(how.words, losses, _kinds(laid, subject), how, as_given=as_given, complete=complete)
+        yield layout
+        if how.end is None and subject.end_ids:
+            yield _with_masked_ends(layout, subject.end_ids)
 
 
 def filled_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
@@ -140,13 +144,23 @@ def unusual_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelP
 
 
 def _ends(subject: Subject, split: Split) -> Iterator[Arrangement]:
-    """Without an end token, and with one; the rows as they are where none is known."""
-    if not subject.end_ids:
+    """Without an end token, and with one; the rows as they are where none is known, or more stands behind it."""
+    if not subject.end_ids or have_more_behind(split.encoded, subject.end_ids):
         yield Arrangement()
         return
     last = next((row.ids[-1] for row in split.encoded if row.ids[-1] in subject.end_ids), min(subject.end_ids))
     yield Arrangement(end=False)
     yield Arrangement(end=True, end_id=last)
+
+
+def _with_masked_ends(layout: Layout, end_ids: frozenset[int]) -> Layout:
+    """The same rows, where the end that stands in them is no target, as where padding of the same id is masked."""
+    kinds = [kind.copy() for kind in layout.kinds]
+    for kind, losses in zip(kinds, layout.losses, strict=True):
+        if (place := end_place(losses.row, end_ids)) is not None:
+            kind[place] = END
+    how = Arrangement(end=False, more_behind=True)
+    return replace(layout, kinds=tuple(kinds), arrangement=how, as_given=False)
 
 
 def _laid(subject: Subject, split: Split, rows: Sequence[TokenRow], how: Arrangement) -> tuple[TokenRow, ...]:

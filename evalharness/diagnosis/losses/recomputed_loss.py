@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.diagnosis.losses.layouts import PADDING, PROMPT, Layout
+from evalharness.diagnosis.losses.layouts import END, PADDING, PROMPT, Layout
 from evalharness.diagnosis.losses.token_losses import OFFSETS
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def counted_values(row: RowLosses, kinds: np.ndarray, how: Convention) -> tuple[
     kind = kinds[np.clip(places, 0, len(kinds) - 1)]
     counts &= (kind != PROMPT) | how.prompt
     counts &= (kind != PADDING) | how.padding
+    counts &= (kind != END) | (how.end is not False)
     return losses[counts], kind[counts]
 
 

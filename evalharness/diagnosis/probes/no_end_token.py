@@ -3,6 +3,9 @@
 Rows as they are read need not show the end token that a training loop put after them, so what the rows hold is a figure
 and the model is asked: how probable is the end where a row truly ends? A token that was never a target is pushed below
 what an untrained model gives to each, while even a barely trained one has learned how frequent its targets are.
+
+A model that was tuned may have learned ends before, in other texts. So where the model before is known, it is asked at
+the same places: a tuning that counts the end makes it more probable there, and sooner than it learns the text.
 """
 
 from __future__ import annotations
@@ -10,13 +13,16 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.data.equal_pieces import equal_pieces
+from evalharness.diagnosis.data.row_ends import end_place
 from evalharness.diagnosis.data.training_batch import IGNORED
+from evalharness.diagnosis.losses import row_means
 from evalharness.diagnosis.probe import LOGITS, Probe
+from evalharness.diagnosis.trials.true_ends import not_taught, true_ends
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval
 from evalharness.statistics.plurals import counted
@@ -26,9 +32,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from evalharness.diagnosis.data.rows import TokenRow
-    from evalharness.diagnosis.losses.token_losses import RowLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
+    from evalharness.diagnosis.trials.true_ends import NotTaught, TrueEnd
     from evalharness.records import Interval, Outcome, Severity
 
 NAME = "no_end_token"
@@ -57,7 +63,8 @@ def no_end_token(measured: Measured) -> Outcome:
         return NotTestable(
             NAME, "too_few", f"{counted(len(rows), 'row is', 'rows are')} whole: there are not two true ends to ask for"
         )
-    read = _read(measured, measured.established.rows(subject, split, rows))
+    laid = list(measured.established.rows(subject, split, rows))
+    read = true_ends(measured, laid)
     if not any(row.nll_nats for row in read):
         return NotTestable(NAME, "too_few", "no row has a target before its end")
     loss, by_frequency = fmean(nll for row in read for nll in row.nll_nats), _frequency_nats(read)
@@ -66,53 +73,81 @@ def no_end_token(measured: Measured) -> Outcome:
             f"the model knows less than frequencies of its own rows: {loss:.2f} nats, these give {by_frequency:.2f}"
         )
         return NotTestable(NAME, "undecided", reason)
-    ends = [(row.end_log_p, row.rank) for row in read]
-    log_p = mean_over_rows({i: [value] for i, (value, _) in enumerate(ends)}, seed=subject.seed)
-    expected = _without_context(subject, rows)
+    return _of_ends(measured, split, laid, read)
+
+
+def _of_ends(measured: Measured, split: Split, rows: Sequence[TokenRow], read: Sequence[TrueEnd]) -> Outcome:
+    """Whether the end is as probable at true ends as one that was a target; of a tuning, as it made it."""
+    subject = measured.subject
+    log_p = mean_over_rows({i: [row.end_log_p] for i, row in enumerate(read)}, seed=subject.seed)
+    rank = median(row.rank for row in read)
+    even, frequency = _without_context(subject, rows)
     stopped = _stopped(subject)
     evidence: dict[str, Any] = {
-        "rows": len(rows),
+        "rows": len(read),
         **_ends_in(subject, split),
         "p_end_at_true_end": math.exp(log_p.estimate),
         "p_end_high": math.exp(log_p.high),
-        "p_by_frequency_or_even_share": expected,
-        "median_rank": median(rank for _, rank in ends),
+        "p_by_frequency_or_even_share": min(even, frequency),
+        "median_rank": rank,
         "stopped_by_itself": None if stopped is None else [stopped.estimate, stopped.low, stopped.high],
     }
     figures = (
-        f"probability {math.exp(log_p.estimate):.2g} (at most {math.exp(log_p.high):.2g}), median rank "
-        f"{median(rank for _, rank in ends):.0f}, at the true ends of {counted(len(rows), 'row')}"
+        f"probability {math.exp(log_p.estimate):.2g} (at most {math.exp(log_p.high):.2g}), median rank {rank:.0f}, at "
+        f"the true ends of {counted(len(read), 'row')}"
     )
     said = "" if stopped is None else f"; {_percent(stopped)} of the completions end by themselves"
     written = _written_at_ends(subject, read)
     if written is not None:
         evidence |= {"written_id": written, "written": subject.tokenizer.decode([written])}
-    if math.exp(log_p.high) >= NEVER_A_TARGET * expected:
-        learned = f"The end token was learned: {figures}{said}."
-        return _not_where_generation_stops(subject, written, learned, evidence) or RuledOut(NAME, learned, evidence)
-    # A model whose completions end by stop sequences all the same loses nothing by it.
-    runs_on = stopped is None or stopped.low < 0.5
-    never = _never_learned(figures, said, "contributing" if runs_on else "note", evidence)
-    return _of_pieces(equal_pieces(split), never)
+    if math.exp(log_p.high) < NEVER_A_TARGET * min(even, frequency):
+        without_any = f"where {min(even, frequency):.2g} would need no knowledge at all"
+        never = _never_learned(f"The end token was never learned: {figures}, {without_any}", said, stopped, evidence)
+        return _of_pieces(equal_pieces(split), never)
+    if math.exp(log_p.high) < frequency and (taught := not_taught(measured, rows, read)):
+        evidence |= _figures_of(taught)
+        never = _never_learned(f"{_in_this_tuning(taught)} {figures}", said, stopped, evidence)
+        return _of_pieces(equal_pieces(split), never)
+    learned = f"The end token was learned: {figures}{said}."
+    return _not_where_generation_stops(subject, written, learned, evidence) or RuledOut(NAME, learned, evidence)
 
 
-def _never_learned(figures: str, said: str, severity: Severity, evidence: dict[str, Any]) -> Finding:
-    """What the model gives at true ends, as a finding; ``evidence`` names the token that it writes there, if one."""
+def _never_learned(figures: str, said: str, stopped: Interval | None, evidence: dict[str, Any]) -> Finding:
+    """What the model gives at true ends, as a finding; ``evidence`` names the token that it writes there, if one.
+
+    Only a note if completions end by stop sequences all the same: the model then loses nothing by it.
+    """
+    severity: Severity = "contributing" if stopped is None or stopped.low < 0.5 else "note"
     ends_in_targets = evidence["end_ids_in_targets"]
     counted = (
         f"the rows hold it {ends_in_targets:,} times, and it was not counted"
         if ends_in_targets
         else "no row holds it and none was added"
     )
-    claim = (
-        f"The end token was never learned: {figures}, where "
-        f"{evidence['p_by_frequency_or_even_share']:.2g} would need no knowledge at all; {counted}{said}."
-    )
+    claim = f"{figures}; {counted}{said}."
     remedy = _REMEDY
     if (written := evidence.get("written_id")) is not None:
         claim += f" The rows end with {evidence['written']!r} (id {written}), and the model writes it there."
         remedy = _remedy_of_another(evidence["written"], written)
     return Finding(NAME, severity, claim, evidence, remedy)
+
+
+def _in_this_tuning(taught: NotTaught) -> str:
+    fell = taught.text_fell_nats
+    return (
+        f"The end token was not learned with the text: training lowered the loss of the text by {fell.estimate:.3f} "
+        f"nats per token [{fell.low:.3f}, {fell.high:.3f}], but did not raise the end, which had a probability of "
+        f"{taught.p_before:.2g} before; now:"
+    )
+
+
+def _figures_of(taught: NotTaught) -> dict[str, Any]:
+    end = taught.end_log
+    return {
+        "p_end_before": taught.p_before,
+        "p_end_times": [math.exp(value) for value in (end.estimate, end.low, end.high)],
+        **row_means.figures("text_fell", taught.text_fell_nats),
+    }
 
 
 def _not_where_generation_stops(
@@ -168,7 +203,7 @@ def _of_pieces(pieces: str | None, finding: Finding) -> Finding:
     return replace(finding, severity="note", claim=claim, evidence=evidence, remedy=_REMEDY_OF_PIECES)
 
 
-def _written_at_ends(subject: Subject, read: Sequence[_Read]) -> int | None:
+def _written_at_ends(subject: Subject, read: Sequence[TrueEnd]) -> int | None:
     """The marker that the model writes where the texts end: after the row, or as the last that the row holds."""
     after = _usual(row.best[-1] for row in read)
     if after in subject.end_ids:
@@ -202,56 +237,17 @@ def _whole(split: Split) -> list[TokenRow]:
     return whole if len(whole) <= ROWS else [whole[i * len(whole) // ROWS] for i in range(ROWS)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One row without its end tokens: its targets, their losses, and what the end would get after it.
-
-    ``best``: the most probable id at each target and at the end, ``len(ids) + 1``.
-    """
-
-    ids: tuple[int, ...]
-    best: tuple[int, ...]
-    nll_nats: tuple[float, ...]
-    end_log_p: float
-    rank: int
-
-
-def _read(measured: Measured, rows: Iterable[TokenRow]) -> list[_Read]:
-    """What stands before the end of each row, and what the end would get there."""
-    ends = measured.subject.end_ids
-    whole = [replace(row, ids=(*_without_ends(row.ids, ends), measured.passes.end_id or 0)) for row in rows]
-    return [_of(losses) for losses in measured.losses_of(whole)]
-
-
-def _of(losses: RowLosses) -> _Read:
-    nll = losses.nll_nats[losses.row.first_target - 1 : -1]
-    # A held-out id has probability 0: beside it a mean of logarithms would know nothing else any more.
-    held_out = math.log(1e-30)
-    counted = losses.row.ids[losses.row.first_target : -1]
-    best = tuple(losses.best[losses.row.first_target - 1 :].tolist())
-    return _Read(
-        counted, best, tuple(nll.tolist()), max(float(losses.end_log_p[-1]), held_out), int(losses.end_rank[-1])
-    )
-
-
-def _frequency_nats(rows: Sequence[_Read]) -> float:
+def _frequency_nats(rows: Sequence[TrueEnd]) -> float:
     """The loss of knowing how frequent each id is in these very rows: the entropy of their targets."""
     counts = Counter(token_id for row in rows for token_id in row.ids)
     total = counts.total()
     return -sum(n / total * math.log(n / total) for n in counts.values())
 
 
-def _without_ends(ids: tuple[int, ...], end_ids: frozenset[int]) -> tuple[int, ...]:
-    last = len(ids)
-    while last > 1 and ids[last - 1] in end_ids:
-        last -= 1
-    return ids[:last]
-
-
-def _without_context(subject: Subject, rows: Sequence[TokenRow]) -> float:
-    """What the end would get from an even share of the vocabulary, or from its frequency: the smaller."""
+def _without_context(subject: Subject, rows: Sequence[TokenRow]) -> tuple[float, float]:
+    """What the end would get from an even share of the vocabulary, and from its frequency."""
     even = len(subject.end_ids) / subject.torch_model.vocabulary_rows
-    return min(even, 1 / fmean(len(row.ids) for row in rows))
+    return even, 1 / fmean(len(row.ids) for row in rows)
 
 
 def _ends_in(subject: Subject, split: Split) -> dict[str, int]:
@@ -260,7 +256,7 @@ def _ends_in(subject: Subject, split: Split) -> dict[str, int]:
         "end_ids_in_targets": sum(
             token_id in subject.end_ids for row in split.encoded for token_id in row.ids[row.first_target :]
         ),
-        "rows_that_end_with_it": sum(row.ids[-1] in subject.end_ids for row in split.encoded),
+        "rows_that_end_with_it": sum(end_place(row, subject.end_ids) is not None for row in split.encoded),
         "rows_of_all": len(split.encoded),
     }
 
