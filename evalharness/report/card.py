@@ -208,10 +208,14 @@ def _diagnosis(scorecard: Scorecard, width: int) -> Iterator[Line]:
         yield from _entry("cause", f"no diagnosis{f': {reasons}' if reasons else ''}", width)
         yield from _nearest(scorecard, width)
         return
+    first = next(iter(scorecard.findings), None)
+    contributes = first is not None and first.severity == "contributing"
+    if contributes:
+        yield from _findings(scorecard.findings, width)
     if scorecard.cause is None:
         yield from _entry("cause", _none_found(scorecard), width)
     yield from _nearest(scorecard, width)
-    if scorecard.findings:
+    if scorecard.findings and not contributes:
         yield from _findings(scorecard.findings, width)
 
 

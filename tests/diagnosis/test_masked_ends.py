@@ -86,6 +86,24 @@ def test_a_log_that_masks_the_end_by_its_id_is_reproduced_as_one_that_counts_it(
     assert all((END in row.ids) != masked for row in measured.rows(measured.subject.validation))
 
 
+@pytest.mark.parametrize(("masked", "kind"), [(True, Finding), (False, RuledOut)])
+def test_a_log_without_ends_says_that_they_were_no_targets_though_the_model_gives_them_something(masked, kind):
+    model = knows_the_text(4.0)
+    point = LossPoint(10, "validation", loss_of(model.module, templated(20, 2).encoded, masked=masked), "log")
+    found = no_end_token(Measured(subject(model, log=(point,), logged=point)))
+    assert isinstance(found, kind)
+    if masked:
+        assert found.severity == "contributing"
+        assert found.evidence["without_ends_nats"] == pytest.approx(point.loss_nats, abs=1e-4)
+        assert found.evidence["with_ends_nats"] > point.loss_nats + 0.005
+
+
+def test_a_model_that_ends_its_texts_all_the_same_lost_nothing():
+    model = knows_the_text(12.0)
+    point = LossPoint(10, "validation", loss_of(model.module, templated(20, 2).encoded, masked=True), "log")
+    assert isinstance(no_end_token(Measured(subject(model, log=(point,), logged=point))), RuledOut)
+
+
 def knows_the_text(end: float):
     """A model of the rows that gives their end so much more than other ids, or less."""
     rows = encoded(data_rows(20, 1))

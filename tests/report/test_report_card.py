@@ -8,7 +8,9 @@ from rich.console import Console
 
 from evalharness.records import ConventionLoss, Finding, FormatComparison, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
+from evalharness.report.card import LABEL_WIDTH
 from evalharness.report.loss_verdict import loss_conclusion
+from evalharness.report.sections.verdict_lines import verdict_lines
 
 CARD = """\
 lora_step600  1,640,960 parameters  checkpoints/leaky/lora_step600
@@ -159,3 +161,21 @@ def test_a_log_that_counts_otherwise_is_named_so_and_is_not_another_checkpoints(
     )
     assert known != unknown
     assert "smoothing" in known
+
+
+CONTRIBUTING = Finding("no_end_token", "contributing", "The end was not learned.", {"rows": 32}, "Count the end.")
+
+
+def test_what_contributes_stands_before_that_no_cause_was_found():
+    card = replace(example.scorecard(), findings=(CONTRIBUTING,))
+    labels = [line[:LABEL_WIDTH].strip() for line in str(render_card(card, "r.md")).splitlines()]
+    assert [label for label in labels if label in {"contributing", "what to do", "cause"}] == [
+        *("contributing", "what to do", "cause")
+    ]
+    first_words = [item[0].text for item in verdict_lines(card).items]
+    assert first_words[3:] == ["Contributing", "How sure", "What to do", "Cause of a misleading loss"]
+
+
+def test_a_note_explains_nothing_and_no_cause_is_said_to_be_found():
+    card = replace(example.scorecard(), findings=(replace(CONTRIBUTING, severity="note"),))
+    assert [item[0].text for item in verdict_lines(card).items][3:] == ["Cause"]

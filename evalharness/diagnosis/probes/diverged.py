@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, shown, too_few
 from evalharness.diagnosis.losses.schedule import schedule
-from evalharness.diagnosis.probe import LOGITS, Probe
+from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, NotTestable, RuledOut
 
 if TYPE_CHECKING:
@@ -185,6 +185,5 @@ PROBE = Probe(
     not_worth_trying="Another learning rate against a training that diverged",
     at_most="contributing",
     forward_passes=128,
-    capabilities=LOGITS,
     skipped_if_leak=True,
 )

@@ -5,7 +5,8 @@ and the model is asked: how probable is the end where a row truly ends? A token 
 what an untrained model gives to each, while even a barely trained one has learned how frequent its targets are.
 
 A model that was tuned may have learned ends before, in other texts. So where the model before is known, it is asked at
-the same places: a tuning that counts the end makes it more probable there, and sooner than it learns the text.
+the same places: a tuning that counts the end makes it more probable there, and sooner than it learns the text. And a
+logged loss that is that of the rows without their ends says that they were no targets.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from evalharness.diagnosis.data.row_ends import end_place
 from evalharness.diagnosis.data.training_batch import IGNORED
 from evalharness.diagnosis.losses import row_means
 from evalharness.diagnosis.probe import LOGITS, Probe
-from evalharness.diagnosis.trials.true_ends import not_taught, true_ends
+from evalharness.diagnosis.trials.true_ends import not_counted, not_taught, true_ends
 from evalharness.records import ENDED_BY_ITSELF, NOT_BEGUN, Finding, NotTestable, RuledOut
 from evalharness.statistics import mean_over_rows, share_interval
 from evalharness.statistics.plurals import counted
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.data.rows import TokenRow
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Split, Subject
-    from evalharness.diagnosis.trials.true_ends import NotTaught, TrueEnd
+    from evalharness.diagnosis.trials.true_ends import NotCounted, NotTaught, TrueEnd
     from evalharness.records import Interval, Outcome, Severity
 
 NAME = "no_end_token"
@@ -46,6 +47,8 @@ vocabulary, where training starts from, and the share of ends among as many toke
 token that never is a target falls to a hundredth of either within the first hundreds of steps (small models, here), to
 a tenth where labels are smoothed by 0.1."""
 
+LIKELY = 0.5
+"""Where a model gives the end as much as everything else it ends its texts, whatever was counted."""
 USUAL = 0.75
 """The share of the rows in which a token stands, or is the most probable one, if it is the one that ends them."""
 LAST = 3
@@ -104,6 +107,10 @@ def _of_ends(measured: Measured, split: Split, rows: Sequence[TokenRow], read: S
         without_any = f"where {min(even, frequency):.2g} would need no knowledge at all"
         never = _never_learned(f"The end token was never learned: {figures}, {without_any}", said, stopped, evidence)
         return _of_pieces(equal_pieces(split), never)
+    if math.exp(log_p.high) < LIKELY and (logged := not_counted(measured)):
+        evidence |= {"without_ends_nats": logged.without_nats, "with_ends_nats": logged.with_nats}
+        never = _never_learned(f"{_in_the_log(logged)} {figures}", said, stopped, evidence)
+        return _of_pieces(equal_pieces(split), never)
     if math.exp(log_p.high) < frequency and (taught := not_taught(measured, rows, read)):
         evidence |= _figures_of(taught)
         never = _never_learned(f"{_in_this_tuning(taught)} {figures}", said, stopped, evidence)
@@ -130,6 +137,13 @@ def _never_learned(figures: str, said: str, stopped: Interval | None, evidence: 
         claim += f" The rows end with {evidence['written']!r} (id {written}), and the model writes it there."
         remedy = _remedy_of_another(evidence["written"], written)
     return Finding(NAME, severity, claim, evidence, remedy)
+
+
+def _in_the_log(logged: NotCounted) -> str:
+    return (
+        f"The end token is no target: the logged {logged.logged_nats:.4g} nats are the loss of rows without their ends "
+        f"({logged.without_nats:.4g}), with them it is {logged.with_nats:.4g}. The end has:"
+    )
 
 
 def _in_this_tuning(taught: NotTaught) -> str:

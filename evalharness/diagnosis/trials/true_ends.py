@@ -53,6 +53,30 @@ class NotTaught:
     text_fell_nats: Interval
 
 
+@dataclass(frozen=True, slots=True)
+class NotCounted:
+    """A logged loss (nats per token) that is that of rows without their ends, and not that of rows with them."""
+
+    logged_nats: float
+    without_nats: float
+    with_nats: float
+
+
+def not_counted(measured: Measured) -> NotCounted | None:
+    """Whether the log counts no ends, as far as the two losses are known exactly and far enough from each other."""
+    logged, shown_by = measured.subject.logged, measured.established.shown_by
+    if logged is None or shown_by is None or shown_by.convention.end is not False or shown_by.exact is None:
+        return None
+    ended = [
+        item
+        for item in measured.conventions
+        if replace(item.convention, end=False) == shown_by.convention and item.convention.end is not False
+    ]
+    if not ended or any(item.reproduces(logged.loss_nats) for item in ended):
+        return None
+    return NotCounted(logged.loss_nats, shown_by.loss_nats.estimate, ended[0].loss_nats.estimate)
+
+
 def true_ends(measured: Measured, rows: Iterable[TokenRow]) -> list[TrueEnd]:
     """What stands before the end of each row, and what the end would get there."""
     return [_of(losses) for losses in measured.losses_of(_ended(measured, rows))]

@@ -25,7 +25,7 @@ from evalharness.report.where import where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalharness.records import Scorecard
+    from evalharness.records import Finding, Scorecard
     from evalharness.report.parts import Text
 
 BRACKETS = Paragraph(
@@ -42,17 +42,28 @@ def verdict_lines(card: Scorecard) -> BulletList:
             verdict_text(card, verdict_words(card.verdict).upper(), on_sets(card), end="."),
             (Strong("Behaviour"), f": {'; '.join(_behaviour(card)) or 'nothing was scored'}."),
             (Strong("Loss"), f": {_losses(card)} {loss_conclusion(card)}"),
-            _cause(card),
-            *_where_and_what_to_do(card),
+            *_explained(card),
         )
     )
 
 
-def _where_and_what_to_do(card: Scorecard) -> Iterator[Text]:
-    """The place of the first finding and what it asks for; nothing if it is a note, for a note explains nothing."""
-    first = next((finding for finding in card.findings[:1] if finding.severity != "note"), None)
-    if first is None:
+def _explained(card: Scorecard) -> Iterator[Text]:
+    """The first finding with its place and what it asks for. A note explains nothing: no cause was found then.
+
+    What contributes stands before that no cause was found: it is what a reader can do something about.
+    """
+    first = next(iter(card.findings), None)
+    if first is None or first.severity == "note":
+        note = "" if first is None else f" Note: {first.claim}"
+        yield (Strong("Cause"), ": ", *marked(_none_found(card, note)))
         return
+    yield (Strong(first.severity.capitalize()), ": ", *marked(first.claim))
+    yield from _where_and_what_to_do(first)
+    if first.severity == "contributing":
+        yield (Strong("Cause of a misleading loss"), ": ", *marked(_none_found(card)))
+
+
+def _where_and_what_to_do(first: Finding) -> Iterator[Text]:
     if place := where(first):
         yield (Strong("Where"), ": ", *place)
     yield (Strong("How sure"), f": {certainty(first)}")
@@ -89,11 +100,7 @@ def _losses(card: Scorecard) -> str:
     return f"{', '.join(figures)}, in nats per token." if figures else "none known."
 
 
-def _cause(card: Scorecard) -> Text:
-    first = next(iter(card.findings), None)
-    if first is not None and first.severity == "cause":
-        return (Strong("Cause"), ": ", *marked(first.claim))
-    more = "" if first is None else f" {first.severity.capitalize()}: {first.claim}"
+def _none_found(card: Scorecard, note: str = "") -> str:
     nearest = nearest_measure(card)
     next_step = "" if nearest is None else f" Nearest: {nearest.measured}. {nearest.next_step}"
-    return (Strong("Cause"), ": ", *marked(f"{no_cause(card)}{more}{next_step}"))
+    return f"{no_cause(card)}{note}{next_step}"
