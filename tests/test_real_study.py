@@ -110,8 +110,8 @@ def test_each_training_is_a_series_with_a_log_from_step_0_on_and_a_manifest_that
     manifest = find_manifest(folder)
     assert manifest.data.train.samefile(tuned / "data" / "train.jsonl")
     assert [step.step for step in find_series(folder, manifest)] == [1, 2]
-    log = read_log(folder / f"checkpoint-{STEPS}" / "trainer_state.json")
-    assert [point.step for point in log.points if point.split == "validation"] == [0, 1, 2]
+    points = read_log(folder / f"checkpoint-{STEPS}" / "trainer_state.json")
+    assert [point.step for point in points if point.split == "validation"] == [0, 1, 2]
     assert logged(tuned, training).by_step.keys() == {0, 1, 2}
 
 
@@ -131,11 +131,14 @@ def test_the_report_has_every_way_and_links_its_own_report(tuned: Path, tmp_path
     for training in TRAININGS:
         shutil.copytree(tuned / training.name, out / training.name)
     for way in WAYS:
-        shutil.copytree(shipped_records() / "causal" / "step_1000", out / "reports" / way.name / "run" / "step_2")
+        scored = out / "reports" / way.name / "run" / "step_2"
+        shutil.copytree(shipped_records() / "causal" / "step_1000", scored)
+        (scored / "figures").mkdir(exist_ok=True)
+        (scored / "report.md").write_text(way.name)
     write_study(out, tmp_path / "study")
     text = (tmp_path / "study" / "report.md").read_text()
     assert all(f"[{way.name}]({way.name}/report.md)" in text for way in WAYS)
-    assert all((tmp_path / "study" / way.name / "report.md").is_file() for way in WAYS)
+    assert all((tmp_path / "study" / way.name / "report.md").read_text() == way.name for way in WAYS)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_untrained_model_is_never_blamed(family, scale):
     ("train", "reason"),
     [
         (Split((), (), "t"), "0 rows are whole"),
-        (split([DataRow("", "def f()")]), "1 rows are whole"),
+        (split([DataRow("", "def f()")]), "1 row is whole"),
         (split([DataRow("", "abc def", running=True)] * 4), "0 rows are whole"),
         (Split((DataRow("", "x"),), (TokenRow((1, 2, 3), 1, 0, 0, 9),) * 4, "t"), "0 rows are whole"),
     ],

@@ -14,6 +14,7 @@ from evalharness.diagnosis.losses.row_means import counted_nll, figures, mean, s
 from evalharness.diagnosis.losses.schedule import schedule
 from evalharness.diagnosis.probe import Probe
 from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class _Compared:
 
     @property
     def words(self) -> str:
-        return f"{shown(self.after)} nats, {shown(self.before)} before ({self.rows} rows)"
+        return f"{shown(self.after)} nats, {shown(self.before)} before ({counted(self.rows, 'row')})"
 
     def figures(self, split: str) -> dict[str, float]:
         """As evidence."""
