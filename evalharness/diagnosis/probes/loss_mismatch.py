@@ -11,7 +11,7 @@ from evalharness.diagnosis.log_readings.other_step import of_another_step
 from evalharness.diagnosis.log_readings.other_unit import in_another_unit
 from evalharness.diagnosis.log_readings.part_of_targets import of_some_rows, of_some_targets
 from evalharness.diagnosis.log_readings.training_loss import another_training_loss
-from evalharness.diagnosis.log_readings.untrained import of_untrained_weights
+from evalharness.diagnosis.log_readings.untrained_weights import of_untrained_weights
 from evalharness.diagnosis.losses.recomputed_loss import chance_of_a_fit, plain, reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.probe import LOGITS, Probe
