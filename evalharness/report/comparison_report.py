@@ -75,7 +75,7 @@ def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
             f"{name} is better by {'; '.join(map(str, won))}" for name, won in zip(names, of_each, strict=True) if won
         ]
         why = ", ".join(grounds) or "no measure differs by more than chance"
-        return Headline("Neither is shown to be better", f"{why}{unreal}.", None)
+        return Headline("Neither is shown to be better", f"{why}{unreal}.{_honest(names, cards)}", None)
     better = 0 if of_each[0] else 1
     winner, loser = names[better], names[1 - better]
     won, lost = (cards[i].loss.logged_nats for i in (better, 1 - better))
@@ -112,6 +112,16 @@ def _not_real(names: Names, cards: Pair) -> str:
         if loss_relation(card.loss) == "misleads"
     ]
     return f", and {' and '.join(unreal)}" if unreal else ""
+
+
+def _honest(names: Names, cards: Pair) -> str:
+    """Whose honest loss is lower by more than chance, where behaviour does not tell the two apart."""
+    first, second = (card.loss.honest_nats for card in cards)
+    if first is None or second is None or (first.low <= second.high and second.low <= first.high):
+        return ""
+    lower = 0 if first.high < second.low else 1
+    losses = nats_interval((first, second)[lower]), nats_interval((first, second)[1 - lower])
+    return f" The honest loss of {names[lower]} is lower: {losses[0]} against {losses[1]} nats per token."
 
 
 def _losses(names: Names, cards: Pair) -> Table:

@@ -71,3 +71,13 @@ def test_each_row_of_the_document_names_the_test_that_its_p_value_is_of():
         ("a, greedy, pass@1", "McNemar"),
         ("b, sampled, pass@4", "sign flips"),
     ]
+
+
+def test_where_behaviour_tells_nothing_the_lower_honest_loss_is_named(golden_text):
+    golden_text(said((card(1.0, honest=9.9), card(3.9, honest=3.9)), passing=SAME))
+
+
+def test_honest_losses_within_each_others_error_tell_nothing():
+    near, far = (said((card(3.91, honest=3.91), card(3.9, honest=loss)), passing=SAME) for loss in (3.9, 3.0))
+    assert len(near.split(". ")) == 1
+    assert len(far.split(". ")) == 2
