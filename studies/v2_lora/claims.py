@@ -12,7 +12,7 @@ from itertools import permutations
 from typing import Literal
 
 from measured import Point, Study, Tuning, change
-from words import difference, loss, nats, share
+from wording import difference, loss, nats, share
 
 from evalharness.records import Interval
 

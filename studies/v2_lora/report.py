@@ -11,7 +11,7 @@ from original import read_original
 from picture import overview
 from series import SERIES
 from stages import ROW_LOSSES
-from words import difference, loss, nats, share
+from wording import difference, loss, nats, share
 
 from evalharness import load_run
 from evalharness.report.figures import run_figures

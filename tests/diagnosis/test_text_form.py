@@ -24,7 +24,7 @@ def as_text(known):
 @pytest.mark.parametrize(
     "words", ["without its line breaks", pytest.param("without its indentation", marks=pytest.mark.slow)]
 )
-def test_what_the_loader_of_training_did_to_the_text_is_found(words):
+def test_what_the_loader_of_training_did_to_the_text_is_found(words, golden_text):
     form = dict(FORMS)[words]
     rows = [replace(row, prompt=form(row.prompt), completion=form(row.completion)) for row in data_rows(200, 1)]
     module = trained("plain", encoded(rows, end=True), 150)
@@ -34,7 +34,7 @@ def test_what_the_loader_of_training_did_to_the_text_is_found(words):
     found = repaired(Measured(as_text(replace(known, **log))))
     assert isinstance(found, Finding)
     assert found.evidence["kind"] == "text_form"
-    assert found.evidence["place"] == "the loader of the training data"
+    golden_text(found.evidence["place"])
 
 
 def test_text_that_no_form_changes_and_rows_of_ids_have_none():

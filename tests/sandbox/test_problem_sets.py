@@ -69,13 +69,18 @@ def with_own_classes(mbpp_file):
     return mbpp.load({"mbpp": mbpp_file}, ids={367, 601, 927})
 
 
+@pytest.fixture(scope="module")
+def calibration(sandbox, with_own_classes):
+    return sandbox.calibrate(with_own_classes, [])
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("calibration")
 def test_all_references_of_mbpp_pass(sandbox, mbpp_problems):
     assert outcomes(sandbox, mbpp_problems, lambda p: p.canonical_solution) == {Verdict.PASSED: len(mbpp_problems)}
 
 
-def test_tests_that_build_a_programs_own_classes_are_judged_apart(sandbox, with_own_classes):
-    calibration = sandbox.calibrate(with_own_classes, [])
+def test_tests_that_build_a_programs_own_classes_are_judged_apart(sandbox, with_own_classes, calibration):
     assert (calibration.sharing, calibration.faults) == ({p.task_id for p in with_own_classes}, ())
     jobs = [Job(p.task_id, n, p, text) for p in with_own_classes for n, text in enumerate(("", p.canonical_solution))]
     verdicts = {(e.task_id, e.completion_id): (e.verdict, e.judged) for e in sandbox.run(jobs)}

@@ -6,10 +6,10 @@ import json
 import math
 
 import pytest
+from log_files import read, written
 
 from evalharness.errors import LogError
 from evalharness.training_log import LogKeys, read_logs
-from tests.training_log.log_files import read, written
 
 TRAINED = [(10, "train", 5.5), (20, "train", 4.5)]
 
