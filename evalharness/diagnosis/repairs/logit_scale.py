@@ -16,8 +16,8 @@ from torch import nn
 from evalharness.diagnosis.losses.counted_losses import rows_with_end
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.kept_values import kept_values
+from evalharness.diagnosis.trials.other_value import four_digits, other_value
 from evalharness.diagnosis.trials.scaled_logits import scaled_logits
-from evalharness.diagnosis.trials.swapping import swapped_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,20 +58,12 @@ def repairs(subject: Subject) -> Iterator[Repair]:
 
 
 def _with_value(kept: dict[str, float], place: str, value: float) -> Repair:
-    key, own = place.rpartition(".")[2], kept[place]
-    return Repair(
-        kind="logit_scale",
-        words=f"`{place}` = {value:.4g}",
-        place=place,
-        remedy=(
-            f"Set `{key}` to {value:.4g}, which the loss of training was computed with (it is {own:.4g}), or train "
-            f"again with a loss of the logits that the model returns."
-        ),
-        all_or_nothing=True,
-        change=partial(swapped_attributes, values=dict.fromkeys(kept, value)),
-        settings={key: value},
-        present={key: own},
+    key = place.rpartition(".")[2]
+    remedy = (
+        f"Set `{key}` to {value:.4g}, which the loss of training was computed with (it is {kept[place]:.4g}), or train "
+        f"again with a loss of the logits that the model returns."
     )
+    return other_value(kept, value, kind="logit_scale", shown=four_digits, remedy=remedy)
 
 
 def _best(subject: Subject, kept: list[float]) -> float:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.kept_values import kept_values
-from evalharness.diagnosis.trials.swapping import changed_outputs, swapped_attributes
+from evalharness.diagnosis.trials.other_value import four_digits, other_value
+from evalharness.diagnosis.trials.swapping import changed_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,20 +48,10 @@ def repairs(subject: Subject) -> Iterator[Repair]:
 
 
 def _with_values(kept: dict[str, float], kind: str, values: Sequence[float]) -> Iterator[Repair]:
+    own = next(iter(kept.values()), 1.0)
     for value in values if kept else ():
-        place, own = next(iter(kept.items()))
         if not math.isclose(value, own, rel_tol=SAME):
-            key = place.rpartition(".")[2]
-            yield Repair(
-                kind=kind,
-                words=f"`{place}` = {value:.4g}",
-                place=place,
-                remedy=f"Set `{key}` to {value:.4g}, as in training: it is {own:.4g}.",
-                all_or_nothing=True,
-                change=partial(swapped_attributes, values=dict.fromkeys(kept, type(own)(value))),
-                settings={key: value},
-                present={key: own},
-            )
+            yield other_value(kept, value, kind=kind, set_to=type(own)(value), shown=four_digits)
 
 
 def _multiplied(path: str, times: float) -> Repair:

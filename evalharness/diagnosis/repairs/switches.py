@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.kept_values import kept_values
-from evalharness.diagnosis.trials.swapping import swapped_attributes
+from evalharness.diagnosis.trials.other_value import other_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalharness.diagnosis.repair import Repair
     from evalharness.diagnosis.subject import Subject
 
 SWITCHES = (
@@ -33,25 +32,9 @@ def repairs(subject: Subject) -> Iterator[Repair]:
     for name in SWITCHES:
         kept = kept_values(module, (name,), bool)
         if kept:
-            yield _with_value("switch", kept, not next(iter(kept.values())))
+            yield other_value(kept, not next(iter(kept.values())), kind="switch", sharp=True)
     of_all = max(kept_values(module, ALL_EXPERTS, int).values(), default=0)
     kept_counts = {path: count for path, count in kept_values(module, EXPERTS, int).items() if count <= of_all}
     for count in COUNTS if kept_counts else ():
         if count <= of_all and count != next(iter(kept_counts.values())):
-            yield _with_value("experts", kept_counts, count)
-
-
-def _with_value(kind: str, kept: dict[str, int], value: int) -> Repair:
-    place, own = next(iter(kept.items()))
-    key = place.rpartition(".")[2]
-    return Repair(
-        kind=kind,
-        words=f"`{place}` = {value}",
-        place=place,
-        remedy=f"Set `{key}` to {value}, as in training: it is {own}.",
-        all_or_nothing=True,
-        change=partial(swapped_attributes, values=dict.fromkeys(kept, value)),
-        settings={key: value},
-        present={key: own},
-        sharp=True,
-    )
+            yield other_value(kept_counts, count, kind="experts", sharp=True)

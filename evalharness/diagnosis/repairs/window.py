@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from evalharness.diagnosis.repair import Repair
 from evalharness.diagnosis.trials.kept_values import kept_values
-from evalharness.diagnosis.trials.swapping import swapped_attributes
+from evalharness.diagnosis.trials.other_value import other_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalharness.diagnosis.repair import Repair
     from evalharness.diagnosis.subject import Subject
 
 NAMES = ("sliding_window", "sliding_window_size", "window_size", "attention_window", "local_window", "window")
@@ -35,19 +34,15 @@ def _of_window(kept: dict[str, int | None], place: str, window: int) -> Repair:
     key, own = place.rpartition(".")[2], kept[place]
     written = None if window == EVERYTHING else window
     here = "every earlier one" if own is None else f"the last {own} alone"
-    return Repair(
-        kind="window",
-        words=f"`{place}` = {'null' if written is None else written}",
-        place=place,
-        remedy=(
-            f"Set `{key}` to {'null (every earlier token)' if written is None else written}, as in training: each "
-            f"token sees {here}. To keep the window, train with it: an attention that is not given it has none."
-        ),
-        all_or_nothing=True,
-        change=partial(swapped_attributes, values=dict.fromkeys(kept, window)),
-        settings={key: written},
-        present={key: own},
+    remedy = (
+        f"Set `{key}` to {'null (every earlier token)' if written is None else written}, as in training: each "
+        f"token sees {here}. To keep the window, train with it: an attention that is not given it has none."
     )
+    return other_value(kept, written, kind="window", set_to=window, shown=_shown, remedy=remedy)
+
+
+def _shown(window: int | None) -> str:
+    return "null" if window is None else str(window)
 
 
 def _windows(longest: int) -> Iterator[int]:
