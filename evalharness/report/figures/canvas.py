@@ -10,6 +10,7 @@ import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalharness.report.figures.compact import compact
 from evalharness.report.figures.hover import with_hover
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def canvas(
         yield drawn
         file = io.BytesIO()
         figure.savefig(file, format=file_format, dpi=_dpi(file_format), metadata=NO_METADATA[file_format])
-        drawn.file = with_hover(file.getvalue(), figure) if file_format == "svg" else file.getvalue()
+        drawn.file = with_hover(compact(file.getvalue()), figure) if file_format == "svg" else file.getvalue()
 
 
 def _dpi(file_format: FigureFormat) -> float | Literal["figure"]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-POINTS = 120
+POINTS = 60
 """Points of one line that get a title: more than these are closer together than a mouse can aim."""
 RADIUS_PT = 4.0
 _POINTS_PER_INCH = 72.0
