@@ -20,7 +20,7 @@ from evalharness.training_log.printed_lines import printed_lines, with_points
 from evalharness.training_log.step_counting import StepCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint, Split
     from evalharness.training_log.columns import Columns
@@ -48,7 +48,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     known = columns(dict.fromkeys(name for row in sample for name in row), plans.own)
     if known is not None:
         apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
-        yield from _Reading(log, known, plans, StepCounter(log), apart=apart).points()
+        yield from itertools.chain.from_iterable(_Reading(log, known, plans, StepCounter(log), apart=apart).by_line())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,19 @@ class _Reading:
     step: int | None = None
     shapes: dict[tuple[str, ...], _Shape | None] = field(default_factory=dict)
 
-    def points(self) -> Iterator[LogPoint]:
-        source = self.log.name
+    def by_line(self) -> Iterator[Iterable[LogPoint]]:
+        """What each line with figures says."""
+        source, shapes = self.log.name, self.shapes
         for at, names, texts in _figures(self.log):
             if not names:
                 continue
-            shape = self._shape(names, texts)
+            if names not in shapes:
+                shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
+            shape = shapes[names]
             if shape is not None and (counted := _count(texts[shape.step])) is not None:
-                yield from self._of_shape(shape, counted, texts, f"{source}:{at}")
+                yield self._of_shape(shape, counted, texts, f"{source}:{at}")
             else:
-                yield from self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
+                yield self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
 
     def _of_shape(self, shape: _Shape, counted: int, texts: tuple[str, ...], source: str) -> list[LossPoint]:
         """The same as :meth:`_of_row` finds, in half the time."""
@@ -108,14 +111,7 @@ class _Reading:
             of_line = points(row if counted == self.step else {**row, step: self.step}, plan, source)
             yield from of_line if self.apart or counted is not None else filter(_is_validation, of_line)
 
-    def _shape(self, names: tuple[str, ...], texts: tuple[str, ...]) -> _Shape | None:
-        try:
-            return self.shapes[names]
-        except KeyError:
-            shape = self.shapes[names] = self._new_shape(dict(zip(names, texts, strict=True)))
-            return shape
-
-    def _new_shape(self, row: dict[str, str]) -> _Shape | None:
+    def _shape(self, row: dict[str, str]) -> _Shape | None:
         """Where a row has what counts; None if it has no step, or more than one loss in nats of each split."""
         known = self.known
         plan = self.plans.of(row) if known.step in row else None
@@ -151,10 +147,11 @@ def _is_validation(point: LogPoint) -> bool:
 
 def _figures(log: OpenLog) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
     """The number of each line, and the names and texts of its figures."""
-    known = LineFigures()
+    names_and_texts = LineFigures().names_and_texts
     for at, line in printed_lines(log):
         whole = line
-        if not line.endswith("\n"):
+        if line[-1:] != "\n":
             log.note(TORN)
             whole = line[: max(line.rfind(" "), 0)]
-        yield at, *known.names_and_texts(whole)
+        names, texts = names_and_texts(whole)
+        yield at, names, texts

@@ -67,7 +67,8 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
     flattened: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, dict):
-            flattened |= {f"{key}/{name}": inner for name, inner in flat(value).items()}
+            for name, inner in flat(value).items():
+                flattened[f"{key}/{name}"] = inner
         else:
             flattened[key] = value
     return flattened

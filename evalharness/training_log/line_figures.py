@@ -8,8 +8,8 @@ from evalharness.training_log.figure_names import names_no_split
 from evalharness.training_log.split_of_line import WORDS_OF_SPLITS, split_of_line
 
 FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)"
-PLAIN_FIRST = FIGURE.replace(r"(?:", r"(?:\d++(?!,)|", 1)
-"""The same, tried first as a number without commas: most are."""
+PLAIN_FIRST = r"([-+]?+(?:\d++(?!,)|\d{1,3}(?:,\d{3})++|\d++)(?:\.\d*+)?+(?:[eE][-+]?+\d++)?+|nan|NaN|inf)"
+"""The same, tried first as a number without commas, as most are, and never again with less of it."""
 NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
 """A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?([/.])\d\d?\1\d{4}\b|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
@@ -110,5 +110,5 @@ def _shape(line: str, places: list[tuple[int, int]]) -> re.Pattern[str]:
 
 
 def _text(text: str) -> str:
-    parts = (r"\s+".join(map(re.escape, re.split(r"\s+", part))) for part in SPLIT.split(text))
+    parts = (r"\s++".join(map(re.escape, re.split(r"\s+", part))) for part in SPLIT.split(text))
     return ANY_NUMBER.join(parts)

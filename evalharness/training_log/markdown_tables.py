@@ -130,7 +130,7 @@ def _tables(log: OpenLog) -> Iterator[Table]:
     rows: list[tuple[int, list[str]]] = []
     heading = "table"
     for at, line in enumerate(log.lines(), 1):
-        cells = [cell.strip() for cell in _cells(line.strip().strip("|"))] if "|" in line else []
+        cells = [*map(str.strip, _cells(line.strip().strip("|")))] if "|" in line else []
         begins = bool(cells) and "-" in line and RULE.fullmatch(line) is not None
         if header is not None and (begins or not cells):
             yield heading, header, rows

@@ -108,6 +108,9 @@ class StepCounter:
 
         ``total`` is the number of steps that the line names: of one epoch if the steps start again in every epoch.
         """
+        if epoch is None is self.heading:
+            self.last = step
+            return self.before + step  # no epoch was named: nothing starts again
         self.begin(epoch)
         epoch = self.heading
         begun = 0 if epoch is None or self.epoch is None else int(epoch) - int(self.epoch)

@@ -71,9 +71,10 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     note_unread(log, table.header)
     first = [row for _, row in itertools.islice(table.rows(), ENOUGH_ROWS)]
     plan = _plan(log, table.header, own_names(log, first))
+    source = log.name
     for at, row in table.rows() if table.has_runs else rows_of_run(log, table.rows, first):
         if row_plan := plan(row):
-            yield from points(row, row_plan, f"{log.name}:{at}")
+            yield from points(row, row_plan, f"{source}:{at}")
 
 
 class _Table:
