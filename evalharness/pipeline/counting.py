@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration.dependence import dependence
 from evalharness.records import (
     ENDED_BY_ITSELF,
     NOT_BEGUN,
@@ -134,6 +133,8 @@ def _kind_rate(begun: _Begun, kind: str) -> KindRate:
 
 
 def _mutual_information(begun: _Begun, seed: int) -> MutualInformation | None:
+    from evalharness.degeneration.dependence import dependence  # it imports scipy: a quarter of a second
+
     texts: dict[str, list[str]] = defaultdict(list)
     for completion, _ in begun:
         texts[completion.task_id].append(completion.text)

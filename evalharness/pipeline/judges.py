@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import heapq
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,13 +16,16 @@ from evalharness.runs.cache import cache_folder, usable
 from evalharness.runs.json_values import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from evalharness.progress import Watcher
     from evalharness.records import Execution, IsolationInfo, Problem
     from evalharness.sandbox import Calibration, Job, Limits, Sandbox
     from evalharness.settings.score import SandboxLevel
+
+ORDERED = 1000
+"""So many programs are held to be put in order, of a file of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,26 @@ class OwnJudges:
                 under_way[number] = job
                 yield dataclasses.replace(job, completion_id=number)
 
-        for execution in self.box.run(numbered()):
+        for execution in self.box.run(dearest_first(numbered(), self.box.seconds_of)):
             job = under_way.pop(execution.completion_id)
             yield Ruling(execution.completion_id, self.conditions.key(job), of_job(execution, job))
+
+
+def dearest_first(jobs: Iterable[Job], seconds_of: Callable[[Problem], float]) -> Iterator[Job]:
+    """The jobs; of any ``ORDERED`` that stand together those come first whose canonical solution takes longest.
+
+    So none that takes seconds is begun when the others have ended. Jobs that take alike keep their order.
+    """
+    seconds: dict[str, float] = {}
+    near: list[tuple[float, int, Job]] = []
+    for number, job in enumerate(jobs):
+        if job.task_id not in seconds:
+            seconds[job.task_id] = seconds_of(job.problem)
+        heapq.heappush(near, (-seconds[job.task_id], number, job))
+        if len(near) > ORDERED:
+            yield heapq.heappop(near)[2]
+    while near:
+        yield heapq.heappop(near)[2]
 
 
 def of_job(execution: Execution, job: Job) -> Execution:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import struct
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,17 @@ class References:
     def has(self, problem: Problem) -> bool:
         """Whether the canonical solution of a problem need not be run."""
         return self._reference(problem).exists()
+
+    def seconds(self, problem: Problem) -> float:
+        """What the canonical solution took over all inputs, in CPU time; 0 where that is not known."""
+        if problem.inputs is None:
+            return 0.0
+        try:
+            with self._reference(problem).open("rb") as file:
+                took_s: float = input_tests.SECONDS.unpack(file.read(input_tests.SECONDS.size))[0]
+        except (OSError, struct.error):
+            return 0.0
+        return took_s
 
     def _reference(self, problem: Problem) -> Path:
         return self.kept / f"{_digest(problem, self.interpreter)}.answers"

@@ -93,7 +93,7 @@ class Sandbox:
             ground = Ground(
                 root, self._interpreter, view, self.limits, self._packages, references=references, other=other
             )
-            self._has_reference = references.has
+            self._known_answers = references
             self.isolation, first = levels.choose(ground, self._level)
             self._crew = Crew(ground, self.isolation.level, first, self.workers)
         except BaseException:
@@ -122,7 +122,8 @@ class Sandbox:
     def calibrate(self, problems: Sequence[Problem], yardsticks: Sequence[Problem]) -> Calibration:
         """Measure this machine by canonical solutions; from now on programs are allowed the time that follows."""
         self._limits_of = lambda _: self.limits.slower(_TIME_TO_CALIBRATE)
-        unknown = [problem for problem in problems if problem.inputs is None or not self._has_reference(problem)]
+        known = self._known_answers
+        unknown = [problem for problem in problems if problem.inputs is None or not known.has(problem)]
         calibration = calibrate(self.run, self.limits.cpu_s, unknown, yardsticks)
         self._known.clear()
         self.distinct_programs = 0
@@ -138,6 +139,10 @@ class Sandbox:
     def limits_of(self, task_id: str) -> Limits:
         """What a program for this problem may use."""
         return self._limits_of(task_id)
+
+    def seconds_of(self, problem: Problem) -> float:
+        """The CPU time that the canonical solution took over tests on inputs; 0 where nobody knows."""
+        return self._known_answers.seconds(problem)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Execution]:
         """Yield one execution for each job, in the order in which they end.

@@ -146,6 +146,16 @@ def test_the_canonical_solutions_answers_are_kept_for_the_next_sandbox(tmp_path)
     assert times == [(1, "passed", [".answers"]), (0, "failed", [".answers"])]
 
 
+def test_how_long_the_canonical_solution_takes_is_known_once_it_has_answered(tmp_path):
+    slow = replace(HALF, canonical_solution="    return sum(range(400_000)) * 0 + number / 2\n")
+    with Sandbox(workers=1, references=tmp_path) as sandbox:
+        assert sandbox.seconds_of(slow) == 0
+        for problem in (HALF, slow):
+            next(sandbox.run([Job(problem.task_id, 0, problem, problem.canonical_solution)]))
+        assert 0 <= sandbox.seconds_of(HALF) < sandbox.seconds_of(slow)
+        assert sandbox.seconds_of(replace(HALF, inputs=None)) == 0
+
+
 def test_a_kept_file_that_is_broken_is_made_anew(tmp_path):
     for _ in range(2):
         with Sandbox(workers=1, references=tmp_path) as sandbox:

@@ -13,6 +13,7 @@ import math
 import os
 import zlib
 from itertools import groupby
+from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import agreement
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from .judged_program import Session
 
 PARTS = ("base", "plus")
-FORMAT = 2
+FORMAT = 3
 """Of the file that keeps the answers."""
+SECONDS = Struct("<d")
+"""Its first bytes: the CPU time that the canonical solution took over all inputs."""
 _TIMES_CANONICAL = 4
 _ACCEPTS = "accepts_inputs"
 
@@ -71,6 +74,11 @@ class InputTests(NamedTuple):
         return sum(len(answer.content) for part in self.parts for answer in part.expected)
 
     @property
+    def took_s(self) -> float:
+        """What the canonical solution took over all inputs."""
+        return sum(answer.took_s for part in self.parts for answer in part.expected)
+
+    @property
     def solved(self) -> bool:
         """Whether the canonical solution passes. If it does not, every run is to say so."""
         return all(
@@ -100,7 +108,7 @@ def from_file(path: str) -> InputTests | None:
     """
     try:
         with open(path, "rb") as file:
-            content = zlib.decompress(file.read())
+            content = zlib.decompress(file.read()[SECONDS.size :])
         entry_point, rule, tolerance, parts, left_out = marshal.loads(content)
     except FileNotFoundError:
         return None
@@ -119,7 +127,7 @@ def keep(tests: InputTests, path: str) -> None:
     new = f"{path}.{os.getpid()}"
     with contextlib.suppress(OSError):
         with open(new, "wb") as file:
-            file.write(zlib.compress(content, 1))
+            file.write(SECONDS.pack(tests.took_s) + zlib.compress(content, 1))
         os.replace(new, path)
 
 
