@@ -9,7 +9,7 @@ from evalharness.pipeline.judges import ORDERED, dearest_first
 from evalharness.records import Problem
 from evalharness.sandbox import Job
 
-SECONDS = {"quick": 0.0, "slow": 1.0, "slower": 2.0}
+SECONDS = {"unknown": 0.0, "quick": 0.1, "slow": 1.0, "slower": 2.0}
 
 
 def job(task_id, number):
@@ -20,7 +20,9 @@ def job(task_id, number):
 def test_the_dearest_come_first_and_those_alike_keep_their_order(names):
     jobs = [job(name, number) for number, name in enumerate(names)]
     given_out = list(dearest_first(jobs, lambda problem: SECONDS[problem.task_id]))
-    assert given_out == sorted(jobs, key=lambda job: (-SECONDS[job.task_id], job.completion_id))
+    unknown = [job for job in jobs if job.task_id == "unknown"]
+    known = [job for job in jobs if job.task_id != "unknown"]
+    assert given_out == [*unknown, *sorted(known, key=lambda job: (-SECONDS[job.task_id], job.completion_id))]
 
 
 def test_no_more_are_held_than_said():
@@ -31,5 +33,5 @@ def test_no_more_are_held_than_said():
             taken.append(number)
             yield job("quick", number)
 
-    first = next(dearest_first(jobs(), lambda _: 0.0))
+    first = next(dearest_first(jobs(), lambda _: 0.1))
     assert (first.completion_id, len(taken)) == (0, ORDERED + 1)

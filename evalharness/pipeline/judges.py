@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evalharness.sandbox import Calibration, Job, Limits, Sandbox
     from evalharness.settings.score import SandboxLevel
 
-ORDERED = 1000
+ORDERED = 200
 """So many programs are held to be put in order, of a file of any length."""
 
 
@@ -120,13 +120,17 @@ class OwnJudges:
 def dearest_first(jobs: Iterable[Job], seconds_of: Callable[[Problem], float]) -> Iterator[Job]:
     """The jobs; of any ``ORDERED`` that stand together those come first whose canonical solution takes longest.
 
-    So none that takes seconds is begun when the others have ended. Jobs that take alike keep their order.
+    So none that takes seconds is begun when the others have ended. Jobs that take alike keep their order, and those of
+    which nobody knows it are not held.
     """
     seconds: dict[str, float] = {}
     near: list[tuple[float, int, Job]] = []
     for number, job in enumerate(jobs):
         if job.task_id not in seconds:
             seconds[job.task_id] = seconds_of(job.problem)
+        if not seconds[job.task_id]:
+            yield job
+            continue
         heapq.heappush(near, (-seconds[job.task_id], number, job))
         if len(near) > ORDERED:
             yield heapq.heappop(near)[2]
