@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import gzip
+import io
 import itertools
 import re
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import IO, TYPE_CHECKING, Literal, TextIO, cast
 
 from evalharness.errors import LogError
 from evalharness.training_log.columns import is_named_validation, is_of_rewards, split_of
@@ -28,6 +31,8 @@ Sure = Literal["told", "name", "form"]
 """Why a name is taken for a step or a loss: the user said so, the name is known, or nothing else has that form."""
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b")
 """What colours a terminal's text, moves its cursor or makes a link: nothing that a person reads."""
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+"""How packed text begins, which is read as it was before, and a Parquet table, which is no text."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -98,14 +103,24 @@ class OpenLog:
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:
         try:
-            with self.path.open("rb") as file:
+            with self._unpacked() as file:
                 start = file.read(4)
+            if start == PARQUET:
+                raise LogError(
+                    f"{self.path}: is a Parquet table, expected text: write it as CSV, such as by "
+                    "pandas.read_parquet(path).to_csv('log.csv', index=False)"
+                )
             # Windows shells write UTF-16 where output is sent to a file.
             encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-            with self.path.open(encoding=encoding, errors="replace", newline="\n") as text:
+            with io.TextIOWrapper(self._unpacked(), encoding, "replace", newline="\n") as text:
                 yield text
-        except OSError as error:
-            raise LogError(f"{self.path}: can't be read: {error.strerror}") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise LogError(f"{self.path}: can't be read: {getattr(error, 'strerror', None) or error}") from error
+
+    def _unpacked(self) -> IO[bytes]:
+        with self.path.open("rb") as file:
+            is_packed = file.read(2) == GZIP
+        return cast("IO[bytes]", gzip.open(self.path)) if is_packed else self.path.open("rb")
 
 
 TORN = "the last line has no end, so its last number may be cut off: left out"

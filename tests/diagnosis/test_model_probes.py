@@ -225,6 +225,28 @@ def test_an_id_of_the_data_without_a_row_is_a_cause():
     assert found.evidence["highest_id_of_data"] == VOCABULARY
 
 
+class WithoutDigits(Characters):
+    def encode(self, text):
+        if any(character.isdigit() for character in text):
+            raise ValueError("a digit is not in the vocabulary")
+        return super().encode(text)
+
+
+@pytest.mark.parametrize(("with_digits", "causes"), [(40, 1), (1, 0)])
+def test_rows_that_the_tokenizer_can_not_spell_are_a_cause_if_they_are_many(with_digits, causes):
+    made = of(sound("plain"))
+    rows = (*(DataRow("a\n", "b 7\n") for _ in range(with_digits)), *(DataRow("a\n", "b\n") for _ in range(60)))
+    made = replace(made, train=None, validation=replace(made.validation, rows=rows), tokenizer=WithoutDigits())
+    found = [finding for finding in findings(vocabulary(Measured(made))) if "rows_unspelled" in finding.evidence]
+    assert [finding.severity for finding in found] == ["cause"] * causes
+
+
+def test_problems_that_the_tokenizer_can_not_spell_are_no_fault_of_training():
+    problems = tuple(Problem(f"t/{place}", "def a():\n", "a", "    return 7\n", "") for place in range(40))
+    made = replace(of(sound("plain")), problems=problems, train=None, validation=None, tokenizer=WithoutDigits())
+    assert not [finding for finding in findings(vocabulary(Measured(made))) if "rows_unspelled" in finding.evidence]
+
+
 def test_one_text_of_many_that_does_not_come_back_is_a_note():
     made = of(sound("plain"))
     rows = (DataRow("", "naïve\n"), *made.validation.rows[:99])

@@ -52,6 +52,29 @@ def test_one_that_draws_at_random_can_not_be_compared():
     assert outcome.kind == "undecided"
 
 
+@pytest.mark.parametrize("begins_right", [True, False])
+def test_one_that_goes_on_from_the_call_before_is_a_cause(begins_right):
+    right, calls = writing("plain", last=None).own_generate, []
+
+    def goes_on(prompt, new_tokens):
+        calls.append(prompt)
+        ids = right(prompt, new_tokens)
+        return ids if (len(calls) % 2 == 1) is begins_right else ((ids[0] + 1) % 8, *ids[1:])
+
+    found = asked(goes_on)
+    assert isinstance(found, Finding)
+    assert found.severity == "cause"
+    assert found.evidence["keeps_state"]
+    assert found.evidence["first_difference_at"] == 1
+
+
+def test_one_that_draws_from_a_generator_of_its_own_can_not_be_compared():
+    generator = torch.Generator().manual_seed(0)
+    outcome = asked(lambda _, new_tokens: tuple(torch.randint(0, 8, (new_tokens,), generator=generator).tolist()))
+    assert isinstance(outcome, NotTestable)
+    assert outcome.kind == "undecided"
+
+
 def test_one_that_fails_or_writes_nothing_is_not_cleared():
     def fails(prompt, new_tokens):
         raise EvaluationError("it fails")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from plants_adapter import adapted, lora_parts
+from plants_adapter import adapted, lora_parts, merge_first
 from plants_losses import logged, loss_of, trained
 from plants_repairs import (
     another_rope,
@@ -129,6 +129,26 @@ def test_an_adapter_over_another_base_stands_beside_a_random_one_of_its_norm():
     found = another_base(search, gap, {})
     assert found.evidence["base_nats"] > found.evidence["first_logged_nats"]
     assert isinstance(found.evidence["random_adapter_lowers_nats"], float)
+
+
+def merged_with_log(first_above):
+    """An adapter over a base that it was merged into, and the log of its training, which began so much higher."""
+    logged = text_losses(few(adapted("plain")).model.module)[0]
+    made = few(adapted("plain", over=merge_first, original=False))
+    log = tuple(LossPoint(step, "validation", logged + more, "log") for step, more in ((10, first_above), (40, 0.0)))
+    return replace(made, log=log, logged=log[-1])
+
+
+def test_an_adapter_that_was_merged_into_its_base_is_in_the_weights_twice():
+    found = repaired(Measured(merged_with_log(first_above=0.3)))
+    assert isinstance(found, Finding)
+    assert (found.severity, found.evidence["kind"]) == ("cause", "adapter_twice")
+    assert found.evidence["repaired_nats"] == pytest.approx(found.evidence["logged_nats"], rel=0.01)
+
+
+def test_a_base_that_gives_a_log_which_never_moved_proves_nothing():
+    found = repaired(Measured(merged_with_log(first_above=0.0)))
+    assert not (isinstance(found, Finding) and found.evidence["kind"] == "adapter_twice")
 
 
 def test_numbers_that_would_give_nearly_any_loss_prove_nothing():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from plants_losses import few_rows
 from small_training import FAMILIES, subject
 
@@ -10,7 +11,7 @@ from evalharness.diagnosis.losses.schedule import schedule
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.undertrained import undertrained
 from evalharness.pipeline.learning_rates import learning_rates
-from evalharness.records import Finding, LearningRate
+from evalharness.records import Finding, LearningRate, LossPoint
 
 
 def rates(*values):
@@ -41,6 +42,18 @@ def test_a_model_that_knows_little_is_told_with_the_rates_that_it_was_trained_wi
     without = undertrained(Measured(subject(module, **few_rows(40))))
     assert "rate_peak" not in without.evidence
     assert without.remedy != found.remedy
+
+
+@pytest.mark.parametrize(("earlier_nats", "severity"), [((), "cause"), ((0.5,), "contributing")])
+def test_weights_as_they_were_drawn_are_a_cause_and_those_of_a_run_that_fell_apart_are_not(earlier_nats, severity):
+    torch.manual_seed(0)
+    module = FAMILIES["plain"]().eval().requires_grad_(requires_grad=False)
+    module.head.weight.mul_(0.01)
+    log = tuple(LossPoint(step, "train", nats, "log") for step, nats in enumerate(earlier_nats))
+    found = undertrained(Measured(subject(module, log=log, **few_rows(40))))
+    assert isinstance(found, Finding)
+    assert found.severity == severity
+    assert found.evidence["at_random_nats"] == pytest.approx(found.evidence["model_nats"], abs=0.3)
 
 
 def test_rates_are_read_from_the_state_of_the_trainer(tmp_path):

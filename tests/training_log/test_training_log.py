@@ -1,3 +1,4 @@
+import gzip
 import json
 import math
 
@@ -127,6 +128,25 @@ def test_the_log_of_the_write_up_falls_from_its_first_validation_to_its_last():
 def test_what_a_windows_shell_wrote_is_read(tmp_path):
     (tmp_path / "train.log").write_text("Step 1 | Loss: 2.5\r\n", encoding="utf-16", newline="")
     assert [p.loss_nats for p in read_log(tmp_path / "train.log")] == [2.5]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_packed_log_is_read_as_it_was_before(tmp_path, encoding):
+    path = tmp_path / "train.log.gz"
+    path.write_bytes(gzip.compress("Step 1 | Loss: 2.5\nStep 2 | Loss: 2.25\n".encode(encoding)))
+    assert [(point.step, point.loss_nats) for point in read_log(path)] == [(1, 2.5), (2, 2.25)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"PAR1\x15\x04", gzip.compress(b"Step 1 | Loss: 2.5\n" * 99)[:-20], b"\x1f\x8b\x08\x00"]
+)
+def test_a_table_in_parquet_and_a_packed_log_that_is_cut_are_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises(LogError) as raised:
+        read_log(path)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_form_is_told_by_the_content_whatever_the_name(tmp_path):

@@ -224,7 +224,13 @@ def tokenize(
             cut = ids[:context_length]
             if len(cut) > first:
                 encoded.append(TokenRow(cut, first, min(len(prompt), len(cut)), index, tokens))
-    if unspelled and (say is None or len(unspelled) == len(rows)):
+    if unspelled and len(unspelled) == len(rows):
+        raise EvalHarnessError(
+            f"no data row can be encoded; {unspelled[0]}. The tokenizer has "
+            f"{tokenizer.vocab_size} tokens, and training loses what it can't spell or makes it the unknown token: "
+            "take the tokenizer of this data, or train with one that spells every text (byte-level)"
+        )
+    if unspelled and say is None:
         raise EvalHarnessError(f"{unspelled[0]}; is this the tokenizer of this data?")
     if unspelled and say is not None:
         say(f"{len(unspelled)} of {len(rows)} data rows can't be encoded and are left out; the first: {unspelled[0]}")

@@ -74,6 +74,7 @@ def _from_the_base(measured: Measured, evidence: dict[str, Any]) -> str:
         f" The base without its adapter gives {shown(base)} nats, with it {shown(with_it)}; the log begins with "
         f"{first.loss_nats:.4g} at step {first.step}"
     )
-    if base.estimate - with_it.estimate < MOST_OF_IT * (base.estimate - first.loss_nats):
+    way = base.estimate - first.loss_nats
+    if way > 0 and base.estimate - with_it.estimate < MOST_OF_IT * way:
         return f"{said}. The adapter goes hardly part of this way: it was trained over another base."
     return f"{said}."

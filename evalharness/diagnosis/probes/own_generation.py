@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from evalharness.diagnosis.probe import MODULE, Probe
+from evalharness.diagnosis.trials.fixed_randomness import same_random_numbers
 from evalharness.diagnosis.trials.logit_changes import tolerance_of, unsteady, unsteady_reason
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, of_one_length, real_inputs
 from evalharness.errors import EvaluationError
@@ -63,13 +64,53 @@ def own_generation(measured: Measured) -> Outcome:
         return NotTestable(NAME, "undecided", unsteady_reason(noise))
     new_tokens = min(NEW_TOKENS, length)
     try:
-        if write(prompts[0], new_tokens) != write(prompts[0], new_tokens):
+        first, again, drawn_anew = (_seeded(write, prompts[0], new_tokens, measured, more) for more in (0, 0, 1))
+        if first != again:
+            return _keeps_state(*(_looked_up(model, prompts[0], ids, subject.end_ids) for ids in (first, again)))
+        if first != drawn_anew:
             reason = "the function under [model] generate writes something else each time: let it write greedily"
             return NotTestable(NAME, "undecided", reason)
         texts = [_looked_up(model, prompt, write(prompt, new_tokens), subject.end_ids) for prompt in prompts]
     except EvaluationError as error:
         return NotTestable(NAME, "model_failed", str(error))
     return _outcome(texts, length)
+
+
+def _seeded(write: Write, prompt: Sequence[int], new_tokens: int, measured: Measured, more: int) -> tuple[int, ...]:
+    """Write with the random numbers of the subject's seed and ``more``."""
+    with same_random_numbers(measured.subject.seed + more, measured.subject.torch_model.device):
+        return write(prompt, new_tokens)
+
+
+def _keeps_state(first: _Written, again: _Written) -> Outcome:
+    """What two calls mean that differ with the same prompt and the same random numbers.
+
+    A call that goes on from the one before takes tokens that the model does not give after this prompt. If neither
+    does, the two differ by a tie or by a generator of their own, and nothing is told.
+    """
+    wrong = [written for written in (first, again) if written.wrong_at is not None]
+    if len(wrong) != 1:
+        reason = (
+            "the function under [model] generate writes something else each time, with the same random numbers too: "
+            "let it write greedily"
+        )
+        return NotTestable(NAME, "undecided", reason)
+    evidence = {
+        "keeps_state": True,
+        "tokens": first.tokens + again.tokens,
+        "first_difference_at": (wrong[0].wrong_at or 0) + 1,
+        "largest_shortfall_nats": wrong[0].short_nats,
+    }
+    claim = (
+        f"Your own generate() keeps state from one call to the next: asked twice for the same prompt with the same "
+        f"random numbers, it writes what the model gives once, and the other time another token from new token "
+        f"{evidence['first_difference_at']} on, up to {wrong[0].short_nats:.3g} nats less likely."
+    )
+    remedy = (
+        "In generate(), begin each call with an empty cache: clear what the layers keep of keys, values or hidden "
+        "states before the first token is read. The completions in this report are written without it."
+    )
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
 def _looked_up(model: TorchModel, prompt: Sequence[int], written: Sequence[int], end_ids: frozenset[int]) -> _Written:

@@ -13,6 +13,7 @@ from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.base_gap import another_base, base_gap
 from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.diagnosis.trials.measured_repair import losses_under
+from evalharness.diagnosis.trials.merged_already import merged_already
 from evalharness.diagnosis.trials.repair_nulls import chance_of_a_repair, random_lowering
 from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
 from evalharness.diagnosis.trials.search_time import SearchTime
@@ -62,6 +63,11 @@ def repaired(measured: Measured) -> Outcome:
         return _fits_as_loaded(measured, search, evidence)
     if smoothed := _smoothed_as_declared(measured, search.logged_nats):
         return _needs_none(search, smoothed.loss_nats, smoothed.convention.words, evidence)
+    return merged_already(search, evidence) or _searched(measured, search, evidence)
+
+
+def _searched(measured: Measured, search: RepairSearch, evidence: dict[str, Any]) -> Outcome:
+    """What the repairs come to that are tried one after another."""
     measured.say("the checkpoint's loss is not the logged one: trying repairs")
     found = search.search()
     fitting = [item for item in found if item.fits]

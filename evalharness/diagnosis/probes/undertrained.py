@@ -15,12 +15,14 @@ from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
-    from evalharness.records import Interval, Outcome
+    from evalharness.records import Interval, Outcome, Severity
 
 NAME = "undertrained"
 MORE_NATS = 0.1
 """How much better than a bigram a model has to be to know more: a tenth of a nat is 10 % of perplexity, and less than
 what two sound ways of smoothing one bigram differ by (Chen and Goodman 1998, section 5)."""
+WIDELY_DRAWN_NATS = 0.5
+"""How far above the logarithm of the vocabulary weights may be that were drawn and never trained."""
 
 
 def undertrained(measured: Measured) -> Outcome:
@@ -59,6 +61,7 @@ def undertrained(measured: Measured) -> Outcome:
         return known
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
+    severity: Severity = "contributing"
     at_random = math.log(frequencies.vocabulary)
     if model.low > AT_RANDOM * at_random:
         evidence["at_random_nats"] = at_random
@@ -66,18 +69,31 @@ def undertrained(measured: Measured) -> Outcome:
             f"The model knows nothing of the rows: guessing among {frequencies.vocabulary:,} ids costs {at_random:.3f} "
             f"nats; {compared}."
         )
+        if _is_as_drawn(measured, model, at_random):
+            # Weights as they were drawn explain the loss and what is written by themselves.
+            severity, evidence["untrained"] = "cause", 1.0
+            claim = (
+                f"The model is not trained: its loss is that of guessing among {frequencies.vocabulary:,} ids, the "
+                f"logarithm of the vocabulary ({at_random:.3f} nats); {compared}."
+            )
     rates = schedule(subject.learning_rates)
     if rates is not None:
         evidence |= {"rate_first": rates.first.rate, "rate_peak": rates.peak.rate, "rate_last": rates.last.rate}
         claim = f"{claim} {rates.words}"
     if rates is not None and rates.zero_from is not None:
         evidence["rate_zero_from_step"] = rates.zero_from
-        return Finding(NAME, "contributing", claim, evidence, _END_OF_SCHEDULE)
+        return Finding(NAME, severity, claim, evidence, _END_OF_SCHEDULE)
     remedy = (
         "Train on, or look for what keeps it from learning (a learning rate of 0, data order, frozen weights, an "
         "optimiser that holds other parameters): code can't be written from frequencies, whatever is done at decoding."
     )
-    return Finding(NAME, "contributing", claim, evidence, remedy)
+    return Finding(NAME, severity, claim, evidence, remedy)
+
+
+def _is_as_drawn(measured: Measured, model: Interval, at_random: float) -> bool:
+    """Whether the weights guess, and no loss up to this step tells that they ever did better: such a run diverged."""
+    did_better = any(point.loss_nats < AT_RANDOM * at_random for point in measured.subject.log)
+    return model.high < at_random + WIDELY_DRAWN_NATS and not did_better
 
 
 _END_OF_SCHEDULE = (
@@ -130,7 +146,7 @@ PROBE = Probe(
     run=undertrained,
     order=200,
     not_worth_trying="More steps to learn more than the frequencies of tokens",
-    at_most="contributing",
+    at_most="cause",
     forward_passes=64,
     capabilities=LOGITS,
     skipped_if_leak=True,

@@ -41,9 +41,9 @@ MASS = 0.01
 
 
 def vocabulary(measured: Measured) -> tuple[Outcome, ...]:
-    """Ask the four questions of the catalogue. Costs ``ROWS + 1`` forwards of one row."""
+    """Ask the questions of the catalogue. Costs ``ROWS + 1`` forwards of one row."""
     subject = measured.subject
-    asked = (_range(subject), _round_trip(subject), _small_rows(subject), _mass(subject))
+    asked = (_range(subject), _unspelled(subject), _round_trip(subject), _small_rows(subject), _mass(subject))
     return tuple(outcome for outcome in asked if outcome is not None)
 
 
@@ -72,6 +72,26 @@ def _rows_of(subject: Subject) -> int:
     embedding = _embedding(subject)
     rows = subject.torch_model.vocabulary_rows
     return rows if embedding is None else min(rows, len(embedding))
+
+
+def _unspelled(subject: Subject) -> Outcome | None:
+    """Rows of the data that the tokenizer can't spell: training lost them, or made unknown tokens of their words.
+
+    Problems are not counted: that a model of another alphabet can't read them is no fault of its training.
+    """
+    rows = [row.prompt + row.completion for split in (subject.train, subject.validation) if split for row in split.rows]
+    texts = evenly(rows, TEXTS)
+    unknown = [text for text in texts if spelled(subject.tokenizer, text) is None]
+    if not unknown or (share := wilson(len(unknown), len(texts))).low <= MANY:
+        return None
+    claim = (
+        f"The tokenizer can't spell the data: {len(unknown)} of {counted(len(texts), 'row')} ({share.estimate:.0%} "
+        f"[{100 * share.low:.1f}, {100 * share.high:.1f}]) have text that none of its {subject.tokenizer.vocab_size} "
+        "tokens stands for. Training loses it, or makes it the unknown token."
+    )
+    remedy = "Take the tokenizer of this data, or train with one that spells every text (byte-level)."
+    evidence = {"rows": len(texts), "rows_unspelled": len(unknown), "share_low": share.low, "share_high": share.high}
+    return Finding(NAME, "cause", claim, evidence, remedy)
 
 
 def _round_trip(subject: Subject) -> Outcome:
