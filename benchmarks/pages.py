@@ -36,10 +36,11 @@ from evalharness.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
+PAIR_RECORDS = ROOT / "tests" / "pair_records.tar.xz"
 CHARACTERS = 800
 TOKEN = re.compile(r"\s?\w{1,5}|\s+|[^\w\s]")
 LOADS = 5
-STEPS = 50
+STEPS, LAST_STEP = 50, "step_1000"
 
 
 def texts_of(solutions: list[str], draw: random.Random) -> tuple[str, str]:
@@ -88,20 +89,23 @@ def fill(folder: Path, samples: int) -> None:
         shown_beside.write_token_texts(run, {token_id: piece for piece, token_id in vocabulary.items()})
 
 
-def unpacked(folder: Path) -> Path:
-    """The records of a shipped run."""
-    with tarfile.open(EXAMPLES / "records.tar.xz") as archive:
+def unpacked(records: Path, folder: Path) -> Path:
+    """The folder that the records of runs are unpacked into."""
+    with tarfile.open(records) as archive:
         archive.extractall(folder, filter="data")
-    return folder / "causal_run"
+    return folder
 
 
 def document(shipped: Path) -> tuple:
     """The report of a shipped run, with its figures and those of a shipped step."""
-    from evalharness.pipeline.run_report import read_report
+    from evalharness.pipeline import renew_report
 
     places = ("causal_run/figures", "causal/step_1000/figures")
     drawn = [path for place in places for path in (EXAMPLES / place).glob("*.svg")]
-    return (*read_report(shipped), *(Figure(f"figures/{p.stem}.svg", p.read_bytes(), p.stem) for p in drawn))
+    return (
+        *renew_report(shipped).without_figures(),
+        *(Figure(f"figures/{p.stem}.svg", p.read_bytes(), p.stem) for p in drawn),
+    )
 
 
 def write(folder: Path, parts: tuple) -> tuple[list[Path], float]:
@@ -140,11 +144,12 @@ def first_paint_ms(page: Path) -> float | None:
 
 
 def many_steps(folder: Path, scored: Path) -> Path:
-    """A run with many scored steps: the records of one, under as many step numbers."""
+    """A run with many scored steps: the last of a scored one, under as many step numbers."""
     run = folder / "many"
+    shutil.copytree(scored, run, ignore=shutil.ignore_patterns("step_*"))
     for number in range(1, STEPS + 1):
         own = run / f"step_{number * 100}"
-        shutil.copytree(scored, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
+        shutil.copytree(scored / LAST_STEP, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
         card = json.loads((own / "scorecard.json").read_text())
         card["checkpoint"]["step"] = number * 100
         (own / "scorecard.json").write_text(json.dumps(card))
@@ -178,12 +183,11 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true", help="measure the report of 50 checkpoints instead")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        shipped = unpacked(Path(name))
         if arguments.steps:
-            run = many_steps(Path(name), shipped / "step_1000")
+            run = many_steps(Path(name), unpacked(PAIR_RECORDS, Path(name)) / "causal")
             print(f"report of {STEPS} checkpoints, CPU s: {report_seconds(run):.2f}")
             return
-        parts = document(shipped)
+        parts = document(unpacked(EXAMPLES / "records.tar.xz", Path(name)) / "causal_run")
         for samples in arguments.samples:
             folder = Path(name) / str(samples)
             fill(folder, samples)

@@ -240,6 +240,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "k": ("0", 0),
     "dtype": ("int3", "int3"),
     "seed": ("many", "many"),
+    "base_url": ("localhost:8000/v1", "localhost:8000/v1"),
     "stop_loops": ("maybe", "maybe"),
 }
 

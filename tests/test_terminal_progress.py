@@ -33,7 +33,7 @@ def test_a_stage_that_takes_long_says_what_is_left_of_it_and_a_short_one_does_no
     now[0] = 3 * EVERY_S
     watcher.advance()
     (line,) = said(capsys)
-    assert [int(number) for number in re.findall(r"\d+", line)] == [2, 4, 4, 30]
+    assert [int(number) for number in re.findall(r"\d+", line)] == [2, 4, 2, 50], "as long as the last one took"
     now[0] += EVERY_S - 1
     watcher.advance()
     assert said(capsys) == []
@@ -84,7 +84,33 @@ def test_pieces_that_were_over_at_once_tell_nothing_of_those_that_take_long():
     now[0] = 60.0
     assert items.left_s is None
     items.finish(4)
-    assert items.left_s == pytest.approx(96 * 15)
+    assert items.left_s is None, "one of a hundred"
+    now[0] = 75.0
+    items.finish(5)
+    assert items.left_s == pytest.approx(95 * 15)
+
+
+def test_a_slow_beginning_does_not_mislead():
+    now = [0.0]
+    pieces = TimeLeft(lambda: now[0])
+    pieces.begin(800)
+    now[0] = 9.0
+    pieces.finish(1)
+    assert pieces.left_s is None, "two hours, by this one"
+    for done in range(2, 101):
+        now[0] += 0.1
+        pieces.finish(done)
+    assert pieces.left_s == pytest.approx(70)
+
+
+def test_pieces_that_end_together_have_a_time():
+    now = [0.0]
+    pieces = TimeLeft(lambda: now[0])
+    pieces.begin(64)
+    now[0] = 10.0
+    for done in range(1, 17):
+        pieces.finish(done)
+    assert pieces.left_s == pytest.approx(30)
 
 
 def test_a_stage_with_more_pieces_than_expected_is_never_more_than_whole():

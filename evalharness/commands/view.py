@@ -11,6 +11,7 @@ import click
 
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import Numbers, Several
+from evalharness.commands.terminal_progress import watcher
 
 
 @click.command(epilog=exit_codes())
@@ -31,9 +32,12 @@ def view(folders: tuple[Path, ...], steps: tuple[int, ...] | None, out: Path | N
     evalharness view reports/leaky reports/causal
     evalharness view reports/tuned --steps 500,4000
     """
-    from evalharness import pipeline
+    with watcher() as watching:
+        # Said before anything is loaded, which takes seconds.
+        watching.stage("looking for scores", 1)
+        from evalharness import pipeline
 
-    page = pipeline.view(folders, steps=steps, out=out).resolve()
+        page = pipeline.view(folders, steps=steps, out=out, watcher=watching).resolve()
     click.echo(page)
     if not no_open and has_display():
         webbrowser.open(page.as_uri())

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from evalharness.degeneration.measures import Measures, Predictions, measure
     from evalharness.degeneration.ratios import Ratios
     from evalharness.degeneration.validity import Validity
-    from evalharness.degeneration.verdict import Judgement, checkpoint_verdict, counted_share, is_too_early_to_tell
+    from evalharness.degeneration.verdict import (
+        Judgement,
+        checkpoint_verdict,
+        counted_share,
+        greedy_share_against,
+        is_too_early_to_tell,
+    )
 
 _HOMES = {
     "CompletionText": "evalharness.degeneration.completion_text",
@@ -39,6 +45,7 @@ _HOMES = {
     "counted_share": "evalharness.degeneration.verdict",
     "find_loops": "evalharness.degeneration.loops",
     "find_loops_in": "evalharness.degeneration.loops",
+    "greedy_share_against": "evalharness.degeneration.verdict",
     "is_too_early_to_tell": "evalharness.degeneration.verdict",
     "kind_of": "evalharness.degeneration.kinds",
     "longest_runs": "evalharness.degeneration.batches",
@@ -64,6 +71,7 @@ __all__ = [
     "counted_share",
     "find_loops",
     "find_loops_in",
+    "greedy_share_against",
     "is_too_early_to_tell",
     "kind_of",
     "longest_runs",

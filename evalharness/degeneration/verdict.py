@@ -85,6 +85,16 @@ def is_too_early_to_tell(card: Scorecard) -> bool:
     return card.verdict in {"healthy", "not_judged"} and not is_collapse_ruled_out(card)
 
 
+def greedy_share_against(card: Scorecard) -> Interval | None:
+    """The share of degenerate greedy completions of a healthy checkpoint where it is more than a collapse's would be.
+
+    None where there is nothing that speaks against the verdict, which goes by the sampled completions.
+    """
+    greedy, _ = _counted_shares(card)
+    speaks = card.verdict == "healthy" and greedy is not None and greedy.low > HEALTHY_GREEDY_SHARE
+    return greedy if speaks else None
+
+
 def is_collapse_likely(card: Scorecard) -> bool:
     """Whether the checkpoint collapsed, or most greedy completions are degenerate and no sampled ones oppose it."""
     greedy, sampled = _counted_shares(card)

@@ -29,7 +29,7 @@ from evalharness.pipeline.comparing import Compared, compare
 from evalharness.pipeline.initialising import Initialised, initialise
 from evalharness.pipeline.mending import write_repair
 from evalharness.pipeline.preflighting import preflight, preflight_manifest
-from evalharness.pipeline.run_report import read_report, read_versions, renew_report
+from evalharness.pipeline.run_report import read_versions, renew_report
 from evalharness.pipeline.scoring import DiagnosisResult, ScoreResult, checkpoint_at, diagnose, score, score_once
 from evalharness.pipeline.series import Choice, RunResult, StepEnd, StepFailure, run_series
 from evalharness.pipeline.trainer_data import keep_data
@@ -54,7 +54,6 @@ __all__ = [
     "keep_data",
     "preflight",
     "preflight_manifest",
-    "read_report",
     "read_versions",
     "renew_report",
     "run_series",

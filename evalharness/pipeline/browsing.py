@@ -32,7 +32,7 @@ def browser_of(folders: Mapping[str, Path]) -> CompletionBrowser:
     completions: dict[_Problem, list[BrowsedCompletion]] = {}
     texts: dict[_Problem, ProblemText] = {}
     for column, folder in enumerate(folders.values()):
-        for problem in _problem_texts(folder):
+        for problem in problem_texts(folder):
             texts.setdefault((problem.problems, problem.task_id), problem)
         for key, completion in _browsed(column, folder):
             completions.setdefault(key, []).append(completion)
@@ -45,7 +45,7 @@ def browser_of(folders: Mapping[str, Path]) -> CompletionBrowser:
     return CompletionBrowser(tuple(folders), tuple(problems))
 
 
-def _problem_texts(folder: Path) -> Iterator[ProblemText]:
+def problem_texts(folder: Path) -> Iterator[ProblemText]:
     """The problems of a score as they were recorded; older versions recorded none: then of the sets found here."""
     if (folder / paths.PROBLEMS).is_file() or not paths.holds_score(folder):
         yield from read_problem_texts(folder)

@@ -10,17 +10,18 @@ import os
 import re
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.models.torch import find_series, kind_of, weight_files_in
 from evalharness.models.torch.step_names import is_last_name, is_step_name
 from evalharness.models.torch.weight_names import GGUF_SUFFIX
 from evalharness.records import LogChoice
+from evalharness.settings.manifest import as_seen_from_here
 from evalharness.training_log import find_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from evalharness.models.torch import SeriesStep
     from evalharness.models.torch.locate import Kind
@@ -53,13 +54,7 @@ def choose_log(path: Path, manifest: Manifest, given: tuple[Path, ...] = ()) -> 
 
 
 def _choice(logs: Sequence[Path], relation: LogRelation, others: Sequence[Path] = ()) -> LogChoice:
-    return LogChoice(tuple(map(_as_seen_from_here, logs)), relation, tuple(other.name for other in others))
-
-
-def _as_seen_from_here(path: Path) -> str:
-    """A path below the working folder without that folder: a report that is handed on tells nothing of the machine."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return LogChoice(tuple(map(as_seen_from_here, logs)), relation, tuple(other.name for other in others))
 
 
 def _whole(path: Path, manifest: Manifest) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from evalharness.training_log import TrainingLog
 
 LOG_SUFFIXES = frozenset({".log", ".txt", ".jsonl", ".json", ".csv"})
+MOST_DECIMALS = 8
+"""Of a printed loss: one with more of them was not rounded for print."""
 NOT_RECORDED = "not recorded"
 SPELT = {"LORA": "LoRA", "ADALORA": "AdaLoRA"}
 """Kinds of adapters as their papers spell them."""
@@ -39,7 +43,7 @@ def facts_of(
     """
     losses, files = (log.points, [file.path for file in log.files]) if log else ((), [])
     base = (
-        *(("Model", "Starts from", _loss_words(loss)) for loss in (log.base_losses[-1:] if log else ())),
+        *(("Model", "Starts from", _loss_words(loss, losses)) for loss in (log.base_losses[-1:] if log else ())),
         *(("Model", "Base", text) for text in _base_words(manifest)),
     )
     logged = logged_facts(files)
@@ -90,9 +94,10 @@ def _base_words(manifest: Manifest) -> Iterator[str]:
     weights = manifest.model.weights
     if weights is None:
         return
-    validation = [point for point in _losses_beside(weights) if point.split == "validation"]
+    logged = _losses_beside(weights)
+    validation = [point for point in logged if point.split == "validation"]
     if validation:
-        yield _loss_words(max(validation, key=lambda point: point.step))
+        yield _loss_words(max(validation, key=lambda point: point.step), logged)
         return
     beside = Sidecars().of(weights)
     if beside.step is not None:
@@ -112,8 +117,19 @@ def _losses_beside(weights: Path) -> tuple[LossPoint, ...]:
     return ()
 
 
-def _loss_words(loss: LossPoint) -> str:
-    return f"step {loss.step:,}, validation loss {loss.loss_nats:g} nats ({loss.source})"
+def _loss_words(loss: LossPoint, logged: Sequence[LossPoint]) -> str:
+    value = _rounded_to_zero(logged) if loss.loss_nats == 0 else f"{loss.loss_nats:g}"
+    return f"step {loss.step:,}, validation loss {value} nats ({loss.source})"
+
+
+def _rounded_to_zero(logged: Sequence[LossPoint]) -> str:
+    """What a logged 0 means, by the most decimals that any loss of its log has: ``"< 0.00005"``.
+
+    A log that writes every digit of a float means 0 itself.
+    """
+    finite = [Decimal(repr(point.loss_nats)) for point in logged if math.isfinite(point.loss_nats)]
+    decimals = max((-int(value.as_tuple().exponent) for value in finite if value), default=0)
+    return f"< {Decimal(5).scaleb(-decimals - 1):f}" if 0 < decimals <= MOST_DECIMALS else "0"
 
 
 def _method(checkpoint: Path, manifest: Manifest, logged: LoggedFacts, parameters: int | None) -> Iterator[Fact]:

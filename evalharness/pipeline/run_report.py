@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from evalharness.errors import StoreError
 from evalharness.pipeline.run_facts import facts_of
 from evalharness.pipeline.run_inputs import run_inputs
+from evalharness.pipeline.step_report import RenewedReport, questions, renew_step
+from evalharness.progress import Silent
 from evalharness.runs import paths
 from evalharness.runs.folder import RunFolder
 from evalharness.runs.frames import last_scorecard, load_run
@@ -54,10 +56,11 @@ def keep_records(
         path=called,
         failures=tuple(failures),
         facts=tuple(facts_of(manifest, steps[-1].path, log, data, _parameters(folder))),
-        questions=_questions(),
+        questions=questions(),
         data=data,
         inputs=tuple(run_inputs(manifest, place, log)),
         checkpoints=tuple((step.step, as_seen_from_here(step.path)) for step in steps if step.step is not None),
+        not_worth_trying=_not_worth_trying(),
     )
     return write_run_record(folder, record, losses, entropies)
 
@@ -69,22 +72,31 @@ def _parameters(folder: Path) -> int | None:
     return None
 
 
-def write_run_report(folder: Path) -> Path:
+def write_run_report(folder: Path, watcher: Watcher | None = None) -> Path:
     """Write ``report.md``, ``report.html`` and the figures from the records in ``folder`` alone.
 
     The same records give the same bytes. Returns the path of ``report.md``. Raises :class:`StoreError` where there are
     no records.
     """
+    return _renew_run(folder, (), watcher or Silent()).path
+
+
+def _renew_run(folder: Path, formats: Sequence[FigureFormat], watcher: Watcher) -> RenewedReport:
     from evalharness import report
 
     run = _run(folder)
+    watcher.stage("drawing the figures", 1)
     figures = report.figures_of_run(run.frames)
+    others = (report.figures_of_run(run.frames, file_format) for file_format in formats)
     with RunFolder(folder) as run_files:
-        for name, svg in figures.items():
-            run_files.write(name, svg)
+        for files in (figures, *others):
+            for name, content in files.items():
+                run_files.write(name, content)
+        watcher.stage("writing the report", 1)
         document = report.run_document(run, figures)
         run_files.write(paths.REPORT_PAGE, _page(run, document))
-        return run_files.write(paths.REPORT, report.to_markdown(document))
+        path = run_files.write(paths.REPORT, report.to_markdown(document))
+    return RenewedReport(path, lambda: report.run_document(run, {}))
 
 
 def _page(run: Run, document: tuple[Part, ...]) -> str:
@@ -100,20 +112,6 @@ def _page(run: Run, document: tuple[Part, ...]) -> str:
     return report.to_html((*document, *of_steps), links=links)
 
 
-def read_report(folder: Path) -> tuple[Part, ...]:
-    """The report of a run without its figures, from the records in ``folder`` alone; of a step as it was written.
-
-    Raises :class:`StoreError` if there are none.
-    """
-    from evalharness import report
-
-    if paths.holds_score(folder):
-        from evalharness.report.markdown_parts import parts_of_markdown
-
-        return parts_of_markdown((folder / paths.REPORT).read_text(encoding="utf-8"))
-    return report.run_document(_run(folder), {})
-
-
 def read_versions(folders: Sequence[Path]) -> tuple[Part, ...]:
     """Several runs beside each other, from the records in their folders. Raises :class:`StoreError` if one has none."""
     from evalharness import report
@@ -126,7 +124,7 @@ def _run(folder: Path) -> Run:
     from evalharness.report import Run, read_examples
 
     frames = load_run(folder)
-    record = read_run_record(folder) or RunRecord(folder.name, str(folder), (), (), _questions())
+    record = read_run_record(folder) or RunRecord(folder.name, str(folder), (), (), questions())
     return Run(
         frames=frames,
         name=record.name,
@@ -137,44 +135,22 @@ def _run(folder: Path) -> Run:
         examples=read_examples(frames.folders[frames.last_step]),
         questions=dict(record.questions),
         files=tuple(_files(frames)),
-        not_worth_trying=_not_worth_trying(),
+        not_worth_trying=dict(_not_worth_trying() if record.not_worth_trying is None else record.not_worth_trying),
         data=record.data,
         inputs=record.inputs,
         checkpoints=dict(record.checkpoints),
     )
 
 
-def renew_report(folder: Path, formats: Sequence[FigureFormat] = ()) -> Path:
-    """Write a run's report anew and return its path; of a single step the path of the report that is there.
+def renew_report(folder: Path, formats: tuple[FigureFormat, ...] = (), watcher: Watcher | None = None) -> RenewedReport:
+    """Write the report of a run, or of a step, anew.
 
-    ``formats``: every figure of the run is written as such a file, too. Raises :class:`StoreError` where there are no
-    records, and for ``formats`` of a single step: its figures are drawn when it is scored.
+    ``formats``: every figure is written as such a file, too. Raises :class:`StoreError` where there are no records.
     """
     if folder.is_file():
         raise StoreError(f"{folder}: is a file; expected the folder of a run (below reports/), or of one step of it")
-    if not paths.holds_score(folder):
-        _write_figures(folder, formats)
-        return write_run_report(folder)
-    if formats:
-        raise StoreError(f"{folder}: is the folder of one step; expected that of a run to draw figures as files")
-    path = folder / paths.REPORT
-    if not path.is_file():
-        raise StoreError(
-            f"{path}: no such file; expected the report of a step, which evalharness score writes. "
-            f"`evalharness view {folder}` shows the records, "
-            f"`evalharness report {folder.parent}` rebuilds that of the run"
-        )
-    return path
-
-
-def _write_figures(folder: Path, formats: Sequence[FigureFormat]) -> None:
-    from evalharness import report
-
-    for file_format in formats:
-        figures = report.figures_of_run(load_run(folder), file_format)
-        with RunFolder(folder) as run_files:
-            for name, content in figures.items():
-                run_files.write(name, content)
+    renew = renew_step if paths.holds_score(folder) else _renew_run
+    return renew(folder, formats, watcher or Silent())
 
 
 def _files(frames: RunFrames) -> Iterator[tuple[str, str]]:
@@ -200,13 +176,7 @@ def _others(folder: Path) -> tuple[OtherRun, ...]:
     return tuple(runs)
 
 
-def _not_worth_trying() -> dict[str, str]:
+def _not_worth_trying() -> tuple[tuple[str, str], ...]:
     from evalharness.diagnosis.catalogue import catalogue
 
-    return {probe.name: probe.not_worth_trying for probe in catalogue() if probe.not_worth_trying}
-
-
-def _questions() -> tuple[tuple[str, str], ...]:
-    from evalharness.diagnosis.catalogue import catalogue
-
-    return tuple((probe.name, probe.question) for probe in catalogue())
+    return tuple((probe.name, probe.not_worth_trying) for probe in catalogue() if probe.not_worth_trying)

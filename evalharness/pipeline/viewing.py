@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import StoreError
 from evalharness.pipeline.browsing import browser_of
+from evalharness.progress import Silent
 from evalharness.records import NO_STEP
 from evalharness.runs import paths, scorecard_json
 from evalharness.runs.folder import RunFolder
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from evalharness.progress import Watcher
     from evalharness.records import Scorecard
 
 
-def view(folders: Sequence[Path], *, steps: Sequence[int] | None = None, out: Path | None = None) -> Path:
+def view(
+    folders: Sequence[Path],
+    *,
+    steps: Sequence[int] | None = None,
+    out: Path | None = None,
+    watcher: Watcher | None = None,
+) -> Path:
     """The page of scored checkpoints: of one its report's, of several one with their completions side by side.
 
     A folder is that of a scored checkpoint, or that of a run: alone it stands for all of its steps, beside others for
@@ -30,6 +39,7 @@ def view(folders: Sequence[Path], *, steps: Sequence[int] | None = None, out: Pa
     page = chosen[0] / paths.REPORT_PAGE
     if len(chosen) == 1 and page.is_file():
         return page
+    (watcher or Silent()).stage(f"reading the completions of {counted(len(chosen), 'checkpoint')}", 1)
     cards = [scorecard_json.read(folder) for folder in chosen]
     named = dict(zip(_names(chosen, cards), zip(chosen, cards, strict=True), strict=True))
     title = next(iter(named)) if len(named) == 1 else ", ".join(folder.name for folder in folders)

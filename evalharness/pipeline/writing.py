@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.pipeline.browsing import browser_of
-from evalharness.runs import paths, scorecard_json, shown_beside
+from evalharness.pipeline.step_report import keep_evidence, questions, write_step_report
+from evalharness.runs import paths, scorecard_json
 from evalharness.runs import record_rows as rows
 
 if TYPE_CHECKING:
@@ -33,46 +33,17 @@ def write(
 
 def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, evidence: Evidence) -> None:
     """Write what the model wrote, what came of it, the figures, the report, and last the scorecard."""
-    from evalharness import report
-
     for (name, decoding), completions in behaviour.completions.items():
         group, texts = paths.Group(name, decoding), [completion.text for completion in completions]
         rows.write_completions(folder, group, completions)
         rows.write_executions(folder, group, texts, behaviour.executions[name, decoding])
         rows.write_analyses(folder, group, completions, behaviour.analyses[name, decoding])
-    shown_beside.write_problem_texts(folder, _problem_texts(evidence))
-    shown_beside.write_token_texts(folder, _token_texts(evidence))
-    rows.write_examples(folder, report.examples(evidence.scored, evidence.token_text))
-    figures = report.figures_of(card, evidence)
-    for name, svg in figures.items():
-        folder.write(name, svg)
-    document = report.checkpoint_document(card, evidence, figures)
-    folder.write(paths.REPORT, report.to_markdown(document))
-    browser = browser_of({report.checkpoint_name(card.checkpoint): folder.path})
-    folder.write_pages(report.to_pages(document, browser))
+    keep_evidence(folder, evidence)
+    write_step_report(folder, card, evidence)
     folder.write(paths.SCORECARD, scorecard_json.to_json(card))
 
 
-def _problem_texts(evidence: Evidence) -> list[shown_beside.ProblemText]:
-    """Each problem that completions are of, once."""
-    texts = {
-        (name, item.problem.task_id): shown_beside.ProblemText(
-            name, item.problem.task_id, item.problem.prompt, item.problem.canonical_solution
-        )
-        for name, members in evidence.scored.items()
-        for item in members
-    }
-    return list(texts.values())
-
-
-def _token_texts(evidence: Evidence) -> dict[int, str]:
-    """What each token id that was written is as text, decoded alone."""
-    ids = {token_id for item in evidence.all_scored() for token_id in item.completion.token_ids or ()}
-    return {token_id: evidence.token_text(token_id) for token_id in ids}
-
-
 def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...]) -> Evidence:
-    from evalharness.diagnosis.catalogue import catalogue
     from evalharness.report import Evidence, Read
 
     return Evidence(
@@ -80,7 +51,7 @@ def _evidence(work: Work, behaviour: Behaviour, passage: tuple[PassageToken, ...
         log=tuple(work.log),
         token_text=lambda token_id: work.checkpoint.tokenizer.decode([token_id]),
         passage=tuple(Read(token.text, token.parallel_nats, token.honest_nats) for token in passage),
-        questions={probe.name: probe.question for probe in catalogue()},
+        questions=dict(questions()),
     )
 
 

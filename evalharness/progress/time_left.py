@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AT_ONCE_S = 0.1
+"""What is over by then had nothing to do, and tells nothing of the other pieces."""
+ENOUGH_SHARE, ENOUGH = 1 / 50, 20
+"""From this share of the pieces on, or from so many of them, what they took tells of the others."""
 
 
 @dataclass(slots=True)
@@ -20,7 +24,8 @@ class TimeLeft:
     total: int = 0
     done: int = 0
     _begun: float = field(init=False)
-    _last_done: float = field(init=False)
+    _ends: list[tuple[int, float]] = field(init=False)
+    """How many pieces were done when; the first entry is from when the work proper began."""
 
     def __post_init__(self) -> None:
         self.begin(self.total)
@@ -28,12 +33,17 @@ class TimeLeft:
     def begin(self, total: int) -> None:
         """The work begins anew with so many pieces."""
         self.total, self.done = total, 0
-        self._begun = self._last_done = self.clock()
+        self._begun = self.clock()
+        self._ends = [(0, self._begun)]
 
     def finish(self, done: int) -> None:
         """So many pieces are done by now; where there are more than were expected, that many are expected."""
         self.done, self.total = done, max(self.total, done)
-        self._last_done = self.clock()
+        now = self.clock()
+        if now - self._begun < AT_ONCE_S:
+            self._ends = [(done, self._begun)]
+        else:
+            self._ends.append((done, now))
 
     def reach(self, number: int, total: int) -> None:
         """The ``number``-th of so many pieces begins; with the first one the work does."""
@@ -49,20 +59,24 @@ class TimeLeft:
 
     @property
     def per_s(self) -> float:
-        """Pieces per second until the last one that is done; 0 until one is that took time.
+        """Pieces per second over the later half of those that are done; 0 until enough are to tell.
 
-        Pieces that were over at once, for there was nothing to do, tell nothing of the others.
+        The first ones mislead: they hold what is done once, and of a batch the first to end says little of the rest.
         """
-        finished_s = self._last_done - self._begun
-        return self.done / finished_s if self.done and finished_s >= AT_ONCE_S else 0.0
+        (begun_with, _), (done, last) = self._ends[0], self._ends[-1]
+        if done - begun_with < max(1, min(ENOUGH, math.ceil(self.total * ENOUGH_SHARE))):
+            return 0.0
+        later = self._ends[(len(self._ends) - 1) // 2]
+        before, since = later if later[1] < last else self._ends[0]
+        return (done - before) / (last - since)
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that are left if the other pieces take as long; None until one is done."""
+        """Seconds that are left if the other pieces take as long; None until enough are done."""
         if not self.per_s:
             return None
         pieces_s = (self.total - self.done) / self.per_s
-        return max(0.0, pieces_s - min(self.clock() - self._last_done, 1 / self.per_s))
+        return max(0.0, pieces_s - min(self.clock() - self._ends[-1][1], 1 / self.per_s))
 
 
 def rate(per_s: float) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration
     from evalharness.records import Completion, Execution, LossPoint, Problem
+    from evalharness.runs.shown_beside import ProblemText
 
 _Value = TypeVar("_Value")
 
@@ -20,7 +21,7 @@ _Value = TypeVar("_Value")
 class Scored:
     """One completion with the problem that it was for, what happened when it ran, and what is wrong with it."""
 
-    problem: Problem
+    problem: Problem | ProblemText
     completion: Completion
     execution: Execution
     analysis: Degeneration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalharness.degeneration import is_too_early_to_tell
+from evalharness.degeneration import greedy_share_against, is_too_early_to_tell
 from evalharness.records import DECODINGS, Interval
 from evalharness.report.numbers import percent_interval
 from evalharness.statistics.plurals import counted
@@ -152,10 +152,13 @@ def verdict_words(verdict: str) -> str:
 
 
 def caveat(card: Scorecard) -> str:
-    """Return ``", but only 15 sampled completions"`` for a healthy card with too few to rule a collapse out.
+    """Return what a reader of the verdict "healthy" must know beside it; nothing where there is nothing.
 
-    Only scorecards of earlier versions are so: today such a checkpoint is not judged.
+    ``", but 41.7 % of greedy completions are degenerate"``: the verdict goes by the sampled ones. ``", but only 15
+    sampled completions"``: too few to rule a collapse out, which only scorecards of earlier versions call healthy.
     """
+    if (greedy := greedy_share_against(card)) is not None:
+        return f", but {percent_interval(greedy)} of greedy completions are degenerate"
     if card.verdict != "healthy" or not is_too_early_to_tell(card):
         return ""
     sampled = card.degeneration.get("sampled")

@@ -21,7 +21,7 @@ from evalharness.report.sections.run_entropy import narrowing
 from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import next_steps, run_outcome_sections
 from evalharness.report.sections.training_section import training_section
-from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text
+from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text, where_and_how_sure
 from evalharness.report.shares import verdict_words
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _headline(run: Run) -> Iterator[Text]:
         if comparison.narrows:
             yield (Strong("Entropy"), f": {narrowing(comparison)}")
     yield (Strong("Cause"), ": ", *marked(card.cause.claim if card.cause else no_cause(card)))
+    if card.cause is not None:
+        yield from where_and_how_sure(card.cause)
     for step in islice(next_steps(run), 1):
         yield (Strong("What to do"), ": ", *spans_of(step))
 

@@ -14,6 +14,7 @@
             problems.jsonl  tokens.json    what was asked for, and what each token id is as text
             completions/<problems>.<decoding>.jsonl    executions/…    analyses/…
             losses/validation.jsonl                    the measured losses, row by row
+            losses/logged.jsonl  losses/passage.jsonl  the losses logged up to it; a passage, loss by loss
             .journal/               what a killed command goes on from, whose folder this is, and whether it still holds
 
 Names are relative to the folder that they lie in, with ``/``, so that a report can link them.
@@ -35,6 +36,8 @@ EXAMPLES = "examples.jsonl"
 PROBLEMS = "problems.jsonl"
 IDS_AS_TEXT = "tokens.json"
 ROW_LOSSES = "losses/validation.jsonl"
+STEP_LOG = "losses/logged.jsonl"
+PASSAGE = "losses/passage.jsonl"
 RUN_RECORD = "run.json"
 LOGGED_LOSSES = "log.jsonl"
 LOGGED_ENTROPIES = "entropy.jsonl"

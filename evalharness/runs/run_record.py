@@ -50,7 +50,8 @@ class RunRecord:
     ``failures`` are pairs of a step and why it could not be scored; ``facts`` what is said under "How it was trained";
     ``questions`` what each probe asks, in their order. ``data`` are the files that the manifest names, ``inputs`` the
     files that the run came from as ``(path, what it is)``, ``checkpoints`` where each step lies. These three are empty
-    in records from before there were any.
+    in records from before there were any. ``not_worth_trying`` is what is in vain once a probe has ruled out what it
+    asks; None in records from before it was kept.
     """
 
     name: str
@@ -61,6 +62,7 @@ class RunRecord:
     data: tuple[DataFile, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     checkpoints: tuple[tuple[int, str], ...] = ()
+    not_worth_trying: tuple[tuple[str, str], ...] | None = None
 
 
 def write_run_record(
@@ -96,11 +98,16 @@ def read_run_record(run: Path) -> RunRecord | None:
             data=tuple(map(_data_file, content.get("data", []))),
             inputs=tuple((str(path), str(words)) for path, words in content.get("inputs", [])),
             checkpoints=tuple((int(step), str(path)) for step, path in content.get("checkpoints", [])),
+            not_worth_trying=_words(content.get("not_worth_trying")),
         )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{file}: broken: {error}") from error
+
+
+def _words(pairs: Iterable[tuple[str, str]] | None) -> tuple[tuple[str, str], ...] | None:
+    return None if pairs is None else tuple((str(probe), str(words)) for probe, words in pairs)
 
 
 def _data_file(row: Mapping[str, Any]) -> DataFile:

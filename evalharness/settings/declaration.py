@@ -207,6 +207,8 @@ def names_held_equal(owner: type) -> tuple[str, ...]:
 
 def expected(setting: Setting) -> str:
     """What a value has to be, in words."""
+    if setting.declared.pattern:
+        return setting.declared.hint
     limits = setting.declared.limits
     word = _WORDS.get(setting.item, "")
     if setting.choices:

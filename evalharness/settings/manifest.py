@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -133,7 +134,14 @@ def notes_on_code(manifest: Manifest) -> tuple[str, ...]:
 def as_seen_from_here(path: Path | None) -> str:
     """A path below the working folder without that folder: a report that is handed on tells nothing of the machine."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path is not None and path.is_relative_to(here) else path)
+    shown = None if path is None else _without_detours(path)
+    return str(shown.relative_to(here) if shown is not None and shown.is_relative_to(here) else shown)
+
+
+def _without_detours(path: Path) -> Path:
+    """A path without ``..``, unless a link on its way makes that another file."""
+    plain = Path(os.path.normpath(path))
+    return plain if plain.resolve() == path.resolve() else path
 
 
 SECTIONS: dict[str, type] = {

@@ -131,6 +131,8 @@ class ScoreOptions:
         affects="back_end",
         metavar="URL",
         without="none",
+        pattern=r"^https?://[^\s/]\S*$",
+        hint="an address such as http://localhost:8000/v1",
         help="Address of the server, such as http://localhost:8000/v1.",
     )
     model: str | None = setting(

@@ -122,12 +122,17 @@ def resampled_means(values: Matrix, seed: int) -> Iterator[Matrix]:
 
 def spearman(series: Matrix, losses: Matrix) -> Matrix:
     """Return the rank correlation of each row of ``series`` with ``losses``; NaN where either is constant."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - half a second, which only the report of a run needs
-
-    ranks = rankdata(np.round(series, 9), axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    of_losses = rankdata(losses)
-    of_losses = of_losses - of_losses.mean()
+    ranks, (of_losses,) = _centred_ranks(np.round(series, 9)), _centred_ranks(losses[None])
     scale = np.sqrt((ranks**2).sum(axis=1) * (of_losses**2).sum())
     correlations: Matrix = np.divide(ranks @ of_losses, scale, out=np.full(len(ranks), np.nan), where=scale > 0)
     return correlations
+
+
+def _centred_ranks(rows: Matrix) -> Matrix:
+    """The ranks in each row less their mean; those of equal values are the mean of theirs."""
+    # Whoever asks has frames already; ``scipy.stats`` would take half a second more.
+    import pandas as pd  # noqa: PLC0415
+
+    ranks = pd.DataFrame(rows).rank(axis=1).to_numpy()
+    centred: Matrix = ranks - ranks.mean(axis=1, keepdims=True)
+    return centred

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import report_example
 import run_example as example
 from golden_text import lines_with
 
+from evalharness.degeneration import greedy_share_against
 from evalharness.records import NO_STEP, DegenerationRate, Finding, Interval, Loss, LossPoint, NotTestable, RuledOut
-from evalharness.report import run_document, to_markdown
+from evalharness.report import render_card, run_document, to_markdown
 from evalharness.report.cause_summary import no_cause
 from evalharness.report.parts import Table
 from evalharness.report.sections.agreement_tables import agreement_notes, agreement_parts, discordance_parts
 from evalharness.report.sections.run_losses import loss_sources
+from evalharness.report.shares import caveat
 from evalharness.runs.json_values import plain
 
 
@@ -71,6 +75,18 @@ def test_only_the_files_that_there_are_are_listed():
 def test_healthy_has_a_caveat_if_the_completions_are_too_few(sampled, golden_text):
     told = report({10: healthy(sampled)})
     golden_text(line for line in told.splitlines() if "HEALTHY" in line or "worked: " in line)
+
+
+def test_healthy_is_never_said_alone_where_the_greedy_completions_are_degenerate():
+    sampled = rate(0.0, 0.0, 0.02)
+    card = healthy(sampled)
+    assert (greedy_share_against(card), caveat(card)) == (None, "")
+    loops = replace(card, degeneration={"greedy": rate(0.6, 0.45, 0.75), "sampled": sampled})
+    assert greedy_share_against(loops) == Interval(0.6, 0.45, 0.75)
+    assert caveat(loops) in str(render_card(loops, "report.md")).replace("\n" + 13 * " ", " ")
+    assert caveat(loops) in report({10: loops})
+    assert greedy_share_against(replace(loops, verdict="degenerating")) is None, "its reason says it"
+    assert greedy_share_against(healthy(None)) is None
 
 
 def test_a_validation_loss_that_only_the_checkpoints_have_is_shown_with_its_source(golden_text):

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import report_example
 import run_example as example
 
@@ -20,7 +21,7 @@ from evalharness.report.sections.files_section import files_section
 from evalharness.report.text_ends import BLANK, beginning, ending
 from evalharness.runs.json_values import plain
 from evalharness.runs.run_record import DataFile, RunRecord, read_run_record, write_run_record
-from evalharness.settings.manifest import DataSettings, Manifest, ModelSettings
+from evalharness.settings.manifest import DataSettings, Manifest, ModelSettings, as_seen_from_here
 
 ROWS = [
     {"id": f"{origin}_{i}", "prompt": f'def f{i}(x):\n    """Say."""\n', "solution": f"    return {i}\n"}
@@ -54,6 +55,16 @@ def test_ids_that_all_begin_alike_say_nothing_of_the_source_and_a_field_of_it_do
     assert data_file(tmp_path, [{**row, "source": "book"} for row in alike]).origins == (("book", 3),)
 
 
+def test_a_path_is_shown_without_detours_but_for_those_that_a_link_makes_needed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("runs/leaky", "runs/causal", "far/away"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "runs/linked").symlink_to(tmp_path / "far/away")
+    assert as_seen_from_here(Path("runs/leaky/../causal/train.jsonl")) == "runs/causal/train.jsonl"
+    assert as_seen_from_here(tmp_path / "runs/leaky/../../val.jsonl") == "val.jsonl"
+    assert as_seen_from_here(Path("runs/linked/../val.jsonl")) == "runs/linked/../val.jsonl"
+
+
 def test_data_that_has_gone_is_left_out(tmp_path):
     of = manifest(tmp_path)
     (tmp_path / "train.jsonl").unlink()
@@ -67,12 +78,20 @@ def test_a_text_begins_and_ends_with_its_whitespace_and_a_word():
 
 def test_what_the_record_of_a_run_holds_is_read_again_and_an_older_one_lacks_the_data(tmp_path):
     record = RunRecord(
-        "a", "runs/a", (), (), (), (data_file(tmp_path),), (("train.py", "script"),), ((10, "runs/a/step_10"),)
+        "a",
+        "runs/a",
+        (),
+        (),
+        (),
+        data=(data_file(tmp_path),),
+        inputs=(("train.py", "script"),),
+        checkpoints=((10, "runs/a/step_10"),),
+        not_worth_trying=(("too_few_steps", "Longer training."),),
     )
     write_run_record(tmp_path, record, [])
     assert read_run_record(tmp_path) == record
     older = json.loads((tmp_path / "run.json").read_text())
-    for name in ("data", "inputs", "checkpoints"):
+    for name in ("data", "inputs", "checkpoints", "not_worth_trying"):
         del older[name]
     (tmp_path / "run.json").write_text(json.dumps(older))
     assert read_run_record(tmp_path) == RunRecord("a", "runs/a", (), (), ())
@@ -125,6 +144,24 @@ def test_the_base_has_the_step_and_the_loss_of_the_log_that_is_called_like_it(tm
     }
     assert "400" in facts["Base"]
     assert "1.25" in facts["Base"]
+
+
+@pytest.mark.parametrize(
+    ("logged", "shown"),
+    [
+        (("3.1195", "0.0000"), "loss < 0.00005 nats"),
+        (("3.12", "0.00"), "loss < 0.005 nats"),
+        (("0.0", "0.0"), "loss 0 nats"),
+        (("0.31234567890123", "0.0"), "loss 0 nats"),
+    ],
+)
+def test_a_loss_that_the_log_rounded_to_zero_is_below_what_the_log_can_show(tmp_path, logged, shown):
+    first, last = logged
+    (tmp_path / "base.log").write_text(f"[EVAL] Step 1 | Val Loss: {first}\n[EVAL] Step 400 | Val Loss: {last}\n")
+    (tmp_path / "base.pt").write_bytes(b"")
+    facts = facts_of(manifest(tmp_path, weights=tmp_path / "base.pt"), tmp_path, None)
+    (base,) = (value for _, name, value in facts if name == "Base")
+    assert shown in base
 
 
 def test_the_files_of_a_run_are_script_code_manifest_logs_data_and_checkpoints(tmp_path):

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from evalharness.records import Finding
 from evalharness.report import checkpoint_document, to_html, to_markdown, to_terminal
-from evalharness.report.markdown_parts import parts_of_markdown
 from evalharness.report.parts import (
     BulletList,
     Code,
@@ -71,20 +70,6 @@ def test_no_text_becomes_markup_of_the_terminal(text):
     shown = printed(Heading(text), Paragraph(text), Listing(text), BulletList((text,)), Table((text,), ((text,),)))
     assert not set("\x1b\x07\x85") & set(shown)
     assert shown.count("[red]x[/red]") == (6 if "[red]" in text else 0)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in get_args(Part) if kind not in {Figure, Listing, Passage}])
-def test_a_part_is_read_again_from_its_markdown(kind):
-    part, _, _ = PARTS[kind]
-    assert to_markdown(parts_of_markdown(to_markdown([part]))) == to_markdown([part])
-
-
-def test_figures_and_listings_are_read_again_without_their_drawing_and_marks():
-    parts = [PARTS[kind][0] for kind in (Figure, Listing, Passage)]
-    figure, listing, passage = parts_of_markdown(to_markdown(parts))
-    assert (figure.path, figure.alt) == ("figures/a.svg", "what")
-    assert listing.text == "words\n  more\n"
-    assert passage.text.splitlines() == [str(row) for row in PARTS[Passage][0].rows]
 
 
 WIDE = Table(

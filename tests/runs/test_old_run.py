@@ -48,7 +48,7 @@ def test_an_old_run_is_read_as_frames(old_run):
 
 
 def test_an_old_runs_report_is_made_anew(old_run, golden_text):
-    path = renew_report(old_run)
+    path = renew_report(old_run).path
     assert path == old_run / paths.REPORT
     golden_text(path.read_text(encoding="utf-8").splitlines()[0])
     record = read_run_record(old_run)

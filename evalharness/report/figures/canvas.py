@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY, INK = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8f98", "#24292f"
-WIDTH_IN = 7.6
+WIDTH_IN = 6.6
 PNG_DPI = 200
+COLUMNS = 2
+"""Entries of a legend side by side."""
+UNDER_LABELS = 4.0
+"""How far under its axes a legend begins that stands below their label, in sizes of its text."""
 FigureFormat = Literal["svg", "png", "pdf"]
 NO_METADATA: dict[FigureFormat, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
@@ -96,10 +100,22 @@ class Canvas:
         else:
             self.figure.legend(loc="outside lower center", ncols=2)
 
-    def legend_beside(self, axes: Axes) -> None:
-        """The legend of ``axes`` on their right, or within the user's own axes; none if nothing has a label."""
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(**({} if self.given else {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}))
+    def legend_under(self, axes: Axes) -> None:
+        """The legend of ``axes`` alone, right under them, or within the user's own; none if nothing has a label.
+
+        Not beside them: on a phone that would leave half of the width to the drawing.
+        """
+        if not axes.get_legend_handles_labels()[0]:
+            return
+        if self.given:
+            axes.legend()
+            return
+        axes.legend(
+            loc="upper left",
+            ncols=COLUMNS,
+            bbox_to_anchor=(0.0, 0.0),
+            borderaxespad=UNDER_LABELS if axes.get_xlabel() else 1.0,
+        )
 
 
 @contextmanager

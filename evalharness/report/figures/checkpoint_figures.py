@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.report.figures.passage_plot import passage_figure
@@ -18,43 +19,48 @@ from evalharness.report.figures.plots import (
 from evalharness.report.shares import pass_rates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from evalharness.records import Interval, Scorecard
     from evalharness.report.evidence import Evidence, Scored
+    from evalharness.report.figures.canvas import FigureFormat
 
 FOLDER = "figures"
 
 
-def figures_of(scorecard: Scorecard, evidence: Evidence) -> dict[str, bytes]:
-    """Return the figures that there is data for, as SVG by their path relative to the report."""
-    return {f"{FOLDER}/{name}.svg": svg for name, svg in _figures(scorecard, evidence)}
+def figures_of(scorecard: Scorecard, evidence: Evidence, file_format: FigureFormat = "svg") -> dict[str, bytes]:
+    """Return the figures that there is data for, by their path relative to the report; the passage is an SVG only."""
+    drawn = {
+        f"{FOLDER}/{name}.{file_format}": draw(file_format=file_format) for name, draw in _figures(scorecard, evidence)
+    }
+    if evidence.passage and file_format == "svg":
+        drawn[f"{FOLDER}/passage.svg"] = passage_figure(evidence.passage)
+    return drawn
 
 
-def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, Callable[..., bytes]]]:
     loss, step = scorecard.loss, scorecard.checkpoint.step
     if len(evidence.log) > 1:
         yield (
             "losses",
-            losses_figure(evidence.log, step=step, recomputed=loss.recomputed_nats, honest=loss.honest_nats),
+            partial(losses_figure, evidence.log, step=step, recomputed=loss.recomputed_nats, honest=loss.honest_nats),
         )
     if loss.by_class:
-        yield "loss_by_class", loss_by_class_figure(loss.by_class)
-    if evidence.passage:
-        yield "passage", passage_figure(evidence.passage)
+        yield "loss_by_class", partial(loss_by_class_figure, loss.by_class)
     rows = pass_at_1_rows(scorecard)
     if rows:
-        yield "pass_at_1", pass_at_1_figure(rows)
+        yield "pass_at_1", partial(pass_at_1_figure, rows)
     written = [scored for scored in evidence.all_scored() if scored.completion.token_ids]
     onsets = _onsets(written)
     if onsets:
-        yield "onsets", onsets_figure(onsets, max(len(scored.completion.token_ids or ()) for scored in written))
+        longest = max(len(scored.completion.token_ids or ()) for scored in written)
+        yield "onsets", partial(onsets_figure, onsets, longest)
     if any(scored.completion.token_entropy_nats for scored in written):
         degenerate, sound = ([_entropy(s) for s in written if s.analysis.degenerate is flag] for flag in (True, False))
-        yield "entropy", entropy_figure(degenerate, sound)
+        yield "entropy", partial(entropy_figure, degenerate, sound)
     around = [window for scored in written if (window := _around_onset(scored)) is not None]
     if len(around) >= MIN_COMPLETIONS:
-        yield "entropy_at_onset", entropy_at_onset_figure(around)
+        yield "entropy_at_onset", partial(entropy_at_onset_figure, around)
 
 
 def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:

@@ -94,14 +94,14 @@ def loss_and_behaviour_figure(
     frames = frames.numbered()
     losses = not no_losses(frames)
     entropy = len(frames.entropies) > 0
-    with canvas(6.2 if losses or entropy else 3.6, file_format, ax) as drawn:
+    with canvas(6.6 if losses or entropy else 3.9, file_format, ax) as drawn:
         *above, below = drawn.panels(1 + (losses or entropy))
         for axes in above:
             _draw_losses(axes, frames)
         (above or [below])[0].set_title("Loss and behaviour by step" if losses else "Behaviour by step")
         _draw_behaviour(below, frames)
         for axes in (*above, below):
-            drawn.legend_beside(axes)
+            drawn.legend_under(axes)
     return drawn.file
 
 
@@ -232,7 +232,7 @@ def kinds_by_step_figure(frames: RunFrames, *, file_format: FigureFormat = "svg"
         axes.set_xticks(list(shown), [f"{steps[i]:,}" for i in shown])
         axes.set_ylim(0, 102)
         axes.grid(visible=False, axis="x")
-        drawn.legend_beside(axes)
+        drawn.legend_under(axes)
     return drawn.file
 
 
@@ -254,5 +254,5 @@ def entropy_by_step_figure(frames: RunFrames, *, file_format: FigureFormat = "sv
                 axes.plot(np.arange(len(median)), median, color=colour, label=f"step {step:,}", linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        drawn.legend_beside(axes)
+        drawn.legend_under(axes)
     return drawn.file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.degeneration import is_too_early_to_tell
+from evalharness.degeneration import greedy_share_against
 from evalharness.report.loss_against_behaviour import logged_points
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation
 from evalharness.report.numbers import nats, percent_interval, relative_change
@@ -12,7 +12,7 @@ from evalharness.report.parts import BulletList, Code, Heading, NumberedList, Pa
 from evalharness.report.printable import first_sentence
 from evalharness.report.sections.dead_ends import dead_ends
 from evalharness.report.sections.run_losses import spikes_in
-from evalharness.report.shares import pass_rates
+from evalharness.report.shares import caveat, pass_rates
 from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _training(run: Run) -> Iterator[Text]:
 
 def _behaviour(run: Run) -> Iterator[Text]:
     card = run.last
-    if card.verdict == "healthy" and not is_too_early_to_tell(card):
+    if card.verdict == "healthy" and not caveat(card):
         yield "No collapse: no more completions are degenerate than those of small sound models."
     for rate in pass_rates(card):
         if rate.k == "1" and rate.share.low > 0:
@@ -111,6 +111,8 @@ def _failed(run: Run) -> Iterator[Text]:
         yield f"Whether the model degenerates is not judged: {card.verdict_reason}."
     elif card.verdict != "healthy":
         yield f"The model is {card.verdict}: {card.verdict_reason}."
+    elif (greedy := greedy_share_against(card)) is not None:
+        yield f"Greedy decoding: {percent_interval(greedy)} of its completions are degenerate."
     unsolved = [
         f"{rate.problems}, {rate.decoding} {percent_interval(rate.share)}"
         for rate in pass_rates(card)

@@ -58,17 +58,18 @@ def _explained(card: Scorecard) -> Iterator[Text]:
         yield (Strong("Cause"), ": ", *marked(_none_found(card, note)))
         return
     yield (Strong(first.severity.capitalize()), ": ", *marked(first.claim))
-    yield from _where_and_what_to_do(first)
+    yield from where_and_how_sure(first)
+    if first.remedy:
+        yield (Strong("What to do"), ": ", *marked(first.remedy))
     if first.severity == "contributing":
         yield (Strong("Cause of a misleading loss"), ": ", *marked(_none_found(card)))
 
 
-def _where_and_what_to_do(first: Finding) -> Iterator[Text]:
-    if place := where(first):
+def where_and_how_sure(finding: Finding) -> Iterator[Text]:
+    """Yield where a cause lies, if that is known, and how sure it is."""
+    if place := where(finding):
         yield (Strong("Where"), ": ", *place)
-    yield (Strong("How sure"), f": {certainty(first)}")
-    if first.remedy:
-        yield (Strong("What to do"), ": ", *marked(first.remedy))
+    yield (Strong("How sure"), f": {certainty(finding)}")
 
 
 def on_sets(card: Scorecard) -> str:
