@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evalharness.runs.frames import RunFrames
 
 PICTURE = ROOT / "docs" / "pictures" / "pair.svg"
+WIDTH_IN, HEIGHT_IN = 7.6, 5.4
 COLOURS = {"leaky": RED, "causal": BLUE}
 TUNED_FROM = 1500
 """The last step of the base; the adapter is trained from here."""
@@ -90,7 +91,8 @@ def draw() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(folder))
         runs = {name: load_run(Path(folder) / f"{name}_run") for name in COLOURS}
-    with canvas(5.4) as drawn:
+    with canvas(HEIGHT_IN) as drawn:
+        drawn.figure.set_size_inches(WIDTH_IN, HEIGHT_IN)
         parts = drawn.figure.subplots(2, 2, sharex=True).ravel()
         for axes, panel in zip(parts, PANELS, strict=True):
             draw_panel(axes, panel, runs)
