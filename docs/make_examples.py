@@ -1,10 +1,11 @@
 """Make all that the documentation shows of the shipped models: reports, the picture, and the cards.
 
 python docs/make_examples.py --into FOLDER   # score the pair, and every step of the runs; goes on where it was stopped
-python docs/make_examples.py --renew         # score nothing: make the runs' reports, picture and card from the records
+python docs/make_examples.py --renew         # score nothing: make reports, picture and card from the records
 
-The complete records of the runs are kept in ``docs/examples/records.tar.xz``, which the tests read as well. Unpack it
-to try ``evalharness compare`` or ``evalharness.load_run`` without scoring: ``tar xf docs/examples/records.tar.xz``.
+The complete records of the runs are kept in ``docs/examples/records.tar.xz``, those of the pair in
+``tests/pair_records.tar.xz``; the tests read both. Unpack one to try ``evalharness compare`` or
+``evalharness.load_run`` without scoring: ``tar xf docs/examples/records.tar.xz``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 ARCHIVE = EXAMPLES / "records.tar.xz"
+PAIR_ARCHIVE = ROOT / "tests" / "pair_records.tar.xz"
 README = ROOT / "README.md"
 CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
 PAIR = ("leaky", "causal")
@@ -47,11 +49,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.into:
         score(arguments.into)
-        pack(arguments.into)
-        for name in PAIR:
-            copy(STEP_SHOWN, arguments.into / name, EXAMPLES / name)
+        pack(arguments.into, RUNS, ARCHIVE)
+        keep_pair(arguments.into)
     with tempfile.TemporaryDirectory() as temporary:
         write_run_reports(Path(temporary))
+    with tempfile.TemporaryDirectory() as temporary:
+        write_step_reports(Path(temporary))
     subprocess.run([sys.executable, str(ROOT / "docs" / "make_picture.py")], cwd=ROOT, check=True)
     README.write_text(with_card(README.read_text(encoding="utf-8")), encoding="utf-8")
     subprocess.run([sys.executable, str(ROOT / "docs" / "write_tables.py")], cwd=ROOT, check=True)
@@ -78,10 +81,29 @@ def write_run_reports(folder: Path) -> None:
     """Write the runs' reports in ``folder``, from the records alone: a report names those of steps beside it."""
     unpack(folder)
     keep_records(folder)
-    pack(folder)
+    pack(folder, RUNS, ARCHIVE)
     for name in RUNS:
         evalharness("report", str(folder / name))
         copy(RUN_SHOWN, folder / name, EXAMPLES / name)
+
+
+def write_step_reports(folder: Path) -> None:
+    """Write the reports of the pair in ``folder``, from the records alone."""
+    unpack(folder, PAIR_ARCHIVE)
+    for name in PAIR:
+        evalharness("report", str(folder / name / SCORED_STEP))
+        copy(STEP_SHOWN, folder / name, EXAMPLES / name)
+
+
+def keep_pair(scored: Path) -> None:
+    """Put the scored step of each of the pair into the records of it; its other steps stay."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        unpack(folder, PAIR_ARCHIVE)
+        for name in PAIR:
+            shutil.rmtree(folder / name / SCORED_STEP)
+            shutil.copytree(scored / name / SCORED_STEP, folder / name / SCORED_STEP)
+        pack(folder, PAIR, PAIR_ARCHIVE)
 
 
 def score(folder: Path) -> None:
@@ -110,28 +132,28 @@ def evalharness(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "evalharness", *arguments], cwd=ROOT, check=True)
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, records: Path = ARCHIVE) -> None:
     """Unpack the records into ``folder``."""
-    with tarfile.open(ARCHIVE) as archive:
+    with tarfile.open(records) as archive:
         archive.extractall(folder, filter="data")
 
 
-def pack(folder: Path) -> None:
-    """Write the records as one archive; the same records give the same bytes."""
+def pack(folder: Path, names: Sequence[str], target: Path) -> None:
+    """Write the records of the runs of these names as one archive; the same records give the same bytes."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in recorded(folder):
+        for path in recorded(folder, names):
             data = path.read_bytes()
             member = tarfile.TarInfo(path.relative_to(folder).as_posix())
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     EXAMPLES.mkdir(parents=True, exist_ok=True)
-    ARCHIVE.write_bytes(lzma.compress(content.getvalue(), preset=9 | lzma.PRESET_EXTREME))
+    target.write_bytes(lzma.compress(content.getvalue(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def recorded(folder: Path) -> list[Path]:
+def recorded(folder: Path, names: Sequence[str]) -> list[Path]:
     """The files of the runs that are records: all but reports, figures, locks and journals."""
-    files = [path for name in RUNS for path in (folder / name).rglob("*") if path.is_file()]
+    files = [path for name in names for path in (folder / name).rglob("*") if path.is_file()]
     return sorted(
         path for path in files if ".journal" not in path.parts and not any(path.match(name) for name in NOT_RECORDS)
     )

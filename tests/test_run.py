@@ -230,6 +230,18 @@ def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: st
     assert (copy / "report.md").read_text() == (EXAMPLES / name / "report.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["leaky", "causal"])
+def test_the_committed_report_of_a_step_is_made_of_its_committed_records(name: str, tmp_path: Path):
+    """If it is not: ``python docs/make_examples.py --renew`` writes it again."""
+    from evalharness.pipeline import renew_report
+
+    step = shutil.copytree(shipped_records() / name / "step_1000", tmp_path / name / "step_1000")
+    shutil.copy(shipped_records() / name / "run.json", tmp_path / name)
+    committed = EXAMPLES / name / "step_1000"
+    assert renew_report(step).path.read_text() == (committed / "report.md").read_text()
+    assert (step / "scorecard.json").read_bytes() == (committed / "scorecard.json").read_bytes()
+
+
 def test_a_choice_counts_back_from_the_last_step():
     from evalharness.models.torch import SeriesStep
 

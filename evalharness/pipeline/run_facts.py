@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pipeline.logged_facts import logged_facts
+from evalharness.settings.manifest import as_seen_from_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,11 +81,18 @@ def _data(manifest: Manifest, files: Sequence[DataFile]) -> Iterator[Fact]:
 
 def _model(manifest: Manifest, checkpoint: Path) -> Iterator[Fact]:
     model = manifest.model
-    yield "Model", "Code", model.factory or ("of transformers" if checkpoint.is_dir() else "found beside the weights")
+    code = None if model.factory is None else _from_here(model.factory, manifest)
+    yield "Model", "Code", code or ("of transformers" if checkpoint.is_dir() else "found beside the weights")
     if model.args:
         yield "Model", "Arguments", ", ".join(f"{name} = {value}" for name, value in model.args.items())
     yield "Model", "Base weights", NOT_RECORDED if model.weights is None else model.weights.name
-    yield "Model", "Tokenizer", model.tokenizer or "beside the weights"
+    tokenizer = None if model.tokenizer is None else _from_here(model.tokenizer, manifest)
+    yield "Model", "Tokenizer", tokenizer or "beside the weights"
+
+
+def _from_here(name: str, manifest: Manifest) -> str:
+    """A name as the manifest has it; of a file elsewhere its path from here, for a report lies not beside either."""
+    return as_seen_from_here(manifest.folder / name) if name.startswith("..") else name
 
 
 def _base_words(manifest: Manifest) -> Iterator[str]:

@@ -9,7 +9,7 @@ from evalharness.report.cause_summary import cause_cell
 from evalharness.report.loss_verdict import loss_relation
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, joined
-from evalharness.report.shares import verdict_words
+from evalharness.report.shares import verdict_cell
 from evalharness.statistics import LEAST_P
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _losses(names: Names, cards: Pair) -> Table:
         (
             ("Logged loss (nats per token)", *logged),
             ("Honest loss (no future tokens)", *(_nats(card.loss.honest_nats) for card in cards)),
-            ("Verdict", *(verdict_words(card.verdict) for card in cards)),
+            ("Verdict", *(verdict_cell(card) for card in cards)),
             ("Cause", *map(cause_cell, cards)),
         ),
     )

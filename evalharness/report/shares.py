@@ -151,6 +151,11 @@ def verdict_words(verdict: str) -> str:
     return verdict.replace("_", " ")
 
 
+def verdict_cell(card: Scorecard) -> str:
+    """Return the verdict for a table, where it stands alone: ``"healthy when sampled"`` if the greedy ones are not."""
+    return verdict_words(card.verdict) + " when sampled" * (greedy_share_against(card) is not None)
+
+
 def caveat(card: Scorecard) -> str:
     """Return what a reader of the verdict "healthy" must know beside it; nothing where there is nothing.
 

@@ -22,7 +22,7 @@ from evalharness.report.sections.run_losses import run_losses_section
 from evalharness.report.sections.run_outcome import next_steps, run_outcome_sections
 from evalharness.report.sections.training_section import training_section
 from evalharness.report.sections.verdict_lines import BRACKETS, on_sets, verdict_text, where_and_how_sure
-from evalharness.report.shares import verdict_words
+from evalharness.report.shares import verdict_cell, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,10 +71,10 @@ def _headline(run: Run) -> Iterator[Text]:
 
 def _since(run: Run) -> str:
     """From which scored step on the verdict has been the last one."""
-    verdicts = {step: run.frames.scorecards[step].verdict for step in run.steps if step != NO_STEP}
+    verdicts = {step: verdict_cell(run.frames.scorecards[step]) for step in run.steps if step != NO_STEP}
     if len(verdicts) < 2 or NO_STEP in run.steps[:1]:
         return ""
-    same = list(takewhile(lambda step: verdicts[step] == run.last.verdict, reversed(verdicts)))
+    same = list(takewhile(lambda step: verdicts[step] == verdict_cell(run.last), reversed(verdicts)))
     if len(same) == len(verdicts):
         return f", as at all {len(verdicts)} scored steps since {same[-1]:,}"
     return f", since step {same[-1]:,} ({len(same)} of {len(verdicts)} scored steps)" if same else ""

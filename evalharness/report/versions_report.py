@@ -10,7 +10,7 @@ from evalharness.report.numbers import nats, relative_change
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table
 from evalharness.report.run_evidence import step_name
 from evalharness.report.sections.verdict_lines import BRACKETS
-from evalharness.report.shares import best_pass_at_1_cell, kinds_by_count, verdict_words
+from evalharness.report.shares import best_pass_at_1_cell, kinds_by_count, verdict_cell
 from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _row(run: Run) -> tuple[Text, ...]:
         _training_rows(run),
         step_name(run.last_step),
         _method(run),
-        verdict_words(card.verdict),
+        verdict_cell(card),
         (kinds_by_count(rate) if rate is not None else "") or "–",
         _direction(run),
         "–" if honest is None else nats(honest.estimate),

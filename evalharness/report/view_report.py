@@ -8,7 +8,7 @@ from evalharness.report.cause_summary import cause_cell
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import Code, Heading, Link, Paragraph, Table, joined
 from evalharness.report.sections.verdict_lines import BRACKETS, verdict_lines
-from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, verdict_words
+from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, verdict_cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def _row(name: str, card: Scorecard) -> tuple[Text, ...]:
     rate = card.degeneration.get("sampled")
     return (
         name,
-        verdict_words(card.verdict),
+        verdict_cell(card),
         "–" if card.loss.logged_nats is None else nats(card.loss.logged_nats),
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
         best_pass_at_1_cell(card),

@@ -117,7 +117,7 @@ def _reproduced(
             )
             return Finding(NAME, "note", claim, evidence, "Correct [loss] in the manifest, or the training loop.")
     claim = (
-        f"This checkpoint's parallel loss reproduces {said}: {len(fit)} of "
+        f"This checkpoint's recomputed loss reproduces {said}: {len(fit)} of "
         f"{counted(len(conventions), 'convention')} do, "
         f"{_listed(fit)}; {ours}."
     )

@@ -17,7 +17,7 @@ from evalharness.report.sections.completions_section import example_parts
 from evalharness.report.sections.figure_parts import figure
 from evalharness.report.sections.run_entropy import run_entropy_section
 from evalharness.report.sections.run_losses import few
-from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, kinds_by_count, verdict_words
+from evalharness.report.shares import best_pass_at_1_cell, degeneration_interval, kinds_by_count, verdict_cell
 from evalharness.runs import paths
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def behaviour_table(run: Run) -> Table:
         rows.append(
             (
                 step_name(step),
-                verdict_words(card.verdict),
+                verdict_cell(card),
                 *(_share(card.pass_at_k.get(name, {}).get(decoding, {}).get("1")) for name, decoding in columns),
                 *(_degenerate(card, decoding) for decoding in decodings),
                 kinds_by_count(rate) if rate is not None and rate.kinds else "–",
@@ -132,7 +132,7 @@ def _run_row(item: OtherRun, is_own: bool) -> tuple[Text, ...]:
     return (
         Strong(item.name) if is_own else item.name,
         step_name(item.step),
-        verdict_words(card.verdict),
+        verdict_cell(card),
         "–" if card.loss.logged_nats is None else nats(card.loss.logged_nats),
         "–" if card.loss.honest_nats is None else nats_interval(card.loss.honest_nats),
         best_pass_at_1_cell(card),

@@ -114,12 +114,12 @@ def _failed(run: Run) -> Iterator[Text]:
     elif (greedy := greedy_share_against(card)) is not None:
         yield f"Greedy decoding: {percent_interval(greedy)} of its completions are degenerate."
     unsolved = [
-        f"{rate.problems}, {rate.decoding} {percent_interval(rate.share)}"
+        f"{rate.problems}, {rate.decoding}: pass@1 {percent_interval(rate.share)}"
         for rate in pass_rates(card)
         if rate.k == "1" and rate.share.estimate == 0
     ]
     if unsolved:
-        yield f"No problem is solved: pass@1 of {'; '.join(unsolved)}."
+        yield f"Nothing passes in {'; '.join(unsolved)}."
     if loss_relation(card.loss) == "misleads":
         yield loss_conclusion(card)
     for finding in card.findings:
