@@ -11,7 +11,7 @@ from evalharness.diagnosis.losses.established import Established, established, e
 from evalharness.diagnosis.losses.parallel_passes import ParallelPasses
 from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
-from evalharness.diagnosis.trials.greedy_trials import askable, completed
+from evalharness.diagnosis.trials.greedy_trials import completed_as_scored
 from evalharness.diagnosis.trials.shortest_input import shortest_input
 from evalharness.records import LEAK, RuledOut, is_proven_repair, leaks_when_evaluated
 
@@ -129,7 +129,7 @@ class Measured:
     @cached_property
     def as_scored(self) -> dict[str, CompletionText]:
         """Short greedy completions of the problems that can be asked, as scoring asks them, by task."""
-        return completed(self.subject, askable(self.subject))
+        return completed_as_scored(self.subject)
 
     @cached_property
     def training_texts(self) -> WholeTexts:

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from scripted import problem, split, subject
+from scripted import problem, seen, split, subject
 from small_training import Characters, data_rows
 
 from evalharness.diagnosis.data.rows import DataRow
@@ -31,8 +31,9 @@ def writing(healthy):
     return generate
 
 
-def asked(healthy=None, **more):
-    made = subject(problems=PROBLEMS, train=split(), generate=writing(healthy) if healthy else None, **more)
+def asked(healthy=None, generate=None, **more):
+    generate = generate or (writing(healthy) if healthy else None)
+    made = subject(problems=PROBLEMS, train=split(), generate=generate, **more)
     return token_boundary(Measured(replace(made, tokenizer=Merging())))
 
 
@@ -42,6 +43,32 @@ def test_where_the_whole_prompt_breaks_the_model_it_contributes():
     assert found.severity == "contributing"
     assert (found.evidence["rows_that_differ"], found.evidence["problems_that_differ"]) == (20, 20)
     assert (found.evidence["degenerate_before"], found.evidence["degenerate_after"]) == (1.0, 0.0)
+
+
+def test_what_was_completed_already_is_not_generated_again():
+    generated = []
+
+    def generate(prompts, new_tokens):
+        generated.append((len(prompts), new_tokens))
+        return [tuple(Merging().encode("\n" * 40))[:new_tokens] for _ in prompts]
+
+    observed = tuple(seen(p, "\n" * 64) for p in PROBLEMS)
+    found = asked(generate=generate, observed=observed)
+    assert found.severity == "note"
+    assert generated == [(6, 1)], "only the token that was cut off, after six prompts"
+    assert (found.evidence["degenerate_before"], found.evidence["degenerate_after"]) == (1.0, 1.0)
+
+
+def test_completions_that_are_too_short_to_judge_are_generated():
+    generated = []
+
+    def generate(prompts, new_tokens):
+        generated.append(len(prompts))
+        return writing(lambda _: True)(prompts, new_tokens)
+
+    observed = tuple(seen(p, "\n" * (64 if i % 2 else 10)) for i, p in enumerate(PROBLEMS))
+    asked(generate=generate, observed=observed)
+    assert generated[0] == 10
 
 
 @pytest.mark.parametrize("healthy", [lambda _: True, lambda _: False, lambda text: text.endswith("\n"), None])

@@ -15,13 +15,12 @@ from evalharness.diagnosis.data.shared_ends import shared_prefix
 from evalharness.diagnosis.losses.row_means import figures
 from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
 from evalharness.diagnosis.probe import Probe
+from evalharness.diagnosis.trials.asked_otherwise import Way, tried
 from evalharness.diagnosis.trials.greedy_trials import (
     Asked,
     Change,
     askable,
     can_change,
-    change,
-    degenerate,
     encoded,
     is_split,
     judged,
@@ -43,7 +42,10 @@ COMPARED = 1_000
 
 
 def token_boundary(measured: Measured) -> Outcome:
-    """Compare over training rows and problems, and ask up to 20 problems both ways where they differ."""
+    """Compare over training rows and problems, and ask up to 20 problems both ways where they differ.
+
+    A few first, and the others if any of these becomes better.
+    """
     subject = measured.subject
     rows = [(row.prompt, row.completion) for row in (subject.train.rows if subject.train else ()) if row.prompt]
     of_rows = _split(subject, rows[:: max(1, len(rows) // COMPARED)])
@@ -127,11 +129,12 @@ def _both_ways(measured: Measured) -> Change | str:
     as_asked, cut = [a for a, c in pairs if c is not None], [c for _, c in pairs if c is not None]
     if not cut:
         return "the prompt's own tokens stay the same in every problem that fits the context"
-    before = judged(subject, {a.problem.task_id: measured.as_scored[a.problem.task_id] for a in as_asked})
+    written = {a.problem.task_id: measured.as_scored[a.problem.task_id] for a in as_asked}
+    before = judged(subject, written)
     if not can_change(list(before.values()), 1):
         shares = f"{sum(before.values())} of {counted(len(before), 'completion')} as scored are degenerate"
         return f"this does not change the result: {shares}"
-    return change(before, degenerate(subject, cut))
+    return tried(Way(subject, cut), before, written)
 
 
 def _cut_back(subject: Subject, asked: Asked) -> Asked | None:

@@ -12,7 +12,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
     Change,
     as_scored,
     change,
-    completed,
+    completed_otherwise,
     encoded,
     fits,
     is_split,
@@ -155,10 +155,11 @@ def tried(way: Way, before: Mapping[str, bool], written: Mapping[str, Completion
     """Ask the first few, and the others where any of these became better."""
     subject, variants = way.subject, way.variants
     first = every(len(variants), FIRST)
-    after = completed(subject, [variants[i] for i in first])
+    after = completed_otherwise(subject, [variants[i] for i in first], written)
     first_change = change(before, judged(subject, after))
     if not first_change.better:
         return first_change
-    after |= completed(subject, [variant for i, variant in enumerate(variants) if i not in first])
+    others = [variant for i, variant in enumerate(variants) if i not in first]
+    after |= completed_otherwise(subject, others, written)
     # The same problems on both sides: that answers are all the same depends on which are looked at together.
     return change(judged(subject, {task: written[task] for task in after}), judged(subject, after))

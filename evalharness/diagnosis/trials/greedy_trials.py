@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalharness.degeneration import CompletionText, analyse_all
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.trials.real_inputs import spelled
 from evalharness.models.requests import stop_sequences
+from evalharness.records import ENDED_BY_ITSELF
 from evalharness.statistics import sign_test, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Interval, Problem, StopReason
+    from evalharness.records import Completion, Interval, Problem, StopReason
 
 PROBLEMS = 20
 """Problems that are asked in several ways: ten that change all one way are significant (p = 0.002), and the cost of a
@@ -117,21 +118,70 @@ def as_scored(subject: Subject, prompt: str) -> tuple[int, ...] | None:
 
 
 def askable(subject: Subject) -> list[Asked]:
-    """Up to ``PROBLEMS`` problems that fit, evenly from all, as scoring asks them."""
+    """Up to ``PROBLEMS`` problems that fit, evenly from all, as scoring asks them.
+
+    Evenly from those that were completed already, if these are enough: they need not be completed again.
+    """
     asked = [(problem, as_scored(subject, problem.prompt)) for problem in subject.problems]
     fitting = [Asked(problem, ids) for problem, ids in asked if ids is not None and fits(subject, ids)]
-    return list(evenly(fitting, PROBLEMS))
+    known = completed_before(subject)
+    completed_ones = [a for a in fitting if a.problem.task_id in known]
+    enough = len(completed_ones) >= PROBLEMS
+    return list(evenly(completed_ones if enough else fitting, PROBLEMS))
 
 
-def degenerate(subject: Subject, asked: Sequence[Asked]) -> dict[str, bool]:
-    """Generate greedily and return by task whether the completion is degenerate."""
-    return judged(subject, completed(subject, asked))
+def completed_before(subject: Subject) -> dict[str, CompletionText]:
+    """What was observed of the greedy completions, by task, if it is as long as a completion is here."""
+    room = new_tokens(subject)
+    known: dict[str, CompletionText] = {}
+    for seen in subject.observed:
+        if seen.completion.decoding == "greedy" and seen.problem.task_id not in known:
+            written = _begun(subject, seen.problem, seen.completion, room)
+            known |= {} if written is None else {seen.problem.task_id: written}
+    return known
+
+
+def _begun(subject: Subject, problem: Problem, completion: Completion, room: int) -> CompletionText | None:
+    """The first ``room`` tokens of a completion, None if there are fewer and it might have gone on."""
+    ids, reason = completion.token_ids, completion.stop_reason
+    if ids is None or (len(ids) < room and reason not in ENDED_BY_ITSELF):
+        return None
+    begun = _written(subject, problem, ids[:room], room)
+    return begun if len(ids) >= room else replace(begun, stop_reason=reason)
 
 
 def judged(subject: Subject, written: Mapping[str, CompletionText]) -> dict[str, bool]:
     """By task whether the completion is degenerate; one answer to many problems is told only from all of them."""
     analyses = analyse_all(list(written.values()), subject.tokenizer.decode)
     return {task: analysis.degenerate for task, analysis in zip(written, analyses, strict=True)}
+
+
+def completed_as_scored(subject: Subject) -> dict[str, CompletionText]:
+    """Greedy completions of the problems that can be asked, by task; only those are generated that are not known."""
+    if subject.generate is None:
+        return {}
+    asked, known = askable(subject), completed_before(subject)
+    made = completed(subject, [a for a in asked if a.problem.task_id not in known])
+    return {a.problem.task_id: (known | made)[a.problem.task_id] for a in asked}
+
+
+def completed_otherwise(
+    subject: Subject, asked: Sequence[Asked], written: Mapping[str, CompletionText]
+) -> dict[str, CompletionText]:
+    """Generate greedily from other prompts, by task; ``written`` are the completions of the prompts as scored.
+
+    Where a prompt was cut and the model writes what was cut off, it goes on as it did: that is not generated again.
+    """
+    cut = [(a, cut_off) for a in asked if (cut_off := _cut_off(subject, a))]
+    if subject.generate is None or not cut:
+        return completed(subject, asked)
+    begun = subject.generate([a.ids for a, _ in cut], max(len(cut_off) for _, cut_off in cut))
+    same = {
+        a.problem.task_id: written[a.problem.task_id]
+        for (a, cut_off), ids in zip(cut, begun, strict=True)
+        if tuple(ids[: len(cut_off)]) == cut_off
+    }
+    return same | completed(subject, [a for a in asked if a.problem.task_id not in same])
 
 
 def completed(subject: Subject, asked: Sequence[Asked]) -> dict[str, CompletionText]:
