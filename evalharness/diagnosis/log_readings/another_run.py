@@ -30,7 +30,8 @@ def of_another_run(measured: Measured, own: Recomputed, said: str, ours: str, ev
     if own.exact is not None:
         evidence["all_rows"] = own.rows
         claim += f" (all {counted(own.rows, 'row')} were measured, so that no sampling error is left)"
-    unlikely = reproducing(measured.conventions, evidence["logged_nats"], plausible=False)
+    measured_in_full = [item for item in measured.conventions if not item.layout.is_look]
+    unlikely = reproducing(measured_in_full, evidence["logged_nats"], plausible=False)
     evidence["reproduced_implausibly_by"] = [item.convention.words for item in unlikely[:LISTED]]
     if any(item.convention.padding and (item.padding_nats or 0.0) < own.loss_nats.estimate for item in unlikely):
         unlikely = tuple(item for item in unlikely if not item.convention.padding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def recomputed(subject: Subject, losses: TokenLosses, passes: ParallelPasses) ->
 
     Costs two forward passes for each measured row (with an end token and without), fewer for packed ones, and up to
     four for each of up to 32 padded rows; where no plain convention gives the log, some ten times as many for other
-    layouts.
+    layouts. Of a dear model few rows are looked at first in a layout, and the others if the log may be that of it.
     Empty where fewer rows than an interval needs are there.
     """
     found = _of_layouts(subject, rows_alone(subject, losses, passes), math.inf)
@@ -79,10 +80,12 @@ def recomputed(subject: Subject, losses: TokenLosses, passes: ParallelPasses) ->
     if is_settled_by_rows_alone(subject, found):
         return _with_noise(found, noise_nats)
     alone = min((item.layout.text_nats() for item in found), default=math.inf)
-    found += _of_layouts(subject, filled_layouts(subject, losses, passes), alone)
+    is_worth = partial(_may_be_the_logs, subject, alone)
+    found += _of_layouts(subject, filled_layouts(subject, losses, passes, is_worth), alone)
     if logged is None or any(item.convention.is_plain for item in reproducing(found, logged.loss_nats)):
         return _with_noise(found, noise_nats)
-    return _with_noise([*found, *_of_layouts(subject, unusual_layouts(subject, losses, passes), alone)], noise_nats)
+    unusual = unusual_layouts(subject, losses, passes, is_worth)
+    return _with_noise([*found, *_of_layouts(subject, unusual, alone)], noise_nats)
 
 
 def is_settled_by_rows_alone(subject: Subject, conventions: Iterable[Recomputed]) -> bool:
@@ -97,10 +100,24 @@ def _with_noise(found: Iterable[Recomputed], noise_nats: float) -> tuple[Recompu
     return tuple(replace(item, noise_nats=noise_nats) for item in found)
 
 
+def _may_be_the_logs(subject: Subject, alone_of_all: float, few: Layout, alone: float | None) -> bool:
+    """Whether the log may be of a layout, by ``few`` rows of it. ``alone``: the loss of their text alone, if known."""
+    if subject.logged is None:
+        return False
+    alone = alone_of_all if alone is None else alone
+    items = _of_layout(subject, few, _strengths(subject), text=few.text_nats(), alone=alone)
+    return any(item.plausible and not item.is_far_from(subject.logged.loss_nats) for item in items)
+
+
+def _strengths(subject: Subject) -> list[float]:
+    """The label smoothing that is tried."""
+    declared = subject.declared.label_smoothing
+    return sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
+
+
 def _of_layouts(subject: Subject, layouts: Iterable[Layout], alone: float) -> list[Recomputed]:
     """All conventions of all layouts; ``alone`` is the loss (nats) of the text of rows alone, as far as it is known."""
-    declared = subject.declared.label_smoothing
-    strengths = sorted({*STRENGTHS, *([declared] if declared is not None and 0 <= declared < 1 else [])})
+    strengths = _strengths(subject)
     found: list[Recomputed] = []
     for layout in layouts:
         if len(layout.losses) < FEWEST_ROWS:
@@ -128,7 +145,7 @@ def _of_layout(
         if item is not None:
             easy = item.padding_nats is None or item.padding_nats < LEARNT * text
             smooth = not smoothing or _is_even(layout, smoothing, subject.torch_model.vocabulary_rows)
-            yield replace(item, plausible=can_be and easy and smooth)
+            yield replace(item, plausible=can_be and easy and smooth and not layout.is_look)
 
 
 def _is_even(layout: Layout, smoothing: float, vocabulary: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -16,7 +17,7 @@ from evalharness.diagnosis.data.spread import evenly
 from evalharness.diagnosis.losses.arrangement import Arrangement, uncut
 from evalharness.diagnosis.losses.padding_candidates import PaddingId, padded, padding_ids
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, capped
-from evalharness.diagnosis.losses.token_losses import RowLosses, first_positions, token_losses
+from evalharness.diagnosis.losses.token_losses import RowLosses, first_positions, repeated_last, token_losses
 from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.errors import EvaluationError
 
@@ -32,9 +33,12 @@ PROMPT, TEXT, END, PADDING = range(4)
 PADDED_ROWS = 32
 PADDED_TOKENS = 8192
 """Rows that are measured with padding, and their tokens together where contexts are long: each costs a pass of full
-length for each padding id, with an end token and without."""
+length for each padding id, with an end token and without. So many tokens of a dear model are measured packed, too."""
 LONGEST = 1024
 """Rows are padded and packed to the context, but not to more than this, which bounds what a pass costs."""
+LOOKED_ROWS, LOOKED_PLACES = 6, 16
+"""Of a dear model a few places of padding are looked at first, behind a few rows: padding that counted in training is
+known from the first or second place on."""
 BLOCKS = tuple(sorted(size * 2**power for size in (2, 3) for power in range(4, 10)))
 """Lengths of blocks as they are used: 32, 48, 64, 96 and so on."""
 AS_EASY = 1.01
@@ -42,13 +46,17 @@ AS_EASY = 1.01
 before it, and in longer ones it stands where no training came. So near to it no difference is told."""
 BLOCKS_WORK = 4e12
 """Floating-point operations that all lengths together may cost: a minute of a laptop. A large model is not asked."""
-SCANNED_ROWS = 8
-"""Rows by which the length is chosen that rows were padded to on the left: the right one is lower by far."""
+SCANNED_ROWS, SHIFTED_ROWS = 8, 2
+"""Rows by which the length is chosen that rows were padded to on the left: the right one is lower by far. Fewer tell
+whether the place of a row matters at all."""
 
 SAME_NATS = 1e-3
 """Less is rounding: another layout in which a model has the same loss is not another one."""
 
 _Kinds = npt.NDArray[np.int8]
+IsWorth = Callable[["Layout", float | None], bool]
+"""Whether a layout is worth a full measurement, by few rows of it, and by the loss of their text alone if that is
+known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Layout:
     counts, None without any. ``arrangement`` is how each row became ids; ``block``: they then stand one after another
     in blocks of so many ids (None: they don't). ``as_given``: one row after another as they are, nothing added and
     nothing taken away. ``complete``: all rows of the file are in it, so that another loop over them has no other ones.
+    ``is_look``: a few places of padding behind a few rows, as no training has them.
     """
 
     words: str
@@ -69,6 +78,7 @@ class Layout:
     block: int | None = None
     as_given: bool = False
     complete: bool = False
+    is_look: bool = False
 
     @property
     def packed(self) -> bool:
@@ -104,11 +114,13 @@ def rows_alone(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses
             yield _with_masked_ends(layout, subject.end_ids)
 
 
-def filled_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
+def filled_layouts(
+    subject: Subject, own_losses: TokenLosses, passes: ParallelPasses, is_worth: IsWorth
+) -> Iterator[Layout]:
     """Rows padded to the longest and to the context, and packed; each with an end token after it and without.
 
-    What they cost grows with the context. Without a logged loss only the padding that a dear model may have learned
-    says something, and what a packed loss would be says nothing.
+    What they cost grows with the context, so that a dear model is padded by a few places first. Without a logged loss
+    only the padding that it may have learned says something, and what a packed loss would be says nothing.
     """
     split = subject.validation or subject.train
     if split is None or not split.encoded:
@@ -118,12 +130,14 @@ def filled_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPa
     if subject.logged is None and is_dear(subject.torch_model):
         pads = tuple(pad for pad in pads if pad.known)
     for how in _ends(subject, split):
-        yield from _padded(subject, split, _laid(subject, split, rows, how), how, pads)
+        yield from _padded(subject, split, _laid(subject, split, rows, how), how, pads, is_worth)
         if subject.logged is not None:
             yield from _packed(subject, split, how)
 
 
-def unusual_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelPasses) -> Iterator[Layout]:
+def unusual_layouts(
+    subject: Subject, own_losses: TokenLosses, passes: ParallelPasses, is_worth: IsWorth
+) -> Iterator[Layout]:
     """Rows packed in shorter blocks, encoded whole, and behind padding on the left; with an end token and without."""
     split = subject.validation or subject.train
     if split is None or not split.encoded:
@@ -137,10 +151,7 @@ def unusual_layouts(subject: Subject, own_losses: TokenLosses, passes: ParallelP
         if laid != _laid(subject, split, rows, plain):
             yield from _alone(subject, passes, laid, whole, complete=complete)
             yield from _packed(subject, split, whole)
-    pads = padding_ids(subject, rows[:1], passes)
-    for plain in _ends(subject, split):
-        for pad in pads[:1]:
-            yield from _left(subject, split, passes, rows, replace(plain, pad_id=pad.token_id), complete=complete)
+    yield from _left(subject, split, passes, rows, is_worth)
 
 
 def _ends(subject: Subject, split: Split) -> Iterator[Arrangement]:
@@ -179,58 +190,97 @@ def _alone(
 
 
 def _left(
-    subject: Subject,
-    split: Split,
-    passes: ParallelPasses,
-    rows: Sequence[TokenRow],
-    how: Arrangement,
-    *,
-    complete: bool,
+    subject: Subject, split: Split, passes: ParallelPasses, rows: Sequence[TokenRow], is_worth: IsWorth
 ) -> Iterator[Layout]:
-    """Behind padding on the left, to the one of the usual lengths at which the text is easiest."""
+    """Behind padding on the left, to the one of the usual lengths at which the text is easiest.
+
+    Nothing where the place of a row does not matter: positions are relative, and padding is masked.
+    """
+    pad, lengths = next(iter(padding_ids(subject, rows[:1], passes)), None), _left_lengths(subject, split)
+    few, complete = evenly(rows, SCANNED_ROWS), len(rows) == len(split.encoded)
+
+    def at(left: int | None, how: Arrangement, rows: Sequence[TokenRow], *, complete: bool = False) -> Layout | None:
+        how = replace(how, left=left)
+        return next(_alone(subject, passes, _laid(subject, split, rows, how), how, complete=complete), None)
+
+    if pad is None or not lengths:
+        return
+    hows = [replace(how, pad_id=pad.token_id) for how in _ends(subject, split)]
+    if not _is_shifted(*(at(left, hows[0], few[:SHIFTED_ROWS]) for left in (None, lengths[-1]))):
+        return
+    for how in hows:
+        alone = at(None, how, few)
+        scanned = [layout for length in lengths if (layout := at(length, how, few)) is not None]
+        best = min(scanned, key=Layout.text_nats, default=None)
+        if alone is None or best is None or not _is_shifted(alone, best):
+            continue
+        # A dear model that is worse behind padding was not trained there.
+        if not is_dear(subject.torch_model) or is_worth(best, alone.text_nats()):
+            yield from filter(None, [at(best.arrangement.left, how, rows, complete=complete)])
+
+
+def _left_lengths(subject: Subject, split: Split) -> list[int]:
+    """The usual lengths that rows are padded to, in ascending order."""
     longest = max(len(row.ids) for row in split.encoded) + 1
     context = min(subject.model.context_length or LONGEST, LONGEST)
     lengths = {context, longest, *(n for n in (64, 128, 256, 512) if longest < n < context)}
-    few = evenly(rows, SCANNED_ROWS)
+    return sorted(length for length in lengths if longest <= length <= context)
 
-    def alone_at(left: int | None, rows: Sequence[TokenRow], *, complete: bool = False) -> Iterator[Layout]:
-        laid = replace(how, left=left)
-        return _alone(subject, passes, _laid(subject, split, rows, laid), laid, complete=complete)
 
-    scanned = {
-        length: layout.text_nats()
-        for length in sorted(length for length in lengths if longest <= length <= context)
-        for layout in alone_at(length, few)
-    }
-    if not scanned:
-        return
-    best = min(scanned, key=lambda length: scanned[length])
-    alone = next(alone_at(None, few), None)
-    # Where positions are relative and padding is masked, rows alone give the same.
-    if alone is None or abs(scanned[best] - alone.text_nats()) > SAME_NATS:
-        yield from alone_at(best, rows, complete=complete)
+def _is_shifted(alone: Layout | None, behind: Layout | None) -> bool:
+    """Whether padding on the left changes the loss of the text; not where the model can't be run so."""
+    return alone is not None and behind is not None and abs(behind.text_nats() - alone.text_nats()) > SAME_NATS
 
 
 def _padded(
-    subject: Subject, split: Split, rows: tuple[TokenRow, ...], how: Arrangement, pads: Sequence[PaddingId]
+    subject: Subject,
+    split: Split,
+    rows: tuple[TokenRow, ...],
+    how: Arrangement,
+    pads: Sequence[PaddingId],
+    is_worth: IsWorth,
 ) -> Iterator[Layout]:
     longest = min(max(len(row.ids) for row in split.encoded) + bool(how.end), LONGEST)
     context = min(subject.model.context_length or longest, LONGEST)
-    chosen = evenly(rows, min(PADDED_ROWS, PADDED_TOKENS // max(context, longest)))
-    kinds = _kinds(chosen, subject)
+    lengths = sorted({context, longest})
+    chosen = evenly(rows, min(PADDED_ROWS, PADDED_TOKENS // max(lengths)))
     for pad in pads:
         if how.end is False and pad.token_id in subject.end_ids:
             continue  # the first of the padding is then the end: the same ids as with one
-        full = max(context, longest)
-        losses = _measured(subject, [padded(row, pad.token_id, full) for row in chosen])
-        for length in sorted({context, longest}):
+        if is_dear(subject.torch_model):
+            look = _look(subject, evenly(rows, LOOKED_ROWS), how, pad)
+            yield look
+            if not any(is_worth(prolonged(look, length), None) for length in lengths):
+                continue
+        losses = _measured(subject, [padded(row, pad.token_id, max(lengths)) for row in chosen])
+        kinds = _kinds(chosen, subject)
+        for length in lengths:
             words = f"rows padded to {length} with id {pad.token_id}"
             cut = tuple(first_positions(row, max(length, len(kind))) for row, kind in zip(losses, kinds, strict=True))
-            longer = tuple(
-                np.pad(kind, (0, len(row.row.ids) - len(kind)), constant_values=PADDING)
-                for row, kind in zip(cut, kinds, strict=True)
-            )
-            yield Layout(words, cut, longer, how, pad)
+            yield Layout(words, cut, _behind(kinds, cut), how, pad)
+
+
+def _look(subject: Subject, rows: Sequence[TokenRow], how: Arrangement, pad: PaddingId) -> Layout:
+    """A few places of padding behind each of ``rows``, as far as the context has room."""
+    limit = subject.model.context_length
+    ids = [(*row.ids, *(pad.token_id,) * LOOKED_PLACES)[: None if limit is None else limit + 1] for row in rows]
+    losses = _measured(subject, [replace(row, ids=longer) for row, longer in zip(rows, ids, strict=True)])
+    words = f"rows padded by {LOOKED_PLACES} with id {pad.token_id}"
+    return Layout(words, losses, _behind(_kinds(rows, subject), losses), how, pad, is_look=True)
+
+
+def prolonged(look: Layout, length: int) -> Layout:
+    """What a look makes expect of padding up to ``length``: that it goes on as it was at the last place."""
+    losses = tuple(repeated_last(row, length) for row in look.losses)
+    return replace(look, losses=losses, kinds=_behind(look.kinds, losses), is_look=False)
+
+
+def _behind(kinds: Sequence[_Kinds], losses: Sequence[RowLosses]) -> tuple[_Kinds, ...]:
+    """The kinds of the ids of rows, where all that comes behind these is padding."""
+    return tuple(
+        np.pad(kind, (0, len(row.row.ids) - len(kind)), constant_values=PADDING)
+        for row, kind in zip(losses, kinds, strict=True)
+    )
 
 
 def packed_anew(subject: Subject, like: Layout) -> Layout | None:
@@ -272,7 +322,7 @@ def _packed(subject: Subject, split: Split, how: Arrangement, block: int | None 
     """All rows one after another, uncut, in blocks of a context, as pre-training has them, or of ``block`` ids.
 
     Neighbours are those of the file, for a model may have learnt from them. As many blocks are measured as the measured
-    rows would fill.
+    rows would fill; of a dear model a few.
     """
     length = block or min(subject.model.context_length or LONGEST, LONGEST)
     laid = [how.row(subject, split, uncut(subject, split, row)) for row in split.encoded]
@@ -281,7 +331,9 @@ def _packed(subject: Subject, split: Split, how: Arrangement, block: int | None 
     ids = [token_id for row in laid for token_id in row.ids]
     kinds = np.concatenate(_kinds(laid, subject))
     blocks = [slice(begin, begin + length) for begin in range(0, len(ids) - length + 1, length)]
-    chosen = evenly(blocks, sum(len(row.ids) for row in split.measured) // length + 1)
+    tokens = sum(len(row.ids) for row in split.measured)
+    at_most = min(tokens, PADDED_TOKENS) if is_dear(subject.torch_model) else tokens
+    chosen = evenly(blocks, at_most // length + 1)
     if len(chosen) < FEWEST_ROWS:
         return
     losses = _measured(subject, [TokenRow(tuple(ids[block]), 1) for block in chosen])

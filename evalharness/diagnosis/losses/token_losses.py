@@ -93,6 +93,17 @@ def first_positions(losses: RowLosses, ids: int) -> RowLosses:
     return RowLosses(replace(losses.row, ids=losses.row.ids[:ids]), **arrays)
 
 
+def repeated_last(losses: RowLosses, ids: int) -> RowLosses:
+    """The losses of a row as if its last id were repeated up to ``ids`` ids, each at the same cost as the last."""
+    more = max(0, ids - len(losses.row.ids))
+    arrays = {
+        name: np.pad(values, (*[(0, 0)] * (values.ndim - 1), (0, more)), mode="edge")
+        for name in _ARRAYS
+        for values in (getattr(losses, name),)
+    }
+    return RowLosses(replace(losses.row, ids=(*losses.row.ids, *losses.row.ids[-1:] * more)), **arrays)
+
+
 def _of_positions(
     row: TokenRow, logits: torch.Tensor, ids: torch.Tensor, begin: int, end_ids: Sequence[int]
 ) -> RowLosses:
