@@ -40,6 +40,20 @@ def test_a_causal_model_reads_a_row_and_its_end_once(first):
     assert read == [len(row.ids) for row in ROWS]
 
 
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_what_a_longer_row_begins_with_is_read_again_only_if_the_model_may_see_what_follows(is_causal):
+    tested = model(lambda: Decoder(causal, causal))
+    begun = [replace(row, ids=row.ids[:-2]) for row in ROWS]
+    expected = token_losses(tested, begun, ENDS)
+    read, passes = counting(tested), ParallelPasses(tested, ENDS, is_causal)
+    passes.losses(ROWS)
+    for found, own in zip(passes.losses(begun), expected, strict=True):
+        assert found.row == own.row
+        assert found.nll_nats == pytest.approx(own.nll_nats, abs=1e-5)
+        assert found.at_offset_nats == pytest.approx(own.at_offset_nats, abs=1e-5, nan_ok=True)
+    assert len(read) == len(ROWS) * (1 if is_causal else 2)
+
+
 def test_a_model_that_may_see_the_end_reads_each_row_as_it_is():
     tested = model(lambda: Decoder(full, full))
     read, passes = counting(tested), ParallelPasses(tested, ENDS, is_causal=False)

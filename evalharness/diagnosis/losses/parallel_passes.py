@@ -1,4 +1,4 @@
-"""The parallel losses of rows, a pass each: in a causal model that over a row and its end serves the row alone."""
+"""The parallel losses of rows, a pass each: in a causal model that over a longer row serves what it begins with."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class ParallelPasses:
     """Losses by the ids that were read. ``end_ids`` are the model's end tokens, in ascending order.
 
-    ``is_causal``: the model was shown to be. Then each row is read with an end token behind it, if one is known: that
-    costs one position, and the row without it needs no pass of its own. Else every row is read as it is.
+    ``is_causal``: the model was shown to be. Then a row that another one begins with needs no pass of its own, and each
+    is read with an end token behind it, if one is known: that costs one position, and serves the row with it and
+    without. Else every row is read as it is.
     """
 
     model: TorchModel
@@ -38,12 +39,20 @@ class ParallelPasses:
         return tuple(map(self._of_row, rows))
 
     def _of_row(self, row: TokenRow) -> RowLosses:
-        ids = self._with_end(row.ids)
-        kept = self._kept.get(ids)
+        kept = self._kept.get(row.ids) or self._begins_with(row.ids)
         if kept is None:
+            ids = self._with_end(row.ids)
             (kept,) = token_losses(self.model, [replace(row, ids=ids)], self.end_ids)
             self._kept[ids] = kept
         return replace(first_positions(kept, len(row.ids)), row=row)
+
+    def _begins_with(self, ids: tuple[int, ...]) -> RowLosses | None:
+        """What is known of a longer row that begins with ``ids``; nothing after a position changes a causal model."""
+        if not self.is_causal:
+            return None
+        last, n = ids[-1], len(ids)
+        longer = (losses for read, losses in self._kept.items() if len(read) > n and read[n - 1] == last)
+        return next((losses for losses in longer if losses.row.ids[:n] == ids), None)
 
     def _with_end(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """The row with an end behind it, where that is another row of a causal model, and the context has room.
