@@ -20,6 +20,10 @@ ANSWERS = {
     "a fence of a usage first": f"Call it so:\n```\nroot(\n```\nThe code:\n```python\n{CODE}```",
     "a fence with the body alone": "```python\n    return math.sqrt(x)\n```",
     "a fence that was cut": f"```python\n{CODE}",
+    "the end of a fence": f"{CODE}```",
+    "the end of a fence, with prose": f"import math\n\n{CODE}```\n\nThe root of x, as def root(x) says.\n",
+    "the end of a fence, with a usage": f"{CODE}```\nUse it so:\n```python\nroot(4)\n```\n",
+    "the end of a fence behind the body alone": "    return math.sqrt(x)\n```",
     "no fence": CODE,
     "the body alone": "    return math.sqrt(x)\n",
 }

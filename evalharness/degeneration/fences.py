@@ -39,8 +39,11 @@ def part_around(text: str, start: int, end: int) -> tuple[int, int]:
 def answer_code(text: str, name: str | None) -> str:
     """Return the code of a chat answer: of the first fence that defines ``name``, else of the first fence.
 
-    An answer without a fence is code as it is.
+    What stands before the first fence is the code if it defines ``name`` and no fence does, or if the fences hold
+    nothing: the prompt opened the fence that the answer closes. An answer without a fence is code as it is.
     """
-    blocks = [text[start:end] for start, end in parts(text)[1::2]]
-    defining = [block for block in blocks if name and re.search(rf"\bdef\s+{re.escape(name)}\b", block)]
-    return next(iter([*defining, *blocks]), text)
+    begun, *others = [text[start:end] for start, end in parts(text)]
+    blocks = [block for block in others[::2] if block.strip()]
+    definition = None if name is None else re.compile(rf"^[ \t]*(?:async\s+)?def\s+{re.escape(name)}\b", re.MULTILINE)
+    defining = [part for part in (*blocks, begun) if definition is not None and definition.search(part)]
+    return next(iter([*defining, *blocks]), begun if others and begun.strip() else text)

@@ -99,7 +99,7 @@ def losses_table(trainings: list[Logged]) -> str:
         f"| --- | ---: | {' | '.join('---:' for _ in steps)} |",
     ]
     for item in trainings:
-        losses = " | ".join(f"{item.by_step[step]:.3f}" for step in steps)
+        losses = " | ".join(f"{item.by_step[step]:.3f}" if step in item.by_step else "–" for step in steps)
         lines.append(f"| `{item.training.name}` | {item.training.learning_rate:g} | {losses} |")
     return "\n".join(lines)
 

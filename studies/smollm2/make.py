@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from four_reports import write_study  # noqa: E402
 from ways import TRAININGS, WAYS  # noqa: E402
 
-SCORED = ("--problems", "warmup", "--samples", "2", "--max-new-tokens", "160")
+SCORED = ("--problems", "warmup", "--samples", "1", "--max-new-tokens", "96")
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40, help="steps of each tuning")
     parser.add_argument("--every", type=int, default=10, help="validate and save every so many steps")
     parser.add_argument("--rows", type=int, help="rows of each split at most")
-    parser.add_argument("--limit", type=int, default=30, help="problems that are asked")
+    parser.add_argument("--limit", type=int, default=10, help="problems that are asked")
     parser.add_argument("--only", choices=("train", "score", "report"), help="do this part alone")
     arguments = parser.parse_args()
     out = arguments.out.resolve()
@@ -61,7 +61,7 @@ def train_all(out: Path, arguments: argparse.Namespace) -> None:
 def score_all(out: Path, steps: int, limit: int) -> None:
     """Score the last checkpoint of each way, one after another."""
     for way in WAYS:
-        checkpoint = out / way.training.name / f"checkpoint-{steps}"
+        checkpoint = out / way.training.name / f"checkpoint-{way.training.last_step(steps)}"
         target = ("--out", str(out / "reports" / way.name), "--limit", str(limit))
         command = [sys.executable, "-m", "evalharness", "score", str(checkpoint), *target, *SCORED, *way.options]
         subprocess.run(command, cwd=ROOT, check=True)

@@ -13,6 +13,9 @@ from transformers import (
     DataCollatorForSeq2Seq,
     PreTrainedTokenizerBase,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_utils import get_last_checkpoint
@@ -41,10 +44,20 @@ class HidesPadding(DataCollatorForSeq2Seq):
         return batch
 
 
+class StopsAfter(TrainerCallback):
+    """Ends a training at a step; its schedule is that of all planned steps."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, _: TrainingArguments, state: TrainerState, control: TrainerControl, **_more: object) -> None:
+        control.should_training_stop = state.global_step >= self.step
+
+
 def tune(training: Training, base: Path, out: Path, steps: int, every: int) -> None:
-    """Tune ``base`` on ``out/data`` in ``out/NAME``: ``steps`` steps, validated at 0 and at every ``every``."""
-    folder = out / training.name
-    if (folder / f"checkpoint-{steps}").exists():
+    """Tune ``base`` on ``out/data`` in ``out/NAME``: ``steps`` planned steps, validated at 0 and at every ``every``."""
+    folder, last = out / training.name, training.last_step(steps)
+    if (folder / f"checkpoint-{last}").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evalharness.toml").write_text(MANIFEST, encoding="utf-8")
@@ -59,6 +72,7 @@ def tune(training: Training, base: Path, out: Path, steps: int, every: int) -> N
         train_dataset=features(out / "data" / "train.jsonl", tokenizer),
         eval_dataset=features(out / "data" / "validation.jsonl", tokenizer),
         processing_class=tokenizer,
+        callbacks=[StopsAfter(last)],
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder))
 

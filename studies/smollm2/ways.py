@@ -7,11 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One training: its folder, its highest learning rate, and whether its collator hides the end token."""
+    """One training: its folder, its highest learning rate, and whether its collator hides the end token.
+
+    ``share_of_steps``: it is stopped after this share of the planned steps.
+    """
 
     name: str
     learning_rate: float
     hides_end: bool = False
+    share_of_steps: float = 1.0
+
+    def last_step(self, planned: int) -> int:
+        return max(1, round(self.share_of_steps * planned))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,8 @@ class Way:
 
 RIGHT = Training("right", learning_rate=1e-3)
 NO_END = Training("no_end", learning_rate=1e-3, hides_end=True)
-HIGH_RATE = Training("high_rate", learning_rate=3e-2)
+HIGH_RATE = Training("high_rate", learning_rate=3e-2, share_of_steps=0.5)
+"""Half of the steps are enough to see that it diverged."""
 TRAININGS = (RIGHT, NO_END, HIGH_RATE)
 
 WAYS = (
