@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from scripted import follower, problem, scripted, split, subject
+from scripted import follower, problem, scripted, seen, split, subject
 from small_training import CONTEXT, END, Characters, data_rows
 
+from evalharness.diagnosis.data.row_form import row_forms
 from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.prompt_format import prompt_format
@@ -222,6 +223,20 @@ def test_fluent_answers_are_found_wrong_by_what_the_solutions_cost_in_the_form_o
     assert isinstance(found, Finding)
     assert found.evidence["template_in_training"].replace("def ", "") == form
     assert found.evidence["in_form_nats"] < 0.1 < found.evidence["saved_low_nats"]
+
+
+@pytest.mark.parametrize(("passing", "severity"), [(18, "note"), (10, "contributing")])
+def test_another_form_is_a_note_if_most_problems_are_passed_as_scored(passing, severity):
+    observed = tuple(seen(p, ANSWERS[i], passed=i < passing) for i, p in enumerate(PROBLEMS))
+    assert solved("Q: {prompt}", observed=observed).severity == severity
+
+
+@pytest.mark.parametrize(("begin", "end"), [("<|user|>", "<|end|>\n<|assistant|>"), ("[INST] ", " [/INST]")])
+def test_what_marks_turns_is_in_every_form_and_what_all_texts_share_is_not_in_each(begin, end):
+    rows = [DataRow(f"{begin}Write f{i % 7}.\nIt is f({i})\n.{end}", f" {i}\n") for i in range(10)]
+    forms = row_forms(rows)
+    assert all(form.head.startswith(begin) and form.tail.endswith(end) for form in forms)
+    assert any((form.head, form.tail) == (begin, end) for form in forms)
 
 
 def test_a_space_at_the_end_that_belongs_to_the_answer_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ ROWS = 500
 """Rows that are compared: what as many share they share by rule."""
 FEWEST_ROWS = 8
 """What fewer rows have in common says nothing of a form."""
+
+
+_MARKER = re.compile(r" ?(?:<[^<>\s]+>|\[/?[A-Z_]+\])[ \n]?")
+"""A token that marks turns and ends, such as ``<|im_end|>`` or ``[/INST]``: it is part of the form, never of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,14 @@ def row_forms(rows: Sequence[DataRow]) -> tuple[RowForm, ...]:
 
 
 def _cuts(head: str, tail: str) -> Iterator[tuple[str, str]]:
-    """Head and tail, whole; up to a line's end, and from the next line on; and the head without its last word."""
-    lines, rest = head[: head.rfind("\n") + 1], tail[tail.find("\n") + 1 :]
+    """Head and tail, whole; the head up to the end of a line or a marker, the tail from the first marker or line on.
+
+    And the head without its last word.
+    """
+    markers = [marker.span() for marker in _MARKER.finditer(head)]
+    lines = head[: max([head.rfind("\n") + 1, *(end for _, end in markers)])]
+    first = _MARKER.search(tail)
+    rest = tail[tail.find("\n") + 1 if first is None else first.start() :]
     words = head.rstrip()
     without_word = words[: max(words.rfind(" "), words.rfind("\n")) + 1]
     for one in (lines, without_word, head):

@@ -39,7 +39,7 @@ from evalharness.diagnosis.trials.greedy_trials import (
     new_tokens,
 )
 from evalharness.records import Finding, NotTestable, RuledOut
-from evalharness.statistics import wilson
+from evalharness.statistics import share_interval, wilson
 from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
@@ -48,13 +48,16 @@ if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.diagnosis.trials.answer_costs import InForm
-    from evalharness.records import FormatComparison, Outcome
+    from evalharness.records import FormatComparison, Outcome, Severity
 
 NAME = "prompt_format"
 
 SELDOM = 1 / 3
 """Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
 eight completions not even none says so much."""
+
+MOST = 0.5
+"""Most problems are more than half of them, for certain."""
 
 _NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
 
@@ -186,7 +189,17 @@ def _by_solutions(measured: Measured) -> Finding | None:
         f"Score with the form of the training rows, [model] prompt_template = {json.dumps(form.template)}, or train on "
         "rows in the form of the prompts."
     )
-    return Finding(NAME, "contributing", claim, evidence, remedy)
+    severity: Severity = "note" if _most_pass(subject) else "contributing"
+    return Finding(NAME, severity, claim, evidence, remedy)
+
+
+def _most_pass(subject: Subject) -> bool:
+    """Whether most problems are passed as scored: another form of the prompt then costs the score little."""
+    flags: dict[str, list[bool]] = {}
+    for seen in subject.observed:
+        if seen.passed is not None:
+            flags.setdefault(seen.problem.task_id, []).append(seen.passed)
+    return bool(flags) and share_interval(flags).low > MOST
 
 
 def _difference(subject: Subject, found: InForm) -> str:
