@@ -51,7 +51,7 @@ def report(folders: tuple[Path, ...], plain: bool, formats: tuple[Literal["png",
     if len(folders) > 1:
         _print_versions(versions, is_text=plain or sys.stdout.isatty())
     elif plain:
-        _print_text(renewed.without_figures())
+        _print_text(renewed.document)
     else:
         click.echo(renewed.path)
 

@@ -107,9 +107,14 @@ def load_model(target: Target, watcher: Watcher) -> Checkpoint:
     for note in checkpoint.info.notes:
         if note not in code_notes:
             watcher.say(note)
-    millions = (checkpoint.info.parameters or 0) / 1e6
-    watcher.say(f"{checkpoint.info.kind}, {millions:.2f}M parameters, {checkpoint.dtype} on {checkpoint.device}")
+    size = _size_words(checkpoint.info.parameters or 0)
+    watcher.say(f"{checkpoint.info.kind}, {size} parameters, {checkpoint.dtype} on {checkpoint.device}")
     return checkpoint
+
+
+def _size_words(parameters: int) -> str:
+    """How many parameters, in millions where that is a number to read."""
+    return f"{parameters / 1e6:.2f}M" if parameters >= 1e6 else f"{parameters:,}"
 
 
 def _load_by(loader: Extension, target: Target, watcher: Watcher) -> Checkpoint:

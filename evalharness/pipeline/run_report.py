@@ -95,8 +95,7 @@ def _renew_run(folder: Path, formats: Sequence[FigureFormat], watcher: Watcher) 
         watcher.stage("writing the report", 1)
         document = report.run_document(run, figures)
         run_files.write(paths.REPORT_PAGE, _page(run, document))
-        path = run_files.write(paths.REPORT, report.to_markdown(document))
-    return RenewedReport(path, lambda: report.run_document(run, {}))
+        return RenewedReport(run_files.write(paths.REPORT, report.to_markdown(document)), document)
 
 
 def _page(run: Run, document: tuple[Part, ...]) -> str:

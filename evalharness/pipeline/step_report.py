@@ -13,7 +13,7 @@ from evalharness.runs.folder import RunFolder
 from evalharness.runs.run_record import read_run_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evalharness.progress import Watcher
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RenewedReport:
-    """A report that was written anew: the path of its ``report.md``, and a function for its parts without figures."""
+    """A report that was written anew: the path of its ``report.md``, and its parts."""
 
     path: Path
-    without_figures: Callable[[], tuple[Part, ...]]
+    document: tuple[Part, ...]
 
 
 def keep_evidence(folder: RunFolder, evidence: Evidence) -> None:
@@ -44,10 +44,10 @@ def keep_evidence(folder: RunFolder, evidence: Evidence) -> None:
 
 def write_step_report(
     folder: RunFolder, card: Scorecard, evidence: Evidence, formats: Sequence[FigureFormat] = ()
-) -> Path:
+) -> RenewedReport:
     """Write ``report.md``, ``report.html`` and the figures, each as such files of ``formats``, too.
 
-    The same arguments give the same bytes. Returns the path of ``report.md``.
+    The same arguments give the same bytes.
     """
     from evalharness import report
 
@@ -59,19 +59,16 @@ def write_step_report(
     document = report.checkpoint_document(card, evidence, figures)
     browser = browser_of({report.checkpoint_name(card.checkpoint): folder.path})
     folder.write_pages(report.to_pages(document, browser))
-    return folder.write(paths.REPORT, report.to_markdown(document))
+    return RenewedReport(folder.write(paths.REPORT, report.to_markdown(document)), document)
 
 
 def renew_step(folder: Path, formats: Sequence[FigureFormat], watcher: Watcher) -> RenewedReport:
     """Write the same from the records alone. Raises :class:`StoreError` if one is missing, broken or too old."""
-    from evalharness import report
-
     card = scorecard_json.read(folder)
     evidence = _evidence(folder, card)
     watcher.stage("writing the report", 1)
     with RunFolder(folder) as step:
-        path = write_step_report(step, card, evidence, formats)
-    return RenewedReport(path, lambda: report.checkpoint_document(card, evidence, {}))
+        return write_step_report(step, card, evidence, formats)
 
 
 def _evidence(folder: Path, card: Scorecard) -> Evidence:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evalharness.records import Interval
 from evalharness.report.card import checkpoint_name
 from evalharness.report.numbers import nats_interval, percent_interval
+from evalharness.report.shares import verdict_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def _rounded(share: Interval) -> list[float]:
 
 
 def _section(card: Scorecard) -> str:
-    lines = ["## Evaluation", "", f"Scored with evalharness: **{card.verdict}**, {card.verdict_reason}.", ""]
+    lines = ["## Evaluation", "", f"Scored with evalharness: **{verdict_cell(card)}**, {card.verdict_reason}.", ""]
     lines += [
         "| problems | decoding | measure | value, with its 95 % confidence interval |",
         "| --- | --- | --- | --- |",

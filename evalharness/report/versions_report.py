@@ -41,7 +41,7 @@ def _parts(runs: Sequence[Run]) -> Iterator[Part]:
     yield BRACKETS
     shared = tuple(_shared(runs))
     if shared:
-        yield Heading("What they share")
+        yield Heading("The runs that failed")
         yield BulletList(shared)
 
 
@@ -95,7 +95,10 @@ def _shared(runs: Sequence[Run]) -> Iterator[Text]:
     in_spite = [run for run in failed if (change := _change(run)) is not None and change[1] < change[0]]
     if in_spite:
         names = ", ".join(run.name for run in in_spite)
-        yield (Strong("The loss fell all the same"), f" in {len(in_spite)} of {len(failed)} failed runs: {names}.")
+        yield (
+            Strong("The loss fell all the same"),
+            f" in {len(in_spite)} of {counted(len(failed), 'failed run')}: {names}.",
+        )
     by_cause: dict[str, list[Run]] = {}
     for run in failed:
         if run.last.cause is not None:

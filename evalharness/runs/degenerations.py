@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from evalharness.degeneration import Degeneration
@@ -49,6 +50,12 @@ def _measures(row: Mapping[str, Any]) -> Measures:
             **row,
             "seq_rep": tuple(row["seq_rep"]),
             "ratios": Ratios(**{**ratios, **lists}),
-            "predictions": None if predictions is None else Predictions(**predictions),
+            "predictions": None if predictions is None else _predictions(predictions),
         }
     )
+
+
+def _predictions(row: Mapping[str, Any]) -> Predictions:
+    """Null stands for NaN where there is always a number."""
+    known = {name: math.nan if row[name] is None else row[name] for name in ("mean_nats", "min_nats")}
+    return Predictions(**{**row, **known})

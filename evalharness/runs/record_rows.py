@@ -136,14 +136,17 @@ def read_logged_entropies(run: Path) -> list[EntropyPoint]:
 
 
 def completion_from(record: Mapping[str, Any]) -> Completion:
-    """A completion from its fields, as a journal keeps them. No tokens for a text that is not empty: not known."""
+    """A completion from its fields, as a journal keeps them. No tokens for a text that is not empty: not known.
+
+    A null among the entropies is NaN, which JSON lacks: a model whose logits are NaN has such.
+    """
     unknown = bool(record["text"]) and not record["token_ids"]
     ids, entropy = record["token_ids"], record["token_entropy_nats"]
     return Completion(
         **{
             **_named(record, Completion),
             "token_ids": None if ids is None or unknown else tuple(ids),
-            "token_entropy_nats": None if entropy is None or unknown else tuple(entropy),
+            "token_entropy_nats": None if entropy is None or unknown else tuple(map(_number, entropy)),
         }
     )
 
@@ -208,7 +211,11 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
 
 def _loss_point(row: Mapping[str, Any]) -> LossPoint:
     """JSON has no NaN: null stands for every loss that is not finite."""
-    return LossPoint(**{**row, "loss_nats": _NAN if row["loss_nats"] is None else row["loss_nats"]})
+    return LossPoint(**{**row, "loss_nats": _number(row["loss_nats"])})
+
+
+def _number(value: float | None) -> float:
+    return _NAN if value is None else value
 
 
 def _named(row: Mapping[str, Any], record: type) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import browser_example
@@ -149,6 +150,13 @@ def test_a_link_into_a_long_page_leads_to_its_completion(chromium: Chromium, tmp
     anchor = "warmup/warmup/120/sampled/1"
     chromium.open(page, f"#{anchor}")
     chromium.wait(below_the_filters(anchor))
+
+
+def test_completions_that_are_open_from_the_start_have_their_colours(chromium: Chromium, tmp_path: Path) -> None:
+    both = browser_example.problem(0, browser_example.looping(), replace(browser_example.looping(), column=1))
+    chromium.open(written(tmp_path, [Heading("t", 1)], CompletionBrowser(("one", "other"), (both,))))
+    chromium.wait("document.querySelectorAll('.completion[open] .coloured').length === 2")
+    assert chromium.run("return document.querySelectorAll('.completion[open]').length") == 2
 
 
 def test_tokens_have_their_ids_and_colours_and_the_text_stays(chromium: Chromium, report: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_a_step_is_made_again_from_its_records_as_it_was(written: Path, tmp_path
     shutil.rmtree(step / "figures")
     renewed = renew_report(step)
     assert renewed.path == step / paths.REPORT
-    assert renewed.without_figures()
+    assert renewed.document
     before, after = files_of(written), files_of(step)
     assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} == set()
 
@@ -72,10 +73,29 @@ def test_a_step_of_an_older_version_is_made_again_with_the_log_of_its_run(tmp_pa
     ignored = shutil.ignore_patterns("step_[2468]00", "humaneval.*")
     run = shutil.copytree(shipped_records() / "leaky", tmp_path / "leaky", ignore=ignored)
     step = run / "step_1000"
-    assert not (step / paths.STEP_LOG).exists()
+    (step / paths.STEP_LOG).unlink()
     renew_report(step)
     assert (step / "figures/losses.svg").is_file()
     assert (step / paths.REPORT_PAGE).is_file()
+
+
+def test_a_model_that_gave_nan_has_a_report_and_a_page(written: Path, tmp_path: Path) -> None:
+    step = shutil.copytree(written, tmp_path / "run" / written.name)
+    for kind, nulls in (("completions", "token_entropy_nats"), ("analyses", "mean_nats")):
+        file = step / kind / "warmup.greedy.jsonl"
+        broken = [with_nulls(json.loads(line), nulls) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps(row) + "\n" for row in broken))
+    assert renew_report(step).path.is_file()
+    assert renew_report(step.parent).path.is_file()
+
+
+def with_nulls(row: dict, name: str) -> dict:
+    """A row as it is written where the numbers of this name are NaN."""
+    if name in row:
+        row[name] = [None for _ in row[name]]
+    elif (predictions := row["measures"]["predictions"]) is not None:
+        predictions[name] = None
+    return row
 
 
 def test_a_record_that_is_missing_is_said(written: Path, tmp_path: Path) -> None:

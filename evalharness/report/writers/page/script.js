@@ -148,6 +148,16 @@
     written.classList.add("coloured");
   }
 
+  // Those that are open from the start tell nobody that they were opened: they are coloured when they come near.
+  const near = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      colour(target);
+      near.unobserve(target);
+    }
+  }, { rootMargin: "50%" });
+  for (const written of document.querySelectorAll(".completion[open] .written")) near.observe(written);
+
   document.addEventListener("toggle", (event) => {
     const details = event.target;
     if (!details.open) return;
