@@ -15,6 +15,7 @@ import numpy as np
 from evalharness.records import Finding, LossPoint, NotTestable, Outcome, RuledOut
 from evalharness.statistics import floor_nats
 from evalharness.statistics.plurals import counted
+from evalharness.training_log.signs.loss_words import shown
 from evalharness.training_log.signs.of_restarts import repeats_after_restart
 from evalharness.training_log.signs.of_rises import ends_above_its_lowest
 
@@ -141,11 +142,11 @@ def smoothing_floor(log: TrainingLog, known: Known) -> Outcome:
     floors = {strength: floor_nats(strength, known.vocabulary) for strength in strengths}
     strength, floor = min(floors.items(), key=lambda item: abs(last - item[1]))
     evidence = {"last_nats": last, "strength": strength, "floor_nats": floor, "vocabulary": known.vocabulary}
-    said = f"the log ends at {last:.4f} nats, and smoothing of {strength:g} over {known.vocabulary:,} ids"
+    said = f"the log ends at {shown(last)} nats, and smoothing of {strength:g} over {known.vocabulary:,} ids"
     passes_by = not declared and _before_the_end(log) - floor > 2 * NEAR_FLOOR_NATS
     if passes_by or not -BELOW_FLOOR_NATS <= last - floor <= NEAR_FLOOR_NATS:
-        return RuledOut(name, f"The loss stays on no floor of label smoothing: {said} allows {floor:.4f}.", evidence)
-    claim = f"The loss may sit on the floor of label smoothing: {said} allows {floor:.4f} at best."
+        return RuledOut(name, f"The loss stays on no floor of label smoothing: {said} allows {shown(floor)}.", evidence)
+    claim = f"The loss may sit on the floor of label smoothing: {said} allows {shown(floor)} at best."
     remedy = "If the loss is smoothed, log it without smoothing as well: on its floor a smoothed loss shows nothing."
     return Finding(name, "contributing" if declared else "note", claim, evidence, remedy)
 
@@ -160,19 +161,21 @@ def plateau(log: TrainingLog, known: Known) -> Outcome:
     evidence = {"level_nats": level, "vocabulary": known.vocabulary, "unigram_nats": known.unigram_nats}
     if float(np.ptp(nats)) == 0:
         remedy = "Check that the optimiser steps, and that the parameters need gradients."
-        return Finding(name, "contributing", f"All {len(nats):,} training losses are {level:.4f}.", evidence, remedy)
+        return Finding(name, "contributing", f"All {len(nats):,} training losses are {shown(level)}.", evidence, remedy)
     levels = {
         "that of equal chances for all ids": None if known.vocabulary is None else math.log(known.vocabulary),
         "the entropy of the tokens' frequencies": known.unigram_nats,
     }
     for words, at in levels.items():
         if at is not None and abs(level - at) <= NEAR_LEVEL * at:
-            claim = f"The second half of the training losses stays at {level:.4f} nats, {words} ({at:.4f})."
+            claim = f"The second half of the training losses stays at {shown(level)} nats, {words} ({shown(at)})."
             remedy = "The model learned nothing of the order of tokens: check labels, gradients and learning rate."
             return Finding(name, "contributing", claim, evidence, remedy)
     if None in levels.values():
         return _no_vocabulary(name) if known.vocabulary is None else _no_frequencies(name, level)
-    claim = f"The second half of the training losses, {level:.4f} nats, is at neither level of a model without context."
+    claim = (
+        f"The second half of the training losses, {shown(level)} nats, is at neither level of a model without context."
+    )
     return RuledOut(name, claim, evidence)
 
 
@@ -209,9 +212,9 @@ def validation_below_training(log: TrainingLog, known: Known) -> Outcome:
     mean, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps))
     evidence = {"validations": len(gaps), "gap_nats": mean, "standard_error_nats": error, "dropout": known.dropout}
     if mean >= -max(GAP_NATS, 2 * error):
-        claim = f"Validation is not below training: it differs by {mean:+.4f} nats over {len(gaps)} validations."
+        claim = f"Validation is not below training: it differs by {shown(mean, '+')} nats over {len(gaps)} validations."
         return RuledOut(name, claim, evidence)
-    claim = f"Validation is {-mean:.4f} nats below training over {len(gaps)} validations"
+    claim = f"Validation is {shown(-mean)} nats below training over {len(gaps)} validations"
     if known.dropout:
         claim += f"; dropout of {known.dropout:g} raises the training loss, which may explain it."
     elif known.dropout is None:
@@ -233,8 +236,8 @@ def falls_too_fast(log: TrainingLog, _known: Known) -> Outcome:
     ratio, begin, end = min(falls)
     evidence = {"split": split, "ratio": ratio, "from_step": int(steps[begin]), "to_step": int(steps[end])}
     said = (
-        f"from step {int(steps[begin]):,} to {int(steps[end]):,} the {split} loss falls from {nats[begin]:.4f} to "
-        f"{nats[end]:.4f} nats"
+        f"from step {int(steps[begin]):,} to {int(steps[end]):,} the {split} loss falls from {shown(nats[begin])} to "
+        f"{shown(nats[end])} nats"
     )
     if ratio > HALVED or nats[end] > BELOW_NATS:
         return RuledOut(name, f"It falls no faster than models learn: {said}.", evidence)
@@ -292,7 +295,7 @@ def _no_vocabulary(name: str) -> NotTestable:
 
 
 def _no_frequencies(name: str, level: float) -> NotTestable:
-    reason = f"{level:.4f} nats is not that of equal chances; the tokens' entropy is not known: --unigram gives it"
+    reason = f"{shown(level)} nats is not that of equal chances; the tokens' entropy is not known: --unigram gives it"
     return NotTestable(name, "not_known", reason)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.records import Finding, NotTestable, Outcome, RuledOut
 from evalharness.statistics.plurals import counted
+from evalharness.training_log.signs.loss_words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,8 @@ def repeats_after_restart(logs: Sequence[Sequence[LossPoint]]) -> Outcome:
     changes = [again - before for before, again in pairs]
     mean, error = statistics.mean(changes), statistics.stdev(changes) / math.sqrt(len(changes))
     evidence |= {"change_nats": mean, "standard_error_nats": error, "equal": sum(change == 0 for change in changes)}
-    said = f"{len(pairs)} steps were run again after a restart, their losses differ by {mean:+.4f} ± {error:.4f} nats"
+    difference = f"{shown(mean, '+')} ± {shown(error)} nats"
+    said = f"{len(pairs)} steps were run again after a restart, their losses differ by {difference}"
     if abs(mean) <= max(LEAST_NATS, ERRORS * error):
         return RuledOut(NAME, f"The restart went on as before: {said}.", evidence)
     if mean < 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalharness.records import Finding, NotTestable, Outcome, RuledOut
+from evalharness.training_log.signs.loss_words import shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +51,7 @@ def _finding(
     for split in risen:
         step, low, last, _ = results[split]
         name = "training" if split == "train" else "validation"
-        parts.append(f"the {name} loss ends at {last:.4f} nats and was at {low:.4f} at step {step:,}")
+        parts.append(f"the {name} loss ends at {shown(last)} nats and was at {shown(low)} at step {step:,}")
     claim = f"The loss rose and did not come back: {'; '.join(parts)}."
     remedy = "Take the checkpoint at the lowest validation loss: the model learns the training rows by heart after it."
     if "train" in risen:
