@@ -146,6 +146,8 @@ def many_steps(folder: Path, scored: Path) -> Path:
     """A run with many scored steps: the last of a scored one, under as many step numbers."""
     run = folder / "many"
     shutil.copytree(scored, run, ignore=shutil.ignore_patterns("step_*"))
+    # As a run of today keeps it: without the words of the probes in it, they are read from these, which takes torch.
+    shutil.copy(EXAMPLES / "causal_run" / "run.json", run)
     for number in range(1, STEPS + 1):
         own = run / f"step_{number * 100}"
         shutil.copytree(scored / LAST_STEP, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))

@@ -1,4 +1,4 @@
-"""What a whole run costs: against one score, when nothing is new, and the report of fifty checkpoints.
+"""What a whole run costs: against one score, and when nothing is new. ``pages.py`` has the report of many checkpoints.
 
 python benchmarks/runs.py            # 10 steps over warmup, about 10 minutes on two cores
 python benchmarks/runs.py --steps 3  # a quick look
@@ -7,7 +7,6 @@ python benchmarks/runs.py --steps 3  # a quick look
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = ("--problems", "warmup", "--trust")
-REPORTED = 50
 
 
 def seconds(*arguments: object, cwd: Path) -> float:
@@ -36,18 +34,6 @@ def series(folder: Path, steps: int) -> Path:
     return copy
 
 
-def many(folder: Path, scored: Path, count: int) -> Path:
-    """A run with many scored steps: the records of one step, under as many step numbers."""
-    run = folder / "many"
-    for number in range(count):
-        own = run / f"step_{(number + 1) * 100}"
-        shutil.copytree(scored, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
-        card = json.loads((own / "scorecard.json").read_text())
-        card["checkpoint"]["step"] = (number + 1) * 100
-        (own / "scorecard.json").write_text(json.dumps(card))
-    return run
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=10)
@@ -63,13 +49,11 @@ def main() -> None:
         after = seconds(*command, *alone, "--out", "alone_after", cwd=folder)
         again = min(seconds(*command, "run", tuned, *FEW, cwd=folder) for _ in range(3))
         start = min(seconds("-c", "pass", cwd=folder) for _ in range(3))
-        reported = seconds(*command, "report", many(folder, folder / "reports/tuned/step_100", REPORTED), cwd=folder)
     one = (before + after) / 2
     print(f"one score, s                          {one:.1f} ({before:.1f} before, {after:.1f} after)")
     print(f"a run of {arguments.steps} steps, s                   {whole:.1f}")
     print(f"that many times one score             {whole / one:.2f}")
     print(f"a second run with nothing new, s      {again:.2f} ({start:.2f} of it the start of Python)")
-    print(f"the report of {REPORTED} checkpoints, s        {reported:.2f}")
 
 
 if __name__ == "__main__":
