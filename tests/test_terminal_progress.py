@@ -16,6 +16,7 @@ import pytest
 from evalharness.commands.terminal_progress import Bar
 from evalharness.progress import Lines, TimeLeft, plain_lines
 from evalharness.progress.plain_lines import EVERY_S
+from evalharness.progress.time_left import MOST_ENDS
 
 
 def said(capsys):
@@ -101,6 +102,17 @@ def test_a_slow_beginning_does_not_mislead():
         now[0] += 0.1
         pieces.finish(done)
     assert pieces.left_s == pytest.approx(70)
+
+
+def test_of_many_pieces_the_last_ones_tell_and_few_are_kept():
+    now = [0.0]
+    pieces = TimeLeft(lambda: now[0])
+    pieces.begin(100_000)
+    for done in range(1, 50_001):
+        now[0] += 0.2
+        pieces.finish(done)
+    assert pieces.left_s == pytest.approx(10_000)
+    assert len(pieces._ends) <= MOST_ENDS
 
 
 def test_pieces_that_end_together_have_a_time():

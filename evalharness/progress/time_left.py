@@ -15,6 +15,9 @@ AT_ONCE_S = 0.1
 ENOUGH_SHARE, ENOUGH = 1 / 50, 20
 """From this share of the pieces on, or from so many of them, what they took tells of the others."""
 
+MOST_ENDS = 1000
+"""Of millions of pieces no more ends are kept: every other one goes."""
+
 
 @dataclass(slots=True)
 class TimeLeft:
@@ -44,6 +47,8 @@ class TimeLeft:
             self._ends = [(done, self._begun)]
         else:
             self._ends.append((done, now))
+            if len(self._ends) > MOST_ENDS:
+                self._ends = [self._ends[0], *self._ends[2::2]]
 
     def reach(self, number: int, total: int) -> None:
         """The ``number``-th of so many pieces begins; with the first one the work does."""
