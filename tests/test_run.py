@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -127,6 +128,15 @@ def test_a_log_in_bits_per_byte_that_grows_leaves_the_scores_of_earlier_steps(ru
     with (series / "train.log").open("a") as file:
         file.write("Step 60/60 | Loss: 2.0\nStep 60 | Validation bpb: 2.5\n")
     assert kept(run(*arguments).stdout) == {20}
+
+
+def test_bits_per_byte_beside_the_weights_are_the_logged_loss_where_no_log_is(run: Run, series: Path):
+    (series / "train.log").unlink()
+    (series / "step_20.json").write_text('{"step": 20, "val_bpb": 4.2}')
+    assert run("run", "mine", *FEW, "--steps", "20").returncode == 0
+    (scored,) = (series.parent / "reports" / "mine").glob("*/scorecard.json")
+    logged = json.loads(scored.read_text())["loss"]["logged_nats"]
+    assert logged == pytest.approx(4.2 * math.log(2)), "a token of this tokenizer is a byte"
 
 
 def test_a_checkpoint_that_fails_is_reported_the_others_go_on_and_the_exit_code_is_3(

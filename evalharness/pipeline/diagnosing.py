@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvalHarnessError, EvaluationError
@@ -149,9 +150,29 @@ def logged_point(work: Work) -> LossPoint | None:
     point = logged_validation(work.log, step)
     if point is not None and step is not None and point.step != step:
         work.watcher.say(f"the log counts its steps from 0: its step {point.step:,} is the checkpoint's {step:,}")
+    logged = _recorded_in_bits(work) if logged is None and point is None else logged
     if point is not None or logged is None:
         return point
     return LossPoint(step or 0, "validation", logged, "the checkpoint's own record")
+
+
+def _recorded_in_bits(work: Work) -> float | None:
+    """The loss in bits per byte that lies beside the weights, in nats by the bytes of a token; None without either."""
+    from evalharness.diagnosis import bytes_per_token
+    from evalharness.models.torch.sidecars import Sidecars
+
+    per_byte = Sidecars().of(work.target.located.path).val_bits_per_byte
+    split = work.validation or work.train
+    if per_byte is None or split is None:
+        return None
+    mean = bytes_per_token(split, work.checkpoint.tokenizer, work.checkpoint.end_token_ids)
+    if mean is None:
+        return None
+    work.watcher.say(
+        f"{per_byte:g} bits per byte, recorded beside the weights: converted with the {mean:.3f} bytes that a token "
+        f"has in {split.source}"
+    )
+    return per_byte * mean * math.log(2)
 
 
 def _observed(work: Work, behaviour: Behaviour) -> tuple[Observed, ...]:

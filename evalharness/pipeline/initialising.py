@@ -151,6 +151,8 @@ def _model_lines(proposal: Proposal | None, folder: Path) -> Iterator[Line]:
         yield Line("model.tokenizer", _seen_from(proposal.tokenizer, folder), "turns text into tokens")
     if proposal.begin_token is not None:
         yield Line("model.begin_token", proposal.begin_token, "stands before every prompt, as in training")
+    if proposal.context_length is not None:
+        yield Line("model.context_length", proposal.context_length, "the longest input in training, in tokens")
 
 
 def _tokenizer_lines(

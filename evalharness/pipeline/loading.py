@@ -327,4 +327,10 @@ def _encoded(
     )
     if not is_packed or context is None:
         return encoded
-    return packed(encoded, context, min(checkpoint.end_token_ids, default=None))
+    return packed(encoded, context, _token_between_rows(checkpoint))
+
+
+def _token_between_rows(checkpoint: Checkpoint | Untrained) -> int | None:
+    """The end token of a packed row; none where each row begins with one, which ends the row before it."""
+    begins_with_end = bool(checkpoint.end_token_ids.intersection(checkpoint.begin_token_ids))
+    return None if begins_with_end else min(checkpoint.end_token_ids, default=None)

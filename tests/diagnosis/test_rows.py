@@ -37,6 +37,39 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
+ALPACA = "Write a response that appropriately completes the request.\n\n### Instruction:\nAdd one.\n\n"
+TASK = {"instruction": "Add one.", "input": "", "output": "2"}
+
+
+@pytest.mark.parametrize(
+    ("record", "render", "row"),
+    [
+        (TASK, None, DataRow(f"Below is an instruction that describes a task. {ALPACA}### Response:\n", "2")),
+        (
+            TASK | {"input": "1"},
+            None,
+            DataRow(
+                "Below is an instruction that describes a task, paired with an input that provides further context. "
+                f"{ALPACA}### Input:\n1\n\n### Response:\n",
+                "2",
+            ),
+        ),
+        (TASK | {"input": "1"}, lambda turns, _: "|".join(t["content"] for t in turns), DataRow("Add one.\n1", "|2")),
+        (TASK | {"prompt": "1 + 1 ="}, None, DataRow("1 + 1 =", "2")),
+    ],
+    ids=["alone", "with input", "chat template", "its own prompt"],
+)
+def test_rows_of_instructions_are_read_in_the_form_of_alpaca(tmp_path, record, render, row):
+    path = write(tmp_path / "rows.jsonl", json.dumps(record))
+    (read,) = read_rows(path, render=render)
+    assert (read.prompt, read.completion) == (row.prompt, row.completion)
+
+
+def test_a_key_that_is_named_is_read_instead_of_the_form_of_alpaca(tmp_path):
+    path = write(tmp_path / "rows.jsonl", json.dumps(TASK))
+    assert read_rows(path, "instruction", "output") == [DataRow("Add one.", "2")]
+
+
 ASKED = {"role": "user", "content": "one?"}
 ANSWERS = [[{"role": "assistant", "content": said}] for said in ("yes", "no")]
 

@@ -442,3 +442,31 @@ def test_the_last_shard_of_nanochat_is_the_validation_of_its_base_models(bare, f
     data = bare.load(path.replace("base_checkpoints", folder), trust=True).data
     expected = (shards / "shard_06542.parquet", shards / "shard_00000.parquet") if is_proposed else (None, None)
     assert (data.validation, data.train) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "files", "train", "validation"),
+    [
+        ("JSON", {"json_path": "rows"}, ("train.json", "val.jsonl"), "train.json", "val.jsonl"),
+        ("TextFiles", {"train_data_path": "rows"}, ("a.txt", "b.txt"), "b.txt", "a.txt"),
+        (
+            "TextFiles",
+            {"train_data_path": "rows", "val_data_path": "held"},
+            ("a.txt", "../held/c.txt"),
+            "a.txt",
+            "../held/c.txt",
+        ),
+        ("Alpaca", {"download_dir": "rows"}, ("train.json",), None, None),
+    ],
+)
+def test_the_data_of_litgpt_are_those_of_its_hyperparameters(bare, kind, given, files, train, validation):
+    path, *_ = litgpt(bare)
+    for name in files:
+        bare.write(f"rows/{name}", "[]")
+    values = {"data": {"class_path": f"litgpt.data.{kind}", "init_args": given}, "train": {"max_seq_length": 8}}
+    bare.write(f"{path}/hyperparameters.yaml", json.dumps(values))
+    checkpoint = bare.load(path, trust=True)
+    expected = (name and (bare.folder / "rows" / name).resolve() for name in (train, validation))
+    found = (checkpoint.data.train, checkpoint.data.validation)
+    assert [file and file.resolve() for file in found] == list(expected)
+    assert checkpoint.context_length == (8 if kind == "TextFiles" else 16), "fine-tuning may be shorter than the model"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.conversations import answers, by_role_and_line, turns_of
 from evalharness.diagnosis.data.data_files import each_record, is_plain_text, read_records
+from evalharness.diagnosis.data.instructions import instruction_prompt, instruction_turns, is_instruction
 from evalharness.diagnosis.data.spread import evenly
 from evalharness.errors import EvalHarnessError
 
@@ -82,7 +83,8 @@ def read_rows(
     """Read rows of ``prompt`` and ``completion`` (or ``solution``, …), of ``text``, or of chat ``messages``.
 
     From JSONL, a JSON list, parquet or plain text; keys can be named. Each turn of an assistant is a completion of its
-    own, after all that was said before it, rendered by ``render`` (a chat template), or without one role by line.
+    own, after all that was said before it, rendered by ``render`` (a chat template), or without one role by line. Rows
+    of ``instruction`` and ``output`` are rendered by ``render`` too, or without one in Alpaca's form.
     ``say`` is told of everything that was chosen or left out. Raises :class:`EvalHarnessError` with the file, the line
     and the keys that were found.
     """
@@ -91,8 +93,10 @@ def read_rows(
     refused: list[str] = []
     conversations = 0
     pairs = 0
+    instructions = 0
     for place, record in read_records(path, say):
         pairs += shape.preferred(record)
+        instructions += shape.is_instruction(record)
         turns = shape.turns(record)
         if turns is None:
             rows.append(shape.row(place, record))
@@ -109,6 +113,8 @@ def read_rows(
         say(f"{path.name}: {conversations} conversations with {len(rows)} answers of the assistant, {how}")
     if pairs:
         say(f"{path.name}: {pairs} pairs of answers: `{PREFERRED_KEY}` is read, `{OTHER_KEY}` is not")
+    if instructions and render is None:
+        say(f"{path.name}: {instructions} rows of instruction and output, with the text of Alpaca's prompt around them")
     if not rows:
         raise EvalHarnessError(f"{path}: no data rows in it{': ' + refused[0] if refused else ''}")
     return rows
@@ -143,10 +149,18 @@ class _Shape:
         """Whether a record is a pair of answers, and no key says what else to read of it."""
         return not self.completion_key and isinstance(record, dict) and {PREFERRED_KEY, OTHER_KEY} <= record.keys()
 
+    def is_instruction(self, record: Any) -> bool:
+        """Whether a record is in Alpaca's form, and no key says what else to read of it."""
+        if self.prompt_key or self.completion_key or not isinstance(record, dict):
+            return False
+        return is_instruction(record) and self._completion(record) is not None
+
     def turns(self, record: Any) -> list[Turn] | None:
         """The turns of a conversation, or of a prompt and a completion that are lists of turns."""
         if not isinstance(record, dict):
             return None
+        if self.render is not by_role_and_line and self.is_instruction(record):
+            return instruction_turns(record, self._completion(record) or "")
         named = [key for key in (self.prompt_key, self.completion_key) if key]
         for key in named or CONVERSATION_KEYS:
             if len(named) < 2 and (turns := turns_of(record.get(key))):
@@ -163,14 +177,17 @@ class _Shape:
             raise EvalHarnessError(f"{self.path}: {place} is a {type(record).__name__}, expected an object")
         if is_plain_text(self.path):
             return DataRow("", record["text"], running=True)
-        prompt = record.get(self.prompt_key or "prompt")
-        completion = _first_text(record, self._completion_keys(record))
+        prompt = instruction_prompt(record) if self.is_instruction(record) else record.get(self.prompt_key or "prompt")
+        completion = self._completion(record)
         if completion is not None and isinstance(prompt, str):
             return DataRow(prompt, completion)
         text = None if self.prompt_key or self.completion_key else _first_text(record, self._text_keys(record))
         if text is None:
             raise self._unknown(place, record)
         return DataRow("", text)
+
+    def _completion(self, record: dict[str, Any]) -> str | None:
+        return _first_text(record, self._completion_keys(record))
 
     def _completion_keys(self, record: dict[str, Any]) -> tuple[str, ...]:
         if self.completion_key:
@@ -183,7 +200,7 @@ class _Shape:
 
     def _unknown(self, place: str, record: dict[str, Any]) -> EvalHarnessError:
         named = f"{self.prompt_key or 'prompt'} and {self.completion_key or 'completion'}"
-        any_of = "prompt and completion, or text, or messages"
+        any_of = "prompt and completion, or text, or messages, or instruction and output"
         return EvalHarnessError(
             f"{self.path}: {place} has the keys {', '.join(record) or 'none'}; "
             f"expected {named if self.prompt_key or self.completion_key else any_of} "

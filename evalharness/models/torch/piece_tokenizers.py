@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACE = "\u2581"
+_ENDS = {"<|endoftext|>", "<|assistant_end|>", "<|bos|>"}
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
@@ -98,7 +99,10 @@ class SentencePieceTokenizer(Pieces):
 
 
 class TiktokenTokenizer(Pieces):
-    """An ``Encoding`` of tiktoken. Special tokens are found by name; in a text they are only text."""
+    """An ``Encoding`` of tiktoken. Special tokens are found by name; in a text they are only text.
+
+    Where ``<|bos|>`` stands between documents, as in nanochat, it ends the one before it.
+    """
 
     def __init__(self, encoding: Any) -> None:
         special = {encoding.encode_single_token(name): name for name in encoding.special_tokens_set}
@@ -109,7 +113,7 @@ class TiktokenTokenizer(Pieces):
         self._ids |= {name: token_id for token_id, name in special.items()}
         self._special = special
         self._encoding = encoding
-        self.end_ids = frozenset(i for i, name in special.items() if name in {"<|endoftext|>", "<|assistant_end|>"})
+        self.end_ids = frozenset(i for i, name in special.items() if name in _ENDS)
 
     def encode(self, text: str) -> list[int]:
         """See :class:`KnownTokenizer`."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STEP_KEYS = ("step", "global_step", "iter_num", "iteration", "epoch")
 LOSS_KEYS = ("val_loss", "eval_loss", "best_val_loss")
+BITS_KEYS = ("val_bpb", "eval_bpb", "best_val_bpb")
 TRAINER_STATE = "trainer_state.json"
 
 _LOSS_NAME = re.compile(r"(?:val|valid|validation|eval)[_/-]?loss(?:[_/]epoch)?")
@@ -24,10 +25,11 @@ _SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What is known beside the weights. ``val_loss`` is in nats per token, as it was logged."""
+    """What is known beside the weights. ``val_loss`` is in nats per token, as it was logged; some log bits per byte."""
 
     step: int | None = None
     val_loss: float | None = None
+    val_bits_per_byte: float | None = None
 
 
 class Sidecars:
@@ -72,8 +74,8 @@ class Sidecars:
 def sidecar_of(values: Mapping[str, Any]) -> Sidecar:
     """Pick step and validation loss from any mapping that has them under one of the usual keys."""
     step = next((values[key] for key in STEP_KEYS if _is_whole(values.get(key))), None)
-    loss = next((number for key in LOSS_KEYS if (number := _number(values.get(key))) is not None), None)
-    return Sidecar(step, _of_callbacks(values) if loss is None else loss)
+    loss = _first_number(values, LOSS_KEYS)
+    return Sidecar(step, _of_callbacks(values) if loss is None else loss, _first_number(values, BITS_KEYS))
 
 
 def _of_callbacks(values: Mapping[str, Any]) -> float | None:
@@ -119,6 +121,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _first_number(values: Mapping[str, Any], keys: Iterable[str]) -> float | None:
+    return next((number for key in keys if (number := _number(values.get(key))) is not None), None)
 
 
 def _number(value: Any) -> float | None:

@@ -56,6 +56,7 @@ def _with(manifest: Manifest, proposal: Proposal) -> Manifest:
             args={**proposal.args, **model.args},
             forward=forward,
             tokenizer=tokenizer or proposal.tokenizer,
+            context_length=model.context_length or proposal.context_length,
             begin_token=proposal.begin_token if model.begin_token is None else model.begin_token,
         ),
         data=replace(data, train=data.train or proposal.train, validation=data.validation or proposal.validation),

@@ -1,4 +1,7 @@
-"""litgpt: ``lit_model.pth`` with ``model_config.yaml`` beside it, and the package ``litgpt``."""
+"""litgpt: ``lit_model.pth`` with ``model_config.yaml`` beside it, and the package ``litgpt``.
+
+Its data are those that ``hyperparameters.yaml`` names, beside the weights too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError
 from evalharness.models.torch.error_text import first_line
+from evalharness.models.torch.projects.litgpt_data import HYPERPARAMETERS, trained_on
 from evalharness.models.torch.projects.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -26,11 +30,16 @@ def propose(place: Place) -> Proposal | None:
     code = place.find("litgpt/model.py")
     if code is None and find_spec("litgpt") is None:
         raise CheckpointError(f"{place.weights}: a checkpoint of {PROJECT}, which is not installed: pip install litgpt")
+    hyperparameters = place.weights.parent / HYPERPARAMETERS
+    data = trained_on(place, _read_yaml(hyperparameters) if hyperparameters.is_file() else {})
     return Proposal(
         project=PROJECT,
         folder=place.weights.parent if code is None else code.parents[1],
         factory="litgpt.model:GPT",
         args=_read_yaml(config),
+        context_length=data.context_length,
+        train=data.train,
+        validation=data.validation,
         needs_trust=code is not None,
     )
 

@@ -35,6 +35,7 @@ class Proposal:
     args: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: str | None = None
     begin_token: str | int | None = None
+    context_length: int | None = None
     train: Path | None = None
     validation: Path | None = None
     needs_trust: bool = True
