@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
-from evalharness.training_log.figure_names import Unit, in_nats, unit_of
+from evalharness.training_log.figure_names import Unit, in_nats, loss_name, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ STEPS = (
     *("current_steps", "num_updates", "valid_num_updates", "update", "updates", "it"),
 )
 """The first that is there counts: W&B's ``_step`` counts calls of its logger, the trainer's own beside it steps."""
-EPOCHS = ("epoch", "train_epoch")
+EPOCHS = ("epoch", "train_epoch", "ep")
 TIMES = ("timestamp", "time_s", "wall_time", "walltime", "time", "datetime", "date")
 SPLITS = ("split", "phase", "mode", "subset")
 METRICS = ("metric", "key", "tag", "metric_key", "metric_name")
@@ -42,6 +42,8 @@ LOSSES: Mapping[Split, tuple[str, ...]] = {
         "test_nll",  # tinker's; a `test_loss` beside a `val_loss` is of other rows
     ),
 }
+MEANS: Mapping[str, str] = {"train_loss_step": "train_loss_epoch"}
+"""The loss of a step, and its mean of an epoch, which Lightning logs at the step that ends it."""
 ENTROPIES = (
     # TRL's GRPO and SFT; its PPO, now and before; verl, now and before; OpenRLHF; NeMo RL.
     *("entropy", "policy_entropy_avg", "ppo_policy_entropy", "ppo_policy_entropy_avg", "policy_entropy"),
@@ -52,7 +54,7 @@ ENTROPIES = (
 """The entropy of the model's predictions on what it wrote in training, the most telling name first."""
 _OF_REWARDS = re.compile(r"^(train_|eval_)?((min|max|mean)_)?(rewards?|logps)(_|$)")
 _SPLIT_OF: dict[str, Split] = {name: split for split, names in LOSSES.items() for name in names}
-_OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_loss$")
+_OTHER_LOSS = re.compile(rf"^({'|'.join(_VALIDATION)})_.+_(loss|nll|ce|xent|ppl|perplexity|bpb)$")
 _NAMED_SPLIT = re.compile(
     rf"(train|training|test|{'|'.join(_VALIDATION)}|evaluation)([_ /-]?(step|epoch|iter|end|batch))?"
 )
@@ -62,6 +64,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+)")
 _THOUSANDS_COMMAS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 _THOUSANDS_POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 
+THOUSANDS = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 _SINCE = datetime(1970, 1, 1)  # noqa: DTZ001 - moments without a zone are counted from it
 OLDEST_S, NEWEST_S = 1e8, 1e11
 """Numbers below are seconds since a start, not a date (1973); numbers above are milliseconds since 1970."""
@@ -95,6 +98,8 @@ class OwnNames:
     bytes_per_token: float | None = None
     split: str | None = None
     """The column that says what the losses of a row are of."""
+    other: frozenset[str] = frozenset()
+    """Plain names that are those of losses, but not here: means and sums of what has another column."""
 
 
 NO_OWN_NAMES = OwnNames()
@@ -162,7 +167,7 @@ def columns(keys: Iterable[str], own: OwnNames = NO_OWN_NAMES) -> Columns | None
 def _loss_keys(split: Split, names: Mapping[str, str], known: Iterable[str], own: OwnNames) -> tuple[str, ...]:
     """The keys of a split's loss, the most telling first: the own one alone where it was told."""
     mine = [own.losses[split]] if own.losses.get(split) in names.values() else []
-    theirs = [] if split in own.told else [names[name] for name in known if name in names]
+    theirs = [] if split in own.told else [names[name] for name in known if name in names and name not in own.other]
     return tuple(dict.fromkeys([*theirs, *mine]))
 
 
@@ -186,9 +191,10 @@ def runs_of(keys: Iterable[str]) -> list[str]:
     return [run for run in dict.fromkeys(run_of(key) for key in keys if split_of(key)) if run is not None]
 
 
+@lru_cache(maxsize=10_000)
 def is_named_validation(key: str) -> bool:
     """Whether it is the loss of a validation set by name, such as ``eval_wiki_loss``."""
-    return bool(_OTHER_LOSS.match(plain_name(key))) and split_of(key) is None
+    return bool(_OTHER_LOSS.match(plain_name(key))) and loss_name(key) is None and split_of(key) is None
 
 
 def points(row: Mapping[str, Any], plan: Columns, source: str) -> list[LogPoint]:
@@ -261,8 +267,11 @@ def number(value: object) -> float | None:
 
 
 def _dressed(value: str) -> float | None:
-    """A number with commas between its thousands; one with a decimal comma is none."""
+    """A number with commas between its thousands, or in thousands (``12.5k``); one with a decimal comma is none."""
     text = value.strip("*` \t").rstrip(",")
+    if text[-1:] in THOUSANDS and text[-2:-1].isdigit():
+        thousands = number(text[:-1])
+        return None if thousands is None else thousands * THOUSANDS[text[-1]]
     if "," in text and not _THOUSANDS_COMMAS.fullmatch(text):
         return None
     try:

@@ -14,7 +14,7 @@ from evalharness.records import LossPoint
 from evalharness.training_log.columns import NEWEST_S, columns, loss_point, number, points, seconds
 from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.line_figures import ALL_OF, LineFigures, figures
-from evalharness.training_log.open_log import TORN
+from evalharness.training_log.open_log import TORN, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
 from evalharness.training_log.printed_lines import printed_lines, with_points
 from evalharness.training_log.step_counting import StepCounter
@@ -49,6 +49,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     if known is not None:
         apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
         yield from itertools.chain.from_iterable(_Reading(log, known, plans, StepCounter(log), apart=apart).by_line())
+        note_unread(log, plans.names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _is_validation(point: LogPoint) -> bool:
 
 def _figures(log: OpenLog) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
     """The number of each line, and the names and texts of its figures."""
-    names_and_texts = LineFigures().names_and_texts
+    names_and_texts = LineFigures(log.keys.train).names_and_texts
     for at, line in printed_lines(log):
         whole = line
         if line[-1:] != "\n":

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evalharness.records import Split
 
@@ -28,16 +28,21 @@ SPLITS: Mapping[str, Split] = {
 UNITS: Mapping[str, Unit] = {
     **dict.fromkeys(("loss", "losses", "nll", "ce", "xent", "trl", "tel", "tloss", "vloss", "nats"), "nats"),
     **dict.fromkeys(("ppl", "perplexity"), "perplexity"),
+    "bits": "bits",
     "bpb": "bits per byte",
 }
+BYTES = frozenset(("byte", "bytes"))
 _BEST_UNITS: tuple[Unit, ...] = ("nats", "bits", "perplexity", "bits per byte")
 OFTEN_BESIDE = frozenset(
     (
         *("the", "is", "was", "of", "at", "on", "a", "set", "split", "mean", "avg", "average", "current", "lm", "per"),
-        *("token", "tokens", "cross", "entropy", "crossentropy", "metrics", "data", "language", "out"),
+        *("token", "tokens", "cross", "entropy", "ent", "crossentropy", "metrics", "data", "language", "out"),
+        *("all", "target"),
     )
 )
 """Words that do not change which figure it is. Any other does: ``aux loss``, ``best val loss``, ``val accuracy``."""
+KNOWN = frozenset(SPLITS) | frozenset(UNITS) | OFTEN_BESIDE
+ENTROPY_WORDS = frozenset(("entropy", "ent"))
 COUNTERS = frozenset(
     (
         *("step", "steps", "iter", "iters", "iteration", "iterations", "it", "i", "n", "s", "t", "k"),
@@ -97,26 +102,38 @@ def loss_name(name: str) -> LossName | None:
     """Which loss a figure of this name is; None where a word says that it is another thing."""
     words = words_of(name)
     splits = [SPLITS[word] for word in words if word in SPLITS]
-    units = [UNITS[word] for word in words if word in UNITS]
-    known = SPLITS.keys() | UNITS.keys() | OFTEN_BESIDE
-    entropy = "crossentropy" in words or ("cross" in words and "entropy" in words)
-    units = units or (["nats"] if entropy else [])
-    if not (splits or units) or len(set(splits)) > 1 or not known.issuperset(words):
+    entropy = "crossentropy" in words or ("cross" in words and not ENTROPY_WORDS.isdisjoint(words))
+    unit = _unit(words) or ("nats" if entropy else None)
+    if not (splits or unit) or len(set(splits)) > 1 or words == ["bits"] or not _are_known(words, unit):
         return None
     if "entropy" in words and not entropy:
         return None
-    return LossName(splits[0] if splits else "train", units[-1] if units else "nats", bool(units), TEST in words)
+    return LossName(splits[0] if splits else "train", unit or "nats", unit is not None, TEST in words)
 
 
 def names_no_split(name: str) -> bool:
     """Whether a name is that of a loss and says nothing of the split, such as ``nll``."""
-    loss = loss_name(name)
-    return loss is not None and not any(word in SPLITS for word in words_of(name))
+    return loss_name(name) is not None and not says_split(name)
+
+
+def says_split(name: str) -> bool:
+    """Whether a word of a name is that of a split."""
+    return not SPLITS.keys().isdisjoint(words_of(name))
 
 
 def unit_of(name: str) -> Unit:
     """The unit that a name speaks of; nats where it speaks of none."""
-    return next((UNITS[word] for word in reversed(words_of(name)) if word in UNITS), "nats")
+    return _unit(words_of(name)) or "nats"
+
+
+def _unit(words: Sequence[str]) -> Unit | None:
+    unit = next((UNITS[word] for word in reversed(words) if word in UNITS), None)
+    return "bits per byte" if unit == "bits" and not BYTES.isdisjoint(words) else unit
+
+
+def _are_known(words: Sequence[str], unit: Unit | None) -> bool:
+    """Whether no word makes it another figure; bytes do so but in bits per byte."""
+    return KNOWN.union(BYTES if unit == "bits per byte" else ()).issuperset(words)
 
 
 def is_counter(name: str) -> bool:

@@ -23,7 +23,7 @@ FORM = "OLMo, Composer"
 PRIORITY = 16
 SPLITS: Mapping[str, Split] = {"train": "train", "eval": "validation"}
 STEP = re.compile(r"^[^\[]*\[(?:step|batch)=(\d+)(?:/(\d+))?")
-FIGURE = re.compile(r"\s*(?:(?:Train|Eval) )?([\w-]+/[^=:]+)(?:=|: )(\S+)\s*")
+FIGURE = re.compile(r"(?:\S.*[\t\]] *)?\s*(?:(?:Train|Eval) )?([\w-]+/[^=:]+)(?:=|: )(\S+)\s*")
 OBJECTIVE = "loss/train/total"
 """Composer's name of what is minimised; the cross entropy is a metric beside it, if the model has that."""
 

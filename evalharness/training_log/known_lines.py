@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evalharness.training_log.step_counting import epoch_in
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -72,7 +74,7 @@ class KnownLines:
                 group[figures.total] if figures.total else None,
                 tuple((split, group[place]) for split, place in figures.losses),
                 [split for split, _ in figures.losses],
-                "epoch" in line,
+                epoch_in(line) is not None,
             )
         )
 

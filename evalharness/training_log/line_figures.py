@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from evalharness.training_log.figure_names import names_no_split
+from evalharness.training_log.figure_names import names_no_split, says_split
 from evalharness.training_log.split_of_line import WORDS_OF_SPLITS, split_of_line
 
-FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|nan|NaN|inf)"
-PLAIN_FIRST = r"([-+]?+(?:\d++(?!,)|\d{1,3}(?:,\d{3})++|\d++)(?:\.\d*+)?+(?:[eE][-+]?+\d++)?+|nan|NaN|inf)"
+FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+|[kKM]\b)?|nan|NaN|inf)"
+PLAIN_FIRST = r"([-+]?+(?:\d++(?!,)|\d{1,3}(?:,\d{3})++|\d++)(?:\.\d*+)?+(?:[eE][-+]?+\d++|[kKM]\b)?+|nan|NaN|inf)"
 """The same, tried first as a number without commas, as most are, and never again with less of it."""
 NUMBER = re.compile(rf"(?<![\w.]){FIGURE}(?![\w%]|[.,]\d)")
 """A number with a decimal comma is none: ``5,90`` is neither 5 nor 590."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?|\d\d?([/.])\d\d?\1\d{4}\b|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
+MOMENT = re.compile(r"\d{4}([-/])\d\d\1\d\d[T ]?|\d\d?([/.])\d\d?\2\d{4}\b|\d\d?:\d\d:\d\d(?:[.,]\d+)?")
 """A date or a time of day: its numbers are no figures."""
 PLACE_IN_CODE = re.compile(r"(?:^[IWEF]\d{4} \S+ +\d+ )?\b[\w/.]+\.(?:py|cc|cpp|cu|rs|jl|go):\d+")
 """Where in code a line was logged: ``train.py:88``, and what glog writes before it."""
@@ -29,6 +29,10 @@ DONE = "done of a number"
 """The name of one that has none and is followed by how many there are: ``200/2983 batches``."""
 ALL_OF = "all of {}"
 """The name of how many there are, by that of how many are done."""
+EPOCHS_DONE = {DONE: "epoch", ALL_OF.format(DONE): ALL_OF.format("epoch")}
+"""Of two such numbers the first counts epochs: ``[2/10][300/500]``."""
+BITS_BEHIND = re.compile(r"\s*bits?\b(?:\s*(?:/|per)\s*([a-z]+))?")
+"""The unit of a number: ``9.36 bits/token``."""
 ANY_NUMBER = r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?"
 SPLIT = re.compile(rf"(?<![\w.]){ANY_NUMBER}")
 MOST_SHAPES = 6
@@ -41,9 +45,13 @@ def figures(line: str) -> dict[str, str]:
 
 
 class LineFigures:
-    """The same for line after line: one that is like an earlier one is read by a pattern, in a third of the time."""
+    """The same for line after line: one that is like an earlier one is read by a pattern, in a third of the time.
 
-    def __init__(self) -> None:
+    ``told`` is the name of the training loss that the user gave: on a line of a validation it gets its word as well.
+    """
+
+    def __init__(self, told: str | None = None) -> None:
+        self._told = told if told and not says_split(told) else None
         self._shapes: list[tuple[re.Pattern[str], tuple[str, ...]]] = []
 
     def of(self, line: str) -> dict[str, str]:
@@ -55,16 +63,17 @@ class LineFigures:
         for pattern, names in self._shapes:
             if match := pattern.fullmatch(line):
                 return names, match.groups()
-        places = _places(line)
+        places = _places(line, self._told)
         if places and len(self._shapes) < MOST_SHAPES:
             self._shapes.append((_shape(line, [*places.values()]), tuple(places)))
         return tuple(places), tuple(line[start:end] for start, end in places.values())
 
 
-def _places(line: str) -> dict[str, tuple[int, int]]:
-    """Where each figure stands, by its name; one that has no split of its own has that of the line."""
+def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
+    """Where each figure stands, by its name; a loss that has no split of its own has that of the line."""
     lower = line.lower()
     may_name_split = any(word in lower for word in WORDS_OF_SPLITS)
+    may_be_bits = "bit" in lower
     line = _without_other_numbers(line)
     places: dict[str, tuple[int, int]] = {}
     last, all_of = 0, -1
@@ -78,13 +87,27 @@ def _places(line: str) -> dict[str, tuple[int, int]]:
         of_how_many = OF_HOW_MANY.match(line, last)
         if name[:1].isalpha() or of_how_many or (not places and not name):
             name = name or (DONE if of_how_many else FIRST)
-            if may_name_split and names_no_split(name) and (split := split_of_line(lower[: match.start()])):
-                name = f"{split} {name}"
+            name += _unit_behind(lower, last) if may_be_bits else ""
+            is_whole = name == DONE and of_how_many is not None and of_how_many[1] == match[0]
+            if (
+                may_name_split
+                and (is_whole or name == told or names_no_split(name))
+                and (split := split_of_line(lower, match.start()))
+            ):
+                name = f"{split} {name}"  # of 50/50 batches of an evaluation none is a step
+            if name == DONE and DONE in places:
+                places = {EPOCHS_DONE.get(of, of): place for of, place in places.items()}
             places.setdefault(name, match.span())
         if of_how_many:
             all_of = of_how_many.start(1)
             places.setdefault(ALL_OF.format(name), of_how_many.span(1))
     return places
+
+
+def _unit_behind(line: str, end: int) -> str:
+    """What a name lacks if the unit stands behind the number: `` bits per token``."""
+    match = BITS_BEHIND.match(line, end)
+    return f" bits per {match[1] or 'token'}" if match else ""
 
 
 def _without_other_numbers(line: str) -> str:

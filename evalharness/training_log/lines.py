@@ -36,7 +36,7 @@ LOSS = re.compile(
     r"loss\b(?: value)?(?: \([^()]*\))?"
     r"(?: (?:at|after|for|in) (?:global )?(?:step|iter(?:ation)?|epoch|batch) #?\d[\d,]*+)?"
     r"['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
-    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d)"
+    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d|\s*bits?\b)"
 )
 ENTROPY = re.compile(
     r"(?<!cross[ -])\b([\w/]*entropy\w*)['\"]?\s*[:=]\s*['\"]?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?=[^\w.])"
@@ -83,6 +83,9 @@ FRAMED = re.compile(
     r"\W+(?:running )?(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)(?:,? [a-z]+|,? \d+(?:/\d+)?)*[\W_]+"
 )
 """The same in a frame: ``*** Evaluating, epoch 1/2 ***``, ``[eval]``."""
+RUN_SUMMARY = "run summary:"
+"""What W&B prints below it at the end is the last of each figure once more, or its least."""
+MEAN_BELOW = "training losses below a line with that of its step are left out: means of an epoch, or of a run"
 MOST_BELOW_A_STEP = 3
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
@@ -166,7 +169,7 @@ class _Reading:
             logged = [replace(p, split="validation") if type(p) is LossPoint else p for p in logged]
             self.named.add("validation")
         step, splits = self.place.step, [point.split for point in logged if type(point) is LossPoint]
-        if self.place.heading and splits == ["train"]:
+        if splits and self.place.heading and (splits == ["train"] or self.place.heading.endswith(RUN_SUMMARY)):
             self.log.note(f"losses under {self.place.heading!r} are of no training step: left out")
             return ()
         if step is None:
@@ -174,6 +177,9 @@ class _Reading:
             return ()
         if self.place.is_crowded(splits):
             raise UnplacedError(f"{self.log.path}: line {at}: losses of several steps, and no line names these")
+        if self.place.is_trained_again(splits):
+            self.log.note(MEAN_BELOW)
+            return ()
         if splits and (figures := _figures(line)):
             self.known.add(line, figures)
         return logged if self._counts(step, splits, at) else ()
@@ -194,6 +200,7 @@ class _Reading:
         """What :meth:`_of_line` finds in a line that differs from an earlier one in its numbers alone."""
         epoch = epoch_in(line) if form.has_epoch else None
         step = self.place.go_to(int(match[form.step]), int(match[form.total]) if form.total else None, epoch)
+        self.place.has_trained = "train" in form.splits
         if "validation" not in self.named:
             self.unsaid.see(line, step, at)
         if self._counts(step, form.splits, at):
@@ -221,6 +228,8 @@ class _Place:
     heading: str = ""
     is_named: bool = False
     """Whether the line itself names the step."""
+    has_trained: bool = False
+    """Whether the line of the step has a training loss."""
     below: int = 0
     """How many training losses stand below the line of the step."""
     evaluates: bool = False
@@ -248,7 +257,7 @@ class _Place:
 
     def go_to(self, step: int, total: int | None, epoch: float | None) -> int:
         """Go on to a line that names a step, of as many as it says; return the step from the beginning of training."""
-        self.heading, self.below, self.is_named, self.evaluates = "", 0, True, False
+        self.heading, self.below, self.is_named, self.evaluates, self.has_trained = "", 0, True, False, False
         self.step = self.counted.on(step, total, epoch)
         return self.step
 
@@ -262,6 +271,13 @@ class _Place:
             return None
         return match
 
+    def is_trained_again(self, splits: Sequence[Split]) -> bool:
+        """Whether a training loss stands below the line that has that of the step: it is a mean, of an epoch or so."""
+        if self.is_named:
+            self.has_trained = "train" in splits
+            return False
+        return self.has_trained and splits == ["train"]
+
     def is_crowded(self, splits: Sequence[Split]) -> bool:
         """Whether so many training losses stand below one line with a step that they can't be of that step."""
         self.below += not self.is_named and "train" in splits
@@ -274,9 +290,9 @@ def _has_only(line: str, step: re.Match[str]) -> bool:
 
 
 def _is_heading(line: str) -> bool:
-    return (line.endswith(ENDS_OF_HEADINGS) and EVALUATION.search(line) is not None) or (
-        line[-1:] in FRAME and FRAMED.fullmatch(line) is not None
-    )
+    if line.endswith(ENDS_OF_HEADINGS):
+        return EVALUATION.search(line) is not None or line.endswith(RUN_SUMMARY)
+    return line[-1:] in FRAME and FRAMED.fullmatch(line) is not None
 
 
 def _keep_early(points: Sequence[LogPoint], log: OpenLog) -> None:
@@ -397,7 +413,7 @@ def _said(line: str, match: re.Match[str]) -> _Said | None:
     loss = _named_by(before[-LONGEST_BEFORE:].translate(SAME_DIGITS))
     if loss is None or loss.split != "train" or not any(word in line for word in WORDS_OF_SPLITS):
         return loss
-    of_line = None if "train" in line[cell:start] else split_of_line(line[:start])
+    of_line = None if "train" in line[cell:start] else split_of_line(line, start)
     if of_line == "validation":
         return _Said("validation", loss.is_plain)
     return None if of_line == "test" else loss

@@ -138,7 +138,7 @@ def note_unread(log: OpenLog, keys: Iterable[str]) -> None:
     of a policy or of preferences.
     """
     names = set(keys)
-    if unread := sorted(filter(is_named_validation, names)):
-        log.notes.append(f"losses of validation sets by name are not read: {', '.join(unread)}")
+    if log.keys.validation is None and (unread := sorted(filter(is_named_validation, names))):
+        log.note(f"losses of validation sets by name are not read: {', '.join(unread)}; [log] validation names one")
     if any(map(is_of_rewards, names)) and (unread := sorted(filter(split_of, names))):
         log.notes.append(f"losses beside rewards are not read, they are not those of the tokens: {', '.join(unread)}")

@@ -14,6 +14,7 @@ from evalharness.errors import LogError
 from evalharness.training_log.columns import (
     EPOCHS,
     LOSSES,
+    MEANS,
     STEPS,
     OwnNames,
     columns,
@@ -23,9 +24,11 @@ from evalharness.training_log.columns import (
     plain_name,
 )
 from evalharness.training_log.figure_names import is_counter, is_other_count, loss_name, unit_of
+from evalharness.training_log.plausible import MOST_NATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from evalharness.records import Split
     from evalharness.training_log.columns import Columns
@@ -83,21 +86,39 @@ class _Columns:
     log: OpenLog
     rows: Sequence[Mapping[str, object]]
     values: dict[str, list[object]] = field(default_factory=dict)
+    other: set[str] = field(default_factory=set)
 
     def names(self) -> OwnNames:
         for row in self.rows:
             for name, value in row.items():
                 self.values.setdefault(name, []).extend([] if _is_empty(value) else [value])
+        self.other = self._other()
         keys = self.log.keys
         given = {role: self._spelled_in_log(role, wanted) for role, wanted in keys.named()}
         losses: dict[Split, str] = {split: given[split] for split in LOSSES if split in given}
+        if "train" in losses and (of_validation := f"validation {losses['train']}") in self.values:
+            losses.setdefault("validation", of_validation)  # the same name on lines of a validation
         if not any(map(is_of_rewards, self.values)):
-            losses = {**self._losses(given), **losses}
+            losses = {**self._losses(losses.keys()), **losses}
         step = given.get("step")
         if step is None and losses | self._known_losses() and not self._known(STEPS):
             step = self._step()
         split = self._split(set((losses | self._known_losses()).values()))
-        return OwnNames(step, self._readable(losses), frozenset(given), keys.bytes_per_token, split)
+        return OwnNames(
+            step, self._readable(losses), frozenset(given), keys.bytes_per_token, split, frozenset(self.other)
+        )
+
+    def _other(self) -> set[str]:
+        """Plain names of means and sums of what has a column of its own: they are not the loss of a token."""
+        plain = set(map(plain_name, self.values))
+        losses = {name: loss for name in self.values if (loss := loss_name(name)) and loss.unit == "nats"}
+        large = {name for name in losses if all(value > MOST_NATS for value in self._numbers(name))}
+        small = {losses[name].split for name in losses.keys() - large}
+        sums = {plain_name(name) for name in large if losses[name].split in small}
+        return sums | {mean for of_step, mean in MEANS.items() if of_step in plain}
+
+    def _numbers(self, name: str) -> list[float]:
+        return [value for value in map(number, self.values[name]) if value is not None]
 
     def _split(self, losses: set[str]) -> str | None:
         """The column that says the split of every row with a loss, such as ``event``: by its values."""
@@ -124,15 +145,19 @@ class _Columns:
 
     def _known_losses(self) -> dict[Split, str]:
         plain = {plain_name(name): name for name in self.values}
-        return {s: plain[n] for s, known in LOSSES.items() for n in known if n in plain}
+        return {s: plain[n] for s, known in LOSSES.items() for n in known if n in plain and n not in self.other}
 
-    def _losses(self, given: Mapping[Role, str]) -> dict[Split, str]:
+    def _losses(self, given: AbstractSet[Split]) -> dict[Split, str]:
         """The one column whose words name the loss, for each split that the user and the known names leave open."""
-        missing = LOSSES.keys() - self._known_losses().keys() - given.keys()
+        missing = LOSSES.keys() - self._known_losses().keys() - given
         losses: dict[Split, str] = {}
         for split in sorted(missing):
-            named = {name: loss for name in self.values if (loss := loss_name(name)) and loss.split == split}
-            for unit in ("nats", "perplexity", "bits per byte"):
+            named = {
+                name: loss
+                for name in self.values
+                if (loss := loss_name(name)) and loss.split == split and plain_name(name) not in self.other
+            }
+            for unit in ("nats", "bits", "perplexity", "bits per byte"):
                 of_unit = [n for n, loss in named.items() if loss.unit == unit and self._is_loss(n, said=loss.said)]
                 said = [name for name in of_unit if named[name].said] or of_unit
                 if len(said) > 1:
@@ -154,9 +179,8 @@ class _Columns:
 
     def _is_loss(self, name: str, *, said: bool) -> bool:
         """Whether the values may be losses: those of a column that only names a split are not all whole."""
-        values = [number(value) for value in self.values[name]]
-        numbers = [value for value in values if value is not None]
-        return len(numbers) * 2 >= len(values) and (said or not all(value.is_integer() for value in numbers))
+        numbers = self._numbers(name)
+        return len(numbers) * 2 >= len(self.values[name]) and (said or not all(value.is_integer() for value in numbers))
 
     def _step(self) -> str | None:
         """The column that counts, by its values. Raises :class:`LogError` where two may be it, or none is."""

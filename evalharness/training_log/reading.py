@@ -17,10 +17,12 @@ from evalharness.records import EntropyPoint, LossPoint
 from evalharness.training_log import counted_lines, lines, patterns
 from evalharness.training_log.columns import LOSSES
 from evalharness.training_log.discovery import find_logs
+from evalharness.training_log.file_split import of_validation_by_its_file
 from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
 from evalharness.training_log.placeholders import all_finite, without_placeholders
+from evalharness.training_log.plausible import plausible
 from evalharness.training_log.refusal import how_to_name_them
 from evalharness.training_log.several_runs import files_of_run
 
@@ -254,8 +256,8 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
         has_entropies = EntropyPoint in set(map(type, points))
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint)) if has_entropies else ()
         logged = [point for point in points if isinstance(point, LossPoint)]
-        losses = without_placeholders(logged, log)
-        columns = tuple(_understood(log, points))
+        losses = tuple(plausible(of_validation_by_its_file(without_placeholders(logged, log), log), log))
+        columns = tuple(_understood(log, [*entropies, *losses]))
         for role, name in keys.named():
             if role in LOSSES and not any(point.split == role for point in losses):
                 log.note(f"[log] {role} = {name!r}: nothing is read under that name")

@@ -20,18 +20,31 @@ _OF_A_PLACE = (
     r"(?: (?:results?|metrics|set|summary|phase|pass))?\b"
     r"(?=\s*[:|\])@-](?!\w)|\W*(?:step|iter|iteration|epoch|loss|\d))"
 )
+_IN_PARENTHESES = rf"\({_VALIDATION}\)"
 _ON_TEST = r"\bon (?:the )?test\b"
-_OF_VALIDATION = re.compile(rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}")
+_OF_VALIDATION = re.compile(
+    rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}|{_IN_PARENTHESES}"
+)
 _OF_TEST = re.compile(rf"(?:{_BEGIN}|{_AFTER_A_LOGGER}){_TEST}{_OF_A_PLACE}|{_ON_TEST}")
+_KEY = r"\b(?:split|phase|mode|subset|stage|collection)\b\W{1,4}"
+"""What a loop calls the split of a line: ``split=val``, ``'phase': 'eval'``, ``collection=eval/mix``."""
+_VALIDATION_BY_KEY = re.compile(rf"{_KEY}{_VALIDATION}\b")
+_TEST_BY_KEY = re.compile(rf"{_KEY}{_TEST}\b")
 VALIDATION_BAR = re.compile(rf"\b{_VALIDATION}\b[^|]*?\d%\|")
 TEST_BAR = re.compile(rf"\b{_TEST}\b[^|]*?\d%\|")
 """Progress bars of tqdm, of a validation and of a test."""
 
 
-def split_of_line(before: str) -> SplitOfLine | None:
-    """The split that the text before a loss names, in lower case; None for training, or where nothing says it."""
-    if "test" in before and _OF_TEST.search(before):
+def split_of_line(line: str, end: int) -> SplitOfLine | None:
+    """The split that a line in lower case names before ``end``, where a loss stands, or anywhere by a key.
+
+    None for training, or where nothing says it.
+    """
+    before = line[:end]
+    if "test" in line and (_OF_TEST.search(before) or _TEST_BY_KEY.search(line)):
         return "test"
+    if _VALIDATION_BY_KEY.search(line):
+        return "validation"
     is_validation = ("val" in before or "dev" in before) and (
         _OF_VALIDATION.search(before) or VALIDATION_BAR.search(before)
     )

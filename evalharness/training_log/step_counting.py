@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from evalharness.training_log.open_log import OpenLog
 
-EPOCH = re.compile(r"\bepoch\b['\"]?\s*[:=]?\s*['\"\[]?(\d+(?:\.\d+)?)")
+EPOCH = re.compile(r"\bep(?:och)?\b['\"]?\s*[:=]?\s*['\"\[]?(\d+(?:\.\d+)?)")
 RUN_TIME = re.compile(r"'train_runtime': '?([\d.]+).*'train_steps_per_second': '?([\d.]+)")
 COUNT = r"\d{1,3}(?:[,_']\d{3})+(?!\d)|\d+(?:\.\d+)?[km]\b|\d+(?:\.0+)?(?![a-z\d_]|\.\d)"
 """A number of steps in lower case: ``1,000``, ``1_000``, ``1.5k``, ``100``, ``100.0``; no ``12ms``."""
@@ -25,7 +25,7 @@ BAR = re.compile(r"(\d+)/(\d+) \[")
 
 def epoch_in(line: str) -> float | None:
     """The epoch that a line in lower case names."""
-    match = EPOCH.search(line) if "epoch" in line else None
+    match = EPOCH.search(line) if "ep" in line else None
     return float(match[1]) if match else None
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
 from evalharness.records import LossPoint
-from evalharness.training_log.columns import number
+from evalharness.training_log.columns import is_named_validation, number
 from evalharness.training_log.figure_names import LossName, in_nats, loss_name
 from evalharness.training_log.line_figures import LineFigures
+from evalharness.training_log.open_log import note_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ class UnsaidLosses:
     log: OpenLog
     first: tuple[int, int] | None = None
     has_training: bool = False
+    sets: set[str] = field(default_factory=set)
+    """Losses of validation sets by name, of which none is *the* validation loss."""
     known: LineFigures = field(default_factory=LineFigures)
     figures: dict[str, list[_Figure]] = field(default_factory=dict)
 
@@ -44,6 +47,8 @@ class UnsaidLosses:
             return
         for name, text in self.known.of(line).items():
             loss, value = loss_name(name), number(text)
+            if loss is None and is_named_validation(name):
+                self.sets.add(name)
             if loss is None or value is None:
                 continue
             if loss.split == "train":
@@ -53,6 +58,7 @@ class UnsaidLosses:
 
     def points(self) -> Iterator[LossPoint]:
         """The losses, in nats; those of another model go to the log's base. Raises LogError if two names may be it."""
+        note_unread(self.log, self.sets)
         name = self._most_telling()
         loss = None if name is None else loss_name(name)
         if name is None or loss is None:

@@ -21,11 +21,10 @@ def test_sparse_cells_of_lightning_are_read_with_their_epochs(tmp_path):
     assert read(tmp_path, "metrics.csv", LIGHTNING.replace("NaN", "2.5")) == [
         (9, "train", 4.0),
         (9, "validation", 3.5),
-        (9, "train", 4.4),
         (19, "train", 2.0),
         (19, "validation", 2.5),
     ]
-    assert [p.epoch for p in read_log(tmp_path / "metrics.csv")] == [0, 0, 0, 1, 1]
+    assert [p.epoch for p in read_log(tmp_path / "metrics.csv")] == [0, 0, 1, 1]
 
 
 def test_a_loss_that_is_no_number_is_kept_and_told_of(tmp_path, golden_text):
@@ -94,4 +93,5 @@ def test_a_table_of_one_value_whose_name_is_no_loss_has_none(tmp_path, golden_te
 def test_a_loss_of_a_validation_set_by_name_is_not_taken_for_the_validation_loss(tmp_path):
     text = "step,loss,eval_wiki_loss\n1,2.5,9.5\n"
     assert read(tmp_path, "a.csv", text) == [(1, "train", 2.5)]
-    assert notes(tmp_path, "a.csv", text) == ("a.csv: losses of validation sets by name are not read: eval_wiki_loss",)
+    (note,) = notes(tmp_path, "a.csv", text)
+    assert "eval_wiki_loss" in note

@@ -55,6 +55,7 @@ def test_the_source_is_file_and_line(tmp_path):
 FORMS_OF_LINES = """\
 2025-12-10 12:00:00,500 INFO epoch 3 global_step=1,250 train/loss=2.5 aux_loss: 7.0 closs 8
 Iteration [1300/5000], Training Loss: 1e1, Validation Loss = .5
+Iteration [1350/5000]
 {'loss': 2.25, 'grad_norm': 1.0, 'learning_rate': 0.1, 'epoch': 0.25}
 {'eval_loss': 2.0, 'eval_runtime': 0.5, 'epoch': 0.25}
 {'train_runtime': 9.1, 'train_loss': 3.0, 'epoch': 1.0}
@@ -67,8 +68,8 @@ def test_lines_are_read_as_other_loops_print_them_and_the_mean_of_a_run_is_no_po
         (1250, "train", 2.5),
         (1300, "train", 10.0),
         (1300, "validation", 0.5),
-        (1300, "train", 2.25),
-        (1300, "validation", 2.0),
+        (1350, "train", 2.25),
+        (1350, "validation", 2.0),
     ]
     first, *_, evaluated = read_log(tmp_path / "out.txt")
     assert (first.epoch, first.time_s) == (3.0, 1765368000.5)
