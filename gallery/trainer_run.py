@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Collate = Callable[[Sequence[Encoded]], Batch]
+    Encode = Callable[[Callable[[str], list[int]], Sequence[Row]], list[Encoded]]
 
 EVALUATIONS = 5
 SPARE = 512
@@ -91,6 +92,7 @@ def run_trainer(
     *,
     steps: int,
     rate: float = 4e-3,
+    encode: Encode = apart,
     batch: Collate = padded,
     trainer: type[Trainer] = Trainer,
     **arguments: Any,
@@ -117,7 +119,7 @@ def run_trainer(
         disable_tqdm=True,
         **arguments,
     )
-    train_rows, validation = (apart(ids_of(tokenizer), rows) for rows in (data.train, data.validation))
+    train_rows, validation = (encode(ids_of(tokenizer), rows) for rows in (data.train, data.validation))
     trainer(
         model=model,
         args=settings,
