@@ -122,6 +122,15 @@ def test_a_pickled_encoding_of_tiktoken_needs_trust_and_finds_special_tokens_by_
     assert 259 not in tokenizer.encode("<|bos|>")
 
 
+def test_the_begin_of_a_document_ends_the_one_before_it_where_tiktoken_has_no_end_of_text(tmp_path):
+    tiktoken = pytest.importorskip("tiktoken")
+    special = {"<|bos|>": 259, "<|user_end|>": 260, "<|assistant_end|>": 261}
+    encoding = tiktoken.Encoding("mine", pat_str=r"\S+|\s+", mergeable_ranks=ranks(), special_tokens=special)
+    file = tmp_path / "tokenizer.pkl"
+    file.write_bytes(pickle.dumps(encoding))
+    assert read_tokenizer(file, trust=True).end_ids == {259, 261}
+
+
 def test_a_begin_token_is_named_by_its_text_or_its_id(project, state):
     import torch
 

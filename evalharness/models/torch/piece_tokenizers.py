@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACE = "\u2581"
-_ENDS = {"<|endoftext|>", "<|assistant_end|>", "<|bos|>"}
+_END_OF_TEXT, _BEGIN = "<|endoftext|>", "<|bos|>"
+_ENDS = {_END_OF_TEXT, "<|assistant_end|>"}
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
@@ -101,7 +102,7 @@ class SentencePieceTokenizer(Pieces):
 class TiktokenTokenizer(Pieces):
     """An ``Encoding`` of tiktoken. Special tokens are found by name; in a text they are only text.
 
-    Where ``<|bos|>`` stands between documents, as in nanochat, it ends the one before it.
+    Without ``<|endoftext|>``, ``<|bos|>`` stands between documents, as in nanochat: it ends the one before it.
     """
 
     def __init__(self, encoding: Any) -> None:
@@ -113,7 +114,8 @@ class TiktokenTokenizer(Pieces):
         self._ids |= {name: token_id for token_id, name in special.items()}
         self._special = special
         self._encoding = encoding
-        self.end_ids = frozenset(i for i, name in special.items() if name in _ENDS)
+        ends = _ENDS if _END_OF_TEXT in special.values() else {*_ENDS, _BEGIN}
+        self.end_ids = frozenset(i for i, name in special.items() if name in ends)
 
     def encode(self, text: str) -> list[int]:
         """See :class:`KnownTokenizer`."""
