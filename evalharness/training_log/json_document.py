@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.training_log.columns import points
 from evalharness.training_log.jsonl import flat
+from evalharness.training_log.lists_with_steps import STEP, rows_with_own_steps
 from evalharness.training_log.open_log import note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
 from evalharness.training_log.several_runs import rows_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint
     from evalharness.training_log.open_log import OpenLog
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 FORM = "JSON document"
 PRIORITY = 18
 STEP_AS_KEY = re.compile(r"{\"\d+\":")
-STEP = "step"
-"""The name of what a history counts by, which it does not name itself."""
 
 
 def recognises(head: Sequence[str]) -> bool:
@@ -62,8 +61,10 @@ def _rows(document: Any) -> list[dict[str, Any]]:
     of_rows = [value for value in lists.values() if isinstance(value[0], dict)]
     if of_rows:
         return _rows(max(of_rows, key=len))
-    if not lists:
-        return [document]
+    return (rows_with_own_steps(lists) or _rows_of_longest(lists)) if lists else [document]
+
+
+def _rows_of_longest(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     longest = max(map(len, lists.values()))
     whole = {name: values for name, values in lists.items() if len(values) == longest}
     return [dict(zip(whole, values, strict=True)) for values in zip(*whole.values(), strict=True)]

@@ -28,6 +28,8 @@ MEASURED = re.compile(
     r"\d+(?::\d\d)+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)? ?(?:%|[a-zA-Z]{1,3}(?:/[a-zA-Z]{1,3})?)"
 )
 """A duration, or a number with its unit: ``02:10``, ``1.5s``, ``12k``, ``40%``, ``3.2 it/s``."""
+INDEX = "unnamed"
+"""The name of a number of rows: it counts no steps."""
 EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "none"))
 
 
@@ -59,7 +61,7 @@ def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:
             continue
         if between is None:
             between = _between(above, line)
-            names = [] if between is None else _cells(above, between)
+            names = [] if between is None else _names(above, line, between)
             above = line
         if between is None:
             continue
@@ -73,11 +75,17 @@ def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:
 def _between(names: str, row: str) -> str | None:
     """What parts the cells of both lines, if one has names and the other as many numbers."""
     for between in BETWEEN_CELLS:
-        above, below = _cells(names, between), _cells(row, between)
+        above, below = _names(names, row, between), _cells(row, between)
         fits = len(above) == len(below) > 1 and all(map(_is_value, below)) and len(set(above)) == len(above)
         if fits and any(map(loss_name, above)) and not any(number(name) is not None for name in above if name):
             return between
     return None
+
+
+def _names(names: str, first: str, between: str) -> list[str]:
+    """The names of the cells; pandas prints the number of each row before them, without a name."""
+    above, below = _cells(names, between), _cells(first, between)
+    return [INDEX, *above] if len(below) == len(above) + 1 and below[0] == "0" else above
 
 
 def _cells(line: str, between: str) -> list[str]:

@@ -70,7 +70,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     table = _Table(log)
     note_unread(log, table.header)
     first = [row for _, row in itertools.islice(table.rows(), ENOUGH_ROWS)]
-    plan = _plan(log, table.header, own_names(log, first))
+    plan = _plan(log, table.header, own_names(log, first), first)
     source = log.name
     for at, row in table.rows() if table.has_runs else rows_of_run(log, table.rows, first):
         if row_plan := plan(row):
@@ -118,10 +118,12 @@ def _has_decimal_commas(log: OpenLog) -> bool:
     return have_decimal_commas(cell for row in rows[1:] for cell in row)
 
 
-def _plan(log: OpenLog, header: Sequence[str], own: OwnNames) -> Callable[[Mapping[str, str]], Columns | None]:
+def _plan(
+    log: OpenLog, header: Sequence[str], own: OwnNames, first: Sequence[Mapping[str, str]]
+) -> Callable[[Mapping[str, str]], Columns | None]:
     """What the columns of a row hold: in a long table that differs from row to row."""
     names = {plain_name(name): name for name in header}
-    metric = next((names[name] for name in METRICS if name in names), None)
+    metric = next((names[name] for name in METRICS if name in names), None) or _metric_by_its_cells(header, first)
     wide = columns(header, own)
     if metric is None or VALUE not in names:
         whole = wide or _long(names, split_of_file(log), own)
@@ -134,6 +136,11 @@ def _plan(log: OpenLog, header: Sequence[str], own: OwnNames) -> Callable[[Mappi
         return _long(names, split_of(name), own)
 
     return lambda row: of_metric(row.get(metric, ""))
+
+
+def _metric_by_its_cells(header: Sequence[str], first: Sequence[Mapping[str, str]]) -> str | None:
+    """The column that names losses in its cells, as in Comet's exports, whatever it is called."""
+    return next((name for name in header if any(split_of(row.get(name, "")) for row in first)), None)
 
 
 def _long(names: Mapping[str, str], split: Split | None, own: OwnNames) -> Columns | None:

@@ -1,5 +1,6 @@
 """Which step, split and unit a figure is of, where another reading is near."""
 
+import json
 import math
 
 import pytest
@@ -168,3 +169,39 @@ def test_figures_behind_the_prefix_of_a_logger_are_read(tmp_path):
     )
     found = read(tmp_path, "train.log", text)
     assert [point[2] for point in found if point[1] == "validation"] == [5.75, 4.75, 3.75, 2.75]
+
+
+STEPS, LOSSES = [s for s, _, _ in TRAINED], [x for _, _, x in TRAINED]
+VALIDATED = [(200, "validation", 4.75), (400, "validation", 2.75)]
+HISTORIES = {
+    "apart": {"train": {"step": STEPS, "loss": LOSSES}, "val": {"step": [200, 400], "loss": [4.75, 2.75]}},
+    "side by side": {"train_it": STEPS, "trn": LOSSES, "val_it": [200, 400], "vld": [4.75, 2.75], "seed": [1]},
+    "plots": {
+        "loss": {
+            "train": {"name": "train", "x": STEPS, "y": LOSSES},
+            "validation": {"name": "validation", "x": [200, 400], "y": [4.75, 2.75]},
+        },
+        "lr": {"lr": {"name": "lr", "x": STEPS, "y": [0.1] * 4}},
+    },
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
+def test_lists_have_the_steps_that_stand_beside_them(tmp_path, history):
+    assert sorted(read(tmp_path, "history.json", json.dumps(history, indent=1))) == sorted([*TRAINED, *VALIDATED])
+
+
+def test_a_long_table_names_its_losses_in_any_column(tmp_path):
+    rows = "".join(f'"train_loss","{x}","{s}"\n"lr","0.1","{s}"\n' for s, _, x in TRAINED)
+    rows += "".join(f'"val_loss","{x}","{s}"\n' for s, _, x in VALIDATED)
+    assert sorted(read(tmp_path, "export.csv", '"name","value","step"\n' + rows)) == sorted([*TRAINED, *VALIDATED])
+
+
+def test_the_number_of_a_row_that_pandas_prints_is_no_cell(tmp_path):
+    text = "   step  train_loss  val_loss\n" + "".join(
+        f"{at}   {s}      {x:.4f}       {'NaN' if at % 2 == 0 else f'{x + 0.25:.4f}'}\n"
+        for at, (s, _, x) in enumerate(TRAINED)
+    )
+    assert sorted(read(tmp_path, "out.log", text)) == sorted([*TRAINED, *VALIDATED])
+    with pytest.raises(LogError):
+        read(tmp_path, "out.log", "   train_loss  val_loss\n0      5.5       5.75\n1      4.5       4.75\n")
