@@ -43,15 +43,19 @@ def keep_evidence(folder: RunFolder, evidence: Evidence) -> None:
 
 
 def write_step_report(
-    folder: RunFolder, card: Scorecard, evidence: Evidence, formats: Sequence[FigureFormat] = ()
+    folder: RunFolder,
+    card: Scorecard,
+    evidence: Evidence,
+    formats: Sequence[FigureFormat] = (),
+    drawn_before: Mapping[str, bytes] | None = None,
 ) -> RenewedReport:
     """Write ``report.md``, ``report.html`` and the figures, each as such files of ``formats``, too.
 
-    The same arguments give the same bytes.
+    ``drawn_before`` are figures that can't be drawn any more. The same arguments give the same bytes.
     """
     from evalharness import report
 
-    figures = report.figures_of(card, evidence)
+    figures = {**(drawn_before or {}), **report.figures_of(card, evidence)}
     others = (report.figures_of(card, evidence, file_format) for file_format in formats)
     for files in (figures, *others):
         for name, content in files.items():
@@ -68,7 +72,14 @@ def renew_step(folder: Path, formats: Sequence[FigureFormat], watcher: Watcher) 
     evidence = _evidence(folder, card)
     watcher.stage("writing the report", 1)
     with RunFolder(folder) as step:
-        return write_step_report(step, card, evidence, formats)
+        return write_step_report(step, card, evidence, formats, _drawn_before(folder))
+
+
+def _drawn_before(folder: Path) -> dict[str, bytes]:
+    """The figures that an older version drew, and whose data it did not keep."""
+    data = {"figures/losses.svg": paths.STEP_LOG, "figures/passage.svg": paths.PASSAGE}
+    drawn = {figure: folder / figure for figure, kept in data.items() if not (folder / kept).exists()}
+    return {figure: file.read_bytes() for figure, file in drawn.items() if file.is_file()}
 
 
 def _evidence(folder: Path, card: Scorecard) -> Evidence:

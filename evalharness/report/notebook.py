@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.report.card import MAX_WIDTH, render_card
 from evalharness.report.parts import BulletList, Folded, Paragraph, Strong, marked
-from evalharness.report.sections.cause_section import where_and_how_sure
+from evalharness.report.sections.verdict_lines import where_and_how_sure
 from evalharness.report.untested import by_group
 from evalharness.report.writers.html_parts import parts_html
 

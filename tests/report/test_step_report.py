@@ -15,6 +15,7 @@ from evalharness.commands.group import cli
 from evalharness.errors import StoreError
 from evalharness.pipeline import renew_report
 from evalharness.pipeline.step_report import keep_evidence, write_step_report
+from evalharness.report.parts import Figure
 from evalharness.runs import paths, scorecard_json
 from evalharness.runs import record_rows as rows
 from evalharness.runs.folder import RunFolder
@@ -77,6 +78,16 @@ def test_a_step_of_an_older_version_is_made_again_with_the_log_of_its_run(tmp_pa
     renew_report(step)
     assert (step / "figures/losses.svg").is_file()
     assert (step / paths.REPORT_PAGE).is_file()
+
+
+def test_a_figure_whose_data_an_older_version_did_not_keep_stays_in_the_report(written: Path, tmp_path: Path) -> None:
+    step = shutil.copytree(written, tmp_path / written.name)
+    for kept in (paths.STEP_LOG, paths.PASSAGE):
+        (step / kept).unlink()
+    document = renew_report(step).document
+    shown = {part.path for part in document if isinstance(part, Figure)}
+    assert {"figures/losses.svg", "figures/passage.svg"} <= shown
+    assert shown == {f"figures/{path.name}" for path in (step / "figures").glob("*.svg")}
 
 
 def test_a_model_that_gave_nan_has_a_report_and_a_page(written: Path, tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report.cause_summary import no_cause, was_diagnosed
-from evalharness.report.certainty import certainty
-from evalharness.report.parts import BulletList, Code, Emphasis, Heading, Paragraph, Strong, Table, marked
+from evalharness.report.parts import BulletList, Code, Emphasis, Heading, Paragraph, Table, marked, plain_text
 from evalharness.report.printable import shortened
 from evalharness.report.sections.tested_hypotheses import hypotheses
-from evalharness.report.where import where
+from evalharness.report.sections.verdict_lines import where_and_how_sure
 from evalharness.runs import paths
 
 if TYPE_CHECKING:
@@ -60,13 +59,6 @@ def _finding(finding: Finding, questions: Mapping[str, str], remedies: bool) -> 
         yield Paragraph(marked(f"What to do: {finding.remedy}"))
 
 
-def where_and_how_sure(finding: Finding) -> Iterator[Text]:
-    """Yield where a finding lies, if its evidence says so, and how sure it is."""
-    if place := where(finding):
-        yield (Strong("Where"), ": ", *place)
-    yield (Strong("How sure"), f": {certainty(finding)}")
-
-
 def _value(value: Any) -> Text:
     """One value of a probe's evidence, whatever it is."""
     match value:
@@ -81,4 +73,18 @@ def _value(value: Any) -> Text:
         case str():
             return marked(shortened(value, MAX_VALUE))
         case _:
-            return Code(shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str), MAX_VALUE))
+            return _several(value)
+
+
+def _several(value: Any) -> Text:
+    """A few plain values as a line; what is deeper as JSON."""
+    if isinstance(value, dict) and value and all(map(_is_plain, value.values())):
+        return ", ".join(f"{key} {plain_text(_value(item))}" for key, item in value.items())
+    if isinstance(value, (list, tuple)) and value and all(map(_is_plain, value)):
+        return shortened(", ".join(plain_text(_value(item)) for item in value), MAX_VALUE)
+    return Code(shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str), MAX_VALUE))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is no list and no record: then a few of them are read as a line."""
+    return value is None or isinstance(value, (bool, int, float))
