@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from golden_text import GoldenText, folders_of, golden_file
+from hypothesis import settings
 from shared_data import mbpp_or_skip
 from small_folder import Run, make_model_folder, runner
 
 pytest_plugins = ["pytester"]
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub itself: those of downloads have a stand-in
+# How long one example takes says more of what else the machine does than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture
