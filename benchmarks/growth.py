@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pretrained import functions
-from runs import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +82,18 @@ def diagnosis_s(**size: int) -> float:
         command = [sys.executable, "-c", DIAGNOSE, str(folder), str(Path(name) / "out")]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
+
+
+def many(folder: Path, scored: Path, count: int) -> Path:
+    """A run with many scored steps: the records of one step, under as many step numbers."""
+    run = folder / "many"
+    for number in range(count):
+        own = run / f"step_{(number + 1) * 100}"
+        shutil.copytree(scored, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
+        card = json.loads((own / "scorecard.json").read_text())
+        card["checkpoint"]["step"] = (number + 1) * 100
+        (own / "scorecard.json").write_text(json.dumps(card))
+    return run
 
 
 def report_s(steps: int) -> float:
