@@ -14,7 +14,7 @@ from evalharness.diagnosis.data.rows import DataRow
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
 from evalharness.diagnosis.losses.honest import paired_loss
-from evalharness.diagnosis.losses.layouts import PADDED_ROWS
+from evalharness.diagnosis.losses.padded_layouts import PADDED_ROWS
 from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.token_bytes import text_bytes
 from evalharness.diagnosis.measured import Measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.log_readings import NAME
-from evalharness.diagnosis.losses.layouts import packed_anew
+from evalharness.diagnosis.losses.packed_layouts import packed_anew
 from evalharness.diagnosis.losses.row_means import capped, figures, mean, shown
 from evalharness.records import Finding
 

@@ -19,10 +19,9 @@ from evalharness.diagnosis.losses.layouts import (
     PADDING,
     PROMPT,
     Layout,
-    filled_layouts,
     rows_alone,
-    unusual_layouts,
 )
+from evalharness.diagnosis.losses.layouts_tried import filled_layouts, unusual_layouts
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.recomputed_loss import Convention, Recomputed, counted_values, nll_at, reproducing
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS, Floats, capped, mean
