@@ -262,6 +262,21 @@ def test_a_space_at_the_end_that_belongs_to_the_answer_is_named():
     assert found.evidence["only_space_at_the_end"]
 
 
+def test_a_chat_that_answers_with_the_whole_function_is_not_asked_for_its_body_alone():
+    def texts(problem):
+        return f"[{problem.prompt}]{problem.prompt}{problem.canonical_solution}", f"Q{problem.prompt}A"
+
+    whole = [texts(p)[0] for p in PROBLEMS] + [texts(p)[1] + p.canonical_solution for p in PROBLEMS]
+
+    def after(ids):
+        text = Characters().decode(ids)
+        return {Characters().encode(known[len(text)])[0]: 9.0 for known in whole if known[:-1].startswith(text)}
+
+    rows, model = headed("Q", "A"), scripted(after, context_length=CONTEXT)
+    made = subject(model, problems=PROBLEMS, train=rows, generate=writing(lambda _: True), prompt_template="[{prompt}]")
+    assert isinstance(prompt_format(Measured(made)), RuledOut)
+
+
 @pytest.mark.parametrize("template", ["Q: {prompt}", "[{prompt}]"])
 def test_prompts_in_the_form_of_the_rows_are_cleared(template):
     assert isinstance(solved(template, prompt_template=template), RuledOut)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from evalharness.diagnosis.data.row_form import row_forms
 from evalharness.diagnosis.losses.row_means import FEWEST_ROWS
 from evalharness.diagnosis.trials.greedy_trials import Asked, askable, encoded, fits
+from evalharness.models.requests import continues_prompt
 from evalharness.statistics import ratio_over_rows
 
 if TYPE_CHECKING:
@@ -135,11 +136,12 @@ class _Trial:
         answers = self.answers(form, asked.problem)
         if asked.ids and self.subject.tokenizer.decode(asked.ids[-1:]).isspace():
             answers |= {asked.problem.canonical_solution.lstrip()}
-        return self.least(asked.ids, answers)
+        return self.least(asked.ids, answers, self.restated(self.subject.prompt_template, asked.problem))
 
     def in_form(self, form: RowForm, problem: Problem) -> float | None:
         ids = self.prompt_ids(form, problem)
-        return None if ids is None else self.least(ids, self.answers(form, problem))
+        restated = self.restated(form.template, problem)
+        return None if ids is None else self.least(ids, self.answers(form, problem), restated)
 
     def with_other_text(self, form: RowForm, problem: Problem) -> float | None:
         """With ids of training rows, drawn one by one, in place of what the form adds."""
@@ -150,17 +152,32 @@ class _Trial:
         pool = [token_id for row in self.subject.train.encoded[:POOL] for token_id in row.ids]
         rng = Random(f"{self.subject.seed} {problem.task_id}")  # noqa: S311 - a trial, no secret
         drawn = [rng.choices(pool, k=len(ids)) for ids in (before, after)]
-        return self.least((*self.begin, *drawn[0], *prompt, *drawn[1]), self.answers(form, problem))
+        restated = self.restated(form.template, problem)
+        return self.least((*self.begin, *drawn[0], *prompt, *drawn[1]), self.answers(form, problem), restated)
 
     def answers(self, form: RowForm, problem: Problem) -> set[str]:
         """The solution as it is, and with the white space that answers begin with in training."""
         return {problem.canonical_solution, form.lead + problem.canonical_solution.lstrip()}
 
-    def least(self, before: tuple[int, ...], answers: Iterable[str]) -> float | None:
-        """What the cheapest of ``answers`` costs (nats, all its tokens together); None if none fits or is finite."""
-        limit, costs = self.subject.model.context_length, []
-        for answer in sorted(answers):
-            after = encoded(self.subject, answer)
-            if before and after and (limit is None or len(before) + len(after) - 1 <= limit):
-                costs.append(-sum(self.subject.scorer.score([(*before, *after)])[0][-len(after) :]))
-        return min(filter(isfinite, costs), default=None)
+    def restated(self, template: str, problem: Problem) -> tuple[int, ...]:
+        """What an answer may begin with: the problem itself, if something stands between it and the answer.
+
+        A chat answers with the whole function, whose body alone it would never write.
+        """
+        return () if continues_prompt(template) else encoded(self.subject, problem.prompt) or ()
+
+    def least(self, before: tuple[int, ...], answers: Iterable[str], restated: tuple[int, ...]) -> float | None:
+        """What the cheapest of ``answers`` costs (nats, all its tokens together), also behind the problem ``restated``.
+
+        None if none fits or is finite.
+        """
+        befores = dict.fromkeys([before, (*before, *restated)])
+        costs = [self.cost(ids, answer) for ids in befores for answer in sorted(answers)]
+        return min((cost for cost in costs if cost is not None and isfinite(cost)), default=None)
+
+    def cost(self, before: tuple[int, ...], answer: str) -> float | None:
+        """What all tokens of ``answer`` cost together (nats); None if it does not fit."""
+        limit, after = self.subject.model.context_length, encoded(self.subject, answer)
+        if not before or not after or (limit is not None and len(before) + len(after) - 1 > limit):
+            return None
+        return -sum(self.subject.scorer.score([(*before, *after)])[0][-len(after) :])
