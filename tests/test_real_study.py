@@ -134,12 +134,12 @@ def test_the_report_has_every_way_and_links_its_own_report(tuned: Path, tmp_path
     for way in WAYS:
         scored = out / "reports" / way.name / "run" / "step_2"
         shutil.copytree(shipped_records() / "causal" / "step_1000", scored)
-        (scored / "figures").mkdir(exist_ok=True)
-        (scored / "report.md").write_text(way.name)
+        (scored / "report.md").write_text(f"{way.name} in {out}/right\n![a picture](figures/losses.svg)\n")
     write_study(out, tmp_path / "study")
     text = (tmp_path / "study" / "report.md").read_text()
     assert all(f"[{way.name}]({way.name}/report.md)" in text for way in WAYS)
-    assert all((tmp_path / "study" / way.name / "report.md").read_text() == way.name for way in WAYS)
+    copies = {way.name: (tmp_path / "study" / way.name / "report.md").read_text() for way in WAYS}
+    assert copies == {way.name: f"{way.name} in right\n" for way in WAYS}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +39,20 @@ def write_study(out: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     scored = [read_scored(out, way) for way in WAYS]
     for item in scored:
-        shutil.copytree(item.folder / "figures", target / item.way.name / "figures", dirs_exist_ok=True)
-        shutil.copyfile(item.folder / "report.md", target / item.way.name / "report.md")
+        (target / item.way.name).mkdir(exist_ok=True)
+        text = (item.folder / "report.md").read_text(encoding="utf-8")
+        (target / item.way.name / "report.md").write_text(without_pictures(text, out), encoding="utf-8")
     introduction = (HERE / "introduction.md").read_text(encoding="utf-8").strip()
     parts = [introduction, "## What came of it", ways_table(scored)]
     parts += ["## What the trainers logged", losses_table([logged(out, training) for training in TRAININGS])]
     parts += ["## What each report names first", *map(named, scored)]
     (target / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def without_pictures(report: str, out: Path) -> str:
+    """The report of a step without its pictures, which are large, and with paths from ``out`` on."""
+    lines = [line for line in report.splitlines(keepends=True) if not line.startswith("![")]
+    return "".join(lines).replace(f"{out}/", "")
 
 
 def read_scored(out: Path, way: Way) -> Scored:

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from four_reports import write_study  # noqa: E402
 from ways import TRAININGS, WAYS  # noqa: E402
 
-SCORED = ("--problems", "warmup", "--samples", "1", "--max-new-tokens", "96")
+SCORED = ("--problems", "warmup", "--samples", "2")
 
 
 def main() -> None:
