@@ -26,7 +26,7 @@ from pathlib import Path
 from tables import Count, table
 
 from evalharness.records import InputTests, Problem, Verdict
-from evalharness.sandbox import Job, Sandbox
+from evalharness.sandbox import Sandbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "sandbox"))
 import gauntlet
@@ -147,7 +147,7 @@ def _whole(case: Case) -> str:
 
 def ours(cases: list[Case], *, by_inputs: bool) -> dict[str, bool]:
     """By name, whether evalharness passes each program."""
-    jobs = [Job(case.name, 0, _problem(case, by_inputs=by_inputs), case.text, whole=True) for case in cases]
+    jobs = [replace(case.job(case.name, case.text), problem=_problem(case, by_inputs=by_inputs)) for case in cases]
     with Sandbox(limits=gauntlet.TIGHT) as sandbox:
         return {execution.task_id: execution.verdict is Verdict.PASSED for execution in sandbox.run(jobs)}
 

@@ -52,6 +52,7 @@ class Worker:
         self, interpreter: str, settings: Settings, judge_memory_bytes: int, packages: tuple[str, ...] = ()
     ) -> None:
         self._received, self._unsent = bytearray(), bytearray()
+        self._given, self._answered = 0, 0
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lifelines: list[int] = []
         with _standard_descriptors_taken(), contextlib.ExitStack() as ends:
@@ -88,7 +89,8 @@ class Worker:
         Raises:
             WorkerDied: nobody reads it.
         """
-        payload = json.dumps(job).encode()
+        payload = json.dumps({**job, "number": self._given}).encode()
+        self._given += 1
         self._unsent += len(payload).to_bytes(_LENGTH_BYTES, "little") + payload
         try:
             self._send_on()
@@ -104,7 +106,7 @@ class Worker:
         """Every reply that is here by now, without waiting.
 
         Raises:
-            WorkerDied: the judge has ended, and nothing of it is left to read.
+            WorkerDied: the judge has ended, and nothing of it is left to read; or it has said a verdict twice.
         """
         with contextlib.suppress(OSError):  # a judge that is gone is found below, after what it has said
             self._send_on()
@@ -164,8 +166,16 @@ class Worker:
             end = int.from_bytes(self._received[:_LENGTH_BYTES], "little") + _LENGTH_BYTES
             if len(self._received) < end:
                 return
-            yield json.loads(self._received[_LENGTH_BYTES:end])
+            yield self._in_turn(json.loads(self._received[_LENGTH_BYTES:end]))
             del self._received[:end]
+
+    def _in_turn(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """A reply, if it is to the job whose turn it is: tests that fork could have two judges answer to one."""
+        if "number" in reply:
+            if reply["number"] != self._answered:
+                raise WorkerDied("the judge has given a verdict twice")
+            self._answered += 1
+        return reply
 
     def _start_zygote(self, interpreter: str, settings: Settings, control: socket.socket) -> None:
         # -S: without the site module, and so without site-packages.

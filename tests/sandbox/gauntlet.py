@@ -63,6 +63,11 @@ TESTS = {
     "whole": "def check(candidate):\n    assert int(candidate(2, 3)) == 5\n",
     "summed": "def check(candidate):\n    assert sum(candidate(2, 3)) == 5\n",
     "poly": "def check(candidate):\n    assert abs(poly([1, 2], candidate([1, 2], 0))) < 1e-4\n",
+    "evaluated": "def check(candidate):\n    assert eval(candidate(2, 3)) == 5\n",
+    "box": (
+        "def check(candidate):\n    assert candidate(Box(4), 1).is_five()\n    assert candidate(Box(4), 1).keeps_five\n"
+        "    assert candidate(Box(4), 1).holds_five()\n"
+    ),
     "secret": "def check(candidate):\n    assert candidate(1, 2) == 'expected-' + 'value-5417-of-the-tests'\n",
     "modules": (
         "import copy, hashlib, math, random, re\n"
@@ -73,7 +78,23 @@ TESTS = {
         "    random.seed(got)\n    drawn = random.random()\n    random.seed(5)\n    assert drawn == random.random()\n"
     ),
 }
-PROMPTS = {"poly": "def poly(xs, x):\n    return sum(c * x ** i for i, c in enumerate(xs))\n\n\ndef add(a, b):\n"}
+BOX = """
+import functools
+class Box:
+    def __init__(self, x): self.x = x
+    @functools.lru_cache
+    def is_five(self): return self.x == 5
+    @functools.cached_property
+    def keeps_five(self): return self.x == 5
+    def holds(self, x): return self.x == x
+    holds_five = functools.partialmethod(holds, 5)
+"""
+PROMPTS = {
+    "poly": "def poly(xs, x):\n    return sum(c * x ** i for i, c in enumerate(xs))\n\n\ndef add(a, b):\n",
+    "box": f"{BOX}def add(a, b):\n",
+}
+SHARING = ("box",)
+"""Tests that share objects with a program."""
 
 ANY_LEVEL_AS_USER = ("A", "C")
 
@@ -111,6 +132,10 @@ class Case:
     def problem(self) -> Problem:
         prompt = PROMPTS.get(self.tests, "def add(a, b):\n")
         return Problem(self.name, prompt, "add", "    return a + b\n", TESTS[self.tests])
+
+    def job(self, name: str, text: str) -> Job:
+        """What to run for it, a whole program."""
+        return Job(name, 0, self.problem, text, whole=True, shares=self.tests in SHARING)
 
 
 # Raw frames and the runtime's own modules, for programs that know how this sandbox is made.
@@ -298,6 +323,25 @@ FORGED = [
             "shapes",
         )
         for kind in ("int", "str", "list", "float", "tuple", "dict")
+    ),
+    Case(
+        "lies",
+        "a text that is to be run, of a number that lies",
+        "not_judged",
+        """return "type('L', (int,), {'__eq__': lambda *_: True})(1)" """,
+        tests="evaluated",
+    ),
+    Case(
+        "lies",
+        "attributes in the place of what a class computes",
+        "failed",
+        BOX
+        + """
+def add(a, b):
+    vars(a).update(is_five=lambda: True, keeps_five=True, holds_five=lambda: True)
+    return a
+""",
+        tests="box",
     ),
     Case(
         "lies",
@@ -2313,7 +2357,7 @@ def _run_pairs(level: str, fill: Callable[[str], str]) -> dict[str, tuple[str, s
                     Case("pairs", f"{pair.name} ({place})", "passed", code)
                     for place, code in (("first", pair.first), ("second", pair.second))
                 ]
-                jobs = [Job(case.name, 0, case.problem, fill(case.text), whole=True) for case in cases]
+                jobs = [case.job(case.name, fill(case.text)) for case in cases]
                 found |= {e.task_id: (str(e.verdict), e.detail) for e in sandbox.run(jobs)}
     return found
 
@@ -2515,7 +2559,7 @@ def run_gauntlet(level: str, problems: list[Problem], folder: Path, cases: dict[
     try:
         with Outside(outside) as there, Sandbox(limits=TIGHT, workers=WORKERS, level=level) as sandbox:  # type: ignore[arg-type]
             sandbox._limits_of = lambda name: cases[name].limits
-            jobs = [Job(name, 0, case.problem, there.fill(case.text), whole=True) for name, case in cases.items()]
+            jobs = [case.job(name, there.fill(case.text)) for name, case in cases.items()]
             for execution in sandbox.run(jobs):
                 report.verdicts[execution.task_id] = (str(execution.verdict), execution.detail)
             report.faults_outside = there.faults()

@@ -86,3 +86,33 @@ def test_an_infinity_of_few_bits_equals_no_large_number(packages):
     problems = {problem.task_id: problem for problem in load_problems(path, environment={}).problems}
     jobs = [Job(row["task_id"], i, problems[row["task_id"]], row["completion"]) for i, row in enumerate(rows)]
     assert {verdict for verdict, _ in verdicts(jobs, packages=packages).values()} == {"failed"}
+
+
+EVALUATED = Problem(
+    task_id="text",
+    prompt="def f():\n",
+    test="def check(candidate):\n    assert eval(candidate()) == 2\n",
+    entry_point="f",
+    canonical_solution="    return '1 + 1'\n",
+)
+
+
+def test_what_a_program_answers_is_never_run_in_the_judge(tmp_path):
+    reached = tmp_path / "reached"
+    text = f"    return 'open({str(reached)!r}, \"w\").close() or 2'\n"
+    with Sandbox(workers=1) as sandbox:
+        assert sandbox.calibrate([EVALUATED], []).in_process == {"text"}
+        executions = list(sandbox.run([Job("text", 0, EVALUATED, text)]))
+    assert [execution.verdict for execution in executions] == ["not_judged"]
+    assert not reached.exists()
+
+
+@pytest.mark.parametrize("leave", ["os._exit(0)", "os.fork()"])
+def test_tests_that_end_or_double_the_judge_move_no_verdict_to_another_program(add, leave):
+    test = f"import os\n{add.test}    if candidate(7, 7) != 14: {leave}\n"
+    leaving = Problem("leaving", add.prompt, test, "add", add.canonical_solution)
+    jobs = [Job("leaving", 0, leaving, "    return 5 if a == 2 else 0\n")]
+    jobs += [Job("add", n, add, f"    return a + b + {n % 2}\n") for n in range(1, 7)]
+    with Sandbox(workers=1) as sandbox:
+        found = {done.completion_id: done.verdict for done in sandbox.run(jobs) if done.completion_id}
+    assert found == {n: "failed" if n % 2 else "passed" for n in range(1, 7)}

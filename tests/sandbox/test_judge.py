@@ -156,11 +156,6 @@ def test_the_verdict_is_of_both_sides(outcome, ending, expected):
     assert verdict(as_verdict(outcome, ending)) == expected
 
 
-def test_a_process_that_could_not_be_set_up_is_not_judged():
-    said = verdict(as_verdict(Outcome("not_begun", ""), Ending("ended", 87, 0.1, 1)))
-    assert said == ("not_judged", "the program's process could not be set up (exit status 87)")
-
-
 def test_what_a_program_used_is_what_the_zygote_saw(judge):
     reply = judge(honest, report="killed -9 250000 4096")
     assert (reply["exit_code"], reply["cpu_s"], reply["peak_memory_kib"]) == (-9, 0.25, 4096)
@@ -332,9 +327,9 @@ def test_an_answer_before_the_source_was_run_is_a_fault(judge):
     assert verdict(judge(script)) == (FAILED, "wrote into the harness's own channel")
 
 
-def test_a_process_that_ends_before_it_is_set_up_is_not_judged(judge):
+def test_a_process_that_ends_before_it_is_set_up_is_for_another_worker(judge):
     reply = judge(lambda program: program.close(), report="ended 87 100 100")
-    assert reply["verdict"] == "not_judged"
+    assert (reply["begun"], "87" in reply["lost"]) == (False, True)
 
 
 def test_an_exception_at_module_level_has_its_name_and_line(judge):

@@ -245,3 +245,47 @@ def test_asserts_are_kept_where_the_interpreter_drops_them(flag):
     )
     done = subprocess.run([sys.executable, flag, "-c", program], capture_output=True, text=True, check=False)
     assert done.stderr.rstrip().endswith("AssertionError")
+
+
+RUNNING_ANSWERS = [
+    "assert eval(f(1)) == 2",
+    "exec(f(1), {})",
+    "x = f(1)\ncode = compile(x, '', 'exec')",
+    "assert list(map(eval, f(1))) == [2]",
+    "x = '1'\nx = f(1)\nassert eval(x) == 1",
+    "assert eval(f'{f(1)} + 1') == 3",
+    "import builtins as b\nassert b.eval(f(1)) == 2",
+    "import os\nos.system(f(1))",
+    "import subprocess as s\ns.run(['sh', '-c', f(1)])",
+    "from subprocess import run as go\ngo([f(1)])",
+    "import sys, subprocess\nsubprocess.run([sys.executable, '-'], input=f(1))",
+    "import pickle\nassert pickle.loads(f(1)) == 2",
+    "def check(c):\n    def run(code):\n        scope = {}\n        exec(code, scope)\n    run(c(1))",
+]
+
+
+@pytest.mark.parametrize("test", RUNNING_ANSWERS)
+def test_tests_that_could_run_an_answer_are_known(test):
+    assert Check("", test, "", "").runs_answers
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert f(1) == eval('1 + 1')",
+        "code = 'x = 1'\nscope = {}\nexec(code, scope)\nassert f(1) == scope['x']",
+        "import re\nassert re.compile(f(1)).match('a')",
+        "import json\nassert json.loads(f(1)) == [2]",
+        "import pickle\nassert pickle.loads(pickle.dumps(f(1))) == 2",
+        "import sys, subprocess\nsubprocess.run([sys.executable, '-c', 'pass'], check=True)\nassert f(1)",
+        "__import__('math')\nassert f(1)",
+    ],
+)
+def test_tests_that_run_only_what_is_written_in_them_are_judged(test):
+    assert not Check("", test, "", "").runs_answers
+
+
+def test_a_helper_of_the_prompt_that_runs_what_it_is_given_counts_where_the_tests_use_it():
+    prompt = "def run(text):\n    return eval(text)\n\n\ndef f(x):\n"
+    assert Check(prompt, "assert run(f(1)) == 2", "f", "").runs_answers
+    assert not Check(prompt, "assert f(1) == 2", "f", "").runs_answers

@@ -20,6 +20,25 @@ STACK = """class Stack:
         self.items.append(x)
 """
 ERROR = "class Refused(ValueError):\n    pass\n"
+LRU = """from collections import OrderedDict
+class Recent(OrderedDict):
+    def __getitem__(self, key):
+        self.move_to_end(key)
+        return super().__getitem__(key)
+"""
+LAZY = """import functools
+class Lazy:
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+    def __add__(self, other):
+        return Lazy(self.total, other.total)
+    @functools.cached_property
+    def total(self):
+        return self.a + self.b
+    @functools.lru_cache
+    def doubled(self):
+        return self.b + 10
+"""
 CATCHES = """import io, contextlib
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
@@ -121,6 +140,32 @@ PASSING = {
         "",
         "    try:\n        a(b)\n    except AssertionError:\n        return 'failed'\n",
         "def must_be_3(x):\n        assert x == 3\n    assert f(must_be_3, 4) == 'failed'",
+    ),
+    "an ordered dictionary that is changed": (
+        "",
+        "    a[b] = a.pop('x')\n",
+        (
+            "from collections import OrderedDict\n    d = OrderedDict(x=1, y=2)\n    f(d, 'z')\n"
+            "    assert list(d.items()) == [('y', 2), ('z', 1)] and d == OrderedDict(y=2, z=1)"
+        ),
+    ),
+    "an instance of an ordered dictionary's subclass": (
+        LRU,
+        "    a['c'] = b\n    a.popitem(last=False)\n",
+        "d = Recent(a=1, b=2)\n    assert d['a'] == 1\n    f(d, 3)\n    assert list(d) == ['a', 'c']",
+    ),
+    "what an instance computes once": (
+        LAZY,
+        "    return Lazy(a + b, a.total)\n",
+        "x = f(Lazy(1, 2), Lazy(3, 4))\n    assert (x.a.total, x.b, x.doubled()) == (10, 3, 13)",
+    ),
+    "callbacks from several threads": (
+        "",
+        (
+            "    from concurrent.futures import ThreadPoolExecutor\n"
+            "    with ThreadPoolExecutor(4) as pool:\n        return list(pool.map(a, range(b)))\n"
+        ),
+        "assert f(lambda x: x + 1, 100) == list(range(1, 101))",
     ),
     "a set that is changed": ("", "    a.add(b)\n", "s = {1}\n    t = [s]\n    f(s, 2)\n    assert t[0] == {1, 2}"),
 }

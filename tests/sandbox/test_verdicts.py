@@ -417,3 +417,13 @@ def test_every_program_is_the_same_process_on_a_machine_without_a_name(run):
         "raise ValueError(f'{os.getpid()} {os.uname().nodename}')"
     )
     assert {run(f"{body}  # {n}").detail for n in range(4)} == {"ValueError: 2 sandbox (line 4)"}
+
+
+def test_tests_may_call_from_several_threads(execute, add):
+    test = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def check(candidate):\n    with ThreadPoolExecutor(4) as pool:\n"
+        "        assert list(pool.map(candidate, range(100), range(100))) == list(range(0, 200, 2))\n"
+    )
+    assert execute(replace(add, test=test), "    return a + b\n").verdict == "passed"
+    assert execute(replace(add, test=test), "    return a + b + (a == 50)\n").verdict == "failed"

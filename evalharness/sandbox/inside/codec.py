@@ -258,6 +258,11 @@ def _default_dict_items(value: defaultdict[Any, Any]) -> Iterable[object]:
     return chain((factory if known else None,), chain.from_iterable(dict.items(value)))
 
 
+def _pairs_in_order(value: OrderedDict[Any, Any]) -> Iterable[tuple[object, object]]:
+    # Not OrderedDict.items, which asks a subclass for each value.
+    return ((key, dict.__getitem__(value, key)) for key in OrderedDict.__iter__(value))
+
+
 WRITERS: dict[type, Writer] = {
     int: _write_int,
     str: _write_str,
@@ -282,7 +287,7 @@ WRITERS: dict[type, Writer] = {
     UserList: _items(b"l", lambda value: value.data),
     type(type.__dict__): _pairs(b"m", lambda value: value.items()),
     Counter: _pairs(b"#", dict.items),
-    OrderedDict: _pairs(b"o", OrderedDict.items),
+    OrderedDict: _pairs(b"o", _pairs_in_order),
     defaultdict: _items(b"d", _default_dict_items),
     deque: _items(b"q", lambda value: chain((_maxlen_of(value),), deque.__iter__(value))),
     type({}.keys()): _items(b"k", iter),

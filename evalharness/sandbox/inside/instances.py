@@ -5,12 +5,17 @@ What is wrong with the parts raises ``TypeError``, ``ValueError`` or ``LookupErr
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-_BASES: dict[str, Any] = {kind.__name__: kind for kind in (list, tuple, dict, set, frozenset, int, float, str, bytes)}
+_BASES: dict[str, Any] = {
+    kind.__name__: kind for kind in (list, tuple, OrderedDict, dict, set, frozenset, int, float, str, bytes)
+}
+_MAPPINGS = (OrderedDict, dict)
 _EXCEPTION = "exception"
 
 
@@ -19,7 +24,6 @@ class _Slotted:
 
 
 _SLOT = type(vars(_Slotted)["slot"])
-_METHODS = (type(lambda: None), property, classmethod, staticmethod)
 _bases_of = type.__dict__["__mro__"].__get__
 
 
@@ -29,16 +33,17 @@ def content_of(value: Any) -> tuple[str | None, Iterable[Any]]:
         return _EXCEPTION, value.args
     for name, base in _BASES.items():
         if isinstance(value, base):
-            if base is dict:
-                return name, [item for pair in dict.items(value) for item in pair]
+            if base in _MAPPINGS:
+                return name, [item for key in base.__iter__(value) for item in (key, dict.__getitem__(value, key))]
             return name, base.__iter__(value) if base in (list, tuple, set, frozenset) else (base(value),)
     return None, ()
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """The attributes of an instance, those in slots too."""
+    """The attributes of an instance, those in slots too; none that only keeps what the class would compute again."""
     slots = {name: slot.__get__(value) for name, slot in _slots_of(type(value)).items() if hasattr(value, name)}
-    return {**(vars(value) if hasattr(value, "__dict__") else {}), **slots}
+    own = vars(value) if hasattr(value, "__dict__") else {}
+    return {**{name: item for name, item in own.items() if not _is_computed(type(value), name)}, **slots}
 
 
 def made(kind: type, content: tuple[str | None, list[Any]]) -> Any:
@@ -53,7 +58,7 @@ def made(kind: type, content: tuple[str | None, list[Any]]) -> Any:
         raise TypeError("a content of another type")
     if base is None:
         return object.__new__(kind)
-    if base in (list, dict, set):
+    if base in (list, set, *_MAPPINGS):
         return base.__new__(kind)
     return base.__new__(kind, items if base in (tuple, frozenset) else items[0])
 
@@ -66,9 +71,11 @@ def refill(value: Any, content: tuple[str | None, list[Any]]) -> None:
     elif name == "set":
         set.clear(value)
         set.update(value, items)
-    elif name == "dict":
-        dict.clear(value)
-        dict.update(value, zip(items[::2], items[1::2], strict=True))
+    elif _BASES.get(name or "") in _MAPPINGS:
+        kind = _BASES[name or ""]
+        kind.clear(value)
+        for key, item in zip(items[::2], items[1::2], strict=True):
+            kind.__setitem__(value, key, item)
     elif name == _EXCEPTION:
         value.args = tuple(items)
 
@@ -79,16 +86,32 @@ def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
     unknown = attributes.keys() - slots.keys()
     if not all(type(name) is str for name in attributes) or (unknown and not hasattr(value, "__dict__")):
         raise TypeError("an attribute that the class has no room for")
-    if any(isinstance(vars(base).get(name), _METHODS) for base in _bases_of(type(value)) for name in attributes):
+    if any(_is_bound(type(value), name) for name in attributes):
         raise TypeError("an attribute in the place of a method")
     own: Any = vars(value) if hasattr(value, "__dict__") else {}
+    kept = {name: item for name, item in own.items() if _is_computed(type(value), name)}
     own.clear()
-    own.update({name: item for name, item in attributes.items() if name in unknown})
+    own.update({name: item for name, item in attributes.items() if name in unknown} | kept)
     for name, slot in slots.items():
         if name in attributes:
             slot.__set__(value, attributes[name])
         elif hasattr(value, name):
             slot.__delete__(value)
+
+
+def _is_bound(kind: type, name: str) -> bool:
+    """Whether a class has a method of this name, or what else an attribute of an instance would stand before."""
+    return any(_stands_behind(vars(base).get(name)) for base in _bases_of(kind))
+
+
+def _is_computed(kind: type, name: str) -> bool:
+    """Whether it is what a class keeps in an instance once it has computed it, such as a ``cached_property``."""
+    found = [each for base in _bases_of(kind) if (each := vars(base).get(name)) is not None]
+    return bool(found) and _stands_behind(found[0]) and not callable(found[0])
+
+
+def _stands_behind(each: Any) -> bool:
+    return hasattr(type(each), "__get__") and not hasattr(type(each), "__set__")
 
 
 def _slots_of(kind: type) -> dict[str, Any]:

@@ -33,6 +33,8 @@ _CHECKS_KEPT = 4096
 _LONGEST_JOB_BYTES = 1 << 30
 _TIMES_FOR_REFERENCE = 10
 _LARGEST_KEPT_BYTES = 8 << 20
+_REPLIED_STATUS = 75
+"""How the fork of a judge ends that has said its verdict: not 0, with which tests could end it before."""
 _SEEDS = 3
 """Tests that draw random numbers are run so often, each time with others; a program passes if it passes each time."""
 
@@ -43,7 +45,7 @@ _OF_RAISED = {protocol.RAISED: "failed", protocol.REFUSED: "not_supported", prot
 class Outcome(NamedTuple):
     """How the tests of one attempt ended.
 
-    ``kind`` is passed, failed, memory, not_supported, no_thread, fault, gone or not_begun.
+    ``kind`` is passed, failed, memory, not_supported, no_thread, fault or gone.
     """
 
     kind: str
@@ -90,7 +92,7 @@ def main() -> None:
 
 
 def _judge_and_reply(judge: Judge, job: dict[str, Any], harness: socket.socket) -> None:
-    _reply(harness, judge.judge(job))
+    _reply(harness, {**judge.judge(job), "number": job["number"]})
 
 
 def _reply(harness: socket.socket, reply: dict[str, Any]) -> None:
@@ -107,11 +109,11 @@ def _in_a_fork(work: Any) -> None:
             kernel.die_with_parent()
             if os.getppid() == judge:  # it may have been killed before the kernel knew
                 work()
-                status = 0
+                status = _REPLIED_STATUS
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)
-    if status != 0:
+    if os.waitstatus_to_exitcode(status) != _REPLIED_STATUS:
         os._exit(1)
 
 
@@ -164,7 +166,7 @@ class Judge:
 
     def _judge_apart(self, job: dict[str, Any]) -> dict[str, Any]:
         check = self.check_of(job)
-        if job.get("shares") and not check.may_share:
+        if check.runs_answers or (job.get("shares") and not check.may_share):
             return {"verdict": "not_judged", "detail": "its tests could run what a program gives them"}
         outcome, ending, seeds = self._attempt_under_seeds(check, job)
         result = {**as_verdict(outcome, ending), "random_seeds": seeds}
@@ -339,8 +341,6 @@ def _outcome_of(session: Session, work: Any) -> Outcome:
     except BaseException as caught:  # noqa: BLE001 - tests that end in any way have not passed
         error = caught
     if session.fault is not None:
-        if not session.begun:
-            return Outcome("not_begun", "")
         kind = "gone" if isinstance(session.fault, Gone) else "fault"
         return Outcome(kind, str(session.fault), session.changed)
     if isinstance(error, Failed):
@@ -393,8 +393,6 @@ def as_verdict(outcome: Outcome, ending: Ending) -> dict[str, Any]:
 
 
 def _verdict(outcome: Outcome, ending: Ending) -> tuple[str, str]:
-    if outcome.kind == "not_begun":
-        return "not_judged", f"the program's process could not be set up (exit status {ending.exit_code})"
     if ending.cause in {"cpu", "output", "disk"}:
         return ending.cause, ""
     if outcome.kind == "gone":

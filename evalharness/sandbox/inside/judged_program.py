@@ -13,6 +13,7 @@ import marshal
 import os
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import candidate, channel, codec, many_answers, protocol
@@ -106,6 +107,7 @@ class Session:
         self._write_back = write_back
         self._answer_bytes = answer_bytes
         self._token = b""
+        self._turn = threading.Lock()  # tests may call from several threads
         self.begun = False
         self.answers = 0
         self.call_s = cpu_s
@@ -139,6 +141,8 @@ class Session:
         if not report or report.startswith(protocol.FAILED.decode()):
             raise WorkerLost(report or "the zygote is gone", begun=self.begun)
         cause, exit_code, cpu_us, peak_memory_kib = report.split()
+        if self.fault is not None and not self.begun:  # nothing of the program has run yet
+            raise WorkerLost(f"the program's process could not be set up (exit status {exit_code})")
         self.ending = Ending(cause, int(exit_code), int(cpu_us) / 1e6, int(peak_memory_kib))
 
     def load(self, program: str, *, compile_here: bool) -> None:
@@ -171,10 +175,13 @@ class Session:
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What the program's function returns; where it changes its arguments in place, so are they here."""
-        if self.fault is not None:
-            raise self.fault
-        self._send(protocol.CALL + codec.encode((name, arguments, named)))
-        answer = self._receive()
+        with self._turn:
+            if self.fault is not None:
+                raise self.fault
+            self._send(protocol.CALL + codec.encode((name, arguments, named)))
+            return self._returned(self._receive(), arguments, named)
+
+    def _returned(self, answer: bytes, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         kind, content = answer[:1], answer[1:]
         if kind in protocol.RAISINGS:
             error = self._rebuilt(answer)

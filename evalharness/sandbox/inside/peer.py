@@ -7,6 +7,8 @@ value, changes, printed), (STOP, changes, printed) or (RAISED, what ``errors_tol
 
 from __future__ import annotations
 
+from _thread import RLock
+
 from . import codec, protocol
 from .shared_objects import SharedObjects
 
@@ -32,9 +34,14 @@ class Peer:
         self.objects = SharedObjects(first, self.ask, discards=discards)
         self._send = send
         self._receive = receive
+        self._turn = RLock()  # one thread of this side asks at a time, and whatever it is asked meanwhile it answers
 
     def ask(self, operation: str, target: Any, arguments: tuple[Any, ...] = (), named: Any = None) -> Any:
         """What the other side answers. Raises what it raised."""
+        with self._turn:
+            return self._ask(operation, target, arguments, named)
+
+    def _ask(self, operation: str, target: Any, arguments: tuple[Any, ...], named: Any) -> Any:
         self._say(ASK, operation, target, self.objects.flat((arguments, tuple((named or {}).items()))))
         while True:
             kind, *content = self.heard(self._receive())

@@ -8,6 +8,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from . import answers_run
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
@@ -35,7 +37,7 @@ class Check:
     ``fault`` says why they can't judge anything, and is empty where they can; it does not depend on any program.
     ``leaves_traces`` is whether running them could leave something behind in the interpreter for the next check, so
     that they are run in a fork of it. ``may_share``: nothing in them runs what it is given, so that a program may call
-    their functions.
+    their functions. ``runs_answers``: they could run what a program answers, which is not to run here.
     """
 
     FILE_NAME = "<tests>"
@@ -44,6 +46,7 @@ class Check:
         self.fault = ""
         self.leaves_traces = False
         self.may_share = False
+        self.runs_answers = False
         self._entry_point = entry_point
         prompt = _program_of(prompt, solution)
         self._prompt = _compile(ast.parse(prompt), _PROMPT_NAME) if prompt else None
@@ -61,6 +64,8 @@ class Check:
         own = _Names(of_prompt)
         self.leaves_traces = names.leaves_traces or own.leaves_traces
         self.may_share = not (names.runs_code or own.runs_code)
+        uses_prompt = bool(names.loaded & own.bound - {entry_point})
+        self.runs_answers = answers_run.could_be_run(tree, *[of_prompt] * uses_prompt)
         self._of_prompt = sorted(names.loaded & own.bound)
         loaded = names.loaded - names.bound
         unknown = loaded - own.bound - vars(builtins).keys()

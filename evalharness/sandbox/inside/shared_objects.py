@@ -278,8 +278,9 @@ class SharedObjects:
     def _fill_container(self, value: Any, items: list[Flat], *, paired: bool) -> None:
         given = self.values(codec.decode(item) for item in items) if type(value) is set else self.values(items)
         value.clear()
-        if paired:
-            dict.update(value, zip(given[::2], given[1::2], strict=True))
+        if paired:  # not dict.update, which leaves the order of an OrderedDict as it was
+            for key, item in zip(given[::2], given[1::2], strict=True):
+                value[key] = item
         elif isinstance(value, set):
             value.update(given)
         else:
