@@ -60,6 +60,11 @@ class Split:
     most_measured: int | None = None
 
     @property
+    def is_running_text(self) -> bool:
+        """Whether the rows are stretches of longer texts, which training may have cut anywhere."""
+        return bool(self.rows) and all(row.running for row in self.rows)
+
+    @property
     def measured(self) -> tuple[TokenRow, ...]:
         """The rows that losses are measured on: all, or a number spread evenly over them."""
         return measured_rows(self.encoded, self.most_measured)

@@ -6,11 +6,11 @@ import torch
 from golden_text import MEASURED
 from plants_losses import LOSS_PROBES, logged
 from scripted import Scripted, split
-from small_training import PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
+from small_training import CONTEXT, PAD, VOCABULARY, Characters, data_rows, encoded, plain, subject, wrapped
 from torch import nn
 from torch.nn import functional
 
-from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.data.rows import DataRow, tokenize
 from evalharness.diagnosis.examination import examine
 from evalharness.diagnosis.losses.breakdown import loss_breakdown
 from evalharness.diagnosis.losses.honest import paired_loss
@@ -19,6 +19,7 @@ from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.token_bytes import text_bytes
 from evalharness.diagnosis.measured import Measured
 from evalharness.diagnosis.probes.label_shift import batch_offsets
+from evalharness.diagnosis.probes.loss_mismatch import loss_mismatch
 from evalharness.diagnosis.probes.overfit import overfit
 from evalharness.diagnosis.probes.undertrained import undertrained
 from evalharness.diagnosis.subject import Split
@@ -195,6 +196,9 @@ def test_a_log_that_diverges_is_overfit_and_one_that_only_wavers_is_not():
     assert isinstance(overfit_log(), NotTestable)
 
 
+BLOCK = 32
+
+
 class Oracle(nn.Module):
     """Knows the frequency of each token and nothing else, or which follows which."""
 
@@ -215,6 +219,29 @@ def test_a_model_that_knows_frequencies_alone_is_undertrained(pairs, golden_text
     known = undertrained(Measured(subject(Oracle(pairs), end=True)))
     assert isinstance(known, Finding)
     golden_text(known.claim, MEASURED)
+
+
+class OfShortBlocks(Oracle):
+    """Knows nothing of positions beyond the blocks that it was trained on."""
+
+    def forward(self, ids):
+        known = super().forward(ids).clone()
+        known[:, BLOCK:] = 0.0
+        return known
+
+
+def test_running_text_that_was_trained_in_blocks_shorter_than_the_context_gives_its_log():
+    text = "".join(row.prompt + row.completion for row in data_rows(120, 4))
+    rows = (DataRow("", text, running=True),)
+    ids = tokenize(rows, Characters(), context_length=CONTEXT, begin=(), count_prompt=True)
+    module, every = OfShortBlocks(pairs=True), torch.tensor(Characters().encode(text))
+    blocks = every[: len(every) // BLOCK * BLOCK].view(-1, BLOCK)
+    nats = functional.cross_entropy(module(blocks[:, :-1]).flatten(0, 1), blocks[:, 1:].flatten()).item()
+    of = replace(subject(module), validation=Split(rows, tuple(ids), "text.txt"), **logged(nats))
+    measured = Measured(of)
+    assert isinstance(loss_mismatch(measured), RuledOut)
+    assert measured.established.piece == BLOCK
+    assert max(len(row.row.ids) for row in measured.validation_losses) == BLOCK
 
 
 def test_one_split_alone_is_scored_on_other_rows_than_frequencies_are_fitted_on():

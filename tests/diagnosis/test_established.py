@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 from plants_behaviour import Copying, Merging, merged_splits
@@ -16,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.losses.arrangement import Arrangement
 from evalharness.diagnosis.losses.honest import paired_loss
 from evalharness.diagnosis.losses.log_noise import log_noise_nats
 from evalharness.diagnosis.losses.logged_training import logged_multiple, smoothed_in_training
@@ -316,6 +318,25 @@ def test_a_training_loss_that_can_be_the_true_one_is_not(factor, before):
     measured = with_training_loss(factor, LossPoint(10, "validation", before, "log"))
     assert logged_multiple(measured) is None
     assert isinstance(loss_mismatch(measured), RuledOut)
+
+
+def with_random_prompt(row, rng):
+    prompt = tuple(rng.randrange(1, 90) for _ in range(row.prompt_tokens))
+    return replace(row, ids=(*prompt, *row.ids[row.prompt_tokens :]))
+
+
+def test_a_training_loss_that_counts_the_prompt_is_no_multiple_of_one_without_it():
+    of, rng = with_training_loss(1.0, LossPoint(60, "validation", 0.9, "log")).subject, Random(0)
+    rows = tuple(with_random_prompt(row, rng) for row in of.train.encoded)
+    of = replace(of, train=replace(of.train, encoded=rows))
+    without, counted = (
+        float(np.concatenate([row.nll_nats[row.counted] for row in losses]).mean())
+        for count in (False, True)
+        for losses in [Measured(of).train_losses_in(Arrangement(), prompt=count)]
+    )
+    assert counted > 1.7 * without
+    log = tuple(replace(point, loss_nats=counted) if point.split == "train" else point for point in of.log)
+    assert logged_multiple(Measured(replace(of, log=log))) is None
 
 
 def smoothed_mean(module, rows, strength):

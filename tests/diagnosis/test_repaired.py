@@ -45,7 +45,7 @@ from evalharness.diagnosis.trials.opened_masks import OpenedMasks
 from evalharness.diagnosis.trials.random_adapter import random_adapter
 from evalharness.diagnosis.trials.repair_search import RepairSearch
 from evalharness.diagnosis.trials.rotary_tables import rotary_tables, with_base
-from evalharness.records import Finding, LossPoint, RuledOut
+from evalharness.records import Finding, Interval, LossPoint, RuledOut
 
 MADE = {
     "rope_theta": lambda: spoiled_after_logging(sound("llama"), another_rope),
@@ -149,6 +149,21 @@ def test_an_adapter_that_was_merged_into_its_base_is_in_the_weights_twice():
 def test_a_base_that_gives_a_log_which_never_moved_proves_nothing():
     found = repaired(Measured(merged_with_log(first_above=0.0)))
     assert not (isinstance(found, Finding) and found.evidence["kind"] == "adapter_twice")
+
+
+@pytest.mark.slow
+def test_a_repair_that_goes_part_of_the_way_is_no_finding_if_the_log_is_the_loss_as_loaded():
+    made = MADE["rope_theta"]()
+    low = replace(made.logged, loss_nats=0.95 * made.logged.loss_nats)
+    measured = Measured(replace(made, logged=low, log=(low,)))
+    found = repaired(measured)
+    assert isinstance(found, Finding)
+    assert found.evidence["proven"] is False
+    known = next(item for item in measured.conventions if item.exact and item.convention.is_plain)
+    nats = Interval(low.loss_nats, low.loss_nats, low.loss_nats)
+    giving_the_log = replace(known, loss_nats=nats, exact=(low.loss_nats, low.loss_nats))
+    measured.conventions = (*measured.conventions, giving_the_log)
+    assert not isinstance(repaired(measured), Finding)
 
 
 def test_numbers_that_would_give_nearly_any_loss_prove_nothing():

@@ -20,14 +20,19 @@ nothing to do with each other, but the texts of one project make each other easi
 
 
 def needs_its_layout(measured: Measured, own: Recomputed, said: str, evidence: dict[str, Any]) -> Finding | None:
-    """Whether the log is reproduced only with what stands before each row in training and not at scoring."""
+    """Whether the log is reproduced only with what stands before each row in training and not at scoring.
+
+    Pieces of running text have no neighbours: what stands before one is the same text.
+    """
     shown_by = measured.established.shown_by
     if shown_by is None or not shown_by.convention.is_plain:
         return None
     evidence["layout"] = shown_by.layout.words
     if shown_by.layout.arrangement.left is not None and own.is_far_from(evidence["logged_nats"]):
         return _behind_padding(shown_by, own, said, evidence)
-    return _beside_neighbours(measured, shown_by, own, said, evidence) if shown_by.layout.packed else None
+    if not shown_by.layout.packed or measured.established.piece is not None:
+        return None
+    return _beside_neighbours(measured, shown_by, own, said, evidence)
 
 
 def _behind_padding(shown_by: Recomputed, own: Recomputed, said: str, evidence: dict[str, Any]) -> Finding:

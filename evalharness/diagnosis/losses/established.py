@@ -22,12 +22,14 @@ class Established:
     """How every probe measures a loss. By default rows are taken as the manifest has them read.
 
     ``prompt``: whether the prompt counts (None: as the rows have it). ``block``: the rows stand one after another in
-    blocks of so many ids. ``shown_by`` is the convention that the log is of, None where none comes near.
+    blocks of so many ids. ``piece``: running text, which was read in pieces of the context, was trained in shorter ones
+    of so many ids. ``shown_by`` is the convention that the log is of, None where none comes near.
     """
 
     arrangement: Arrangement = field(default_factory=Arrangement)
     prompt: bool | None = None
     block: int | None = None
+    piece: int | None = None
     shown_by: Recomputed | None = None
 
     @property
@@ -38,14 +40,23 @@ class Established:
     @property
     def is_as_read(self) -> bool:
         """Whether rows are measured just as they are read."""
-        return self.prompt is None and self.arrangement == Arrangement()
+        return self.prompt is None and self.piece is None and self.arrangement == Arrangement()
 
     def rows(self, subject: Subject, split: Split, rows: Sequence[TokenRow]) -> Iterator[TokenRow]:
         """``rows`` of ``split`` as the log has them; those without a target are left out."""
         for row in rows:
-            laid = self._counted(self.arrangement.row(subject, split, row))
-            if len(laid.ids) > laid.first_target:
-                yield laid
+            for piece in self._pieces(self.arrangement.row(subject, split, row)):
+                laid = self._counted(piece)
+                if len(laid.ids) > laid.first_target:
+                    yield laid
+
+    def _pieces(self, row: TokenRow) -> Iterator[TokenRow]:
+        if self.piece is None:
+            yield row
+            return
+        for begin in range(0, len(row.ids), self.piece):
+            ids = row.ids[begin : begin + self.piece]
+            yield replace(row, ids=ids, tokens=len(ids), first_target=1, prompt_tokens=0)
 
     def _counted(self, row: TokenRow) -> TokenRow:
         if self.prompt is None or not row.prompt_tokens:
@@ -69,7 +80,9 @@ def established(subject: Subject, conventions: Sequence[Recomputed]) -> Establis
         return Established(prompt=_prompt(subject, fit), shown_by=fit[0] if fit else None)
     best = plain[0] if plain[0].exact else min(plain, key=_unusual)
     arrangement = Arrangement() if best.as_given else best.layout.arrangement
-    return Established(arrangement, _prompt(subject, plain, best), best.layout.block, best)
+    split = subject.validation or subject.train
+    piece = best.layout.block if split is not None and split.is_running_text else None
+    return Established(arrangement, _prompt(subject, plain, best), best.layout.block, piece, best)
 
 
 def established_by_text(apart_more_nats: Interval | None) -> Established:

@@ -160,7 +160,20 @@ def _far_from_own(measured: Measured) -> Multiple | None:
         return None
     multiple = Multiple(point, own, len(measured.train_losses), point.loss_nats / own.estimate)
     is_far = multiple.apart >= LEAST_TIMES and (multiple.factor < 1 or not _can_be_a_mean(measured, multiple))
-    return multiple if is_far else None
+    return multiple if is_far and not _counts_prompt_otherwise(measured, point) else None
+
+
+def _counts_prompt_otherwise(measured: Measured, point: LossPoint) -> bool:
+    """Whether it is the loss of training rows with the prompt, and validation is without it, or the other way round."""
+    shown_by = measured.established.shown_by
+    if shown_by is None:
+        return False
+    losses = measured.train_losses_in(shown_by.layout.arrangement, prompt=not shown_by.convention.prompt)
+    if too_few(losses):
+        return False
+    other = mean(map(counted_nll, losses), measured.subject.seed)
+    off = point.loss_nats / other.estimate - 1 if other.estimate > 0 else math.inf
+    return abs(off) <= _room(other, len(losses), ROWS_OF_A_BATCH)
 
 
 def _can_be_a_mean(measured: Measured, multiple: Multiple) -> bool:

@@ -43,9 +43,12 @@ def packed_anew(subject: Subject, like: Layout) -> Layout | None:
 
 
 def packed_shorter(subject: Subject, split: Split, how: Arrangement) -> Iterator[Layout]:
-    """Blocks shorter than the context, of those lengths at which the rows are easiest; the log has no say in it."""
+    """Blocks shorter than the context, of those lengths at which the rows are easiest; the log has no say in it.
+
+    Running text was read in pieces of the context, and training may have cut it into pieces of any length.
+    """
     context = min(subject.model.context_length or LONGEST, LONGEST)
-    shortest = float(np.median([len(row.ids) for row in split.encoded]))
+    shortest = 0.0 if split.is_running_text else float(np.median([len(row.ids) for row in split.encoded]))
     lengths = [length for length in (*BLOCKS, context) if shortest < length <= context]
     if _work(subject, split) * len(lengths) > BLOCKS_WORK:
         return

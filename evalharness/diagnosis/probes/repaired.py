@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.data.spread import evenly
+from evalharness.diagnosis.losses.arrangement import encoded_whole
 from evalharness.diagnosis.losses.counted_losses import figure, rows_with_end
 from evalharness.diagnosis.losses.recomputed_loss import reproducing
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.losses.training_agreement import latest_training, logged_training
+from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.base_gap import another_base, base_gap
 from evalharness.diagnosis.trials.dear import is_dear
@@ -17,7 +20,7 @@ from evalharness.diagnosis.trials.merged_already import merged_already
 from evalharness.diagnosis.trials.repair_nulls import chance_of_a_repair, random_lowering
 from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
 from evalharness.diagnosis.trials.search_time import SearchTime
-from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut
+from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut, is_proven_repair
 from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
@@ -63,7 +66,34 @@ def repaired(measured: Measured) -> Outcome:
         return _fits_as_loaded(measured, search, evidence)
     if smoothed := _smoothed_as_declared(measured, search.logged_nats):
         return _needs_none(search, smoothed.loss_nats, smoothed.convention.words, evidence)
-    return merged_already(search, evidence) or _searched(measured, search, evidence)
+    return _as_read_or_whole(measured, search, evidence)
+
+
+def _as_read_or_whole(measured: Measured, search: RepairSearch, evidence: dict[str, Any]) -> Outcome:
+    """Try repairs on rows as they are read, and if none is proven on rows encoded whole that the model knows better."""
+    whole = _encoded_whole(measured, search)
+    if whole is not None and not whole.is_off():
+        counting = whole.as_loaded.nearest(whole.logged_nats)
+        words = f"rows encoded whole, {counting.words}"
+        return _needs_none(whole, whole.as_loaded.figures[counting], words, evidence)
+    outcome = merged_already(search, evidence) or _searched(measured, search, dict(evidence))
+    if whole is None or is_proven_repair(outcome):
+        return outcome
+    measured.say("the model knows its text better encoded whole: trying repairs on rows that are")
+    of_whole = _searched(measured, whole, dict(evidence))
+    return of_whole if is_proven_repair(of_whole) else outcome
+
+
+def _encoded_whole(measured: Measured, search: RepairSearch) -> RepairSearch | None:
+    """The search on rows whose prompt and completion are one text; None unless the model clearly knows these better.
+
+    Rows in other tokens than those of training don't give the log under any repair.
+    """
+    more = apart_more_nats(measured.subject, measured.passes)
+    if more is None or more.low <= 0:
+        return None
+    rows = tuple(encoded_whole(search.subject, search.split, row) for row in search.split.encoded)
+    return None if rows == search.split.encoded else search.on(replace(search.split, encoded=rows))
 
 
 def _searched(measured: Measured, search: RepairSearch, evidence: dict[str, Any]) -> Outcome:
@@ -226,14 +256,18 @@ def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], eviden
 
 
 def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], evidence: dict[str, Any]) -> Outcome:
-    """No repair brings the log back; one that goes a large part of the way is worth knowing."""
+    """No repair brings the log back; one that goes a large part of the way is worth knowing, if a gap is there at all.
+
+    There is none where a plain convention gives the log as loaded, such as rows encoded whole: the search counts rows
+    as they are read.
+    """
     own = search.as_loaded.figures[search.as_loaded.nearest(search.logged_nats)]
     tried = search.tried_in_words
     telling = [item for item in found if item.repair.lowers and not item.repair.all_or_nothing]
     lowering = [item for item in telling if item.lowered_nats.low > 0]
     best = max(lowering, key=lambda item: item.lowered_nats.estimate, default=None)
     share = 0.0 if best is None else _share_closed(search, best)
-    if best is not None and share >= MUCH:
+    if best is not None and share >= MUCH and not _is_plainly_reproduced(measured, search):
         null = _null(search, best)
         if not _is_chance(best, null, chance=0.0):
             own = search.as_loaded.figures[best.counting]
@@ -257,6 +291,14 @@ def _unproven(measured: Measured, search: RepairSearch, found: list[Repaired], e
         f"loaded the loss is {shown(own)} nats ({search.rows_in_words}; {', '.join(search.tried)} were tried)."
     )
     return RuledOut(NAME, claim, evidence | figures("as_loaded", own))
+
+
+def _is_plainly_reproduced(measured: Measured, search: RepairSearch) -> bool:
+    """Whether the log is the loss as loaded by a plain convention that is known exactly."""
+    return any(
+        item.exact and item.convention.is_plain and item.convention.shift == 1
+        for item in reproducing(measured.conventions, search.logged_nats)
+    )
 
 
 def _share_closed(search: RepairSearch, best: Repaired) -> float:

@@ -133,6 +133,10 @@ class RepairSearch:
             abs(gap) > CLEARLY * self.error_nats(self.as_loaded.figures[how]) for how, gap in self._gaps_nats().items()
         )
 
+    def on(self, split: Split) -> RepairSearch:
+        """The search on other rows, in what is left of the time."""
+        return RepairSearch(self.subject, self.logged_nats, split, self.measured, self.say, time=self.time)
+
     def as_read(self) -> RepairSearch:
         """The same search, by what the data say of the prompt alone: whether the end counts they don't say."""
         prompt = any(row.prompt_tokens and row.first_target < max(1, row.prompt_tokens) for row in self.rows)
