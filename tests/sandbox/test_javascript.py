@@ -10,7 +10,7 @@ import pytest
 
 from evalharness.errors import ProblemError, SandboxError
 from evalharness.problems import load_problems
-from evalharness.records import Verdict
+from evalharness.records import Problem, Verdict
 from evalharness.sandbox import Job, Limits, Sandbox
 
 pytestmark = [
@@ -135,6 +135,45 @@ def test_an_own_problem_in_javascript_is_judged(judge, tmp_path):
 def test_values_cross_as_they_are(judge, problems):
     execution = judge(problems[1], "    return x;\n}\n")
     assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
+def own(check):
+    prompt = ADD["prompt"]
+    return Problem("own", prompt, "add", "    return x + y;\n}\n", check, language="javascript")
+
+
+LATER = {
+    "an asynchronous check": "async function check(candidate) { await null; assert.equal(candidate(1, 2), 3); }",
+    "a promise that nobody waits for": (
+        "function check(candidate) { (async () => { await null; assert.equal(candidate(1, 2), 3); })(); }"
+    ),
+    "a timer": "function check(candidate) { setTimeout(() => assert.equal(candidate(1, 2), 3), 1); }",
+    "asynchronous statements": "(async () => { await null; assert.equal(add(1, 2), 3); })();",
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_the_tests_find_out_later_counts(judge, name):
+    problem = own(f"const assert = require('assert');\n{LATER[name]}")
+    verdicts = [judge(problem, f"    return x {sign} y;\n}}\n").verdict for sign in "+-"]
+    assert verdicts == [Verdict.PASSED, Verdict.FAILED]
+
+
+def test_tests_that_wait_for_what_never_comes_are_not_passed(judge):
+    waiting = "async function check(candidate) { candidate(1, 2); await new Promise(() => 0); }"
+    assert judge(own(waiting), "    return x + y;\n}\n").verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    "test",
+    ["eval(candidate(1, 2))", "new Function(candidate(1, 2))()", "require('node:vm').runInThisContext(candidate(1, 2))"],
+)
+def test_what_a_program_answers_is_not_run_beside_the_judge(judge, tmp_path, test):
+    reached = tmp_path / "reached"
+    problem = own(f"function check(candidate) {{ {test}; }}")
+    program = f"    return \"require('fs').writeFileSync('{reached}', '')\";\n}}\n"
+    assert judge(problem, program).verdict is Verdict.NOT_JUDGED
+    assert not reached.exists()
 
 
 def test_limits_hold(judge, problems):

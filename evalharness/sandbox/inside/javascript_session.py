@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,21 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "javascript"
 _LONGEST_BYTES = 32 << 20
 _BRANDED = ("name", "message")
+_RUNNING = re.compile(
+    r"\b(?:eval|Function|import)\s*\(|[\"'`](?:node:)?(?:child_process|cluster|inspector|module|repl|vm|worker_threads)[\"'`]"
+)
+"""What tests could run an answer with, in the interpreter beside the judge. Only plain uses are looked for."""
 
 
 def source(name: str) -> str:
     """The source of ``judge`` or ``program``, with what both need, in a scope of its own."""
     parts = "".join((_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("values", name))
     return f"(() => {{\n{parts}}})();"
+
+
+def could_be_run(tests: str) -> bool:
+    """Whether something that is not written in the tests themselves could be run by them."""
+    return _RUNNING.search(tests) is not None
 
 
 class Failed(Exception):  # noqa: N818 - a program's failure, none of the judge's

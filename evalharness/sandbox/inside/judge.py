@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import channel, codec, drawn_numbers, errors_told, input_tests, kernel, many_answers, processes, protocol
-from .javascript_session import Failed, JavaScriptSession, run_tests
+from .javascript_session import Failed, JavaScriptSession, could_be_run, run_tests
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 from .sharing_session import SharingSession
@@ -33,6 +33,7 @@ _CHECKS_KEPT = 4096
 _LONGEST_JOB_BYTES = 1 << 30
 _TIMES_FOR_REFERENCE = 10
 _LARGEST_KEPT_BYTES = 8 << 20
+_COULD_RUN = {"verdict": "not_judged", "detail": "its tests could run what a program gives them"}
 _REPLIED_STATUS = 75
 """How the fork of a judge ends that has said its verdict: not 0, with which tests could end it before."""
 _SEEDS = 3
@@ -167,7 +168,7 @@ class Judge:
     def _judge_apart(self, job: dict[str, Any]) -> dict[str, Any]:
         check = self.check_of(job)
         if check.runs_answers or (job.get("shares") and not check.may_share):
-            return {"verdict": "not_judged", "detail": "its tests could run what a program gives them"}
+            return _COULD_RUN
         outcome, ending, seeds = self._attempt_under_seeds(check, job)
         result = {**as_verdict(outcome, ending), "random_seeds": seeds}
         if result["verdict"] == "passed" and outcome.changed_arguments:
@@ -286,6 +287,8 @@ class Judge:
 
     def _judge_javascript(self, job: dict[str, Any]) -> dict[str, Any]:
         """Both in an interpreter of JavaScript, apart from each other."""
+        if could_be_run(job["test"]):
+            return _COULD_RUN
         session = JavaScriptSession(self._control, job["cpu_s"])
 
         def work() -> None:

