@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from evalharness.diagnosis.data import token_files
 from evalharness.diagnosis.data.rows import DataRow, TokenRow
 from evalharness.diagnosis.data.token_files import each_token_text, is_token_file, read_token_rows
 from evalharness.errors import EvalHarnessError
+from evalharness.pipeline.loading import load_rows
+from evalharness.progress import Silent
+from evalharness.settings.manifest import DataSettings, Manifest
 
 
 class Letters:
@@ -123,6 +127,17 @@ def test_packed_rows_are_joined_by_the_end_token_and_cut_to_the_context():
     assert [Letters().decode(row.ids) for row in pieces] == ["abc\0", "def\0", "g\0"]
     assert [row.row for row in pieces] == [0, 1, 2]
     assert [Letters().decode(row.ids) for row in packed(encoded, 5, end_id=None)] == ["abcde", "fg\0"]
+
+
+@pytest.mark.parametrize(("begin", "joined"), [((), "ab\0cd\0"), ((0,), "\0ab\0cd"), ((1,), "\1ab\0\1cd\0")])
+def test_packed_rows_that_begin_with_an_end_token_get_no_second_one(tmp_path, begin, joined):
+    (tmp_path / "d.jsonl").write_text('{"text": "ab"}\n{"text": "cd"}\n')
+    checkpoint = SimpleNamespace(
+        tokenizer=Letters(), begin_token_ids=begin, end_token_ids=frozenset({0}), context_length=99
+    )
+    manifest = Manifest(None, tmp_path, data=DataSettings(packed=True))
+    (row,) = load_rows(tmp_path / "d.jsonl", checkpoint, manifest, Silent()).encoded
+    assert Letters().decode(row.ids) == joined
 
 
 def test_a_row_of_one_token_more_than_the_context_is_not_cut():
