@@ -7,12 +7,14 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from evalharness.training_log.columns import points
+from evalharness.training_log.columns import LOSSES, is_of_rewards, points
+from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.jsonl import flat
 from evalharness.training_log.lists_with_steps import STEP, rows_with_own_steps
-from evalharness.training_log.open_log import note_unread
+from evalharness.training_log.open_log import UnplacedError, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
 from evalharness.training_log.several_runs import rows_of_run
+from evalharness.training_log.tables import split_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,22 +33,43 @@ def recognises(head: Sequence[str]) -> bool:
         return False
     begins = head[0].replace(" ", "")
     is_whole = len(head) == 1 and begins[0] == "{" and ("[" in begins or STEP_AS_KEY.search(begins) is not None)
-    return begins in {"[", "{"} or begins.startswith("[{") or is_whole
+    return begins in {"[", "{"} or begins.startswith(("[{", "[[")) or is_whole
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
-    """Yield the losses of its rows; nothing if it is no document, for it may be of another form."""
+    """Yield the losses of its rows; nothing if it is no document, for it may be of another form.
+
+    Raises :class:`UnplacedError` where it has losses, and nothing that counts steps.
+    """
     try:
         document = json.loads("".join(log.lines()))
     except (ValueError, RecursionError):
         return
-    rows = list(enumerate(map(flat, _rows(document))))
+    rows = list(enumerate(map(flat, _of_tensorboard(document, log) or _rows(document))))
     first = [row for _, row in rows[:ENOUGH_ROWS]]
     plans = RowPlans(log, first)
     for at, row in rows_of_run(log, lambda: rows, first):
         if plan := plans.of(row):
             yield from points(row, plan, f"{log.name}:[{at}]")
+    if not any(plans.of(row) for row in first) and (losses := _unplaced(plans.names(), log)):
+        raise UnplacedError(f"{log.path}: losses ({', '.join(losses)}), and no steps beside them: add a list of steps")
     note_unread(log, plans.names())
+
+
+def _unplaced(names: Iterable[str], log: OpenLog) -> list[str]:
+    """The losses among names that lack steps, and nothing else."""
+    names = sorted(names)
+    is_other = bool(log.in_bits_per_byte) or any(map(is_of_rewards, names))
+    return [] if is_other else [*filter(loss_name, names)]
+
+
+def _of_tensorboard(document: Any, log: OpenLog) -> list[dict[str, Any]]:
+    """The rows of ``[[time, step, value], …]``, which TensorBoard exports; the file's name says what they are of."""
+    split = split_of_file(log)
+    if split is None or not isinstance(document, list):
+        return []
+    triples = [row for row in document if isinstance(row, list) and len(row) == 3]
+    return [{"wall_time": time, STEP: step, LOSSES[split][0]: value} for time, step, value in triples]
 
 
 def _rows(document: Any) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ ALL_OF = "all of {}"
 """The name of how many there are, by that of how many are done."""
 EPOCHS_DONE = {DONE: "epoch", ALL_OF.format(DONE): ALL_OF.format("epoch")}
 """Of two such numbers the first counts epochs: ``[2/10][300/500]``."""
+PARENTHESES = re.compile(r"\s*\(([a-zA-Z /]+)\)$")
 BITS_BEHIND = re.compile(r"\s*bits?\b(?:\s*(?:/|per)\s*([a-z]+))?")
 """The unit of a number: ``9.36 bits/token``."""
 ANY_NUMBER = r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?"
@@ -83,7 +84,7 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
             continue
         before = line[last : match.start()].strip(BESIDE_A_NAME)
         last = match.end()
-        name = BREAK.split(before)[-1].strip(BESIDE_A_NAME) if before else ""
+        name = _name(before) if before else ""
         of_how_many = OF_HOW_MANY.match(line, last)
         if name[:1].isalpha() or of_how_many or (not places and not name):
             name = name or (DONE if of_how_many else FIRST)
@@ -102,6 +103,14 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
             all_of = of_how_many.start(1)
             places.setdefault(ALL_OF.format(name), of_how_many.span(1))
     return places
+
+
+def _name(before: str) -> str:
+    """The name at the end of the text before a number; what stands in parentheses is more of it: ``loss (bits):``."""
+    name = BREAK.split(before)[-1].strip(BESIDE_A_NAME)
+    if not name and before[-1] == ")":
+        name = BREAK.split(PARENTHESES.sub(r" \1", before))[-1].strip(BESIDE_A_NAME)
+    return name
 
 
 def _unit_behind(line: str, end: int) -> str:

@@ -33,7 +33,7 @@ STEP = re.compile(rf"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*
 """The step, and of how many."""
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(
-    r"loss\b(?: value)?(?: \([^()]*\))?"
+    r"loss\b(?: value)?(?: \((?!bits?\b)[^()]*\))?"
     r"(?: (?:at|after|for|in) (?:global )?(?:step|iter(?:ation)?|epoch|batch) #?\d[\d,]*+)?"
     r"['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d|\s*bits?\b)"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evalharness.training_log.log_keys import LogKeys
 
 EXAMPLES = 2
+SEVERAL = 2
 LEAST_SURE_FIRST: tuple[Sure, ...] = ("form", "told", "name")
 
 
@@ -309,7 +310,14 @@ def _joined(files: Sequence[LogFile], faults: Iterable[str]) -> TrainingLog:
     entropies, _ = merge([file.entropies for file in files])
     own = (f"{file.path.name}: {note}" for file in files for note in file.notes)
     base_losses = tuple(point for file in files for point in file.base_losses)
-    notes = (*faults, *own, *merged, *_not_finite(points), *map(_base_loss_note, base_losses))
+    notes = (
+        *faults,
+        *own,
+        *merged,
+        *_several_a_step(files, points),
+        *_not_finite(points),
+        *map(_base_loss_note, base_losses),
+    )
     return TrainingLog(tuple(points), tuple(files), notes, tuple(entropies), base_losses)
 
 
@@ -319,6 +327,15 @@ def _base_loss_note(point: LossPoint) -> str:
         f"the validation loss {point.loss_nats:g} {at} ({point.source}) is that of the model that "
         "training starts from, and no point of this run"
     )
+
+
+def _several_a_step(files: Sequence[LogFile], points: Sequence[LossPoint]) -> Iterator[str]:
+    """A note if most steps have several training losses: of accumulated batches, or of bars that are drawn again."""
+    if sum(len(file.points) for file in files) >= SEVERAL * len(points) > 0:
+        logged = sum(point.split == "train" for file in files for point in file.points)
+        steps = sum(point.split == "train" for point in points)
+        if logged >= SEVERAL * steps > 0:
+            yield f"{logged:,} training losses of {steps:,} steps: the last of each step counts"
 
 
 def _not_finite(points: Sequence[LossPoint]) -> Iterator[str]:

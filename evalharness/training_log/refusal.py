@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from evalharness.training_log import tables
 from evalharness.training_log.columns import is_of_rewards
 from evalharness.training_log.line_figures import ALL_OF, LineFigures
 from evalharness.training_log.open_log import OpenLog
@@ -34,7 +35,9 @@ def how_to_name_them(path: Path) -> str:
 
 
 def _figures(path: Path) -> Mapping[str, Sequence[str]]:
-    """Names of figures that stand in more than one line, each with its first values."""
+    """Names of figures that stand in more than one line, or of columns, each with its first values."""
+    if tables.recognises(OpenLog(path).head()):
+        return {name: values[:EXAMPLES] for name, values in tables.first_values(OpenLog(path)).items() if name}
     known = LineFigures()
     values: dict[str, list[str]] = {}
     for _, line in itertools.islice(printed_lines(OpenLog(path)), SEEN_LINES):

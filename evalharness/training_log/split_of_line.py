@@ -21,9 +21,11 @@ _OF_A_PLACE = (
     r"(?=\s*[:|\])@-](?!\w)|\W*(?:step|iter|iteration|epoch|loss|\d))"
 )
 _IN_PARENTHESES = rf"\({_VALIDATION}\)"
+_OPENS_A_BRACKET = rf"\b{_VALIDATION}\b['\"]?\s*[:=]?\s*[({{\[][^(){{}}\[\]]*$"
+"""``val: {loss``, ``val(acc=0.3, loss``: the loss stands in the bracket."""
 _ON_TEST = r"\bon (?:the )?test\b"
 _OF_VALIDATION = re.compile(
-    rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}|{_IN_PARENTHESES}"
+    rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}|{_IN_PARENTHESES}|{_OPENS_A_BRACKET}"
 )
 _OF_TEST = re.compile(rf"(?:{_BEGIN}|{_AFTER_A_LOGGER}){_TEST}{_OF_A_PLACE}|{_ON_TEST}")
 _KEY = r"\b(?:split|phase|mode|subset|stage|collection)\b\W{1,4}"

@@ -77,6 +77,15 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
             yield from points(row, row_plan, f"{source}:{at}")
 
 
+def first_values(log: OpenLog) -> Mapping[str, Sequence[str]]:
+    """The first values of each column, as they are written; none of an empty cell."""
+    values: dict[str, list[str]] = {}
+    for _, row in itertools.islice(_Table(log).rows(), ENOUGH_ROWS):
+        for name, cell in row.items():
+            values.setdefault(name, []).extend([cell] if cell else [])
+    return values
+
+
 class _Table:
     """A file's header and rows: of the one run that is read, where columns are of several."""
 
@@ -157,7 +166,7 @@ def split_of_file(log: OpenLog) -> Split | None:
 
     TensorBoard's exports are named ``run-NAME-tag-train_loss.csv``.
     """
-    name = log.path.name.removesuffix(".csv").rsplit("tag-", 1)[-1]
+    name = log.path.name.removesuffix(log.path.suffix).rsplit("tag-", 1)[-1]
     return split_of(f"{log.path.parent.name}_{name}") or split_of(name)
 
 

@@ -205,3 +205,51 @@ def test_the_number_of_a_row_that_pandas_prints_is_no_cell(tmp_path):
     assert sorted(read(tmp_path, "out.log", text)) == sorted([*TRAINED, *VALIDATED])
     with pytest.raises(LogError):
         read(tmp_path, "out.log", "   train_loss  val_loss\n0      5.5       5.75\n1      4.5       4.75\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- {{epoch: {s}, train: {{loss: {x}}}, val: {{loss: {y}}}}}",
+        "step {s} train(loss={x}, acc=0.25) val(loss={y}, acc=0.25)",
+        "it {s} | train: [nll {x}, acc 0.25], val: [nll {y}, acc 0.25]",
+    ],
+)
+def test_a_loss_in_a_bracket_is_of_the_split_before_it(tmp_path, line):
+    text = "".join(line.format(s=s, x=x, y=x + 0.25) + "\n" for s, _, x in TRAINED)
+    assert read(tmp_path, "a.log", text) == [
+        point for s, _, x in TRAINED for point in ((s, "train", x), (s, "validation", x + 0.25))
+    ]
+
+
+@pytest.mark.parametrize("name", ["loss(bits)", "loss (bits):", "nll (bits/token) ="])
+def test_a_unit_in_parentheses_is_part_of_the_name(tmp_path, name):
+    text = "".join(f"step {s} {name} {x / math.log(2):.6f}\n" for s, _, x in TRAINED)
+    assert [(s, split, round(x, 4)) for s, split, x in read(tmp_path, "a.log", text)] == TRAINED
+
+
+def test_several_losses_of_every_step_are_noted(tmp_path):
+    text = "| step | micro | loss |\n" + "".join(f"| {s} | {m} | {x - m} |\n" for s, _, x in TRAINED for m in (1, 0))
+    assert read_logs([written(tmp_path, "a.log", text)]).points[0].loss_nats == 5.5
+    assert len(notes(tmp_path, "a.log", text)) == 1
+
+
+def test_triples_of_tensorboard_are_read(tmp_path):
+    text = json.dumps([[1.7e9 + s, s, x] for s, _, x in TRAINED])
+    assert read(tmp_path, "run-a-tag-train_loss.json", text) == TRAINED
+    with pytest.raises(LogError):
+        read(tmp_path, "run-a-tag-speed.json", text)
+
+
+def test_a_refused_table_names_its_columns(tmp_path):
+    text = "wall,updates,objective/train\n" + "".join(f"{1.5 + s},{s},{x}\n" for s, _, x in TRAINED)
+    with pytest.raises(LogError, match=r"'objective/train' \(5\.5, 4\.5\)"):
+        read(tmp_path, "log.csv", text)
+    points = read_logs([tmp_path / "log.csv"], LogKeys(train="objective/train")).points
+    assert [(p.step, p.split, p.loss_nats) for p in points] == TRAINED
+
+
+def test_lists_of_losses_without_steps_are_named(tmp_path):
+    text = json.dumps({"train_loss": LOSSES, "val_loss": LOSSES, "lr": LOSSES})
+    with pytest.raises(LogError, match=r"train_loss,\sval_loss"):
+        read(tmp_path, "history.json", text)
