@@ -14,7 +14,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "compare": "Compare checkpoints problem by problem: what changed, and whether it could be chance.",
         "gate": "Fail CI if a checkpoint is outside your limits.",
         "view": "Open completions in the browser, with the report: filter them, or see checkpoints side by side.",
-        "report": "Rebuild a run's report from its records, without the model.",
+        "report": "Rebuild the report of a run, or of one step, from its records, without the model.",
         "diagnose": "Find out why a checkpoint's loss and behaviour disagree: the cause, and what was ruled out.",
         "preflight": "Before you train, check whether the loss will be computed correctly.",
     },
