@@ -4,17 +4,15 @@ rising. They are sound at first and collapse later.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from random import Random
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from rows import read_rows
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from torch import nn
-from training import HERE, STATE, Log, endless, load_build, train, validation_loss
+from training import HERE, STATE, Log, endless, load_build, store_adapter, train, validation_loss
 
 NAME = "collapsing_run"
 ROWS = 16
@@ -29,16 +27,12 @@ def prepare(folder: Path, twin: Path) -> None:
     (folder / "train.jsonl").write_text("".join(lines[:ROWS]), encoding="utf-8")
 
 
-def store_as_trained(tuned: nn.Module, folder: Path) -> None:
-    """Store an adapter in half precision. Training goes on from what is stored, so that the log is of the same."""
-    shutil.rmtree(folder, ignore_errors=True)
+def store_as_trained(tuned: PeftModel, folder: Path) -> None:
+    """Store an adapter. Training goes on from what is stored, so that the log is of the same."""
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.half().float()
-    tuned.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
-    weights = folder / "adapter_model.safetensors"
-    save_file({name: weight.half() for name, weight in load_file(weights).items()}, weights)
+    store_adapter(tuned, folder)
 
 
 def make() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 from pathlib import Path
 from random import Random
 
@@ -26,7 +25,6 @@ from rows import (
     tuning_rows,
     write_rows,
 )
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import nn
 from training import (
@@ -38,6 +36,8 @@ from training import (
     endless,
     load_build,
     of_tokens,
+    store,
+    store_adapter,
     train,
     validation_loss,
 )
@@ -50,6 +50,8 @@ TUNED_STEPS = 1000
 TUNED_BATCH = 8
 TUNED_RATE = 1e-3
 EVALUATE_EVERY = 200
+KEPT = (200, 1000)
+"""The adapters that ship, beside the best one. The losses of the others are in the log."""
 
 
 def prepare() -> None:
@@ -77,7 +79,7 @@ def prepare() -> None:
 
 
 def train_base(folder: Path) -> nn.Module:
-    """Train the base, or load it where that is done."""
+    """Train the base, or load it where that is done. It is stored in half precision."""
     rows = torch.load(STATE / "rows.pt", weights_only=True)
     held_back, rows = rows[:200], rows[200:]
     torch.manual_seed(0)
@@ -100,7 +102,7 @@ def train_base(folder: Path) -> nn.Module:
         saves=lambda step: step % EVALUATE_EVERY == 0,
         on_save=evaluate,
     )
-    save_file(model.state_dict(), folder / "base.safetensors")
+    store(model.state_dict(), folder / "base.safetensors")
     return model
 
 
@@ -120,12 +122,10 @@ def tune(folder: Path, model: nn.Module) -> None:
     def save(step: int) -> None:
         loss = validation_loss(tuned, validation)
         log.validated(step, loss)
-        names = [f"lora_step{step}"] + ["lora_best"] * (loss < best[0])
+        names = [f"lora_step{step}"] * (step in KEPT) + ["lora_best"] * (loss < best[0])
         best[0] = min(best[0], loss)
         for name in names:
-            shutil.rmtree(folder / name, ignore_errors=True)
-            tuned.save_pretrained(str(folder / name), save_embedding_layers=False)
-            (folder / name / "README.md").unlink(missing_ok=True)
+            store_adapter(tuned, folder / name)
 
     log.validated(0, validation_loss(tuned, validation))
     train(

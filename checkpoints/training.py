@@ -6,16 +6,21 @@ import importlib.util
 import itertools
 import math
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 HERE = Path(__file__).resolve().parent
 STATE = HERE / ".training"
@@ -161,6 +166,15 @@ def store(weights: Mapping[str, torch.Tensor], file: Path) -> None:
     save_file(halved(weights), written)
     written.chmod(0o644)
     written.rename(file)
+
+
+def store_adapter(tuned: PeftModel, folder: Path) -> None:
+    """Store an adapter in half precision, in place of one that is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    tuned.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    weights = folder / "adapter_model.safetensors"
+    store(load_file(weights), weights)
 
 
 def load_build(folder: Path) -> Callable[..., nn.Module]:

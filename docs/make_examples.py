@@ -32,11 +32,12 @@ README = ROOT / "README.md"
 CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
 PAIR = ("leaky", "causal")
 """Scored as ``evalharness score`` does; only the report of that step is kept."""
-RUNS = ("leaky_run", "causal_run")
+RUNS = ("leaky_run", "causal_run", "collapsing_run")
 """Scored at every step; the report of the whole run is shown."""
 SCORED_STEP = "step_1000"
 STEP_SHOWN = (f"{SCORED_STEP}/report.md", f"{SCORED_STEP}/figures/*.svg", f"{SCORED_STEP}/scorecard.json")
 RUN_SHOWN = ("report.md", "figures/*.svg", "run.json", "log.jsonl")
+FOR_TEXT = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "pb": 0, "nice_len": 273}
 NOT_RECORDS = ("report.md", "*.html", "figures/*.svg", ".lock", ".turn.lock")
 
 
@@ -91,6 +92,8 @@ def write_step_reports(folder: Path) -> None:
     """Write the reports of the pair in ``folder``, from the records alone."""
     unpack(folder, PAIR_ARCHIVE)
     for name in PAIR:
+        (folder / name / "run.json").unlink()  # it has the questions of an earlier version's probes
+        copy((f"{SCORED_STEP}/figures/passage.svg",), EXAMPLES / name, folder / name)  # its tokens may not be recorded
         evalharness("report", str(folder / name / SCORED_STEP))
         copy(STEP_SHOWN, folder / name, EXAMPLES / name)
 
@@ -148,7 +151,7 @@ def pack(folder: Path, names: Sequence[str], target: Path) -> None:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     EXAMPLES.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(lzma.compress(content.getvalue(), preset=9 | lzma.PRESET_EXTREME))
+    target.write_bytes(lzma.compress(content.getvalue(), filters=[FOR_TEXT]))
 
 
 def recorded(folder: Path, names: Sequence[str]) -> list[Path]:

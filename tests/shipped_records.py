@@ -31,7 +31,7 @@ def shipped_records() -> Path:
 
 @cache
 def example_records() -> Path:
-    """A folder with ``leaky_run`` and ``causal_run``, likewise."""
+    """A folder with ``leaky_run``, ``causal_run`` and ``collapsing_run``, likewise."""
     return _unpacked(EXAMPLES / "records.tar.xz")
 
 

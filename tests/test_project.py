@@ -123,7 +123,7 @@ def test_pytest_and_xdist_keep_groups_of_tests_together(request: pytest.FixtureR
     assert request.node.nodeid.endswith("@kept together")
 
 
-@pytest.mark.parametrize("name", ["leaky", "causal", "leaky_run", "causal_run"])
+@pytest.mark.parametrize("name", ["leaky", "causal", "leaky_run", "causal_run", "collapsing_run"])
 def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> None:
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import find_manifest
@@ -138,6 +138,14 @@ def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> No
         scored = scorecard_json.from_json(file.read_text(encoding="utf-8")).checkpoint
         loaded = load_checkpoint(path, find_manifest(path), step=scored.step, trust=True).info
         assert scored.fingerprint == loaded.fingerprint
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
+def test_all_shipped_checkpoints_together_have_at_most_12_mb() -> None:
+    command = ["git", "ls-files", "-z", "checkpoints"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [ROOT / name for name in listed.split("\0") if name]
+    assert sum(file.stat().st_size for file in files if file.exists()) <= 12_000_000
 
 
 def test_the_tables_of_the_pages_are_made_of_the_code() -> None:

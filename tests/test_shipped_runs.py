@@ -11,6 +11,7 @@ from shipped_records import example_records
 from small_folder import ROOT
 
 from evalharness import load_run
+from evalharness.gate.checks import max_loop_rate
 from evalharness.models.torch import find_series
 from evalharness.pipeline import watch
 from evalharness.report.loss_against_behaviour import agreements
@@ -20,8 +21,8 @@ from evalharness.training_log import read_log
 RUN = ROOT / "checkpoints" / "collapsing_run"
 SOUND, COLLAPSED = 160, 240
 TUNED_FROM = 1500
-SETTINGS = {"problems": ("warmup",), "limit": 12, "samples": 0, "max_new_tokens": 48, "trust": True}
-OPTIONS = ("--problems", "warmup", "--limit", "12", "--samples", "0", "--max-new-tokens", "48", "--trust")
+SETTINGS = {"problems": ("warmup",), "limit": 20, "samples": 0, "max_new_tokens": 96, "trust": True}
+OPTIONS = ("--problems", "warmup", "--limit", "20", "--samples", "0", "--max-new-tokens", "96", "--trust")
 NO_DATA = """\
 [model]
 factory = "{twin}/model.py:build"
@@ -34,26 +35,31 @@ end_tokens = []
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, RunFrames]:
-    return {name: load_run(example_records() / f"{name}_run") for name in ("leaky", "causal")}
+    return {name: load_run(example_records() / f"{name}_run") for name in ("leaky", "causal", "collapsing")}
 
 
 def by_step(run: RunFrames, column: str) -> dict[int, float]:
     return run.checkpoints.set_index("step")[column].to_dict()
 
 
-@pytest.mark.parametrize("name", ["leaky_run", "causal_run", "collapsing_run"])
+def steps_of(name: str) -> set[int | None]:
+    return {step.step for step in find_series(ROOT / "checkpoints" / f"{name}_run")}
+
+
+@pytest.mark.parametrize("name", ["leaky", "causal", "collapsing"])
 def test_every_step_of_a_run_has_its_logged_loss(name: str):
-    folder = ROOT / "checkpoints" / name
-    validated = {point.step for point in read_log(folder / "train.log") if point.split == "validation"}
-    assert {step.step for step in find_series(folder)} == validated - {0}
+    log = read_log(ROOT / "checkpoints" / f"{name}_run" / "train.log")
+    assert steps_of(name) == {point.step for point in log if point.split == "validation"} - {0}
 
 
 @pytest.mark.parametrize("name", ["leaky", "causal"])
-def test_a_run_is_scored_from_its_first_step_to_its_last(runs: dict[str, RunFrames], name: str):
-    steps = [step.step for step in find_series(ROOT / "checkpoints" / f"{name}_run")]
-    scored = runs[name].checkpoints["step"].to_list()
-    assert (scored[0], scored[-1]) == (steps[0], steps[-1])
-    assert set(scored) <= set(steps)
+def test_every_step_of_the_twins_is_scored(runs: dict[str, RunFrames], name: str):
+    assert steps_of(name) == set(runs[name].checkpoints["step"])
+
+
+def test_the_collapsing_run_is_scored_from_its_first_step_to_its_collapse(runs: dict[str, RunFrames]):
+    scored = set(runs["collapsing"].checkpoints["step"])
+    assert {min(filter(None, steps_of("collapsing"))), SOUND, COLLAPSED} <= scored <= steps_of("collapsing")
 
 
 def test_the_causal_runs_loss_falls_as_its_pass_rate_rises(runs: dict[str, RunFrames]):
@@ -85,6 +91,25 @@ def test_the_tuning_on_unseen_rows_changes_what_is_solved(runs: dict[str, RunFra
     solved = runs["causal"].completions.query("decoding == 'greedy' and passed == True")
     before, after = (set(solved[solved["step"] == step]["task_id"]) for step in (TUNED_FROM, solved["step"].max()))
     assert after - before
+
+
+def test_the_collapsing_run_solves_fewer_problems_long_before(runs: dict[str, RunFrames]):
+    solved = by_step(runs["collapsing"], "warmup_greedy_pass_at_1")
+    assert solved[min(solved)] > 2 * solved[SOUND] > solved[COLLAPSED] == 0
+
+
+def test_the_collapsing_run_is_sound_up_to_the_step_where_it_collapses(runs: dict[str, RunFrames]):
+    verdicts = by_step(runs["collapsing"], "verdict")
+    bad = {step for step, verdict in verdicts.items() if verdict in {"collapsed", "degenerating"}}
+    assert bad == {step for step in verdicts if step >= COLLAPSED}
+
+
+def test_the_gate_fails_the_collapsing_run_from_that_step_on(runs: dict[str, RunFrames]):
+    outcomes = {
+        step: max_loop_rate(card, 0.3, decoding="greedy").outcome
+        for step, card in runs["collapsing"].scorecards.items()
+    }
+    assert outcomes == {step: "failed" if step >= COLLAPSED else "passed" for step in outcomes}
 
 
 @pytest.mark.slow
