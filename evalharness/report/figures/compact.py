@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_INDENT = re.compile(rb"\n\s+(?=<)")
+_INDENT = re.compile(rb"\n\s*(?=<)")
 _BREAK_IN_PATH = re.compile(rb" \n(?=[MLQCz])")
 _NAME_OF_GROUP = re.compile(rb'(?<=<g) id="[^"]*"')
 """Nothing refers to a group; what is referred to are paths, patterns and clips."""
@@ -18,7 +18,7 @@ def compact(svg: bytes) -> bytes:
 
     Scales and styles keep their digits. The names of the font's letters are short.
     """
-    svg = _INDENT.sub(b"\n", svg)
+    svg = _INDENT.sub(b"", svg)
     svg = _NAME_OF_GROUP.sub(b"", _BREAK_IN_PATH.sub(b"", svg))
     svg = _LETTER.sub(_SHORT_LETTER, svg)
     return _PLACES.sub(lambda places: _LONG_NUMBER.sub(_shortened, places[0]), svg)
