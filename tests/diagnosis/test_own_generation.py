@@ -68,6 +68,19 @@ def test_one_that_goes_on_from_the_call_before_is_a_cause(begins_right):
     assert found.evidence["first_difference_at"] == 1
 
 
+def test_what_stands_after_the_end_token_tells_nothing():
+    right, end = writing("plain", last=None).own_generate, min(of(sound("plain")).end_ids)
+    calls = []
+
+    def goes_on_after_the_end(prompt, new_tokens):
+        calls.append(prompt)
+        ids = right(prompt, new_tokens)
+        place = ids.index(end) + 1 if end in ids else len(ids)
+        return (*ids[:place], *(len(calls) % 8 for _ in ids[place:]))
+
+    assert isinstance(asked(goes_on_after_the_end), RuledOut)
+
+
 def test_one_that_draws_from_a_generator_of_its_own_can_not_be_compared():
     generator = torch.Generator().manual_seed(0)
     outcome = asked(lambda _, new_tokens: tuple(torch.randint(0, 8, (new_tokens,), generator=generator).tolist()))

@@ -77,9 +77,14 @@ def own_generation(measured: Measured) -> Outcome:
 
 
 def _seeded(write: Write, prompt: Sequence[int], new_tokens: int, measured: Measured, more: int) -> tuple[int, ...]:
-    """Write with the random numbers of the subject's seed and ``more``."""
+    """Write with the random numbers of the subject's seed and ``more``, up to the first end token."""
     with same_random_numbers(measured.subject.seed + more, measured.subject.torch_model.device):
-        return write(prompt, new_tokens)
+        return _until_end(write(prompt, new_tokens), measured.subject.end_ids)
+
+
+def _until_end(written: Sequence[int], end_ids: frozenset[int]) -> tuple[int, ...]:
+    ended = next((place + 1 for place, token_id in enumerate(written) if token_id in end_ids), len(written))
+    return tuple(written[:ended])
 
 
 def _keeps_state(first: _Written, again: _Written) -> Outcome:
@@ -115,8 +120,7 @@ def _keeps_state(first: _Written, again: _Written) -> Outcome:
 
 def _looked_up(model: TorchModel, prompt: Sequence[int], written: Sequence[int], end_ids: frozenset[int]) -> _Written:
     """Compare up to the first end token: what stands after it is filling."""
-    ended = next((place + 1 for place, token_id in enumerate(written) if token_id in end_ids), len(written))
-    written = written[:ended]
+    written = _until_end(written, end_ids)
     if not written:
         return _Written(0)
     ids = torch.tensor([[*prompt, *written[:-1]]], device=model.device)
