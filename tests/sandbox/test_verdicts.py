@@ -427,3 +427,10 @@ def test_tests_may_call_from_several_threads(execute, add):
     )
     assert execute(replace(add, test=test), "    return a + b\n").verdict == "passed"
     assert execute(replace(add, test=test), "    return a + b + (a == 50)\n").verdict == "failed"
+
+
+def test_an_argument_may_be_made_of_answers_while_it_is_handed_over(execute):
+    test = "def check(candidate):\n    assert candidate(candidate([n, n]) for n in range(3)) == 6\n"
+    problem = Problem("total", "def total(numbers):\n", "total", "    return sum(numbers)\n", test)
+    assert execute(problem, problem.canonical_solution).verdict == "passed"
+    assert execute(problem, "    return len(list(numbers))\n").verdict == "failed"

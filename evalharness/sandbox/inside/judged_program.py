@@ -107,7 +107,7 @@ class Session:
         self._write_back = write_back
         self._answer_bytes = answer_bytes
         self._token = b""
-        self._turn = threading.Lock()  # tests may call from several threads
+        self._turn = threading.RLock()  # tests may call from several threads
         self.begun = False
         self.answers = 0
         self.call_s = cpu_s
@@ -175,10 +175,11 @@ class Session:
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What the program's function returns; where it changes its arguments in place, so are they here."""
+        message = protocol.CALL + codec.encode((name, arguments, named))  # a generator among them may call, too
         with self._turn:
             if self.fault is not None:
                 raise self.fault
-            self._send(protocol.CALL + codec.encode((name, arguments, named)))
+            self._send(message)
             return self._returned(self._receive(), arguments, named)
 
     def _returned(self, answer: bytes, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
