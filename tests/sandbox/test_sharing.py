@@ -26,6 +26,7 @@ class Recent(OrderedDict):
         self.move_to_end(key)
         return super().__getitem__(key)
 """
+BAG = "class Bag(list):\n    def __init__(self):\n        self.count = 0\n"
 LAZY = """import functools
 class Lazy:
     def __init__(self, a, b):
@@ -154,6 +155,11 @@ PASSING = {
         "    a['c'] = b\n    a.popitem(last=False)\n",
         "d = Recent(a=1, b=2)\n    assert d['a'] == 1\n    f(d, 3)\n    assert list(d) == ['a', 'c']",
     ),
+    "an attribute with the name of a builtin method": (
+        BAG,
+        "    a.append(b)\n    a.count += 1\n",
+        "x = Bag()\n    f(x, 7)\n    assert x == [7] and x.count == 1",
+    ),
     "what an instance computes once": (
         LAZY,
         "    return Lazy(a + b, a.total)\n",
@@ -182,6 +188,11 @@ HOSTILE = {
         STACK,
         "    s = Stack()\n    s.push = lambda x: None\n    return s\n",
         "s = f(1, 2)\n    s.push(1)\n    assert s",
+    ),
+    "an attribute in the place of a builtin method": (
+        BAG.replace("count", "size"),
+        "    a.count = lambda x: 2\n",
+        "x = Bag()\n    f(x, 1)\n    assert x.count(1) == 2",
     ),
     "an object of the judge that it never gave": ("", WIRE, 'say("value", ("h", 40), [], ("", ""))'),
     "a number that the judge would give": (

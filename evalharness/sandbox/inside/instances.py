@@ -24,6 +24,7 @@ class _Slotted:
 
 
 _SLOT = type(vars(_Slotted)["slot"])
+_METHODS_OF_BUILTINS = (type(list.append), type(list.__len__), type(vars(dict)["fromkeys"]))
 _bases_of = type.__dict__["__mro__"].__get__
 
 
@@ -86,7 +87,7 @@ def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
     unknown = attributes.keys() - slots.keys()
     if not all(type(name) is str for name in attributes) or (unknown and not hasattr(value, "__dict__")):
         raise TypeError("an attribute that the class has no room for")
-    if any(_is_bound(type(value), name) for name in attributes):
+    if any(_stands_before_a_method(type(value), name, item) for name, item in attributes.items()):
         raise TypeError("an attribute in the place of a method")
     own: Any = vars(value) if hasattr(value, "__dict__") else {}
     kept = {name: item for name, item in own.items() if _is_computed(type(value), name)}
@@ -99,18 +100,23 @@ def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
             slot.__delete__(value)
 
 
-def _is_bound(kind: type, name: str) -> bool:
-    """Whether a class has a method of this name, or what else an attribute of an instance would stand before."""
-    return any(_stands_behind(vars(base).get(name)) for base in _bases_of(kind))
+def _stands_before_a_method(kind: type, name: str, item: Any) -> bool:
+    """Whether an attribute would be taken for a method. A number may be called ``count`` in a subclass of list."""
+    behind = [each for each in _of_class(kind, name) if _is_bound(each)]
+    return any(callable(item) or type(each) not in _METHODS_OF_BUILTINS for each in behind)
 
 
 def _is_computed(kind: type, name: str) -> bool:
     """Whether it is what a class keeps in an instance once it has computed it, such as a ``cached_property``."""
-    found = [each for base in _bases_of(kind) if (each := vars(base).get(name)) is not None]
-    return bool(found) and _stands_behind(found[0]) and not callable(found[0])
+    found = _of_class(kind, name)
+    return bool(found) and _is_bound(found[0]) and not callable(found[0])
 
 
-def _stands_behind(each: Any) -> bool:
+def _of_class(kind: type, name: str) -> list[Any]:
+    return [each for base in _bases_of(kind) if (each := vars(base).get(name)) is not None]
+
+
+def _is_bound(each: Any) -> bool:
     return hasattr(type(each), "__get__") and not hasattr(type(each), "__set__")
 
 
