@@ -246,8 +246,10 @@ def test_the_committed_report_of_a_step_is_made_of_its_committed_records(name: s
     from evalharness.pipeline import renew_report
 
     step = shutil.copytree(shipped_records() / name / "step_1000", tmp_path / name / "step_1000")
-    shutil.copy(shipped_records() / name / "run.json", tmp_path / name)
     committed = EXAMPLES / name / "step_1000"
+    (step / "figures").mkdir(exist_ok=True)
+    shutil.copy(committed / "figures/passage.svg", step / "figures")
+    shutil.copy(shipped_records() / name / "log.jsonl", tmp_path / name)
     assert renew_report(step).path.read_text() == (committed / "report.md").read_text()
     assert (step / "scorecard.json").read_bytes() == (committed / "scorecard.json").read_bytes()
 
