@@ -15,7 +15,7 @@ from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
-    from evalharness.records import Interval, Outcome, Severity
+    from evalharness.records import Interval, Outcome
 
 NAME = "undertrained"
 MORE_NATS = 0.1
@@ -61,7 +61,6 @@ def undertrained(measured: Measured) -> Outcome:
         return known
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
-    severity: Severity = "contributing"
     at_random = math.log(frequencies.vocabulary)
     if model.low > AT_RANDOM * at_random:
         evidence["at_random_nats"] = at_random
@@ -70,8 +69,7 @@ def undertrained(measured: Measured) -> Outcome:
             f"nats; {compared}."
         )
         if _is_as_drawn(measured, model, at_random):
-            # Weights as they were drawn explain the loss and what is written by themselves.
-            severity, evidence["untrained"] = "cause", 1.0
+            evidence["untrained"] = 1.0
             claim = (
                 f"The model is not trained: its loss is that of guessing among {frequencies.vocabulary:,} ids, the "
                 f"logarithm of the vocabulary ({at_random:.3f} nats); {compared}."
@@ -82,12 +80,12 @@ def undertrained(measured: Measured) -> Outcome:
         claim = f"{claim} {rates.words}"
     if rates is not None and rates.zero_from is not None:
         evidence["rate_zero_from_step"] = rates.zero_from
-        return Finding(NAME, severity, claim, evidence, _END_OF_SCHEDULE)
+        return Finding(NAME, "contributing", claim, evidence, _END_OF_SCHEDULE)
     remedy = (
         "Train on, or look for what keeps it from learning (a learning rate of 0, data order, frozen weights, an "
         "optimiser that holds other parameters): code can't be written from frequencies, whatever is done at decoding."
     )
-    return Finding(NAME, severity, claim, evidence, remedy)
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _is_as_drawn(measured: Measured, model: Interval, at_random: float) -> bool:
@@ -146,7 +144,7 @@ PROBE = Probe(
     run=undertrained,
     order=200,
     not_worth_trying="More steps to learn more than the frequencies of tokens",
-    at_most="cause",
+    at_most="contributing",
     forward_passes=64,
     capabilities=LOGITS,
     skipped_if_leak=True,
