@@ -38,7 +38,7 @@ def recognises(head: Sequence[str]) -> bool:
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
-    """Yield the losses of every line that has a counter, and validations below such a line.
+    """The losses of every line that has a counter, and validations below such a line.
 
     Training losses below it count if no line has both. A last number that may be cut off is left out.
     """
@@ -46,10 +46,10 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     sample = [dict(zip(names, texts, strict=True)) for _, names, texts in first if names]
     plans = RowPlans(log, sample)
     known = columns(dict.fromkeys(name for row in sample for name in row), plans.own)
-    if known is not None:
-        apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
-        yield from itertools.chain.from_iterable(_Reading(log, known, plans, StepCounter(log), apart=apart).by_line())
-        note_unread(log, plans.names())
+    if known is None:
+        return iter(())
+    apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
+    return itertools.chain.from_iterable(_Reading(log, known, plans, StepCounter(log), apart=apart).by_line())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Reading:
     shapes: dict[tuple[str, ...], _Shape | None] = field(default_factory=dict)
 
     def by_line(self) -> Iterator[Iterable[LogPoint]]:
-        """What each line with figures says."""
+        """What each line with figures says. At the end it is noted what was not read."""
         source, shapes = self.log.name, self.shapes
         for at, names, texts in _figures(self.log):
             if not names:
@@ -88,6 +88,7 @@ class _Reading:
                 yield self._of_shape(shape, counted, texts, f"{source}:{at}")
             else:
                 yield self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
+        note_unread(self.log, self.plans.names())
 
     def _of_shape(self, shape: _Shape, counted: int, texts: tuple[str, ...], source: str) -> list[LossPoint]:
         """The same as :meth:`_of_row` finds, in half the time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import partial
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def recognises(head: Sequence[str]) -> bool:
 
 
 def read(log: OpenLog) -> Iterator[LogPoint]:
-    """Yield the losses of every table that has steps; a dash in a cell is no loss.
+    """The losses of every table that has steps; a dash in a cell is no loss.
 
     Tables whose steps overlap are of several runs, by their headings, and rows by the column that names their run.
     Raises :class:`LogError` where none of several is named.
@@ -58,8 +59,7 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     if log.keys.run is not None or len(of_runs) > len(tables) or _overlap([losses for _, losses in read_tables]):
         run = chosen_run(log, runs)
         read_tables = [table for name, table in zip(runs, read_tables, strict=True) if name == run]
-    for _, losses in read_tables:
-        yield from losses
+    return itertools.chain.from_iterable(losses for _, losses in read_tables)
 
 
 def _by_run(table: Table) -> list[Table]:
