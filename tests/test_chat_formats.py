@@ -111,13 +111,15 @@ def test_an_instruct_model_has_both_pass_rates_of_the_same_problems(folder):
     (report,) = Path("reports").rglob("report.md")
     assert FORMAT_OPTIONS["plain"] in report.read_text()
 
-    # A second score makes nothing anew, and a format that the user chose is the only one that is asked.
+    # A second score makes nothing anew, and a format that the user chose is not the only one that is asked.
     journal = report.parent / ".journal/completions.jsonl"
     made = journal.read_bytes().count(b"\n")
     assert made == 2 * PROBLEMS
     assert scored("model").formats == found
     assert journal.read_bytes().count(b"\n") == made
-    assert scored("model", chat="never", out="plain").formats is None
+    chosen = scored("model", chat="never", out="plain")
+    assert (chosen.formats.scored, chosen.formats.difference.estimate) == ("plain", 1)
+    assert [item.severity for item in chosen.findings if item.probe == "prompt_format"] == ["contributing"]
 
 
 def test_a_model_that_is_asked_plainly_and_solves_more_in_its_chat_is_told_so(folder):

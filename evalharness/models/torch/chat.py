@@ -73,28 +73,28 @@ def chat_format(tokenizer: KnownTokenizer) -> ChatFormat | None:
 def asking(template: str, tokenizer: KnownTokenizer, special: SpecialTokens, chat: Chat) -> Asking:
     """How the model is asked: by the manifest's ``template`` if that is not plain, in its chat if it was tuned on one.
 
-    ``auto`` is a choice, and has another way beside it wherever the tokenizer has a chat. Raises CheckpointError for
-    ``always`` if the tokenizer has no chat template.
+    Wherever the tokenizer has a chat, and the manifest no template of its own, there is another way beside the one in
+    use. Raises CheckpointError for ``always`` if the tokenizer has no chat template.
     """
     plain = Asking(template, special)
-    if chat == "never" or (chat == "auto" and template != PLAIN):
+    if chat != "always" and template != PLAIN:
         return plain
     try:
         form = chat_format(tokenizer)
     except CheckpointError as error:
         if chat == "always":
             raise
-        return replace(plain, notes=(f"asked without a chat: {error}",))
+        return plain if chat == "never" else replace(plain, notes=(f"asked without a chat: {error}",))
     if form is None:
         if chat == "always":
             raise CheckpointError("chat = 'always': the tokenizer has no chat template")
         return plain
     in_chat = _in_chat(form, tokenizer, special)
-    if chat == "always":
-        return in_chat
-    if form.end_id not in special.end:
+    if chat == "never":
+        return replace(plain, other=in_chat)
+    if chat == "auto" and form.end_id not in special.end:
         return replace(plain, notes=(_not_used(form),), other=in_chat)
-    return replace(in_chat, other=plain)
+    return replace(in_chat, other=plain if template == PLAIN else None)
 
 
 def _in_chat(form: ChatFormat, tokenizer: KnownTokenizer, special: SpecialTokens) -> Asking:
