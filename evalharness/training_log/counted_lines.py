@@ -78,12 +78,14 @@ class _Reading:
     def by_line(self) -> Iterator[Iterable[LogPoint]]:
         """What each line with figures says. At the end it is noted what was not read."""
         source, shapes = self.log.name, self.shapes
+        last, shape = None, None  # Most lines are of the shape of the one before: it need not be looked up.
         for at, names, texts in _figures(self.log):
             if not names:
                 continue
-            if names not in shapes:
-                shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
-            shape = shapes[names]
+            if names is not last:
+                if names not in shapes:
+                    shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
+                last, shape = names, shapes[names]
             if shape is not None and (counted := _count(texts[shape.step])) is not None:
                 yield self._of_shape(shape, counted, texts, f"{source}:{at}")
             else:
