@@ -13,6 +13,7 @@ from evalharness.runs import paths, scorecard_json
 
 HERE = Path(__file__).resolve().parent
 PROBLEMS = "warmup"
+BASE = "SmolLM2-135M-Instruct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def write_study(out: Path, target: Path) -> None:
     for item in scored:
         (target / item.way.name).mkdir(exist_ok=True)
         text = (item.folder / "report.md").read_text(encoding="utf-8")
-        (target / item.way.name / "report.md").write_text(without_pictures(text, out), encoding="utf-8")
+        text = without_pictures(text, out).replace(base_of(out, item.way.training), BASE)
+        (target / item.way.name / "report.md").write_text(text, encoding="utf-8")
     introduction = (HERE / "introduction.md").read_text(encoding="utf-8").strip()
     parts = [introduction, "## What came of it", ways_table(scored)]
     parts += ["## What the trainers logged", losses_table([logged(out, training) for training in TRAININGS])]
@@ -53,6 +55,12 @@ def without_pictures(report: str, out: Path) -> str:
     """The report of a step without its pictures, which are large, and with paths from ``out`` on."""
     lines = [line for line in report.splitlines(keepends=True) if not line.startswith("![")]
     return "".join(lines).replace(f"{out}/", "")
+
+
+def base_of(out: Path, training: Training) -> str:
+    """The base as the training's adapters name it: a folder of this machine, or the hub's name."""
+    configuration = next((out / training.name).glob("checkpoint-*/adapter_config.json"))
+    return str(json.loads(configuration.read_text(encoding="utf-8"))["base_model_name_or_path"])
 
 
 def read_scored(out: Path, way: Way) -> Scored:
@@ -115,7 +123,8 @@ def named(item: Scored) -> str:
     title = f"### {item.way.name}: {item.way.words}"
     if item.first is None:
         cleared = len({cleared.probe for cleared in item.card.ruled_out})
-        return f"{title}\n\nNothing: {cleared} hypotheses were tested and ruled out."
+        notes = "".join(f"\n\nNote, `{note.probe}`: {note.claim}" for note in item.card.findings)
+        return f"{title}\n\nNothing above a note: {cleared} hypotheses were tested and ruled out.{notes}"
     also = [f"`{finding.probe}` ({finding.severity})" for finding in item.card.findings if finding is not item.first]
     more = f"\n\nAlso found: {', '.join(also)}." if also else ""
     first = item.first
