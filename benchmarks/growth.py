@@ -22,6 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from copied_steps import copy_steps
 from pretrained import functions
 
 if TYPE_CHECKING:
@@ -84,25 +85,14 @@ def diagnosis_s(**size: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def many(folder: Path, scored: Path, count: int) -> Path:
-    """A run with many scored steps: the records of one step, under as many step numbers."""
-    run = folder / "many"
-    for number in range(count):
-        own = run / f"step_{(number + 1) * 100}"
-        shutil.copytree(scored, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
-        card = json.loads((own / "scorecard.json").read_text())
-        card["checkpoint"]["step"] = (number + 1) * 100
-        (own / "scorecard.json").write_text(json.dumps(card))
-    return run
-
-
 def report_s(steps: int) -> float:
     """CPU seconds of the report of a run with so many scored steps."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with tarfile.open(ROOT / "docs" / "examples" / "records.tar.xz") as archive:
             archive.extractall(folder, filter="data")
-        run = many(folder, folder / "causal_run" / "step_2000", steps)
+        run = folder / "many"
+        copy_steps(folder / "causal_run" / "step_2000", run, steps)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "evalharness", "report", run], check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

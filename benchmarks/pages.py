@@ -11,7 +11,6 @@ other completion loops. The report around them is that of a shipped checkpoint, 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import resource
@@ -23,6 +22,8 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
+
+from copied_steps import copy_steps
 
 from evalharness.degeneration import analyse
 from evalharness.pipeline.browsing import browser_of
@@ -148,12 +149,7 @@ def many_steps(folder: Path, scored: Path) -> Path:
     shutil.copytree(scored, run, ignore=shutil.ignore_patterns("step_*"))
     # As a run of today keeps it: without the words of the probes in it, they are read from these, which takes torch.
     shutil.copy(EXAMPLES / "causal_run" / "run.json", run)
-    for number in range(1, STEPS + 1):
-        own = run / f"step_{number * 100}"
-        shutil.copytree(scored / LAST_STEP, own, ignore=shutil.ignore_patterns(".journal", ".lock", "figures"))
-        card = json.loads((own / "scorecard.json").read_text())
-        card["checkpoint"]["step"] = number * 100
-        (own / "scorecard.json").write_text(json.dumps(card))
+    copy_steps(scored / LAST_STEP, run, STEPS)
     return run
 
 

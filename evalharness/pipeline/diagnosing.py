@@ -158,21 +158,15 @@ def logged_point(work: Work) -> LossPoint | None:
 
 def _recorded_in_bits(work: Work) -> float | None:
     """The loss in bits per byte that lies beside the weights, in nats by the bytes of a token; None without either."""
-    from evalharness.diagnosis import bytes_per_token
     from evalharness.models.torch.sidecars import Sidecars
+    from evalharness.pipeline.loading import bytes_of_a_token
 
     per_byte = Sidecars().of(work.target.located.path).val_bits_per_byte
-    split = work.validation or work.train
-    if per_byte is None or split is None:
+    if per_byte is None:
         return None
-    mean = bytes_per_token(split, work.checkpoint.tokenizer, work.checkpoint.end_token_ids)
-    if mean is None:
-        return None
-    work.watcher.say(
-        f"{per_byte:g} bits per byte, recorded beside the weights: converted with the {mean:.3f} bytes that a token "
-        f"has in {split.source}"
-    )
-    return per_byte * mean * math.log(2)
+    converted = f"{per_byte:g} bits per byte, recorded beside the weights: converted"
+    mean = bytes_of_a_token(work.validation or work.train, work.checkpoint, converted, work.watcher)
+    return None if mean is None else per_byte * mean * math.log(2)
 
 
 def _observed(work: Work, behaviour: Behaviour) -> tuple[Observed, ...]:

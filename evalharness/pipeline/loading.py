@@ -197,16 +197,20 @@ def in_nats(
     log: TrainingLog, settings: LogSettings, checkpoint: Checkpoint, split: Split | None, watcher: Watcher
 ) -> LogSettings:
     """The settings that convert bits per byte, by the bytes that a token has in ``split``; as they are without one."""
+    converted = f"{', '.join(log.in_bits_per_byte)}: converted from bits per byte,"
+    mean = bytes_of_a_token(split, checkpoint, converted, watcher)
+    return settings if mean is None else replace(settings, bytes_per_token=mean)
+
+
+def bytes_of_a_token(split: Split | None, checkpoint: Checkpoint, converted: str, watcher: Watcher) -> float | None:
+    """The bytes that a token has in ``split``; it is said that something is ``converted`` with them. None without."""
     from evalharness.diagnosis import bytes_per_token
 
     mean = None if split is None else bytes_per_token(split, checkpoint.tokenizer, checkpoint.end_token_ids)
     if mean is None or split is None:
-        return settings
-    watcher.say(
-        f"{', '.join(log.in_bits_per_byte)}: converted from bits per byte, "
-        f"with the {mean:.3f} bytes that a token has in {split.source}"
-    )
-    return replace(settings, bytes_per_token=mean)
+        return None
+    watcher.say(f"{converted} with the {mean:.3f} bytes that a token has in {split.source}")
+    return mean
 
 
 def log_keys(settings: LogSettings) -> LogKeys:

@@ -105,15 +105,16 @@ class OpenLog:
         try:
             with self._unpacked() as file:
                 start = file.read(4)
-            if start == PARQUET:
-                raise LogError(
-                    f"{self.path}: is a Parquet table, expected text: write it as CSV, such as by "
-                    "pandas.read_parquet(path).to_csv('log.csv', index=False)"
-                )
-            # Windows shells write UTF-16 where output is sent to a file.
-            encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-            with io.TextIOWrapper(self._unpacked(), encoding, "replace", newline="\n") as text:
-                yield text
+                file.seek(0)
+                if start == PARQUET:
+                    raise LogError(
+                        f"{self.path}: is a Parquet table, expected text: write it as CSV, such as by "
+                        "pandas.read_parquet(path).to_csv('log.csv', index=False)"
+                    )
+                # Windows shells write UTF-16 where output is sent to a file.
+                encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
+                with io.TextIOWrapper(file, encoding, "replace", newline="\n") as text:
+                    yield text
         except (OSError, EOFError, zlib.error) as error:
             raise LogError(f"{self.path}: can't be read: {getattr(error, 'strerror', None) or error}") from error
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from evalharness.training_log.columns import THOUSANDS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ EPOCH = re.compile(r"\bep(?:och)?\b['\"]?\s*[:=]?\s*['\"\[]?(\d+(?:\.\d+)?)")
 RUN_TIME = re.compile(r"'train_runtime': '?([\d.]+).*'train_steps_per_second': '?([\d.]+)")
 COUNT = r"\d{1,3}(?:[,_']\d{3})+(?!\d)|\d+(?:\.\d+)?[km]\b|\d+(?:\.0+)?(?![a-z\d_]|\.\d)"
 """A number of steps in lower case: ``1,000``, ``1_000``, ``1.5k``, ``100``, ``100.0``; no ``12ms``."""
-THOUSANDS = {"k": 1_000, "m": 1_000_000}
+_TIMES = {letter.lower(): times for letter, times in THOUSANDS.items()}
 MOST_OFF = 0.02
 """Epochs are rounded to two digits; what is further off is not the step of the rows beside it."""
 BAR = re.compile(r"(\d+)/(\d+) \[")
@@ -34,7 +36,7 @@ def count_of(text: str) -> int:
     if text.isdigit():
         return int(text)
     digits = re.sub(r"[,_']", "", text)
-    return round(float(digits.rstrip("km")) * THOUSANDS.get(digits[-1], 1))
+    return round(float(digits.rstrip("km")) * _TIMES.get(digits[-1], 1))
 
 
 @dataclass(slots=True)

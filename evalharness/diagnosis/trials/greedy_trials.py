@@ -15,8 +15,8 @@ from evalharness.statistics import sign_test, wilson
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalharness.diagnosis.subject import Subject
-    from evalharness.records import Completion, Interval, Problem, StopReason
+    from evalharness.diagnosis.subject import Observed, Subject
+    from evalharness.records import Interval, Problem, StopReason
 
 PROBLEMS = 20
 """Problems that are asked in several ways: ten that change all one way are significant (p = 0.002), and the cost of a
@@ -124,30 +124,28 @@ def askable(subject: Subject) -> list[Asked]:
     """
     asked = [(problem, as_scored(subject, problem.prompt)) for problem in subject.problems]
     fitting = [Asked(problem, ids) for problem, ids in asked if ids is not None and fits(subject, ids)]
-    known = completed_before(subject)
+    known = _observed_before(subject)
     completed_ones = [a for a in fitting if a.problem.task_id in known]
     enough = len(completed_ones) >= PROBLEMS
     return list(evenly(completed_ones if enough else fitting, PROBLEMS))
 
 
-def completed_before(subject: Subject) -> dict[str, CompletionText]:
-    """What was observed of the greedy completions, by task, if it is as long as a completion is here."""
+def _observed_before(subject: Subject) -> dict[str, Observed]:
+    """By task the first greedy completion that is as long as a completion is here, or ended by itself."""
     room = new_tokens(subject)
-    known: dict[str, CompletionText] = {}
+    known: dict[str, Observed] = {}
     for seen in subject.observed:
-        if seen.completion.decoding == "greedy" and seen.problem.task_id not in known:
-            written = _begun(subject, seen.problem, seen.completion, room)
-            known |= {} if written is None else {seen.problem.task_id: written}
+        ids, is_greedy = seen.completion.token_ids, seen.completion.decoding == "greedy"
+        if is_greedy and ids is not None and (len(ids) >= room or seen.completion.stop_reason in ENDED_BY_ITSELF):
+            known.setdefault(seen.problem.task_id, seen)
     return known
 
 
-def _begun(subject: Subject, problem: Problem, completion: Completion, room: int) -> CompletionText | None:
-    """The first ``room`` tokens of a completion, None if there are fewer and it might have gone on."""
-    ids, reason = completion.token_ids, completion.stop_reason
-    if ids is None or (len(ids) < room and reason not in ENDED_BY_ITSELF):
-        return None
-    begun = _written(subject, problem, ids[:room], room)
-    return begun if len(ids) >= room else replace(begun, stop_reason=reason)
+def _begun(subject: Subject, seen: Observed) -> CompletionText:
+    """The beginning of a completion, as long as one is here."""
+    ids, room = seen.completion.token_ids or (), new_tokens(subject)
+    begun = _written(subject, seen.problem, ids[:room], room)
+    return begun if len(ids) >= room else replace(begun, stop_reason=seen.completion.stop_reason)
 
 
 def judged(subject: Subject, written: Mapping[str, CompletionText]) -> dict[str, bool]:
@@ -160,9 +158,10 @@ def completed_as_scored(subject: Subject) -> dict[str, CompletionText]:
     """Greedy completions of the problems that can be asked, by task; only those are generated that are not known."""
     if subject.generate is None:
         return {}
-    asked, known = askable(subject), completed_before(subject)
+    asked, known = askable(subject), _observed_before(subject)
     made = completed(subject, [a for a in asked if a.problem.task_id not in known])
-    return {a.problem.task_id: (known | made)[a.problem.task_id] for a in asked}
+    tasks = [a.problem.task_id for a in asked]
+    return {task: _begun(subject, known[task]) if task in known else made[task] for task in tasks}
 
 
 def completed_otherwise(
