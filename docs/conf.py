@@ -17,6 +17,9 @@ author = "the evalharness authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 
+# What a model wrote is shown as Python, and need not be.
+suppress_warnings = ["misc.highlighting_failure"]
+
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 """Headings can be linked to as on GitHub, ``page.md#a-heading``; a link to one that is not there is an error."""

@@ -29,13 +29,23 @@ def busy_s(pid: int) -> Busy:
     """
     computed_ns, waited_ns, now = 0, 0, False
     for member in _with_descendants(pid):
-        with contextlib.suppress(OSError, ValueError):
-            for thread in (_PROC / str(member) / "task").iterdir():
+        for thread in _threads(member):
+            try:
                 computed, waited, _ = (thread / "schedstat").read_text().split()
+                now = now or _state(thread) == _RUNNABLE
+            except (OSError, ValueError):
+                now = now or not thread.exists()  # one that has ended since it was listed was running
+            else:
                 computed_ns += int(computed)
                 waited_ns += int(waited)
-                now = now or _state(thread) == _RUNNABLE
     return Busy(computed_ns / 1e9, waited_ns / 1e9, now)
+
+
+def _threads(pid: int) -> list[Path]:
+    try:
+        return list((_PROC / str(pid) / "task").iterdir())
+    except OSError:
+        return []
 
 
 def _state(thread: Path) -> str:
