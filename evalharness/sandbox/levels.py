@@ -103,7 +103,7 @@ class Isolation:
 class Ground:
     """Where workers are put up: the sandbox's own folder, who runs programs, what they see and may use.
 
-    ``other`` runs programs of another language than Python.
+    ``pinned`` workers each stay on a core; ``other`` runs programs of another language than Python.
     """
 
     folder: Path
@@ -111,7 +111,7 @@ class Ground:
     view: View
     limits: Limits
     packages: tuple[str, ...] = ()
-    pinned: bool = True
+    pinned: bool = False
     other: Interpreter | None = None
     references: References = field(default_factory=References)
     secret: bytes = field(default_factory=partial(secrets.token_bytes, 16))

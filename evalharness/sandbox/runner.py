@@ -91,7 +91,15 @@ class Sandbox:
             root = self._make_root()
             references = References(self._references or root, root, (self._interpreter, *self._packages))
             ground = Ground(
-                root, self._interpreter, view, self.limits, self._packages, references=references, other=other
+                root,
+                self._interpreter,
+                view,
+                self.limits,
+                self._packages,
+                # With fewer workers another sandbox may be at work beside this one, and both would take the same cores.
+                pinned=self.workers >= usable_cores(),
+                references=references,
+                other=other,
             )
             self._known_answers = references
             self.isolation, first = levels.choose(ground, self._level)

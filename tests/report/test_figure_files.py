@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import run_example as example
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from evalharness.records import LossPoint
-from evalharness.report import losses_figure, run_figures
+from evalharness.report import Read, losses_figure, passage_figure, run_figures
+from evalharness.report.figures.passage_plot import colour
 from evalharness.report.figures.plots import loss_axis
 from evalharness.runs.json_values import plain
 
@@ -43,6 +45,28 @@ def test_a_figure_of_two_panels_takes_two_axes():
     assert all(axes.get_lines() for axes in two)
     with pytest.raises(ValueError, match="ax"):
         run_figures.loss_and_behaviour_figure(frames(3.0, 2.0), ax=two[0])
+
+
+PASSAGE = [
+    Read("def f(x):\n", None, None),
+    Read("    return x", 0.1, 5.0),
+    Read("\n\u4e2d", 0.0, 0.2),
+]
+
+
+@pytest.mark.parametrize("file_format", ["png", "pdf"])
+def test_a_passage_is_a_file_of_the_format_that_is_asked_for(file_format):
+    made = passage_figure(PASSAGE, file_format)
+    assert made.startswith(BEGINNINGS[file_format])
+    assert made == passage_figure(PASSAGE, file_format), "the same bytes"
+
+
+def test_a_passage_is_drawn_into_two_axes_with_the_colour_of_each_loss():
+    two = Figure().subplots(2, 1)
+    assert passage_figure(PASSAGE, ax=two) == b""
+    for axes, loss in zip(two, (0.1, 5.0), strict=True):
+        assert "".join(text.get_text() for text in axes.texts) == "def f(x):¶    return x¶·"
+        assert to_hex(axes.patches[0].get_facecolor()) == colour(loss)
 
 
 @pytest.mark.parametrize(

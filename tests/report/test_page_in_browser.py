@@ -19,6 +19,16 @@ from evalharness.report.writers import html as html_writer
 chromium = pytest.fixture(scope="module")(started)
 
 
+def test_beside_others_each_completion_says_which_checkpoint_wrote_it(chromium: Chromium, tmp_path: Path) -> None:
+    chromium.open(written(tmp_path, [Heading("t", 1)], columns_of(1, 1000)))
+    columns = chromium.run(
+        "return [...document.querySelectorAll('.columns > div')].map(column => "
+        "[column.querySelector('.label'), ...column.querySelectorAll('summary')].map(e => e.textContent))"
+    )
+    assert len({name for name, *_ in columns}) == 2
+    assert all(line.startswith(f"{name}, ") for name, *lines in columns for line in lines)
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole report with figures, and six completions."""

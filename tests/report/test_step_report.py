@@ -67,7 +67,7 @@ def test_the_figures_of_a_step_are_written_as_asked(written: Path, tmp_path: Pat
     assert done.stdout.strip() == str(step / paths.REPORT)
     assert done.stderr, "what is done is said"
     drawn = {path.stem for path in (step / "figures").glob("*.pdf")}
-    assert drawn == {path.stem for path in (step / "figures").glob("*.svg")} - {"passage"}
+    assert drawn == {path.stem for path in (step / "figures").glob("*.svg")}
 
 
 def test_a_step_of_an_older_version_is_made_again_with_the_log_of_its_run(tmp_path: Path) -> None:

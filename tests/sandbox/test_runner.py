@@ -42,6 +42,17 @@ def test_there_is_a_worker_for_each_core():
     assert Sandbox().workers == usable_cores() >= 1
 
 
+@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+@pytest.mark.parametrize("spare", [0, 1])
+def test_workers_stay_on_a_core_each_only_if_there_is_one_for_every_core(add, tight, spare):
+    asks = replace(add, test="def check(candidate):\n    assert candidate(0, 0) == [candidate(0, 0)[0]]\n")
+    body = "    import os\n    return sorted(os.sched_getaffinity(0))\n"
+    with Sandbox(limits=tight, workers=usable_cores() - spare) as sandbox:
+        executions = sandbox.run(Job("add", n, asks, body + f"    # {n}\n") for n in range(4))
+        alone = {execution.verdict == Verdict.PASSED for execution in executions}
+    assert alone == {spare == 0}
+
+
 def test_identical_programs_are_run_once(add, sandbox):
     executions = list(sandbox.run(Job("add", n, add, RIGHT if n % 2 else WRONG) for n in range(20)))
     assert sandbox.distinct_programs == 2

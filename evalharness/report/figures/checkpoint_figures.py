@@ -29,13 +29,10 @@ FOLDER = "figures"
 
 
 def figures_of(scorecard: Scorecard, evidence: Evidence, file_format: FigureFormat = "svg") -> dict[str, bytes]:
-    """Return the figures that there is data for, by their path relative to the report; the passage is an SVG only."""
-    drawn = {
+    """Return the figures that there is data for, by their path relative to the report."""
+    return {
         f"{FOLDER}/{name}.{file_format}": draw(file_format=file_format) for name, draw in _figures(scorecard, evidence)
     }
-    if evidence.passage and file_format == "svg":
-        drawn[f"{FOLDER}/passage.svg"] = passage_figure(evidence.passage)
-    return drawn
 
 
 def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, Callable[..., bytes]]]:
@@ -61,6 +58,8 @@ def _figures(scorecard: Scorecard, evidence: Evidence) -> Iterator[tuple[str, Ca
     around = [window for scored in written if (window := _around_onset(scored)) is not None]
     if len(around) >= MIN_COMPLETIONS:
         yield "entropy_at_onset", partial(entropy_at_onset_figure, around)
+    if evidence.passage:
+        yield "passage", partial(passage_figure, evidence.passage)
 
 
 def pass_at_1_rows(scorecard: Scorecard) -> list[tuple[str, str, Interval]]:

@@ -1,19 +1,22 @@
-"""A passage of data coloured by the loss of its tokens, with and without future tokens, as an SVG for any page.
+"""A passage of data coloured by the loss of its tokens, with and without future tokens.
 
-Written by hand and not by matplotlib: text in a grid takes a twentieth of the size of paths.
+The SVG of a page is written by hand and not by matplotlib: text in a grid takes a twentieth of the size of paths.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
-from evalharness.report.figures.canvas import INK
+from evalharness.report.figures.canvas import INK, canvas, drawable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from matplotlib.axes import Axes
+
     from evalharness.report.evidence import Read
+    from evalharness.report.figures.canvas import FigureFormat
 
 COLUMNS = 58
 """Characters of a line; what is longer is wrapped."""
@@ -22,48 +25,100 @@ MARGIN, HEAD = 14.0, 62.0
 FULL_NATS = 6.0
 """From this loss on a token has the deepest colour: 1 in 400, about what a character is worth to one who guesses."""
 _DEEP = (213, 94, 0)
+_LINE_IN, _TITLE_IN, _FONT_PT = 0.19, 0.55, 10.5
+"""Sizes of the drawing by matplotlib, for a figure that is ``WIDTH_IN`` wide."""
+_UNPRINTABLE = "·"
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 
 
-def passage_figure(passage: Sequence[Read]) -> bytes:
-    """Draw ``passage`` twice, side by side: coloured by the recomputed loss and by the honest one (nats per token)."""
+class _Cell(NamedTuple):
+    """A token, or its part on one line; the column is in characters."""
+
+    line: int
+    column: int
+    text: str
+    loss_nats: float | None
+
+
+def passage_figure(
+    passage: Sequence[Read], file_format: FigureFormat = "svg", ax: Sequence[Axes] | None = None
+) -> bytes:
+    """Draw ``passage`` twice: coloured by the recomputed loss and by the honest one (nats per token).
+
+    ``ax``: two axes of your own to draw in; then the bytes are empty. The two stand side by side in an SVG, else above
+    each other.
+    """
+    readings = (
+        ("As in training: the whole row is in the input", [read.parallel_nats for read in passage]),
+        ("As in generation: only earlier tokens", [read.honest_nats for read in passage]),
+    )
+    if file_format == "svg" and ax is None:
+        return _svg(passage, readings)
+    cells = [list(_cells(passage, losses)) for _, losses in readings]
+    lines = max((cell.line for cell in cells[0]), default=0) + 1
+    with canvas(2 * (lines * _LINE_IN + _TITLE_IN), file_format, ax) as drawn:
+        for axes, (title, losses), of_reading in zip(drawn.panels(2), readings, cells, strict=True):
+            axes.set_title(f"{title}\n{_mean(losses)}; white: 0, deepest: {FULL_NATS:g} or more", fontsize=_FONT_PT)
+            _draw(axes, of_reading, lines)
+    return drawn.file
+
+
+def _draw(axes: Axes, cells: Iterable[_Cell], lines: int) -> None:
+    """Cells of 1 by 1, the first line on top."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415 - see canvas
+
+    axes.set(xlim=(0, COLUMNS), ylim=(lines, 0))
+    axes.set_axis_off()
+    for cell in cells:
+        if cell.text and cell.loss_nats is not None:
+            axes.add_patch(
+                Rectangle((cell.column, cell.line), len(cell.text), 0.94, color=colour(cell.loss_nats), lw=0)
+            )
+        for i, char in enumerate(cell.text):
+            shown = char if drawable(char) == char else _UNPRINTABLE
+            place = (cell.column + i + 0.5, cell.line + 0.72)
+            axes.text(*place, shown, ha="center", fontfamily="DejaVu Sans Mono", fontsize=_FONT_PT)
+
+
+def _svg(passage: Sequence[Read], readings: Sequence[tuple[str, Sequence[float | None]]]) -> bytes:
     width = COLUMNS * CELL_W
-    left, lines = _drawn(passage, MARGIN, [read.parallel_nats for read in passage])
-    right, _ = _drawn(passage, 2 * MARGIN + width, [read.honest_nats for read in passage])
+    parts: list[str] = []
+    lines = 1
+    for i, (_, losses) in enumerate(readings):
+        for cell in _cells(passage, losses):
+            parts += _cell(MARGIN + i * (MARGIN + width), cell)
+            lines = max(lines, cell.line + 1)
     height = HEAD + lines * CELL_H + 2.4 * CELL_H
     size = f"{3 * MARGIN + 2 * width:.0f} {height:.0f}"
-    heads = (
-        _head(MARGIN, "As in training: the whole row is in the input", [r.parallel_nats for r in passage]),
-        _head(2 * MARGIN + width, "As in generation: only earlier tokens", [r.honest_nats for r in passage]),
-    )
-    parts = [
+    every = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img">',
         "<title>One row of data, coloured by the loss of each token, with and without future tokens</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        *heads,
+        *(_head(MARGIN + i * (MARGIN + width), title, losses) for i, (title, losses) in enumerate(readings)),
         f'<g font-family="{_FONT}" font-size="11.5" fill="{INK}">',
-        *left,
-        *right,
+        *parts,
         "</g>",
         *_scale(height - 1.6 * CELL_H),
         "</svg>",
     ]
-    return "\n".join(parts).encode()
+    return "\n".join(every).encode()
 
 
 def _head(x: float, title: str, losses: Iterable[float | None]) -> str:
-    known = [loss for loss in losses if loss is not None]
-    mean = f"{sum(known) / len(known):.3f} nats per token in this passage" if known else ""
     return (
         f'<g font-family="DejaVu Sans,Verdana,sans-serif" fill="{INK}">'
         f'<text x="{x}" y="24" font-size="13" font-weight="bold">{escape(title)}</text>'
-        f'<text x="{x}" y="43" font-size="11.5">{mean}</text></g>'
+        f'<text x="{x}" y="43" font-size="11.5">{_mean(losses)}</text></g>'
     )
 
 
-def _drawn(passage: Sequence[Read], x: float, losses: Sequence[float | None]) -> tuple[list[str], int]:
-    """The cells and characters of one reading, and how many lines they take."""
-    parts: list[str] = []
+def _mean(losses: Iterable[float | None]) -> str:
+    known = [loss for loss in losses if loss is not None]
+    return f"{sum(known) / len(known):.3f} nats per token in this passage" if known else ""
+
+
+def _cells(passage: Sequence[Read], losses: Sequence[float | None]) -> Iterator[_Cell]:
+    """Where each token stands."""
     line = column = 0
     for read, loss in zip(passage, losses, strict=True):
         for piece, ends in _pieces(read.text):
@@ -71,12 +126,11 @@ def _drawn(passage: Sequence[Read], x: float, losses: Sequence[float | None]) ->
                 shown = piece[begin : begin + COLUMNS]
                 if column + len(shown) > COLUMNS:
                     line, column = line + 1, 0
-                parts += _cell(x, line, column, shown, loss)
+                yield _Cell(line, column, shown, loss)
                 column += len(shown)
             if ends:
-                parts += _cell(x, line, column, "¶", loss)
+                yield _Cell(line, column, "¶", loss)
                 line, column = line + 1, 0
-    return parts, line + 1
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
@@ -85,10 +139,11 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
     for i, part in enumerate(lines):
         ends = i < len(lines) - 1
         if part or ends:
-            yield "".join(c if c.isprintable() else "·" for c in part), ends
+            yield "".join(c if c.isprintable() else _UNPRINTABLE for c in part), ends
 
 
-def _cell(x: float, line: int, column: int, text: str, loss: float | None) -> Iterator[str]:
+def _cell(x: float, cell: _Cell) -> Iterator[str]:
+    line, column, text, loss = cell
     left, top = x + column * CELL_W, HEAD + line * CELL_H
     if text and loss is not None:
         yield (
