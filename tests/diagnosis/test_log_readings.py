@@ -3,6 +3,7 @@
 import functools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from plants_repairs import few, reorder_ids
@@ -11,6 +12,7 @@ from small_training import data_rows, encoded, plain, subject
 from whole import log_of
 
 from evalharness.diagnosis.data.rows import DataRow
+from evalharness.diagnosis.losses import rows_by_place
 from evalharness.diagnosis.losses.counted_losses import Counting, counted_losses, figure
 from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.diagnosis.measured import Measured
@@ -87,7 +89,19 @@ def test_the_part_of_the_file_that_alone_is_known_is_named(first, last, place):
     assert found.evidence["training_rows"] == 200
     assert abs(found.evidence["known_from_row"] - (first + 1)) <= 4
     assert abs(found.evidence["known_to_row"] - last) <= 4
+    assert found.evidence["p_value"] < 0.01
     assert known_part(measured).place == place
+
+
+def test_a_part_stands_out_only_if_shuffled_rows_have_none_like_it():
+    noise = np.random.default_rng(0).gamma(4.0, size=(20, 80))
+    begins, ends = rows_by_place._stretches(80)
+    by_chance = [rows_by_place._stands_out(losses, begins, ends, 0)[1] for losses in noise]
+    noise[:, 20:40] /= 4
+    known = [rows_by_place._stands_out(losses, begins, ends, 0) for losses in noise]
+    assert sum(p_value < 0.05 for p_value in by_chance) <= 4
+    assert max(p_value for _, p_value in known) < 0.01
+    assert all(abs(begins[best] - 20) + abs(ends[best] - 40) <= 8 for best, _ in known)
 
 
 def test_a_sound_model_knows_its_whole_file():

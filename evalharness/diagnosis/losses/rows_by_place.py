@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,8 +12,6 @@ from evalharness.diagnosis.losses.row_means import counted_nll, mean
 from evalharness.diagnosis.losses.training_agreement import latest_training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     from evalharness.diagnosis.losses.row_means import Floats
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from evalharness.records import Interval
 
     Side = npt.NDArray[np.bool_]
+    Indices = npt.NDArray[np.intp]
 
 END_ROWS = 32
 """Rows at either end of the file that are measured besides those spread over it: a batch or two."""
@@ -37,6 +35,9 @@ BEYOND = 0.85
 """And of what they cost by frequencies no more than this, where the others cost as much or more."""
 BY_FREQUENCY = 0.5
 """Rows that frequencies alone make as much easier, or half as much, are easier and not better known."""
+SHUFFLES = 200
+MOST_BY_CHANCE = 0.01
+"""The p-value of a part that stands out: how many shuffles of the rows have a part that stands out as much."""
 IN_THE_LOG = 0.7
 """The logged training loss is below this share of the loss of all training rows: it was another part of them."""
 
@@ -45,7 +46,9 @@ IN_THE_LOG = 0.7
 class KnownPart:
     """Rows ``first`` to ``last`` of the file's ``rows``, counted from 1, are known; losses in nats per token.
 
-    ``logged_train_nats``: the training loss that was logged last, None without one.
+    ``p_value``: how many shuffles of the rows have a part that stands out as much, with this order counted as one of
+    them (a permutation test of the largest difference). ``logged_train_nats``: the training loss that was logged last,
+    None without one.
     """
 
     place: Literal["first", "last", "middle"]
@@ -54,6 +57,7 @@ class KnownPart:
     rows: int
     known: Interval
     others: Interval
+    p_value: float
     logged_train_nats: float | None
 
 
@@ -76,10 +80,15 @@ def known_part(measured: Measured) -> KnownPart | None:
         return None
     losses = _by_place(measured, split)
     values, frequent = _own(losses), _by_frequency(measured, losses)
-    side = max(_parts(len(values)), key=lambda known: _gain(values, known), default=None)
-    if side is None or not _is_known(values, side) or _is_easier(frequent, values, side):
+    begins, ends = _stretches(len(values))
+    if not len(begins):
         return None
-    part = _part(measured, split, losses, side, logged)
+    best, p_value = _stands_out(values, begins, ends, measured.subject.seed)
+    places = np.arange(len(values))
+    side = (places >= begins[best]) & (places < ends[best])
+    if p_value > MOST_BY_CHANCE or not _is_known(values, side) or _is_easier(frequent, values, side):
+        return None
+    part = _part(measured, split, losses, side, p_value, logged)
     in_the_log = low is not None and low <= max(2 * part.known.high, part.others.low)
     return part if in_the_log or _are_unknown(frequent, values, side) else None
 
@@ -103,18 +112,30 @@ def _by_place(measured: Measured, split: Split) -> TokenLosses:
     return tuple(row for row in measured.losses_of(rows) if len(counted_nll(row)))
 
 
-def _parts(count: int) -> Iterator[Side]:
-    """Every stretch of rows: which rows are in it."""
-    places = np.arange(count)
-    for begin in range(count - FEWEST_KNOWN + 1):
-        for end in range(begin + FEWEST_KNOWN, min(count, begin + count - FEWEST_OTHERS) + 1):
-            yield (places >= begin) & (places < end)
+def _stretches(count: int) -> tuple[Indices, Indices]:
+    """Where every stretch of rows begins, and where it ends (exclusive)."""
+    begins, ends = np.triu_indices(count + 1, FEWEST_KNOWN)
+    few = ends - begins <= count - FEWEST_OTHERS
+    return begins[few], ends[few]
 
 
-def _gain(values: Floats, known: Side) -> float:
-    """What a cut explains of the variance: the difference of the two means, weighed by the rows of both sides."""
-    share = float(known.mean())
-    return float(values[~known].mean() - values[known].mean()) * math.sqrt(share * (1 - share))
+def _stands_out(values: Floats, begins: Indices, ends: Indices, seed: int) -> tuple[int, float]:
+    """The stretch that explains most of the variance, and the p-value of that among shuffles of the rows."""
+    gains = _gains(values, begins, ends)
+    generator = np.random.default_rng(seed)
+    as_good = sum(
+        bool(_gains(generator.permutation(values), begins, ends).max() >= gains.max()) for _ in range(SHUFFLES)
+    )
+    return int(gains.argmax()), (1 + as_good) / (1 + SHUFFLES)
+
+
+def _gains(values: Floats, begins: Indices, ends: Indices) -> Floats:
+    """What each cut explains of the variance: the difference of the two means, weighed by the rows of both sides."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    known, rows = sums[ends] - sums[begins], ends - begins
+    share = rows / len(values)
+    gains: Floats = ((sums[-1] - known) / (len(values) - rows) - known / rows) * np.sqrt(share * (1 - share))
+    return gains
 
 
 def _is_known(values: Floats, known: Side) -> bool:
@@ -135,7 +156,9 @@ def _are_unknown(frequent: Floats, values: Floats, known: Side) -> bool:
     return others_are and float(values[known].mean()) <= BEYOND * float(frequent[known].mean())
 
 
-def _part(measured: Measured, split: Split, losses: TokenLosses, known: Side, logged: float | None) -> KnownPart:
+def _part(
+    measured: Measured, split: Split, losses: TokenLosses, known: Side, p_value: float, logged: float | None
+) -> KnownPart:
     one, others = (
         mean([counted_nll(row) for row, chosen in zip(losses, side, strict=True) if chosen], measured.subject.seed)
         for side in (known, ~known)
@@ -143,4 +166,4 @@ def _part(measured: Measured, split: Split, losses: TokenLosses, known: Side, lo
     places = [row.row.row + 1 for row, chosen in zip(losses, known, strict=True) if chosen]
     place: Literal["first", "last", "middle"] = "first" if known[0] else "last" if known[-1] else "middle"
     first, last = (1 if known[0] else places[0]), (len(split.rows) if known[-1] else places[-1])
-    return KnownPart(place, first, last, len(split.rows), one, others, logged)
+    return KnownPart(place, first, last, len(split.rows), one, others, p_value, logged)

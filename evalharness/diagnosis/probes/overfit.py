@@ -101,7 +101,8 @@ def _of_one_part(part: KnownPart, evidence: dict[str, float]) -> Finding:
     logged = part.logged_train_nats
     claim = (
         f"The model knows one part of the training rows and not the others: about rows {part.first:,} to "
-        f"{part.last:,} of {part.rows:,} have {shown(part.known)} nats, the rest {shown(part.others)}"
+        f"{part.last:,} of {part.rows:,} have {shown(part.known)} nats, the rest {shown(part.others)} "
+        f"(p = {part.p_value:.2g} by shuffled rows)"
     )
     claim += ". " if logged is None else f", and {logged:.4g} was logged in training. "
     if part.place == "first":
@@ -109,7 +110,12 @@ def _of_one_part(part: KnownPart, evidence: dict[str, float]) -> Finding:
     else:
         claim += "They were seen late: rows were taken in the order of the file, and what stood before is forgotten."
     more = figures("known", part.known) | figures("others", part.others)
-    more |= {"known_from_row": part.first, "known_to_row": part.last, "training_rows": part.rows}
+    more |= {
+        "known_from_row": part.first,
+        "known_to_row": part.last,
+        "training_rows": part.rows,
+        "p_value": part.p_value,
+    }
     more |= {} if logged is None else {"logged_train_nats": logged}
     remedy = _GO_ON if part.place == "first" else _SHUFFLE
     return Finding(NAME, "contributing", claim, evidence | more, remedy)
