@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.records import DECODINGS, DecodingName
-from evalharness.report.cause_summary import was_diagnosed
+from evalharness.report.cause_summary import none_found, was_diagnosed
 from evalharness.report.certainty import certainty
 from evalharness.report.log_words import log_words
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
@@ -233,7 +233,9 @@ def _none_found(scorecard: Scorecard) -> str:
     def listed(checks: Counter[str]) -> str:
         return ", ".join(_with_share(probe, count, all_checks[probe]) for probe, count in checks.items())
 
-    return "; ".join(["none found", *(f"{name}: {listed(checks)}" for name, checks in groups.items() if checks)])
+    return "; ".join(
+        [none_found(scorecard), *(f"{name}: {listed(checks)}" for name, checks in groups.items() if checks)]
+    )
 
 
 def _label(items: Sequence[NotTestable]) -> str:

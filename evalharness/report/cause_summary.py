@@ -20,7 +20,7 @@ def was_diagnosed(card: Scorecard) -> bool:
 
 
 def no_cause(card: Scorecard) -> str:
-    """Say of a scorecard without a cause how many hypotheses were ruled out, and how many could not be tested.
+    """Say of a scorecard without a cause what contributes, and how many hypotheses were ruled out or not tested.
 
     A hypothesis with several checks counts once; if one of them could not be tested, it is ruled out in part. One that
     does not apply to this checkpoint is counted apart: nothing is open there.
@@ -41,11 +41,24 @@ def no_cause(card: Scorecard) -> str:
         (not_at_all - unanswered, "not applicable"),
     )
     parts += [f"{len(probes)} {words}" for probes, words in counts if probes]
-    return f"none found; {', '.join(parts)}."
+    return f"{none_found(card)}; {', '.join(parts)}."
+
+
+def none_found(card: Scorecard) -> str:
+    """Say that no cause was found, and which findings contribute."""
+    named = ", ".join(contributing(card))
+    return f"none that explains it alone; contributing: {named}" if named else "none found"
+
+
+def contributing(card: Scorecard) -> tuple[str, ...]:
+    """The probes with a finding that contributes, the first one first, each once."""
+    return tuple(dict.fromkeys(finding.probe for finding in card.findings if finding.severity == "contributing"))
 
 
 def cause_cell(card: Scorecard) -> Text:
-    """Return the probe of the cause, or that none was found, or that there was no diagnosis."""
-    if card.cause is None:
-        return "none found" if was_diagnosed(card) else "no diagnosis"
-    return Code(card.cause.probe)
+    """Return the probe of the cause, else that of what contributes most, or that there is none, or no diagnosis."""
+    if card.cause is not None:
+        return Code(card.cause.probe)
+    if named := contributing(card):
+        return ("contributing: ", Code(named[0]))
+    return "none found" if was_diagnosed(card) else "no diagnosis"

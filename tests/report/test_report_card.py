@@ -9,7 +9,9 @@ from rich.console import Console
 from evalharness.records import ConventionLoss, Finding, FormatComparison, Incomplete, Interval, Loss
 from evalharness.report import card_lines, render_card
 from evalharness.report.card import LABEL_WIDTH
+from evalharness.report.cause_summary import cause_cell, contributing
 from evalharness.report.loss_verdict import loss_conclusion
+from evalharness.report.parts import Code
 from evalharness.report.sections.verdict_lines import verdict_lines
 
 CARD = """\
@@ -174,8 +176,12 @@ def test_what_contributes_stands_before_that_no_cause_was_found():
     ]
     first_words = [item[0].text for item in verdict_lines(card).items]
     assert first_words[3:] == ["Contributing", "How sure", "What to do", "Cause of a misleading loss"]
+    assert contributing(card) == ("no_end_token",)
+    assert cause_cell(card) == ("contributing: ", Code("no_end_token"))
 
 
 def test_a_note_explains_nothing_and_no_cause_is_said_to_be_found():
     card = replace(example.scorecard(), findings=(replace(CONTRIBUTING, severity="note"),))
     assert [item[0].text for item in verdict_lines(card).items][3:] == ["Cause"]
+    assert contributing(card) == ()
+    assert cause_cell(card) == cause_cell(replace(card, findings=()))
