@@ -89,7 +89,7 @@ def report_s(steps: int) -> float:
     """CPU seconds of the report of a run with so many scored steps."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with tarfile.open(ROOT / "docs" / "examples" / "records.tar.xz") as archive:
+        with tarfile.open(ROOT / "tests" / "run_records.tar.xz") as archive:
             archive.extractall(folder, filter="data")
         run = folder / "many"
         copy_steps(folder / "causal_run" / "step_2000", run, steps)

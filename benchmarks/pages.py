@@ -38,6 +38,7 @@ from evalharness.runs.folder import RunFolder
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 PAIR_RECORDS = ROOT / "tests" / "pair_records.tar.xz"
+RUN_RECORDS = ROOT / "tests" / "run_records.tar.xz"
 CHARACTERS = 800
 TOKEN = re.compile(r"\s?\w{1,5}|\s+|[^\w\s]")
 LOADS = 5
@@ -184,7 +185,7 @@ def main() -> None:
             run = many_steps(Path(name), unpacked(PAIR_RECORDS, Path(name)) / "causal")
             print(f"report of {STEPS} checkpoints, CPU s: {report_seconds(run):.2f}")
             return
-        parts = document(unpacked(EXAMPLES / "records.tar.xz", Path(name)) / "causal_run")
+        parts = document(unpacked(RUN_RECORDS, Path(name)) / "causal_run")
         for samples in arguments.samples:
             folder = Path(name) / str(samples)
             fill(folder, samples)

@@ -3,9 +3,9 @@
 python docs/make_examples.py --into FOLDER   # score the pair, and every step of the runs; goes on where it was stopped
 python docs/make_examples.py --renew         # score nothing: make reports, picture and card from the records
 
-The complete records of the runs are kept in ``docs/examples/records.tar.xz``, those of the pair in
+The complete records of the runs are kept in ``tests/run_records.tar.xz``, those of the pair in
 ``tests/pair_records.tar.xz``; the tests read both. Unpack one to try ``evalharness compare`` or
-``evalharness.load_run`` without scoring: ``tar xf docs/examples/records.tar.xz``.
+``evalharness.load_run`` without scoring: ``tar xf tests/run_records.tar.xz``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
-ARCHIVE = EXAMPLES / "records.tar.xz"
+ARCHIVE = ROOT / "tests" / "run_records.tar.xz"
 PAIR_ARCHIVE = ROOT / "tests" / "pair_records.tar.xz"
 README = ROOT / "README.md"
 CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--into", type=Path, help="score into this folder; what is scored there already is kept")
-    choice.add_argument("--renew", action="store_true", help="score nothing; use the records in docs/examples")
+    choice.add_argument("--renew", action="store_true", help="score nothing; use the records in tests")
     arguments = parser.parse_args()
     if arguments.into:
         score(arguments.into)

@@ -1,6 +1,6 @@
 """Draw the README's picture: the leaky and the causal run together from the first step on, from their records alone.
 
-python docs/make_picture.py            # writes docs/pictures/pair.svg from docs/examples/records.tar.xz
+python docs/make_picture.py            # writes docs/pictures/pair.svg from tests/run_records.tar.xz
 """
 
 from __future__ import annotations

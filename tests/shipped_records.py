@@ -16,6 +16,7 @@ from evalharness.runs import scorecard_json
 
 EXAMPLES = ROOT / "docs" / "examples"
 PAIR_RECORDS = ROOT / "tests" / "pair_records.tar.xz"
+RUN_RECORDS = ROOT / "tests" / "run_records.tar.xz"
 
 
 def example_card(name: str) -> Scorecard:
@@ -32,7 +33,7 @@ def shipped_records() -> Path:
 @cache
 def example_records() -> Path:
     """A folder with ``leaky_run``, ``causal_run`` and ``collapsing_run``, likewise."""
-    return _unpacked(EXAMPLES / "records.tar.xz")
+    return _unpacked(RUN_RECORDS)
 
 
 def _unpacked(archive: Path) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ways import TRAININGS, WAYS, Training, Way
+from ways_picture import overview_of_ways
 
 from evalharness.records import Finding, Interval, Scorecard
 from evalharness.runs import paths, scorecard_json
@@ -14,6 +15,7 @@ from evalharness.runs import paths, scorecard_json
 HERE = Path(__file__).resolve().parent
 PROBLEMS = "warmup"
 BASE = "SmolLM2-135M-Instruct"
+ALT = "The validation losses of the three trainings by step, and what each way solves and degenerates into."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,20 @@ class Scored:
         """Whether the report names first what was done, and nothing where nothing was."""
         return (None if self.first is None else self.first.probe) == self.way.cause
 
+    @property
+    def solved(self) -> Interval:
+        """Greedy pass@1."""
+        return self.card.pass_at_k[PROBLEMS]["greedy"]["1"]
+
+    @property
+    def degenerate(self) -> Interval:
+        """The share of sampled completions that are degenerate."""
+        sampled = self.card.degeneration["sampled"]
+        return Interval(sampled.rate, sampled.low, sampled.high)
+
 
 def write_study(out: Path, target: Path) -> None:
-    """Write ``report.md`` with the four reports that it links beside it."""
+    """Write ``report.md`` with its picture and the four reports that it links."""
     target.mkdir(parents=True, exist_ok=True)
     scored = [read_scored(out, way) for way in WAYS]
     for item in scored:
@@ -44,9 +57,11 @@ def write_study(out: Path, target: Path) -> None:
         text = (item.folder / "report.md").read_text(encoding="utf-8")
         text = without_pictures(text, out).replace(base_of(out, item.way.training), BASE)
         (target / item.way.name / "report.md").write_text(text, encoding="utf-8")
+    trainings = [logged(out, training) for training in TRAININGS]
+    (target / "overview.svg").write_bytes(overview_of_ways(trainings, scored))
     introduction = (HERE / "introduction.md").read_text(encoding="utf-8").strip()
-    parts = [introduction, "## What came of it", ways_table(scored)]
-    parts += ["## What the trainers logged", losses_table([logged(out, training) for training in TRAININGS])]
+    parts = [introduction, "## What came of it", f"![{ALT}](overview.svg)", ways_table(scored)]
+    parts += ["## What the trainers logged", losses_table(trainings)]
     parts += ["## What each report names first", *map(named, scored)]
     (target / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -82,8 +97,8 @@ def ways_table(scored: list[Scored]) -> str:
             f"[{item.way.name}]({item.way.name}/report.md): {item.way.words}",
             logged_nats,
             nats(card.loss.honest_nats),
-            share(card.pass_at_k[PROBLEMS]["greedy"]["1"]),
-            share(Interval(sampled.rate, sampled.low, sampled.high)),
+            share(item.solved),
+            share(item.degenerate),
             share(sampled.shares["ended_by_itself"]),
             "nothing" if item.first is None else f"`{item.first.probe}`",
             "yes" if item.is_named else "no",
