@@ -217,7 +217,7 @@ def log_keys(settings: LogSettings) -> LogKeys:
     """What a manifest says of the names in its logs."""
     from evalharness.training_log import LogKeys
 
-    names = ("step", "train", "validation", "run", "bytes_per_token")
+    names = ("step", "train", "validation", "run", "bytes_per_token", "iterations_per_step")
     return LogKeys(**{name: getattr(settings, name) for name in names})
 
 

@@ -81,6 +81,9 @@ class LogSettings:
     validation: str | None = setting(help="The column of validation losses, or one with (?P<validation>…).")
     run: str | None = setting(help="The run to read of a file that has several.")
     bytes_per_token: float | None = setting(above=0, help="Mean bytes of a token: converts losses in bits per byte.")
+    iterations_per_step: int | None = setting(
+        at_least=1, help="How many iterations are one step of the optimizer, if the log counts iterations."
+    )
 
 
 @dataclass(frozen=True, slots=True)

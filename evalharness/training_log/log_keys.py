@@ -21,6 +21,7 @@ class LogKeys:
 
     Each may also be a regular expression with the named groups ``step``, ``train`` and ``validation``, which is sought
     in every line. ``run`` is the one to read of several in a file. ``bytes_per_token`` converts bits per byte.
+    ``iterations_per_step``: its steps are iterations, and so many of them are one step of the optimizer.
     """
 
     step: str | None = None
@@ -28,6 +29,7 @@ class LogKeys:
     validation: str | None = None
     run: str | None = None
     bytes_per_token: float | None = None
+    iterations_per_step: int | None = None
 
     def named(self) -> Iterator[tuple[Role, str]]:
         """Each role that has a name, with it."""

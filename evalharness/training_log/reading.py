@@ -21,6 +21,7 @@ from evalharness.training_log.file_split import of_validation_by_its_file
 from evalharness.training_log.log_keys import NO_KEYS
 from evalharness.training_log.merging import merge
 from evalharness.training_log.open_log import OpenLog, Sure, UnplacedError
+from evalharness.training_log.optimizer_steps import in_steps, iterations_per_step
 from evalharness.training_log.placeholders import all_finite, without_placeholders
 from evalharness.training_log.plausible import plausible
 from evalharness.training_log.refusal import how_to_name_them
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 2
 SEVERAL = 2
+PRINTED = (lines.FORM, counted_lines.FORM, patterns.FORM)
 LEAST_SURE_FIRST: tuple[Sure, ...] = ("form", "told", "name")
 
 
@@ -254,6 +256,8 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
     log = OpenLog(path, keys=keys)
     with _no_collection():
         points = list(readers()[form].read(log))
+        if points and (per_step := iterations_per_step(log, is_printed=form in PRINTED)) > 1:
+            points = list(in_steps(points, per_step))
         has_entropies = EntropyPoint in set(map(type, points))
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint)) if has_entropies else ()
         logged = [point for point in points if isinstance(point, LossPoint)]
