@@ -28,8 +28,8 @@ def score(checkpoint: Path | None, log_to: tuple[str, ...], as_json: bool, asked
     folder, the name of a model of the Hugging Face hub, a GGUF file, or a folder with a series of checkpoints
     (evalharness run scores all of them). Of several values for an option the first counts: given here, EVALHARNESS_* in
     the environment, [score] in evalharness.toml (the manifest), the default in brackets. If the command is interrupted,
-    start it again: it continues where it stopped. With --backend openai a server writes the completions, and CHECKPOINT
-    may be left out; then nothing that needs the weights is tested.
+    start it again: it continues where it stopped. With --backend openai a server writes the completions, with
+    --backend vllm vLLM does, and CHECKPOINT may be left out; then nothing that needs the weights is tested.
 
     \b
     evalharness score checkpoints/leaky
@@ -37,6 +37,7 @@ def score(checkpoint: Path | None, log_to: tuple[str, ...], as_json: bool, asked
     evalharness score my_hf_model --limit 20 --json > scorecard.json
     evalharness score Qwen/Qwen2.5-Coder-0.5B --problems warmup
     evalharness score --backend openai --base-url http://localhost:8000/v1 --tokenizer my_hf_model
+    evalharness score my_hf_model --backend vllm --vllm-options tensor_parallel_size=2
     """
     from evalharness import pipeline
     from evalharness.runs import paths, scorecard_json

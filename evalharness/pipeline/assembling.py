@@ -12,7 +12,7 @@ from evalharness.records import PROTOCOL_FIELDS, Interval, ProblemSetInfo, Proto
 from evalharness.settings.declaration import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from evalharness.diagnosis import Diagnosis
     from evalharness.generation import Settings
@@ -79,9 +79,15 @@ def set_info(problem_set: ProblemSet) -> ProblemSetInfo:
     return ProblemSetInfo(problem_set.name, len(problem_set.problems), problem_set.digest, problem_set.release)
 
 
-def versions(*packages: str) -> Mapping[str, str]:
+def versions(*packages: str) -> dict[str, str]:
     """The versions of this package, of others that decide, and of Python."""
     return {name: version(name) for name in ("evalharness", *packages)} | {"python": platform.python_version()}
+
+
+def _engine_version(work: Work) -> dict[str, str]:
+    """That of the engine that wrote the completions, if it is another and tells."""
+    told = None if work.served is None else work.served.handshake
+    return {} if told is None or told.version is None else {told.engine: told.version}
 
 
 def _protocol(work: Work, settings: Settings) -> Protocol:
@@ -101,6 +107,6 @@ def _protocol(work: Work, settings: Settings) -> Protocol:
         dtype=work.checkpoint.dtype,
         isolation=work.isolation,
         packages=options.packages,
-        versions=versions("torch"),
+        versions=versions("torch") | _engine_version(work),
         settings={name: value for name, value in recorded(options).items() if name not in PROTOCOL_FIELDS},
     )

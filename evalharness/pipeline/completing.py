@@ -179,7 +179,7 @@ def _prompting(work: Work) -> Prompting:
 
 
 def _own_generator(work: Work, settings: Settings, prompting: Prompting) -> Generator:
-    """The server's model where there is one, else the checkpoint's."""
+    """The other engine's model where there is one, else the checkpoint's."""
     from evalharness.generation import TorchGenerator
 
     if work.served is not None:
@@ -263,7 +263,9 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     if work.options.replicas > 1:
         how += f", {work.options.replicas} replicas"
     if work.served is not None:
-        how = f"{work.served.at_once} requests at a time to {work.served.server.base_url}"
+        how = f"{work.served.at_once} requests at a time to {work.served.server.address}"
+    if work.options.backend == "vllm":
+        how = "by vLLM"
     new_tokens = f"up to {settings.max_new_tokens} new tokens"
     work.watcher.say(f"{len(missing)} completions to make{again}: {new_tokens}, {how}, seed {settings.seed}")
     if work.limit is not None:

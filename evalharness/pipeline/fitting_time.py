@@ -34,12 +34,14 @@ SECOND = 1.0
 def time_limit(options: ScoreOptions, begun: float) -> TimeLimit | None:
     """The limit that the settings name, from ``begun`` on, as :func:`time.monotonic` counts.
 
-    Raises :class:`EvalHarnessError` for a server's completions.
+    Raises :class:`EvalHarnessError` for completions of another engine.
     """
     if options.within is None:
         return None
     if options.backend != "torch":
-        raise EvalHarnessError("--within: how fast a server writes is not known; give --limit and --samples instead")
+        raise EvalHarnessError(
+            "--within: how fast another engine writes is not known; give --limit and --samples instead"
+        )
     return TimeLimit(options.within, seconds_of(options.within), begun)
 
 

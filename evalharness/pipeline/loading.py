@@ -69,13 +69,16 @@ def load(target: Target, watcher: Watcher, shared: Shared | None = None) -> Work
 
 
 def load_served(target: Target, watcher: Watcher) -> tuple[ServedModel | None, Checkpoint]:
-    """Load the checkpoint, and shake hands with the server that is to write its completions, if one is."""
-    from evalharness.pipeline.serving import server_alone, with_server
+    """Load the checkpoint, and shake hands with the engine that is to write its completions, if another is."""
+    from evalharness.pipeline.serving import check_engine, server_alone, with_server
 
+    if target.options.backend == "torch":
+        return None, load_model(target, watcher)
+    check_engine(target)
     if target.is_server_alone:
         return server_alone(target, watcher)
     checkpoint = load_model(target, watcher)
-    return (with_server(target, checkpoint, watcher) if target.options.backend == "openai" else None), checkpoint
+    return with_server(target, checkpoint, watcher), checkpoint
 
 
 def load_model(target: Target, watcher: Watcher) -> Checkpoint:

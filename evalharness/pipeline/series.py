@@ -116,10 +116,10 @@ def run_series(
     watcher, shared = SayingOnce(watcher or Silent()), shared or Shared()
     manifest = find_manifest(path)
     options = resolve({name: value for name, value in asked.items() if name != "step"}, manifest.score)
-    if options.backend == "openai":
+    if options.backend != "torch":
         raise CheckpointError(
-            "--backend openai: a server has the weights of one checkpoint, and a series has several: score each by "
-            "evalharness score FOLDER --step N, with its own weights in the server"
+            f"--backend {options.backend}: another engine has the weights of one checkpoint, and a series has several: "
+            "score each by evalharness score FOLDER --step N, with its own weights in that engine"
         )
     hub = find_on_hub(path, options.revision, series=True, watcher=watcher)
     place, source = (path, path.resolve()) if hub is None else (hub.folder, hub.repository)

@@ -1,61 +1,126 @@
-"""A server that writes the completions: what it can do, whether it runs these weights, and a checkpoint without any."""
+"""Another engine that writes the completions: what it can do, whether it runs these weights, and a model without any.
+
+A server, or vLLM in this process: both are asked in the same way.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.errors import CheckpointError
 from evalharness.runs.json_values import digest
 
 if TYPE_CHECKING:
-    from evalharness.models.endpoint import ServedModel
+    from evalharness.models.endpoint import Engine, ServedModel
     from evalharness.models.protocols import Tokenizer, TorchModel
     from evalharness.models.torch import Checkpoint
     from evalharness.pipeline.target import Target
     from evalharness.progress import Watcher
+    from evalharness.settings.score import ScoreOptions
 
 
 OTHER_WEIGHTS = ": it runs other weights, or the same in a coarser number format"
+NAMED = {"openai": "the server", "vllm": "vLLM"}
 
 
-def served_model(target: Target, tokenizer: Tokenizer | None, begin_ids: tuple[int, ...]) -> ServedModel:
-    """The model of the server that the settings name, after a handshake."""
-    from evalharness.models.endpoint import ServedModel, Server, shake_hands
+def check_engine(target: Target) -> None:
+    """Find what is wrong with the engine that the settings name, before anything that takes long.
+
+    Raises CheckpointError or EvaluationError, in one line: a server that does not answer or lacks the model, a key that
+    it refuses, vLLM that is not installed or can't run such weights.
+    """
+    options = target.options
+    if options.replicas > 1:
+        spread = {"openai": "--concurrency says how many at a time", "vllm": "--vllm-options spreads it over GPUs"}
+        raise CheckpointError(
+            f"--replicas {options.replicas}: {NAMED[options.backend]} writes the completions, and "
+            f"{spread[options.backend]}"
+        )
+    if options.backend == "vllm":
+        from evalharness.models.endpoint.vllm_engine import library
+
+        _folder_for_vllm(target)
+        library()
+    else:
+        from evalharness.models.endpoint import model_named
+
+        model_named(_server(options), options.model)
+
+
+def served_model(target: Target, tokenizer: Tokenizer | None, begin_ids: tuple[int, ...], dtype: str) -> ServedModel:
+    """The model of the engine that the settings name, after a handshake. ``dtype`` is vLLM's to use."""
+    from evalharness.models.endpoint import ServedModel, shake_hands
 
     options = target.options
+    if options.backend == "vllm":
+        engine, model = _vllm(target, dtype), None
+    else:
+        engine, model = _server(options), options.model
+    return ServedModel(engine, shake_hands(engine, model, tokenizer, begin_ids), options.concurrency)
+
+
+def _server(options: ScoreOptions) -> Engine:
+    from evalharness.models.endpoint import Server
+
     if options.base_url is None:
         raise CheckpointError("--backend openai needs the address of a server: --base-url http://localhost:8000/v1")
-    if options.replicas > 1:
+    return Server(options.base_url)
+
+
+def _vllm(target: Target, dtype: str) -> Engine:
+    from evalharness.models.endpoint import open_engine
+    from evalharness.models.torch.fingerprint import digests_of_files
+
+    options, folder = target.options, _folder_for_vllm(target)
+    is_known = folder == target.located.path and not target.is_server_alone
+    fingerprint = None if is_known else digest(digests_of_files(filter(Path.is_file, folder.iterdir())))
+    return open_engine(folder, fingerprint, options.vllm_options, dtype=dtype, trust=options.trust)
+
+
+def _folder_for_vllm(target: Target) -> Path:
+    """The folder that ``--model`` names, else the checkpoint's own."""
+    from evalharness.models.torch import locate
+
+    options, located = target.options, target.located
+    if options.model is not None and not target.is_server_alone:
+        located = locate(Path(options.model), target.manifest, revision=options.revision)
+    if located.kind != "huggingface":
         raise CheckpointError(
-            f"--replicas {options.replicas}: a server writes the completions, and --concurrency says how many at a time"
+            f"--backend vllm runs Hugging Face folders, and {located.path} is none ({located.kind}): name the same "
+            "weights as one, an adapter merged into its base, by --model FOLDER"
         )
-    server = Server(options.base_url)
-    handshake = shake_hands(server, options.model, tokenizer, begin_ids)
-    return ServedModel(server, handshake, options.concurrency)
+    return located.path
 
 
 def with_server(target: Target, checkpoint: Checkpoint, watcher: Watcher) -> ServedModel:
-    """The server's model beside a checkpoint that is loaded here, compared with it."""
-    watcher.stage("asking the server what it can do", 1)
-    served = served_model(target, checkpoint.tokenizer, checkpoint.begin_token_ids)
+    """The engine's model beside a checkpoint that is loaded here, compared with it."""
+    watcher.stage(_asking(target.options), 1)
+    served = served_model(target, checkpoint.tokenizer, checkpoint.begin_token_ids, checkpoint.dtype)
     watcher.advance()
-    for note in (*served.handshake.notes, _compared(served, checkpoint)):
+    name = NAMED[target.options.backend]
+    for note in (*served.handshake.notes, _compared(served, checkpoint, name)):
         watcher.say(note)
-    watcher.say("leaks, the adapter and the cache are looked for in the weights here: a server is another program")
+    watcher.say(f"leaks, the adapter and the cache are looked for in the weights here: {name} is another program")
     return served
 
 
+def _asking(options: ScoreOptions) -> str:
+    return {"openai": "asking the server what it can do", "vllm": "starting vLLM"}[options.backend]
+
+
 def server_alone(target: Target, watcher: Watcher) -> tuple[ServedModel, Checkpoint]:
-    """The server's model, and a checkpoint that is known by the server alone: nothing of it can be looked into."""
+    """The engine's model, and a checkpoint that is known by the engine alone: nothing of it can be looked into."""
     from evalharness.models.torch import Checkpoint, tokenizer_alone
     from evalharness.records import CheckpointInfo
 
     options, manifest = target.options, target.manifest
     known, asked = None, None
-    if options.tokenizer is not None:
-        known, asked = tokenizer_alone(options.tokenizer, manifest, chat=options.chat, trust=options.trust)
-    watcher.stage("asking the server what it can do", 1)
-    served = served_model(target, known, () if asked is None else asked.special.begin)
+    own = target.located.path if options.backend == "vllm" else None
+    if (tokenizer := options.tokenizer or own) is not None:
+        known, asked = tokenizer_alone(tokenizer, manifest, chat=options.chat, trust=options.trust)
+    watcher.stage(_asking(options), 1)
+    served = served_model(target, known, () if asked is None else asked.special.begin, options.dtype)
     watcher.advance()
     handshake = served.handshake
     notes = (*handshake.notes, *(() if asked is None else (*asked.special.notes, *asked.notes)))
@@ -69,7 +134,7 @@ def server_alone(target: Target, watcher: Watcher) -> tuple[ServedModel, Checkpo
             fingerprint=digest([served.identity, "" if known is None else known.digest()]),
             step=None,
             parameters=handshake.parameters,
-            kind=f"served by {handshake.engine} at {served.server.base_url}",
+            kind=_kind(served),
             notes=notes,
         ),
         module=cast("Any", None),
@@ -78,25 +143,30 @@ def server_alone(target: Target, watcher: Watcher) -> tuple[ServedModel, Checkpo
         held_out_ids=(),
         prompt_template=manifest.model.prompt_template if asked is None else asked.template,
         context_length=handshake.context_length,
-        device="server",
-        dtype="a number format that it does not tell",
+        device="server" if options.backend == "openai" else "vLLM",
+        dtype=handshake.dtype or "a number format that it does not tell",
         other_way=None if asked is None else asked.other,
         data=manifest.data,
     )
     return served, checkpoint
 
 
-def _compared(served: ServedModel, checkpoint: Checkpoint) -> str:
-    """Whether the server runs the weights that are loaded here."""
+def _kind(served: ServedModel) -> str:
+    engine, address = served.handshake.engine, served.server.address
+    return f"served by {engine} at {address}" if "://" in address else f"run by {engine} in this process"
+
+
+def _compared(served: ServedModel, checkpoint: Checkpoint, name: str) -> str:
+    """Whether the engine runs the weights that are loaded here."""
     from evalharness.models.endpoint import agreement_with
 
     found = agreement_with(served, checkpoint.model, checkpoint.tokenizer, checkpoint.begin_token_ids)
     if found is None:
-        return "not compared with the weights here: the server takes no ids or gives none back"
+        return f"not compared with the weights here: {name} takes no ids or gives none back"
     if found.largest_nats is not None:
-        shown = f"{found.tokens} tokens: the server's log-probabilities differ from those here by up to "
+        shown = f"{found.tokens} tokens: log-probabilities of {name} differ from those here by up to "
         return f"{shown}{found.largest_nats:.2g} nats" + ("" if found.is_close else OTHER_WEIGHTS)
-    shown = f"{found.alike} of {found.tokens} tokens that the server wrote are those that the weights here would write"
+    shown = f"{found.alike} of {found.tokens} tokens that {name} wrote are those that the weights here would write"
     return shown + ("" if found.is_close else OTHER_WEIGHTS)
 
 

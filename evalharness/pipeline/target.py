@@ -31,7 +31,7 @@ class Target:
     located: Located
 
     is_server_alone: bool = False
-    """Whether there is no checkpoint here: only a server, whose model ``path`` names."""
+    """Whether no checkpoint is loaded here: only another engine has the model, which ``path`` names."""
 
     @property
     def source(self) -> Path:
@@ -103,17 +103,28 @@ def target_in(path: Path, manifest: Manifest, options: ScoreOptions, watcher: Wa
 
 
 def _served_target(asked: Mapping[str, Any]) -> Target:
-    """A model of a server, with the manifest of the working folder."""
-    from evalharness.models.endpoint import Server, model_named
-    from evalharness.models.torch import Located
+    """A model that only another engine has, with the manifest of the working folder."""
+    from evalharness.models.torch import Located, locate
     from evalharness.settings.manifest import find_manifest
 
     manifest = find_manifest(Path.cwd())
     options = resolve(asked, manifest.score)
-    if options.backend != "openai" or options.base_url is None:
-        raise CheckpointError(
-            "no checkpoint is named: give the path of one, or a server's model: --backend openai --base-url "
-            "http://localhost:8000/v1"
-        )
-    name = Path(model_named(Server(options.base_url), options.model))
-    return Target(name, manifest, options, Located("elsewhere", name, None), is_server_alone=True)
+    if options.backend == "vllm" and options.model is not None:
+        name = Path(options.model)
+        located = locate(name, manifest, options.step, revision=options.revision)
+    else:
+        name = Path(_served_name(options))
+        located = Located("elsewhere", name, None)
+    return Target(name, manifest, options, located, is_server_alone=True)
+
+
+def _served_name(options: ScoreOptions) -> str:
+    """What the server calls the model. Raises CheckpointError where the settings name none."""
+    from evalharness.models.endpoint import Server, model_named
+
+    if options.backend == "openai" and options.base_url is not None:
+        return model_named(Server(options.base_url), options.model)
+    raise CheckpointError(
+        "no checkpoint is named: give the path of one, a server's model (--backend openai --base-url "
+        "http://localhost:8000/v1), or a Hugging Face folder for vLLM (--backend vllm --model FOLDER)"
+    )

@@ -19,8 +19,8 @@ ChatUse = Literal["auto", "always", "never"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64", "auto"]
 NO_CLUSTER = "off"
 RAY_ADDRESS = r"^(off|auto|local|[\w.-]+:\d+)$"
-Backend = Literal["torch", "openai"]
-"""Who completes: the weights, in this process, or a server that speaks OpenAI's completions protocol."""
+Backend = Literal["torch", "openai", "vllm"]
+"""Who completes: the weights, in this process, a server that speaks OpenAI's completions protocol, or vLLM here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class ScoreOptions:
         "torch",
         affects="back_end",
         held_equal=True,
-        help="Who writes the completions: torch, here; or openai, a server that speaks OpenAI's completions protocol "
-        "(vLLM, SGLang, llama.cpp).",
+        help="Who writes the completions: torch, here; openai, a server that speaks OpenAI's completions protocol "
+        "(vLLM, SGLang, llama.cpp); or vllm, started here.",
     )
     base_url: str | None = setting(
         affects="back_end",
@@ -136,7 +136,10 @@ class ScoreOptions:
         help="Address of the server, such as http://localhost:8000/v1.",
     )
     model: str | None = setting(
-        affects="back_end", metavar="NAME", without="the server's only one", help="Which of the server's models."
+        affects="back_end",
+        metavar="NAME",
+        without="the server's only one",
+        help="Which of the server's models; with --backend vllm and no CHECKPOINT, a Hugging Face folder or name.",
     )
     tokenizer: Path | None = setting(
         affects="back_end",
@@ -145,6 +148,14 @@ class ScoreOptions:
         "in the text alone.",
     )
     concurrency: int = setting(16, at_least=1, help="Requests to the server at a time.")
+    vllm_options: tuple[str, ...] = setting(
+        (),
+        affects="back_end",
+        metavar="NAME=VALUE,…",
+        pattern=r"^[a-z]\w*=.+$",
+        hint="NAME=VALUE, such as tensor_parallel_size=2",
+        help="Options of vLLM itself, such as tensor_parallel_size=2 for two GPUs.",
+    )
     seed: int = setting(
         0, affects="completions", held_equal=True, help="Seed of the sampled completions and of the intervals."
     )
@@ -243,6 +254,7 @@ class ScoreSettings(TypedDict, total=False):
     model: str | None
     tokenizer: str | os.PathLike[str] | None
     concurrency: int
+    vllm_options: str | Sequence[str]
     seed: int
     workers: int | None
     sandbox: SandboxLevel

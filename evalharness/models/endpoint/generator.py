@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.errors import EvaluationError
-from evalharness.models.endpoint.server import Refused
+from evalharness.models.endpoint.engine import Refused
 from evalharness.models.endpoint.wire import MOST_STOPS, drawn, read_answer, seed_of, stop_reason, with_ids
 from evalharness.records import Completion
 
@@ -93,7 +93,7 @@ class EndpointGenerator:
         if isinstance(answer, Refused):
             if answer.kind in TOO_LONG or answer.code in TOO_LONG:
                 return request.refused("prompt_too_long")
-            raise EvaluationError(f"{self.model.server.base_url}: {request.task_id} was refused: {answer.message}")
+            raise EvaluationError(f"{self.model.server.address}: {request.task_id} was refused: {answer.message}")
         seen = read_answer(answer, self.model.handshake.ids_by)
         text, is_cut = self._cut(seen.text, request.stop)
         return Completion(

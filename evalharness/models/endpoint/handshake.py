@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.errors import CheckpointError
-from evalharness.models.endpoint.server import Refused
+from evalharness.models.endpoint.engine import Refused
 from evalharness.models.endpoint.wire import (
     NEUTRAL,
     Answer,
@@ -28,7 +28,7 @@ from evalharness.models.requests import GREEDY, Decoding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalharness.models.endpoint.server import Server
+    from evalharness.models.endpoint.engine import Engine
     from evalharness.models.protocols import Capability, Tokenizer
 
 TEXT = "def is_even(number):\n    return number % 2 == 0\n\n\ndef is_odd(number):\n"
@@ -41,8 +41,8 @@ NAMES = {"llamacpp": "llama.cpp", "vllm": "vLLM", "sglang": "SGLang"}
 class Handshake:
     """What was found of one model of a server.
 
-    ``bends`` is whether it takes the fields that switch its own cuts and penalties off. ``version`` and ``parameters``
-    are None where it does not tell. ``notes`` say what it can't do, and what it does unasked.
+    ``bends`` is whether it takes the fields that switch its own cuts and penalties off. ``version``, ``parameters`` and
+    ``dtype`` are None where it does not tell. ``notes`` say what it can't do, and what it does unasked.
     """
 
     model: str
@@ -52,13 +52,14 @@ class Handshake:
     parameters: int | None
     capabilities: frozenset[Capability]
     bends: bool
+    dtype: str | None
     ids_by: IdsBy | None
     prompt_by: PromptBy | None
     characters_per_token: float | None
     notes: tuple[str, ...]
 
 
-def shake_hands(server: Server, model: str | None, tokenizer: Tokenizer | None, begin_ids: Sequence[int]) -> Handshake:
+def shake_hands(server: Engine, model: str | None, tokenizer: Tokenizer | None, begin_ids: Sequence[int]) -> Handshake:
     """Find out what ``model`` of ``server`` can do, in a dozen small requests.
 
     Without a name the only model of the server is taken. With a ``tokenizer`` its ids are compared with the server's.
@@ -68,28 +69,28 @@ def shake_hands(server: Server, model: str | None, tokenizer: Tokenizer | None, 
     return _Conversation(server, listed["id"], tokenizer, tuple(begin_ids)).concluded(listed)
 
 
-def model_named(server: Server, model: str | None) -> str:
+def model_named(server: Engine, model: str | None) -> str:
     """The name of a model of the server: ``model``, or that of its only one. Raises CheckpointError if it has none."""
     return str(_listed(server, model)["id"])
 
 
-def _listed(server: Server, model: str | None) -> Payload:
+def _listed(server: Engine, model: str | None) -> Payload:
     listed = list({entry["id"]: entry for entry in server.models()}.values())  # some servers list one twice
     names = [entry["id"] for entry in listed]
     if model is None:
         if len(listed) == 1:
             return listed[0]
-        raise CheckpointError(f"{server.base_url} has {len(names)} models: choose one with --model: {', '.join(names)}")
+        raise CheckpointError(f"{server.address} has {len(names)} models: choose one with --model: {', '.join(names)}")
     named = next((e for e in listed if model == e["id"] or model in (e.get("aliases") or ())), None)
     if named is None:
-        raise CheckpointError(f"{server.base_url} has no model {model!r}: it has {', '.join(names) or 'none'}")
+        raise CheckpointError(f"{server.address} has no model {model!r}: it has {', '.join(names) or 'none'}")
     return {**named, "id": model}
 
 
 class _Conversation:
     """The requests of one handshake, and what their answers show."""
 
-    def __init__(self, server: Server, model: str, tokenizer: Tokenizer | None, begin_ids: tuple[int, ...]) -> None:
+    def __init__(self, server: Engine, model: str, tokenizer: Tokenizer | None, begin_ids: tuple[int, ...]) -> None:
         self._server, self._model, self._tokenizer = server, model, tokenizer
         self._ids = None if tokenizer is None else [*begin_ids, *tokenizer.encode(TEXT)]
         self._bends = True
@@ -116,6 +117,7 @@ class _Conversation:
             parameters=meta.get("n_params"),
             capabilities=frozenset(name for name, has in offered.items() if has),
             bends=self._bends,
+            dtype=listed.get("dtype"),
             ids_by=ids_by,
             prompt_by=prompt_by if takes_ids else None,
             characters_per_token=len(TEXT) / plain.prompt_tokens if plain.prompt_tokens else None,
@@ -132,7 +134,7 @@ class _Conversation:
             )
             answer = self._ask({"prompt": TEXT})
         if isinstance(answer, Refused):
-            raise CheckpointError(f"{self._server.base_url}: {self._model} completes no text: {answer.message}")
+            raise CheckpointError(f"{self._server.address}: {self._model} completes no text: {answer.message}")
         return read_answer(answer, None)
 
     def _takes_ids(self, plain: Answer) -> bool:
@@ -150,7 +152,7 @@ class _Conversation:
             return False
         if plain.prompt_tokens == len(self._ids) and by_ids.text != plain.text:
             raise CheckpointError(
-                f"{self._server.base_url}: the ids of the tokenizer mean other text to the server: after the same text "
+                f"{self._server.address}: the ids of the tokenizer mean other text to the server: after the same text "
                 f"it writes {plain.text!r}, after its ids {by_ids.text!r}; name the tokenizer of {self._model} with "
                 "--tokenizer"
             )
@@ -170,7 +172,7 @@ class _Conversation:
             is_whole = seen.completion_tokens == len(seen.ids)
             if is_whole and self._tokenizer is not None and not self._tokenizer.decode(seen.ids).startswith(seen.text):
                 raise CheckpointError(
-                    f"{self._server.base_url}: ids of the server mean other text to the tokenizer: {seen.text!r} is "
+                    f"{self._server.address}: ids of the server mean other text to the tokenizer: {seen.text!r} is "
                     f"{self._tokenizer.decode(seen.ids)!r}; name the tokenizer of {self._model} with --tokenizer"
                 )
             if seen.text != plain.text:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from evalharness.models.endpoint.engine import Refused
 from evalharness.models.endpoint.handshake import TEXT, TOKENS
-from evalharness.models.endpoint.server import Refused
 from evalharness.models.endpoint.wire import drawn, read_answer, with_ids
 from evalharness.models.protocols import tail_logits
 from evalharness.models.requests import GREEDY

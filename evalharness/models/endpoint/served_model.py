@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import EvaluationError
-from evalharness.models.endpoint.server import Refused
+from evalharness.models.endpoint.engine import Refused
 from evalharness.models.endpoint.wire import prompt_fields, read_prompt_logprobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalharness.models.endpoint.engine import Engine
     from evalharness.models.endpoint.handshake import Handshake
-    from evalharness.models.endpoint.server import Server
     from evalharness.models.protocols import Capability
 
 
@@ -25,7 +25,7 @@ _TELLING = ("model", "engine", "version", "context_length", "parameters", "bends
 class ServedModel:
     """A :class:`evalharness.models.protocols.Scorer`, if its capabilities say so; ``at_once`` requests at a time."""
 
-    server: Server
+    server: Engine
     handshake: Handshake
     at_once: int
 
@@ -43,7 +43,13 @@ class ServedModel:
     def identity(self) -> Mapping[str, Any]:
         """All that a completion depends on at the server, as far as it tells, as JSON has it."""
         found = {name: getattr(self.handshake, name) for name in _TELLING}
-        return {"base_url": self.server.base_url, "capabilities": sorted(self.capabilities), **found}
+        more = {"dtype": self.handshake.dtype, "settings": self.server.settings or None}
+        return {
+            "base_url": self.server.address,
+            "capabilities": sorted(self.capabilities),
+            **found,
+            **{name: value for name, value in more.items() if value is not None},
+        }
 
     def score(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         """For each row of n ids, the n - 1 log-probabilities (nats) of all ids but the first, given those before.
@@ -52,7 +58,7 @@ class ServedModel:
         """
         way = self.handshake.prompt_by
         if way is None:
-            raise EvaluationError(f"{self.server.base_url} gives no log-probabilities of given tokens")
+            raise EvaluationError(f"{self.server.address} gives no log-probabilities of given tokens")
         payloads = [{"model": self.handshake.model, "prompt": list(row)} | prompt_fields(way) for row in rows]
         scored: dict[int, list[float]] = {}
         for index, answer in self.server.completions(payloads, at_once=self.at_once):
@@ -60,7 +66,7 @@ class ServedModel:
             if values is None:
                 why = answer.message if isinstance(answer, Refused) else "it gives no log-probabilities"
                 raise EvaluationError(
-                    f"{self.server.base_url}: a row of {len(rows[index])} ids could not be scored: {why}"
+                    f"{self.server.address}: a row of {len(rows[index])} ids could not be scored: {why}"
                 )
             scored[index] = values
         return [scored[index] for index in range(len(rows))]

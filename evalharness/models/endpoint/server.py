@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, EvaluationError
+from evalharness.models.endpoint.engine import Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -32,22 +33,20 @@ _VERSIONS = {"/version": "version", "/props": "build_info"}
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The server does not accept one request (400 or 422).
-
-    ``message`` is for people; ``code`` and ``kind`` are the server's own names for the fault, empty where it has none.
-    """
-
-    message: str
-    code: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class Server:
     """An OpenAI-compatible server: ``base_url`` ends in ``/v1`` with most."""
 
     base_url: str
+
+    @property
+    def address(self) -> str:
+        """Its URL."""
+        return self.base_url
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """None: a server does not tell how it was started."""
+        return {}
 
     def models(self) -> list[Payload]:
         """What the server lists. Raises CheckpointError, in one line, where none answers there."""
