@@ -17,11 +17,14 @@ from evalharness.errors import EvaluationError
 from evalharness.generation.inverse_cdf import Cut, cumulative, invert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalharness.generation.inverse_cdf import MovedMass
     from evalharness.models.requests import Decoding
 
+AT_ONCE = 2**22
+"""Logits that are looked at together: 32 MiB in float64, and drawing needs about six times that. Long drafts of many
+rows have sixty million."""
 ENTROPY_DECIMALS = 2
 """Entropies (nats) are kept to this number of decimals. Rounding may move the last one between batch shapes. No
 token depends on it, and to compute the row again for it would be four fifths of all such passes."""
@@ -69,10 +72,22 @@ class Distributions:
     def draw(self, decoding: Decoding, positions: Sequence[int], uniforms: Sequence[float]) -> list[tuple[int, bool]]:
         """A token for each of ``positions`` (rows of ``logits``) by its number in [0, 1), and if it is certain."""
         # Completions of one problem share positions: what depends on the logits alone is computed once.
-        different = sorted(set(positions))
-        place = {position: i for i, position in enumerate(different)}
-        logits = self._logits[self._index(different)]
-        index = self._index([place[position] for position in positions])
+        sharing: dict[int, list[int]] = {}
+        for number, position in enumerate(positions):
+            sharing.setdefault(position, []).append(number)
+        drawn: dict[int, tuple[int, bool]] = {}
+        for few in self._few(sorted(sharing)):
+            numbers = [number for position in few for number in sharing[position]]
+            index = [i for i, position in enumerate(few) for _ in sharing[position]]
+            tokens = self._drawn(decoding, few, index, [uniforms[number] for number in numbers])
+            drawn.update(zip(numbers, tokens, strict=True))
+        return [drawn[number] for number in range(len(positions))]
+
+    def _drawn(
+        self, decoding: Decoding, places: Sequence[int], at: Sequence[int], uniforms: Sequence[float]
+    ) -> list[tuple[int, bool]]:
+        """A token for each number of ``uniforms``, from the distribution at ``places[at]``."""
+        logits, index = self._logits[self._index(places)], self._index(at)
         if decoding.name == "greedy":
             tokens, certain = (part[index] for part in _most_probable(logits, self._noise_nats))
         else:
@@ -82,7 +97,7 @@ class Distributions:
             most = self._moved.mass if self._moved and self._moved.bounds(cut, logits.shape[-1]) else 1.0
             tokens, certain = invert(distribution[index], uniforms, noise, most)
             certain &= cut_certain[index]
-        sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(positions)
+        sure: list[bool] = certain.tolist() if self._noise_nats else [True] * len(at)
         return list(zip(tokens.tolist(), sure, strict=True))
 
     def entropies(self, positions: Sequence[int]) -> list[float]:
@@ -93,16 +108,23 @@ class Distributions:
         for position in positions:
             if not self._finite[position]:
                 raise EvaluationError(f"{self._task_ids[position]}: the model returned NaN or infinity as logits")
-        log_p = torch.log_softmax(self._logits[self._index(positions)].double(), dim=-1)
-        entropy = -(log_p.exp() * log_p.clamp_min(-1e4)).sum(dim=-1)
+        entropies: list[float] = []
+        for few in self._few(positions):
+            log_p = torch.log_softmax(self._logits[self._index(few)].double(), dim=-1)
+            entropies += (-(log_p.exp() * log_p.clamp_min(-1e4)).sum(dim=-1)).tolist()
         # Adding zero makes the zero positive, whichever sign rounding gave it.
-        return [round(nats, ENTROPY_DECIMALS) + 0.0 for nats in entropy.tolist()]
+        return [round(nats, ENTROPY_DECIMALS) + 0.0 for nats in entropies]
 
     def choose(self, decoding: Decoding, position: int, uniform: float) -> Choice:
         """Draw one token, with its entropy. Raises :class:`EvaluationError` as :meth:`entropies` does."""
         (entropy_nats,) = self.entropies([position])
         ((token_id, certain),) = self.draw(decoding, [position], [uniform])
         return Choice(token_id, entropy_nats, certain)
+
+    def _few(self, positions: Sequence[int]) -> Iterator[Sequence[int]]:
+        """So many of ``positions`` at a time that what is computed of them in float64 needs little memory."""
+        at_once = max(1, AT_ONCE // self._logits.shape[-1])
+        return (positions[begin : begin + at_once] for begin in range(0, len(positions), at_once))
 
     def _index(self, positions: Sequence[int]) -> torch.Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._logits.device)
