@@ -25,6 +25,8 @@ TIMES = ("timestamp", "time_s", "wall_time", "walltime", "time", "datetime", "da
 SPLITS = ("split", "phase", "mode", "subset")
 METRICS = ("metric", "key", "tag", "metric_key", "metric_name")
 VALUE = "value"
+EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "none"))
+"""What a cell without a value holds, in lower case."""
 _VALIDATION = ("val", "eval", "valid", "validation", "dev")
 LOSSES: Mapping[Split, tuple[str, ...]] = {
     # Lightning splits what it logs both ways: train's steps are points of their own, its epochs are means of many.

@@ -86,7 +86,13 @@ class _Reading:
                 if names not in shapes:
                     shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
                 last, shape = names, shapes[names]
-            if shape is not None and (counted := _count(texts[shape.step])) is not None:
+            if shape is None:
+                counted = None
+            elif (text := texts[shape.step]).isdecimal() and len(text) < LONG:
+                counted = int(text)  # as _count has it, without a call
+            else:
+                counted = _count(text)
+            if shape is not None and counted is not None:
                 yield self._of_shape(shape, counted, texts, f"{source}:{at}")
             else:
                 yield self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
@@ -98,11 +104,15 @@ class _Reading:
         total = None if shape.total is None else _count(texts[shape.total])
         time_s = None if shape.time is None else seconds(texts[shape.time])
         self.step = step = self.counter.on(counted, total, epoch)
-        return [
-            loss_point(step, split, loss, source, epoch, time_s)
-            for split, place in shape.losses
-            if (loss := number(texts[place])) is not None
-        ]
+        of_line = []
+        for split, place in shape.losses:
+            try:
+                loss: float | None = float(texts[place])
+            except ValueError:
+                loss = number(texts[place])
+            if loss is not None:
+                of_line.append(loss_point(step, split, loss, source, epoch, time_s))
+        return of_line
 
     def _of_row(self, row: dict[str, str], source: str) -> Iterator[LogPoint]:
         step = self.known.step

@@ -37,11 +37,13 @@ OFTEN_BESIDE = frozenset(
     (
         *("the", "is", "was", "of", "at", "on", "a", "set", "split", "mean", "avg", "average", "current", "lm", "per"),
         *("token", "tokens", "cross", "entropy", "ent", "crossentropy", "metrics", "data", "language", "out"),
-        *("all", "target"),
+        *("all", "target", "main", "gpt", "weighted", "category", "categorical", "sparse", "softmax"),
     )
 )
 """Words that do not change which figure it is. Any other does: ``aux loss``, ``best val loss``, ``val accuracy``."""
 KNOWN = frozenset(SPLITS) | frozenset(UNITS) | OFTEN_BESIDE
+OF_TOKENS = frozenset(("nll", "ce", "xent"))
+"""Words of the loss of the tokens alone: a plain loss beside it may have more in it."""
 ENTROPY_WORDS = frozenset(("entropy", "ent"))
 COUNTERS = frozenset(
     (
@@ -109,6 +111,13 @@ def loss_name(name: str) -> LossName | None:
     if "entropy" in words and not entropy:
         return None
     return LossName(splits[0] if splits else "train", unit or "nats", unit is not None, TEST in words)
+
+
+def is_of_tokens(name: str) -> bool:
+    """Whether a name is that of the cross entropy of the tokens, in nats, without other terms: ``ce``, ``val_nll``."""
+    loss, words = loss_name(name), words_of(name)
+    is_entropy = "crossentropy" in words or "entropy" in words
+    return loss is not None and loss.unit == "nats" and (is_entropy or not OF_TOKENS.isdisjoint(words))
 
 
 def names_no_split(name: str) -> bool:

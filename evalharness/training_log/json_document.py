@@ -80,11 +80,23 @@ def _rows(document: Any) -> list[dict[str, Any]]:
         return []
     if by_step := _by_step(document):
         return by_step
+    if table := _of_table(document):
+        return table
     lists = {name: value for name, value in flat(document).items() if isinstance(value, list) and value}
     of_rows = [value for value in lists.values() if isinstance(value[0], dict)]
     if of_rows:
         return _rows(max(of_rows, key=len))
     return (rows_with_own_steps(lists) or _rows_of_longest(lists)) if lists else [document]
+
+
+def _of_table(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a list of names beside a list of rows, as ``DataFrame.to_json(orient="split")`` writes them."""
+    lists = [value for value in document.values() if isinstance(value, list) and value]
+    names = next((value for value in lists if all(isinstance(name, str) for name in value)), None)
+    rows = next((value for value in lists if all(isinstance(row, list) for row in value)), None)
+    if names is None or rows is None or any(len(row) != len(names) for row in rows):
+        return []
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _rows_of_longest(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -34,20 +34,23 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     """Yield the losses; a torn last line, of a log that is being written, is left out."""
     source = log.name
     first = list(itertools.islice((row for _, row in _rows(log)), ENOUGH_ROWS))
+    joined = [key for key, value in first[0].items() if _are_joined(key, value)] if first else []
+    if joined:
+        first = [_apart(joined, row) for row in first]
     plans = RowPlans(log, first)
-    for number, row in rows_of_run(log, lambda: _rows(log), first):
+    for number, row in rows_of_run(log, lambda: _rows(log, joined), first):
         plan = plans.of(row)
         if plan is not None:
             yield from points(row, plan, f"{source}:{number}")
     note_unread(log, plans.names())
 
 
-def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row with the number of its line."""
+def _rows(log: OpenLog, joined: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row with the number of its line; ``joined`` are keys that have several names."""
     for number, line in enumerate(log.lines(), 1):
         row = _row(line)
         if row is not None:
-            yield number, row
+            yield number, _apart(joined, row) if joined else row
 
 
 def _row(line: str) -> dict[str, Any] | None:
@@ -60,6 +63,23 @@ def _row(line: str) -> dict[str, Any] | None:
         return None
     # A brace before the last one is that of an object in the row, or stands in a text: both are rare.
     return flat(row) if line.find("{", 1) > 0 else row
+
+
+def _are_joined(key: str, value: object) -> bool:
+    """Whether a key and its text have as many parts: ``"global_step/max_steps": "100/1500"``."""
+    parts = value.split("/") if isinstance(value, str) and "/" in key else []
+    return len(parts) == len(key.split("/")) and all(map(str.isdecimal, parts))
+
+
+def _apart(joined: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the parts of joined keys as keys of their own."""
+    parts: dict[str, Any] = {}
+    for key, value in row.items():
+        if key in joined and _are_joined(key, value):
+            parts |= dict(zip(key.split("/"), map(int, value.split("/")), strict=True))
+        else:
+            parts[key] = value
+    return parts
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:

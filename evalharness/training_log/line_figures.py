@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from evalharness.training_log.figure_names import names_no_split, says_split
+from evalharness.training_log.figure_names import loss_name, names_no_split, says_split
 from evalharness.training_log.split_of_line import WORDS_OF_SPLITS, split_of_line
 
 FIGURE = r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+|[kKM]\b)?|nan|NaN|inf)"
@@ -31,6 +31,12 @@ ALL_OF = "all of {}"
 """The name of how many there are, by that of how many are done."""
 EPOCHS_DONE = {DONE: "epoch", ALL_OF.format(DONE): ALL_OF.format("epoch")}
 """Of two such numbers the first counts epochs: ``[2/10][300/500]``."""
+OF_A_TOTAL = ALL_OF.format("")
+ARROWS = frozenset(("->", "=>", "→"))
+RANGES = frozenset(("-", "–", "to", "..", "..."))
+"""Between two whole numbers: ``steps 1-100`` end at the second. Behind an arrow stands what a figure is now."""
+BAR_BEHIND = re.compile(r"(?:^|[^\w\s/ .-])([^|]*[a-zA-Z])\s*\|\s*$")
+"""``train CrossEntropyLoss |  5.9``: a name, a bar and its number."""
 PARENTHESES = re.compile(r"\s*\(([a-zA-Z /]+)\)$")
 BITS_BEHIND = re.compile(r"\s*bits?\b(?:\s*(?:/|per)\s*([a-z]+))?")
 """The unit of a number: ``9.36 bits/token``."""
@@ -77,13 +83,17 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
     may_be_bits = "bit" in lower
     line = _without_other_numbers(line)
     places: dict[str, tuple[int, int]] = {}
-    last, all_of = 0, -1
+    last, all_of, name = 0, -1, ""
     for match in NUMBER.finditer(line):
         if match.start() == all_of:
             last = match.end()
             continue
-        before = line[last : match.start()].strip(BESIDE_A_NAME)
+        between = line[last : match.start()]
+        before = between.strip(BESIDE_A_NAME)
         last = match.end()
+        if name in places and places[name][1] + len(between) == match.start() and _goes_on(line, places[name], match):
+            places[name] = match.span()
+            continue
         name = _name(before) if before else ""
         of_how_many = OF_HOW_MANY.match(line, last)
         if name[:1].isalpha() or of_how_many or (not places and not name):
@@ -105,11 +115,21 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
     return places
 
 
+def _goes_on(line: str, place: tuple[int, int], match: re.Match[str]) -> bool:
+    """Whether a number is the end of a range, or the new value, of the figure right before it."""
+    start, between = line[slice(*place)], line[place[1] : match.start()].strip()
+    if between in ARROWS:
+        return True
+    return between in RANGES and start.isdecimal() and match[0].isdecimal() and int(start) < int(match[0])
+
+
 def _name(before: str) -> str:
     """The name at the end of the text before a number; what stands in parentheses is more of it: ``loss (bits):``."""
     name = BREAK.split(before)[-1].strip(BESIDE_A_NAME)
     if not name and before[-1] == ")":
         name = BREAK.split(PARENTHESES.sub(r" \1", before))[-1].strip(BESIDE_A_NAME)
+    if not name and (barred := BAR_BEHIND.search(before)) and loss_name(barred[1]):
+        name = barred[1].strip(BESIDE_A_NAME)
     return name
 
 

@@ -15,7 +15,13 @@ from evalharness.training_log.known_lines import Figures, KnownLines
 from evalharness.training_log.line_figures import figures
 from evalharness.training_log.open_log import TORN, UnplacedError
 from evalharness.training_log.printed_lines import printed_lines
-from evalharness.training_log.split_of_line import TEST_BAR, VALIDATION_BAR, WORDS_OF_SPLITS, split_of_line
+from evalharness.training_log.split_of_line import (
+    TEST_BAR,
+    VALIDATION_BAR,
+    WORDS_OF_SPLITS,
+    is_in_bracket_of_validation,
+    split_of_line,
+)
 from evalharness.training_log.step_counting import BAR, COUNT, Pace, StepCounter, count_of, epoch_in
 from evalharness.training_log.unsaid_losses import UnsaidLosses
 
@@ -29,17 +35,21 @@ FORM = "lines of a training loop"
 PRIORITY = 90
 # All are sought in lower case, and the loss by the word itself: a pattern that ignores case, or begins with what may
 # stand before that word, is tried at every character and takes seconds in a million lines.
-STEP = re.compile(rf"\b(?:global[ _])?(?:step|iter(?:ation)?)\b['\"]?\s*[:=]?\s*\[?({COUNT})(?:\s*/\s*({COUNT}))?")
-"""The step, and of how many."""
+STEP = re.compile(
+    r"\b(?:global[ _])?(?:step|iter(?:ation)?)(?:s? ?\d+(?:[-–]| to )|\b['\"]?\s*[:=]?\s*\[?)"
+    rf"({COUNT})(?:\s*/\s*({COUNT}))?"
+)
+"""The step, the last of a range (``steps 1-100``), and of how many."""
 TIME = re.compile(r"\W*(\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:z|[+-]\d\d:?\d\d)?)")
 LOSS = re.compile(
     r"loss\b(?: value)?(?: \((?!bits?\b)[^()]*\))?"
     r"(?: (?:at|after|for|in) (?:global )?(?:step|iter(?:ation)?|epoch|batch) #?\d[\d,]*+)?"
-    r"['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?"
+    r"['\"]?\s*[:=]?\s*['\"]?(?:[a-z_.0-9]+\()?(?:[\d.]+(?:e[-+]?\d+)?\s*(?:->|=>|→)\s*)?+"
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?inf(?:inity)?|nan)\b(?!\.?\d|,\d|\s*bits?\b)"
 )
 ENTROPY = re.compile(
-    r"(?<!cross[ -])\b([\w/]*entropy\w*)['\"]?\s*[:=]\s*['\"]?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?=[^\w.])"
+    r"(?<!cross[ -])(?<!train )(?<!valid )\b([\w/]*entropy\w*)['\"]?\s*[:=]\s*['\"]?"
+    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?=[^\w.])"
 )
 REWARD = re.compile(r"['\"](?:train[/_]|eval[/_])?(?:(?:min|max|mean)_)?(?:rewards?|logps)[/_'\"]")
 """A key of TRL's rows: the loss beside it is that of a policy or of preferences."""
@@ -47,8 +57,13 @@ LOADED = re.compile(r"\b(?:load|resum|restor)")
 """A checkpoint is loaded, of this run or of another."""
 BAR_WITH_LOSS = re.compile(r"(\d+)/(\d+) \[[^\]]*loss")
 """A progress bar of tqdm with losses behind its times."""
-KINDS = re.compile(r"(?:cross[ _-]?entropy|\bce|\blm|\bnll)[ _/.-]?$")
+KINDS = re.compile(r"(?:cross[ _-]?entropy|\bce|\blm|\bnll|\bgpt)[ _/.-]?$")
 """What a loss is called as well: ``train/CrossEntropyLoss``, ``val lm loss``."""
+OF_TOKENS = re.compile(
+    r"\b(?:(?:train|val|valid|validation|eval|dev)[ _/.-])?(?:ce|nll|xent|cross[ _-]?entropy)(?:[ _-]loss)?"
+    r"\b['\"]?\s*[:=]?\s*([-+]?\d+\.\d+(?:e[-+]?\d+)?)\b(?!\.?\d|,\d|\s*bits?\b)"
+)
+"""The loss of the tokens alone, beside one that has more in it: ``loss=3.6 (kd=1.4 ce=5.9)``."""
 JOINTS = "_/.-"
 NAME = re.compile(r"[a-z][\w/.-]*(?: [a-z][\w/.-]*)*$")
 LONGEST_BEFORE = len("best validation loss")
@@ -86,6 +101,12 @@ FRAMED = re.compile(
 RUN_SUMMARY = "run summary:"
 """What W&B prints below it at the end is the last of each figure once more, or its least."""
 MEAN_BELOW = "training losses below a line with that of its step are left out: means of an epoch, or of a run"
+ANOTHER_KIND = (
+    "a second training loss of a step, in lines of another kind, is left out; if it is of an evaluation, "
+    "set [log] validation to a regular expression of these lines"
+)
+LONG_WORD = re.compile(r"[a-z]{3,}")
+NO_WORDS = frozenset(("nan", "inf"))
 MOST_BELOW_A_STEP = 3
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
@@ -177,8 +198,8 @@ class _Reading:
             return ()
         if self.place.is_crowded(splits):
             raise UnplacedError(f"{self.log.path}: line {at}: losses of several steps, and no line names these")
-        if self.place.is_trained_again(splits):
-            self.log.note(MEAN_BELOW)
+        if self.place.is_trained_again(splits, line):
+            self.log.note(ANOTHER_KIND if self.place.is_named else MEAN_BELOW)
             return ()
         if splits and (figures := _figures(line)):
             self.known.add(line, figures)
@@ -201,6 +222,8 @@ class _Reading:
         epoch = epoch_in(line) if form.has_epoch else None
         step = self.place.go_to(int(match[form.step]), int(match[form.total]) if form.total else None, epoch)
         self.place.has_trained = "train" in form.splits
+        if self.place.has_trained:
+            self.place.trained_at, self.place.trained_line = step, line
         if "validation" not in self.named:
             self.unsaid.see(line, step, at)
         if self._counts(step, form.splits, at):
@@ -230,6 +253,9 @@ class _Place:
     """Whether the line itself names the step."""
     has_trained: bool = False
     """Whether the line of the step has a training loss."""
+    trained_at: int | None = None
+    trained_line: str = ""
+    """The last line that names a step and has a training loss, and that step."""
     below: int = 0
     """How many training losses stand below the line of the step."""
     evaluates: bool = False
@@ -247,9 +273,8 @@ class _Place:
                 self.heading = line.strip()
             return False
         if self.step is None:
-            self.log.understood["step", line[match.start() : match.start(1)].strip(" \t:=['\"") or "progress bar"] = (
-                "name"
-            )
+            name = line[match.start() : match.start(1)].strip("0123456789- \t:=['\"")
+            self.log.understood["step", name or "progress bar"] = "name"
         total = _total(line, match)
         self.go_to(count_of(match[1]), count_of(line[slice(*total)]) if total else None, epoch)
         self.evaluates = "loss" not in line and EVALUATES.search(line) is not None and _has_only(line, match)
@@ -271,10 +296,17 @@ class _Place:
             return None
         return match
 
-    def is_trained_again(self, splits: Sequence[Split]) -> bool:
-        """Whether a training loss stands below the line that has that of the step: it is a mean, of an epoch or so."""
+    def is_trained_again(self, splits: Sequence[Split], line: str) -> bool:
+        """Whether a training loss stands below the line that has that of the step: it is a mean, of an epoch or so.
+
+        One on a line of another kind that names the same step is of an evaluation, or a mean too.
+        """
         if self.is_named:
+            if splits == ["train"] and self.step == self.trained_at and _says_other_things(line, self.trained_line):
+                return True
             self.has_trained = "train" in splits
+            if self.has_trained:
+                self.trained_at, self.trained_line = self.step, line
             return False
         return self.has_trained and splits == ["train"]
 
@@ -282,6 +314,13 @@ class _Place:
         """Whether so many training losses stand below one line with a step that they can't be of that step."""
         self.below += not self.is_named and "train" in splits
         return self.below > MOST_BELOW_A_STEP
+
+
+def _says_other_things(line: str, other: str) -> bool:
+    """Whether two lines differ in their words; those with progress bars differ in how these are drawn."""
+    if BAR.search(line) or BAR.search(other):
+        return False
+    return set(LONG_WORD.findall(line)) - NO_WORDS != set(LONG_WORD.findall(other)) - NO_WORDS
 
 
 def _has_only(line: str, step: re.Match[str]) -> bool:
@@ -358,9 +397,17 @@ def _losses(line: str, log: OpenLog, named: set[Split]) -> Iterator[tuple[Split,
             continue
         if loss.split not in named:
             named.add(loss.split)
-            cell = line.rfind("|", 0, match.start()) + 1
-            log.understood[loss.split, NAME.findall(line[cell : match.start() + len("loss")])[-1]] = "name"
+            log.understood[loss.split, _name_of(line, match)] = "name"
         yield loss.split, float(match[1])
+
+
+def _name_of(line: str, match: re.Match[str]) -> str:
+    """What a line calls the loss that stands at a match."""
+    if not match[0].startswith("loss"):
+        return line[match.start() : match.start(1)].rstrip(" '\":=")
+    cell = line.rfind("|", 0, match.start()) + 1
+    names: list[str] = NAME.findall(line[cell : match.start() + len("loss")])
+    return names[-1]
 
 
 def _loss_matches(line: str) -> Iterable[tuple[_Said, re.Match[str]]]:
@@ -368,7 +415,19 @@ def _loss_matches(line: str) -> Iterable[tuple[_Said, re.Match[str]]]:
     if MEAN_OF_RUN in line:
         return ()
     said = [(loss, match) for match in LOSS.finditer(line) if (loss := _said(line, match)) is not None]
-    return said if len(said) == 1 else _plain(said)
+    said = said if len(said) == 1 else [*_plain(said)]
+    if len(said) == 1 and (of_tokens := _of_tokens(line, said[0][0].split)) is not None:
+        return [(said[0][0], of_tokens)]
+    return said
+
+
+def _of_tokens(line: str, split: Split) -> re.Match[str] | None:
+    """The one loss of the tokens alone in a line; None without one of this split, or if several may be it."""
+    if not any(word in line for word in ("ce", "nll", "xent", "entropy")):
+        return None
+    matches = [*OF_TOKENS.finditer(line)]
+    of_split = [match for match in matches if SPLITS.get(re.split(r"[ _/.-]", match[0])[0], split) == split]
+    return of_split[0] if len(matches) == len(of_split) == 1 else None
 
 
 def _figures(line: str) -> Figures | None:
@@ -413,8 +472,9 @@ def _said(line: str, match: re.Match[str]) -> _Said | None:
     loss = _named_by(before[-LONGEST_BEFORE:].translate(SAME_DIGITS))
     if loss is None or loss.split != "train" or not any(word in line for word in WORDS_OF_SPLITS):
         return loss
+    is_in_bracket = is_in_bracket_of_validation(line[:start])
     of_line = None if "train" in line[cell:start] else split_of_line(line, start)
-    if of_line == "validation":
+    if is_in_bracket or of_line == "validation":
         return _Said("validation", loss.is_plain)
     return None if of_line == "test" else loss
 

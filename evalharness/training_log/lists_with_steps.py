@@ -26,7 +26,7 @@ def rows_with_own_steps(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, An
         return []
     rows: list[dict[str, Any]] = []
     for steps, table in tables:
-        values = {name: column for name, column in table.items() if name != steps}
+        values = {name: column for name, column in table.items() if name != steps and not isinstance(column[0], str)}
         for name, column in values.items():
             is_alone = len(values) == 1 and loss_name(name) is None
             called = name.rpartition("/")[0] if is_alone else name

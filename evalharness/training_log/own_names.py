@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.errors import LogError
 from evalharness.training_log.columns import (
+    EMPTY,
     EPOCHS,
     LOSSES,
     MEANS,
@@ -22,8 +23,10 @@ from evalharness.training_log.columns import (
     names_split,
     number,
     plain_name,
+    split_of,
 )
-from evalharness.training_log.figure_names import is_counter, is_other_count, loss_name, unit_of
+from evalharness.training_log.figure_names import is_counter, is_of_tokens, is_other_count, loss_name, unit_of
+from evalharness.training_log.line_figures import OF_A_TOTAL
 from evalharness.training_log.plausible import MOST_NATS
 
 if TYPE_CHECKING:
@@ -115,7 +118,22 @@ class _Columns:
         large = {name for name in losses if all(value > MOST_NATS for value in self._numbers(name))}
         small = {losses[name].split for name in losses.keys() - large}
         sums = {plain_name(name) for name in large if losses[name].split in small}
-        return sums | {mean for of_step, mean in MEANS.items() if of_step in plain}
+        return sums | {mean for of_step, mean in MEANS.items() if of_step in plain} | self._with_more(losses.keys())
+
+    def _with_more(self, losses: AbstractSet[str]) -> set[str]:
+        """Plain names of losses beside which every row has that of the tokens alone: ``loss`` beside ``ce``."""
+        of_tokens = {name: loss for name in losses if is_of_tokens(name) and (loss := loss_name(name))}
+        plain = {name: loss for name in losses - of_tokens.keys() if split_of(name) and (loss := loss_name(name))}
+        return {
+            plain_name(name)
+            for name, whole in plain.items()
+            for other, loss in of_tokens.items()
+            if (loss.split, loss.of_test) == (whole.split, whole.of_test) and self._is_beside(other, name)
+        }
+
+    def _is_beside(self, other: str, name: str) -> bool:
+        """Whether each row with a value under ``name`` has one under ``other``."""
+        return all(_is_empty(row.get(name)) or not _is_empty(row.get(other)) for row in self.rows)
 
     def _numbers(self, name: str) -> list[float]:
         return [value for value in map(number, self.values[name]) if value is not None]
@@ -184,7 +202,8 @@ class _Columns:
 
     def _step(self) -> str | None:
         """The column that counts, by its values. Raises :class:`LogError` where two may be it, or none is."""
-        growing = [name for name in self.values if name.strip() and not is_other_count(name) and self._grows(name)]
+        counts = [name for name in self.values if name.strip() and not name.startswith(OF_A_TOTAL)]
+        growing = [name for name in counts if not is_other_count(name) and self._grows(name)]
         called = [name for name in growing if is_counter(name)]
         chosen = called or growing
         different = {tuple(map(str, self.values[name])): name for name in reversed(chosen)}
@@ -227,4 +246,4 @@ def _is_exponential(perplexity: float, loss: float) -> bool:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or value == ""
+    return value is None or (isinstance(value, str) and value.strip().lower() in EMPTY)

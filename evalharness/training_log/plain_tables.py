@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from evalharness.training_log.columns import have_decimal_commas, number, points, with_decimal_points
+from evalharness.training_log.columns import EMPTY, have_decimal_commas, number, points, with_decimal_points
 from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.open_log import DECIMAL_COMMAS, TORN, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
@@ -28,9 +28,10 @@ MEASURED = re.compile(
     r"\d+(?::\d\d)+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)? ?(?:%|[a-zA-Z]{1,3}(?:/[a-zA-Z]{1,3})?)"
 )
 """A duration, or a number with its unit: ``02:10``, ``1.5s``, ``12k``, ``40%``, ``3.2 it/s``."""
+COMMENT = "#% "
+"""What stands before the names that numpy writes over its numbers."""
 INDEX = "unnamed"
 """The name of a number of rows: it counts no steps."""
-EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "none"))
 
 
 def recognises(head: Sequence[str]) -> bool:
@@ -84,7 +85,7 @@ def _between(names: str, row: str) -> str | None:
 
 def _names(names: str, first: str, between: str) -> list[str]:
     """The names of the cells; pandas prints the number of each row before them, without a name."""
-    above, below = _cells(names, between), _cells(first, between)
+    above, below = _cells(names.lstrip(COMMENT), between), _cells(first, between)
     return [INDEX, *above] if len(below) == len(above) + 1 and below[0] == "0" else above
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from evalharness.errors import ExtensionError, LogError
 from evalharness.extensions import extensions, own_modules
@@ -260,7 +260,7 @@ def _read_as(form: str, path: Path, keys: LogKeys) -> LogFile:
             points = list(in_steps(points, per_step))
         has_entropies = EntropyPoint in set(map(type, points))
         entropies = tuple(point for point in points if isinstance(point, EntropyPoint)) if has_entropies else ()
-        logged = [point for point in points if isinstance(point, LossPoint)]
+        logged = [p for p in points if isinstance(p, LossPoint)] if has_entropies else cast("list[LossPoint]", points)
         losses = tuple(plausible(of_validation_by_its_file(without_placeholders(logged, log), log), log))
         columns = tuple(_understood(log, [*entropies, *losses]))
         for role, name in keys.named():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.training_log import tables
 from evalharness.training_log.columns import is_of_rewards
-from evalharness.training_log.line_figures import ALL_OF, LineFigures
+from evalharness.training_log.line_figures import OF_A_TOTAL, LineFigures
 from evalharness.training_log.open_log import OpenLog
 from evalharness.training_log.printed_lines import printed_lines
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SEEN_LINES = 1_000
 EXAMPLES = 2
 MOST_NAMES = 8
-OF_A_TOTAL = ALL_OF.format("")
 
 
 def how_to_name_them(path: Path) -> str:

@@ -17,13 +17,14 @@ _AFTER_A_LOGGER = r"(?:\]| -|:) \W*"
 _NO_SETTING = r"\b(?!\.\w| (?:steps|every)\b| step\b(?!\W*\d))"
 """``eval steps: 100`` tells how often, and ``[eval.py:31]`` which file logs."""
 _OF_A_PLACE = (
-    r"(?: (?:results?|metrics|set|summary|phase|pass))?\b"
+    r"(?: (?:results?|metrics|set|summary|phase|pass))?\b(?: \([^()]*\))?(?: (?:at|after|for|in)\b)?"
     r"(?=\s*[:|\])@-](?!\w)|\W*(?:step|iter|iteration|epoch|loss|\d))"
 )
 _IN_PARENTHESES = rf"\({_VALIDATION}\)"
 _OPENS_A_BRACKET = rf"\b{_VALIDATION}\b['\"]?\s*[:=]?\s*[({{\[][^(){{}}\[\]]*$"
 """``val: {loss``, ``val(acc=0.3, loss``: the loss stands in the bracket."""
 _ON_TEST = r"\bon (?:the )?test\b"
+_IN_BRACKET_OF_VALIDATION = re.compile(_OPENS_A_BRACKET)
 _OF_VALIDATION = re.compile(
     rf"{_BEGIN}{_VALIDATION}{_NO_SETTING}|{_AFTER_A_LOGGER}{_VALIDATION}{_OF_A_PLACE}|{_IN_PARENTHESES}|{_OPENS_A_BRACKET}"
 )
@@ -35,6 +36,11 @@ _TEST_BY_KEY = re.compile(rf"{_KEY}{_TEST}\b")
 VALIDATION_BAR = re.compile(rf"\b{_VALIDATION}\b[^|]*?\d%\|")
 TEST_BAR = re.compile(rf"\b{_TEST}\b[^|]*?\d%\|")
 """Progress bars of tqdm, of a validation and of a test."""
+
+
+def is_in_bracket_of_validation(before: str) -> bool:
+    """Whether what follows a text in lower case stands in a bracket of a validation, whatever stood before that."""
+    return _IN_BRACKET_OF_VALIDATION.search(before) is not None
 
 
 def split_of_line(line: str, end: int) -> SplitOfLine | None:
