@@ -34,7 +34,8 @@ ECHO = {
     "tests": (
         "const assert = require('node:assert');\nfunction test() {\n  let candidate = echo;\n"
         "  for (const x of [null, undefined, NaN, -0, 1e300, 'a\\u0000b', [1, [2]], {a: {b: [true]}}, 12n,\n"
-        "    new Map([[1, {a: 2}]]), new Set([1, 'x']), {['__proto__']: 1}])\n"
+        "    new Map([[1, {a: 2}]]), new Set([1, 'x']), {['__proto__']: 1}, [, 1, ,], 'ab'.match(/(b)/),\n"
+        "    Object.assign(new Map([[1, 2]]), {a: 1}), Object.create(null)])\n"
         "    assert.deepStrictEqual(candidate(x), x);\n}\ntest();"
     ),
 }
@@ -135,6 +136,27 @@ def test_an_own_problem_in_javascript_is_judged(judge, tmp_path):
 def test_values_cross_as_they_are(judge, problems):
     execution = judge(problems[1], "    return x;\n}\n")
     assert (execution.verdict, execution.detail) == (Verdict.PASSED, "")
+
+
+UNLIKE = {
+    "an array of another class": ("[1, 2]", "new (class extends Array {})(1, 2)"),
+    "an array with a property": ("[1, 2]", "Object.assign([1, 2], {at: 3})"),
+    "an array with a hole": ("[undefined, 1]", "[, 1]"),
+    "an object of a class": ("{a: 1}", "Object.assign(new (class Own {})(), {a: 1})"),
+    "an object without a prototype": ("{a: 1}", "Object.assign(Object.create(null), {a: 1})"),
+    "an object with a symbol": ("{a: 1}", "{a: 1, [Symbol('b')]: 2}"),
+    "a map of another class": ("new Map([[1, 2]])", "new (class extends Map {})([[1, 2]])"),
+    "a set with another prototype": ("new Set([1])", "Object.setPrototypeOf(new Set([1]), Set)"),
+    "a date that says it is an object": ("{a: 1}", "Object.assign(new Date(), {a: 1, [Symbol.toStringTag]: 'Object'})"),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_what_is_strictly_equal_to_no_plain_value_is_so_when_it_has_crossed(judge, name):
+    plain, unlike = UNLIKE[name]
+    problem = own(f"const assert = require('assert');\nassert.deepStrictEqual(add(1, 2), {plain});")
+    verdicts = [judge(problem, f"    return {value};\n}}\n").verdict for value in (plain, unlike)]
+    assert verdicts == [Verdict.PASSED, Verdict.FAILED]
 
 
 def own(check):

@@ -1,5 +1,6 @@
 // Values as JSON and back, for the judge and for a program who may write anything at all. What arrives is of a plain
-// type: an object's own enumerable properties, without its prototype. What can't be sent arrives as a symbol of its own.
+// type: an object's own enumerable properties, without its prototype. What was of another class arrives as of one that
+// overrides nothing, so that it is strictly equal to no plain value. What can't be sent arrives as a symbol of its own.
 const frames = (fs, input, output) => {
   const readAll = (size) => {
     const bytes = Buffer.alloc(size);
@@ -35,6 +36,32 @@ const frames = (fs, input, output) => {
   };
 };
 
+const { types } = require("util");
+const classes = { a: Array, m: Map, s: Set, o: Object };
+const derived = Object.fromEntries(
+  Object.entries(classes).map(([tag, base]) => [tag, class extends base {}.prototype]),
+);
+const HOLE = ["h"];
+const isHole = (flat) => Array.isArray(flat) && flat[0] === HOLE[0];
+const packEntries = (value, keys) => keys.map((key) => [key, pack(value[key])]);
+const packItems = (array) => Array.from(array, (item, at) => (Object.hasOwn(array, at) ? pack(item) : HOLE));
+
+// With the class if it is another, the properties beside the content, and the number of properties named by symbols.
+const packObject = (tag, content, value, keys) => {
+  const prototype = Object.getPrototypeOf(value);
+  const other = prototype === null ? "none" : prototype === classes[tag].prototype ? "" : "derived";
+  const isShown = (symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol);
+  const symbols = Object.getOwnPropertySymbols(value).filter(isShown).length;
+  const isPlain = other === "" && keys.length === 0 && symbols === 0;
+  return isPlain ? [tag, content] : [tag, content, other, packEntries(value, keys), symbols];
+};
+
+const packArray = (value) => {
+  const items = packItems(value);
+  const beside = Object.keys(value).slice(items.filter((item) => !isHole(item)).length); // indices come first
+  return packObject("a", items, value, beside);
+};
+
 const pack = (value) => {
   switch (typeof value) {
     case "string":
@@ -49,19 +76,32 @@ const pack = (value) => {
       return Number.isFinite(value) ? value : ["d", String(value)];
     case "object":
       if (value === null) return null;
-      if (Array.isArray(value)) return ["a", Array.from(value, pack)];
-      if (value instanceof Map) return ["m", Array.from(value, ([key, item]) => [pack(key), pack(item)])];
-      if (value instanceof Set) return ["s", Array.from(value, pack)];
+      if (Array.isArray(value)) return packArray(value);
+      if (types.isMap(value))
+        return packObject("m", Array.from(value, ([key, item]) => [pack(key), pack(item)]), value, Object.keys(value));
+      if (types.isSet(value)) return packObject("s", Array.from(value, pack), value, Object.keys(value));
       if (Object.prototype.toString.call(value) !== "[object Object]") return ["x"];
-      return ["o", Object.keys(value).map((key) => [key, pack(value[key])])];
+      return packObject("o", packEntries(value, Object.keys(value)), value, []);
     default:
       return ["x"];
   }
 };
 
-const unpack = (flat) => {
-  if (flat === null || ["string", "boolean", "number"].includes(typeof flat)) return flat;
-  const [tag, content] = flat;
+const define = (object, entries) => {
+  for (const [key, item] of entries)
+    Object.defineProperty(object, key, { value: unpack(item), writable: true, enumerable: true, configurable: true });
+  return object;
+};
+
+const unpackItems = (content) => {
+  const items = new Array(content.length);
+  content.forEach((item, at) => {
+    if (!isHole(item)) items[at] = unpack(item);
+  });
+  return items;
+};
+
+const unpackPlain = (tag, content) => {
   switch (tag) {
     case "u":
       return undefined;
@@ -70,20 +110,26 @@ const unpack = (flat) => {
     case "d":
       return Number(content);
     case "a":
-      return content.map(unpack);
+      return unpackItems(content);
     case "m":
       return new Map(content.map(([key, item]) => [unpack(key), unpack(item)]));
     case "s":
       return new Set(content.map(unpack));
-    case "o": {
-      const made = {};
-      for (const [key, item] of content)
-        Object.defineProperty(made, key, { value: unpack(item), writable: true, enumerable: true, configurable: true });
-      return made;
-    }
+    case "o":
+      return define({}, content);
     case "x":
       return Symbol("a value that can't be sent");
     default:
       throw new TypeError("no value");
   }
+};
+
+const unpack = (flat) => {
+  if (flat === null || ["string", "boolean", "number"].includes(typeof flat)) return flat;
+  const [tag, content, other = "", beside = [], symbols = 0] = flat;
+  const made = unpackPlain(tag, content);
+  define(made, beside);
+  if (other !== "") Object.setPrototypeOf(made, other === "none" ? null : derived[tag]);
+  for (let count = 0; count < symbols; count += 1) made[Symbol("a name that can't be sent")] = undefined;
+  return made;
 };
