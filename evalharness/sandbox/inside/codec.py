@@ -128,7 +128,8 @@ def _writer(value: object) -> Writer:
         return WRITERS[kind]
     for base in _bases_of(kind):
         if writer := WRITERS.get(base) or _late_writer(base):
-            return _subclass_writer(writer) if base in _SUBCLASSES else writer
+            is_subclass = base is not kind and (base in _SUBCLASSES or _name_of(base) in _LATE_SUBCLASSES)
+            return _subclass_writer(writer) if is_subclass else writer
     if hasattr(kind, "__iter__") and hasattr(kind, "__next__"):
         return _write_iterator
     raise Unsendable(f"a value of type {_name_of(kind):.80} can't be sent")
@@ -356,14 +357,20 @@ LATE_WRITERS: dict[str, tuple[str, Writer]] = {
 """By the name of the class: the module that defines it, and the writer."""
 
 
+def _subclass(kind: type) -> type:
+    return type(f"a_subclass_of_{kind.__name__}", (kind,), {"__slots__": ()})
+
+
 _SUBCLASSES: dict[type, type] = {
-    kind: type(f"a_subclass_of_{kind.__name__}", (kind,), {"__slots__": ()})
+    kind: _subclass(kind)
     for kind in (
         *(int, str, list, tuple, float, dict, set, frozenset, complex, bytes, bytearray),
         *(Counter, OrderedDict, defaultdict, deque),
     )
 }
 """By the base: what a value of any of its subclasses arrives as."""
+_LATE_SUBCLASSES = frozenset({"ndarray", "Fraction", "Decimal"})
+"""Classes of ``LATE_WRITERS`` of which that is made when it is needed first."""
 
 
 class _Frame:
@@ -434,10 +441,19 @@ def _paired(items: list[Any]) -> dict[Any, Any]:
 def _read_subclass(frame: _Frame) -> object:
     frame.take_memory(_HASHED_BYTES)
     value: Any = frame.value()
-    kind = _SUBCLASSES[type(value)]
+    kind = _subclass_of(type(value))
+    if kind.__bases__[0].__name__ == "ndarray":
+        return value.view(kind)
     if type(value) is deque:
         return kind(value, value.maxlen)
     return kind(value.default_factory, value) if type(value) is defaultdict else kind(value)
+
+
+def _subclass_of(kind: type) -> Any:
+    """What a value of a subclass of this class arrives as. Raises KeyError: there is no such class."""
+    if kind.__name__ in _LATE_SUBCLASSES and kind not in _SUBCLASSES:
+        _SUBCLASSES[kind] = _subclass(kind)
+    return _SUBCLASSES[kind]
 
 
 def _wrapped(kind: Callable[[Any], object], read: Reader) -> Reader:
