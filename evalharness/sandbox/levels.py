@@ -19,7 +19,7 @@ from evalharness.sandbox.hostile_program import ATTEMPTS, PROBE
 from evalharness.sandbox.inside.settings import OPEN_FILES, Settings
 from evalharness.sandbox.references import References
 from evalharness.sandbox.users import OF_WHO_RUNS_THE_HARNESS, is_root, user_of_programs
-from evalharness.sandbox.worker import Worker, WorkerDied
+from evalharness.sandbox.worker import OfJudge, Worker, WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,10 +123,10 @@ class Ground:
             SandboxError: the level is refused here.
         """
         try:
-            settings = self._settings(level, number)
+            settings, of_judge = self._settings(level, number), self._of_judge(number)
         except OSError as error:
             raise SandboxError(f"no folder for programs: {error}") from error
-        worker = Worker(self.interpreter, settings, judge_memory_bytes(self.limits), self.packages)
+        worker = Worker(self.interpreter, settings, of_judge)
         try:
             worker.wait_until_ready()
         except BaseException:  # a signal, too, leaves no process
@@ -152,6 +152,11 @@ class Ground:
             command=() if self.other is None else self.other.command(self.limits.memory_bytes),
             executable=() if self.other is None else self.other.executable,
         )
+
+    def _of_judge(self, number: int) -> OfJudge:
+        folder = self.folder / f"tests-{self._unguessable(number)}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return OfJudge(judge_memory_bytes(self.limits), folder, self.references.kept, self.packages)
 
     def _root(self, level: Level, number: int) -> Path:
         root = self.folder / f"root-{number}"

@@ -89,7 +89,9 @@ class Sandbox:
             view = view._replace(files=(*view.files, *other.files))
         try:
             root = self._make_root()
-            references = References(self._references or root, root, (self._interpreter, *self._packages))
+            kept = self._references or root / "answers"
+            kept.mkdir(parents=True, exist_ok=True)
+            references = References(kept, root, (self._interpreter, *self._packages))
             ground = Ground(
                 root,
                 self._interpreter,

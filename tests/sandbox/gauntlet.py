@@ -63,6 +63,20 @@ TESTS = {
     "whole": "def check(candidate):\n    assert int(candidate(2, 3)) == 5\n",
     "summed": "def check(candidate):\n    assert sum(candidate(2, 3)) == 5\n",
     "poly": "def check(candidate):\n    assert abs(poly([1, 2], candidate([1, 2], 0))) < 1e-4\n",
+    "unimported": "def check(candidate):\n    assert os.system(candidate(2, 3)) == 0\n",
+    "refused": (
+        "def check(candidate):\n    assert candidate(2, 3) == 5\n    try:\n        candidate(object(), 3)\n"
+        "    except Exception:\n        return\n    assert False\n"
+    ),
+    "named": (
+        "import os\n\ndef check(candidate):\n    path = candidate(2, 3)\n    open(path, 'a').close()\n"
+        "    if os.path.exists(path): os.remove(path)\n"
+    ),
+    "in a file": (
+        "import os, tempfile\n\ndef check(candidate):\n    fd, path = tempfile.mkstemp()\n    os.write(fd, b'5')\n"
+        "    os.close(fd)\n    with open('copy', 'w') as copy: copy.write(open(path).read())\n"
+        "    assert candidate(2, 3) == int(open('copy').read())\n    os.remove(path)\n"
+    ),
     "evaluated": "def check(candidate):\n    assert eval(candidate(2, 3)) == 5\n",
     "box": (
         "def check(candidate):\n    assert candidate(Box(4), 1).is_five()\n    assert candidate(Box(4), 1).keeps_five\n"
@@ -330,6 +344,13 @@ FORGED = [
         "not_judged",
         """return "type('L', (int,), {'__eq__': lambda *_: True})(1)" """,
         tests="evaluated",
+    ),
+    Case(
+        "lies",
+        "a command for a module that the tests do not import",
+        "not_judged",
+        "return 'touch @folder@/@mark@'",
+        tests="unimported",
     ),
     Case(
         "lies",
@@ -612,6 +633,7 @@ def add(a, b): return patching()
         "can't be sent",
         "first",
     ),
+    Case("asserts that never run", "a refusal that is the judge's own", "failed", "return 5", "not asked", "refused"),
     Case(
         "asserts that never run",
         "an iterator that never goes on",
@@ -1544,6 +1566,22 @@ RESOURCES = [
 ]
 
 REACHES = [
+    Case("files", "a file that the tests change", "failed", "return '@bait@'", "PermissionError", "named"),
+    Case(
+        "files",
+        "what the tests write down",
+        "failed not_supported",
+        """
+        import glob, os, tempfile
+        for place in ("", "/tmp/", tempfile.gettempdir() + "/", os.path.expanduser("~/"), "../tests*/"):
+            for path in glob.glob(place + "*"):
+                try: return int(open(path).read(9))
+                except (OSError, ValueError): pass
+        return 0
+        """,
+        tests="in a file",
+    ),
+    Case("files", "a right answer to tests that write files", "passed", "return a + b", tests="in a file"),
     Case(
         "files",
         "environment secrets",

@@ -200,6 +200,7 @@ LEAVING_TRACES = [
     "__builtins__.len = 1",
     "run = exec",
     "def check(c):\n    def inner():\n        import os",
+    "os.environ['x'] = f(1)",
 ]
 
 
@@ -261,6 +262,7 @@ RUNNING_ANSWERS = [
     "import sys, subprocess\nsubprocess.run([sys.executable, '-'], input=f(1))",
     "import pickle\nassert pickle.loads(f(1)) == 2",
     "def check(c):\n    def run(code):\n        scope = {}\n        exec(code, scope)\n    run(c(1))",
+    "os.system(f(1))",
 ]
 
 

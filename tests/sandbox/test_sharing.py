@@ -352,7 +352,12 @@ def test_a_program_that_passes_only_by_emptying_what_the_tests_compare_with_fail
 
 
 @pytest.mark.parametrize(
-    "test", ["assert f(lambda x: eval(x), '1') == 1", "import os\n    assert f(lambda x: x, 1) == 1"]
+    "test",
+    [
+        "assert f(lambda x: eval(x), '1') == 1",
+        "import os\n    assert f(lambda x: x, 1) == 1",
+        "assert f(lambda x: os.fspath(x), '1') == '1'",
+    ],
 )
 def test_tests_that_could_run_what_they_are_given_share_nothing(verdict, test):
     problem = problem_of("", "    return a(b)\n", test)

@@ -40,7 +40,7 @@ class _Uses:
     def __init__(self, nodes: list[ast.AST]) -> None:
         self._nodes = nodes
         self._names = set(_RUNNING["builtins"])
-        self._modules = {"__builtins__": "builtins"}
+        self._modules = {"__builtins__": "builtins", **{name: name for name in _RUNNING}}  # imported for them
         for node in self._nodes:
             self._imported(node)
         self._fixed = self._names_of_constants()

@@ -19,7 +19,19 @@ import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import channel, codec, drawn_numbers, errors_told, input_tests, kernel, many_answers, processes, protocol
+from . import (
+    channel,
+    codec,
+    drawn_numbers,
+    emptying,
+    errors_told,
+    input_tests,
+    kernel,
+    many_answers,
+    own_folder,
+    processes,
+    protocol,
+)
 from .javascript_session import Failed, JavaScriptSession, could_be_run, run_tests
 from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
@@ -75,7 +87,9 @@ def main() -> None:
     memory_bytes = processes.allowed(resource.RLIMIT_AS, int(sys.argv[5]))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for package in sys.argv[6:]:  # what programs may use, their tests may meet
+    folder, kept, *packages = sys.argv[6:]
+    own_folder.stay_in(folder, kept)
+    for package in packages:  # what programs may use, their tests may meet
         with contextlib.suppress(ImportError):
             __import__(package)
         if package == "numpy":
@@ -88,6 +102,8 @@ def main() -> None:
         job = json.loads(message)
         if not job.get("inputs") and not job.get("interpreter") and judge.check_of(job).leaves_traces:
             _in_a_fork(partial(_judge_and_reply, judge, job, harness))
+            with contextlib.suppress(OSError):  # the next tests find it empty, or the worker is replaced
+                emptying.empty_folder(folder)
         else:
             _judge_and_reply(judge, job, harness)
 

@@ -175,12 +175,19 @@ class Session:
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """What the program's function returns; where it changes its arguments in place, so are they here."""
-        message = protocol.CALL + codec.encode((name, arguments, named))  # a generator among them may call, too
+        try:
+            message = protocol.CALL + codec.encode((name, arguments, named))  # a generator among them may call, too
+        except codec.Unsendable as error:
+            raise self.unaskable(error) from None
         with self._turn:
             if self.fault is not None:
                 raise self.fault
             self._send(message)
             return self._returned(self._receive(), arguments, named)
+
+    def unaskable(self, reason: object) -> Fault:
+        """What the tests hand over does not cross. A fault: they would take an exception for one of the program's."""
+        return self._failed(Fault(f"was not asked: {reason}"))
 
     def _returned(self, answer: bytes, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         kind, content = answer[:1], answer[1:]

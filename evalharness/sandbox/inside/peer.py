@@ -42,7 +42,7 @@ class Peer:
             return self._ask(operation, target, arguments, named)
 
     def _ask(self, operation: str, target: Any, arguments: tuple[Any, ...], named: Any) -> Any:
-        self._say(ASK, operation, target, self.objects.flat((arguments, tuple((named or {}).items()))))
+        self.say(ASK, operation, target, self.objects.flat((arguments, tuple((named or {}).items()))))
         while True:
             kind, *content = self.heard(self._receive())
             if kind != ASK:
@@ -59,19 +59,20 @@ class Peer:
             value = self.objects.flat(self.do(operation, target, arguments, dict(named)))
         except StopIteration as error:
             if operation == "next":
-                self._say(STOP)
+                self.say(STOP)
             else:
                 self._say_raised(error)
         except self.answerable as error:
             self._say_raised(error)
         else:
-            self._say(VALUE, value)
+            self.say(VALUE, value)
 
     def _say_raised(self, error: BaseException) -> None:
         own = type(error) in self.objects.classes.values()
-        self._say(RAISED, self.told(error), self.objects.flat(error) if own else None)
+        self.say(RAISED, self.told(error), self.objects.flat(error) if own else None)
 
-    def _say(self, *message: Any) -> None:
+    def say(self, *message: Any) -> None:
+        """Send a message with what has changed. Raises ``codec.Unsendable``."""
         changes = self.objects.changes()
         self._send(protocol.SHARED + codec.encode((*message, changes, self.printed())))
 

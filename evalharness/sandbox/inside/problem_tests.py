@@ -22,7 +22,7 @@ _TRACELESS_MODULES = frozenset(
     {"bisect", "cmath", "collections", "copy", "fractions", "functools", "heapq", "itertools", "math", "operator"}
     | {"random", "re", "statistics", "string", "typing"}
 )
-_OTHER_HARMLESS_MODULES = frozenset(
+_HARMLESS_MODULES = _TRACELESS_MODULES | frozenset(
     {"abc", "asyncio", "contextlib", "dataclasses", "datetime", "decimal", "enum", "io", "numbers", "__future__"}
 )
 _LEAVING_TRACES = frozenset(
@@ -70,6 +70,8 @@ class Check:
         loaded = names.loaded - names.bound
         unknown = loaded - own.bound - vars(builtins).keys()
         self._modules = sorted(unknown & sys.stdlib_module_names)
+        self.leaves_traces |= not _TRACELESS_MODULES.issuperset(self._modules)
+        self.may_share &= _HARMLESS_MODULES.issuperset(self._modules)
         # A solution may define what a builtin is called (MBPP/126 defines sum): then the tests mean the program's. What
         # the prompt defines is the problem's own, whatever a program makes of it (HumanEval/32, 38, 50), but for what
         # the prompt only begins at its end, such as a class whose methods a program has to write.
@@ -184,7 +186,7 @@ class _Names:
         modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
         roots = {module.partition(".")[0] for module in modules}
         self.leaves_traces |= not roots <= _TRACELESS_MODULES
-        self.runs_code |= not roots <= _TRACELESS_MODULES | _OTHER_HARMLESS_MODULES
+        self.runs_code |= not roots <= _HARMLESS_MODULES
 
 
 _READERS: dict[type[ast.AST], Callable[[_Names, Any], None]] = {

@@ -111,6 +111,13 @@ class _JudgePeer(Peer):
         super().__init__(0, session.send_frame, session.receive_frame, discards=not session.keeps_changes)
         self._session = session
 
+    def say(self, *message: Any) -> None:
+        """See :class:`Peer`."""
+        try:
+            super().say(*message)
+        except codec.Unsendable as error:
+            raise self._session.unaskable(error) from None
+
     def heard(self, frame: bytes) -> tuple[Any, ...]:
         """See :class:`Peer`. What can't be read is the program's fault."""
         if frame[:1] in protocol.RAISINGS:  # it was beyond saying anything else
