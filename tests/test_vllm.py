@@ -26,7 +26,7 @@ from evalharness.records import Scorecard
 from evalharness.runs import scorecard_json
 
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
-OPTIONS = "enforce_eager=true,max_num_seqs=2,block_size=16"
+OPTIONS = "enforce_eager=true,max_num_seqs=2"
 QUICK = ("--problems", "own.jsonl", "--samples", "4", "--max-new-tokens", "40", "--vllm-options", OPTIONS)
 ENDS_S = 900.0
 TOKENIZER = ROOT / "checkpoints" / "causal" / "tokenizer.json"

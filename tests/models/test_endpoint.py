@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
+import threading
+from collections.abc import Iterator
+
 import pytest
 import torch
 from llama_server import LlamaServer, llama_server
@@ -159,6 +164,59 @@ def test_wrong_addresses_are_one_line(running):
             Server(address).models()
         assert address in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+ONE_MODEL = b'{"object": "list", "data": [{"id": "m", "object": "model"}]}'
+
+
+@pytest.mark.parametrize(
+    ("models", "completion", "error"),
+    [
+        (b"<html>a page</html>", b"", CheckpointError),
+        (b'{"data": [', b"", EvaluationError),
+        (b"[]", b"", CheckpointError),
+        (b'{"data": null}', b"", CheckpointError),
+        (b'{"data": [{"object": "model"}]}', b"", CheckpointError),
+        (b'{"data": []}', b"", CheckpointError),
+        (ONE_MODEL, b"<html>a page</html>", EvaluationError),
+        (ONE_MODEL, b'{"choices": []}', EvaluationError),
+        (ONE_MODEL, b'{"choices": ["text"]}', EvaluationError),
+    ],
+)
+def test_an_address_where_something_else_answers_is_one_line(models, completion, error):
+    with answering({"/v1/models": models, "/v1/completions": completion}) as address, pytest.raises(error) as caught:
+        shake_hands(Server(address), None, None, ())
+    assert address in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@contextlib.contextmanager
+def answering(bodies: dict[str, bytes]) -> Iterator[str]:
+    """A web server that is no model's: it has these bodies at these paths, whatever it is asked."""
+
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = bodies.get(self.path, b"")
+            self.send_response(200)
+            self.send_header("content-type", "text/html" if body.startswith(b"<") else "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - the base class looks for this name
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_key_is_taken_from_the_environment(checkpoint, monkeypatch):

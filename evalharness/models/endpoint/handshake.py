@@ -80,6 +80,8 @@ def _listed(server: Engine, model: str | None) -> Payload:
     if model is None:
         if len(listed) == 1:
             return listed[0]
+        if not listed:
+            raise CheckpointError(f"{server.address} has no models: start it with one")
         raise CheckpointError(f"{server.address} has {len(names)} models: choose one with --model: {', '.join(names)}")
     named = next((e for e in listed if model == e["id"] or model in (e.get("aliases") or ())), None)
     if named is None:

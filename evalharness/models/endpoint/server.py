@@ -8,7 +8,8 @@ import os
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.errors import CheckpointError, EvaluationError
 from evalharness.models.endpoint.engine import Refused
@@ -16,7 +17,7 @@ from evalharness.models.endpoint.engine import Refused
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from openai import AsyncOpenAI
+    from openai import APIStatusError, AsyncOpenAI
 
     from evalharness.models.endpoint.wire import Payload
 
@@ -25,9 +26,16 @@ RETRIES = 6
 a server that says how long to wait is obeyed."""
 TIMEOUT_S = 600.0
 """One request may wait this long: a busy server queues."""
+LONGEST_QUOTE = 200
+"""Characters of a server's own words that an error repeats."""
 KEY_VARIABLE = "OPENAI_API_KEY"
 NO_KEY = "none"
 """Sent where no key is set: a local server asks for none, and the client library insists on one."""
+
+
+class OtherAnswerError(ValueError):
+    """What came back is not what OpenAI's protocol has."""
+
 
 _VERSIONS = {"/version": "version", "/props": "build_info"}
 
@@ -51,13 +59,19 @@ class Server:
     def models(self) -> list[Payload]:
         """What the server lists. Raises CheckpointError, in one line, where none answers there."""
 
-        async def ask(client: AsyncOpenAI) -> list[Payload]:
+        async def ask(client: AsyncOpenAI) -> object:
             once = client.with_options(max_retries=1)  # a wrong address is told at once
-            return [model.model_dump() async for model in once.models.list()]
+            return await once.get("/models", cast_to=object)
 
-        listed: list[Payload]
-        (listed,) = self._run([ask], at_once=1)
-        return listed
+        (answer,) = self._run([ask], at_once=1)
+        if isinstance(answer, dict) and answer.get("data") == []:
+            return []
+        if not _has_dicts(answer, "data") or not all(isinstance(model.get("id"), str) for model in answer["data"]):
+            raise CheckpointError(
+                f"{self.base_url}: what answers there does not list its models as OpenAI's protocol does, but says "
+                f"{_message(answer)!r}: correct --base-url, most addresses end in /v1"
+            )
+        return list(answer["data"])
 
     def version(self) -> str | None:
         """What the server says of its version, at the addresses that vLLM and llama.cpp have for it; mostly None."""
@@ -164,30 +178,39 @@ class Server:
                 f"{self.base_url}: no server answers there ({_reason(error)}): start it, or correct --base-url; the "
                 "same command goes on from here"
             )
-        if isinstance(error, openai.NotFoundError):
-            return CheckpointError(f"{self.base_url}: the server has no such address: most end in /v1")
-        if isinstance(error, openai.APIStatusError):
-            return EvaluationError(f"{self.base_url}: the server answers {error.status_code}: {_message(error.body)}")
-        return error
+        if isinstance(error, ValueError):  # no JSON, or JSON of something else
+            return EvaluationError(
+                f"{self.base_url}: what answers there is no completion of OpenAI's protocol ({_message(str(error))}): "
+                "correct --base-url, or look into the server; the same command goes on from here"
+            )
+        return self._of_status(error) if isinstance(error, openai.APIStatusError) else error
+
+    def _of_status(self, error: APIStatusError) -> CheckpointError | EvaluationError:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return CheckpointError(
+                f"{self.base_url}: the server has no {error.request.url.path}: most addresses end in /v1, and one that "
+                "only chats can't be asked for completions"
+            )
+        return EvaluationError(f"{self.base_url}: the server answers {error.status_code}: {_message(error.body)}")
 
 
 async def _complete(client: AsyncOpenAI, payload: Payload) -> Payload | Refused:
     openai = library()
-    known = {name: value for name, value in payload.items() if name in _OF_PROTOCOL}
-    extra = {name: value for name, value in payload.items() if name not in _OF_PROTOCOL}
     try:
-        answer = await client.completions.create(**known, extra_body=extra or None)
+        # As it is, not as the library's own types: a server's further fields go and come untouched.
+        answer = await client.post("/completions", body=payload, cast_to=object)
     except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
         body = error.body if isinstance(error.body, dict) else {}
         return Refused(_message(error.body), str(body.get("code", "")), str(body.get("type", "")))
-    payload_back: Payload = answer.model_dump()
-    return payload_back
+    if not _has_dicts(answer, "choices"):
+        raise OtherAnswerError(_message(answer))
+    return cast("Payload", answer)
 
 
-_OF_PROTOCOL = frozenset(
-    ("model", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "logprobs", "echo", "n")
-)
-"""The fields that OpenAI's own protocol has; all others are one server's or another's."""
+def _has_dicts(answer: object, name: str) -> bool:
+    """Whether an answer is an object with a list of objects under ``name``, and at least one."""
+    items = answer.get(name) if isinstance(answer, dict) else None
+    return isinstance(items, list) and bool(items) and all(isinstance(item, dict) for item in items)
 
 
 def library() -> Any:
@@ -206,4 +229,4 @@ def _reason(error: BaseException) -> str:
 
 def _message(body: object) -> str:
     said: object = body.get("message", body) if isinstance(body, dict) else body
-    return " ".join(str(said).split())[:300]
+    return " ".join(str(said).split())[:LONGEST_QUOTE]
