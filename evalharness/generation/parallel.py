@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from evalharness.generation.padding import padded_right
 from evalharness.generation.settling import Guess, Settler
 from evalharness.models.protocols import keeps_few, tail_logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import torch
 
     from evalharness.generation.prompting import Settings
     from evalharness.generation.row import Row
@@ -57,7 +57,7 @@ class ParallelEngine:
         needed = [
             logits[i, len(text) - 1 - first : len(text) - first + len(draft)] for i, (text, draft) in enumerate(inputs)
         ]
-        self._settler.settle(needed, [Guess(tuple(rows), draft) for (_, draft), rows in inputs.items()])
+        self._settler.settle(torch.cat(needed), [Guess(tuple(rows), draft) for (_, draft), rows in inputs.items()])
 
     def _next_inputs(self, window: list[Row]) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[Row]]:
         """Up to a batch of different texts with their drafts, the shortest first, each with the rows that it serves."""

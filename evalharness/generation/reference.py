@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST_COPY = 500_000_000
 """Parameters up to which a copy in double precision is made (4 GB); larger models decide in their own precision."""
-KEPT_BYTES = 2**29
+KEPT_BYTES = 2**28
 """Keys and values that are kept in double precision: 100 KB for each token in a model of 0.1 B parameters."""
 TIE_DECIMALS = 9
 """Logits that agree to this number of decimals are ties; the lowest id wins."""

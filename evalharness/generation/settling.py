@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from evalharness.generation.decoding import Choice, Distributions
 from evalharness.generation.drafts import Drafts
 from evalharness.generation.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import torch
 
     from evalharness.generation.prompting import Settings
     from evalharness.generation.row import Row
@@ -64,10 +64,11 @@ class Settler:
         """Tokens that may come next; one less than there is room for, because the pass itself gives one."""
         return tuple(self._drafts.guess(row.ids, min(row.draft_length, row.room - 1))) if self._drafts else ()
 
-    def settle(self, logits: Sequence[torch.Tensor], guesses: Sequence[Guess]) -> None:
+    def settle(self, logits: torch.Tensor, guesses: Sequence[Guess]) -> None:
         """Append to the rows of each guess what its logits decide.
 
-        ``logits`` has for each guess ``(len(draft) + 1, vocabulary)``: after the text, and after each drafted token.
+        ``logits`` is ``(positions, vocabulary)``, ``len(draft) + 1`` positions for each guess in turn: after the text,
+        and after each drafted token.
         Raises :class:`evalharness.errors.EvaluationError` where they are NaN.
         """
         first: list[int] = []
@@ -75,7 +76,7 @@ class Settler:
         for guess in guesses:
             first.append(len(task_ids))
             task_ids += [guess.rows[0].request.task_id] * (len(guess.draft) + 1)
-        distributions = Distributions(torch.cat(list(logits)), self._allowed, self._noise_nats, task_ids, self._moved)
+        distributions = Distributions(logits, self._allowed, self._noise_nats, task_ids, self._moved)
         drawn = _draw(distributions, guesses, first)
         # The entropy costs more than the token: it is computed only as far as the drafts hold.
         reach = {row: _reach(guess.draft, drawn[row]) for guess in guesses for row in guess.rows}
