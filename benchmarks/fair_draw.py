@@ -1,7 +1,8 @@
-"""The fair draw: which phrases were asked, which threads came back, and what the first diagnosis said of those taken.
+"""The fair draws: which phrases were asked, which threads came back, and what the first diagnosis said of those taken.
 
-All of it is in ``gallery/fair_draw.json``. Under ``asked`` each thread, in the order in which it came back, has the
-name of the case that was made of it, or the condition that it failed. Under ``first`` is the first diagnosis of each.
+All of it is in ``gallery/fair_draw.json`` and ``gallery/second_fair_draw.json``. Under ``asked`` each thread, in the
+order in which it came back, has the name of the case that was made of it, or the condition that it failed. Under
+``first`` is the first diagnosis of each.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import TYPE_CHECKING, Any
 from tables import Count, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gallery_cases import Case
 
-RECORD = Path(__file__).resolve().parent.parent / "gallery" / "fair_draw.json"
+GALLERY = Path(__file__).resolve().parent.parent / "gallery"
+RECORDS = {"first": GALLERY / "fair_draw.json", "second": GALLERY / "second_fair_draw.json"}
 CONDITIONS = {
     "i": "it is not about training or evaluating a causal language model",
     "ii": "the stored text does not state the true cause of one failure",
     "iii": "the fault can't be made small on a CPU in a minute",
-    "iv": "the thread is in the gallery already",
+    "iv": "the thread, or its failure, is in the gallery already",
+    "alarm": "it is an alarm that was no fault, and three were taken already",
 }
 
 
@@ -40,6 +43,7 @@ class First:
 class FairDraw:
     """Threads by address, each with its case or the condition that it failed, and the first diagnoses by case."""
 
+    name: str
     phrases: int
     threads: Mapping[str, str]
     first: Mapping[str, First]
@@ -55,42 +59,75 @@ class FairDraw:
         return Count(sum(first.right for first in own), len(own))
 
 
-def read_draw(path: Path = RECORD) -> FairDraw:
+def read_draws() -> list[FairDraw]:
+    """The first draw, and the second."""
+    return [read_draw(name, path) for name, path in RECORDS.items()]
+
+
+def read_draw(name: str, path: Path) -> FairDraw:
     """The record, with each thread once."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     threads: dict[str, str] = {}
     for asked in content["asked"]:
         threads |= asked["threads"]
     phrases = {asked["phrase"] for asked in content["asked"]}
-    return FairDraw(len(phrases), threads, {name: First(**first) for name, first in content["first"].items()})
+    return FairDraw(name, len(phrases), threads, {case: First(**said) for case, said in content["first"].items()})
 
 
-def section(draw: FairDraw, cases: Sequence[Case]) -> str:
-    """What was drawn and how, and the first diagnosis of each case."""
+def together(draws: Sequence[FairDraw], cases: Sequence[Case], *, sound: bool) -> Count:
+    """The counts of all draws as one."""
+    counts = [draw.count(cases, sound=sound) for draw in draws]
+    return Count(sum(count.hits for count in counts), sum(count.of for count in counts))
+
+
+def shares(draws: Sequence[FairDraw], cases: Sequence[Case]) -> str:
+    """A row for each draw, and one for all of them."""
+    counts = {draw.name: [draw.count(cases, sound=sound) for sound in (False, True)] for draw in draws}
+    counts["together"] = [together(draws, cases, sound=sound) for sound in (False, True)]
     rows = [
-        [f"`{case.name}`", case.cause, draw.first[case.name].said.replace("|", "\\|"), _yes(draw.first[case.name])]
-        for case in cases
-        if case.name in draw.first
+        [name, *(text for count in own for text in (str(count.of), f"{count.hits} = {count.with_interval()}"))]
+        for name, own in counts.items()
     ]
-    return "\n\n".join([_how(draw), table(["case", "true cause", "said first", "right"], rows)])
+    return table(["fair draw", "faults", "cause named first", "sound models", "cleared"], rows)
 
 
-def _yes(first: First) -> str:
-    return "yes" if first.right else "**no**"
+def sections(draws: Sequence[FairDraw], cases: Sequence[Case]) -> Iterator[str]:
+    """How threads were drawn, and the first diagnosis of each case by draw."""
+    yield HOW
+    for draw in draws:
+        yield f"### The {draw.name} draw"
+        yield f"{SEARCHED[draw.name]} {_passed(draw)}"
+        yield table(["case", "true cause", "said first", "right"], _rows(draw, cases))
 
 
-def _how(draw: FairDraw) -> str:
-    passed = "; ".join(f"{says} ({draw.passed_over[key]})" for key, says in CONDITIONS.items())
-    return f"""## The fair draw: first diagnoses
+def _rows(draw: FairDraw, cases: Sequence[Case]) -> Iterator[list[str]]:
+    for case in cases:
+        if first := draw.first.get(case.name):
+            yield [f"`{case.name}`", case.cause, first.said.replace("|", "\\|"), "yes" if first.right else "**no**"]
 
-{draw.phrases} phrases that a user would type, such as "language model never stops generating after fine-tuning", were
-asked of stored issues and web pages. The first ten were asked twice: without the words "language model" they brought
-back web caches and image models, and none of that was used. They gave five faults; the others, asked of issues alone,
-gave the rest. The threads were taken in the order in which they came back, one of each phrase at a time. Of a thread
-the stored excerpt was read, and one more where that left the cause open. A thread was passed over for four reasons
-only: {passed}. None was left out because its kind of fault was in the gallery, nor because evalharness would see it or
-not. The draw ended with the twelfth fault; the first three alarms that were no fault are the sound models.
-`gallery/fair_draw.json` has the phrases and every thread with its reason.
+
+def _passed(draw: FairDraw) -> str:
+    counts = draw.passed_over
+    reasons = "; ".join(f"{says} ({counts[key]})" for key, says in CONDITIONS.items() if counts[key])
+    return f"{draw.phrases} phrases were asked, and {counts.total()} threads were passed over: {reasons}."
+
+
+HOW = """## The fair draws: first diagnoses
+
+Phrases that a user would type, such as "language model never stops generating after fine-tuning", were fixed first and
+asked of stored issues, in the first draw of web pages too. The threads were taken in the order in which they came
+back, one of each phrase at a time. Of a thread the stored excerpt was read, and one more where that left the cause
+open. None was left out because its kind of fault was in the gallery, nor because evalharness would see it or not. A
+draw ended with the twelfth fault; the first three alarms that were no fault are the sound models.
+`gallery/fair_draw.json` and `gallery/second_fair_draw.json` have the phrases and every thread with its reason.
 
 The cases were written without a look at the probes, and diagnosed once by evalharness as it was. What was said then
-stands here for good, whatever is corrected later."""
+stands here for good, whatever is corrected later. Between the two draws probes were corrected on what the first one had
+missed; the phrases and threads of the second are others."""
+
+SEARCHED = {
+    "first": """The first ten phrases were asked twice: without the words "language model" they brought back web caches
+and image models, and none of that was used. They gave five faults. The others were asked of issues alone and gave the
+rest.""",
+    "second": "All phrases were asked of issues alone, each once.",
+}

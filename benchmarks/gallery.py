@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fair_draw import read_draw, section
+from fair_draw import read_draws, sections, shares, together
 from gallery_cases import GALLERY, HALVES, Case, Half, Named, Said, cases, digest
 from tables import Count, table
 
@@ -164,13 +164,13 @@ def log_line(case: Case, result: Measured) -> str:
 
 def page(every: Sequence[Case], results: Mapping[str, Measured]) -> str:
     """The whole page."""
-    draw = read_draw()
-    drawn = {"faults": draw.count(every, sound=False), "sound": draw.count(every, sound=True)}
+    draws = read_draws()
+    faults, sound = (together(draws, every, sound=kind) for kind in (False, True))
     head = HEAD.format(
-        **{kind: f"{count.hits} of {count.of}" for kind, count in drawn.items()}, share=drawn["faults"].with_interval()
+        faults=f"{faults.hits} of {faults.of}", share=faults.with_interval(), sound=f"{sound.hits} of {sound.of}"
     )
-    parts = [head, summary(every, results), section(draw, every), *_halves(every, results), *_older(every, results)]
-    return "\n\n".join(parts) + "\n"
+    parts = [head, shares(draws, every), summary(every, results), *sections(draws, every)]
+    return "\n\n".join([*parts, *_halves(every, results), *_older(every, results)]) + "\n"
 
 
 HEAD = """# The gallery
@@ -190,7 +190,7 @@ The honest figures are those of the first diagnosis, before anything was correct
 questions:
 
 - **Failures as they come**: {faults} causes were named first ({share}) and {sound} sound models were cleared in
-  [the fair draw](#the-fair-draw-first-diagnoses), whose threads were taken in the order in which a search gave them.
+  [two fair draws](#the-fair-draws-first-diagnoses), whose threads were taken in the order in which a search gave them.
 - **Kinds of fault that the gallery lacked**: 18 of 50 causes were named first (36.00 % [22.9, 50.8]) and 13 of 15 sound
   models were cleared in four searches. Only the first two took what they found: 13 of 23 and 5 of 14, two more of which
   were refused over the right tensors without a word on why. The third and the fourth looked for what was missing: 0 of
