@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from evalharness.models.endpoint.wire import Payload
 
-QUIET = {
+ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # its own process would outlive a command that is killed, and keep the GPU
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # stdout is the command's own
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # this process has threads of torch, which a fork would lose
@@ -179,7 +180,7 @@ def _by_id(entries: Sequence[Mapping[int, Any] | None] | None) -> list[dict[str,
 
 def library() -> Any:
     """The ``vllm`` package. Raises CheckpointError, with the way to install it, where it is missing."""
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         import vllm  # noqa: PLC0415 - takes seconds, and is an extra
