@@ -7,10 +7,12 @@ prompt.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from evalharness.generation.freed_memory import STEPS_BETWEEN, give_back_freed_memory
 from evalharness.generation.padding import padded_right
 from evalharness.generation.settling import LONGEST_DRAFT, Guess, Settler
 from evalharness.models.protocols import cached_logits_at, keeps_few
@@ -54,7 +56,9 @@ class CachedEngine:
 
     def _batch(self, rows: list[Row]) -> Iterator[Row]:
         cache, mask = self._read_prompts(rows)
-        while True:
+        for step in itertools.count(1):
+            if step % STEPS_BETWEEN == 0:
+                give_back_freed_memory()
             yield from (row for row in rows if row.stop_reason)
             going_on = [i for i, row in enumerate(rows) if not row.stop_reason]
             if not going_on:
