@@ -132,6 +132,8 @@ def _proposal(located: Located, folder: Path, trust: bool, result: Initialised) 
             f"[model] factory: the code that makes this model (tried: {names}); files that do more than define "
             "things are not run"
         )
+    else:
+        result.missing += matched.notes
     return matched
 
 
@@ -159,9 +161,12 @@ def _tokenizer_lines(
     located: Located, proposal: Proposal | None, folder: Path, files: tuple[Path, ...], result: Initialised
 ) -> Iterator[Line]:
     """The tokenizer if it lies where it is not found without being named."""
+    from evalharness.models.torch.tokenizer_lookup import lone_ranks
+
     start = located.path if located.path.is_dir() else located.path.parent
     near = {start, *(parent for parent in start.parents if parent.is_relative_to(folder)), folder}
-    tokenizers = sorted((file for file in files if file.name in _TOKENIZERS), key=lambda file: len(file.parts))
+    named = (file for file in files if file.name in _TOKENIZERS or file in lone_ranks(file.parent))
+    tokenizers = sorted(named, key=lambda file: len(file.parts))
     if any(file.parent in near for file in tokenizers) or (proposal is None and located.kind != "weights"):
         return
     if tokenizers:

@@ -24,6 +24,7 @@ TOKENIZER_FILE = "tokenizer.json"
 _TRANSFORMERS_FILES = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "spiece.model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _FILE_SUFFIXES = (".json", ".model", ".txt", ".pkl", ".pickle", ".tiktoken", GGUF_SUFFIX)
+RANKS_SUFFIX = ".tiktoken"
 _OTHER_FILES = ("tokenizer.model", "tokenizer.pkl", "meta.pkl")
 
 # How the field names the token that ends a text, where nobody says.
@@ -56,14 +57,20 @@ def find_tokenizer(
             return _of_transformers(place, trust, local=True), None
         if (place / TOKENIZER_FILE).is_file() and not (place / "tokenizer_config.json").is_file():
             return read_tokenizer_file(place / TOKENIZER_FILE), None
-        other = [place / name for name in _OTHER_FILES if (place / name).is_file()]
+        other = [place / name for name in _OTHER_FILES if (place / name).is_file()] or lone_ranks(place)
         if other and not (place / "tokenizer_config.json").is_file():
             return read_tokenizer(other[0], trust=trust), None
         if any((place / name).is_file() for name in (TOKENIZER_FILE, *_TRANSFORMERS_FILES)):
             return _of_transformers(place, trust, local=True), None
     listed = ", ".join(str(place) for place in places)
-    files = ", ".join((TOKENIZER_FILE, *_OTHER_FILES))
+    files = ", ".join((TOKENIZER_FILE, *_OTHER_FILES, f"*{RANKS_SUFFIX}"))
     raise CheckpointError(f"there is no {files} in {listed}: put one there, or name it: [model] tokenizer = …")
+
+
+def lone_ranks(folder: Path) -> list[Path]:
+    """The one file of tiktoken's ranks in a folder, whatever its name; none where there are several."""
+    ranks = sorted(folder.glob(f"*{RANKS_SUFFIX}"))
+    return ranks if len(ranks) == 1 else []
 
 
 def find_special_tokens(manifest: Manifest, tokenizer: KnownTokenizer, end_of_model: frozenset[int]) -> SpecialTokens:

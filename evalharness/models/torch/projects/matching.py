@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 OWN_CODE = "your own code"
 _MOST_CLASSES = 40
+_HEADS = re.compile(r"heads?(?:_|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,17 @@ def match(place: Place) -> Proposal | None:
         code = UserCode(candidate.folder)
         for args in _arguments(candidate, values, sizes):
             if _makes(code, candidate, args, weights):
-                return Proposal(OWN_CODE, candidate.folder, candidate.spec, args)
+                return Proposal(OWN_CODE, candidate.folder, candidate.spec, args, notes=_not_known(candidate, args))
     return None
+
+
+def _not_known(candidate: Candidate, args: Mapping[str, Any]) -> tuple[str, ...]:
+    """What decides how the model computes, is in no shape and was not saved: the code's default may be another."""
+    lacking = [name for name in candidate.parameters if _HEADS.search(name) and name not in args]
+    names = ", ".join(lacking)
+    return (
+        (f"[model] args: {names}: saved nowhere, and no shape shows it: the code's default is used",) if names else ()
+    )
 
 
 def _candidate(model: PythonClass, classes: list[PythonClass]) -> Candidate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from evalharness.models.torch.projects.python_classes import classes_in
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 300
 _NOT_CODE = ("test", "venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
-SETTINGS_FILES = ("config.json", "model_config.json", "hparams.json", "args.json", "params.json")
+SETTINGS_FILES = ("config", "model_config", "hparams", "args", "params")
+_SETTINGS_SUFFIXES = (".yml", ".yaml", ".json")
+_SETTINGS_FOLDERS = 2
+"""The checkpoint's own folder and the one above it, in which a run keeps its settings for all its steps."""
 
 
 def code_near(place: Place) -> tuple[PythonClass, ...]:
@@ -26,10 +31,23 @@ def code_near(place: Place) -> tuple[PythonClass, ...]:
 
 
 def values_near(place: Place) -> dict[str, Any]:
-    """Every setting that was saved with the weights or in a JSON file beside them, by name."""
-    files = (*SETTINGS_FILES, f"{place.weights.stem}.json")
-    beside = {name: value for file in files for name, value in plain_values(place.beside(file)).items()}
+    """Every setting that was saved with the weights, or in a JSON or YAML file beside or above them, by name."""
+    beside: dict[str, Any] = {}
+    for folder in reversed(place.folders[:_SETTINGS_FOLDERS]):
+        for stem, suffix in product((*SETTINGS_FILES, place.weights.stem), _SETTINGS_SUFFIXES):
+            beside |= plain_values(_settings_in(folder / f"{stem}{suffix}"))
     return beside | plain_values(place.saved)
+
+
+def _settings_in(file: Path) -> Any:
+    """What a file of settings holds; None where there is none, or where it can't be read."""
+    import yaml  # noqa: PLC0415 - few projects have such files
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
