@@ -89,9 +89,9 @@ class Sandbox:
             view = view._replace(files=(*view.files, *other.files))
         try:
             root = self._make_root()
-            kept = self._references or root / "answers"
-            kept.mkdir(parents=True, exist_ok=True)
-            references = References(kept, root, (self._interpreter, *self._packages))
+            answers = root / "answers"
+            answers.mkdir()
+            references = References(self._references or answers, root, (self._interpreter, *self._packages))
             ground = Ground(
                 root,
                 self._interpreter,

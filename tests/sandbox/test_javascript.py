@@ -192,6 +192,7 @@ def test_tests_that_wait_for_what_never_comes_are_not_passed(judge):
         "eval(candidate(1, 2))",
         "new Function(candidate(1, 2))()",
         "require('node:vm').runInThisContext(candidate(1, 2))",
+        "require( candidate(1, 2))",
     ],
 )
 def test_what_a_program_answers_is_not_run_beside_the_judge(judge, tmp_path, test):

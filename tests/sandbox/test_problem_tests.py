@@ -263,6 +263,9 @@ RUNNING_ANSWERS = [
     "import pickle\nassert pickle.loads(f(1)) == 2",
     "def check(c):\n    def run(code):\n        scope = {}\n        exec(code, scope)\n    run(c(1))",
     "os.system(f(1))",
+    "import importlib.util\nimportlib.util.spec_from_file_location('x', f(1))",
+    "from importlib import util\nutil.spec_from_file_location('x', f(1))",
+    "import ctypes\nctypes.cdll.LoadLibrary(f(1))",
 ]
 
 
@@ -281,6 +284,9 @@ def test_tests_that_could_run_an_answer_are_known(test):
         "import pickle\nassert pickle.loads(pickle.dumps(f(1))) == 2",
         "import sys, subprocess\nsubprocess.run([sys.executable, '-c', 'pass'], check=True)\nassert f(1)",
         "__import__('math')\nassert f(1)",
+        "code = f(1)\nassert code.strip() == '2'",
+        "def check(code):\n    assert code.value(1) == 2",
+        "import ctypes\nassert f(1) == ctypes.c_int(2).value",
     ],
 )
 def test_tests_that_run_only_what_is_written_in_them_are_judged(test):

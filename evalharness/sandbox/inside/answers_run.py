@@ -21,7 +21,10 @@ _RUNNING = {
         {"system", "popen", "posix_spawn", "posix_spawnp"}
         | {f"{verb}{how}" for verb in ("exec", "spawn") for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")}
     ),
-    **dict.fromkeys(("code", "codeop", "runpy", "subprocess"), _ANY),
+    "importlib.util": frozenset({"spec_from_file_location"}),
+    "importlib.machinery": frozenset({"ExtensionFileLoader", "SourceFileLoader", "SourcelessFileLoader"}),
+    "ctypes": frozenset({"CDLL", "PyDLL", "cdll", "pydll"}),
+    **dict.fromkeys(("code", "codeop", "imp", "runpy", "subprocess"), _ANY),
     **dict.fromkeys(("cloudpickle", "dill", "joblib", "marshal", "pickle"), _LOADING),
 }
 """By its module: the functions that run what they are given."""
@@ -40,7 +43,8 @@ class _Uses:
     def __init__(self, nodes: list[ast.AST]) -> None:
         self._nodes = nodes
         self._names = set(_RUNNING["builtins"])
-        self._modules = {"__builtins__": "builtins", **{name: name for name in _RUNNING}}  # imported for them
+        unimported = _RUNNING.keys() - self._bound()
+        self._modules = {"__builtins__": "builtins", **{name: name for name in unimported}}  # imported for the tests
         for node in self._nodes:
             self._imported(node)
         self._fixed = self._names_of_constants()
@@ -53,25 +57,31 @@ class _Uses:
             self._runs(node) and id(node) not in called for node in self._nodes
         )
 
+    def _bound(self) -> Counter[str]:
+        """How often each name is bound, other than by an import."""
+        bound = Counter(n.id for n in self._nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load))
+        bound.update(node.arg for node in self._nodes if isinstance(node, ast.arg))
+        return bound
+
     def _imported(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import):
             self._modules.update((alias.asname or alias.name, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             of_module = _RUNNING.get(node.module or "", frozenset())
             self._names.update(a.asname or a.name for a in node.names if of_module & {a.name, "*"})
+            self._modules.update((a.asname or a.name, f"{node.module}.{a.name}") for a in node.names)
 
     def _names_of_constants(self) -> set[str]:
         """What is bound to nothing but constants."""
-        bound = Counter(n.id for n in self._nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load))
-        bound.update(node.arg for node in self._nodes if isinstance(node, ast.arg))
+        bound = self._bound()
         constant = Counter(name for node in self._nodes for name in _bound_to_a_constant(node))
         return {name for name, times in constant.items() if bound[name] == times}
 
     def _runs(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Name):
             return isinstance(node.ctx, ast.Load) and node.id in self._names
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            of_module = _RUNNING.get(self._modules.get(node.value.id, ""), frozenset())
+        if isinstance(node, ast.Attribute):
+            of_module = _RUNNING.get(self._modules.get(_dotted(node.value), ""), frozenset())
             return bool(of_module & {node.attr, "*"})
         return False
 
@@ -88,9 +98,18 @@ class _Uses:
         return isinstance(node, ast.Constant)
 
 
+def _dotted(node: ast.expr) -> str:
+    """A name with its attributes, as it is written; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value)
+        return before and f"{before}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _code_of(call: ast.Call) -> Iterator[ast.expr]:
-    """The arguments that may be what is run."""
-    yield from call.args[:1]
+    """The arguments that may be what is run. The others of a builtin function are names for it."""
+    is_builtin = isinstance(call.func, ast.Name) and call.func.id in _RUNNING["builtins"]
+    yield from call.args[:1] if is_builtin else call.args
     yield from (keyword.value for keyword in call.keywords)
 
 

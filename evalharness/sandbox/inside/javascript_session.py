@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent / "javascript"
 _LONGEST_BYTES = 32 << 20
 _BRANDED = ("name", "message")
 _RUNNING = re.compile(
-    r"\b(?:eval|Function|import)\s*\(|[\"'`](?:node:)?(?:child_process|cluster|inspector|module|repl|vm|worker_threads)[\"'`]"
+    r"\b(?:eval|Function|import)\s*\(|\brequire\s*\(\s*[^\s\"'`]|[\"'`](?:node:)?(?:child_process|cluster|inspector|module|repl|vm|worker_threads)[\"'`]"
 )
 """What tests could run an answer with, in the interpreter beside the judge. Only plain uses are looked for."""
 
