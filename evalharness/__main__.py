@@ -14,6 +14,7 @@ import click
 
 from evalharness.commands.exit_codes import INCOMPLETE, INTERRUPTED
 from evalharness.commands.group import cli
+from evalharness.commands.whole_words import echo
 from evalharness.errors import EvalHarnessError, UntrustedError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _terminate(number: int, _frame: Any) -> None:
 def _report_error(message: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"evalharness: {message}", err=True)
+    echo(f"evalharness: {message}", err=True)
     return code
 
 

@@ -432,12 +432,13 @@ class ConventionLoss:
     loss_nats: Interval
 
 
-LogRelation = Literal["named", "inside", "of_its_run", "called_alike", "alone", "of_another", "unclear"]
+LogRelation = Literal["named", "inside", "of_its_run", "called_alike", "alone", "of_another", "unclear", "unreadable"]
 """How a training log and a checkpoint belong together.
 
 ``named``: the user named it. ``inside``: it lies in the checkpoint's folder. ``of_its_run``: the checkpoint is a step
 of the run that it is of. ``called_alike``: it has the checkpoint's name. ``alone``: it lies beside it, with no other
 checkpoint there. ``of_another``: it is another checkpoint's. ``unclear``: it lies beside several and names none.
+``unreadable``: no loss was found in it.
 """
 
 
@@ -452,7 +453,7 @@ class LogChoice:
     @property
     def is_read(self) -> bool:
         """Whether it is this checkpoint's, so that its losses count."""
-        return self.relation not in {"of_another", "unclear"}
+        return self.relation not in {"of_another", "unclear", "unreadable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -625,6 +626,11 @@ class Scorecard:
     def cause(self) -> Finding | None:
         """The first of them, None where no cause was found."""
         return next(iter(self.causes), None)
+
+    @property
+    def contributing(self) -> Finding | None:
+        """The first finding that contributes without being a cause, None where there is none."""
+        return next((finding for finding in self.findings if finding.severity == "contributing"), None)
 
     def _repr_html_(self) -> str:
         """For notebooks. What is shown is the report's to say, and it is loaded only for this."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +16,9 @@ from evalharness.commands.log import ROWS, read_losses
 from evalharness.diagnosis import Split, TokenRow
 from evalharness.errors import LogError
 from evalharness.pipeline.loading import in_nats, read_choice
+from evalharness.pipeline.measuring import log_as_read
 from evalharness.progress import Silent
-from evalharness.records import LogChoice
+from evalharness.records import LogChoice, LossPoint
 from evalharness.settings.manifest import LogSettings
 from evalharness.training_log import read_log
 
@@ -111,6 +113,8 @@ def test_a_log_that_can_not_be_read_does_not_stop_a_score_and_is_told_of(tmp_pat
     assert read_choice(choice, LogSettings(), watcher) is None
     assert len(said) == 1
     assert str(path) in said[0]
+    assert log_as_read(choice, ()) == replace(choice, relation="unreadable")
+    assert log_as_read(choice, [LossPoint(1, "train", 2.5, "a")]) == choice
 
 
 def test_the_manifest_says_which_columns_count(tmp_path):

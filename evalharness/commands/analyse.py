@@ -11,6 +11,7 @@ import click
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import Names, Several
 from evalharness.commands.terminal_progress import watcher
+from evalharness.commands.whole_words import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def analyse(
             files, key=key, tokenizer=tokenizer, problems=problems or (), extract=extract, watcher=watching
         )
     for line in json_lines(result) if as_json else lines(result, at_most=None if whole else WORST):
-        click.echo(line)
+        (click.echo if as_json else echo)(line)
     result.raise_faults()
 
 

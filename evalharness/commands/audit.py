@@ -14,6 +14,7 @@ import click
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
+from evalharness.commands.whole_words import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def audit(
         click.echo(to_csv(result), nl=False)
     else:
         for line in lines(result):
-            click.echo(line)
+            echo(line)
     click.get_current_context().exit(INCOMPLETE if result.incomplete else 0)
 
 

@@ -15,6 +15,7 @@ import click
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
+from evalharness.commands.whole_words import echo
 from evalharness.errors import SandboxError
 from evalharness.models.requests import continues_prompt
 from evalharness.settings.declaration import settings_of
@@ -52,7 +53,7 @@ def doctor(checkpoint: Path | None, trust: bool, as_json: bool, asked: dict[str,
         click.echo(json.dumps(result.as_dict(), indent=2))
     else:
         for line in result.lines():
-            click.echo(line)
+            echo(line)
     click.get_current_context().exit(0 if result.sound else INCOMPLETE)
 
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.options import Numbers, Several, settings_options
 from evalharness.commands.terminal_progress import watcher
+from evalharness.commands.whole_words import echo
 from evalharness.settings.old_names import renamed
 from evalharness.settings.score import NO_CLUSTER
 
@@ -105,7 +106,7 @@ def execute(
         click.echo(to_json(result))
     else:
         for line in lines(result, asked_k):
-            click.echo(line)
+            echo(line)
     context.exit(INCOMPLETE if result.incomplete else 0)
 
 

@@ -13,6 +13,7 @@ import click
 from evalharness.commands.exit_codes import exit_codes
 from evalharness.commands.options import settings_options
 from evalharness.commands.terminal_progress import watcher
+from evalharness.commands.whole_words import echo
 from evalharness.errors import BaselineError, EvalHarnessError, StoreError
 from evalharness.settings.gate import GateOptions, resolve_gate
 from evalharness.settings.score import ScoreOptions, resolve
@@ -68,7 +69,7 @@ def gate(
             click.echo(error_to_json(checkpoint, error))
         raise
     for line in result.output(as_json=as_json):
-        click.echo(line)
+        (click.echo if as_json else echo)(line)
     click.get_current_context().exit(result.exit_code)
 
 

@@ -170,7 +170,7 @@ def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | 
     if missing is not None:
         return _missing(measured.subject, missing)
     if measured.leaks and probe.skipped_if_leak:
-        return "leak", f"{LEAK} already explains the loss"
+        return "leak", f"not asked of a model that sees later tokens ({LEAK})"
     if measured.is_repaired and probe.skipped_if_repaired:
         return "does_not_apply", "a setting that differs from training explains the logged loss"
     return None

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.degeneration.verdict import is_collapse_likely, is_collapse_ruled_out, is_too_early_to_tell
+from evalharness.degeneration.verdict import (
+    COLLAPSED_SAMPLED_SHARE,
+    is_collapse_likely,
+    is_collapse_ruled_out,
+    is_too_early_to_tell,
+)
 from evalharness.records import Interval
 from evalharness.report.numbers import percent_interval
 from evalharness.report.shares import verdict_words
@@ -29,6 +34,8 @@ BASELINE_CHECK = "pass_rate_not_below_baseline"
 ENDS_BY_ITSELF_SHARE = 0.5
 """A model that was taught where an answer ends stops by itself nearly always (the shipped causal one: 96 %), one that
 was not hardly ever (the leaky one: 0 %); in between nothing is known to lie, and half is halfway."""
+
+MEANS_COLLAPSE = f"more than {COLLAPSED_SAMPLED_SHARE:.0%} of sampled completions degenerate"
 
 ABOUT_THE_LOSS: frozenset[Stage] = frozenset({"loss", "diagnosis", "not_recorded"})
 """Where a score must be complete before its loss can be called honest."""
@@ -51,7 +58,9 @@ def no_mode_collapse(card: Scorecard) -> CheckResult:
     """
     likely = is_collapse_likely(card)
     untold = not likely and not is_collapse_ruled_out(card)
-    return _result("no_mode_collapse", not likely, _verdict(card), untold=untold)
+    is_open = card.verdict != "collapsed" and (likely or untold)
+    reason = f"a collapse ({MEANS_COLLAPSE}) is not ruled out; {_verdict(card)}" if is_open else _verdict(card)
+    return _result("no_mode_collapse", not likely, reason, untold=untold)
 
 
 def healthy(card: Scorecard) -> CheckResult:

@@ -13,13 +13,13 @@ from evalharness.progress.time_limit import OutOfTime
 from evalharness.records import ConventionLoss, Incomplete, Loss, NotTestable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evalharness.degeneration import Degeneration
     from evalharness.diagnosis import LossBreakdown, Measured, PairedLoss, RowLoss, Subject
     from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.pipeline.work import Group, Work
-    from evalharness.records import Completion, DegenerationRate, Execution
+    from evalharness.records import Completion, DegenerationRate, Execution, LogChoice, LossPoint
 
 
 FEW_TARGETS = 100
@@ -92,7 +92,12 @@ def _degeneration_rates(
 def measure_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:
     """The logged loss, and where there is data the recomputed and the honest one, these by row too."""
     loss, by_row = _measured_loss(work, measured)
-    return replace(loss, log=work.log_choice), by_row
+    return replace(loss, log=log_as_read(work.log_choice, (*work.log, *work.later))), by_row
+
+
+def log_as_read(choice: LogChoice | None, found: Sequence[LossPoint]) -> LogChoice | None:
+    """The log that was chosen, told from one in which nothing was found."""
+    return choice if choice is None or not choice.is_read or found else replace(choice, relation="unreadable")
 
 
 def _measured_loss(work: Work, measured: Measured) -> tuple[Loss, tuple[RowLoss, ...]]:

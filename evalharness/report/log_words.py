@@ -25,6 +25,8 @@ def log_words(choice: LogChoice) -> str:
     files = _some(choice.files)
     if choice.is_read:
         return f"read from {files} ({_WHY[choice.relation]})"
+    if choice.relation == "unreadable":
+        return f"no loss was found in {files}: evalharness log {' '.join(choice.files)} says what it looked for"
     option = f"--log {','.join(choice.files)}"
     others = _some(choice.others)
     if choice.relation == "of_another":

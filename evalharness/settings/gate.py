@@ -32,7 +32,10 @@ class GateOptions:
     """``[gate]``: what ``evalharness gate`` and the pytest plugin require of a checkpoint."""
 
     no_collapse: bool = setting(
-        False, places=("command", "environment", "manifest", "python"), help="Fail if the verdict is collapsed."
+        False,
+        places=("command", "environment", "manifest", "python"),
+        help="Fail if the verdict is collapsed, or if most greedy completions are degenerate and the "
+        "sampled ones don't rule a collapse out.",
     )
     checks: tuple[CheckName, ...] = setting(
         (),

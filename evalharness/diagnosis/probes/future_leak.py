@@ -144,14 +144,14 @@ def _finding(leak: Leak, evidence: dict[str, Any], place: LeakPlace | None) -> F
     claim = (
         f"The model is not causal: in a row of {leak.length} tokens, changing only the tokens after position "
         f"{leak.cut} moves the logits at position {leak.position} by up to {leak.change_nats:.3g}. "
-        "The model can read the token that it is asked to predict, so its loss measures copying."
+        "The model can read the token that it is asked to predict, so copying lowers its loss."
     )
     evidence = evidence | {"length": leak.length, "cut": leak.cut, "position": leak.position}
     if place is not None:
         claim += f" Later tokens first reach an earlier position in {_named(place)}."
         evidence |= {"place": asdict(place)}
     remedy = REMEDIES["attention" if place is None else place.mixing]
-    remedy += ", and train again. No adapter, data or schedule can mend weights that were trained to copy their input."
+    remedy += ", and train again. No adapter, data or schedule mends weights that have learned to copy."
     return Finding(NAME, "cause", claim, evidence, remedy)
 
 
