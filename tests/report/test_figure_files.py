@@ -65,7 +65,7 @@ def test_a_passage_is_drawn_into_two_axes_with_the_colour_of_each_loss():
     two = Figure().subplots(2, 1)
     assert passage_figure(PASSAGE, ax=two) == b""
     for axes, loss in zip(two, (0.1, 5.0), strict=True):
-        assert "".join(text.get_text() for text in axes.texts) == "def f(x):¶    return x¶·"
+        assert "".join(text.get_text() for text in axes.texts) == "f(x):¶return¶·"
         assert to_hex(axes.patches[0].get_facecolor()) == colour(loss)
 
 

@@ -63,7 +63,7 @@ def test_steps_that_are_done_of_all_are_counted_and_the_files_of_an_evaluation_a
 
 
 def test_entropies_of_training_and_validation_alone_are_no_entropies_of_a_policy(tmp_path):
-    with pytest.raises(LogError, match="VALID entropy"):
+    with pytest.raises(LogError, match="VALID"):
         read(tmp_path, "rnnlm.txt", lines("Iter: {step} TRAIN entropy: {loss}   ", "VALID entropy: {loss}\n"))
 
 
