@@ -48,8 +48,8 @@ def test_a_figure_of_two_panels_takes_two_axes():
 
 
 PASSAGE = [
-    Read("def f(x):\n", None, None),
-    Read("    return x", 0.1, 5.0),
+    Read("f(x):\n", None, None),
+    Read("return", 0.1, 5.0),
     Read("\n\u4e2d", 0.0, 0.2),
 ]
 
