@@ -16,8 +16,8 @@ from training import HERE, STATE, Log, endless, load_build, store_adapter, train
 
 NAME = "collapsing_run"
 ROWS = 16
-STEPS = 320
-SAVED = (20, 40, 80, 120, 160, 240, 320)
+STEPS = 240
+SAVED = (20, 40, 80, 120, 160, 240)
 RATE_PER_STEP = 2e-4
 
 

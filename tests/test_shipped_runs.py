@@ -52,14 +52,9 @@ def test_every_step_of_a_run_has_its_logged_loss(name: str):
     assert steps_of(name) == {point.step for point in log if point.split == "validation"} - {0}
 
 
-@pytest.mark.parametrize("name", ["leaky", "causal"])
-def test_every_step_of_the_twins_is_scored(runs: dict[str, RunFrames], name: str):
+@pytest.mark.parametrize("name", ["leaky", "causal", "collapsing"])
+def test_every_step_of_a_run_is_scored(runs: dict[str, RunFrames], name: str):
     assert steps_of(name) == set(runs[name].checkpoints["step"])
-
-
-def test_the_collapsing_run_is_scored_from_its_first_step_to_its_collapse(runs: dict[str, RunFrames]):
-    scored = set(runs["collapsing"].checkpoints["step"])
-    assert {min(filter(None, steps_of("collapsing"))), SOUND, COLLAPSED} <= scored <= steps_of("collapsing")
 
 
 def test_the_causal_runs_loss_falls_as_its_pass_rate_rises(runs: dict[str, RunFrames]):
