@@ -105,6 +105,13 @@ def test_killed_with_its_server_the_same_command_goes_on_and_makes_the_same(fold
     assert completions_in(killed) == completions_in(whole)
 
 
+def test_a_server_that_is_not_there_is_said_before_the_checkpoint_is_loaded(folder, tmp_path):
+    asked = ["tiny.gguf", "--backend", "openai", "--base-url", "http://127.0.0.1:9/v1", "--out", str(tmp_path)]
+    done = run_forked(["score", *asked, *QUICK], cwd=folder)
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_command_without_a_checkpoint_or_a_server_says_what_to_name(folder):
     done = run_forked(["score", *QUICK], cwd=folder)
     assert done.returncode == 2
