@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from evalharness.generation.inverse_cdf import MovedMass
     from evalharness.models.requests import Decoding
 
-AT_ONCE = 2**22
-"""Logits that are looked at together: 32 MiB in float64, and drawing needs about six times that. Long drafts of many
+AT_ONCE = 2**21
+"""Logits that are looked at together: 16 MiB in float64, and drawing needs about six times that. Long drafts of many
 rows have sixty million."""
 ENTROPY_DECIMALS = 2
 """Entropies (nats) are kept to this number of decimals. Rounding may move the last one between batch shapes. No

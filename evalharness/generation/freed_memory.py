@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 
-STEPS_BETWEEN = 32
+STEPS_BETWEEN = 16
 """Forward passes after which it is worth the time: some hundredths of a second."""
 
 
