@@ -18,6 +18,8 @@ from evalharness.runs import scorecard_json
 pytest.importorskip("openai")
 pytest.importorskip("xllamacpp")
 pytestmark = pytest.mark.xdist_group("llama.cpp")
+KEPT = re.compile(r"\b[1-9]\d* kept\b")
+"""Of the earlier run, as the command says before it completes."""
 QUICK = ("--problems", "own.jsonl", "--samples", "4", "--max-new-tokens", "40", "--concurrency", "2")
 
 
@@ -101,7 +103,7 @@ def test_killed_with_its_server_the_same_command_goes_on_and_makes_the_same(fold
     with llama_server(folder / "tiny.gguf", slots=1, port=port) as server:
         done = run_forked(arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\b[1-9]\d* kept\b", done.stderr)
+    assert KEPT.search(done.stderr)
     assert completions_in(killed) == completions_in(whole)
 
 

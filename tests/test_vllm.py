@@ -27,6 +27,8 @@ from evalharness.runs import scorecard_json
 
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
 OPTIONS = "enforce_eager=true,max_num_seqs=2"
+KEPT = re.compile(r"\b[1-9]\d* kept\b")
+"""Of the earlier run, as the command says before it completes."""
 QUICK = ("--problems", "own.jsonl", "--samples", "4", "--max-new-tokens", "40", "--vllm-options", OPTIONS)
 ENDS_S = 900.0
 TOKENIZER = ROOT / "checkpoints" / "causal" / "tokenizer.json"
@@ -102,7 +104,7 @@ def test_killed_while_vllm_writes_the_same_command_goes_on_with_the_weights_here
     process.communicate(timeout=120)  # none of vLLM's processes is left to hold the pipe
     code, said = score(folder, "model", *QUICK, "--out", str(killed))
     assert code == 0, said
-    assert re.search(r"\b[1-9]\d* kept\b", said)
+    assert KEPT.search(said)
     assert completions_in(killed) == completions_in(whole)
 
 
