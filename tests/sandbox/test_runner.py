@@ -95,6 +95,7 @@ def test_jobs_are_taken_as_workers_become_free(add, sandbox):
 
 
 def test_results_come_as_they_end(add, sandbox):
+    list(sandbox.run(Job("add", n, add, f"{RIGHT}    # {n}\n") for n in range(2)))  # now both workers are there
     jobs = [Job("add", 0, add, SLEEP.format(2)), Job("add", 1, add, RIGHT)]
     assert [e.completion_id for e in sandbox.run(jobs)] == [1, 0]
 
