@@ -58,6 +58,15 @@ def test_the_users_code_is_named_before_anything_of_it_is_loaded(run: Run, golde
     golden_text(done.stderr.splitlines()[:2])
 
 
+def test_a_report_of_fewer_completions_does_not_take_the_place_of_a_fuller_one_without_a_word(
+    run: Run, golden_text
+) -> None:
+    first, fewer, again = (run("score", "mine/model.pt", *QUICK, *limit) for limit in ((), ("--limit", "1"), ()))
+    told = [[line for line in done.stderr.splitlines() if "replaced" in line] for done in (first, fewer, again)]
+    assert [len(lines) for lines in told] == [0, 1, 0]
+    golden_text(told[1][0])
+
+
 def test_json_prints_the_scorecard_and_nothing_else_on_stdout(run: Run) -> None:
     done = run("score", "mine/model.pt", *QUICK, "--limit", "1", "--json")
     card = scorecard_json.from_json(done.stdout)

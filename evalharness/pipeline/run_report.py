@@ -85,6 +85,8 @@ def _renew_run(folder: Path, formats: Sequence[FigureFormat], watcher: Watcher) 
     from evalharness import report
 
     run = _run(folder)
+    if not (folder / paths.RUN_RECORD).is_file():
+        watcher.say(f"{folder}: scored step by step; evalharness run CHECKPOINTS records log and data, too")
     watcher.stage("drawing the figures", 1)
     figures = report.figures_of_run(run.frames)
     others = (report.figures_of_run(run.frames, file_format) for file_format in formats)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalharness.pipeline.freshness import kept_scorecard
 from evalharness.pipeline.step_report import keep_evidence, questions, write_step_report
 from evalharness.runs import paths, scorecard_json
 from evalharness.runs import record_rows as rows
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,8 +29,25 @@ def write(
     passage: tuple[PassageToken, ...],
 ) -> None:
     """Write everything that a score leaves."""
+    _say_what_is_replaced(work, folder, card)
     rows.write_row_losses(folder, by_row)
     write_score(folder, card, behaviour, _evidence(work, behaviour, passage))
+
+
+def _say_what_is_replaced(work: Work, folder: RunFolder, card: Scorecard) -> None:
+    """Say so where the report that lies there is over more completions; what they are is kept in the journals."""
+    before = kept_scorecard(folder.path)
+    count, now = (0 if of is None else _completions(of) for of in (before, card))
+    if before is not None and count > now:
+        sets = " and ".join(info.name for info in before.protocol.problems)
+        work.watcher.say(
+            f"a report of {counted(count, 'completion')} ({sets}) is replaced by one of {now:,}: the earlier command "
+            "brings it back without completing anything anew, and --out keeps both"
+        )
+
+
+def _completions(card: Scorecard) -> int:
+    return sum(rate.completions for rate in card.degeneration.values())
 
 
 def write_score(folder: RunFolder, card: Scorecard, behaviour: Behaviour, evidence: Evidence) -> None:

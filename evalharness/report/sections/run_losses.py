@@ -149,7 +149,7 @@ def _short_curve(points: pd.DataFrame, odd: int) -> str:
     """No point or a single one, beside those that are not finite."""
     logged = len(points) + odd
     if not logged:
-        return "not logged"
+        return "not in the records"
     value = f"{nats(float(points['loss_nats'].iloc[0]))} nats per token, " if len(points) else ""
     count = "logged once" if logged == 1 else f"{logged} logged"
     return f"{value}{count}{f', {odd} of them NaN or infinite' if odd else ''}"
