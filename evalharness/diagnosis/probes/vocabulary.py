@@ -142,6 +142,8 @@ def _same(text: str, back: str) -> bool:
 
 
 def _first_difference(text: str, back: str) -> tuple[str, str]:
+    """Both texts around the place where they part; a space that was put before the whole text is none."""
+    back = back if text.startswith(" ") else back.removeprefix(" ")
     place = next((i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), min(len(text), len(back)))
     shown = slice(max(0, place - 8), place + 16)
     return text[shown], back[shown]
