@@ -470,3 +470,14 @@ def test_the_data_of_litgpt_are_those_of_its_hyperparameters(bare, kind, given, 
     found = (checkpoint.data.train, checkpoint.data.validation)
     assert [file and file.resolve() for file in found] == list(expected)
     assert checkpoint.context_length == (8 if kind == "TextFiles" else 16), "fine-tuning may be shorter than the model"
+
+
+def test_a_file_that_litgpt_split_at_random_is_named_with_how_it_was_split(bare):
+    path, *_ = litgpt(bare)
+    bare.write("rows.json", "[]")
+    given = {"json_path": "rows.json", "val_split_fraction": 0.125, "seed": 7}
+    values = {"data": {"class_path": "litgpt.data.JSON", "init_args": given}}
+    bare.write(f"{path}/hyperparameters.yaml", json.dumps(values))
+    checkpoint = bare.load(path, trust=True)
+    assert (checkpoint.data.train, checkpoint.data.validation) == (None, None)
+    assert any("rows.json" in note and "0.125" in note and "seed 7" in note for note in checkpoint.info.notes)

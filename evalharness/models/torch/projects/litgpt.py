@@ -41,6 +41,7 @@ def propose(place: Place) -> Proposal | None:
         train=data.train,
         validation=data.validation,
         needs_trust=code is not None,
+        notes=data.notes,
     )
 
 
