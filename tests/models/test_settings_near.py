@@ -66,7 +66,7 @@ def test_a_number_of_heads_that_nothing_tells_is_named(tmp_path):
     proposal = match(Place(run_of(tmp_path), tmp_path, trust=True))
     assert "n_head" not in proposal.args
     (note,) = proposal.notes
-    assert "n_head" in note
+    assert "n_head" in note.split(": ")
 
 
 def test_a_dataclass_holds_settings_as_a_table_does():
