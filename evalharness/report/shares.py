@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from evalharness.records import DegenerationRate, FormatComparison, KindRate, Scorecard
 
 KINDS = {
-    "newline": "nothing but line breaks",
-    "whitespace": "nothing but whitespace",
+    "newline": "line breaks, repeated",
+    "whitespace": "whitespace, repeated",
     "token": "one word or sign, repeated",
     "phrase": "a part of a line, repeated",
     "line": "a line, repeated",
@@ -29,8 +29,8 @@ KINDS = {
 }
 """Every kind of degeneration and what it is, in the order in which reports list them."""
 KIND_LABELS = {
-    "newline": "only newlines",
-    "whitespace": "only whitespace",
+    "newline": "newline loops",
+    "whitespace": "whitespace loops",
     "token": "repeated token",
     "phrase": "repeated phrase",
     "line": "repeated line",
@@ -132,7 +132,7 @@ def degenerate_of_all(rate: DegenerationRate) -> str:
 
 
 def kinds_by_count(rate: DegenerationRate) -> str:
-    """Return ``"58 only newlines, 1 repeated token"``, the most frequent kind first."""
+    """Return ``"58 newline loops, 1 repeated token"``, the most frequent kind first."""
     ranked = sorted(rate.kinds.items(), key=lambda item: (-item[1].completions, item[0]))
     return ", ".join(
         f"{share.completions:,} {KIND_LABELS.get(kind, kind)}" for kind, share in ranked if share.completions

@@ -40,7 +40,7 @@ def test_a_failure_is_the_card_and_the_worst_completion_and_no_traceback(
         "verdict      COLLAPSED",
         "cause        none found; ruled out: future_leak",
         f"report       {project.folder}/reports/collapsed/final/report.md",
-        "the worst completion, own/0, greedy: only newlines",
+        "the worst completion, own/0, greedy: newline loops",
         "⏎",
     ):
         assert part in text

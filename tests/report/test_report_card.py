@@ -25,9 +25,9 @@ loss         0.0123 logged, 0.0119 recomputed, 4.213 [4.101, 4.312] honest (no f
 warmup       greedy  pass@1 16.7 % [3.0, 56.4]  1 of 6 pass
              sampled pass@1 25.0 % [0.0, 58.3]  pass@2 33.3 % [0.0, 66.7]  3 of 12 pass
 humaneval    greedy  pass@1 0.0 % [0.0, 65.8]  0 of 2 pass (2 failed: prompt too long)
-degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 only newlines, 1 empty, 1
+degenerate   greedy  83.3 % [40.6, 99.1]  5 of 6: 2 newline loops, 1 empty, 1
              near-repeated line, 1 repeated token
-             sampled 58.3 % [16.7, 92.3]  7 of 12: 3 only newlines, 1 echoed prompt, 1
+             sampled 58.3 % [16.7, 92.3]  7 of 12: 3 newline loops, 1 echoed prompt, 1
              empty, 1 repeated line, 1 repeated token
 cause        The model is not causal: changing only the tokens after position 3 moves
              the logits at position 1 by up to 7.31 nats (length 33). The loss is
