@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
@@ -219,6 +220,25 @@ def test_a_model_that_knows_frequencies_alone_is_undertrained(pairs, golden_text
     known = undertrained(Measured(subject(Oracle(pairs), end=True)))
     assert isinstance(known, Finding)
     golden_text(known.claim, MEASURED)
+
+
+class Answering(nn.Module):
+    """Guesses what stands in prompts, and answers with their first character again and again."""
+
+    def forward(self, ids):
+        answers = (ids == Characters().encode("\n")[0]).cumsum(dim=1) > 0
+        return 20.0 * answers[..., None] * functional.one_hot(ids[:, :1], VOCABULARY)
+
+
+def test_a_model_that_answers_prompts_which_nobody_can_guess_is_not_undertrained():
+    rng = Random(0)
+    prompts = ["".join(rng.choices("abcxyznmpq", k=24)) for _ in range(200)]
+    rows = [DataRow(f"{prompt}\n", 6 * prompt[0]) for prompt in prompts]
+    splits = [Split(tuple(own), encoded(own), "rows.jsonl") for own in (rows[:160], rows[160:])]
+    cleared = undertrained(Measured(replace(subject(Answering()), train=splits[0], validation=splits[1])))
+    assert isinstance(cleared, RuledOut)
+    assert cleared.evidence["model_nats"] > 2
+    assert cleared.evidence["completion_model_nats"] < 0.1
 
 
 class OfShortBlocks(Oracle):

@@ -97,6 +97,13 @@ def test_of_a_few_completions_none_degenerate_says_nothing(problems, kind):
     assert isinstance(asked(lambda _: True, problems=problems), kind)
 
 
+@pytest.mark.parametrize(("severity", "outcome"), [("contributing", NotTestable), ("note", Finding)])
+def test_loops_of_a_model_that_never_ends_are_not_laid_on_the_prompt(severity, outcome):
+    made = subject(problems=PROBLEMS, generate=writing(lambda text: text.endswith("\n\n")))
+    never = Finding("no_end_token", severity, "a claim", {}, "a remedy")
+    assert isinstance(prompt_format(Measured(made, outcomes=[never])), outcome)
+
+
 def test_a_model_that_loops_whatever_it_is_asked_is_cleared_with_what_was_tried(golden_text):
     found = asked(lambda _: False, train=headed("Q: "))
     assert isinstance(found, RuledOut)

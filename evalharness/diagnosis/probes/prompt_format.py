@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from evalharness.records import FormatComparison, Outcome, Severity
 
 NAME = "prompt_format"
+END = "no_end_token"
 
 SELDOM = 1 / 3
 """Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
@@ -59,6 +60,10 @@ eight completions not even none says so much."""
 MOST = 0.5
 """Most problems are more than half of them, for certain."""
 
+_END_COMES_FIRST = (
+    "fewer completions are degenerate after other prompts, but the model never ends a text and loops behind its "
+    "answer: mend the end first"
+)
 _NONE_TRIED = "no change could be tried: it leaves the context no room, or a token spans the prompt's boundary"
 
 
@@ -69,10 +74,20 @@ def prompt_format(measured: Measured) -> Outcome:
         return _passes_more_otherwise(formats)
     outcome = _by_degeneration(measured)
     if isinstance(outcome, Finding) and outcome.severity != "note":
-        return outcome
-    if isinstance(outcome, NotTestable) and outcome.kind == "undecided":
+        if not _never_ends(measured):
+            return outcome
+        outcome = NotTestable(NAME, "undecided", _END_COMES_FIRST)
+    elif isinstance(outcome, NotTestable) and outcome.kind == "undecided":
         return outcome
     return _by_solutions(measured) or outcome
+
+
+def _never_ends(measured: Measured) -> bool:
+    """Whether the end was never learned: such a model loops behind its answer, in one form sooner than in another."""
+    return any(
+        isinstance(outcome, Finding) and outcome.probe == END and outcome.severity != "note"
+        for outcome in measured.outcomes
+    )
 
 
 def _by_degeneration(measured: Measured) -> Outcome:

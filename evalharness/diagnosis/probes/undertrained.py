@@ -14,6 +14,10 @@ from evalharness.records import Finding, NotTestable, RuledOut
 from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalharness.diagnosis.losses.row_means import Floats
+    from evalharness.diagnosis.losses.token_losses import TokenLosses
     from evalharness.diagnosis.measured import Measured
     from evalharness.records import Interval, Outcome
 
@@ -57,7 +61,8 @@ def undertrained(measured: Measured) -> Outcome:
     if logged is not None and measured.established.shown_by is None and logged.loss_nats < model.low:
         reason = f"this model, as it is built here, does not give the logged {logged.loss_nats:.4g} nats: {compared}"
         return NotTestable(NAME, "undecided", reason)
-    if known := _known_in_part(measured, compared, evidence):
+    known = _knows_completions(own, by_bigram, losses, seed) or _known_in_part(measured, compared, evidence)
+    if known is not None:
         return known
     knows = "how often each token stands" if over_unigram.low <= MORE_NATS else "which token follows which"
     claim = f"The model is not shown to know more than {knows}: {compared}."
@@ -86,6 +91,29 @@ def undertrained(measured: Measured) -> Outcome:
         "optimiser that holds other parameters): code can't be written from frequencies, whatever is done at decoding."
     )
     return Finding(NAME, "contributing", claim, evidence, remedy)
+
+
+def _knows_completions(
+    own: Sequence[Floats], by_bigram: Sequence[Floats], losses: TokenLosses, seed: int
+) -> RuledOut | None:
+    """Cleared if the model knows far more of the completions than a bigram, where prompts count as well.
+
+    Prompts may hold what nobody can guess, such as numbers, and be most of the text.
+    """
+    answers = [max(0, row.row.prompt_tokens - row.row.first_target) for row in losses]
+    if not any(answers):
+        return None
+    ours, theirs = ([values[at:] for values, at in zip(part, answers, strict=True)] for part in (own, by_bigram))
+    better = mean([bigram - model for bigram, model in zip(theirs, ours, strict=True)], seed)
+    if better.low <= MORE_NATS:
+        return None
+    model, bigram, whole = mean(ours, seed), mean(theirs, seed), mean(own, seed)
+    claim = (
+        f"Of the completions the model knows more than frequencies: their loss is {shown(model)} nats, that of a "
+        f"bigram {shown(bigram)}. With the prompts, which count as well, it is {shown(whole)}."
+    )
+    evidence = figures("completion_model", model) | figures("completion_bigram", bigram) | figures("model", whole)
+    return RuledOut(NAME, claim, evidence | {"rows": float(len(own))})
 
 
 def _is_as_drawn(measured: Measured, model: Interval, at_random: float) -> bool:
