@@ -187,6 +187,12 @@ def test_on_a_terminal_one_bar_names_what_is_going_on_and_rows_stand_above_it(mo
     assert {line.split(" (")[0] for line in bars} == {"step 10", "step 20"}
 
 
+def test_time_that_was_taken_is_told_from_time_that_is_left():
+    bar = Bar()
+    bar.stage("completing", 100)
+    assert bar.figures() == ["0/100", "0 s so far"]
+
+
 def test_results_go_to_stdout_where_it_is_a_file(monkeypatch, tmp_path):
     with terminal(monkeypatch) as drawn_lines, (tmp_path / "rows.txt").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)

@@ -111,7 +111,7 @@ class Bar:
         if run_left_s is not None and run_left_s >= 1:
             return [*shown, f"run: {duration(run_left_s)} left"]
         if not is_counted or pieces.left_s is None:
-            return [*shown, duration(pieces.taken_s)]
+            return [*shown, f"{duration(pieces.taken_s)} so far"]
         return [*shown, f"{'stage: ' if of_run else ''}{duration(pieces.left_s)} left"]
 
 
