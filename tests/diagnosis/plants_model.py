@@ -82,7 +82,7 @@ class CachedPlain(UncachedModel):
         places = position_ids - (self.lost if cache else 0)
         x = self.module.embedding(ids) + self.module.places(places.clamp(min=0))
         new, held = ids.shape[1], attention_mask.shape[1]
-        mask = causal(held)[held - new :] & attention_mask[:, None, None, :].bool()
+        mask = self.mask(new, held) & attention_mask[:, None, None, :].bool()
         # A row that begins with padding has positions that see nothing: they see themselves.
         mask = mask | torch.eye(held, dtype=torch.bool)[held - new :]
         kept = []
@@ -98,6 +98,10 @@ class CachedPlain(UncachedModel):
             x = x + layer.out_proj(mixed.transpose(1, 2).reshape(x.shape))
             x = x + layer.mlp(layer.norm_2(x))
         return self.module.head(self.module.norm(x)), kept
+
+    def mask(self, new, held):
+        """What the last ``new`` of ``held`` positions see."""
+        return causal(held)[held - new :]
 
 
 def cached(family: str, lost: int = 0):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from golden_text import MEASURED
 from plants_leaks import LEAKS
-from plants_model import Tidy, cached, mixing_neighbours, noisy, positions_from_the_end
+from plants_model import CachedPlain, Tidy, cached, mixing_neighbours, noisy, positions_from_the_end
 from small_sound import of, sound
 from small_training import CONTEXT, END, PAD, VOCABULARY, Characters, logits_of, subject
 from torch import nn
@@ -20,6 +20,7 @@ from evalharness.diagnosis.probes.not_finite import not_finite
 from evalharness.diagnosis.probes.stochastic_forward import stochastic_forward
 from evalharness.diagnosis.probes.vocabulary import vocabulary
 from evalharness.diagnosis.subject import Split
+from evalharness.errors import EvaluationError
 from evalharness.models.torch.model import UncachedModel
 from evalharness.records import Finding, NotTestable, Problem, RuledOut
 
@@ -190,6 +191,36 @@ def test_a_cache_is_asked_even_where_generation_does_not_trust_it():
     assert isinstance(cache_mismatch(Measured(made)), Finding)
 
 
+class UnmaskedBehindCache(CachedPlain):
+    """Makes a causal mask for an input that is all it knows, and none behind a cache."""
+
+    def mask(self, new, held):
+        return super().mask(new, held) if new == held else torch.ones(new, held, dtype=torch.bool)
+
+
+def test_several_tokens_behind_a_cache_may_not_see_each_other():
+    made = cached("plain")
+    made = replace(made, model=UnmaskedBehindCache(made.torch_model.module))
+    found = cache_mismatch(Measured(made))
+    assert found.severity == "contributing"
+    assert found.evidence["at_once"]
+
+
+def test_a_cache_that_takes_single_tokens_alone_is_sound():
+    made = cached("plain")
+    forward = made.model.cached_logits
+
+    def one_at_a_time(ids, mask, places, cache):
+        if cache and ids.shape[1] > 1:
+            raise EvaluationError("one token at a time")
+        return forward(ids, mask, places, cache)
+
+    made.model.cached_logits = one_at_a_time
+    outcome = cache_mismatch(Measured(made))
+    assert isinstance(outcome, RuledOut)
+    assert "at_once_change_nats" not in outcome.evidence
+
+
 def test_a_forward_that_returns_no_cache_is_not_testable():
     made = cached("plain")
     forward = made.model.cached_logits
@@ -275,6 +306,16 @@ def test_rows_that_were_never_trained_are_a_note_where_texts_use_them():
     (found,) = findings(vocabulary(Measured(made)))
     assert found.severity == "note"
     assert found.evidence["used_small_rows"] == 1
+
+
+def test_a_token_of_most_rows_that_neither_embedding_nor_head_learned_contributes():
+    made = of(sound("plain"))
+    (token_id,) = Characters().encode("e")
+    made.model.module.embedding.weight.data[token_id] = 0.0
+    made.model.module.head.weight.data[token_id] = 0.0
+    (found,) = findings(vocabulary(Measured(made)))
+    assert found.severity == "contributing"
+    assert found.evidence["unlearned_ids"] == [token_id]
 
 
 def test_a_padded_vocabulary_that_gets_probability_is_a_note():

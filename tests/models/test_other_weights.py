@@ -58,6 +58,19 @@ def test_a_base_with_another_adapter_merged_into_it_is_one_of_the_bases(project,
     assert all(tensor.any() for tensor in found[0].read().values())
 
 
+def test_weights_beside_an_adapter_that_is_not_in_them_have_a_repair(project, save_adapter):
+    save_adapter("tuned")
+    expected = project.load("tuned").model.logits(IDS)
+    checkpoint = project.load("base.safetensors")
+    before = checkpoint.model.logits(IDS)
+    subject = Subject(checkpoint.model, checkpoint.tokenizer, other_weights=checkpoint.other_weights)
+    (repair,) = (found for found in repairs(subject) if found.place.endswith("tuned"))
+    with repair.change(checkpoint.module):
+        assert torch.allclose(checkpoint.model.logits(IDS), expected, rtol=1e-3)
+    assert not torch.allclose(before, expected, atol=1e-3)
+    assert torch.equal(checkpoint.model.logits(IDS), before)
+
+
 def of_its_base(module) -> dict:
     return {name: tensor for name, tensor in module.state_dict().items() if name != "head.weight"}
 

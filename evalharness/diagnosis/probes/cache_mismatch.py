@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,9 +33,10 @@ at the first of them or within a few."""
 
 
 def cache_mismatch(measured: Measured) -> Outcome:
-    """Compare the logits of rows read whole with those of the same rows read token by token into a cache.
+    """Compare the logits of rows read whole with those of the same rows read into a cache.
 
-    Costs ``ROWS * (STEPS + 2)`` forwards, most of them of a single token.
+    They are read token by token, as a completion is written; and several tokens at once, as drafts, a prompt in pieces
+    and a chat that goes on are read. Costs ``ROWS * (STEPS + 4)`` forwards, most of them of a single token.
     """
     subject = measured.subject
     if "cache" not in subject.model.capabilities:
@@ -59,14 +61,17 @@ def _compared(subject: Subject, inputs: Sequence[tuple[int, ...]]) -> Outcome:
         cached = list(_cached(model, rows, steps))
     except EvaluationError as error:
         return NotTestable(NAME, "capability", str(error))
-    return _outcome(model, rows, cached, steps)
-
-
-def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequence[torch.Tensor], steps: int) -> Outcome:
-    """Compare what was read token by token with one pass over each of ``rows``."""
-    length = len(rows[0])
     # In one batch, as they were read into the cache: how much rows of a batch move each other is another question.
     whole = tail_logits(model, torch.tensor(rows, device=model.device), steps)
+    outcome = _outcome(model, rows, whole, cached)
+    return _read_at_once(model, rows, whole, outcome) if isinstance(outcome, RuledOut) else outcome
+
+
+def _outcome(
+    model: TorchModel, rows: Sequence[tuple[int, ...]], whole: torch.Tensor, cached: Sequence[torch.Tensor]
+) -> Finding | RuledOut:
+    """Compare what was read token by token with ``whole``, one pass over each of ``rows``."""
+    length, steps = len(rows[0]), whole.shape[1]
     moved = compare(zip(whole, cached, strict=True), tolerance_of(model))
     evidence = moved.evidence | {"length": length, "steps": steps}
     if not moved.is_fault:
@@ -89,6 +94,32 @@ def _outcome(model: TorchModel, rows: Sequence[tuple[int, ...]], cached: Sequenc
         "length of the cache on, rotate keys by their own positions, and keep as many as the attention's window."
     )
     return Finding(NAME, "cause", claim, evidence | {"other_most_probable": wrong}, remedy)
+
+
+def _read_at_once(
+    model: TorchModel, rows: Sequence[tuple[int, ...]], whole: torch.Tensor, one_by_one: RuledOut
+) -> Finding | RuledOut:
+    """Compare the same tokens read in one pass behind the cache: each may see those before it alone."""
+    steps = whole.shape[1]
+    try:
+        cached = list(_cached(model, rows, steps, at_once=steps))
+        moved = compare(zip(whole, cached, strict=True), tolerance_of(model))
+    except EvaluationError:
+        return one_by_one  # a cache that takes single tokens alone: nothing else is ever read behind it
+    if steps == 1 or not moved.is_fault:
+        return replace(one_by_one, evidence={**one_by_one.evidence, "at_once_change_nats": moved.largest_nats})
+    claim = (
+        f"Behind a cache several tokens at once get other logits than one by one: {steps} tokens in one pass move by "
+        f"up to {moved.largest_nats:.3g} nats in {moved.moved_rows} of {counted(moved.rows, 'row')}, and read one by "
+        f"one by at most {one_by_one.evidence['largest_change_nats']:.1g}."
+    )
+    evidence = moved.evidence | {"length": len(rows[0]), "steps": steps, "at_once": True}
+    remedy = (
+        "Make the causal mask for any number of new tokens: the new token i sees all that the cache has and the new "
+        "tokens up to i. Until then give the model one token at a time behind a cache: no drafts, no prompt in pieces, "
+        "no chat that goes on from its cache."
+    )
+    return Finding(NAME, "contributing", claim, evidence, remedy)
 
 
 def _without_cache(subject: Subject) -> NotTestable:
@@ -117,18 +148,19 @@ def cache_parameters(module: torch.nn.Module) -> tuple[str, ...]:
     return tuple(name for name in names if "cache" in name or name.startswith("past") or name == "layer_past")
 
 
-def _cached(model: TorchModel, rows: Sequence[tuple[int, ...]], steps: int) -> torch.Tensor:
-    """Logits ``(rows, steps, vocabulary)`` of the last ids: all ids before in one pass, then one by one."""
+def _cached(model: TorchModel, rows: Sequence[tuple[int, ...]], steps: int, at_once: int = 1) -> torch.Tensor:
+    """Logits ``(rows, steps, vocabulary)`` of the last ids: all ids before in one pass, then ``at_once`` in each."""
     ids = torch.tensor(rows, device=model.device)
     mask = torch.ones_like(ids)
     places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
     first = ids.shape[1] - steps
     _, cache = model.cached_logits(ids[:, :first], mask[:, :first], places[:, :first], None)
     parts = []
-    for t in range(first, ids.shape[1]):
+    for begin in range(first, ids.shape[1], at_once):
         if cache is None:
             raise EvaluationError(f"{type(model.module).__name__} returns no cache")
-        logits, cache = model.cached_logits(ids[:, t : t + 1], mask[:, : t + 1], places[:, t : t + 1], cache)
+        end = begin + at_once
+        logits, cache = model.cached_logits(ids[:, begin:end], mask[:, :end], places[:, begin:end], cache)
         parts.append(logits)
     return torch.cat(parts, dim=1)
 
@@ -140,7 +172,7 @@ PROBE = Probe(
     order=140,
     not_worth_trying="Generating without a cache",
     at_most="cause",
-    forward_passes=ROWS * (STEPS + 2),
+    forward_passes=ROWS * (STEPS + 4),
     capabilities=MODULE,
     skipped_if_leak=True,
 )

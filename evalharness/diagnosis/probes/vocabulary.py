@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,7 @@ from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
@@ -35,6 +37,8 @@ decays weights shrinks what gets no gradient, and rows that were added for shape
 FEW_ROWS = 0.01
 """Rows that are small are named from this share of the vocabulary on, or where real inputs use one: one row of zeros
 for the padding is in sound models."""
+MOST_ROWS = 0.5
+"""A token that stands in more than half of the rows is part of their form."""
 ROWS = 16
 MASS = 0.01
 """Probability on ids without a token is named from here on, certainly (over rows)."""
@@ -172,7 +176,40 @@ def _small_rows(subject: Subject) -> Outcome | None:
         f"of the median, "
         f"{median:.3g}); real inputs use {len(used)} of them."
     )
+    if unlearned := _never_learned_to_write(subject, used, inputs):
+        return _in_most_rows(subject, unlearned, claim, evidence)
     return Finding(NAME, "note", claim, evidence, "Train these tokens, or take a tokenizer that does not use them.")
+
+
+def _never_learned_to_write(subject: Subject, ids: set[int], inputs: Sequence[tuple[int, ...]]) -> list[int]:
+    """Those that stand behind the first token of most inputs, and whose row of the head is as small."""
+    head = _head(subject)
+    if head is None:
+        return []
+    norms = head.norm(dim=-1)
+    limit = SMALL_NORM * float(norms.median())
+    holding = Counter(i for row in inputs for i in {*row[1:]} & ids)
+    return sorted(i for i, rows in holding.items() if rows > MOST_ROWS * len(inputs) and float(norms[i]) < limit)
+
+
+def _in_most_rows(subject: Subject, ids: Sequence[int], claim: str, evidence: dict[str, Any]) -> Finding:
+    """Tokens that the form of the rows is made of, such as those around a turn, and that the model never learned."""
+    words = ", ".join(repr(subject.tokenizer.decode([i])) for i in ids)
+    claim += f" Most rows hold {words}, which neither the embedding nor the head has learned."
+    remedy = (
+        "Take a form of prompts and answers whose tokens the model knows (its own end token, marks in plain text), or "
+        "train the rows of these tokens in embedding and head: with PEFT name both in modules_to_save, or the ids in "
+        "trainable_token_indices."
+    )
+    return Finding(NAME, "contributing", claim, evidence | {"unlearned_ids": list(ids)}, remedy)
+
+
+def _head(subject: Subject) -> torch.Tensor | None:
+    """The weight ``(rows, width)`` of the last layer with an output for each token."""
+    rows = subject.torch_model.vocabulary_rows
+    parts = subject.torch_model.module.modules()
+    heads = [part.weight for part in parts if isinstance(part, torch.nn.Linear) and part.out_features >= rows]
+    return heads[-1].detach().float() if heads else None
 
 
 def _mass(subject: Subject) -> Outcome | None:

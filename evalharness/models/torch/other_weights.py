@@ -1,5 +1,6 @@
-"""Weights that could have been loaded instead: further sets in the same file, and other bases beside an adapter.
+"""Weights that could have been loaded instead, from the same file and from what lies beside a checkpoint.
 
+These are further sets in the file, other bases beside an adapter, and adapters beside weights that may lack them.
 Nothing is read here but the list of a file's keys; a set is read when someone asks for it.
 """
 
@@ -29,6 +30,8 @@ DEPTH = 4
 FEWEST_TENSORS = 2
 MOST_FOLDERS = 48
 """Folders that are looked into for another base: those beside the adapter, and beside its base."""
+MOST_ADAPTERS = 4
+"""Adapters that are merged into weights to see whether one is missing: the last ones, for each is a loss to measure."""
 
 
 def other_weights(
@@ -46,10 +49,11 @@ def other_weights(
 
 def _listed(located: Located, manifest: Manifest, base_files: Sequence[Path], trust: bool) -> tuple[WeightSet, ...]:
     if located.kind == "weights":
-        return tuple(_in_file(located.path, trust))
+        return (*_in_file(located.path, trust), *_with_adapters(located, manifest, trust))
     if located.kind == "huggingface":
         files = [file for file in weight_files_in(located.path) if file not in base_files]
-        return tuple(_of_file(file, trust, is_base=False) for file in files)
+        of_files = (_of_file(file, trust, is_base=False) for file in files)
+        return (*of_files, *_with_adapters(located, manifest, trust))
     if located.kind == "adapter":
         return tuple(_bases(located, manifest, base_files, trust))
     return ()
@@ -125,9 +129,30 @@ def _bases(located: Located, manifest: Manifest, base_files: Sequence[Path], tru
                 )
 
 
+def _with_adapters(located: Located, manifest: Manifest, trust: bool) -> list[WeightSet]:
+    """The weights with an adapter merged into them that lies in their folder, beside it, or beside the manifest."""
+    roots = [located.path.resolve().parent, manifest.folder.resolve()]
+    plain = manifest.model.factory is not None
+    adapters = [folder for folder in _below(roots) if kind_of(folder, plain=plain) == "adapter"]
+    return [
+        WeightSet(
+            f"the weights with the adapter {folder.name} of {folder.parent.name} merged into them",
+            str(folder),
+            partial(_read_changes, folder, trust),
+            is_added=True,
+        )
+        for folder in adapters[-MOST_ADAPTERS:]
+    ]
+
+
 def _folders(located: Located, manifest: Manifest, base_files: Sequence[Path]) -> list[Path]:
     roots = [located.path.resolve().parent, manifest.folder.resolve(), located.path.resolve().parent.parent]
     roots += [file.resolve().parent.parent for file in base_files if file.resolve().parent != located.path.resolve()]
+    return _below(roots)
+
+
+def _below(roots: Sequence[Path]) -> list[Path]:
+    """The roots, what lies in them, and what lies in that."""
     folders: dict[Path, None] = {}
     for root in dict.fromkeys(roots):
         folders[root] = None
