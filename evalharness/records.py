@@ -628,9 +628,9 @@ class Scorecard:
         return next(iter(self.causes), None)
 
     @property
-    def contributing(self) -> Finding | None:
-        """The first finding that contributes without being a cause, None where there is none."""
-        return next((finding for finding in self.findings if finding.severity == "contributing"), None)
+    def contributing(self) -> tuple[Finding, ...]:
+        """The findings that contribute without being a cause, the one that explains most first."""
+        return tuple(finding for finding in self.findings if finding.severity == "contributing")
 
     def _repr_html_(self) -> str:
         """For notebooks. What is shown is the report's to say, and it is loaded only for this."""

@@ -134,7 +134,7 @@ def server_alone(target: Target, watcher: Watcher) -> tuple[ServedModel, Checkpo
             fingerprint=digest([served.identity, "" if known is None else known.digest()]),
             step=None,
             parameters=handshake.parameters,
-            kind=_kind(served),
+            kind=_kind(served, options),
             notes=notes,
         ),
         module=cast("Any", None),
@@ -151,9 +151,11 @@ def server_alone(target: Target, watcher: Watcher) -> tuple[ServedModel, Checkpo
     return served, checkpoint
 
 
-def _kind(served: ServedModel) -> str:
-    engine, address = served.handshake.engine, served.server.address
-    return f"served by {engine} at {address}" if "://" in address else f"run by {engine} in this process"
+def _kind(served: ServedModel, options: ScoreOptions) -> str:
+    engine = served.handshake.engine
+    if options.backend == "vllm":
+        return f"run by {engine} in this process"
+    return f"served by {engine} at {served.server.address}"
 
 
 def _compared(served: ServedModel, checkpoint: Checkpoint, name: str) -> str:

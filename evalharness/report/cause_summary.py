@@ -52,7 +52,7 @@ def none_found(card: Scorecard) -> str:
 
 def contributing(card: Scorecard) -> tuple[str, ...]:
     """The probes with a finding that contributes, the first one first, each once."""
-    return tuple(dict.fromkeys(finding.probe for finding in card.findings if finding.severity == "contributing"))
+    return tuple(dict.fromkeys(finding.probe for finding in card.contributing))
 
 
 def cause_cell(card: Scorecard) -> Text:

@@ -62,9 +62,9 @@ def _headline(run: Run) -> Iterator[Text]:
     for comparison in entropy_against_solutions(run.frames):
         if comparison.narrows:
             yield (Strong("Entropy"), f": {narrowing(comparison)}")
-    if card.cause is None and card.contributing is not None:
-        yield (Strong("Contributing"), ": ", *marked(card.contributing.claim))
-        yield from where_and_how_sure(card.contributing)
+    if card.cause is None and card.contributing:
+        yield (Strong("Contributing"), ": ", *marked(card.contributing[0].claim))
+        yield from where_and_how_sure(card.contributing[0])
     yield (Strong("Cause"), ": ", *marked(card.cause.claim if card.cause else no_cause(card)))
     if card.cause is not None:
         yield from where_and_how_sure(card.cause)
