@@ -145,6 +145,10 @@ class Problem:
     inputs: InputTests | None = None
 
 
+Identity = tuple[str, DecodingName, int]
+"""Task, decoding and number of a completion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What the model wrote for one problem.
@@ -161,6 +165,11 @@ class Completion:
     stop_reason: StopReason
     decoding: DecodingName
     token_entropy_nats: tuple[float, ...] | None
+
+    @property
+    def identity(self) -> Identity:
+        """Which of all completions it is."""
+        return self.task_id, self.decoding, self.completion_id
 
 
 @dataclass(frozen=True, slots=True)

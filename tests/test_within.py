@@ -14,7 +14,7 @@ from small_folder import QUICK, Run
 from evalharness.errors import EvalHarnessError, SettingError
 from evalharness.generation import GREEDY, Decoding, Pace, Request, Settings
 from evalharness.pipeline import fitting_time
-from evalharness.pipeline.completing import kept_whole, longest_completing_s, made_in_time, waves_of
+from evalharness.pipeline.completing_in_time import kept_whole, longest_completing_s, make_in_time, waves
 from evalharness.pipeline.fitting_time import longest_leak_row, time_limit
 from evalharness.pipeline.work import Work
 from evalharness.problems import ProblemSet, load_problems
@@ -195,54 +195,70 @@ class Checkpointed:
     model: NoModule = NoModule()
 
 
-@pytest.mark.parametrize(("per_wave_s", "finished", "count"), [(1.0, True, 3), (25.0, False, 2), (50.0, False, 1)])
-def test_completions_stop_once_their_share_of_the_time_is_over(per_wave_s, finished: bool, count: int) -> None:
-    clock, made = Clock(), []
+WARMUP = load_problems("warmup", environment={}).problems
 
-    def make(wave: list[str]) -> Iterator[str]:
-        for each in wave:
-            clock.now += per_wave_s
-            made.append(each)
-            yield each
 
-    work = Work(
-        None,
-        Checkpointed(),
-        None,
-        ScoreOptions(),
-        [],
-        Silent(),
-        [],
-        None,
-        None,
-        limit=TimeLimit("100s", 100, 0.0, clock),
-    )
-    assert made_in_time(work, make, [["a"], ["b"], ["c"]]) is finished
-    assert made == ["a", "b", "c"][:count]
+def rows_of(sets: list[ProblemSet]) -> list[Request]:
+    return [Request(problem.task_id, 0, GREEDY, (1,), ()) for s in sets for problem in s.problems]
+
+
+def limited(sets: list[ProblemSet], clock: Clock, token_s: float | None = None) -> Work:
+    work = Work(None, Checkpointed(), None, ScoreOptions(), sets, Silent(), [], None, None)
+    work.limit = TimeLimit("100s", 100, 0.0, clock)
+    work.pace = None if token_s is None else Pace(0.0, token_s)
+    return work
+
+
+@dataclass
+class Made:
+    """Makes completions, each in its seconds."""
+
+    clock: Clock
+    seconds: float
+    waves: list[list[str]] = field(default_factory=list)
+
+    def __call__(self, wave: list[Request]) -> Iterator[str]:
+        self.waves.append([])
+        for request in wave:
+            self.clock.now += self.seconds
+            self.waves[-1].append(request.task_id)
+            yield request.task_id
+
+
+@pytest.mark.parametrize(
+    ("token_s", "seconds", "sizes"),
+    [
+        (1.0, 1.0, [4, 6]),
+        (1.0, 10.0, [4]),
+        (1.0, 8.0, [4, 1]),
+        (0.1, 1.0, [8, 2]),
+        (None, 1.0, [1, 8, 1]),
+        (None, 5.0, [1, 7]),
+    ],
+)
+def test_the_first_wave_is_what_fits_at_worst_and_later_ones_go_by_what_was_seen(token_s, seconds, sizes) -> None:
+    clock = Clock()
+    sets = [ProblemSet("s", WARMUP[:10], "")]
+    make = Made(clock, seconds)
+    make_in_time(limited(sets, clock, token_s), Settings(max_new_tokens=10, batch_size=8), make, rows_of(sets))
+    assert list(map(len, make.waves)) == sizes
+    assert [task for wave in make.waves for task in wave] == [p.task_id for p in WARMUP[: sum(sizes)]]
 
 
 def test_the_first_wave_has_all_the_time_that_is_left_and_no_more() -> None:
-    clock, made = Clock(), []
-
-    def make(wave: list[str]) -> Iterator[str]:
-        for each in wave:
-            clock.now += 30
-            made.append(each)
-            yield each
-
-    whole = TimeLimit("100s", 100, 0.0, clock)
-    work = Work(None, Checkpointed(), None, ScoreOptions(), [], Silent(), [], None, None, limit=whole)
-    assert not made_in_time(work, make, [list("abcdef"), ["g"]])
-    assert made == list("abc")
+    clock = Clock()
+    sets = [ProblemSet("s", WARMUP[:8], "")]
+    make = Made(clock, seconds=30)
+    make_in_time(limited(sets, clock, token_s=0.1), Settings(max_new_tokens=10, batch_size=8), make, rows_of(sets))
+    assert make.waves == [[problem.task_id for problem in WARMUP[:3]]]
 
 
 def test_a_wave_has_all_completions_of_its_problems() -> None:
-    every = load_problems("warmup", environment={}).problems
-    sets = [ProblemSet("s", every[:5], ""), ProblemSet("t", every[5:8], "")]
-    requests = [Request(p.task_id, i, GREEDY, (1,), ()) for s in sets for i in range(2) for p in s.problems]
-    work = Work(None, None, None, ScoreOptions(), sets, Silent(), [], None, None)
-    tasks = [{r.task_id for r in wave} for wave in waves_of(work, Settings(8, batch_size=8), requests)]
-    assert tasks == [{every[i].task_id for i in wave} for wave in ((0, 5, 1, 6), (2, 7, 3, 4))]
+    sets = [ProblemSet("s", WARMUP[:5], ""), ProblemSet("t", WARMUP[5:8], "")]
+    requests = [*rows_of(sets), *(replace(request, completion_id=1) for request in rows_of(sets))]
+    work = limited(sets, Clock(), token_s=1e-9)
+    tasks = [{r.task_id for r in wave} for wave in waves(work, Settings(8, batch_size=8), requests, work.limit)]
+    assert tasks == [{WARMUP[i].task_id for i in wave} for wave in ((0, 5, 1, 6), (2, 7, 3, 4))]
 
 
 def test_a_diagnosis_with_time_enough_is_the_same_as_without_a_limit(run: Run, model_folder: Path) -> None:

@@ -33,6 +33,8 @@ TOKENS_A_PASS = 3
 TIMED_TOKENS = 64
 """Tokens of a prompt by which it is timed how long prompts take to read."""
 TIMED_PASSES, SLOW_S = 3, 1.0
+LARGE_S = 0.05
+"""A model that takes this long for one row computes enough in it to tell which number of threads is fastest."""
 TOLERABLE_NATS = 1e-2
 """Above this a row does not keep its logits in company: the model runs at exact lengths."""
 
@@ -127,13 +129,15 @@ def choose_threads(model: TorchModel, rows: int, length: int) -> int:
     """Set torch to as many threads as run this model fastest now, and return how many.
 
     A small model on a busy or throttled machine is often many times faster on one thread than on all: threads that wait
-    for each other burn the time of those that they wait for. Which tokens are drawn does not depend on it.
+    for each other burn the time of those that they wait for. Which tokens are drawn does not depend on it. A large
+    model is timed on one row instead of ``rows``.
     """
     if model.device.type != "cpu":
         return torch.get_num_threads()
     candidates = sorted({1, torch.get_num_threads()})
     if len(candidates) == 1:
         return candidates[0]
+    rows = 1 if pass_s(model, 1, length) >= LARGE_S else rows
     timings = {}
     for threads in candidates:
         torch.set_num_threads(threads)

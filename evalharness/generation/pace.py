@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from evalharness.generation.measure import USUAL_TOKENS
 from evalharness.progress.time_limit import OutOfTime
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Pace:
     def longest_s(self, prompts: int, rows: int, tokens: int) -> float:
         """Seconds for ``rows`` completions of ``prompts`` if each goes on to ``tokens``."""
         return prompts * self.prompt_s + rows * tokens * self.token_s
+
+    def usual_s(self, prompts: int, rows: int, tokens: int) -> float:
+        """Seconds for ``rows`` completions of ``prompts`` of the usual length, at most ``tokens``."""
+        return self.longest_s(prompts, rows, min(USUAL_TOKENS, tokens))
 
 
 def measured_pace(

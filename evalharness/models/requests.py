@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.records import Completion, DecodingName
+from evalharness.records import Completion, DecodingName, Identity
 
 if TYPE_CHECKING:
     from evalharness.records import Problem
@@ -38,6 +38,11 @@ class Request:
     prompt_ids: tuple[int, ...] | None
     stop: tuple[str, ...]
     prompt: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """Which completion it asks for."""
+        return self.task_id, self.decoding.name, self.completion_id
 
     def refused(self, stop_reason: Literal["prompt_too_long", "prompt_not_encodable"]) -> Completion:
         """The record of a completion that was not begun."""

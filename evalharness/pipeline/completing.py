@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import defaultdict
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, cast
 
+from evalharness.pipeline.completing_in_time import (
+    by_rank,
+    every_request,
+    kept_whole,
+    longest_completing_s,
+    make_in_time,
+    stopped,
+)
 from evalharness.progress import duration
-from evalharness.progress.time_limit import OutOfTime
 from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import completion_from
 from evalharness.settings.declaration import names
 from evalharness.settings.score import NO_CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalharness.generation import Decoding, Pace, Prompting, Request, Settings, TorchGenerator
     from evalharness.models.protocols import Generator
-    from evalharness.pipeline.spreading.replica import Identity
     from evalharness.pipeline.work import Group, Work
     from evalharness.progress.time_limit import TimeLimit
     from evalharness.records import Completion
     from evalharness.runs.folder import RunFolder
     from evalharness.settings.score import DtypeName
 
-Wanted = dict["Group", "list[Request]"]
-
-COMPLETING, OF_WHAT_IS_LEFT = 0.4, 0.5
-"""Completions may take this share of a limited time, and this share of what is left of it."""
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
 
@@ -49,110 +46,32 @@ def complete(
     prompting = _prompting(work)
     generator = generator or _own_generator(work, settings, prompting)
     wanted = _wanted(work, prompting, generator)
-    keys = {_identity(r): _key(work, settings, prompting, r) for r in _all(wanted)}
+    keys = {r.identity: _key(work, settings, prompting, r) for r in every_request(wanted)}
     with folder.journal("completions") as journal:
         made = {i: completion_from(journal.known[key]) for i, key in keys.items() if key in journal.known}
-        missing = [r for r in _all(wanted) if _identity(r) not in made]
+        missing = [r for r in every_request(wanted) if r.identity not in made]
         _say_estimate(work, settings, generator, missing, kept=len(made))
         work.watcher.stage("completing", len(missing))
 
         def make(requests: Sequence[Request]) -> Iterator[Completion]:
             for completion in generator.complete(requests):
-                identity = (completion.task_id, completion.decoding, completion.completion_id)
-                made[identity] = completion
-                journal.append(keys[identity], plain(completion))
+                made[completion.identity] = completion
+                journal.append(keys[completion.identity], plain(completion))
                 work.watcher.advance()
                 yield completion
 
         if work.limit is None:
             _exhaust(make(missing))
-        elif not made_in_time(work, make, waves_of(work, settings, missing)):
+        else:
+            make_in_time(work, settings, make, missing)
             wanted = kept_whole(work, wanted, made)
-            _exhaust(make([r for r in _all(wanted) if _identity(r) not in made]))
-    return {group: tuple(made[_identity(r)] for r in requests) for group, requests in wanted.items()}
-
-
-def longest_completing_s(limit: TimeLimit) -> float:
-    """Seconds that completions may take: what comes after them keeps its share."""
-    return min(limit.share_s(COMPLETING), OF_WHAT_IS_LEFT * max(0.0, limit.left_s))
+            _exhaust(make([r for r in every_request(wanted) if r.identity not in made]))
+    return {group: tuple(made[r.identity] for r in requests) for group, requests in wanted.items()}
 
 
 def _exhaust(completions: Iterable[Completion]) -> None:
     for _ in completions:
         pass
-
-
-def made_in_time(
-    work: Work, make: Callable[[Sequence[Request]], Iterable[Completion]], waves: Iterable[Sequence[Request]]
-) -> bool:
-    """Whether all waves were made before the time of completions was over.
-
-    The first wave has all the time that is left: its rows end together, and without them no verdict is reached.
-    """
-    limit = cast("TimeLimit", work.limit)
-    part = limit.part(longest_completing_s(limit))
-    try:
-        for wave, bound in zip(waves, chain((limit,), repeat(part)), strict=False):
-            with _stopped(work, bound):
-                bound.check()
-                for _ in make(wave):
-                    bound.check()
-    except OutOfTime:
-        return False
-    return True
-
-
-def _stopped(work: Work, limit: TimeLimit) -> AbstractContextManager[None]:
-    """Within it the model stops once ``limit`` is over."""
-    from evalharness.models.torch.stopping import stopped_by
-
-    return stopped_by(limit, work.checkpoint.model) if work.served is None else contextlib.nullcontext()
-
-
-def waves_of(work: Work, settings: Settings, requests: Sequence[Request]) -> list[list[Request]]:
-    """All completions of the first problems of every set, then those of the next ones, about a batch at a time.
-
-    Replicas get one wave: they begin anew with each.
-    """
-    if work.options.replicas > 1:
-        return [list(requests)]
-    ranks = {problem.task_id: rank for s in work.sets for rank, problem in enumerate(s.problems)}
-    by_rank: dict[int, list[Request]] = defaultdict(list)
-    for request in requests:
-        by_rank[ranks[request.task_id]].append(request)
-    waves: list[list[Request]] = []
-    for rank in sorted(by_rank):
-        if not waves or len(waves[-1]) + len(by_rank[rank]) > settings.batch_size:
-            waves.append([])
-        waves[-1] += by_rank[rank]
-    return waves
-
-
-def kept_whole(work: Work, wanted: Wanted, made: Container[Identity]) -> Wanted:
-    """Leave in ``work`` the first problems whose completions were all made, and return what is wanted of them.
-
-    Without any: one problem of each set, greedily.
-    """
-    lacking = {r.task_id for r in _all(wanted) if _identity(r) not in made}
-    ranks = [rank for s in work.sets for rank, problem in enumerate(s.problems) if problem.task_id in lacking]
-    if not ranks:
-        return wanted
-    problems, samples = max(1, min(ranks)), work.options.samples if min(ranks) else 0
-    before, every = work.options, max(len(s.problems) for s in work.sets)
-    work.options = replace(work.options, limit=problems, samples=samples)
-    work.sets = [s.first(problems) for s in work.sets]
-    if (problems, samples) != (every, before.samples):
-        words = cast("TimeLimit", work.limit).words
-        left_out = f"{every - problems} problems of the largest set, {before.samples - samples} samples of each problem"
-        work.watcher.say(
-            f"within {words}: the time for completions is over: --limit {problems} --samples {samples}; "
-            f"left out: {left_out}"
-        )
-    return {
-        group: [r for r in requests if r.task_id in work.problems]
-        for group, requests in wanted.items()
-        if group[1] == "greedy" or samples
-    }
 
 
 def pace_of(work: Work, settings: Settings, limit: TimeLimit) -> Pace:
@@ -163,12 +82,8 @@ def pace_of(work: Work, settings: Settings, limit: TimeLimit) -> Pace:
     checkpoint = work.checkpoint
     own = TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
     wanted = _wanted(work, prompting, own)
-    with _stopped(work, limit):
-        return measured_pace(own, [r for wave in waves_of(work, settings, _all(wanted)) for r in wave])
-
-
-def _all(wanted: Wanted) -> list[Request]:
-    return [r for requests in wanted.values() for r in requests]
+    with stopped(work, limit):
+        return measured_pace(own, [r for rank in by_rank(work, every_request(wanted)) for r in rank])
 
 
 def _prompting(work: Work) -> Prompting:
@@ -222,10 +137,6 @@ def _wanted(work: Work, prompting: Prompting, generator: Generator) -> dict[Grou
         for s in work.sets
         for decoding, count in decodings
     }
-
-
-def _identity(request: Request) -> Identity:
-    return request.task_id, request.decoding.name, request.completion_id
 
 
 def _key(work: Work, settings: Settings, prompting: Prompting, request: Request) -> str:

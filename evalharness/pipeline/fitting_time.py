@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from evalharness.errors import EvalHarnessError
-from evalharness.pipeline.completing import longest_completing_s, pace_of
+from evalharness.pipeline.completing import pace_of
+from evalharness.pipeline.completing_in_time import longest_completing_s
 from evalharness.pipeline.estimating import token_s
 from evalharness.pipeline.loading import load_problem_sets
 from evalharness.progress import duration
@@ -69,16 +70,20 @@ def fit_into_time(work: Work, settings: Settings) -> None:
     if work.validation is not None:
         measured, every = len(work.validation.measured), len(work.validation.encoded)
         work.watcher.say(f"within {work.limit.words}: losses are measured on {measured} of {every} validation rows")
-    fit_completions(work, settings, pace_of(work, settings, work.limit.part(work.limit.share_s(TRIAL))))
+    work.pace = pace_of(work, settings, work.limit.part(work.limit.share_s(TRIAL)))
+    fit_completions(work, settings, work.pace)
 
 
 def fit_completions(work: Work, settings: Settings, pace: Pace) -> None:
-    """Leave out the problems, and where these are few the samples, that there is no time for at this pace."""
+    """Leave out the problems, and where these are few the samples, that there is no time for at this pace.
+
+    If completions have the usual length, there is. Where they are longer, fewer are made.
+    """
     limit = cast("TimeLimit", work.limit)
     allowed_s = longest_completing_s(limit)
     every = problems, samples = max(len(s.problems) for s in work.sets), work.options.samples
     while (problems, samples) != (1, 0):
-        needed_s = _longest_s(work, settings, pace, problems, samples)
+        needed_s = _usual_s(work, settings, pace, problems, samples)
         if needed_s <= allowed_s:
             break
         problems, samples = _fewer(problems, samples, allowed_s / needed_s)
@@ -98,10 +103,10 @@ def _fewer(problems: int, samples: int, share: float) -> tuple[int, int]:
     return (problems, samples // 2) if samples else (max(1, scaled), 0)
 
 
-def _longest_s(work: Work, settings: Settings, pace: Pace, problems: int, samples: int) -> float:
-    """Seconds that completions take if none ends before its limit."""
+def _usual_s(work: Work, settings: Settings, pace: Pace, problems: int, samples: int) -> float:
+    """Seconds that completions of the usual length take."""
     prompts = sum(min(problems, len(s.problems)) for s in work.sets)
-    return pace.longest_s(prompts, prompts * (1 + samples), settings.max_new_tokens)
+    return pace.usual_s(prompts, prompts * (1 + samples), settings.max_new_tokens)
 
 
 def _mean_length(work: Work) -> int:

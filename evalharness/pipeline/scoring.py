@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
-from evalharness.pipeline.completing import OF_WHAT_IS_LEFT, complete
+from evalharness.pipeline.completing import complete
+from evalharness.pipeline.completing_in_time import OF_WHAT_IS_LEFT
 from evalharness.pipeline.diagnosing import behaviour_known, diagnose_subject, measured_of, what_it_writes
 from evalharness.pipeline.fitting_time import fit_into_time, say_exceeded, time_limit
 from evalharness.pipeline.formats import compare_formats

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from evalharness.degeneration import Degeneration, Judgement
     from evalharness.diagnosis import Split
+    from evalharness.generation import Pace
     from evalharness.models.endpoint import ServedModel
     from evalharness.models.torch import Checkpoint
     from evalharness.pipeline.target import Target
@@ -46,8 +47,8 @@ class Work:
     ``leak`` is what the probe of attention said, which is asked before anything is generated; None until then.
     ``served`` is the model of a server that writes the completions; None where the checkpoint's own does. ``shared`` is
     what the steps of one run have in common. ``limit`` is the time that the score may take, None without a limit.
-    ``token_s`` is how many seconds a pass takes for each token, None until it was measured. ``log`` ends with the step
-    of the checkpoint, and ``later`` is what was logged after it.
+    ``token_s`` is how many seconds a pass takes for each token, and ``pace`` how fast the model writes, None until they
+    were measured. ``log`` ends with the step of the checkpoint, and ``later`` is what was logged after it.
     """
 
     target: Target
@@ -69,6 +70,7 @@ class Work:
     incomplete: list[Incomplete] = field(default_factory=list)
     limit: TimeLimit | None = None
     token_s: float | None = None
+    pace: Pace | None = None
     later: tuple[LossPoint, ...] = ()
 
     @property

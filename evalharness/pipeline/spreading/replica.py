@@ -14,11 +14,8 @@ if TYPE_CHECKING:
     from evalharness.generation import Prompting, Request, Settings
     from evalharness.models.protocols import Generator
     from evalharness.pipeline.target import Target
-    from evalharness.records import Completion
+    from evalharness.records import Completion, Identity
     from evalharness.settings.score import DtypeName
-
-Identity = tuple[str, str, int]
-"""Task, decoding and number of a completion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +61,4 @@ class Replica:
         generator: Generator = self.generator
         with fastest_threads(self.generator.model):
             for made in generator.complete(list(items.values())):
-                yield {(made.task_id, made.decoding, made.completion_id): made}
+                yield {made.identity: made}

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from evalharness.generation import Request, TorchGenerator
     from evalharness.models.protocols import Capability
     from evalharness.pipeline.spreading.fleet import Host
-    from evalharness.pipeline.spreading.replica import Identity, ReplicaOrder
-    from evalharness.records import Completion
+    from evalharness.pipeline.spreading.replica import ReplicaOrder
+    from evalharness.records import Completion, Identity
 
 BATCHES = 8
 """Batches of a portion, at least: a new portion waits for the last rows of the one before it."""
@@ -110,7 +110,7 @@ def portions(requests: Sequence[Request], replicas: int, batch_size: int) -> lis
     count = max(replicas, min(PORTIONS * replicas, len(requests) // (BATCHES * batch_size)))
     dealt: list[dict[Identity, Request]] = [{} for _ in range(min(count, len(by_task)))]
     for place, task_id in enumerate(sorted(by_task, key=_digest)):
-        dealt[place % len(dealt)].update({(r.task_id, r.decoding.name, r.completion_id): r for r in by_task[task_id]})
+        dealt[place % len(dealt)].update({r.identity: r for r in by_task[task_id]})
     return list(dealt)
 
 
