@@ -295,6 +295,11 @@ def leaks_when_evaluated(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Finding) and outcome.probe == LEAK and outcome.evidence.get("mode") != "training"
 
 
+def leak_matters(outcome: Outcome | None) -> bool:
+    """Whether the model leaks as it generates, unless its loss was shown to be the same without later tokens."""
+    return leaks_when_evaluated(outcome) and isinstance(outcome, Finding) and outcome.evidence.get("unused") is not True
+
+
 @dataclass(frozen=True, slots=True)
 class Incomplete:
     """One thing that could not be evaluated, so that a score or a diagnosis is incomplete.

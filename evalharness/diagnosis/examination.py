@@ -124,10 +124,13 @@ def _cost(probe: Probe) -> tuple[bool, bool, bool, int, int]:
 
 
 def _explained_by(measured: Measured, probes: Sequence[Probe]) -> str | None:
-    """The probe whose cause explains everything, None while there is none. A leak in training alone does not."""
+    """The probe whose cause explains everything, None while there is none.
+
+    A leak in training alone does not, nor one that the model makes no use of.
+    """
     explaining = {probe.name for probe in probes if probe.explains_all}
     causes = [outcome for outcome in measured.outcomes if _is_cause(outcome) and outcome.probe in explaining]
-    return next((cause.probe for cause in causes if cause.probe != LEAK or measured.leaks), None)
+    return next((cause.probe for cause in causes if cause.probe != LEAK or measured.leak_matters), None)
 
 
 def _ask(
@@ -169,7 +172,7 @@ def _lacking(probe: Probe, measured: Measured) -> tuple[NotTestableKind, str] | 
     missing = next((need for need in probe.needs if not measured.subject.has(need)), None)
     if missing is not None:
         return _missing(measured.subject, missing)
-    if measured.leaks and probe.skipped_if_leak:
+    if measured.leak_matters and probe.skipped_if_leak:
         return "leak", f"not asked of a model that sees later tokens ({LEAK})"
     if measured.is_repaired and probe.skipped_if_repaired:
         return "does_not_apply", "a setting that differs from training explains the logged loss"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from evalharness.records import leaks_when_evaluated
+from evalharness.records import leak_matters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ LEAST_NATS = 0.005
 
 def share_explained(finding: Finding) -> float:
     """The largest share of 1 that a finding accounts for: of the gap in the loss, or of the degenerate completions."""
-    if leaks_when_evaluated(finding) or finding.evidence.get("proven") is True:
+    if leak_matters(finding) or finding.evidence.get("proven") is True:
         return 1.0
     return max([0.0, *_of_the_gap(finding.evidence), *_of_the_completions(finding.evidence)])
 

@@ -13,7 +13,7 @@ from evalharness.diagnosis.losses.token_losses import TokenLosses, token_losses
 from evalharness.diagnosis.losses.whole_or_apart import apart_more_nats
 from evalharness.diagnosis.trials.greedy_trials import completed_as_scored
 from evalharness.diagnosis.trials.shortest_input import shortest_input
-from evalharness.records import LEAK, RuledOut, is_proven_repair, leaks_when_evaluated
+from evalharness.records import LEAK, RuledOut, is_proven_repair, leak_matters, leaks_when_evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,6 +60,11 @@ class Measured:
         return any(map(leaks_when_evaluated, self.outcomes))
 
     @property
+    def leak_matters(self) -> bool:
+        """Whether they do, and the loss is another one without them; a leak that nothing has learned to use is none."""
+        return any(map(leak_matters, self.outcomes))
+
+    @property
     def is_repaired(self) -> bool:
         """Whether a repair is proven to bring the logged loss back."""
         return any(map(is_proven_repair, self.outcomes))
@@ -78,10 +83,10 @@ class Measured:
     def established(self) -> Established:
         """What the logged loss counts: established once, so that every probe measures under it.
 
-        Rows are as they are read in a model that leaks: its loss is of another kind. Without a logged loss they are
-        encoded as the model knows them better.
+        Rows are as they are read in a model that uses a leak: its loss is of another kind. Without a logged loss they
+        are encoded as the model knows them better.
         """
-        if self._model is None or self.leaks:
+        if self._model is None or self.leak_matters:
             return Established()
         if self.subject.logged is None:
             return established_by_text(apart_more_nats(self.subject, self.passes))

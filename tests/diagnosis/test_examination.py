@@ -124,6 +124,7 @@ def test_what_a_finding_explains_is_read_off_its_figures(evidence, share):
 def test_a_leak_explains_everything_unless_it_is_in_training_alone():
     assert share_explained(finding("future_leak")) == 1.0
     assert share_explained(finding("future_leak", mode="training")) == 0.0
+    assert share_explained(finding("future_leak", unused=True)) == 0.0
 
 
 def test_a_probe_that_is_not_reached_in_time_is_not_ruled_out():

@@ -284,6 +284,14 @@ def test_a_chat_that_answers_with_the_whole_function_is_not_asked_for_its_body_a
     assert isinstance(prompt_format(Measured(made)), RuledOut)
 
 
+def test_a_model_of_bare_rows_that_is_asked_in_a_template_is_told_so():
+    found = solved("{prompt}", prompt_template="[user]{prompt}[answer]")
+    assert isinstance(found, Finding)
+    assert found.evidence["template_in_training"].replace("def ", "").strip() == "{prompt}"
+    assert found.evidence["other_text_nats"] == found.evidence["as_scored_nats"]
+    assert found.evidence["saved_low_nats"] > 0.1
+
+
 @pytest.mark.parametrize("template", ["Q: {prompt}", "[{prompt}]"])
 def test_prompts_in_the_form_of_the_rows_are_cleared(template):
     assert isinstance(solved(template, prompt_template=template), RuledOut)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from plants_adapter import adapted, lora_parts, merge_first
 from plants_losses import logged, loss_of, trained
+from plants_model import positions_from_the_end
 from plants_repairs import (
     another_rope,
     beside_its_average,
@@ -204,6 +205,11 @@ def test_a_log_that_fits_as_loaded_by_chance_under_another_count_than_that_of_th
     completions = {Counting(prompt=False, end=end).words for end in (True, False)}
     assert found.evidence["fits_as_loaded_by"] in completions
     assert found.evidence["random_lowers_nats"] < found.evidence["lowered_low_nats"]
+
+
+def test_a_repair_that_hardly_lowers_the_loss_is_not_hidden_behind_another_count():
+    subject = positions_from_the_end()
+    assert isinstance(repaired(Measured(replace(subject, **log_of(subject)))), RuledOut)
 
 
 def test_a_sound_model_whose_loss_counts_completions_alone_gets_no_repair():

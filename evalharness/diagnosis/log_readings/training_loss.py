@@ -5,18 +5,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalharness.diagnosis.log_readings import NAME
+from evalharness.diagnosis.losses.batch_means import batch_means
 from evalharness.diagnosis.losses.logged_training import above_untrained, logged_multiple, smoothed_in_training
 from evalharness.diagnosis.losses.row_means import figures, shown
 from evalharness.diagnosis.losses.rows_by_place import known_part
 from evalharness.records import Finding
+from evalharness.statistics.plurals import counted
 
 if TYPE_CHECKING:
     from evalharness.diagnosis.measured import Measured
 
 
 def another_training_loss(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
-    """Whether the logged training loss is smoothed, or a multiple of the true one."""
-    return _smoothed(measured, evidence) or _multiplied(measured, evidence)
+    """Whether the logged training loss is smoothed, an average of batches' means, or a multiple of the true one."""
+    return _smoothed(measured, evidence) or _mean_of_means(measured, evidence) or _multiplied(measured, evidence)
+
+
+def _mean_of_means(measured: Measured, evidence: dict[str, Any]) -> Finding | None:
+    """Whether the logged training loss is the mean of the means of small batches, however many targets each has.
+
+    A note: as many logs are right so, and the validation loss tells what the model is worth.
+    """
+    means = batch_means(measured)
+    if means is None or known_part(measured) is not None:
+        return None
+    evidence |= figures("over_tokens", means.over_tokens) | figures("over_batches", means.over_batches)
+    evidence |= {
+        "train_mean_of_means": True,
+        "rows_of_a_batch": means.rows,
+        "logged_train_over_validation": means.logged,
+    }
+    own = means.validation_nats
+    of_batch = "row by row" if means.rows == 1 else f"over batches of {means.rows} rows"
+    claim = (
+        f"The logged training loss is a mean of means, in which a short row counts as much as a long one: it is "
+        f"{means.logged:.2f} times the validation loss ({counted(means.lines, 'line')} of the log); averaged "
+        f"{of_batch} training rows give {means.over_batches.estimate / own:.2f} times it, and over all their tokens "
+        f"{means.over_tokens.estimate / own:.2f} times. Gradients weigh tokens as this loss does: those of short rows "
+        "count for more. The logged validation loss is over all tokens, and right."
+    )
+    remedy = (
+        "Divide the summed loss of a step by the number of targets in all its batches, those of gradient accumulation "
+        "and of every process (num_items_in_batch of the Hugging Face Trainer), before the backward pass."
+    )
+    return Finding(NAME, "note", claim, evidence, remedy)
 
 
 def _smoothed(measured: Measured, evidence: dict[str, Any]) -> Finding | None:

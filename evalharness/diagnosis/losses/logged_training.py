@@ -160,10 +160,10 @@ def _far_from_own(measured: Measured) -> Multiple | None:
         return None
     multiple = Multiple(point, own, len(measured.train_losses), point.loss_nats / own.estimate)
     is_far = multiple.apart >= LEAST_TIMES and (multiple.factor < 1 or not _can_be_a_mean(measured, multiple))
-    return multiple if is_far and not _counts_prompt_otherwise(measured, point) else None
+    return multiple if is_far and not counts_prompt_otherwise(measured, point) else None
 
 
-def _counts_prompt_otherwise(measured: Measured, point: LossPoint) -> bool:
+def counts_prompt_otherwise(measured: Measured, point: LossPoint) -> bool:
     """Whether it is the loss of training rows with the prompt, and validation is without it, or the other way round."""
     shown_by = measured.established.shown_by
     if shown_by is None:

@@ -7,19 +7,21 @@ that the same input gives twice. Unequal lengths would prove nothing: a position
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from evalharness.diagnosis.losses.leak_worth import leak_worth
+from evalharness.diagnosis.losses.row_means import figures
 from evalharness.diagnosis.probe import MODULE, Probe
 from evalharness.diagnosis.trials.leak_place import LeakPlace, Mixing, leak_place
 from evalharness.diagnosis.trials.module_modes import training_without_dropout
 from evalharness.diagnosis.trials.real_inputs import NO_INPUTS, real_inputs
 from evalharness.diagnosis.trials.redrawn_copy import redrawn_copy
 from evalharness.errors import EvaluationError
-from evalharness.records import Finding, NotTestable, RuledOut
+from evalharness.records import Finding, NotTestable, RuledOut, leaks_when_evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,7 +169,22 @@ def future_leak_of(measured: Measured) -> Outcome:
     inputs = real_inputs(subject)
     if not inputs:
         return NotTestable(NAME, "no_data", NO_INPUTS)
-    return future_leak_in_both_modes(subject.torch_model, inputs, subject.seed)
+    outcome = future_leak_in_both_modes(subject.torch_model, inputs, subject.seed)
+    if not isinstance(outcome, Finding) or not leaks_when_evaluated(outcome):
+        return outcome
+    return _weighed(measured, outcome)
+
+
+def _weighed(measured: Measured, leak: Finding) -> Finding:
+    """The leak, with what it is worth if that is nothing: the loss and the completions then have another cause."""
+    worth = leak_worth(measured)
+    if worth is None or worth.low > 0 or worth.high < 0:
+        return leak
+    claim = (
+        f"{leak.claim} It has not learned to: without the tokens after it a target costs {worth.estimate:+.3g} nats "
+        f"more [{worth.low:.3g}, {worth.high:.3g}], so the leak explains neither the loss nor what is written."
+    )
+    return replace(leak, claim=claim, evidence={**leak.evidence, "unused": True, **figures("worth", worth)})
 
 
 def future_leak_in_both_modes(

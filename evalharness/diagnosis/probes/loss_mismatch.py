@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.diagnosis.log_readings import NAME
 from evalharness.diagnosis.log_readings.another_run import LISTED, of_another_run
 from evalharness.diagnosis.log_readings.other_layout import needs_its_layout
+from evalharness.diagnosis.log_readings.other_rows import of_other_rows
 from evalharness.diagnosis.log_readings.other_step import of_another_step
 from evalharness.diagnosis.log_readings.other_unit import in_another_unit
 from evalharness.diagnosis.log_readings.part_of_targets import of_some_rows, of_some_targets
@@ -60,6 +61,7 @@ def loss_mismatch(measured: Measured) -> Outcome:
             or of_another_step(measured, near, said, evidence)
             or in_another_unit(measured, said, evidence)
             or of_some_targets(measured, said, evidence)
+            or of_other_rows(measured, said, evidence)
             or of_some_rows(near, said, evidence)
             or of_another_run(measured, own, said, ours, evidence)
         )

@@ -170,7 +170,7 @@ def _seldom_degenerate(
 
 def _by_solutions(measured: Measured) -> Finding | None:
     """Ask for the known solutions in the form of the training prompts: a finding if they are more probable in it."""
-    found = None if measured.leaks else best_form(measured.subject)
+    found = None if measured.leak_matters else best_form(measured.subject)
     if found is None or not found.matters:
         return None
     subject, form = measured.subject, found.form
@@ -192,8 +192,8 @@ def _by_solutions(measured: Measured) -> Finding | None:
     claim = (
         f"The model knows another form than that of the prompts at scoring: {_difference(subject, found)}. In the form "
         f"of training, {form.template!r}, the known solutions cost {shown(found.in_form)} nats per token, as scored "
-        f"{shown(found.as_scored)}, and with other text of the same length in place of the form "
-        f"{shown(found.other_text)} ({counted(found.problems, 'problem')}, which did not choose the form)."
+        f"{shown(found.as_scored)}{_with_other_text(found)} ({counted(found.problems, 'problem')}, which did not "
+        "choose the form)."
     )
     if right_in_form > right:
         solved = f"{right_in_form} are then the solution word for word; {right} are as scored"
@@ -206,6 +206,13 @@ def _by_solutions(measured: Measured) -> Finding | None:
     )
     severity: Severity = "note" if _most_pass(subject) else "contributing"
     return Finding(NAME, severity, claim, evidence, remedy)
+
+
+def _with_other_text(found: InForm) -> str:
+    """The null, if the form has text of its own."""
+    if found.is_bare:
+        return ""
+    return f", and with other text of the same length in place of the form {shown(found.other_text)}"
 
 
 def _most_pass(subject: Subject) -> bool:
@@ -224,6 +231,8 @@ def _difference(subject: Subject, found: InForm) -> str:
             f"prompts as scored and in training differ in the white space at their end ({ending!r} and "
             f"{found.form.tail!r}), and answers in training begin with {found.form.lead!r}"
         )
+    if found.is_bare:
+        return "nothing stands around a problem in training, and other text does at scoring"
     return "what stands around each problem in training is not there, or other text is"
 
 

@@ -18,7 +18,7 @@ from evalharness.diagnosis.trials.dear import is_dear
 from evalharness.diagnosis.trials.measured_repair import losses_under
 from evalharness.diagnosis.trials.merged_already import merged_already
 from evalharness.diagnosis.trials.repair_nulls import chance_of_a_repair, random_lowering
-from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, RepairSearch
+from evalharness.diagnosis.trials.repair_search import ALL_ROWS, FEWEST, SHARPLY, RepairSearch
 from evalharness.diagnosis.trials.search_time import SearchTime
 from evalharness.records import REPAIRED, Finding, NotTestable, RuledOut, is_proven_repair
 from evalharness.statistics.plurals import counted
@@ -214,7 +214,7 @@ def _hidden_by_chance(
 
     Of several ways to count some one fits by chance. No change at random, of the same size, does what the repair does.
     """
-    fitting = [item for item in as_read.search(sharp=True) if item.fits]
+    fitting = [item for item in as_read.search(sharp=True) if item.fits and _lowers_by_much(as_read, item)]
     if not fitting:
         return None
     best = fitting[0]
@@ -224,6 +224,11 @@ def _hidden_by_chance(
     by_chance = search.as_loaded.nearest(search.logged_nats)
     evidence = _tried(as_read) | {"fits_as_loaded_by": by_chance.words, "random_lowers_nats": null}
     return best, fitting[1:], evidence | {"chance_of_a_repair": chance}
+
+
+def _lowers_by_much(search: RepairSearch, item: Repaired) -> bool:
+    """Whether a sharp repair lowers the loss by much on all rows, and not on the few alone that chose it."""
+    return item.lowered_nats.estimate > SHARPLY * search.as_loaded.figures[item.counting].estimate
 
 
 def _proven(search: RepairSearch, best: Repaired, others: list[Repaired], evidence: dict[str, Any]) -> Outcome:

@@ -2,7 +2,7 @@
 
 A model that is asked in a form that it doesn't know may write fluently, and wrongly: nothing degenerates. How probable
 the known solution is tells, for each problem both ways. Some problems choose the form, and the others prove it, against
-other text of the same length in place of the form.
+other text of the same length in place of the form, if it has any.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class InForm:
     ``other_text`` has the length of the form and stands in its place. ``saved`` and ``saved_over_other`` are what the
     form costs less.
     ``asked`` are all problems in the form. ``only_space``: but for white space at its end a prompt in the form is the
-    prompt as scored.
+    prompt as scored. ``is_bare``: it adds nothing to any problem, so that no other text can stand in its place, and
+    ``other_text`` is the text as scored.
     """
 
     form: RowForm
@@ -52,6 +53,7 @@ class InForm:
     saved_over_other: Interval
     asked: tuple[Asked, ...]
     only_space: bool
+    is_bare: bool
 
     @property
     def matters(self) -> bool:
@@ -100,17 +102,22 @@ class _Trial:
 
     def compared(self, form: RowForm, proving: Sequence[Asked], asked: Sequence[Asked]) -> InForm | None:
         rows = []
+        is_bare = all(form.around(a.problem.prompt) == ("", "") for a in proving)
         for a in proving:
             tokens = encoded(self.subject, a.problem.canonical_solution.strip())
-            costs = (self.as_scored(form, a), self.in_form(form, a.problem), self.with_other_text(form, a.problem))
+            scored = self.as_scored(form, a)
+            other = scored if is_bare else self.with_other_text(form, a.problem)
+            costs = (scored, self.in_form(form, a.problem), other)
             if tokens and None not in costs:
                 rows.append((len(tokens), *costs))
         if len(rows) < FEWEST_ROWS:
             return None
-        lengths, scored, own, other = zip(*rows, strict=True)
-        saved, over_other = ([c - o for c, o in zip(costs, own, strict=True)] for costs in (scored, other))
+        lengths, *columns = zip(*rows, strict=True)
+        before, own, instead = columns
+        saved, over_other = ([c - o for c, o in zip(costs, own, strict=True)] for costs in (before, instead))
         means = [
-            ratio_over_rows(costs, lengths, seed=self.subject.seed) for costs in (scored, own, other, saved, over_other)
+            ratio_over_rows(costs, lengths, seed=self.subject.seed)
+            for costs in (before, own, instead, saved, over_other)
         ]
         in_form = [Asked(a.problem, ids) for a in asked if (ids := self.prompt_ids(form, a.problem)) is not None]
         return InForm(
@@ -123,6 +130,7 @@ class _Trial:
             saved_over_other=means[4],
             asked=tuple(a for a in in_form if fits(self.subject, a.ids)),
             only_space=all(self.differs_in_space(form, a.problem) for a in proving),
+            is_bare=is_bare,
         )
 
     def differs_in_space(self, form: RowForm, problem: Problem) -> bool:
