@@ -54,10 +54,11 @@ def of_other_rows(measured: Measured, said: str, evidence: dict[str, Any]) -> Fi
     read = [
         (_mean(measured, {}, prompt=prompt), _mean(measured, never_learned, prompt=prompt)) for prompt in (True, False)
     ]
-    near = [(whole, rest) for whole, rest in read if _is_the_gap(whole, rest, evidence["logged_nats"])]
+    logged_nats = evidence["logged_nats"]
+    near = [(whole, rest) for whole, rest in read if whole and rest and _is_the_gap(whole, rest, logged_nats)]
     if not near:
         return None
-    whole, rest = min(near, key=lambda item: abs(item[1].estimate - evidence["logged_nats"]))
+    whole, rest = min(near, key=lambda item: abs(item[1].estimate - logged_nats))
     return _finding(measured, never_learned, whole, rest, said, evidence)
 
 
@@ -67,10 +68,11 @@ def _is_the_gap(whole: Interval, rest: Interval, logged_nats: float) -> bool:
     return gap > 0 and MUCH * gap <= whole.estimate - rest.estimate <= gap / MUCH
 
 
-def _mean(measured: Measured, passages: Passages, *, prompt: bool) -> Interval:
-    """The loss over the rows' targets, or those of the completions, without the ends of ``passages``."""
+def _mean(measured: Measured, passages: Passages, *, prompt: bool) -> Interval | None:
+    """The loss over the rows' targets, or those of the completions, without the ends of ``passages``; None of none."""
     rows = [_kept(row, passages, prompt=prompt) for row in measured.validation_losses]
-    return mean([values for values in rows if len(values)], measured.subject.seed)
+    kept = [values for values in rows if len(values)]
+    return mean(kept, measured.subject.seed) if kept else None
 
 
 def _finding(
@@ -87,9 +89,9 @@ def _finding(
     evidence |= {"other_rows": True, "unknown_passages": len(passages), "unknown_nats": costs}
     evidence |= figures("with_them", whole) | figures("without_them", rest)
     claim = (
-        f"Training did not read these rows: text that stands in most of them, and that nothing but counting predicts "
-        f"without fail, costs this model {costs:.3g} nats per token ({texts}). With it the loss is {shown(whole)} "
-        f"nats, without it {shown(rest)}; {said} was computed on other rows."
+        f"Training did not read these rows, or left other weights: text that stands in most of them, and that counting "
+        f"predicts without fail, costs this model {costs:.3g} nats per token ({texts}). With it the loss is "
+        f"{shown(whole)} nats, without it {shown(rest)}; {said} goes without."
     )
     remedy = (
         "Look for a cache of encoded rows from an earlier run or another file, and make it anew (overwrite_cache, an "
