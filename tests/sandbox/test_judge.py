@@ -486,6 +486,25 @@ def test_a_pass_that_changed_its_arguments_stands_where_it_passes_without(judge)
     assert len(judge.zygotes[0].programs) == 2
 
 
+def test_a_change_under_any_numbers_counts(judge):
+    def emptying(program):
+        program.begin()
+        program.change([], ([],))
+
+    def sorting(program):
+        program.begin()
+        _, (mine,), _ = program.asked()
+        program.write(protocol.VALUE + codec.encode(sorted(mine)))
+
+    test = (
+        "import random\ndef check(candidate):\n    mine = [random.random(), random.random()]\n"
+        "    assert candidate(mine) == sorted(mine)\n"
+    )
+    # After three attempts one without changes, and the canonical solution's own with and without.
+    reply = judge(emptying, sorting, sorting, emptying, sorting, sorting, test=test)
+    assert verdict(reply) == (FAILED, "passed only by changing its arguments")
+
+
 def test_a_pass_that_needs_its_changes_where_the_solution_does_not_is_a_failure(judge):
     def emptying(program):
         program.begin()

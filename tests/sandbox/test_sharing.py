@@ -382,6 +382,45 @@ def test_only_objects_that_the_solution_changes_can_be_changed(verdict):
     assert verdict(problem, "    SEEN.append(a)\n    TABLE[1] = 0\n    return 0\n").verdict is Verdict.FAILED
 
 
+BOX = "class Box:\n    def __init__(self, held):\n        self.held = held\n"
+INNER = {
+    "a list in a dictionary": ("KEPT = {1: [10]}\n", "KEPT[1]", "KEPT[1].clear()"),
+    "a list in a list": ("KEPT = [[10]]\n", "KEPT[0]", "KEPT[0].clear()"),
+    "an instance in a list": (f"{BOX}KEPT = [Box(10)]\n", "KEPT[0].held", "KEPT[0].held = 0"),
+    "a list in an instance in a tuple": (f"{BOX}KEPT = [(Box([10]),)]\n", "KEPT[0][0].held", "KEPT[0][0].held.pop()"),
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_what_lies_in_an_object_can_be_changed_only_with_it(verdict, name):
+    kept, inner, statement = INNER[name]
+    prompt, change = f"SEEN = []\n{kept}", f"    {statement}\n"
+    works = "    SEEN.append(a)\n    return 10 * a\n"
+    problem = problem_of(prompt, works, f"assert (f(1, 2) == 10 or not {inner}) and SEEN == [1]")
+    assert verdict(problem, works).verdict is Verdict.PASSED
+    assert verdict(problem, f"    SEEN.append(a)\n{change}    return 0\n").verdict is Verdict.FAILED
+    changing = problem_of(prompt, change, f"f(1, 2)\n    assert not {inner}")
+    assert verdict(changing, change).verdict is Verdict.PASSED
+    assert verdict(changing, "    return 0\n").verdict is Verdict.FAILED
+
+
+def test_a_change_counts_whatever_a_program_says_after_it(verdict):
+    test = (
+        "x, g = [3, 1], lambda y: y\n    assert f(g, [4]) == 4\n    try:\n        f(g, x)\n"
+        "    except ValueError as error:\n        assert str(error) == str(sum(x))"
+    )
+    problem = problem_of("", "    if len(b) == 1: return b[0]\n    raise ValueError(sum(b))\n", test)
+    program = (
+        "    if len(b) == 1: return b[0]\n    b[:] = [0]\n    a(7)\n"
+        "    last = [each for each in gc.get_objects() if type(each) is channel.Receiver][-1]\n"
+        "    error = codec.encode((['ValueError', 'Exception'], '0', 1))\n"
+        f"    channel.send(3, protocol.RAISED + error, last.token)\n    import time; time.sleep(60)\n{WIRE}"
+    )
+    assert verdict(problem, problem.canonical_solution).verdict is Verdict.PASSED
+    execution = verdict(problem, program)
+    assert (execution.verdict, execution.detail) == (Verdict.FAILED, "passed only by changing its arguments")
+
+
 def test_a_call_can_not_end_a_loop_of_the_tests(verdict):
     test = "for x in map(f, [1], [2]):\n        assert x == 3\n    assert f(4, 5) == 9"
     problem = problem_of("", "    return a + b\n", test)

@@ -185,28 +185,31 @@ class Judge:
         check = self.check_of(job)
         if check.runs_answers or (job.get("shares") and not check.may_share):
             return _COULD_RUN
-        outcome, ending, seeds = self._attempt_under_seeds(check, job)
+        outcome, ending, seeds = self._attempt_under_seeds(check, job, write_back=True)
         result = {**as_verdict(outcome, ending), "random_seeds": seeds}
         if result["verdict"] == "passed" and outcome.changed_arguments:
-            again, _ = self._attempt(check, job, write_back=False)
+            again, *_ = self._attempt_under_seeds(check, job, write_back=False)
             if again.kind != "passed" and not self._solution_needs_changes(job):
                 return {**result, "verdict": "failed", "detail": "passed only by changing its arguments"}
         return result
 
-    def _attempt_under_seeds(self, check: Check, job: dict[str, Any]) -> tuple[Outcome, Ending, int]:
+    def _attempt_under_seeds(
+        self, check: Check, job: dict[str, Any], *, write_back: bool
+    ) -> tuple[Outcome, Ending, int]:
         """The first attempt that did not pass, or the last one; and how many there were, 0 if no number was drawn.
 
-        A program that is slow is given as many as fit into the time that one may take.
+        Arguments count as changed if they were in any attempt. A program that is slow is given as many attempts as fit
+        into the time that one may take.
         """
         started_s = time.monotonic()
-        outcome, ending = self._attempt(check, job, write_back=True)
+        outcome, ending = self._attempt(check, job, write_back=write_back)
         if not outcome.drew_numbers:
             return outcome, ending, 0
-        took_s, seeds = time.monotonic() - started_s, 1
+        took_s, seeds, changed = time.monotonic() - started_s, 1, outcome.changed_arguments
         while outcome.kind == "passed" and seeds < _SEEDS and (seeds + 1) * took_s < job["cpu_s"]:
-            outcome, ending = self._attempt(check, job, write_back=True)
-            seeds += 1
-        return outcome, ending, seeds
+            outcome, ending = self._attempt(check, job, write_back=write_back)
+            seeds, changed = seeds + 1, changed or outcome.changed_arguments
+        return outcome._replace(changed_arguments=changed), ending, seeds
 
     def _solution_needs_changes(self, job: dict[str, Any]) -> bool:
         """Whether the tests look at what the canonical solution does to its arguments."""

@@ -117,7 +117,8 @@ class SharedObjects:
 
     ``ask`` asks the other side to ``call``, ``next`` or ``run`` what has a number. ``classes`` are those whose
     instances are shared, by their names. ``discards``: what the other side changes of this side's objects is undone; of
-    those with numbers in ``fixed`` it is always. ``changed`` has the numbers of this side's objects that were changed.
+    those with numbers in ``fixed``, and of all that lies in them, it is always. ``changed`` has the numbers of this
+    side's objects that were changed.
     """
 
     def __init__(self, first: int, ask: Callable[..., Any], *, discards: bool = False) -> None:
@@ -131,6 +132,8 @@ class SharedObjects:
         self._changeable: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._sent: dict[int, bytes] = {}
+        self._within: dict[int, frozenset[int]] = {}
+        self._met: set[int] = set()
         self._given = 0
 
     def number_of(self, value: object) -> int:
@@ -140,6 +143,7 @@ class SharedObjects:
             number = self._first + 2 * self._given
             self._given += 1
             self.keep(number, value)
+        self._met.add(number)
         return number
 
     def keep(self, number: int, value: object) -> None:
@@ -198,12 +202,24 @@ class SharedObjects:
         while waiting := [number for number in self._changeable if number not in seen]:  # a state may name new ones
             for number in waiting:
                 seen.add(number)
+                self._met = set()
                 state = self._state(self._changeable[number])
+                self._within[number] = frozenset(self._met)
                 frame = b"" if state is None else codec.encode(state)
                 if frame and self._sent.get(number) != frame:
                     self._sent[number] = frame
                     changed.append((number, frame))
         return changed
+
+    def with_parts(self, numbers: Iterable[int]) -> set[int]:
+        """The numbers of these objects and of all that lies in them, as the other side was told last."""
+        reached, waiting = set[int](), list(numbers)
+        while waiting:
+            number = waiting.pop()
+            if number not in reached:
+                reached.add(number)
+                waiting.extend(self._within.get(number, ()))
+        return reached
 
     def _state(self, value: Any) -> tuple[Any, ...] | None:
         kind = type(value)
@@ -231,12 +247,13 @@ class SharedObjects:
         for number, _, state in states:
             if number not in self._objects:
                 self._adopt(number, state)
+        fixed = self.with_parts(self.fixed) if states else set()
         # An instance may be the key of a dictionary, which needs its attributes.
         for number, frame, state in sorted(states, key=lambda change: change[2][0] != "instance"):
             self._sent[number] = frame
             if number % 2 == self._first:
                 self.changed.add(number)
-                if self._discards or number in self.fixed:
+                if self._discards or number in fixed:
                     continue
             self._fill(self._objects[number], state)
 

@@ -49,8 +49,9 @@ class SharingSession(Session):
 
     @property
     def changed_names(self) -> frozenset[str]:
-        """The objects of the prompt that the program has changed."""
-        return frozenset(name for name, number in self._numbers.items() if number in self._peer.objects.changed)
+        """The objects of the prompt that the program has changed, or in which it has changed something."""
+        objects = self._peer.objects
+        return frozenset(n for n, number in self._numbers.items() if objects.with_parts((number,)) & objects.changed)
 
     def call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """See :class:`Session`."""
@@ -85,10 +86,13 @@ class SharingSession(Session):
         """See :class:`Session`. Tests that need it may wait for SystemExit."""
         return SystemExit(message) if "SystemExit" in names else super()._beyond(names, message)
 
-    def note(self, *, changed: bool) -> None:
+    def note_answer(self) -> None:
         """Count an answer."""
         self.answers += 1
-        self.changed |= changed
+
+    def note_changes(self) -> None:
+        """Remember that objects of the tests were changed, whatever the program says after that."""
+        self.changed |= bool(self._peer.objects.changed)
 
     def note_error(self, error: BaseException) -> None:
         """Remember an assertion of the tests that failed in a function of theirs: the program may keep it to itself."""
@@ -123,13 +127,15 @@ class _JudgePeer(Peer):
         if frame[:1] in protocol.RAISINGS:  # it was beyond saying anything else
             raise self._session.rebuilt_of(frame)
         try:
-            return super().heard(frame)
+            message = super().heard(frame)
         except _BROKEN as error:
             raise self._session.unreadable(error) from None
+        self._session.note_changes()
+        return message
 
     def answered(self, kind: str, content: list[Any]) -> Any:
         """See :class:`Peer`. Each answer counts."""
-        self._session.note(changed=bool(self.objects.changed))
+        self._session.note_answer()
         return super().answered(kind, content)
 
     def value(self, flat: Any) -> Any:
