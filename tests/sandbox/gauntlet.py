@@ -2076,6 +2076,19 @@ CONTROLS = [
     ]
 ]
 
+# A lock at a place of a file: whoever maps the file meets there.
+LOCKS = """
+import ctypes, os, time
+WAIT, WAKE, READABLE, PRIVATE = 0, 1, 1, 2
+FUTEX = ctypes.c_long({"x86_64": 202, "aarch64": 98}[os.uname().machine])
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+with open(os.__file__) as file:
+    PAGE = libc.mmap(None, ctypes.c_size_t(4096), READABLE, PRIVATE, file.fileno(), ctypes.c_long(0))
+def futex(operation, value, limit=None):
+    return libc.syscall(FUTEX, ctypes.c_void_p(PAGE), operation, value, limit, None, 0)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -2302,6 +2315,26 @@ def add(a, b):
         assert free in (1, 2), free
         return a + b
         """,
+        together=True,
+    ),
+    Pair(
+        "talking by locks in memory that all may read",
+        LOCKS
+        + """
+def add(a, b):
+    woken = 0
+    for _ in range(100 if a > 0 else 0):
+        woken += max(0, futex(WAKE, 1))
+        time.sleep(0.01)
+    assert not woken, woken
+    return a + b
+""",
+        LOCKS
+        + """
+def add(a, b):
+    if a > 0: futex(WAIT, ctypes.c_int.from_address(PAGE).value, (ctypes.c_long * 2)(0, 500_000_000))
+    return a + b
+""",
         together=True,
     ),
     Pair(

@@ -83,7 +83,7 @@ def test_any_call_meets_its_conditions_or_fails(machine, strict, number, argumen
             else False
             for name in (rule, {"fcntl": "lock"}.get(rule))
         )
-        expected = ALLOW if met else PRETENDED if pretended else EPERM
+        expected = ALLOW if met else PRETENDED if pretended or rule == "own_lock" else EPERM
         assert decide(PROGRAMS[machine, strict], number, arguments, machine=machine) == expected
 
 
@@ -150,6 +150,14 @@ def test_fcntl_pretends_locks_and_sends_no_signal(machine):
     assert {of(machine, "fcntl", 3, command) for command in (6, 7, 37, 38)} == {PRETENDED}
     commands = (8, 10, 15, 1024, 1025, 1026, 1031, 1033)
     assert {of(machine, "fcntl", 3, command) for command in commands} == {EPERM}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_only_locks_of_the_process_itself_are_waited_for(machine):
+    wait, wake, requeue, private, by_clock = 0, 1, 3, 128, 256
+    operations = wait, wake, requeue, wait | by_clock
+    assert {of(machine, "futex", 0, operation | private) for operation in operations} == {ALLOW}
+    assert {of(machine, "futex", 0, operation) for operation in operations} == {PRETENDED}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -288,6 +296,13 @@ def test_truncating_by_path_is_refused_only_where_asked(call, tmp_path):
 
 HONEST = {
     "threads": "import threading; t = threading.Thread(target=print); t.start(); t.join()",
+    "a thread of C that is joined": """
+        import ctypes
+        libc, thread = ctypes.CDLL(None), ctypes.c_void_p()
+        work = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: __import__("time").sleep(0.1))
+        assert libc.pthread_create(ctypes.byref(thread), None, work, None) == 0
+        assert libc.pthread_join(thread, None) == 0
+        """,
     "a pool of threads": """
         from concurrent.futures import ThreadPoolExecutor
         with ThreadPoolExecutor(4) as pool: assert list(pool.map(abs, range(9))) == list(range(9))

@@ -97,10 +97,12 @@ mprotect               10      226
 madvise                28      233
 msync                  26      227
 
-# Threads and their locks. pthread_getattr_np, which CPython 3.14 calls, asks for the affinity by a thread's number.
+# Threads and their locks. pthread_getattr_np, which CPython 3.14 calls, asks for the affinity by a thread's number. Of
+# a lock that is not the process's own, waiting and waking are pretended: all programs could meet at a place of a file
+# that they may read. pthread_join waits so, and looks again when it is woken.
 clone                  56      220 thread
 clone3                435      435 ENOSYS
-futex                 202       98
+futex                 202       98 own_lock
 set_robust_list       273       99
 set_tid_address       218       96
 rseq                  334      293
@@ -221,6 +223,7 @@ _SOL_SOCKET, _SO_TYPE, _SO_ERROR, _SO_PROTOCOL, _SO_DOMAIN = 1, 3, 4, 38, 39
 _WRITING = 3  # O_ACCMODE
 _O_TRUNC = 0o1000
 _NEGATIVE = 1 << 31
+_FUTEX_PRIVATE = 128
 
 # CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD and _SYSVSEM: all that makes a thread of what would be a process.
 _OF_A_THREAD = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000 | 0x00040000
@@ -253,6 +256,7 @@ RULES: Mapping[str, tuple[Condition, ...]] = {
     "kind": (Condition(1, _INT, (_SOL_SOCKET,)), Condition(2, _INT, (_SO_TYPE, _SO_ERROR, _SO_PROTOCOL, _SO_DOMAIN))),
     "own_clock": (Condition(0, _NEGATIVE, (0,)),),
     "own": (Condition(0, _INT, (0,)),),
+    "own_lock": (Condition(1, _FUTEX_PRIVATE, (_FUTEX_PRIVATE,)),),
     # The pointer to new limits is null.
     "own_reading": (Condition(0, _INT, (0,)), Condition(2, _LONG, (0,))),
     "open_flags": (Condition(1, _WRITING | _O_TRUNC, _HARMLESS_OPENING),),
@@ -260,8 +264,8 @@ RULES: Mapping[str, tuple[Condition, ...]] = {
 }
 """What is asked of the arguments, by the name that the table gives it."""
 
-_OTHERWISE = {"fcntl": "lock"}
-"""The rule to try if the first does not hold."""
+_OTHERWISE = {"fcntl": "lock", "own_lock": "PRETEND"}
+"""The rule to try, or what becomes of a call, if the first does not hold."""
 _PRETENDED_RULES = frozenset({"lock"})
 
 
@@ -328,7 +332,7 @@ def program(machine: str, *, deny_path_metadata: bool, executes: bool = False) -
     table = TABLE + EXECUTING if executes else TABLE
     verdicts = dict(_verdicts(table, kind.column, PATH_METADATA if deny_path_metadata else {}))
     rules = sorted(set(verdicts.values()) & set(RULES))
-    rules += [_OTHERWISE[rule] for rule in rules if rule in _OTHERWISE]
+    rules += [_OTHERWISE[rule] for rule in rules if _OTHERWISE.get(rule) in RULES]
     return _assemble(
         [
             *_native_only(kind),
