@@ -16,6 +16,7 @@ from evalharness.pipeline import judging_files
 from evalharness.pipeline.judging_files import judge_file
 from evalharness.pipeline.result_parts import Parts
 from evalharness.pipeline.result_rows import PartialResults
+from evalharness.pipeline.result_stream import ResultStream
 from evalharness.progress import Silent
 from evalharness.runs import files
 
@@ -213,6 +214,35 @@ def test_killed_it_leaves_the_results_so_far_and_goes_on_with_the_others(tmp_pat
     rows = [json.loads(line) for line in result.results.read_text().splitlines()]
     assert [(row["n"], row["base_passed"], row["passed"]) for row in rows] == [(n, True, n % 2 == 0) for n in range(8)]
     assert not partial.exists()
+
+
+DAMAGED = (
+    {"key": "no digits"},
+    {"key": ["00"]},
+    {"record": None},
+    {"record": {"task_id": "own/0"}},
+    {"record": {"verdict": "solved"}},
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_line_of_an_earlier_run_costs_one_program_and_not_the_run(tmp_path, monkeypatch, damage):
+    file, partial = slow_file(tmp_path, monkeypatch), tmp_path / "c.jsonl_results.partial.jsonl"
+    problems = str(tmp_path / "plus.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultStream, "write", raise_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            judge_file(file, problems, (1,), workers=2)
+    first, *others = map(json.loads, partial.read_text().splitlines())
+    partial.write_text("".join(json.dumps(row) + "\n" for row in ({**first, **damage}, *others)))
+    stages = Stages()
+    result = judge_file(file, problems, (1,), workers=2, watcher=stages)
+    assert (stages.totals["running"], result.outcomes) == (1, {"passed": 4, "failed": 4})
+
+
+def raise_interrupt(*_, **__):
+    """End the run as Ctrl-C would."""
+    raise KeyboardInterrupt
 
 
 def test_a_file_that_another_process_judges_is_refused(tmp_path, golden_text):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORM = "EvalPlus folder"
 PRIORITY = 22
-_PROGRAM = re.compile(r"(?P<task>.+)_(?P<task_number>\d+)/(?P<number>\d+)\.py")
+_PROGRAM = re.compile(r"(?P<task>.+)_(?P<task_number>\d{1,18})/(?P<number>\d{1,18})\.py")
 
 
 def recognises(content: Any) -> bool:

@@ -32,6 +32,11 @@ class PartialResults(Journal):
         super().__init__(folder / f"{stem}.partial.jsonl")
         self._rows = {(job.task_id, job.completion_id): row for job, row in zip(jobs, rows, strict=True)}
 
+    def remember(self, key: str, record: dict[str, Any], at: int) -> None:
+        """Take in an execution of an earlier run."""
+        execution_from(record)
+        super().remember(key, record, at)
+
     def line(self, key: str, record: Mapping[str, Any]) -> str:
         """The row of the results, and beside it what the next run reads."""
         execution = execution_from(record)

@@ -39,8 +39,9 @@ class ResultStream(Journal):
         self._at: array[int] = array("q")
         self._under_way: dict[tuple[str, int], Mapping[str, Any]] = {}
 
-    def remember(self, key: str, record: dict[str, Any], at: int) -> None:  # noqa: ARG002 - it is read again
+    def remember(self, key: str, record: dict[str, Any], at: int) -> None:
         """Remember where a record of an earlier run stands; what was not judged has no key, and is done again."""
+        execution_from(record)
         if key:
             self._known_at[bytes.fromhex(key)] = at
 

@@ -136,7 +136,7 @@ def _language_faults(row: dict[str, Any]) -> list[str]:
         return []
     from evalharness.degeneration.language import LANGUAGES  # noqa: PLC0415 - seldom needed, and takes NumPy along
 
-    if language not in LANGUAGES:
+    if not isinstance(language, str) or language not in LANGUAGES:
         return [f"language is {language!r:.60}, expected {' or '.join(LANGUAGES)}"]
     if row.get("entry_point") is None or row.get("judged", "apart") != "apart":
         return [f"language is {language!r}, which needs an entry_point and is judged apart"]

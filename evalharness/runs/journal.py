@@ -1,6 +1,6 @@
 """The journal of one kind of record: append-only JSONL, one line a record with the key of all that could change it.
 
-A line that was torn by a kill is ignored, and its record is made again.
+A line that was torn by a kill, or damaged since, is ignored, and its record is made again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from evalharness.runs.json_values import json_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+DAMAGED = AttributeError, LookupError, RecursionError, TypeError, ValueError
+"""What reading a line raises that this project did not write so."""
 
 
 class Journal:
@@ -69,7 +72,10 @@ class Journal:
         return json_line({"key": key, "record": record})
 
     def remember(self, key: str, record: dict[str, Any], at: int) -> None:  # noqa: ARG002 - for those who read it again
-        """Take in a record of an earlier run, whose line begins ``at`` this byte."""
+        """Take in a record of an earlier run, whose line begins ``at`` this byte.
+
+        May raise one of ``DAMAGED``; the record is then made again.
+        """
         self.known[key] = record
 
     def _take_in(self) -> int:
@@ -79,8 +85,9 @@ class Journal:
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                if (entry := _entry(line)) is not None:
-                    self.remember(*entry, whole)
+                with contextlib.suppress(*DAMAGED):
+                    entry = json.loads(line)
+                    self.remember(entry["key"], entry["record"], whole)
                 whole += len(line)
         return whole
 
@@ -88,11 +95,3 @@ class Journal:
         """Remove the file: what it holds is written elsewhere."""
         with contextlib.suppress(OSError):
             self._path.unlink()
-
-
-def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
-    try:
-        entry = json.loads(line)
-        return entry["key"], entry["record"]
-    except (ValueError, KeyError, TypeError):
-        return None

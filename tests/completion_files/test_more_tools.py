@@ -85,6 +85,12 @@ def test_an_archive_of_programs_or_of_jsonl(tmp_path, name, mode):
     ]
 
 
+def test_a_program_whose_number_has_thousands_of_digits_is_none_of_a_task(tmp_path):
+    many = "9" * 5000
+    file = archive(tmp_path / "m.tar", {**PROGRAMS, f"HumanEval_0/{many}.py": "", f"x_{many}/0.py": ""}, "w")
+    assert len(read_completions(file).completions) == len(read_completions(archive(file, PROGRAMS, "w")).completions)
+
+
 def test_a_torn_archive_is_one_line_of_error(tmp_path):
     whole = archive(tmp_path / "m.tar.gz", PROGRAMS, "w:gz")
     whole.write_bytes(whole.read_bytes()[:-40])
