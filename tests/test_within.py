@@ -14,6 +14,7 @@ from small_folder import QUICK, Run
 from evalharness.errors import EvalHarnessError, SettingError
 from evalharness.generation import GREEDY, Decoding, Pace, Request, Settings
 from evalharness.pipeline import fitting_time
+from evalharness.pipeline.completing import quickly_read
 from evalharness.pipeline.completing_in_time import kept_whole, longest_completing_s, make_in_time, waves
 from evalharness.pipeline.fitting_time import longest_leak_row, time_limit
 from evalharness.pipeline.work import Work
@@ -251,6 +252,16 @@ def test_the_first_wave_has_all_the_time_that_is_left_and_no_more() -> None:
     make = Made(clock, seconds=30)
     make_in_time(limited(sets, clock, token_s=0.1), Settings(max_new_tokens=10, batch_size=8), make, rows_of(sets))
     assert make.waves == [[problem.task_id for problem in WARMUP[:3]]]
+
+
+@pytest.mark.parametrize(("seconds", "problems"), [(0.0, 1), (3.0, 3), (3.5, 3), (100.0, 8)])
+def test_a_trial_is_of_the_problems_whose_prompts_are_quickly_read(seconds: float, problems: int) -> None:
+    sets = [ProblemSet("s", WARMUP[:8], "")]
+    work = limited(sets, Clock())
+    work.token_s = 0.1
+    requests = [replace(request, prompt_ids=(place,) * 10) for place, request in enumerate(rows_of(sets))]
+    few = quickly_read(work, requests, seconds)
+    assert [request.task_id for request in few] == [problem.task_id for problem in WARMUP[:problems]]
 
 
 def test_a_wave_has_all_completions_of_its_problems() -> None:

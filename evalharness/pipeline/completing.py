@@ -14,6 +14,7 @@ from evalharness.pipeline.completing_in_time import (
     make_in_time,
     stopped,
 )
+from evalharness.pipeline.estimating import token_s
 from evalharness.progress import duration
 from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import completion_from
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from evalharness.runs.folder import RunFolder
     from evalharness.settings.score import DtypeName
 
+OF_TRIAL = 0.5
+"""The share of a trial in which prompts are read; what is left shows how fast tokens follow."""
 RECORD_FORMAT = 1
 """Part of every key: raised when the same settings begin to give other records."""
 
@@ -83,7 +86,19 @@ def pace_of(work: Work, settings: Settings, limit: TimeLimit) -> Pace:
     own = TorchGenerator(checkpoint.model, checkpoint.tokenizer, prompting, settings, checkpoint.token_mask)
     wanted = _wanted(work, prompting, own)
     with stopped(work, limit):
-        return measured_pace(own, [r for rank in by_rank(work, every_request(wanted)) for r in rank])
+        return measured_pace(own, quickly_read(work, every_request(wanted), OF_TRIAL * limit.left_s))
+
+
+def quickly_read(work: Work, requests: Sequence[Request], seconds: float) -> list[Request]:
+    """Those about the first problems, as many as the model reads in ``seconds``; at least one problem of each set."""
+    few: list[Request] = []
+    prompts: set[tuple[int, ...]] = set()
+    for rank in by_rank(work, requests):
+        prompts |= {r.prompt_ids for r in rank if r.prompt_ids is not None}
+        if few and sum(map(len, prompts)) * token_s(work) > seconds:
+            break
+        few += rank
+    return few
 
 
 def _prompting(work: Work) -> Prompting:
