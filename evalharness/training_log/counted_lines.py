@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 FORM = "lines with a counter"
 PRIORITY = 92
+WITHOUT_A_STEP = (
+    "training losses of lines without a step are left out; if they are of an evaluation, "
+    "set [log] validation to a regular expression of these lines"
+)
 LONG = 10
 """Digits of a number that may be no step."""
 
@@ -123,7 +127,12 @@ class _Reading:
             self.step = self.counter.on(counted, _count(row.get(ALL_OF.format(step))), epoch)
         if plan is not None and self.step is not None:
             of_line = points(row if counted == self.step else {**row, step: self.step}, plan, source)
-            yield from of_line if self.apart or counted is not None else filter(_is_validation, of_line)
+            if self.apart or counted is not None:
+                yield from of_line
+                return
+            if not all(map(_is_validation, of_line)):
+                self.log.note(WITHOUT_A_STEP)
+            yield from filter(_is_validation, of_line)
 
     def _shape(self, row: dict[str, str]) -> _Shape | None:
         """Where a row has what counts; None if it has no step, or more than one loss in nats of each split."""

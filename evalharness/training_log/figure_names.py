@@ -148,12 +148,14 @@ def _are_known(words: Sequence[str], unit: Unit | None) -> bool:
 def is_counter(name: str) -> bool:
     """Whether the name is that of a counter of steps, such as ``it`` or ``batch number``."""
     words = words_of(name)
+    if words[:1] == ["total"] and words[-1] in COUNTERS:  # `total_updates` grows where it counts those that are done
+        words = words[1:]
     return not OTHER_COUNTS.intersection(words) and bool(COUNTERS.intersection(words[-2:]))
 
 
 def is_other_count(name: str) -> bool:
     """Whether the name is that of a number that is no step, such as ``tokens seen``."""
-    return bool(OTHER_COUNTS.intersection(words_of(name)))
+    return not is_counter(name) and bool(OTHER_COUNTS.intersection(words_of(name)))
 
 
 def in_nats(value: float, unit: Unit, bytes_per_token: float | None = None) -> float | None:

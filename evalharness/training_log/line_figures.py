@@ -40,6 +40,7 @@ BAR_BEHIND = re.compile(r"(?:^|[^\w\s/ .-])([^|]*[a-zA-Z])\s*\|\s*$")
 PARENTHESES = re.compile(r"\s*\(([a-zA-Z /]+)\)$")
 BITS_BEHIND = re.compile(r"\s*bits?\b(?:\s*(?:/|per)\s*([a-z]+))?")
 """The unit of a number: ``9.36 bits/token``."""
+UNIT_BEHIND = re.compile(r"\s*(nats?|tok(?:en)?s?)\b(?!/s)")
 ANY_NUMBER = r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?"
 SPLIT = re.compile(rf"(?<![\w.]){ANY_NUMBER}")
 MOST_SHAPES = 6
@@ -81,6 +82,7 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
     lower = line.lower()
     may_name_split = any(word in lower for word in WORDS_OF_SPLITS)
     may_be_bits = "bit" in lower
+    may_have_unit = "nat" in lower or "tok" in lower
     line = _without_other_numbers(line)
     places: dict[str, tuple[int, int]] = {}
     last, all_of, name = 0, -1, ""
@@ -95,6 +97,8 @@ def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
             places[name] = match.span()
             continue
         name = _name(before) if before else ""
+        if not name and may_have_unit and not any(map(loss_name, places)):
+            name = _name_behind(lower, last)
         of_how_many = OF_HOW_MANY.match(line, last)
         if name[:1].isalpha() or of_how_many or (not places and not name):
             name = name or (DONE if of_how_many else FIRST)
@@ -137,6 +141,12 @@ def _unit_behind(line: str, end: int) -> str:
     """What a name lacks if the unit stands behind the number: `` bits per token``."""
     match = BITS_BEHIND.match(line, end)
     return f" bits per {match[1] or 'token'}" if match else ""
+
+
+def _name_behind(line: str, end: int) -> str:
+    """What a number counts that has no name before it: ``8.12 nats``, ``0.5M tok``."""
+    match = UNIT_BEHIND.match(line, end)
+    return "" if match is None else "nats" if match[1].startswith("nat") else "tokens"
 
 
 def _without_other_numbers(line: str) -> str:

@@ -89,6 +89,8 @@ OF_ONE_STEP = ("step", "batch")
 """``step_loss`` is the loss of a step, as in progress bars of diffusers and accelerate."""
 MEANS = ("epoch", "step", "batch", "mean", "avg", "average", "total", "final")
 """Words between a validation and its loss: ``eval_epoch_loss``."""
+TRAINS = re.compile(r"(?<![\w./])train(?:ing)?(?![a-z.])")
+"""The word, and not the name of a logger or a file: ``trainer``, ``train.py``."""
 ENDS_OF_HEADINGS = (":", "...", "…")
 EVALUATION = re.compile(r"\b(?:eval(?:uation|uating)?|validation|validating|test(?:ing)?)\b[\w ]*(?::|\.\.\.|…)\s*$")
 """A heading over lines that name neither step nor split: their losses are not of training."""
@@ -473,7 +475,7 @@ def _said(line: str, match: re.Match[str]) -> _Said | None:
     if loss is None or loss.split != "train" or not any(word in line for word in WORDS_OF_SPLITS):
         return loss
     is_in_bracket = is_in_bracket_of_validation(line[:start])
-    of_line = None if "train" in line[cell:start] else split_of_line(line, start)
+    of_line = None if TRAINS.search(line, cell, start) else split_of_line(line, start)
     if is_in_bracket or of_line == "validation":
         return _Said("validation", loss.is_plain)
     return None if of_line == "test" else loss

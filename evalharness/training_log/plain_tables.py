@@ -6,7 +6,14 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from evalharness.training_log.columns import EMPTY, have_decimal_commas, number, points, with_decimal_points
+from evalharness.training_log.columns import (
+    EMPTY,
+    have_decimal_commas,
+    names_split,
+    number,
+    points,
+    with_decimal_points,
+)
 from evalharness.training_log.figure_names import loss_name
 from evalharness.training_log.open_log import DECIMAL_COMMAS, TORN, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
@@ -30,6 +37,8 @@ MEASURED = re.compile(
 """A duration, or a number with its unit: ``02:10``, ``1.5s``, ``12k``, ``40%``, ``3.2 it/s``."""
 COMMENT = "#% "
 """What stands before the names that numpy writes over its numbers."""
+SPLIT = "split"
+"""The name of the cell that a line over the table fills."""
 INDEX = "unnamed"
 """The name of a number of rows: it counts no steps."""
 
@@ -54,23 +63,30 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
 
 
 def _rows(log: OpenLog) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row with the number of its line, by the names above it."""
-    above, names, between = "", list[str](), None
+    """Each row with the number of its line, by the names above it, and the split that a line over these names."""
+    over, above, is_below_row = "", "", False
+    names, between, split = list[str](), None, dict[str, str]()
     for at, printed in printed_lines(log):
         line = printed.strip()
         if RULE.fullmatch(line) or not line:
             continue
-        if between is None:
-            between = _between(above, line)
-            names = [] if between is None else _names(above, line, between)
-            above = line
+        if not is_below_row and (newly_between := _between(above, line)) is not None:
+            between, names, split = newly_between, _names(above, line, newly_between), _split_over(over)
+        row = [] if between is None else _cells(line, between)
+        is_below_row = len(row) == len(names) and all(map(_is_value, row)) and any(row)
+        over, above = above, line
         if between is None:
             continue
-        row = _cells(line, between)
         if not printed.endswith("\n"):
             log.note(TORN)
-        elif len(row) == len(names) and all(map(_is_value, row)) and any(row):
-            yield at, dict(zip(names, row, strict=True))
+        elif is_below_row:
+            yield at, dict(zip(names, row, strict=True)) | split
+
+
+def _split_over(line: str) -> dict[str, str]:
+    """The split that a line over a table names, as a cell of its rows: ``16:00:30 | valid:``."""
+    *_, last = line.rstrip().removesuffix(":").split() or [""]
+    return {SPLIT: last} if line.rstrip().endswith(":") and names_split(last) else {}
 
 
 def _between(names: str, row: str) -> str | None:

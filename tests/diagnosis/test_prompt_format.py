@@ -309,3 +309,23 @@ def test_a_model_that_knows_solutions_after_any_text_is_cleared():
 
     made = subject(scripted(after), problems=PROBLEMS, train=headed("Q: "), generate=writing(lambda _: True))
     assert isinstance(prompt_format(Measured(made)), RuledOut)
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "scored", "passing", "is_named"),
+    [
+        ("### Task: ", "### Answer:\n", "{prompt}", 0, True),
+        ("### Task: ", "### Answer:\n", "### Task: {prompt}### Answer:", 0, False),
+        ("### Task: ", "### Answer:\n", "{prompt}", 6, False),
+        ("> ", "\n\n", "{prompt}", 0, False),
+    ],
+    ids=["another form", "that of the rows", "most pass", "no words in it"],
+)
+def test_a_form_of_all_rows_that_no_prompt_has_is_a_note_where_too_little_shows(head, tail, scored, passing, is_named):
+    few = PROBLEMS[:6]
+    observed = tuple(seen(p, ANSWERS[i], passed=i < passing) for i, p in enumerate(few))
+    found = asked(lambda _: True, train=headed(head, tail), problems=few, prompt_template=scored, observed=observed)
+    assert isinstance(found, Finding) == is_named
+    if isinstance(found, Finding):
+        assert found.severity == "note"
+        assert found.evidence["template_in_training"].endswith("{prompt}" + tail)

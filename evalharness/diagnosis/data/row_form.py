@@ -36,6 +36,15 @@ class RowForm:
         """The form as a setting has it: ``{prompt}`` stands for the problem."""
         return f"{self.head}{{prompt}}{self.tail}"
 
+    @property
+    def has_words(self) -> bool:
+        """Whether more than white space and signs stand around what is asked."""
+        return re.search(r"[^\W_]", self.head + self.tail) is not None
+
+    def is_of(self, text: str) -> bool:
+        """Whether a prompt stands in the form, whatever white space it begins and ends with."""
+        return text.strip().startswith(self.head.strip()) and text.strip().endswith(self.tail.strip())
+
     def around(self, prompt: str) -> tuple[str, str]:
         """What has to be put before and after ``prompt``: head and tail without what it begins and ends with itself."""
         before = self.head[: len(self.head) - overlap(self.head, prompt)]

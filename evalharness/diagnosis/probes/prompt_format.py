@@ -6,7 +6,7 @@ a small change, and it counts where significantly fewer completions are degenera
 are fluent and wrong are no sign of that, so it counts as well where the known solutions are more probable after prompts
 in the form of the training rows, by more than other text of the same length does. A model with a chat template is asked
 the other way as well (in the template, or plainly), and where that was run, significantly more passed problems count,
-too.
+too. Where behaviour is too weak to tell, a form of all training prompts that no prompt at scoring has is a note.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalharness.diagnosis.data.row_form import row_forms
 from evalharness.diagnosis.data.shared_ends import shared_prefix
 from evalharness.diagnosis.losses.frequencies import knows_its_rows
 from evalharness.diagnosis.losses.row_means import capped, figures, shown
 from evalharness.diagnosis.probe import Probe
-from evalharness.diagnosis.trials.answer_costs import best_form
+from evalharness.diagnosis.trials.answer_costs import MATTERS_NATS, best_form
 from evalharness.diagnosis.trials.asked_otherwise import (
     BY_EXAMPLES,
     Frame,
@@ -45,6 +46,7 @@ from evalharness.statistics.plurals import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalharness.diagnosis.data.row_form import RowForm
     from evalharness.diagnosis.measured import Measured
     from evalharness.diagnosis.subject import Subject
     from evalharness.diagnosis.trials.answer_costs import InForm
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 NAME = "prompt_format"
 END = "no_end_token"
+TRIED = "changes_tried"
 
 SELDOM = 1 / 3
 """Where the interval of the degenerate share ends below a third, prompts spoil few completions, if any. Of fewer than
@@ -79,7 +82,12 @@ def prompt_format(measured: Measured) -> Outcome:
         outcome = NotTestable(NAME, "undecided", _END_COMES_FIRST)
     elif isinstance(outcome, NotTestable) and outcome.kind == "undecided":
         return outcome
-    return _by_solutions(measured) or outcome
+    if measured.leak_matters:
+        return outcome
+    solutions = best_form(measured.subject)
+    if solutions is not None and solutions.matters:
+        return _by_solutions(measured, solutions)
+    return _by_rows_alone(measured, outcome, solutions) or outcome
 
 
 def _never_ends(measured: Measured) -> bool:
@@ -100,7 +108,11 @@ def _by_degeneration(measured: Measured) -> Outcome:
     ways = changed_ways(subject, asked, frame)
     written = measured.as_scored
     before = judged(subject, written)
-    evidence = _evidence(subject, asked, frame) | {"problems": len(before), "degenerate": sum(before.values())}
+    evidence = _evidence(subject, asked, frame) | {
+        "problems": len(before),
+        "degenerate": sum(before.values()),
+        TRIED: 0,
+    }
     if subject.formats is not None:
         evidence |= {name: value for name, value in _format_rates(subject.formats).items() if name != "problems"}
     compared = _compared(frame, evidence)
@@ -111,7 +123,7 @@ def _by_degeneration(measured: Measured) -> Outcome:
         reason = "the model knows its rows no better than the frequency of tokens does: no format is known to it"
         return NotTestable(NAME, "undecided", reason)
     changes = {name: tried(way, before, written) for name, way in ways.items()}
-    evidence |= {name: changed.figures() for name, changed in changes.items()}
+    evidence |= {name: changed.figures() for name, changed in changes.items()} | {TRIED: len(changes)}
     betters = [name for name, changed in changes.items() if changed.betters(len(ways))]
     if not changes:
         return NotTestable(
@@ -168,11 +180,45 @@ def _seldom_degenerate(
     return RuledOut(NAME, f"The prompts at scoring suit the model: only {counted}. {compared}", evidence)
 
 
-def _by_solutions(measured: Measured) -> Finding | None:
-    """Ask for the known solutions in the form of the training prompts: a finding if they are more probable in it."""
-    found = None if measured.leak_matters else best_form(measured.subject)
-    if found is None or not found.matters:
+def _by_rows_alone(measured: Measured, outcome: Outcome, solutions: InForm | None) -> Finding | None:
+    """A note if all training prompts have a form that no prompt at scoring has, and no trial shows what that costs."""
+    subject = measured.subject
+    if isinstance(outcome, Finding) or (isinstance(outcome, RuledOut) and outcome.evidence[TRIED]):
         return None
+    if (solutions is not None and solutions.saved.high < MATTERS_NATS) or _most_pass(subject):
+        return None
+    form = next(iter(row_forms(() if subject.train is None else subject.train.rows)), None)
+    texts = [subject.prompt_template.replace("{prompt}", a.problem.prompt) for a in askable(subject)]
+    if form is None or not form.has_words or not texts or any(map(form.is_of, texts)):
+        return None
+    claim = (
+        f"All training prompts have the form {form.template!r}, and none of the {counted(len(texts), 'prompt')} at "
+        "scoring has it: the model is asked in a form that it was not trained on. Whether that costs it anything does "
+        "not show in so few problems"
+    )
+    evidence: dict[str, Any] = {
+        "problems": len(texts),
+        "template_as_scored": subject.prompt_template,
+        "template_in_training": form.template,
+    }
+    if solutions is not None:
+        evidence |= figures("as_scored", solutions.as_scored) | figures("in_form", solutions.in_form)
+        claim += (
+            f": in that form the known solutions cost {shown(solutions.in_form)} nats per token, and as scored "
+            f"{shown(solutions.as_scored)}"
+        )
+    return Finding(NAME, "note", f"{claim}.", evidence, _in_the_form_of_rows(form))
+
+
+def _in_the_form_of_rows(form: RowForm) -> str:
+    return (
+        f"Score with the form of the training rows, [model] prompt_template = {json.dumps(form.template)}, or train on "
+        "rows in the form of the prompts."
+    )
+
+
+def _by_solutions(measured: Measured, found: InForm) -> Finding:
+    """The known solutions are more probable in the form of the training prompts."""
     subject, form = measured.subject, found.form
     own_nats = _answers_of_rows_nats(measured)
     right, right_in_form = (_solved(subject, asked) for asked in (askable(subject), found.asked))
@@ -200,12 +246,8 @@ def _by_solutions(measured: Measured) -> Finding | None:
         claim += f" Of {len(found.asked)} greedy answers {solved}."
     if own_nats is not None:
         claim += f" After their own prompts the answers of the rows cost {own_nats:.3f} nats per token."
-    remedy = (
-        f"Score with the form of the training rows, [model] prompt_template = {json.dumps(form.template)}, or train on "
-        "rows in the form of the prompts."
-    )
     severity: Severity = "note" if _most_pass(subject) else "contributing"
-    return Finding(NAME, severity, claim, evidence, remedy)
+    return Finding(NAME, severity, claim, evidence, _in_the_form_of_rows(form))
 
 
 def _with_other_text(found: InForm) -> str:
