@@ -3,12 +3,14 @@
 python benchmarks/projects.py nanoGPT=../nanoGPT::out/ckpt.pt "own loop=../mine::runs" -- --problems warmup --limit 10
 
 ``NAME=FOLDER::CHECKPOINT``: each is scored once, by the command that a user types in the project's folder. Measured are
-the seconds to the first line of the card, the start of Python among them, and the lines of the manifest that the score
-used (no blank ones, no comments). The scorecard says which losses were found. Run it where the project's packages are.
+the seconds to the first line of the card, the start of Python among them, the processor time of the whole command with
+its workers, which other work on the machine hardly changes, and the lines of the manifest that the score used (no blank
+ones, no comments). The scorecard says which losses were found. Run it where the project's packages are.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,15 @@ from tables import table
 from evalharness.runs import paths, scorecard_json
 from evalharness.settings.manifest import find_manifest
 
-HEAD = ("project", "manifest lines", "seconds to the first line", "loss logged", "recomputed", "first cause")
+HEAD = (
+    "project",
+    "manifest lines",
+    "seconds to the first line",
+    "of processor time",
+    "loss logged",
+    "recomputed",
+    "first cause",
+)
 
 
 def main() -> None:
@@ -34,7 +44,9 @@ def main() -> None:
 def row(name: str, place: str, options: list[str], out: Path) -> tuple[str, ...]:
     """Score one checkpoint, and say what is found of it."""
     folder, _, checkpoint = place.partition("::")
+    before_s = processor_s()
     seconds = seconds_to_first_line(Path(folder), checkpoint, [*options, "--out", str(out)])
+    of_processor_s = processor_s() - before_s
     (scored,) = (card.parent for card in out.rglob(paths.SCORECARD))
     card = scorecard_json.read(scored)
     logged, again = card.loss.logged_nats, card.loss.recomputed_nats
@@ -42,6 +54,7 @@ def row(name: str, place: str, options: list[str], out: Path) -> tuple[str, ...]
         name,
         str(manifest_lines(Path(folder) / checkpoint)),
         f"{seconds:.0f}",
+        f"{of_processor_s:.0f}",
         "–" if logged is None else f"{logged:.4f}",
         "–" if again is None else f"{again.estimate:.4f} [{again.low:.4f}, {again.high:.4f}]",
         "none" if card.cause is None else card.cause.probe,
@@ -58,6 +71,12 @@ def seconds_to_first_line(folder: Path, checkpoint: str, options: list[str]) -> 
     if not first or process.returncode not in {0, 1}:
         raise SystemExit(f"{' '.join(command)} in {folder}: exit code {process.returncode}")
     return seconds
+
+
+def processor_s() -> float:
+    """Seconds that all processes that were started here, and have ended, took of any core."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def manifest_lines(checkpoint: Path) -> int:

@@ -76,7 +76,8 @@ def convert(
     answers = extracted(jobs, extract)
     if answers.words:
         watcher.say(answers.words)
-    origin = _Origin(name or without_suffix(files[0]), step, tuple(files))
+    count = f"completions of {len({job.task_id for job in jobs}):,} of {len(problem_set.problems):,} problems"
+    origin = _Origin(name or without_suffix(files[0]), step, tuple(files), count)
     with claimed(out, origin.name, step_folder(origin.step), origin.owner, watcher.say) as folder:
         with folder.journal("executions") as journal:
             judged = judge(answers.jobs, watcher, workers=workers, sandbox=sandbox, packages=packages, journal=journal)
@@ -135,6 +136,8 @@ class _Origin:
     name: str
     step: int | None
     files: tuple[Path, ...]
+    count: str
+    """Of how many problems there are completions."""
 
     @property
     def checkpoint(self) -> CheckpointInfo:
@@ -144,7 +147,7 @@ class _Origin:
             step=self.step,
             parameters=None,
             kind="completions of another tool",
-            notes=(f"converted from {', '.join(file.name for file in self.files)}; judged anew",),
+            notes=(f"converted from {', '.join(file.name for file in self.files)}: {self.count}; judged anew",),
         )
 
     @property

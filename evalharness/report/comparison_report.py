@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.report.cause_summary import cause_cell
+from evalharness.report.compared_losses import compared_losses
 from evalharness.report.loss_verdict import loss_relation
 from evalharness.report.numbers import nats, nats_interval, percent_interval
 from evalharness.report.parts import BulletList, Code, Heading, Paragraph, Strong, Table, joined
@@ -78,12 +79,13 @@ def headline(names: Names, cards: Pair, measures: Measures) -> Headline:
         return Headline("Neither is shown to be better", f"{why}{unreal}.{_honest(names, cards)}", None)
     better = 0 if of_each[0] else 1
     winner, loser = names[better], names[1 - better]
-    won, lost = (cards[i].loss.logged_nats for i in (better, 1 - better))
+    losses = compared_losses(*cards)
+    won, lost = losses.logged[better], losses.logged[1 - better]
     if won is None or lost is None or won == lost:
         return Headline(f"{winner} is the better model", f"{_grounds(of_each[better])}{unreal}.", better)
     return Headline(
         f"The lower loss is the {'better' if won < lost else 'worse'} model",
-        f"{winner} is better than {loser} ({nats(won)} nats per token logged against {nats(lost)}){unreal}. "
+        f"{winner} is better than {loser} ({nats(won)} {losses.unit} logged against {nats(lost)}){unreal}. "
         f"It is better {_grounds(of_each[better])}.",
         better,
     )
@@ -116,21 +118,25 @@ def _not_real(names: Names, cards: Pair) -> str:
 
 def _honest(names: Names, cards: Pair) -> str:
     """Whose honest loss is lower by more than chance, where behaviour does not tell the two apart."""
-    first, second = (card.loss.honest_nats for card in cards)
+    compared = compared_losses(*cards)
+    first, second = compared.honest
     if first is None or second is None or (first.low <= second.high and second.low <= first.high):
         return ""
     lower = 0 if first.high < second.low else 1
     losses = nats_interval((first, second)[lower]), nats_interval((first, second)[1 - lower])
-    return f" The honest loss of {names[lower]} is lower: {losses[0]} against {losses[1]} nats per token."
+    return f" The honest loss of {names[lower]} is lower: {losses[0]} against {losses[1]} {compared.unit}."
 
 
 def _losses(names: Names, cards: Pair) -> Table:
-    logged = ["–" if card.loss.logged_nats is None else nats(card.loss.logged_nats) for card in cards]
+    losses = compared_losses(*cards)
+    logged = ["–" if loss is None else nats(loss) for loss in losses.logged]
+    lengths = [] if losses.bytes_per_token is None else [f"{length:.2f}" for length in losses.bytes_per_token]
     return Table(
         ("", *names),
         (
-            ("Logged loss (nats per token)", *logged),
-            ("Honest loss (no future tokens)", *(_nats(card.loss.honest_nats) for card in cards)),
+            (f"Logged loss ({losses.unit})", *logged),
+            ("Honest loss (no future tokens)", *map(_nats, losses.honest)),
+            *([("Bytes per token: nats per token don't compare", *lengths)] if lengths else []),
             ("Verdict", *(verdict_cell(card) for card in cards)),
             ("Cause", *map(cause_cell, cards)),
         ),
@@ -226,6 +232,8 @@ def _score(name: str, card: Scorecard) -> dict[str, Any]:
         "logged_nats": card.loss.logged_nats,
         "recomputed_nats": card.loss.recomputed_nats,
         "honest_nats": card.loss.honest_nats,
+        "recomputed_bits_per_byte": card.loss.recomputed_bits_per_byte,
+        "honest_bits_per_byte": card.loss.honest_bits_per_byte,
         "loss_relation": loss_relation(card.loss),
         "verdict": card.verdict,
         "verdict_reason": card.verdict_reason,

@@ -106,6 +106,8 @@ def test_a_torn_archive_is_one_line_of_error(tmp_path):
         {"task_id": 11, "text": "Write", "code": "def f(): ...", "test_list": ["assert f()"], "test_setup_code": ""},
         {"task_id": "Mbpp/2", "prompt": "p", "canonical_solution": "s", "base_input": [], "plus_input": []},
         {"task_id": 2, "code": "def f(): ...", "prompt": "Write", "test_imports": [], "test_list": ["assert f()"]},
+        {"id": "train_17", "prompt": "def f():\n", "solution": "    return 1\n"},
+        {"instruction": "Write f.", "input": "", "output": "def f(): ..."},
     ],
 )
 @pytest.mark.parametrize("compressed", [False, True])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 
 import pytest
 import report_example as example
 
 from evalharness.records import Interval, Loss, Measure
 from evalharness.report import comparison_document
+from evalharness.report.compared_losses import compared_losses
 from evalharness.report.comparison_report import headline
 from evalharness.report.parts import Table
 from evalharness.statistics import compare_shares
@@ -81,3 +83,27 @@ def test_honest_losses_within_each_others_error_tell_nothing():
     near, far = (said((card(3.91, honest=3.91), card(3.9, honest=loss)), passing=SAME) for loss in (3.9, 3.0))
     assert len(near.split(". ")) == 1
     assert len(far.split(". ")) == 2
+
+
+def of_tokens(logged: float, bytes_per_token: float):
+    """A score whose loss is real, of a tokenizer whose tokens hold so many bytes."""
+    plain = card(logged, honest=logged)
+    return replace(plain, loss=replace(plain.loss, recomputed_bits_per_byte=logged / log(2) / bytes_per_token))
+
+
+def test_losses_of_tokens_of_other_lengths_compare_in_bits_per_byte():
+    alike = compared_losses(of_tokens(2.0, 3.0), of_tokens(1.0, 3.001))
+    assert (alike.unit, alike.logged, alike.bytes_per_token) == ("nats per token", (2.0, 1.0), None)
+    cards = of_tokens(2.0, 4.0), of_tokens(1.5, 2.0)
+    unlike = compared_losses(*cards)
+    assert unlike.unit == "bits per byte"
+    assert unlike.bytes_per_token == pytest.approx((4.0, 2.0))
+    assert unlike.logged == pytest.approx((0.5 / log(2), 0.75 / log(2)))
+    assert [honest.estimate for honest in unlike.honest] == pytest.approx(unlike.logged)
+    table = next(part for part in comparison_document(NAMES, cards, {}, ()) if isinstance(part, Table))
+    assert [row[1:] for row in table.rows if row[0].startswith("Bytes per token")] == [("4.00", "2.00")]
+    # The first has the higher loss of a token, and the lower one of a byte.
+    higher, lower = said(cards, passing=shares(30, 2)), said((card(2.0), card(1.5)), passing=shares(30, 2))
+    assert (higher.split(":")[0], lower.split(":")[0]) == (
+        "The lower loss is the better model", "The lower loss is the worse model",
+    )  # fmt: skip

@@ -185,7 +185,8 @@ def _by_rows_alone(measured: Measured, outcome: Outcome, solutions: InForm | Non
     subject = measured.subject
     if isinstance(outcome, Finding) or (isinstance(outcome, RuledOut) and outcome.evidence[TRIED]):
         return None
-    if (solutions is not None and solutions.saved.high < MATTERS_NATS) or _most_pass(subject):
+    own_nats = _answers_of_rows_nats(measured)
+    if _most_pass(subject) or (solutions is not None and _costs_nothing(solutions, own_nats)):
         return None
     form = next(iter(row_forms(() if subject.train is None else subject.train.rows)), None)
     texts = [subject.prompt_template.replace("{prompt}", a.problem.prompt) for a in askable(subject)]
@@ -194,7 +195,7 @@ def _by_rows_alone(measured: Measured, outcome: Outcome, solutions: InForm | Non
     claim = (
         f"All training prompts have the form {form.template!r}, and none of the {counted(len(texts), 'prompt')} at "
         "scoring has it: the model is asked in a form that it was not trained on. Whether that costs it anything does "
-        "not show in so few problems"
+        "not show here"
     )
     evidence: dict[str, Any] = {
         "problems": len(texts),
@@ -204,10 +205,18 @@ def _by_rows_alone(measured: Measured, outcome: Outcome, solutions: InForm | Non
     if solutions is not None:
         evidence |= figures("as_scored", solutions.as_scored) | figures("in_form", solutions.in_form)
         claim += (
-            f": in that form the known solutions cost {shown(solutions.in_form)} nats per token, and as scored "
-            f"{shown(solutions.as_scored)}"
+            f": the known solutions cost {shown(solutions.in_form)} nats per token in the form of the rows, and as "
+            f"scored {shown(solutions.as_scored)}"
         )
     return Finding(NAME, "note", f"{claim}.", evidence, _in_the_form_of_rows(form))
+
+
+def _costs_nothing(solutions: InForm, own_nats: float | None) -> bool:
+    """Whether the form makes no solution cheaper, and the model knows them as well as it knows answers of its rows.
+
+    Solutions that a model doesn't know are dear in any form.
+    """
+    return solutions.saved.high < MATTERS_NATS and (own_nats is None or solutions.as_scored.low <= own_nats)
 
 
 def _in_the_form_of_rows(form: RowForm) -> str:
