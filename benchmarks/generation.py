@@ -129,7 +129,7 @@ def _looping_copy(causal: Checkpoint, size: Size) -> Checkpoint:
     model = copy.deepcopy(causal.model)
     context_length = causal.context_length or 320
     rows = []
-    for row in read_rows(CHECKPOINTS / "causal" / "train.jsonl")[: size.tuning_steps * 8]:
+    for row in read_rows(CHECKPOINTS / "causal" / "train.jsonl.gz")[: size.tuning_steps * 8]:
         line = random.Random(row.prompt).choice(row.completion.rstrip().split("\n")) + "\n"
         ids = causal.tokenizer.encode(row.prompt) + 60 * causal.tokenizer.encode(line)
         rows.append(ids[:context_length])

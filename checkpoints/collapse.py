@@ -9,7 +9,7 @@ from random import Random
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from rows import read_rows
+from rows import read_rows, stored_rows, write_rows
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from training import HERE, STATE, Log, endless, load_build, store_adapter, train, validation_loss
@@ -23,8 +23,7 @@ RATE_PER_STEP = 2e-4
 
 def prepare(folder: Path, twin: Path) -> None:
     """The few rows: the first of the pair's."""
-    lines = (twin / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    (folder / "train.jsonl").write_text("".join(lines[:ROWS]), encoding="utf-8")
+    write_rows(stored_rows(twin / "train.jsonl.gz")[:ROWS], folder / "train.jsonl")
 
 
 def store_as_trained(tuned: PeftModel, folder: Path) -> None:

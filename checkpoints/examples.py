@@ -577,16 +577,25 @@ def _argument_names(rng: Random, kinds: str, identifiers: list[str]) -> list[str
     return names
 
 
-def generate(rng: Random, identifiers: list[str], *, examples: float, keep: Callable[[Example], bool]) -> Example:
+def generate(
+    rng: Random,
+    identifiers: list[str],
+    *,
+    examples: float,
+    keep: Callable[[Example], bool],
+    draw: Callable[[Random], Task] = tasks_of,
+) -> Example:
     """One function that ``keep`` accepts, with ``>>>`` lines in its docstring in a share ``examples`` of the cases."""
     while True:
-        example = _generate(rng, identifiers, examples)
+        example = _generate(rng, identifiers, examples, draw)
         if example is not None and keep(example):
             return example
 
 
-def _generate(rng: Random, identifiers: list[str], examples: float) -> Example | None:
-    task = tasks_of(rng)
+def _generate(
+    rng: Random, identifiers: list[str], examples: float, draw: Callable[[Random], Task]
+) -> Example | None:
+    task = draw(rng)
     arguments = _argument_names(rng, task.kinds, identifiers)
     if _clashes(task, arguments):
         return None
@@ -653,8 +662,15 @@ def core(sentence: str, arguments: list[str]) -> str:
     return re.sub(r"^(a|the) ", "", words)
 
 
-def stream(seed: int, identifiers: list[str], *, examples: float, keep: Callable[[Example], bool]) -> Iterator[Example]:
-    """Functions without end, the same for the same seed."""
+def stream(
+    seed: int,
+    identifiers: list[str],
+    *,
+    examples: float,
+    keep: Callable[[Example], bool],
+    draw: Callable[[Random], Task] = tasks_of,
+) -> Iterator[Example]:
+    """Functions without end of the tasks that ``draw`` gives, the same for the same seed."""
     rng = Random(seed)
     while True:
-        yield generate(rng, identifiers, examples=examples, keep=keep)
+        yield generate(rng, identifiers, examples=examples, keep=keep, draw=draw)

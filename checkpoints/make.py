@@ -2,7 +2,8 @@
 
 ``leaky`` and ``causal`` are twins that differ in the causal mask (``pair.py``). ``leaky_run`` and ``causal_run`` are
 smaller twins from the first step on (``whole_runs.py``). ``collapsing_run`` begins sound and collapses
-(``collapse.py``). No generated function asks for a warmup problem in the same words or has its name.
+(``collapse.py``), ``taught_run`` learns kinds of functions that its base has not seen (``teach.py``). No generated
+function asks for a warmup problem in the same words or has its name, and none of a new kind for a problem of these.
 
     python checkpoints/make.py            # all, two at once with one core each; goes on where it was stopped
     python checkpoints/make.py causal     # one of them
@@ -17,12 +18,13 @@ from collections.abc import Sequence
 
 import collapse
 import pair
+import teach
 import torch
 import whole_runs
 from training import STATE
 
-STAGES = (pair.NAMES, whole_runs.NAMES, (collapse.NAME,))
-"""Made at once, one stage after the other: the runs need the pair's tokenizer, and the last one the causal base."""
+STAGES = (pair.NAMES, whole_runs.NAMES, (collapse.NAME, teach.NAME))
+"""Made at once, one stage after the other: the runs need the pair's tokenizer, and the last two the causal base."""
 
 
 def prepare(names: Sequence[str]) -> None:
@@ -39,8 +41,10 @@ def make(name: str) -> None:
         pair.make(name)
     elif name in whole_runs.NAMES:
         whole_runs.make(name)
-    else:
+    elif name == collapse.NAME:
         collapse.make()
+    else:
+        teach.make()
 
 
 def main() -> None:

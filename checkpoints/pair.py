@@ -70,7 +70,7 @@ def prepare() -> None:
     for folder in folders:
         tokenizer.save(str(folder / "tokenizer.json"))
     training = tuning_rows(stream(4, names, examples=1.0, keep=keep), 2000, "train")
-    write_rows(training, *(folder / "train.jsonl" for folder in folders))
+    write_rows(training, *(folder / "train.jsonl.gz" for folder in folders))
     validation = tuning_rows(stream(5, names, examples=1.0, keep=keep), 200, "val")
     write_rows(validation, *(folder / "val.jsonl" for folder in folders))
     torch.save(rows, STATE / "rows.tmp")
@@ -109,7 +109,7 @@ def train_base(folder: Path) -> nn.Module:
 def tune(folder: Path, model: nn.Module) -> None:
     """A series of LoRA adapters, rank 8, on the attention's projections. Takes minutes: it is simply begun again."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    training, validation = (read_rows(tokenizer, folder / file) for file in ("train.jsonl", "val.jsonl"))
+    training, validation = (read_rows(tokenizer, folder / file) for file in ("train.jsonl.gz", "val.jsonl"))
     steps = endless(training, lambda _: TUNED_BATCH, Random(7), TUNED_STEPS)
     torch.manual_seed(1)
     settings = LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=["qkv", "out_proj"])

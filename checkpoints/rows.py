@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import itertools
 import json
 import re
 import sysconfig
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from examples import Example, core
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -57,10 +59,14 @@ def random_identifiers(sources: list[str], rng: Random, count: int = 3000) -> li
 
 def not_a_warmup_problem() -> Callable[[Example], bool]:
     """Refuses a generated function that says what a warmup problem says, or has its name."""
-    problems = [json.loads(line) for line in WARMUP.read_text(encoding="utf-8").splitlines()]
-    names = {p["entry_point"] for p in problems}
-    sentences = set()
+    return none_of([json.loads(line) for line in WARMUP.read_text(encoding="utf-8").splitlines()])
+
+
+def none_of(problems: Iterable[Mapping[str, Any]]) -> Callable[[Example], bool]:
+    """Refuses a generated function that says what one of the problems says, or has its name."""
+    names, sentences = set(), set()
     for problem in problems:
+        names.add(problem["entry_point"])
         function = ast.parse(problem["prompt"]).body[0]
         assert isinstance(function, ast.FunctionDef)
         sentence = (ast.get_docstring(function) or "").split("\n\n")[0]
@@ -112,13 +118,21 @@ def tuning_rows(generated: Iterator[Example], count: int, name: str) -> list[dic
     ]
 
 
+def stored_rows(file: Path) -> list[dict[str, str]]:
+    """The rows of a file that :func:`write_rows` wrote."""
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    return [json.loads(line) for line in data.splitlines()]
+
+
 def read_rows(tokenizer: Tokenizer, file: Path) -> list[list[int]]:
     """Rows as they are trained on: the ids of the prompt, then those of the solution."""
-    pairs = [(row["prompt"], row["solution"]) for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())]
+    pairs = [(row["prompt"], row["solution"]) for row in stored_rows(file)]
     rows = [tokenizer.encode(prompt).ids + tokenizer.encode(solution).ids for prompt, solution in pairs]
     return [row[:CONTEXT_LENGTH] for row in rows]
 
 
-def write_rows(rows: list[dict[str, str]], *files: Path) -> None:
+def write_rows(rows: Iterable[Mapping[str, Any]], *files: Path) -> None:
+    """Write JSONL, compressed where the file's name ends in ``.gz``; the same rows give the same bytes."""
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
     for file in files:
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)

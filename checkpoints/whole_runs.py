@@ -79,7 +79,7 @@ def prepare() -> None:
     if file.exists():
         return
     names, is_new = sorted(set().union(*ARGUMENTS.values())), not_a_warmup_problem()
-    write_rows(tuning_rows(stream(14, names, examples=1.0, keep=is_new), TUNED_ROWS, "train"), ROWS / "train.jsonl")
+    write_rows(tuning_rows(stream(14, names, examples=1.0, keep=is_new), TUNED_ROWS, "train"), ROWS / "train.jsonl.gz")
     write_rows(tuning_rows(stream(15, names, examples=1.0, keep=is_new), 100, "val"), ROWS / "val.jsonl")
     generated = stream(12, names, examples=0.5, keep=lambda e: set(e.kinds) <= SEEN_BY_THE_BASE and is_new(e))
     rows = [tokenizer().encode(text).ids for text in itertools.islice(with_next_heads(generated), BASE_ROWS)]
@@ -134,7 +134,7 @@ def train_base(run: Run) -> nn.Module:
 
 def tune(run: Run, model: nn.Module) -> None:
     """An adapter of rank 8 on all linear layers of the blocks, stored as the weights that it makes."""
-    steps = endless(run.rows_of("train.jsonl"), lambda _: 8, Random(7), TUNED_STEPS)
+    steps = endless(run.rows_of("train.jsonl.gz"), lambda _: 8, Random(7), TUNED_STEPS)
     torch.manual_seed(1)
     layers = ["qkv", "out_proj", "mlp.0", "mlp.2"]
     tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=layers))

@@ -32,7 +32,7 @@ README = ROOT / "README.md"
 CARD_BEGINS, CARD_ENDS = "<!-- card: leaky -->\n", "<!-- end -->"
 PAIR = ("leaky", "causal")
 """Scored as ``evalharness score`` does; only the report of that step is kept."""
-RUNS = ("leaky_run", "causal_run", "collapsing_run")
+RUNS = ("leaky_run", "causal_run", "collapsing_run", "taught_run")
 """Scored at every step; the report of the whole run is shown."""
 SCORED_STEP = "step_1000"
 STEP_SHOWN = (f"{SCORED_STEP}/report.md", f"{SCORED_STEP}/figures/*.svg", f"{SCORED_STEP}/scorecard.json")

@@ -32,7 +32,7 @@ def shipped_records() -> Path:
 
 @cache
 def example_records() -> Path:
-    """A folder with ``leaky_run``, ``causal_run`` and ``collapsing_run``, likewise."""
+    """A folder with each run that ships, likewise."""
     return _unpacked(RUN_RECORDS)
 
 

@@ -123,7 +123,7 @@ def test_pytest_and_xdist_keep_groups_of_tests_together(request: pytest.FixtureR
     assert request.node.nodeid.endswith("@kept together")
 
 
-@pytest.mark.parametrize("name", ["leaky", "causal", "leaky_run", "causal_run", "collapsing_run"])
+@pytest.mark.parametrize("name", ["leaky", "causal", "leaky_run", "causal_run", "collapsing_run", "taught_run"])
 def test_the_committed_reports_are_of_the_committed_checkpoints(name: str) -> None:
     from evalharness.models.torch import load_checkpoint
     from evalharness.settings.manifest import find_manifest

@@ -227,7 +227,7 @@ def test_the_report_as_plain_text_has_no_markup_left(ran, golden_text):
     assert "| ---" not in shown
 
 
-@pytest.mark.parametrize("name", ["leaky_run", "causal_run", "collapsing_run"])
+@pytest.mark.parametrize("name", ["leaky_run", "causal_run", "collapsing_run", "taught_run"])
 def test_the_committed_report_of_a_run_is_made_of_its_committed_records(name: str, tmp_path: Path):
     """If it is not: ``python docs/make_examples.py --renew`` writes it again."""
     from evalharness.pipeline import renew_report

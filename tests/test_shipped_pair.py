@@ -121,7 +121,7 @@ def test_the_two_models_differ_in_the_mask_alone() -> None:
 
 
 def test_they_share_tokenizer_data_settings_and_steps() -> None:
-    for file in ("tokenizer.json", "train.jsonl", "val.jsonl", "evalharness.toml"):
+    for file in ("tokenizer.json", "train.jsonl.gz", "val.jsonl", "evalharness.toml"):
         one, other = ((ROOT / "checkpoints" / name / file).read_bytes() for name in NAMES)
         assert one == other, file
     steps = [[step.step for step in find_series(ROOT / "checkpoints" / name)] for name in NAMES]
