@@ -130,7 +130,7 @@ def test_the_gate_fails_the_collapsing_run_from_that_step_on(runs: dict[str, Run
 
 def flips(run: RunFrames, problem_set: str) -> tuple[int, int]:
     """How many problems the last step solves that the first one does not, greedily, and the reverse."""
-    greedy = run.completions.query("decoding == 'greedy' and problem_set == @problem_set and passed == True")
+    greedy = run.completions.query("decoding == 'greedy' and problems == @problem_set and passed == True")
     first, last = (
         set(greedy[greedy["step"] == step]["task_id"]) for step in (min(run.scorecards), max(run.scorecards))
     )
@@ -154,7 +154,7 @@ def test_the_taught_run_does_not_provably_forget(runs: dict[str, RunFrames]):
 
 
 def test_no_problem_of_the_taught_run_is_in_its_rows():
-    problems = load_problems(TAUGHT / "problems.jsonl").problems
+    problems = load_problems(str(TAUGHT / "problems.jsonl"), environment={}).problems
     search = ProblemSearch(problems)
     rows = [row for _, row in each_record(TAUGHT / "train.jsonl.gz")]
     for row in rows:
