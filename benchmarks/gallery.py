@@ -190,7 +190,8 @@ The honest figures are those of the first diagnosis, before anything was correct
 questions:
 
 - **Failures as they come**: {faults} causes were named first ({share}) and {sound} sound models were cleared in
-  [two fair draws](#the-fair-draws-first-diagnoses), whose threads were taken in the order in which a search gave them.
+  [three fair draws](#the-fair-draws-first-diagnoses), whose threads were taken in the order in which a search gave
+  them, or by chance.
 - **Kinds of fault that the gallery lacked**: 18 of 50 causes were named first (36.00 % [22.9, 50.8]) and 13 of 15 sound
   models were cleared in four searches. Only the first two took what they found: 13 of 23 and 5 of 14, two more of which
   were refused over the right tensors without a word on why. The third and the fourth looked for what was missing: 0 of
