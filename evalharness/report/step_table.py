@@ -26,7 +26,7 @@ INDENT = " " * (STEP + 2)
 
 def step_heading() -> tuple[Line, Line]:
     """Return the two lines above the rows: what the figures are of, and their names."""
-    above = f"{'loss in nats':>{STEP + 2 + VERDICT + 2 * FIGURE}}{'degenerate':>{3 * FIGURE}}"
+    above = f"{'loss in nats':>{STEP + 2 + VERDICT + 2 * FIGURE}}{'highest':>{FIGURE}}{'degenerate':>{2 * FIGURE}}"
     names = "".join(name.rjust(FIGURE) for name in FIGURES)
     return (("dim", above),), (("dim", f"{'step':>{STEP}}  {'verdict':<{VERDICT}}{names}  cause"),)
 
