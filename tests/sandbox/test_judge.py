@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 import pytest
 
 from evalharness.sandbox.inside import channel, codec, protocol
-from evalharness.sandbox.inside.judge import Judge, Outcome, as_verdict
+from evalharness.sandbox.inside.judge import CHANGED_ARGUMENTS, Judge, Outcome, as_verdict
 from evalharness.sandbox.inside.judged_program import Ending
 
 ENDED = "ended 0 1500 9000"
@@ -502,7 +502,7 @@ def test_a_change_under_any_numbers_counts(judge):
     )
     # After three attempts one without changes, and the canonical solution's own with and without.
     reply = judge(emptying, sorting, sorting, emptying, sorting, sorting, test=test)
-    assert verdict(reply) == (FAILED, "passed only by changing its arguments")
+    assert verdict(reply) == (FAILED, CHANGED_ARGUMENTS)
 
 
 def test_a_pass_that_needs_its_changes_where_the_solution_does_not_is_a_failure(judge):
@@ -516,7 +516,7 @@ def test_a_pass_that_needs_its_changes_where_the_solution_does_not_is_a_failure(
 
     test = "def check(candidate):\n    mine = [3, 1]\n    assert candidate(mine) == sorted(mine)\n"
     reply = judge(emptying, emptying, sorting, sorting, test=test)
-    assert verdict(reply) == (FAILED, "passed only by changing its arguments")
+    assert verdict(reply) == (FAILED, CHANGED_ARGUMENTS)
 
 
 def test_whether_a_solution_needs_its_changes_is_found_out_once(judge):

@@ -9,6 +9,7 @@ import pytest
 from evalharness.problems.humaneval import load as load_humaneval
 from evalharness.records import Problem, Verdict
 from evalharness.sandbox import Limits
+from evalharness.sandbox.inside.judge import CHANGED_ARGUMENTS
 
 
 def test_a_right_answer_passes_and_says_what_it_used(run):
@@ -310,7 +311,7 @@ def test_a_pass_that_comes_only_of_changing_the_expected_values_fails(execute):
         "def check(candidate):\n    expected = [1, 2]\n    assert candidate(expected) == expected\n",
     )
     execution = execute(problem, "    numbers.clear()\n    return []\n")
-    assert (execution.verdict, execution.detail) == (Verdict.FAILED, "passed only by changing its arguments")
+    assert (execution.verdict, execution.detail) == (Verdict.FAILED, CHANGED_ARGUMENTS)
     assert execute(problem, "    return numbers\n").verdict is Verdict.PASSED
 
 

@@ -37,6 +37,7 @@ from .judged_program import Ending, Gone, Session, WorkerLost, heard_from
 from .problem_tests import Check
 from .sharing_session import SharingSession
 
+CHANGED_ARGUMENTS = "passed only by changing its arguments"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +191,7 @@ class Judge:
         if result["verdict"] == "passed" and outcome.changed_arguments:
             again, *_ = self._attempt_under_seeds(check, job, write_back=False)
             if again.kind != "passed" and not self._solution_needs_changes(job):
-                return {**result, "verdict": "failed", "detail": "passed only by changing its arguments"}
+                return {**result, "verdict": "failed", "detail": CHANGED_ARGUMENTS}
         return result
 
     def _attempt_under_seeds(
