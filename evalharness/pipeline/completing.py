@@ -14,7 +14,7 @@ from evalharness.pipeline.completing_in_time import (
     make_in_time,
     stopped,
 )
-from evalharness.pipeline.estimating import token_s
+from evalharness.pipeline.estimating import WORTH_SAYING_S, token_s
 from evalharness.progress import duration
 from evalharness.runs.json_values import digest, plain
 from evalharness.runs.record_rows import completion_from
@@ -202,7 +202,3 @@ def _say_estimate(work: Work, settings: Settings, generator: Generator, missing:
     usual_s = generator.usual_s(missing) if missing else None
     if usual_s is not None and usual_s >= WORTH_SAYING_S:
         work.watcher.say(f"completing takes about {duration(usual_s)}, less if completions agree or end early")
-
-
-WORTH_SAYING_S = 5
-"""Whoever waits a few seconds needs no estimate."""
