@@ -87,9 +87,9 @@ def test_the_time_is_exceeded_only_after_all_of_it() -> None:
     assert limit(now=126).exceeded_s == 26
 
 
-def test_completions_leave_half_of_what_is_left_to_what_follows() -> None:
-    assert longest_completing_s(limit(now=0)) == 40
-    assert longest_completing_s(limit(now=70)) == pytest.approx(10)
+def test_completions_leave_a_third_of_what_is_left_to_what_follows() -> None:
+    assert longest_completing_s(limit(now=0)) == 50
+    assert longest_completing_s(limit(now=60)) == pytest.approx(20)
     assert longest_completing_s(limit(now=95)) == 0
 
 
@@ -136,7 +136,7 @@ def test_problems_are_left_out_first_then_samples_then_more_problems(monkeypatch
     monkeypatch.setattr(fitting_time, "load_problem_sets", lambda options: [options.limit])
     monkeypatch.setattr(fitting_time, "longest_completing_s", lambda limit: allowed_s)
     work = Chosen(ScoreOptions(samples=4), [Set(tuple(range(100)))])
-    a_second_each = Pace(prompt_s=0.0, token_s=0.1)
+    a_second_each = Pace(prompt_s=0.0, step_s=0.0, token_s=0.1, batch_size=8)
     fitting_time.fit_completions(work, Settings(max_new_tokens=10), a_second_each)
     assert (work.options.limit, work.options.samples) == (limit, samples)
     assert (work.sets == [limit]) is (limit is not None)
@@ -203,10 +203,10 @@ def rows_of(sets: list[ProblemSet]) -> list[Request]:
     return [Request(problem.task_id, 0, GREEDY, (1,), ()) for s in sets for problem in s.problems]
 
 
-def limited(sets: list[ProblemSet], clock: Clock, token_s: float | None = None) -> Work:
+def limited(sets: list[ProblemSet], clock: Clock, token_s: float = 1.0, step_s: float = 0.0) -> Work:
     work = Work(None, Checkpointed(), None, ScoreOptions(), sets, Silent(), [], None, None)
     work.limit = TimeLimit("100s", 100, 0.0, clock)
-    work.pace = None if token_s is None else Pace(0.0, token_s)
+    work.pace = Pace(0.0, step_s, token_s, batch_size=8)
     return work
 
 
@@ -227,21 +227,24 @@ class Made:
 
 
 @pytest.mark.parametrize(
-    ("token_s", "seconds", "sizes"),
+    ("token_s", "step_s", "seconds", "sizes"),
     [
-        (1.0, 1.0, [4, 6]),
-        (1.0, 10.0, [4]),
-        (1.0, 8.0, [4, 1]),
-        (0.1, 1.0, [8, 2]),
-        (None, 1.0, [1, 8, 1]),
-        (None, 5.0, [1, 7]),
+        (1.0, 0.0, 1.0, [5, 5]),
+        (1.0, 0.0, 10.0, [5]),
+        (1.0, 0.0, 8.0, [5, 1]),
+        (0.1, 0.0, 1.0, [8, 2]),
+        (5.0, 0.0, 1.0, [1, 8, 1]),
+        (5.0, 0.0, 6.0, [1, 7]),
+        (0.2, 4.0, 1.0, [5, 5]),  # a step has one price for all its rows: 40 seconds, and 2 for each of them
     ],
 )
-def test_the_first_wave_is_what_fits_at_worst_and_later_ones_go_by_what_was_seen(token_s, seconds, sizes) -> None:
+def test_the_first_wave_is_what_fits_at_worst_and_later_ones_go_by_what_was_seen(
+    token_s, step_s, seconds, sizes
+) -> None:
     clock = Clock()
     sets = [ProblemSet("s", WARMUP[:10], "")]
-    make = Made(clock, seconds)
-    make_in_time(limited(sets, clock, token_s), Settings(max_new_tokens=10, batch_size=8), make, rows_of(sets))
+    make, work = Made(clock, seconds), limited(sets, clock, token_s, step_s)
+    make_in_time(work, Settings(max_new_tokens=10, batch_size=8), make, rows_of(sets))
     assert list(map(len, make.waves)) == sizes
     assert [task for wave in make.waves for task in wave] == [p.task_id for p in WARMUP[: sum(sizes)]]
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 LARGEST_FLOAT = sys.float_info.max
 PROBE_ROWS = 64
 PROBE_LENGTH = 1024
-NOISE_ROWS, FEW_NOISE_ROWS = 8, 2
+NOISE_ROWS = 8
+FEW_NOISE_ROWS, SHORT_NOISE_ROW = 2, 96
+"""In a limited time noise is measured on so many rows of at most so many ids."""
 NOISE_LOGITS = 2**24
 """Logits of all these rows together at most: 64 MiB, several of which are held at a time, one in double precision."""
 SHARE_FOR_LOGITS = 4
@@ -62,7 +64,9 @@ def _settings(work: Work, rows: list[list[int]]) -> Settings:
 
     model, causal = work.checkpoint.model, work.attention == "causal"
     room = max(2, NOISE_LOGITS // (NOISE_ROWS * model.vocabulary_rows))
-    few = [row[:room] for row in rows[: NOISE_ROWS if work.limit is None else FEW_NOISE_ROWS]]
+    few = [row[:room] for row in rows[:NOISE_ROWS]]
+    if work.limit is not None:
+        few = [row[:SHORT_NOISE_ROW] for row in few[:FEW_NOISE_ROWS]]
     temperature = work.options.temperature
     noise = measured_noise(model, few, padded=causal, temperature=temperature)
     steady, alone = noise.nats <= _tolerable(work, TOLERABLE_NATS), False

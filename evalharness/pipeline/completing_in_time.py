@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import replace
 from itertools import accumulate
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from evalharness.generation import Request, Settings
+    from evalharness.generation import Pace, Request, Settings
     from evalharness.pipeline.work import Group, Work
     from evalharness.progress.time_limit import TimeLimit
     from evalharness.records import Completion, Identity
@@ -23,7 +24,7 @@ Wanted = dict["Group", "list[Request]"]
 Rank = list["Request"]
 """All requests about the problems of one place: of the first problem of every set, of the second, and so on."""
 
-COMPLETING, OF_WHAT_IS_LEFT = 0.4, 0.5
+COMPLETING, OF_WHAT_IS_LEFT = 0.5, 2 / 3
 """Completions may take this share of a limited time, and this share of what is left of it."""
 
 
@@ -57,21 +58,21 @@ def make_in_time(
 def waves(work: Work, settings: Settings, requests: Sequence[Request], part: TimeLimit) -> Iterator[list[Request]]:
     """The requests of some problems of every set, then those of the next ones: about a batch at a time at most.
 
-    The first wave is what there is time for if no completion ends early, later ones go by the time that problems took
-    up to then. Replicas get one wave: they begin anew with each.
+    The first wave is what there is time for if no completion ends early, at least one problem of every set. Later ones
+    go by how much sooner those before them ended. Replicas get one wave: they begin anew with each.
     """
-    ranks = by_rank(work, requests)
     if work.options.replicas > 1:
         yield list(requests)
         return
-    count, done, begun = _at_worst(work, settings, ranks[:1], part.left_s), 0, part.clock()
+    ranks, begun = by_rank(work, requests), part.clock()
+    count, longest_s = max(1, _affordable(work, settings, ranks, part.left_s)), 0.0
     while ranks and count:
         taken = min(count, _in_a_batch(ranks, settings.batch_size))
         wave, ranks = ranks[:taken], ranks[taken:]
         yield [request for rank in wave for request in rank]
-        done += len(wave)
-        problem_s = (part.clock() - begun) / done
-        count = int(part.left_s / problem_s) if problem_s else len(ranks)
+        longest_s += _longest_s(work, settings, wave)
+        taken_s = part.clock() - begun
+        count = _affordable(work, settings, ranks, part.left_s * longest_s / taken_s) if taken_s else len(ranks)
 
 
 def _in_a_batch(ranks: Sequence[Rank], batch_size: int) -> int:
@@ -80,13 +81,16 @@ def _in_a_batch(ranks: Sequence[Rank], batch_size: int) -> int:
     return max(1, sum(count <= batch_size for count in rows))
 
 
-def _at_worst(work: Work, settings: Settings, first: Sequence[Rank], seconds: float) -> int:
-    """How many problems of each set there is time for if none of their completions ends early; at least one."""
-    if work.pace is None or not first:
-        return 1
-    prompts = len({request.task_id for request in first[0]})
-    worst_s = work.pace.longest_s(prompts, len(first[0]), settings.max_new_tokens)
-    return max(1, int(seconds / worst_s)) if worst_s else 1
+def _affordable(work: Work, settings: Settings, ranks: Sequence[Rank], seconds: float) -> int:
+    """How many of the first ranks there is time for in ``seconds`` if none of their completions ends early."""
+    counts = range(1, len(ranks) + 1)
+    return bisect_right(counts, seconds, key=lambda count: _longest_s(work, settings, ranks[:count]))
+
+
+def _longest_s(work: Work, settings: Settings, ranks: Sequence[Rank]) -> float:
+    """Seconds that these ranks take if none of their completions ends early."""
+    prompts = len({request.task_id for rank in ranks for request in rank})
+    return cast("Pace", work.pace).longest_s(prompts, sum(map(len, ranks)), settings.max_new_tokens)
 
 
 def by_rank(work: Work, requests: Iterable[Request]) -> list[Rank]:

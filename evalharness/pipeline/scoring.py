@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from evalharness.pipeline.assembling import scorecard_of
 from evalharness.pipeline.attention import probe_attention
 from evalharness.pipeline.completing import complete
-from evalharness.pipeline.completing_in_time import OF_WHAT_IS_LEFT
 from evalharness.pipeline.diagnosing import behaviour_known, diagnose_subject, measured_of, what_it_writes
 from evalharness.pipeline.fitting_time import fit_into_time, say_exceeded, time_limit
 from evalharness.pipeline.formats import compare_formats
@@ -116,7 +115,7 @@ def _loss_first(work: Work, settings: Settings) -> tuple[Measured, KnownLoss]:
 
     measured = measured_of(work, settings, behaviour_of({}, {}, {}, work.options.seed))
     limit = cast("TimeLimit", work.limit)
-    with stopped_by(limit.part(limit.left_s * OF_WHAT_IS_LEFT), work.checkpoint.model, measured.subject.base):
+    with stopped_by(limit.part(limit.left_s / 2), work.checkpoint.model, measured.subject.base):
         return measured, measure_loss(work, measured)
 
 

@@ -201,3 +201,45 @@ def test_a_search_in_short_rows_alone_says_so():
     whole = future_leak(model(lambda: Decoder(causal)), rows())
     assert isinstance(whole, RuledOut)
     assert "longest_row" not in whole.evidence
+
+
+class MixesRows(nn.Module):
+    """Adds to every position what the whole batch has in the mean: alike in all rows of a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(ROWS, 16)
+        self.inner = Decoder(causal)
+        self.head = nn.Linear(16, ROWS)
+
+    def forward(self, ids):
+        return self.inner(ids) + self.head(self.embedding(ids).mean((0, 1)))
+
+
+@pytest.mark.parametrize("longest", [7, 40, CONTEXT])
+def test_a_leak_that_all_rows_of_a_batch_share_is_found_in_rows_that_stand_alone(longest):
+    assert isinstance(future_leak(model(MixesRows), rows(), longest=longest), Finding)
+
+
+def test_a_model_that_takes_one_row_at_a_time_can_be_tested():
+    class OneRow(nn.Module):
+        def __init__(self, mask):
+            super().__init__()
+            self.inner = Decoder(mask)
+
+        def forward(self, ids):
+            if len(ids) != 1:
+                raise ValueError("one row, please")
+            return self.inner(ids)
+
+    assert isinstance(future_leak(model(lambda: OneRow(causal)), rows()), RuledOut)
+    assert isinstance(future_leak(model(lambda: OneRow(full)), rows()), Finding)
+
+
+def test_a_causal_model_is_cleared_in_fewer_passes_than_trials():
+    tested, passes = model(SOUND["a mask"]), []
+    forward = tested.logits
+    tested.logits = lambda ids: passes.append(len(ids)) or forward(ids)
+    found = future_leak(tested, rows())
+    assert isinstance(found, RuledOut)
+    assert len(passes) < found.evidence["trials"] / 2
