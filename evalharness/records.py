@@ -446,13 +446,23 @@ class ConventionLoss:
     loss_nats: Interval
 
 
-LogRelation = Literal["named", "inside", "of_its_run", "called_alike", "alone", "of_another", "unclear", "unreadable"]
+LogRelation = Literal[
+    "named",
+    "inside",
+    "of_its_run",
+    "called_alike",
+    "names_it",
+    "alone",
+    "of_another",
+    "unclear",
+    "unreadable",
+]
 """How a training log and a checkpoint belong together.
 
 ``named``: the user named it. ``inside``: it lies in the checkpoint's folder. ``of_its_run``: the checkpoint is a step
-of the run that it is of. ``called_alike``: it has the checkpoint's name. ``alone``: it lies beside it, with no other
-checkpoint there. ``of_another``: it is another checkpoint's. ``unclear``: it lies beside several and names none.
-``unreadable``: no loss was found in it.
+of the run that it is of. ``called_alike``: it has the checkpoint's name. ``names_it``: it names the folder that the
+checkpoint was saved to. ``alone``: it lies beside it, with no other checkpoint there. ``of_another``: it is another
+checkpoint's. ``unclear``: it lies beside several and names none. ``unreadable``: no loss was found in it.
 """
 
 

@@ -129,6 +129,47 @@ def test_a_checkpoint_alone_has_the_log_in_the_folder_above(tmp_path):
     assert [relation(path) for path in (weights, start)] == ["of_its_run", "of_another"]
 
 
+def test_a_console_three_folders_above_is_of_the_run_whose_folder_it_names(tmp_path):
+    final, base = model(tmp_path / "out" / "full" / "final"), model(tmp_path / "checkpoints" / "org" / "small")
+    model(tmp_path / "out" / "full" / "step-000100")
+    (tmp_path / "finetune.log").write_text(f"{{'checkpoint_dir': 'checkpoints/org/small'}}\n{LOG}")
+    assert relation(final) == "of_its_run"
+    assert relation(base) == "of_another"
+    other = model(tmp_path / "out" / "lora" / "final")
+    assert [relation(path) for path in (final, other)] == ["unclear", "unclear"]
+    (tmp_path / "finetune.log").write_text(
+        f"{{'checkpoint_dir': 'checkpoints/org/small', 'out_dir': 'out/full'}}\n{LOG}"
+    )
+    assert [relation(path) for path in (final, final.parent, other)] == ["names_it", "names_it", "unclear"]
+    assert relation(base) == "of_another"
+
+
+def test_of_two_folders_with_a_file_the_log_is_of_the_one_that_it_names(tmp_path):
+    first, second = file(tmp_path / "out-a" / "ckpt.pt"), file(tmp_path / "out-b" / "ckpt.pt")
+    (tmp_path / "train.log").write_text(f"{LOG}saving checkpoint to out-b\n")
+    assert [relation(first), relation(second)] == ["unclear", "names_it"]
+    (tmp_path / "train.log").rename(tmp_path / "second.log")
+    (tmp_path / "first.log").write_text(f"{LOG}saving checkpoint to out-a\n")
+    chosen = [choose_log(path, Manifest(None, tmp_path)) for path in (first, second)]
+    assert [choice and choice.files for choice in chosen] == [
+        (str(tmp_path / "first.log"),),
+        (str(tmp_path / "second.log"),),
+    ]
+
+
+def test_a_log_is_looked_for_no_higher_than_the_project_nor_where_the_user_works(tmp_path, monkeypatch):
+    weights = model(tmp_path / "project" / "out" / "full" / "final")
+    (tmp_path / "train.log").write_text(LOG)
+    assert relation(model(tmp_path / "out" / "full" / "final")) is not None
+    (tmp_path / "project" / ".git").mkdir()
+    assert relation(weights) is None
+    (tmp_path / "project" / ".git").rmdir()
+    monkeypatch.chdir(tmp_path / "project")
+    assert relation(Path("out/full/final")) is None
+    (tmp_path / "project" / "train.log").write_text(LOG)
+    assert relation(Path("out/full/final")) == "alone"
+
+
 def test_the_manifests_log_is_not_of_the_base_that_it_names(tmp_path):
     base, lora = file(tmp_path / "base.pt"), model(tmp_path / "lora_step200", "adapter")
     log = tmp_path / "train.log"

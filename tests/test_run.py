@@ -173,6 +173,7 @@ def test_one_checkpoint_without_a_log_makes_a_report_that_says_what_is_missing(r
     done = run("run", "mine", *FEW, "--last", "1")
     assert done.returncode == 0, done.stderr
     report = (series.parent / "reports" / "mine" / "report.md").read_text()
+    golden_text(lines_with("--log", done.stdout))
     golden_text(lines_with("Validation loss: not", report))
     golden_text(lines_with("a rank correlation needs", report))
 

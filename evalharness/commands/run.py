@@ -10,7 +10,7 @@ import click
 from evalharness.commands.exit_codes import INCOMPLETE, exit_codes
 from evalharness.commands.log_to import log_scores, log_to_option
 from evalharness.commands.options import Numbers, Several, settings_options
-from evalharness.commands.step_lines import StepLines, kept_line
+from evalharness.commands.step_lines import StepLines, kept_line, log_line
 from evalharness.commands.terminal_progress import watcher
 from evalharness.runs.paths import step_folder
 
@@ -49,8 +49,8 @@ def run(
         rows = StepLines(watching)
         result = pipeline.run_series(folder, asked, pipeline.Choice(every, last, steps), watching, ended=rows.show)
     log_scores(log_to, result.folder, {result.folder / step_folder(s): c for s, c in result.scorecards.items()})
-    if (kept := kept_line(result)) is not None:
-        click.echo(kept)
+    for line in filter(None, (kept_line(result), log_line(result))):
+        click.echo(line)
     if result.report is not None:
         click.echo(f"report   {result.report}")
     faulty = result.failures or any(card.incomplete for card in result.scorecards.values())

@@ -47,6 +47,15 @@ def kept_line(result: RunResult) -> str | None:
     return f"kept     {', '.join(map(str, sorted(result.kept)))}: nothing has changed since they were scored"
 
 
+def log_line(result: RunResult) -> str | None:
+    """Say how to name a training log, if no step of a run has one."""
+    from evalharness.report.log_words import log_of_card
+
+    cards = list(result.scorecards.values())
+    text = None if not cards or any(card.loss.log for card in cards) else log_of_card(cards[-1])
+    return None if text is None else f"log      {text}"
+
+
 def _width() -> int | None:
     """Columns of the terminal; None where the rows go to a file, which takes each in one line."""
     from rich.console import Console

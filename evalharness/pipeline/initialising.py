@@ -241,10 +241,13 @@ def _is_called(stem: str, names: tuple[str, ...]) -> bool:
 
 def _log_lines(located: Located, folder: Path, files: tuple[Path, ...], result: Initialised) -> Iterator[Line]:
     """The log if it lies where it is not found without being named."""
+    from evalharness.pipeline.log_choice import choose_log
+    from evalharness.report.log_words import log_words
     from evalharness.training_log import event_runs, find_logs
 
-    start = located.source if located.source.is_dir() else located.source.parent
-    if find_logs(start) or find_logs(start.parent):
+    if (choice := choose_log(located.source, Manifest(None, folder))) is not None:
+        if not choice.is_read:
+            result.missing.append(f"[log] path: {log_words(choice)}")
         return
     folders = sorted({file.parent for file in files}, key=lambda place: len(place.parts))
     log_files = next((logs for place in folders if (logs := find_logs(place))), [])
@@ -253,7 +256,9 @@ def _log_lines(located: Located, folder: Path, files: tuple[Path, ...], result: 
     elif log_files:
         yield Line("log.path", [_seen_from(path, folder) for path in log_files], "the losses that training logged")
     else:
-        result.missing.append("[log] path: the training log; without it no logged loss is compared")
+        result.missing.append(
+            "[log] path: the training log, which --log FILE names as well; without it no logged loss is compared"
+        )
 
 
 def _files(folder: Path) -> Iterator[Path]:

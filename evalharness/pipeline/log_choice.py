@@ -1,4 +1,4 @@
-"""Which training log is a checkpoint's: one that lies beside it may be the log of another.
+"""Which training log is a checkpoint's: one that lies beside it, or above it, may be the log of another.
 
 A loss is judged against its log, so a log that is not known to be the checkpoint's is not read: it is named instead,
 with whose it is. Nothing in a log is read as a sentence to decide it: only places, names and the trainer's own fields.
@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.models.torch import find_series, kind_of, weight_files_in
 from evalharness.models.torch.step_names import is_last_name, is_step_name
 from evalharness.models.torch.weight_names import GGUF_SUFFIX
+from evalharness.pipeline.checkpoints_below import checkpoints_below
+from evalharness.pipeline.paths_in_logs import names_path
 from evalharness.records import LogChoice
 from evalharness.settings.manifest import as_seen_from_here
 from evalharness.training_log import find_logs
+from evalharness.training_log.discovery import consoles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from evalharness.models.torch import SeriesStep
     from evalharness.models.torch.locate import Kind
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 _FOLDERS = ("adapter", "huggingface")
 """The kinds that are a whole folder."""
+HIGHEST = 3
+"""How many folders above a checkpoint's a log is looked for: a console's lies beside ``out/full/final`` of litgpt."""
 _WORDS_OF_LOGS = re.compile(r"[._-](?:log|logs|metrics|loss|losses)$")
 """What a log's name has more than that of its checkpoint: ``v1_log.jsonl``."""
 
@@ -37,20 +43,34 @@ _WORDS_OF_LOGS = re.compile(r"[._-](?:log|logs|metrics|loss|losses)$")
 def choose_log(path: Path, manifest: Manifest, given: tuple[Path, ...] = ()) -> LogChoice | None:
     """Choose the log of a checkpoint, or of a folder with a series; None if there is none.
 
-    The logs that are ``given``, else the manifest's, else those in the checkpoint's folder or in the folder above it.
+    The logs that are ``given``, else the manifest's, else those in the checkpoint's folder or in the nearest above it.
     Another checkpoint's log is returned too, as what it is: :attr:`LogChoice.is_read` is false.
     """
     if given:
         return _choice(given, "named")
-    place = _whole(path, manifest)
+    place = _whole(Path(os.path.normpath(Path.cwd() / path)), manifest)
     if manifest.log.path:
         steps = _trained_over(place, manifest)
         return _choice(manifest.log.path, "of_another" if steps else "named", steps)
-    start = place if place.is_dir() else place.parent
-    for folder in (start, start.parent):
+    for folder in _folders(place if place.is_dir() else place.parent):
+        neighbours = _Neighbours(place, folder, manifest)
         if logs := tuple(find_logs(folder)):
-            return _Neighbours(place, folder, manifest).choice(logs)
+            return neighbours.choice(logs)
+        if (log := neighbours.only_one_that_names_it(consoles(folder))) is not None:
+            return _choice([log], "names_it")
     return None
+
+
+def _folders(start: Path) -> Iterator[Path]:
+    """A checkpoint's folder, the one above it, and those above that within a project, or where the user works."""
+    here, everyones = Path.cwd(), (Path.home(), Path(tempfile.gettempdir()))
+    yield start
+    folder = start
+    for _ in range(HIGHEST):
+        folder = folder.parent
+        yield folder
+        if here.is_relative_to(folder) or (folder / ".git").exists() or folder.parent in everyones:
+            return
 
 
 def _choice(logs: Sequence[Path], relation: LogRelation, others: Sequence[Path] = ()) -> LogChoice:
@@ -92,7 +112,7 @@ def _trained_over(place: Path, manifest: Manifest) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Neighbours:
-    """A checkpoint, and the folder whose logs may be its own: its folder, or the one above that."""
+    """A checkpoint, and the folder whose logs may be its own: its folder, or one above that."""
 
     place: Path
     folder: Path
@@ -107,11 +127,49 @@ class _Neighbours:
             return _choice(logs, "called_alike") if self.place in named else _choice(logs, "of_another", named)
         series = find_series(self.place.parent, self.manifest)
         holder = self._holder(logs[0])
-        if self._is_step_with(series, holder):
-            return _choice(logs, "of_its_run")
+        if self._is_step_with(series, holder) or self._is_run():
+            is_of_run = self.folder == self.place.parent
+            rivals = [] if is_of_run else list(filter(_is_step, self._elsewhere()))
+            return self._of_one_of(logs, rivals) if rivals else _choice(logs, "of_its_run")
         if holder is not None:
             return _choice(logs, "of_another", [holder])
+        return self._beside(logs, others) if others else self._alone_or_of_one(logs)
+
+    def _is_run(self) -> bool:
+        """Whether it is the folder of several steps."""
+        return len(find_series(self.place, self.manifest)) > 1
+
+    def _alone_or_of_one(self, logs: tuple[Path, ...]) -> LogChoice:
+        """A log beside which no other checkpoint lies; farther below it there may be other runs."""
+        others = list(self._elsewhere())
+        if _is_step(self.place) and (rivals := list(filter(_is_step, others))):
+            return self._of_one_of(logs, rivals)
         return self._beside(logs, others)
+
+    def _of_one_of(self, logs: tuple[Path, ...], others: Sequence[Path]) -> LogChoice:
+        """A log that may be of several: it is of the checkpoint whose folder it names.
+
+        Where a step was saved counts for more than what else it names, such as the model that training started from.
+        """
+        is_step = _is_step(self.place) or self._is_run()
+        is_own = self._is_named(self.place, logs) and (is_step or not any(self._is_named(o, logs) for o in others))
+        return _choice(logs, "names_it") if is_own else _choice(logs, "unclear", others)
+
+    def only_one_that_names_it(self, logs: Sequence[Path]) -> Path | None:
+        """Of several logs the one that names the checkpoint's folder."""
+        named = [log for log in logs if self._is_named(self.place, [log])]
+        return named[0] if len(named) == 1 else None
+
+    def _is_named(self, checkpoint: Path, logs: Sequence[Path]) -> bool:
+        """Whether a log names a checkpoint, or the folder of the run that it is a step of, as seen from the log."""
+        places = [checkpoint, *([checkpoint.parent] if _is_step(checkpoint) else [])]
+        paths = [place.relative_to(self.folder) for place in places if self.folder in place.parents]
+        return any(names_path(log, path) for log in logs for path in paths)
+
+    def _elsewhere(self) -> Iterator[Path]:
+        """The checkpoints below the log's folder that are not of the checkpoint's run."""
+        run = self.place.parent if _is_step(self.place) else self.place
+        return checkpoints_below(self.folder, (self.place, run), self.manifest)
 
     def _beside(self, logs: tuple[Path, ...], others: list[Path]) -> LogChoice:
         """A log that lies in no checkpoint, beside one that is no step of a series."""
@@ -125,7 +183,7 @@ class _Neighbours:
         if _is_step(self.place):
             return _choice(logs, "of_its_run")
         steps = list(filter(_is_step, others))
-        return _choice(logs, "of_another", steps) if steps else _choice(logs, "unclear", others)
+        return _choice(logs, "of_another", steps) if steps else self._of_one_of(logs, others)
 
     def _is_step_with(self, series: Sequence[SeriesStep], holder: Path | None) -> bool:
         """Whether the checkpoint is a step of the run that the log is of: its best, its last, or one by its number."""

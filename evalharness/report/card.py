@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalharness.records import DECODINGS, DecodingName
 from evalharness.report.cause_summary import none_found, was_diagnosed
 from evalharness.report.certainty import certainty
-from evalharness.report.log_words import log_words
+from evalharness.report.log_words import log_of_card
 from evalharness.report.loss_verdict import loss_conclusion, loss_figures, loss_relation
 from evalharness.report.nearest_measure import nearest_measure
 from evalharness.report.numbers import percent_interval
@@ -151,10 +151,9 @@ def _losses(scorecard: Scorecard, width: int) -> Iterator[Line]:
     yield from _entry("loss", f"{', '.join(unlogged + figures)}{', in nats per token' if figures else ''}", width)
     style = {"agree": "green", "not_measured": "dim"}.get(loss_relation(scorecard.loss), "bold red")
     yield from _entry("", loss_conclusion(scorecard), width, style)
-    if scorecard.loss.log is not None:
-        yield from _entry(
-            "log", log_words(scorecard.loss.log), width, "dim" if scorecard.loss.log.is_read else "yellow"
-        )
+    if (text := log_of_card(scorecard)) is not None:
+        is_read = scorecard.loss.log is not None and scorecard.loss.log.is_read
+        yield from _entry("log", text, width, "dim" if is_read else "yellow")
 
 
 def _passes(scorecard: Scorecard, width: int) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.report.certainty import certainty
-from evalharness.report.log_words import log_words
+from evalharness.report.log_words import log_of_loss
 from evalharness.report.loss_verdict import loss_figures, loss_sentence
 from evalharness.report.parts import plain_text, unmarked
 from evalharness.report.sections.tested_hypotheses import names_in_line
@@ -22,8 +22,8 @@ def loss_lines(loss: Loss, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the losses and whether they are real, for a terminal."""
     source = "" if loss.logged_nats is None else f" Logged: {loss.logged_source}."
     yield f"{', '.join(loss_figures(loss)) or 'none known'}, in nats per token. {loss_sentence(loss, findings)}{source}"
-    if loss.log is not None:
-        yield f"Log: {log_words(loss.log)}."
+    if (text := log_of_loss(loss)) is not None:
+        yield f"Log: {text}."
     if loss.recomputed_nats is not None:
         yield f"Recomputed: {loss.convention}. A probe that measures a loss on other rows or targets says so."
 

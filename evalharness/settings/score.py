@@ -213,7 +213,7 @@ class ScoreOptions:
         affects="score",
         places=("command", "pytest", "python"),
         metavar="FILE,…",
-        without="found beside the checkpoint",
+        without="found beside the checkpoint or above it",
         help="The training log of the checkpoint, or several of one run, instead of the manifest's.",
     )
     revision: str | None = setting(

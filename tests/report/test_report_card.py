@@ -10,6 +10,7 @@ from evalharness.records import ConventionLoss, Finding, FormatComparison, Incom
 from evalharness.report import card_lines, render_card
 from evalharness.report.card import LABEL_WIDTH
 from evalharness.report.cause_summary import cause_cell, contributing
+from evalharness.report.log_words import NO_LOG, log_of_card, log_of_loss
 from evalharness.report.loss_verdict import loss_conclusion
 from evalharness.report.parts import Code
 from evalharness.report.sections.verdict_lines import verdict_lines
@@ -185,3 +186,17 @@ def test_a_note_explains_nothing_and_no_cause_is_said_to_be_found():
     assert [item[0].text for item in verdict_lines(card).items][3:] == ["Cause"]
     assert contributing(card) == ()
     assert cause_cell(card) == cause_cell(replace(card, findings=()))
+
+
+def test_where_no_log_was_found_the_card_and_the_diagnosis_say_how_to_name_one():
+    full = example.scorecard()
+    card = replace(full, loss=replace(full.loss, logged_nats=None, logged_source=None, log=None))
+    assert log_of_card(card) == log_of_loss(card.loss) == NO_LOG
+    logged = replace(card, loss=replace(card.loss, logged_nats=2.5, logged_source="meta.json"))
+    published = replace(card, checkpoint=replace(card.checkpoint, commit="0" * 40))
+    completions = replace(
+        card,
+        checkpoint=replace(card.checkpoint, parameters=None),
+        loss=replace(card.loss, recomputed_nats=None),
+    )
+    assert [log_of_card(other) for other in (logged, published, completions)] == [None] * 3

@@ -74,3 +74,18 @@ def test_of_several_logs_under_names_of_ones_own_none_is_taken(tmp_path):
     for name in ("v1_log.jsonl", "v2_log.jsonl"):
         written(tmp_path, name, LINE)
     assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["finetune.log", "slurm-4711.out", "console.txt", "logs/run7.log"])
+def test_the_output_of_a_console_is_a_log_if_it_speaks_of_a_loss(tmp_path, name):
+    written(tmp_path, "install.log", "Collecting torch 2.13.0\n")
+    written(tmp_path, name, "arguments: {'eval_steps': 100}\n" + LINE)
+    assert found(tmp_path) == [name]
+
+
+def test_of_two_loggers_of_lightning_none_is_taken(tmp_path):
+    for name in ("logs/first/version_0/metrics.csv", "logs/second/version_0/metrics.csv"):
+        written(tmp_path, name, "step,loss\n1,2.5\n")
+    assert found(tmp_path) == []
+    written(tmp_path, "lightning_logs/version_3/metrics.csv", "step,loss\n1,2.5\n")
+    assert found(tmp_path) == ["lightning_logs/version_3/metrics.csv"]

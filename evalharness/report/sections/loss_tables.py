@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.report.log_words import log_words
+from evalharness.report.log_words import log_of_card
 from evalharness.report.loss_verdict import loss_conclusion, loss_relation, was_seen
 from evalharness.report.numbers import bits, nats, nats_bounds, percent_interval
 from evalharness.report.parts import Heading, Paragraph, Table
@@ -79,8 +79,8 @@ def _sentences(card: Scorecard) -> Iterator[str]:
         yield f"How the recomputed and the honest loss were computed: {card.loss.convention}."
     else:
         yield loss_conclusion(card)
-    if card.loss.log is not None:
-        yield f"Training log: {log_words(card.loss.log)}."
+    if (text := log_of_card(card)) is not None:
+        yield f"Training log: {text}."
     if card.loss.honest_bits_per_byte is not None:
         yield "Bits per byte of the targets' text compare across tokenizers; nats per token don't."
     yield from filter(None, (conventions(card.loss),))
