@@ -161,6 +161,13 @@ def test_pass_at_k_on_base_tests_alone_stands_on_the_card_and_in_the_report(tmp_
     golden_text(lines_with("base tests", (folder / "report.md").read_text()))
 
 
+def test_the_protocol_counts_the_problems_that_have_completions(run: Run, model_folder: Path):
+    write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS[:1]])
+    assert run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs").returncode == 0
+    card = scorecard_json.from_json((model_folder.parent / "reports/theirs/final/scorecard.json").read_text())
+    assert [info.problems for info in card.protocol.problems] == [1] != [len(PROBLEMS)]
+
+
 def test_what_the_file_does_not_say_is_not_recorded(run: Run, model_folder: Path):
     write(model_folder.parent, "s.jsonl", [{"task_id": p["task_id"], "completion": RIGHT} for p in PROBLEMS])
     assert run("convert", "s.jsonl", "--problems", "mine/own.jsonl", "--name", "theirs").returncode == 0

@@ -88,7 +88,7 @@ def convert(
         samples = _most_of_one_problem(jobs) if completions[0].decoding == "sampled" else 0
         card = assemble(
             origin.checkpoint,
-            _protocol(problem_set, samples, temperature, packages, judged),
+            _protocol(problem_set.only({job.task_id for job in jobs}), samples, temperature, packages, judged),
             behaviour,
             ks=ks or usual_ks(jobs),
             programs=judged.programs,

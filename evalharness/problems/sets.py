@@ -63,7 +63,13 @@ class ProblemSet:
 
     def first(self, count: int) -> ProblemSet:
         """The set of its first ``count`` problems: what ``--limit`` makes of it."""
-        kept = self.problems[:count]
+        return self._of(self.problems[:count])
+
+    def only(self, task_ids: Collection[str]) -> ProblemSet:
+        """The set of these problems alone."""
+        return self._of(tuple(problem for problem in self.problems if problem.task_id in task_ids))
+
+    def _of(self, kept: tuple[Problem, ...]) -> ProblemSet:
         return self if len(kept) == len(self.problems) else replace(self, problems=kept, digest=digest(kept))
 
     def names_of(self, problem: Problem) -> tuple[str, ...]:
