@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import EntropyPoint, LogPoint, LossPoint, Split
@@ -236,6 +238,23 @@ def loss_point(
     _EPOCH(point, epoch)
     _TIME(point, time_s)
     return point
+
+
+def loss_points(
+    steps: Iterable[int],
+    split: Split,
+    losses: Iterable[float],
+    sources: Iterable[str],
+    epochs: Iterable[float | None] = repeat(None),
+    times_s: Iterable[float | None] = repeat(None),
+) -> list[LossPoint]:
+    """Return a point for each step, all of one split, without a call in Python for any."""
+    steps = list(steps)
+    points = list(map(_NEW, repeat(LossPoint, len(steps))))
+    columns = (_STEP, steps), (_SPLIT, repeat(split)), (_LOSS, losses), (_SOURCE, sources), (_EPOCH, epochs)
+    for set_slot, values in (*columns, (_TIME, times_s)):
+        deque(map(set_slot, points, values), maxlen=0)
+    return points
 
 
 # The slots themselves: a frozen dataclass sets each of them through ``object.__setattr__``.

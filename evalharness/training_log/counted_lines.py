@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from evalharness.records import LossPoint
 from evalharness.training_log.columns import NEWEST_S, columns, loss_point, number, points, seconds
 from evalharness.training_log.figure_names import loss_name
-from evalharness.training_log.line_figures import ALL_OF, LineFigures, figures
+from evalharness.training_log.known_lines import Figures, KnownLines, Run
+from evalharness.training_log.line_figures import ALL_OF, LineFigures, figures, places_of
 from evalharness.training_log.open_log import TORN, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, RowPlans
-from evalharness.training_log.printed_lines import printed_lines, with_points
+from evalharness.training_log.printed_lines import printed_blocks, printed_lines, with_points
 from evalharness.training_log.step_counting import StepCounter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from evalharness.records import LogPoint, Split
     from evalharness.training_log.columns import Columns
+    from evalharness.training_log.known_lines import KnownLine, Place
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines with a counter"
@@ -46,14 +48,15 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
 
     Training losses below it count if no line has both. A last number that may be cut off is left out.
     """
-    first = itertools.islice(_figures(log), ENOUGH_ROWS)
-    sample = [dict(zip(names, texts, strict=True)) for _, names, texts in first if names]
+    known = LineFigures(log.keys.train)
+    first = (_names_and_texts(known, line, log) for _, line in itertools.islice(printed_lines(log), ENOUGH_ROWS))
+    sample = [dict(zip(names, texts, strict=True)) for names, texts in first if names]
     plans = RowPlans(log, sample)
-    known = columns(dict.fromkeys(name for row in sample for name in row), plans.own)
-    if known is None:
+    plan = columns(dict.fromkeys(name for row in sample for name in row), plans.own)
+    if plan is None:
         return iter(())
-    apart = not any(known.step in row and _has_training_loss(row, known) for row in sample)
-    return itertools.chain.from_iterable(_Reading(log, known, plans, StepCounter(log), apart=apart).by_line())
+    apart = not any(plan.step in row and _has_training_loss(row, plan) for row in sample)
+    return itertools.chain.from_iterable(_Reading(log, plan, plans, StepCounter(log), apart=apart).by_line())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ class _Shape:
     epoch: int | None
     time: int | None
     losses: tuple[tuple[Split, int], ...]
+
+    def figures(self, places: Sequence[Place]) -> Figures:
+        """The same as places in a line that has its figures at ``places``."""
+        total, epoch, time = (None if at is None else places[at] for at in (self.total, self.epoch, self.time))
+        return Figures(places[self.step], [(split, places[at]) for split, at in self.losses], total, epoch, time)
 
 
 @dataclass(slots=True)
@@ -78,29 +86,45 @@ class _Reading:
     apart: bool
     step: int | None = None
     shapes: dict[tuple[str, ...], _Shape | None] = field(default_factory=dict)
+    forms: KnownLines = field(default_factory=KnownLines)
+    figures: LineFigures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.figures = LineFigures(self.log.keys.train)
 
     def by_line(self) -> Iterator[Iterable[LogPoint]]:
         """What each line with figures says. At the end it is noted what was not read."""
-        source, shapes = self.log.name, self.shapes
-        last, shape = None, None  # Most lines are of the shape of the one before: it need not be looked up.
-        for at, names, texts in _figures(self.log):
-            if not names:
-                continue
-            if names is not last:
-                if names not in shapes:
-                    shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
-                last, shape = names, shapes[names]
-            if shape is None:
-                counted = None
-            elif (text := texts[shape.step]).isdecimal() and len(text) < LONG:
-                counted = int(text)  # as _count has it, without a call
-            else:
-                counted = _count(text)
-            if shape is not None and counted is not None:
-                yield self._of_shape(shape, counted, texts, f"{source}:{at}")
-            else:
-                yield self._of_row(dict(zip(names, texts, strict=True)), f"{source}:{at}")
+        for at, block in printed_blocks(self.log):
+            for run in self.forms.runs(block, at):
+                yield self._of_line(run.line, run.at) if run.form is None else self._of_run(run, run.form)
         note_unread(self.log, self.plans.names())
+
+    def _of_run(self, run: Run, form: KnownLine) -> Sequence[LossPoint]:
+        """What :meth:`_of_line` finds in lines of one form."""
+        if form.epoch is None and self.counter.heading is None:
+            self.step = self.counter.on(int(run.rows[-1][form.step]), None, None)
+            return run.points(self.log.name, self.counter.before)
+        points: list[LossPoint] = []
+        for at, row in enumerate(run.rows, run.at):
+            total = None if form.total is None else int(row[form.total])
+            counted = int(row[form.step])
+            self.step = self.counter.on(counted, total, None if form.epoch is None else float(row[form.epoch]))
+            points += Run(form, (row,), at).points(self.log.name, self.step - counted)
+        return points
+
+    def _of_line(self, line: str, at: int) -> Iterable[LogPoint]:
+        """What a line says that is like none before."""
+        names, texts = _names_and_texts(self.figures, line, self.log)
+        if not names:
+            return ()
+        if names not in self.shapes:
+            self.shapes[names] = self._shape(dict(zip(names, texts, strict=True)))
+        shape = self.shapes[names]
+        counted = None if shape is None else _count(texts[shape.step])
+        if shape is None or counted is None:
+            return self._of_row(dict(zip(names, texts, strict=True)), f"{self.log.name}:{at}")
+        self.forms.add(line, shape.figures(list(places_of(line, self.figures.told).values())))
+        return self._of_shape(shape, counted, texts, f"{self.log.name}:{at}")
 
     def _of_shape(self, shape: _Shape, counted: int, texts: tuple[str, ...], source: str) -> list[LossPoint]:
         """The same as :meth:`_of_row` finds, in half the time."""
@@ -168,13 +192,9 @@ def _is_validation(point: LogPoint) -> bool:
     return isinstance(point, LossPoint) and point.split == "validation"
 
 
-def _figures(log: OpenLog) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
-    """The number of each line, and the names and texts of its figures."""
-    names_and_texts = LineFigures(log.keys.train).names_and_texts
-    for at, line in printed_lines(log):
-        whole = line
-        if line[-1:] != "\n":
-            log.note(TORN)
-            whole = line[: max(line.rfind(" "), 0)]
-        names, texts = names_and_texts(whole)
-        yield at, names, texts
+def _names_and_texts(figures: LineFigures, line: str, log: OpenLog) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names and texts of the figures of a line; of one that may be cut off the last is noted and left out."""
+    if line.endswith("\n"):
+        return figures.names_and_texts(line)
+    log.note(TORN)
+    return figures.names_and_texts(line[: max(line.rfind(" "), 0)])

@@ -49,7 +49,7 @@ MOST_SHAPES = 6
 
 def figures(line: str) -> dict[str, str]:
     """The numbers of a line by the names before them; of two with one name the first."""
-    return {name: line[start:end] for name, (start, end) in _places(line).items()}
+    return {name: line[start:end] for name, (start, end) in places_of(line).items()}
 
 
 class LineFigures:
@@ -59,7 +59,7 @@ class LineFigures:
     """
 
     def __init__(self, told: str | None = None) -> None:
-        self._told = told if told and not says_split(told) else None
+        self.told = told if told and not says_split(told) else None
         self._shapes: list[tuple[re.Pattern[str], tuple[str, ...]]] = []
 
     def of(self, line: str) -> dict[str, str]:
@@ -71,13 +71,13 @@ class LineFigures:
         for pattern, names in self._shapes:
             if match := pattern.fullmatch(line):
                 return names, match.groups()
-        places = _places(line, self._told)
+        places = places_of(line, self.told)
         if places and len(self._shapes) < MOST_SHAPES:
             self._shapes.append((_shape(line, [*places.values()]), tuple(places)))
         return tuple(places), tuple(line[start:end] for start, end in places.values())
 
 
-def _places(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
+def places_of(line: str, told: str | None = None) -> dict[str, tuple[int, int]]:
     """Where each figure stands, by its name; a loss that has no split of its own has that of the line."""
     lower = line.lower()
     may_name_split = any(word in lower for word in WORDS_OF_SPLITS)

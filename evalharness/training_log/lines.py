@@ -11,10 +11,10 @@ from evalharness.records import LogPoint, LossPoint, Split
 from evalharness.training_log import counted_lines
 from evalharness.training_log.columns import entropy_point, entropy_rank, is_entropy, loss_point, seconds
 from evalharness.training_log.figure_names import OFTEN_BESIDE
-from evalharness.training_log.known_lines import Figures, KnownLines
+from evalharness.training_log.known_lines import Figures, KnownLines, Run
 from evalharness.training_log.line_figures import figures
 from evalharness.training_log.open_log import TORN, UnplacedError
-from evalharness.training_log.printed_lines import printed_lines
+from evalharness.training_log.printed_lines import printed_blocks
 from evalharness.training_log.split_of_line import (
     TEST_BAR,
     VALIDATION_BAR,
@@ -22,13 +22,13 @@ from evalharness.training_log.split_of_line import (
     is_in_bracket_of_validation,
     split_of_line,
 )
-from evalharness.training_log.step_counting import BAR, COUNT, Pace, StepCounter, count_of, epoch_in
+from evalharness.training_log.step_counting import BAR, COUNT, EPOCH, Pace, StepCounter, count_of, epoch_in
 from evalharness.training_log.unsaid_losses import UnsaidLosses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from evalharness.training_log.known_lines import KnownLine
+    from evalharness.training_log.known_lines import KnownLine, Row
     from evalharness.training_log.open_log import OpenLog
 
 FORM = "lines of a training loop"
@@ -110,6 +110,7 @@ ANOTHER_KIND = (
 LONG_WORD = re.compile(r"[a-z]{3,}")
 NO_WORDS = frozenset(("nan", "inf"))
 MOST_BELOW_A_STEP = 3
+FEW_ROWS = 4
 MEAN_OF_RUN = "train_runtime"
 """On the line of this word a Hugging Face trainer prints the mean of the run, which is no point."""
 
@@ -129,20 +130,24 @@ def read(log: OpenLog) -> Iterator[LogPoint]:
     """
     pending: list[LossPoint] | None = []
     last = -1
-    for point in _Reading(log, _Place(log, StepCounter(log)), UnsaidLosses(log)).points():
-        if point is None:
+    for points in _Reading(log, _Place(log, StepCounter(log)), UnsaidLosses(log)).points():
+        if points is None:
             yield from pending or ()
             pending = []
-        elif pending is None or not isinstance(point, LossPoint):
-            yield point
-        elif point.split == "validation":
-            pending.append(point)
-        else:
-            yield from _of_this_run(pending, point.step, log)
-            yield point
-            pending = None
-        if isinstance(point, LossPoint) and point.split == "train":
-            last = point.step
+            continue
+        for at, point in enumerate(points):
+            if pending is None:
+                yield from points[at:]
+                break
+            if not isinstance(point, LossPoint):
+                yield point
+            elif point.split == "validation":
+                pending.append(point)
+            else:
+                yield from _of_this_run(pending, point.step, log)
+                yield point
+                pending = None
+        last = next((p.step for p in reversed(points) if isinstance(p, LossPoint) and p.split == "train"), last)
     yield from pending or () if last < 0 else _of_this_run(pending or (), last, log)
 
 
@@ -169,24 +174,28 @@ class _Reading:
     def __post_init__(self) -> None:
         self.name = self.log.name
 
-    def points(self) -> Iterator[LogPoint | None]:
+    def points(self) -> Iterator[Sequence[LogPoint] | None]:
         """Every loss and entropy in the order of the lines; None for a line that tells of a loaded checkpoint."""
-        for at, printed in printed_lines(self.log):
-            line = printed.lower()
-            if known := self.known.of(line):
-                yield from self._of_known_line(line, at, *known)
-                continue
-            if self.place.move(line):
-                yield None
-            if self.place.step is None:
-                self.pace.see(line)
-            elif "validation" not in self.named:
-                self.unsaid.see(line, self.place.step, at)
-            if "loss" in line or "entropy" in line:
-                yield from self._of_line(line, at)
-        yield from self._at_end()
+        for at, printed in printed_blocks(self.log):
+            for run in self.known.runs(printed.lower(), at):
+                if run.form is not None:
+                    yield self._of_run(run, run.form)
+                    continue
+                if self.place.move(run.line):
+                    yield None
+                yield self._of_other_line(run.line, run.at)
+        yield list(self._at_end())
 
-    def _of_line(self, line: str, at: int) -> Sequence[LogPoint]:
+    def _of_other_line(self, line: str, at: int) -> Sequence[LogPoint]:
+        """What a line says that is like none before."""
+        says_more = False
+        if self.place.step is None:
+            self.pace.see(line)
+        elif "validation" not in self.named:
+            says_more = self.unsaid.see(line, self.place.step, at)
+        return self._of_line(line, at, says_more=says_more) if "loss" in line or "entropy" in line else ()
+
+    def _of_line(self, line: str, at: int, *, says_more: bool) -> Sequence[LogPoint]:
         logged = _logged(line, self.place.step or 0, f"{self.name}:{at}", self.log, self.named)
         if self.place.evaluates and not self.place.is_named:
             logged = [replace(p, split="validation") if type(p) is LossPoint else p for p in logged]
@@ -204,7 +213,7 @@ class _Reading:
             self.log.note(ANOTHER_KIND if self.place.is_named else MEAN_BELOW)
             return ()
         if splits and (figures := _figures(line)):
-            self.known.add(line, figures)
+            self.known.add(line, figures, by_line=says_more)
         return logged if self._counts(step, splits, at) else ()
 
     def _counts(self, step: int, splits: list[Split], at: int) -> bool:
@@ -219,19 +228,35 @@ class _Reading:
             self.unsaid.first = (at, step)
         return True
 
-    def _of_known_line(self, line: str, at: int, form: KnownLine, match: re.Match[str]) -> Iterator[LogPoint]:
+    def _of_run(self, run: Run, form: KnownLine) -> Sequence[LossPoint]:
+        """What :meth:`_of_known_line` finds in each of many lines.
+
+        What is between the first and the last of them changes nothing for what comes after, unless epochs do.
+        """
+        counter, rows = self.place.counted, run.rows
+        evaluated = None if self.evaluated is None else self.evaluated - counter.before
+        is_one_by_one = form.epoch is not None or counter.heading is not None or len(rows) < FEW_ROWS
+        if is_one_by_one or (form.splits == ["train"] and any(int(row[form.step]) == evaluated for row in rows)):
+            return [p for at, row in enumerate(rows, run.at) for p in self._of_known_line(form, row, at, run.line)]
+        return [
+            *self._of_known_line(form, rows[0], run.at),
+            *Run(form, rows[1:-1], run.at + 1).points(self.name, counter.before),
+            *self._of_known_line(form, rows[-1], run.at + len(rows) - 1),
+        ]
+
+    def _of_known_line(self, form: KnownLine, row: Row, at: int, line: str = "") -> Sequence[LossPoint]:
         """What :meth:`_of_line` finds in a line that differs from an earlier one in its numbers alone."""
-        epoch = epoch_in(line) if form.has_epoch else None
-        step = self.place.go_to(int(match[form.step]), int(match[form.total]) if form.total else None, epoch)
-        self.place.has_trained = "train" in form.splits
-        if self.place.has_trained:
-            self.place.trained_at, self.place.trained_line = step, line
-        if "validation" not in self.named:
+        place = self.place
+        epoch = None if form.epoch is None else float(row[form.epoch])
+        step = place.go_to(int(row[form.step]), None if form.total is None else int(row[form.total]), epoch)
+        if "train" in form.splits:
+            place.has_trained, place.trained_at, place.trained_line = True, step, form.line
+        if form.by_line and "validation" not in self.named:
             self.unsaid.see(line, step, at)
-        if self._counts(step, form.splits, at):
-            time, source = _time(line), f"{self.name}:{at}"
-            for split, group in form.losses:
-                yield loss_point(step, split, float(match[group]), source, epoch, time)
+        if not self._counts(step, form.splits, at):
+            return ()
+        time_s, source = None if form.moment is None else seconds(row[form.moment].upper()), f"{self.name}:{at}"
+        return [loss_point(step, split, float(row[item]), source, epoch, time_s) for split, item in form.losses]
 
     def _at_end(self) -> Iterable[LogPoint]:
         """What can be told of losses only when the whole log is read."""
@@ -438,7 +463,14 @@ def _figures(line: str) -> Figures | None:
     if step is None or "entropy" in line or "reward" in line or "logps" in line or not line.endswith("\n"):
         return None
     losses = [(loss.split, match.span(1)) for loss, match in _loss_matches(line)]
-    return Figures(step.span(1), _total(line, step), losses)
+    epoch, moment = EPOCH.search(line) if "ep" in line else None, TIME.match(line)
+    return Figures(
+        step.span(1),
+        losses,
+        _total(line, step),
+        None if epoch is None else epoch.span(1),
+        None if moment is None else moment.span(1),
+    )
 
 
 def _total(line: str, step: re.Match[str]) -> tuple[int, int] | None:

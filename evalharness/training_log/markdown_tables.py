@@ -17,21 +17,25 @@ from evalharness.training_log.columns import (
     points,
     with_decimal_points,
 )
+from evalharness.training_log.known_lines import Figures, KnownLines
 from evalharness.training_log.open_log import DECIMAL_COMMAS, note_unread
 from evalharness.training_log.own_names import ENOUGH_ROWS, own_names
 from evalharness.training_log.several_runs import chosen_run, run_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalharness.records import LogPoint
+    from evalharness.training_log.columns import Columns
     from evalharness.training_log.open_log import OpenLog
 
-Table = tuple[str, list[str], list[tuple[int, list[str]]]]
+Table = tuple[str, list[str], list[tuple[int, str]]]
+"""A heading, the names of the columns, and each row as it is written, with the number of its line."""
 FORM = "Markdown table"
 PRIORITY = 40
 SUFFIXES = (".md",)
 """A table of losses may stand far down in a document."""
+ROWS_AT_ONCE = 4_000
 SEEN_ROWS = 10_000
 """The first rows show how numbers are written."""
 RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
@@ -69,10 +73,10 @@ def _by_run(table: Table) -> list[Table]:
     if column is None:
         return [table]
     at_column, run = header.index(column), ""
-    by_run: dict[str, list[tuple[int, list[str]]]] = {}
-    for at, cells in rows:
-        run = "".join(cells[at_column : at_column + 1]).strip("*`_ ") or run
-        by_run.setdefault(run, []).append((at, cells))
+    by_run: dict[str, list[tuple[int, str]]] = {}
+    for at, line in rows:
+        run = "".join(_cells(line)[at_column : at_column + 1]).strip("*`_ ") or run
+        by_run.setdefault(run, []).append((at, line))
     return [(run, header, of_run) for run, of_run in by_run.items()] if len(by_run) > 1 else [table]
 
 
@@ -80,12 +84,11 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
     """The heading of a table, and its losses; ``faults`` takes why it may have some that can't be told."""
     heading, header, rows = table
     note_unread(log, header)
-    commas = have_decimal_commas(cell for _, cells in rows[:SEEN_ROWS] for cell in cells)
-    named = [
-        (at, dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))) for at, cells in rows
-    ]
+    commas = have_decimal_commas(cell for _, line in rows[:SEEN_ROWS] for cell in _cells(line))
+    row_of = partial(_row, header, commas)
     try:
-        own = own_names(log, [row for _, row in named[:ENOUGH_ROWS]]) if _has_numbers(named) else NO_OWN_NAMES
+        sample = [row_of(line) for _, line in rows[:ENOUGH_ROWS]]
+        own = own_names(log, sample) if any(_has_number(row_of(line)) for _, line in rows) else NO_OWN_NAMES
     except LogError as error:
         faults.append(error)
         return heading, []
@@ -95,16 +98,77 @@ def _points(log: OpenLog, faults: list[LogError], table: Table) -> tuple[str, li
     log.understand(plan, own)
     if commas:
         log.note(DECIMAL_COMMAS)
-    source = log.name
-    return heading, [point for at, row in named for point in points(row, plan, f"{source}:{at}")]
+    return heading, list(itertools.chain.from_iterable(_losses(rows, plan, header, row_of, log.name)))
+
+
+def _losses(
+    rows: Sequence[tuple[int, str]],
+    plan: Columns,
+    header: Sequence[str],
+    row_of: Callable[[str], Mapping[str, str]],
+    name: str,
+) -> Iterator[Sequence[LogPoint]]:
+    known = KnownLines()
+    for begin, end in _neighbours(rows):
+        for run in known.runs("".join(line for _, line in rows[begin:end]), rows[begin][0]):
+            if run.form is not None:
+                yield run.points(name)
+                continue
+            row = row_of(run.line)
+            of_row = points(row, plan, f"{name}:{run.at}")
+            yield of_row
+            if (figures := _figures(run.line, header, row, plan, of_row)) is not None:
+                known.add(run.line, figures)
+
+
+def _neighbours(rows: Sequence[tuple[int, str]]) -> Iterator[tuple[int, int]]:
+    """Where rows begin and end that stand one below another: one at first, which shows what rows there are."""
+    begin = 0
+    while begin < len(rows):
+        end = min(len(rows), begin + (ROWS_AT_ONCE if begin else 1))
+        if rows[end - 1][0] - rows[begin][0] >= end - begin:  # other lines stand between them
+            end = begin + 1
+        yield begin, end
+        begin = end
+
+
+def _figures(
+    line: str, header: Sequence[str], row: Mapping[str, str], plan: Columns, of_row: Sequence[LogPoint]
+) -> Figures | None:
+    """Where a row has what counts; None if it says more than a step and losses in nats."""
+    losses = {split: key for split, keys in plan.losses for key in reversed(keys) if number(row.get(key)) is not None}
+    if plan.entropy or plan.split or plan.units or not losses or len(of_row) != len(losses):
+        return None
+    places = dict(zip(header, _places(line), strict=False))
+    if any(row.get(name) != line[slice(*place)] for name, place in places.items()) or plan.step not in places:
+        return None
+    epoch, time = (places.get(name) if name else None for name in (plan.epoch, plan.time))
+    return Figures(places[plan.step], [(split, places[key]) for split, key in losses.items()], None, epoch, time)
+
+
+def _places(line: str) -> Iterator[tuple[int, int]]:
+    """Where the text of each cell stands."""
+    inner = line.strip().strip("|")
+    end = line.index(inner) - 1
+    for cell in inner.split("|"):
+        start, end = end + 1, end + 1 + len(cell)
+        stripped = cell.strip()
+        start += cell.index(stripped)
+        yield start, start + len(stripped)
+
+
+def _row(header: Sequence[str], commas: bool, line: str) -> Mapping[str, str]:
+    cells = _cells(line)
+    return dict(zip(header, with_decimal_points(cells) if commas else cells, strict=False))
 
 
 def _cells(line: str) -> list[str]:
-    return BAR.split(line) if "\\" in line else line.split("|")
+    inner = line.strip().strip("|")
+    return [*map(str.strip, BAR.split(inner) if "\\" in inner else inner.split("|"))]
 
 
-def _has_numbers(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
-    return any(number(cell) is not None for _, row in rows for cell in row.values())
+def _has_number(row: Mapping[str, str]) -> bool:
+    return any(number(cell) is not None for cell in row.values())
 
 
 def _names(headings: Sequence[str]) -> list[str]:
@@ -125,22 +189,22 @@ def _overlap(tables: Sequence[Sequence[LogPoint]]) -> bool:
 
 def _tables(log: OpenLog) -> Iterator[Table]:
     """Each table with the heading above it, its header, and its rows with the numbers of their lines."""
-    above: list[str] = []
+    above = ""
     header: list[str] | None = None
-    rows: list[tuple[int, list[str]]] = []
+    rows: list[tuple[int, str]] = []
     heading = "table"
     for at, line in enumerate(log.lines(), 1):
-        cells = [*map(str.strip, _cells(line.strip().strip("|")))] if "|" in line else []
-        begins = bool(cells) and "-" in line and RULE.fullmatch(line) is not None
-        if header is not None and (begins or not cells):
+        has_cells = "|" in line
+        begins = has_cells and "-" in line and RULE.fullmatch(line) is not None
+        if header is not None and (begins or not has_cells):
             yield heading, header, rows
             header, rows = None, []
         if begins:
-            header = above
+            header = _cells(above) if "|" in above else []
         elif header is not None:
-            rows.append((at, cells))
+            rows.append((at, line))
         if line.startswith("#"):
             heading = line.strip("#* \n") or heading
-        above = cells
+        above = line
     if header is not None:
         yield heading, header, rows

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 MOST_LINES = 60
 """A row of figures has fewer; what goes on for longer is no row, or its end is lost."""
-BEGINS = re.compile(r"\{\s*(?:['\"][^{}]*)?$")
-"""A brace that the line leaves open, with nothing or a key behind it; code has other things there."""
+BEGINS = re.compile(r"\{[^\S\n]*(?:['\"][^{}\n]*)?$", re.MULTILINE)
+"""A brace that a line leaves open, with nothing or a key behind it; code has other things there."""
 
 
-def begins_object(line: str) -> bool:
+def begins_object(lines: str) -> bool:
     """Whether a line leaves an object open."""
-    return BEGINS.search(line) is not None
+    return "{" in lines and BEGINS.search(lines) is not None
 
 
 def whole_objects(at: int, line: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:

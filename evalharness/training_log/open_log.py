@@ -27,9 +27,11 @@ HEAD_LINES = 60
 """So many lines tell a log's form: banners and arguments that are printed first are shorter."""
 HEAD_CHARACTERS = 65_536
 """No line of a head is read further: a trainer state may be one line."""
+FIRST_BLOCK, BLOCK = 2**14, 2**18
+"""Characters of the first lines that are read at once, which show what lines there are, and of all others."""
 Sure = Literal["told", "name", "form"]
 """Why a name is taken for a step or a loss: the user said so, the name is known, or nothing else has that form."""
-ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b")
+ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b")
 """What colours a terminal's text, moves its cursor or makes a link: nothing that a person reads."""
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 """How packed text begins, which is read as it was before, and a Parquet table, which is no text."""
@@ -100,6 +102,15 @@ class OpenLog:
             for line in file:
                 yield ESCAPE.sub("", line) if "\x1b" in line else line
 
+    def blocks(self) -> Iterator[str]:
+        """The same lines, many at a time."""
+        with self._opened() as file:
+            size = FIRST_BLOCK
+            while text := file.read(size):
+                whole = text if text.endswith("\n") else text + file.readline()
+                yield ESCAPE.sub("", whole) if "\x1b" in whole else whole
+                size = BLOCK
+
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:
         try:
@@ -122,6 +133,11 @@ class OpenLog:
         with self.path.open("rb") as file:
             is_packed = file.read(2) == GZIP
         return cast("IO[bytes]", gzip.open(self.path)) if is_packed else self.path.open("rb")
+
+
+def lines_in(block: str) -> Iterator[str]:
+    r"""The lines of a text, which end with ``\n`` alone."""
+    return io.StringIO(block, newline="\n")
 
 
 TORN = "the last line has no end, so its last number may be cut off: left out"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 from evalharness.training_log.columns import LOSSES
 from evalharness.training_log.objects_over_lines import begins_object, whole_objects
-from evalharness.training_log.open_log import DECIMAL_COMMAS
-from evalharness.training_log.ranks import lines_of_one_process
+from evalharness.training_log.open_log import DECIMAL_COMMAS, lines_in
+from evalharness.training_log.ranks import blocks_of_one_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,12 +28,28 @@ OTHERS_NUMBER = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:\.\d{3})+)(?:,(\d+))?|(\d+
 
 def printed_lines(log: OpenLog) -> Iterator[tuple[int, str]]:
     r"""Every line with its number. What a progress bar overwrote with ``\r`` is a line of the same number."""
+    for at, block in printed_blocks(log):
+        yield from enumerate(lines_in(block), at)
+
+
+def printed_blocks(log: OpenLog) -> Iterator[tuple[int, str]]:
+    """The same lines, many at a time with the number of the first, as long as each is what the log has there."""
     commas = have_decimal_commas(map(str.lower, log.head()), _loss_figure(log))
     if commas:
         log.note(DECIMAL_COMMAS)
-    lines = enumerate(lines_of_one_process(log), 1)
+    at, blocks = 1, blocks_of_one_process(log)
+    for block in blocks:
+        if commas or "\r" in block or begins_object(block):
+            lines = itertools.chain.from_iterable(map(lines_in, itertools.chain([block], blocks)))
+            yield from _one_by_one(enumerate(lines, at), commas=commas)
+        else:
+            yield at, block
+            at += block.count("\n")
+
+
+def _one_by_one(lines: Iterator[tuple[int, str]], *, commas: bool) -> Iterator[tuple[int, str]]:
     for at, line in lines:
-        if "{" in line and begins_object(line):
+        if begins_object(line):
             yield from _texts(whole_objects(at, line, lines), commas=commas)
         elif commas or "\r" in line:
             yield from _texts([(at, line)], commas=commas)

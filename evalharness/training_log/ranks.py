@@ -42,14 +42,14 @@ class _Process:
         return all(mine == theirs for mine, theirs in zip(self.losses, other.losses, strict=False))
 
 
-def lines_of_one_process(log: OpenLog) -> Iterator[str]:
-    """The unmarked lines of a log, and those of rank 0, or of the only process that has losses.
+def blocks_of_one_process(log: OpenLog) -> Iterator[str]:
+    """The unmarked lines of a log, and those of rank 0, or of the only process that has losses; many at a time.
 
     Raises :class:`LogError` where several ranks above 0 print different losses, and none of them is named as the run.
     """
     mark = _mark(list(itertools.islice(log.lines(), HEAD_LINES)))
     if mark is None:
-        return log.lines()
+        return log.blocks()
     return _of_rank(log, mark, _chosen(log, mark))
 
 

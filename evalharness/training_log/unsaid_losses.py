@@ -41,10 +41,11 @@ class UnsaidLosses:
     known: LineFigures = field(default_factory=LineFigures)
     figures: dict[str, list[_Figure]] = field(default_factory=dict)
 
-    def see(self, line: str, step: int, at: int) -> None:
-        """Keep what a line in lower case says, as it is logged."""
+    def see(self, line: str, step: int, at: int) -> bool:
+        """Keep what a line in lower case says, as it is logged. Whether it says something of a validation."""
         if not _may_have(line) or "reward" in line or not line.endswith("\n"):
-            return
+            return False
+        of_validation = False
         for name, text in self.known.of(line).items():
             loss, value = loss_name(name), number(text)
             if loss is None and is_named_validation(name):
@@ -54,7 +55,9 @@ class UnsaidLosses:
             if loss.split == "train":
                 self.has_training = True
             else:
+                of_validation = True
                 self.figures.setdefault(name, []).append(_Figure(value, step, at))
+        return of_validation
 
     def points(self) -> Iterator[LossPoint]:
         """The losses, in nats; those of another model go to the log's base. Raises LogError if two names may be it."""
