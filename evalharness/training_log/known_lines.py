@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from evalharness.records import LossPoint, Split
 
 MOST_FORMS = 6
-INTEGER = re.compile(r"\d{1,9}")
-DECIMAL = re.compile(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
-EPOCH = re.compile(r"\d+(?:\.\d+)?")
+# Each takes all that it can and gives nothing back, so that no position is kept to go back to.
+INTEGER = re.compile(r"\d{1,9}+")
+DECIMAL = re.compile(r"[-+]?+\d++\.\d++(?:[eE][-+]?+\d++)?+")
+EPOCH = re.compile(r"\d++(?:\.\d++)?+")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ tT]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?|\d+(?:\.\d+)?")
 """A date with its time, or seconds."""
-ANY_NUMBER = r"[ \t]*[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?[ \t]*"
+ANY_NUMBER = r"[ \t]*+[-+]?+\d[\d.,]*+(?:[eE][-+]?+\d++)?+[ \t]*+"
 NUMBERS = re.compile(ANY_NUMBER)
 MAY_GO_ON = re.compile(r"[.,_'][^\s]")
 """What may join two groups of digits to one number: such a figure is not read by a pattern."""
@@ -202,4 +203,4 @@ def _text(text: str) -> str:
     """A pattern for the text between two figures; blanks beside them and all other numbers may differ."""
     stripped = text.strip(" ")
     inner = ANY_NUMBER.join(map(re.escape, NUMBERS.split(stripped)))
-    return " *" * text.startswith(" ") + inner + " *" * (text.endswith(" ") and bool(stripped))
+    return " *+" * text.startswith(" ") + inner + " *+" * (text.endswith(" ") and bool(stripped))

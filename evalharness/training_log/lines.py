@@ -210,7 +210,10 @@ class _Reading:
         if self.place.is_crowded(splits):
             raise UnplacedError(f"{self.log.path}: line {at}: losses of several steps, and no line names these")
         if self.place.is_trained_again(splits, line):
-            self.log.note(ANOTHER_KIND if self.place.is_named else MEAN_BELOW)
+            if not self.place.is_named:
+                self.log.note(MEAN_BELOW)
+            elif step != self.evaluated:  # what is beside an evaluation of both splits is one batch of its step
+                self.log.note(ANOTHER_KIND)
             return ()
         if splits and (figures := _figures(line)):
             self.known.add(line, figures, by_line=says_more)

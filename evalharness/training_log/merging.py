@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, lt
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -70,12 +69,8 @@ def merge(logs: Sequence[Sequence[Point]]) -> tuple[list[Point], list[str]]:
 
 def _is_in_order(log: Sequence[Point]) -> bool:
     """Whether each loss comes after the one before it: nothing is to be resolved, nor a million losses looked up."""
-    step, split = -math.inf, ""
-    for point in log:
-        if point.step < step or (point.step == step and point.split <= split):
-            return False
-        step, split = point.step, point.split
-    return True
+    places = list(map(_PLACE, log))
+    return all(map(lt, places, places[1:]))
 
 
 def _in_order(logs: Sequence[Sequence[Point]]) -> Sequence[Sequence[Point]]:

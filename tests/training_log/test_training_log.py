@@ -39,6 +39,7 @@ def test_lines_of_training_loops_are_read_and_a_line_without_a_step_has_that_of_
 def test_an_evaluation_over_many_batches_counts_more_than_one_batch_of_the_same_step(tmp_path):
     text = "step 50: train loss 2.3245, val loss 2.4000\niter 50: loss 2.9000, time 1ms\niter 51: loss 2.8, time 1ms\n"
     assert read(tmp_path, "train.log", text) == [(50, "train", 2.3245), (50, "validation", 2.4), (51, "train", 2.8)]
+    assert read_logs([tmp_path / "train.log"]).notes == ()
 
 
 def test_losses_that_are_no_numbers_are_points_as_well(tmp_path):
