@@ -11,7 +11,7 @@ from importlib import util
 import pytest
 
 from evalharness.errors import CheckpointError, UntrustedError
-from evalharness.models.torch import load_checkpoint
+from evalharness.models.torch import huggingface, load_checkpoint, tokenizer_lookup
 from evalharness.models.torch.tokenizer_files import read_tokenizer
 from evalharness.models.torch.tokenizers import wrap
 from evalharness.settings.manifest import find_manifest
@@ -120,6 +120,26 @@ def test_a_pickled_encoding_of_tiktoken_needs_trust_and_finds_special_tokens_by_
     assert tokenizer.decode(tokenizer.encode(TEXT)) == TEXT
     assert (tokenizer.find("<|bos|>"), tokenizer.end_ids, tokenizer.vocab_size) == (259, {260}, 261)
     assert 259 not in tokenizer.encode("<|bos|>")
+
+
+def test_an_encoding_that_tiktoken_has_by_name_is_used_where_the_hub_is_not_there(tmp_path, monkeypatch):
+    tiktoken = pytest.importorskip("tiktoken")
+    encoding = tiktoken.Encoding(
+        "gpt2", pat_str=r"\S+|\s+", mergeable_ranks=ranks(), special_tokens={"<|endoftext|>": 300}
+    )
+    monkeypatch.setattr(tiktoken, "get_encoding", lambda _: encoding)
+    monkeypatch.setattr(huggingface.transformers.AutoTokenizer, "from_pretrained", refused)
+    tokenizer = tokenizer_lookup._of_transformers("gpt2", trust=False, local=False)
+    assert (tokenizer.encode(TEXT), tokenizer.end_ids) == (encoding.encode_ordinary(TEXT), {300})
+    with pytest.raises(CheckpointError):
+        tokenizer_lookup._of_transformers("nobody/has-it", trust=False, local=False)
+    monkeypatch.setattr(tiktoken, "get_encoding", refused)
+    with pytest.raises(CheckpointError):
+        tokenizer_lookup._of_transformers("gpt2", trust=False, local=False)
+
+
+def refused(*_, **__):
+    raise OSError("no connection")
 
 
 def test_the_begin_of_a_document_ends_the_one_before_it_where_tiktoken_has_no_end_of_text(tmp_path):

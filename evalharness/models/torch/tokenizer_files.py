@@ -40,6 +40,19 @@ def read_tokenizer(path: Path, *, trust: bool) -> KnownTokenizer:
     return read_tokenizer_file(path)
 
 
+def tiktokens_own(name: str) -> KnownTokenizer | None:
+    """The encoding that tiktoken has under a name, such as the ``gpt2`` of nanoGPT's data; None if it has none here."""
+    if importlib.util.find_spec("tiktoken") is None:
+        return None
+    tiktoken = importlib.import_module("tiktoken")
+    if name not in tiktoken.list_encoding_names():
+        return None
+    try:
+        return TiktokenTokenizer(tiktoken.get_encoding(name))
+    except (OSError, ValueError):  # it may have to be downloaded
+        return None
+
+
 def _holds_ranks(path: Path) -> bool:
     """Whether each line is a piece and its rank, as in the ``tokenizer.model`` of Llama 3, which is tiktoken's."""
     with path.open("rb") as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import CheckpointError, ManifestError
 from evalharness.models.torch.error_text import nearest
-from evalharness.models.torch.tokenizer_files import read_tokenizer
+from evalharness.models.torch.tokenizer_files import read_tokenizer, tiktokens_own
 from evalharness.models.torch.tokenizers import KnownTokenizer, read_tokenizer_file, wrap
 from evalharness.models.torch.weight_names import GGUF_SUFFIX
 from evalharness.settings.manifest import is_code_spec
@@ -147,4 +147,10 @@ def _of_code(user_object: UserObject, code: UserCode) -> KnownTokenizer:
 def _of_transformers(name: Path | str, trust: bool, *, local: bool) -> KnownTokenizer:
     from evalharness.models.torch import huggingface  # noqa: PLC0415 - transformers takes seconds to import
 
-    return huggingface.load_tokenizer(name, trust=trust, local=local)
+    try:
+        return huggingface.load_tokenizer(name, trust=trust, local=local)
+    except CheckpointError:
+        tokenizer = tiktokens_own(str(name))
+        if tokenizer is None:
+            raise
+        return tokenizer
